@@ -1,0 +1,357 @@
+"""Parametrizations of shallow ReLU networks without biases: the set N of the paper, (15).
+
+A parametrization is the pair (A, c) of a matrix of weight vectors ``a_i`` and of output weights
+``c_i``. What is done to it here keeps its realization: balancing (32), permuting, merging (35)
+and the lift of Lemma A.4. Its *product coordinates* are ``u_i = |c_i| a_i`` and ``sgn(c_i)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "DIRECTION_TOLERANCE",
+    "Parametrization",
+    "group_directions",
+    "lift",
+    "lift_inputs",
+    "max_norms",
+]
+
+#: Two directions, scaled to max-norm one, count as equal when no entry differs by more than this
+#: (8 ulp at 1): what multiplying, dividing and balancing can do to a direction by rounding.
+DIRECTION_TOLERANCE = 8 * np.finfo(float).eps
+
+Array = NDArray[np.float64]
+
+
+def max_norms(rows: Array) -> Array:
+    """Max-norm of every row of an (m, d) array, shape (m,)."""
+    if rows.shape[1] == 0:
+        return np.zeros(rows.shape[0])
+    return np.abs(rows).max(axis=1)
+
+
+def unit_directions(rows: Array) -> Array:
+    """Rows scaled to max-norm one; zero rows stay zero. Safe from overflow and underflow."""
+    norms = max_norms(rows)
+    # Scaling by a power of two first keeps subnormal rows from losing their direction.
+    _, exponents = np.frexp(norms)
+    scaled = np.ldexp(rows, -exponents[:, None])
+    norms = max_norms(scaled)
+    return scaled / np.where(norms > 0, norms, 1.0)[:, None]
+
+
+def group_directions(
+    rows: Array, *, oriented: bool = True, tolerance: float = DIRECTION_TOLERANCE
+) -> NDArray[np.intp]:
+    """Label the rows by direction.
+
+    Parameters
+    ----------
+    rows : array of shape (m, d)
+    oriented : bool
+        Whether ``a`` and ``-a`` are different directions (they span the same hyperplane).
+    tolerance : float
+        Largest entrywise difference of directions of max-norm one that count as equal.
+
+    Returns
+    -------
+    labels : array of shape (m,)
+        ``labels[i]`` is the smallest index whose row has the direction of row i; -1 for zero rows.
+    """
+    rows = np.asarray(rows, dtype=float)
+    m, d = rows.shape
+    units = unit_directions(rows)
+    labels = np.arange(m)
+    labels[max_norms(rows) == 0] = -1
+    # One number per direction, such that equal directions have nearly equal numbers: only
+    # neighbours in this order have to be compared.
+    generic = np.cos(1.0 + np.arange(d) ** 2)
+    keys = units @ generic
+    if not oriented:
+        keys = np.abs(keys)
+    order = np.argsort(keys, kind="stable")
+    order = order[labels[order] >= 0]
+    slack = 2 * (tolerance + np.finfo(float).eps) * (d + 1)
+    breaks = np.flatnonzero(np.diff(keys[order]) > slack) + 1
+    for run in np.split(order, breaks):
+        if run.size > 1:
+            _label_run(units, np.sort(run), labels, oriented, tolerance)
+    return labels
+
+
+def _label_run(
+    units: Array, run: NDArray[np.intp], labels: NDArray[np.intp], oriented: bool, tolerance: float
+) -> None:
+    """Label a run of candidates, comparing each with the first of every group found so far."""
+    rest = run
+    while rest.size:
+        first, members = rest[0], units[rest]
+        same = np.abs(members - units[first]).max(axis=1) <= tolerance
+        if not oriented:
+            same |= np.abs(members + units[first]).max(axis=1) <= tolerance
+        same[0] = True
+        labels[rest[same]] = first
+        rest = rest[~same]
+
+
+@dataclass(frozen=True, eq=False)
+class Parametrization:
+    """Weights of a network ``x -> sum_i c_i relu(<a_i, x>)``, an element of N, see (15).
+
+    Parameters
+    ----------
+    weights : array_like of shape (m, d)
+        The weight vectors ``a_i`` as rows. (scikit-learn's ``coefs_[0]`` is the transpose.)
+    output_weights : array_like of shape (m,)
+        The output weights ``c_i``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or an entry is not finite.
+
+    Examples
+    --------
+    >>> theta = Parametrization([[1.0, -2.0]], [8.0])
+    >>> theta.products
+    array([[  8., -16.]])
+    >>> theta.balance().output_weights
+    array([4.])
+    """
+
+    weights: Array
+    output_weights: Array
+
+    def __init__(self, weights: ArrayLike, output_weights: ArrayLike) -> None:
+        a = np.array(weights, dtype=float, order="C")
+        c = np.array(output_weights, dtype=float)
+        if a.ndim != 2:
+            raise ValueError(f"weights: expected shape (n_neurons, n_inputs), got {a.shape}")
+        if c.shape != (a.shape[0],):
+            raise ValueError(
+                f"output_weights: expected shape ({a.shape[0]},), one per row of weights, "
+                f"got {c.shape}"
+            )
+        if a.shape[1] == 0:
+            raise ValueError("weights: a network needs at least one input, got shape (m, 0)")
+        for name, values in (("weights", a), ("output_weights", c)):
+            if not np.isfinite(values).all():
+                where = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
+                raise ValueError(f"{name}: entry {where} is {values[where]}, expected finite")
+            values.setflags(write=False)
+        object.__setattr__(self, "weights", a)
+        object.__setattr__(self, "output_weights", c)
+
+    @classmethod
+    def from_products(cls, products: ArrayLike, signs: ArrayLike) -> Parametrization:
+        """The balanced parametrization with ``|c_i| a_i = products[i]``, ``sgn c_i = signs[i]``.
+
+        Parameters
+        ----------
+        products : array_like of shape (m, d)
+        signs : array_like of shape (m,)
+            Entries -1, 0 or 1.
+        """
+        u = np.array(products, dtype=float, ndmin=2)
+        sigma = np.array(signs, dtype=float)
+        # Rescale by an even power of two around the root, so that no scale over- or underflows.
+        _, exponents = np.frexp(max_norms(u))
+        half = exponents // 2
+        u = np.ldexp(u, -2 * half[:, None])
+        roots = np.sqrt(max_norms(u))
+        a = np.ldexp(u / np.where(roots > 0, roots, 1.0)[:, None], half[:, None])
+        return cls(a, sigma * max_norms(a))
+
+    @property
+    def n_inputs(self) -> int:
+        """Number d of inputs."""
+        return self.weights.shape[1]
+
+    @property
+    def n_neurons(self) -> int:
+        """Number m of neurons."""
+        return self.weights.shape[0]
+
+    @cached_property
+    def products(self) -> Array:
+        """``u_i = |c_i| a_i``, shape (m, d)."""
+        return np.abs(self.output_weights)[:, None] * self.weights
+
+    @property
+    def signs(self) -> Array:
+        """``sgn(c_i)`` in {-1, 0, 1}, shape (m,)."""
+        return np.sign(self.output_weights)
+
+    def __repr__(self) -> str:
+        return f"Parametrization(n_inputs={self.n_inputs}, n_neurons={self.n_neurons})"
+
+    # --- conditions of the paper ------------------------------------------------------------
+
+    def unbalancedness(self) -> Array:
+        """``| |c_i| - ‖a_i‖_inf |`` for each neuron, zero on N' (32), shape (m,)."""
+        return np.abs(np.abs(self.output_weights) - max_norms(self.weights))
+
+    def is_balanced(self, tolerance: float = DIRECTION_TOLERANCE) -> bool:
+        """Whether ``|c_i| = ‖a_i‖_inf`` up to a relative tolerance (C.1 of Corollary 1.3)."""
+        scale = np.maximum(np.abs(self.output_weights), max_norms(self.weights))
+        return bool((self.unbalancedness() <= tolerance * scale).all())
+
+    def redundant_pairs(self) -> list[tuple[int, int]]:
+        """Pairs i < j of non-zero weight vectors of the same direction (they violate C.2)."""
+        return _pairs(self.weights, 1.0)
+
+    def opposite_pairs(self) -> list[tuple[int, int]]:
+        """Pairs i < j of weight vectors of directly opposite direction (see C.3)."""
+        return _pairs(self.weights, -1.0)
+
+    # --- changes that keep the realization --------------------------------------------------
+
+    def balance(self) -> Parametrization:
+        """Rescale every neuron so that ``|c_i| = ‖a_i‖_inf``; a zero product becomes (0, 0)."""
+        a, c = self.weights, self.output_weights
+        norms = max_norms(a)
+        silent = (norms == 0) | (c == 0)
+        # sqrt(|c| / norm) without forming a quotient or product that leaves the range of floats.
+        factors = np.sqrt(np.abs(np.where(silent, 0.0, c))) / np.sqrt(np.where(silent, 1.0, norms))
+        balanced = a * factors[:, None]
+        return Parametrization(balanced, np.sign(c) * max_norms(balanced))
+
+    def permute(self, order: ArrayLike) -> Parametrization:
+        """The neurons in another order.
+
+        Raises
+        ------
+        ValueError
+            If ``order`` is not a permutation of ``range(n_neurons)``.
+        """
+        index = np.asarray(order)
+        if sorted(index.tolist()) != list(range(self.n_neurons)):
+            raise ValueError(
+                f"order: expected a permutation of range({self.n_neurons}), got {index.tolist()}"
+            )
+        return Parametrization(self.weights[index], self.output_weights[index])
+
+    def merge(self) -> Parametrization:
+        """Merge neurons of the same direction into the first of them, (35) and (45).
+
+        The others, and neurons that contribute nothing, become (0, 0): the number of neurons
+        stays.
+        """
+        a, c = self.weights.copy(), self.output_weights.copy()
+        c[max_norms(a) == 0] = 0.0
+        norms = max_norms(a)
+        labels = group_directions(a)
+        for first in np.unique(labels[labels >= 0]):
+            group = np.flatnonzero(labels == first)
+            if group.size > 1:
+                c[first] = np.sum(c[group] * (norms[group] / norms[first]))
+                a[group[1:]] = 0.0
+                c[group[1:]] = 0.0
+        a[c == 0] = 0.0
+        return Parametrization(a, c)
+
+    def scale(self, factors: ArrayLike) -> Parametrization:
+        """Multiply the neurons' contributions by ``factors`` > 0; the directions stay.
+
+        The factor goes evenly into ``a_i`` and ``c_i``: a balanced network stays balanced.
+        """
+        roots = np.sqrt(np.asarray(factors, dtype=float))
+        return Parametrization(self.weights * roots[:, None], self.output_weights * roots)
+
+    @staticmethod
+    def concatenate(parts: Iterable[Parametrization]) -> Parametrization:
+        """The network whose realization is the sum of the parts' realizations."""
+        parts = list(parts)
+        return Parametrization(
+            np.vstack([part.weights for part in parts]),
+            np.concatenate([part.output_weights for part in parts]),
+        )
+
+    def negate(self) -> Parametrization:
+        """The network with the opposite realization."""
+        return Parametrization(self.weights, -self.output_weights)
+
+
+def _pairs(rows: Array, orientation: float) -> list[tuple[int, int]]:
+    """Pairs i < j of non-zero rows with e_j = orientation * e_i."""
+    units = unit_directions(rows)
+    labels = group_directions(rows, oriented=False)
+    pairs = []
+    for first in np.unique(labels[labels >= 0]):
+        group = np.flatnonzero(labels == first)
+        for p, i in enumerate(group):
+            for j in group[p + 1 :]:
+                if np.abs(units[j] - orientation * units[i]).max() <= 2 * DIRECTION_TOLERANCE:
+                    pairs.append((int(i), int(j)))
+    return sorted(pairs)
+
+
+def lift_inputs(features: ArrayLike) -> Array:
+    """Corollary 1.3's augmented samples ``x -> (x, 1, -1)``, (n, d) to (n, d + 2).
+
+    Examples
+    --------
+    >>> lift_inputs([[0.5]])
+    array([[ 0.5,  1. , -1. ]])
+    """
+    x = np.asarray(features, dtype=float)
+    if x.ndim != 2:
+        raise ValueError(f"features: expected shape (n_samples, n_features), got {x.shape}")
+    ones = np.ones((len(x), 1))
+    return np.hstack([x, ones, -ones])
+
+
+def lift(
+    weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
+) -> Parametrization:
+    """Lemma A.4: a network with biases as an element of N* on the inputs ``(x, 1, -1)``.
+
+    The printed construction can leave N* (equal neurons, two silent neurons, or a neuron that
+    coincides with the offset's); here constants join the offset, parallel neurons are merged
+    first, and what is left over gets pairwise different directions that are silent on
+    ``(x, 1, -1)``.
+
+    Parameters
+    ----------
+    weights : array_like of shape (m, d)
+    biases : array_like of shape (m,)
+    output_weights : array_like of shape (m,)
+    offset : float
+        The bias e of the output.
+
+    Returns
+    -------
+    gamma : Parametrization
+        In N* with d + 2 inputs and m + 1 neurons, with
+        ``R(gamma)(x, 1, -1) = sum_i c_i relu(<a_i, x> + b_i) + e`` for all x.
+    """
+    flat = Parametrization(
+        np.column_stack([np.asarray(weights, dtype=float), np.asarray(biases, dtype=float)]),
+        output_weights,
+    )
+    m, d = flat.n_neurons, flat.n_inputs - 1
+    constant = max_norms(flat.weights[:, :d]) == 0 if d else np.ones(m, dtype=bool)
+    b, c = flat.weights[:, d], flat.output_weights
+    e = float(offset) + float(np.sum(c[constant] * np.maximum(b[constant], 0.0)))
+    merged = Parametrization(flat.weights[~constant], c[~constant]).merge()
+    used = merged.output_weights != 0
+    a, b, c = merged.weights[used, :d], merged.weights[used, d], merged.output_weights[used]
+    rows = np.column_stack([a, np.maximum(b, 0.0) + 1.0, np.maximum(-b, 0.0) + 1.0])
+    rows = np.vstack([rows, np.zeros((m + 1 - len(rows), d + 2))])
+    outputs = np.concatenate([c, np.ones(m + 1 - len(c))])
+    spare = np.arange(len(c), m + 1)
+    if e != 0:
+        rows[spare[0], d:] = 2.0, 1.0
+        outputs[spare[0]] = e
+        spare = spare[1:]
+    # Directions (0, 1, 1 + j): on (x, 1, -1) their value is -j < 0, silent by a margin.
+    rows[spare, d] = 1.0
+    rows[spare, d + 1] = 2.0 + np.arange(spare.size)
+    return Parametrization(rows, outputs).balance()

@@ -1,0 +1,365 @@
+"""The sets of parametrizations that are optimized over: N (15), N' (32) and N* (36).
+
+All three hold :class:`~landscape.Parametrization` objects. A space knows the inputs that its
+networks see (the paper's lift is its property, not the data's), the bounds of its product
+coordinates, and says by how much a parametrization leaves it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.parametrization import (
+    DIRECTION_TOLERANCE,
+    Parametrization,
+    lift,
+    lift_inputs,
+    max_norms,
+)
+
+__all__ = [
+    "SPACES",
+    "BalancedSpace",
+    "RestrictedSpace",
+    "Space",
+    "UnrestrictedSpace",
+    "Violation",
+    "make_space",
+]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One way in which a parametrization leaves a space.
+
+    Attributes
+    ----------
+    condition : str
+        ``"shape"``, ``"C.1"`` (balance), ``"C.2"`` (redundancy), ``"C.3"`` (last two
+        coordinates), ``"bound"`` or ``"offset"``.
+    neurons : tuple of int
+        The neurons concerned.
+    amount : float
+        By how much; 0 for a pair of redundant neurons.
+    message : str
+        A sentence for the user.
+    """
+
+    condition: str
+    neurons: tuple[int, ...]
+    amount: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Space(ABC):
+    """A set of parametrizations with ``n_inputs`` inputs and ``n_neurons`` neurons."""
+
+    n_inputs: int
+    n_neurons: int
+
+    name: ClassVar[str]
+    #: Inputs that the space adds to the features, see :meth:`embed`.
+    extra_inputs: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        for key in ("n_inputs", "n_neurons"):
+            value = getattr(self, key)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{key}: expected a positive integer, got {value!r}")
+
+    # --- data ---------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def embed(cls, features: ArrayLike) -> Array:
+        """What the networks of a study over this space see of the features, (n, n_inputs)."""
+
+    @abstractmethod
+    def from_network(
+        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
+    ) -> Parametrization:
+        """The element that computes ``sum_i c_i relu(<a_i, x> + b_i) + e`` on embedded features.
+
+        ``weights`` (p, d) may have fewer neurons than the space: the others stay silent.
+        """
+
+    # --- geometry -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def _conditions(self, theta: Parametrization) -> list[Violation]:
+        """Violations of a parametrization of the right shape."""
+
+    def violations(self, theta: Parametrization) -> list[Violation]:
+        """Every way in which ``theta`` leaves the space; empty if it lies in it."""
+        shape = (self.n_neurons, self.n_inputs)
+        if theta.weights.shape != shape:
+            return [
+                Violation(
+                    "shape",
+                    (),
+                    np.inf,
+                    f"weights have shape {theta.weights.shape}, the space has {shape}",
+                )
+            ]
+        return self._conditions(theta)
+
+    def contains(self, theta: Parametrization) -> bool:
+        """Whether ``theta`` lies in the space (up to rounding, see ``violations``)."""
+        return not self.violations(theta)
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Lower and upper bounds of the product coordinates u, each of shape (m, d)."""
+        shape = (self.n_neurons, self.n_inputs)
+        return np.full(shape, -np.inf), np.full(shape, np.inf)
+
+    @abstractmethod
+    def sample(
+        self, rng: np.random.Generator, *, n_positive: int | None = None
+    ) -> Parametrization:
+        """A random element with gaussian weights.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_positive : int, optional
+            Number of positive signs (the class of notes 1); binomial if not given.
+        """
+
+    def _signs(self, rng: np.random.Generator, n: int, n_positive: int | None) -> Array:
+        if n_positive is None:
+            return np.where(rng.random(n) < 0.5, 1.0, -1.0)
+        if not 0 <= n_positive <= n:
+            raise ValueError(f"n_positive: expected 0 to {n}, got {n_positive}")
+        return np.where(np.arange(n) < n_positive, 1.0, -1.0)
+
+
+@dataclass(frozen=True)
+class BalancedSpace(Space):
+    """N' of (32): balanced, ``|c_i| = ‖a_i‖_inf``, and without redundant directions."""
+
+    name: ClassVar[str] = "balanced"
+    extra_inputs: ClassVar[int] = 2
+
+    @classmethod
+    def embed(cls, features: ArrayLike) -> Array:
+        """``x -> (x, 1, -1)``, as for N*, which is a subset."""
+        return lift_inputs(features)
+
+    def from_network(
+        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
+    ) -> Parametrization:
+        """Lemma A.4, see :func:`landscape.lift`."""
+        a, b, c = _padded(weights, biases, output_weights, self.n_neurons - 1)
+        return lift(a, b, c, offset)
+
+    def _conditions(self, theta: Parametrization) -> list[Violation]:
+        found = []
+        gaps = theta.unbalancedness()
+        scale = np.maximum(np.abs(theta.output_weights), max_norms(theta.weights))
+        for i in np.flatnonzero(gaps > DIRECTION_TOLERANCE * scale):
+            found.append(
+                Violation(
+                    "C.1", (int(i),), float(gaps[i]), f"neuron {i} is unbalanced by {gaps[i]:.3g}"
+                )
+            )
+        for i, j in theta.redundant_pairs():
+            found.append(
+                Violation("C.2", (i, j), 0.0, f"neurons {i} and {j} have the same direction")
+            )
+        return found
+
+    def sample(
+        self, rng: np.random.Generator, *, n_positive: int | None = None
+    ) -> Parametrization:
+        """See :meth:`Space.sample`."""
+        u = rng.standard_normal((self.n_neurons, self.n_inputs))
+        return Parametrization.from_products(u, self._signs(rng, self.n_neurons, n_positive))
+
+
+@dataclass(frozen=True)
+class RestrictedSpace(BalancedSpace):
+    """N* of (36): in N', and the last two coordinates of every weight vector are positive.
+
+    With ``margin`` > 0 the subset Ω_ε, closed and convex for each choice of signs, whose products
+    ``u_i = |c_i| a_i`` have last two coordinates of at least ``margin`` and entries of at most
+    ``bound``: inverse stability passes to it, and minima on its border exist.
+    """
+
+    margin: float = 0.0
+    bound: float = np.inf
+
+    name: ClassVar[str] = "restricted"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_inputs < 2:
+            raise ValueError(f"n_inputs: N* needs at least 2, got {self.n_inputs}")
+        if not 0 <= self.margin < np.inf:
+            raise ValueError(f"margin: expected a finite number >= 0, got {self.margin!r}")
+        if not self.bound > self.margin:
+            raise ValueError(f"bound: expected more than margin={self.margin}, got {self.bound!r}")
+
+    def _conditions(self, theta: Parametrization) -> list[Violation]:
+        found = super()._conditions(theta)
+        u = theta.products
+        slack = DIRECTION_TOLERANCE * max_norms(u)
+        for i in range(self.n_neurons):
+            if not (theta.weights[i, -2:] > 0).all() or theta.output_weights[i] == 0:
+                amount = float(max(0.0, -theta.weights[i, -2:].min()))
+                message = f"neuron {i}: last two coordinates {theta.weights[i, -2:]} are not > 0"
+                if theta.output_weights[i] == 0:
+                    message = f"neuron {i}: output weight 0 cannot be balanced in N*"
+                found.append(Violation("C.3", (i,), amount, message))
+            elif (short := float(self.margin - u[i, -2:].min())) > slack[i]:
+                found.append(
+                    Violation(
+                        "bound", (i,), short, f"neuron {i} is {short:.3g} below margin {self.margin}"
+                    )
+                )
+            if (excess := float(np.abs(u[i]).max() - self.bound)) > slack[i]:
+                found.append(
+                    Violation(
+                        "bound", (i,), excess, f"neuron {i} is {excess:.3g} above bound {self.bound}"
+                    )
+                )
+        return found
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Bounds of the product coordinates: ``margin`` below for the last two, ``bound``."""
+        shape = (self.n_neurons, self.n_inputs)
+        lower, upper = np.full(shape, -self.bound), np.full(shape, self.bound)
+        lower[:, -2:] = self.margin
+        return lower, upper
+
+    def sample(
+        self, rng: np.random.Generator, *, n_positive: int | None = None
+    ) -> Parametrization:
+        """See :meth:`Space.sample`; the last two coordinates are half-normal above the margin."""
+        u = rng.standard_normal((self.n_neurons, self.n_inputs))
+        u[:, -2:] = np.abs(u[:, -2:]) + max(self.margin, np.finfo(float).tiny)
+        if np.isfinite(self.bound):
+            u = np.clip(u, *self.bounds())
+        return Parametrization.from_products(u, self._signs(rng, self.n_neurons, n_positive))
+
+    def from_network(
+        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
+    ) -> Parametrization:
+        """Lemma A.4, then moved above the margin along the family that ``(x, 1, -1)`` ignores."""
+        theta = super().from_network(weights, biases, output_weights, offset)
+        u = theta.products.copy()
+        u[:, -2:] += np.maximum(0.0, self.margin - u[:, -2:].min(axis=1))[:, None]
+        return Parametrization.from_products(u, theta.signs) if self.margin > 0 else theta
+
+    def project(self, products: ArrayLike) -> Array:
+        """The nearest product coordinates within the bounds."""
+        return np.clip(np.asarray(products, dtype=float), *self.bounds())
+
+
+@dataclass(frozen=True)
+class UnrestrictedSpace(Space):
+    """N of (15); with ``offset`` the networks with biases (A, b, c, e) of (11), one layer.
+
+    With ``offset=True`` the inputs are ``(x, 1)``: the last coordinate of a weight vector is the
+    bias ``b_i``, and the last neuron is the offset e, frozen at the weight vector (0, ..., 0, 1).
+    So a network of P_(p, m, 1) is an element with p + 1 inputs and m + 1 neurons.
+    """
+
+    offset: bool = False
+
+    name: ClassVar[str] = "unrestricted"
+    extra_inputs: ClassVar[int] = 1
+
+    @classmethod
+    def embed(cls, features: ArrayLike) -> Array:
+        """``x -> (x, 1)``: biases as weights of a constant input."""
+        return lift_inputs(features)[:, :-1]
+
+    def from_network(
+        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
+    ) -> Parametrization:
+        """The network itself, see :class:`UnrestrictedSpace`."""
+        if not self.offset:
+            raise ValueError("from_network: the space has no offset; use UnrestrictedSpace(offset=True)")
+        a, b, c = _padded(weights, biases, output_weights, self.n_neurons - 1)
+        rows = np.column_stack([a, b])
+        return Parametrization(np.vstack([rows, self.offset_direction]), np.append(c, offset))
+
+    @property
+    def offset_direction(self) -> Array:
+        """Weight vector (0, ..., 0, 1) of the frozen offset neuron."""
+        direction = np.zeros(self.n_inputs)
+        direction[-1] = 1.0
+        return direction
+
+    def _conditions(self, theta: Parametrization) -> list[Violation]:
+        if self.offset and not np.array_equal(theta.weights[-1], self.offset_direction):
+            amount = float(np.abs(theta.weights[-1] - self.offset_direction).max())
+            message = f"the last neuron is the offset, but its weights are {theta.weights[-1]}"
+            return [Violation("offset", (self.n_neurons - 1,), amount, message)]
+        return []
+
+    def sample(
+        self, rng: np.random.Generator, *, n_positive: int | None = None
+    ) -> Parametrization:
+        """See :meth:`Space.sample`; ``n_positive`` counts the neurons without the offset."""
+        m = self.n_neurons - int(self.offset)
+        a = rng.standard_normal((m, self.n_inputs))
+        c = self._signs(rng, m, n_positive) * np.abs(rng.standard_normal(m))
+        if self.offset:
+            a = np.vstack([a, self.offset_direction])
+            c = np.append(c, rng.standard_normal())
+        return Parametrization(a, c)
+
+
+def _padded(
+    weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, m: int
+) -> tuple[Array, Array, Array]:
+    """A network with biases, filled up to m neurons with silent ones (weights 0, bias -1)."""
+    a = np.asarray(weights, dtype=float)
+    b, c = np.asarray(biases, dtype=float), np.asarray(output_weights, dtype=float)
+    missing = m - len(a)
+    if missing < 0:
+        raise ValueError(f"weights: the space holds {m} neurons and an offset, got {len(a)} neurons")
+    a = np.vstack([a, np.zeros((missing, a.shape[1]))])
+    return a, np.append(b, -np.ones(missing)), np.append(c, np.zeros(missing))
+
+
+#: The spaces of a study by their names in the config.
+SPACES: dict[str, type[Space]] = {
+    space.name: space for space in (RestrictedSpace, BalancedSpace, UnrestrictedSpace)
+}
+
+
+def make_space(
+    name: str, n_features: int, n_neurons: int, *, margin: float = 0.0, bound: float = np.inf
+) -> Space:
+    """The space in which the networks of P_(n_features, n_neurons, 1) are studied.
+
+    Corollary 1.3: N* and N' get two more inputs and one more neuron than the network with
+    biases, which takes over the offset's role.
+
+    Parameters
+    ----------
+    name : {"restricted", "balanced", "unrestricted"}
+    n_features, n_neurons : int
+        Architecture of the network with biases.
+    margin, bound : float
+        See :class:`RestrictedSpace`; ignored by the other spaces.
+    """
+    if name == "restricted":
+        return RestrictedSpace(n_features + 2, n_neurons + 1, margin=margin, bound=bound)
+    if name == "balanced":
+        return BalancedSpace(n_features + 2, n_neurons + 1)
+    if name == "unrestricted":
+        return UnrestrictedSpace(n_features + 1, n_neurons + 1, offset=True)
+    raise ValueError(f"space: expected one of {', '.join(SPACES)}, got {name!r}")
+
+
