@@ -1,0 +1,1 @@
+"""Optimization landscapes of shallow ReLU networks."""
