@@ -1,0 +1,110 @@
+# Everything a reader needs: `make help` lists the targets.
+# Needs make and Python 3.11 or later (with venv and pip); works with GNU make 3.81 and later.
+
+PYTHON ?= python3
+CORES ?= all
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/bootstrap.txt requirements/environment.txt
+# Tools that start others (Snakemake, pytest) must find the environment's programs first.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+SNAKEFILES := $(wildcard Snakefile workflow/rules/*.smk)
+
+# The environment is up to date when the file named after the content of the lock files,
+# of pyproject.toml and of this folder's place exists: no time stamps, so a checkout of another
+# commit or a moved folder is noticed, and a mere touch is not.
+KEY := $(shell { cat $(LOCKS) pyproject.toml; echo "$(CURDIR)"; } | cksum | tr ' \t' '--')
+STAMP := $(VENV)/.complete-$(KEY)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env study test test-slow test-all check format lock clean clean-env
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  PYTHON=python3.12 make env    build the environment with another Python (when there is none)"
+	@echo "  make study CORES=2 ARGS=-n    fewer cores; further arguments for snakemake or pytest"
+
+env: $(STAMP) ## build .venv from the lock files; quick when nothing changed
+
+study: $(STAMP) ## run the default study (CORES=all)
+	@$(BIN)/python -m compileall -q landscape
+	$(RUN) snakemake --cores $(CORES) $(ARGS)
+
+test: $(STAMP) ## run the fast tests
+	$(RUN) pytest $(ARGS)
+
+test-slow: $(STAMP) ## run the slow tests only
+	$(RUN) pytest -m slow $(ARGS)
+
+test-all: $(STAMP) ## run every test
+	$(RUN) pytest -m "slow or not slow" $(ARGS)
+
+check: $(STAMP) ## lint, format, types, import layers: everything but the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(if $(SNAKEFILES),$(BIN)/snakefmt --check $(SNAKEFILES))
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code and apply the safe fixes
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(if $(SNAKEFILES),$(BIN)/snakefmt $(SNAKEFILES))
+
+# `make lock` keeps the versions that still fit; `make lock ARGS=--upgrade` takes the newest.
+# One file for every Python and platform, the same versions for all where they exist, and no
+# addresses: any index will do, the hashes decide.
+COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links --quiet $(ARGS)
+lock: ## resolve the dependencies of pyproject.toml again (ARGS=--upgrade)
+	@test -x $(BIN)/uv || $(MAKE) env ARGS=
+	$(UV_INDEX) $(COMPILE) --extra exact --group dev -o requirements/environment.txt
+	$(UV_INDEX) $(COMPILE:pyproject.toml=) --group bootstrap -o requirements/bootstrap.txt
+	@! grep -n '://' $(LOCKS) || { echo "lock files must not hold addresses" >&2; exit 1; }
+
+clean: ## remove caches and build products (not .venv, not results)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+clean-env: ## remove .venv
+	rm -rf $(VENV)
+
+# --- the environment -------------------------------------------------------------------------
+
+define CHECK_PYTHON
+import sys; v = "%d.%d.%d" % sys.version_info[:3]; \
+sys.exit(0 if sys.version_info >= (3, 11) else "landscape needs Python 3.11 or later; \
+$(PYTHON) is " + v + ". Name another one: make PYTHON=python3.12 env")
+endef
+
+UV = $(BIN)/uv
+# uv does not read pip's configuration: hand it the index that pip uses, when one is set.
+UV_INDEX = index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}}; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi;
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# uv, itself pinned and hashed, installs in seconds; where it cannot (no build for this platform,
+# an index only pip can reach), pip does the same more slowly. Both check every hash.
+$(STAMP):
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; landscape needs Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@rm -f $(VENV)/.complete-*
+	@if [ "$$(cat $(VENV)/.place 2>/dev/null)" != "$(CURDIR)" ] || ! $(BIN)/python -c ''; then \
+		echo "creating $(VENV) with $$($(PYTHON) --version)"; \
+		$(PYTHON) -m venv --clear $(VENV) && echo "$(CURDIR)" > $(VENV)/.place; fi
+	@echo "installing the locked packages (half a minute)"
+	@$(UV_INDEX) \
+	{ $(PIP) install --require-hashes --only-binary :all: -r requirements/bootstrap.txt \
+		&& $(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode \
+			requirements/environment.txt; } \
+	|| { echo "uv did not succeed; trying with pip (some minutes)" >&2; \
+		$(PIP) install --require-hashes --compile -r requirements/environment.txt; }
+	@$(PIP) install --no-build-isolation --no-deps --no-index --editable .
+	@$(BIN)/python -m pip check >/dev/null || { $(BIN)/python -m pip check; \
+		echo "pyproject.toml and the lock files disagree: run make lock" >&2; exit 1; }
+	@touch $@
+	@echo "environment ready in $(VENV)"
