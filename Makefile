@@ -48,7 +48,7 @@ check: $(STAMP) ## lint, format, types, import layers: everything but the tests
 	$(BIN)/ruff format --check .
 	$(if $(SNAKEFILES),$(BIN)/snakefmt --check $(SNAKEFILES))
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(STAMP) ## format the code and apply the safe fixes
 	$(BIN)/ruff check --fix-only .
@@ -88,7 +88,8 @@ UV_INDEX = index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip 
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # uv, itself pinned and hashed, installs in seconds; where it cannot (no build for this platform,
-# an index only pip can reach), pip does the same more slowly. Both check every hash.
+# an index only pip can reach), pip does the same more slowly. Both check every hash; uv also those
+# of what builds the one package that comes as source.
 $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; landscape needs Python 3.11 or later" >&2; exit 1; }
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
@@ -100,7 +101,7 @@ $(STAMP):
 	@$(UV_INDEX) \
 	{ $(PIP) install --require-hashes --only-binary :all: -r requirements/bootstrap.txt \
 		&& $(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode \
-			requirements/environment.txt; } \
+			--build-constraints requirements/environment.txt requirements/environment.txt; } \
 	|| { echo "uv did not succeed; trying with pip (some minutes)" >&2; \
 		$(PIP) install --require-hashes --compile -r requirements/environment.txt; }
 	@$(PIP) install --no-build-isolation --no-deps --no-index --editable .
