@@ -1,0 +1,159 @@
+"""What a data set is: finite features and targets, and how they were standardized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["DataError", "Dataset", "standardize"]
+
+Array = NDArray[np.float64]
+
+
+class DataError(ValueError):
+    """Data that cannot be studied; the message says where, what was found and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples ``(x^k, y^k)`` as the study sees them.
+
+    Parameters
+    ----------
+    name : str
+        Name in the config.
+    features : array_like of shape (n, d)
+    target : array_like of shape (n,)
+    feature_names : sequence of str, optional
+        ``x1, ..., xd`` if not given.
+    target_name : str
+    metadata : dict, optional
+        Where the data come from, and their standardization; JSON values only.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, a value is not finite, the target is constant, or there are fewer
+        than d + 2 samples: an affine function would interpolate them.
+    """
+
+    name: str
+    features: Array
+    target: Array
+    feature_names: tuple[str, ...]
+    target_name: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        name: str,
+        features: ArrayLike,
+        target: ArrayLike,
+        *,
+        feature_names: Sequence[str] | None = None,
+        target_name: str = "y",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        x = np.array(features, dtype=float, order="C")
+        y = np.array(target, dtype=float)
+        if x.ndim != 2 or x.shape[1] == 0:
+            raise DataError(f"{name}: features need shape (n, d) with d > 0, got {x.shape}")
+        if y.shape != (len(x),):
+            raise DataError(f"{name}: target needs shape ({len(x)},), got {y.shape}")
+        names = tuple(feature_names or (f"x{i + 1}" for i in range(x.shape[1])))
+        if len(names) != x.shape[1]:
+            raise DataError(f"{name}: {x.shape[1]} features but {len(names)} feature names")
+        if len(x) < x.shape[1] + 2:
+            raise DataError(
+                f"{name}: {len(x)} samples of {x.shape[1]} features are interpolated by an affine "
+                f"function; give at least {x.shape[1] + 2} samples or use fewer features"
+            )
+        for label, column in [*zip(names, x.T, strict=True), (target_name, y)]:
+            if not np.isfinite(column).all():
+                k = int(np.flatnonzero(~np.isfinite(column))[0])
+                raise DataError(f"{name}: sample {k}, column {label!r} is {column[k]}; remove it")
+        if (y == y[0]).all():
+            raise DataError(
+                f"{name}: target {target_name!r} is constant ({y[0]:g}); choose another target"
+            )
+        for values in (x, y):
+            values.setflags(write=False)
+        for key, value in {
+            "name": name,
+            "features": x,
+            "target": y,
+            "feature_names": names,
+            "target_name": target_name,
+            "metadata": dict(metadata or {}),
+        }.items():
+            object.__setattr__(self, key, value)
+
+    @property
+    def n_samples(self) -> int:
+        """Number n of samples."""
+        return len(self.features)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, d without the inputs that a space adds."""
+        return self.features.shape[1]
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, n_samples={self.n_samples}, n_features={self.n_features})"
+
+
+def standardize(dataset: Dataset, *, features: bool = True, target: bool = True) -> Dataset:
+    """Shift and scale to mean 0 and (population) standard deviation 1; record by how much.
+
+    The original values are ``values * scale + mean``. What is not standardized is recorded with
+    mean 0 and scale 1.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    features, target : bool
+        What to standardize.
+
+    Returns
+    -------
+    Dataset
+        With ``metadata["standardization"]``: ``{"features": {"means", "scales"}, "target":
+        {"mean", "scale"}}``.
+
+    Raises
+    ------
+    DataError
+        If a feature is constant.
+
+    Examples
+    --------
+    >>> data = standardize(Dataset("line", [[0.0], [2.0], [4.0]], [1.0, 1.0, 4.0]))
+    >>> data.metadata["standardization"]["target"]
+    {'mean': 2.0, 'scale': 1.4142135623730951}
+    """
+    x, y = dataset.features, dataset.target
+    means, scales = np.zeros(x.shape[1]), np.ones(x.shape[1])
+    if features:
+        for i in np.flatnonzero((x == x[0]).all(axis=0)):
+            raise DataError(
+                f"{dataset.name}: feature {dataset.feature_names[i]!r} is constant ({x[0, i]:g}) "
+                "and cannot be standardized; leave it out"
+            )
+        means, scales = x.mean(axis=0), x.std(axis=0)
+    mean, scale = (float(y.mean()), float(y.std())) if target else (0.0, 1.0)
+    record = {
+        "features": {"means": means.tolist(), "scales": scales.tolist()},
+        "target": {"mean": mean, "scale": scale},
+    }
+    return Dataset(
+        dataset.name,
+        (x - means) / scales,
+        (y - mean) / scale,
+        feature_names=dataset.feature_names,
+        target_name=dataset.target_name,
+        metadata={**dataset.metadata, "standardization": record},
+    )

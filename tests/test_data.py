@@ -1,0 +1,224 @@
+"""Every data set keeps one contract; every file is complete, checked and named in errors."""
+
+import json
+
+import numpy as np
+import pytest
+
+from landscape.data import (
+    KINDS,
+    SMOOTH_FUNCTIONS,
+    DataError,
+    Dataset,
+    StoreError,
+    load_csv,
+    make_dataset,
+    read_arrays,
+    read_dataset,
+    standardize,
+    write_arrays,
+    write_dataset,
+)
+
+CSV_ROWS = "a,b,y\n" + "".join(f"{k},{k * k % 7},{3 - k % 5}\n" for k in range(12))
+
+
+@pytest.fixture
+def configs(tmp_path):
+    (tmp_path / "own.csv").write_text(CSV_ROWS)
+    teacher = {"kind": "teacher", "n_samples": 30, "n_neurons": 3, "noise": 0.1, "seed": 5}
+    smooth = {"kind": "smooth", "n_samples": 30, "n_features": 2, "noise": 0.0, "seed": 5}
+    return {
+        "teacher-1d": {**teacher, "n_features": 1},
+        "teacher-3d": {**teacher, "n_features": 3},
+        **{name: {**smooth, "function": name} for name in SMOOTH_FUNCTIONS},
+        "diabetes": {"kind": "diabetes"},
+        "own": {"kind": "csv", "path": str(tmp_path / "own.csv"), "target": "y"},
+    }
+
+
+NAMES = ["teacher-1d", "teacher-3d", *SMOOTH_FUNCTIONS, "diabetes", "own"]
+
+
+def test_contract_covers_every_kind(configs):
+    assert sorted(configs) == sorted(NAMES)
+    assert {config["kind"] for config in configs.values()} == set(KINDS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestContract:
+    def test_values(self, configs, name):
+        data = make_dataset(name, configs[name])
+        n, d = data.n_samples, data.n_features
+        assert data.features.shape == (n, d) and data.target.shape == (n,)
+        assert len(data.feature_names) == d and data.name == name
+        assert np.isfinite(data.features).all() and np.isfinite(data.target).all()
+        assert not data.features.flags.writeable and not data.target.flags.writeable
+
+    def test_reproducible(self, configs, name):
+        one, two = (make_dataset(name, configs[name]) for _ in range(2))
+        np.testing.assert_array_equal(one.features, two.features)
+        np.testing.assert_array_equal(one.target, two.target)
+
+    def test_standardization_is_recorded_and_can_be_undone(self, configs, name):
+        raw = make_dataset(name, {**configs[name], "standardize": "none"})
+        data = make_dataset(name, configs[name])
+        np.testing.assert_allclose(data.features.mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(data.features.std(axis=0), 1)
+        np.testing.assert_allclose([data.target.mean(), data.target.std()], [0, 1], atol=1e-12)
+        record = data.metadata["standardization"]
+        x = data.features * record["features"]["scales"] + record["features"]["means"]
+        y = data.target * record["target"]["scale"] + record["target"]["mean"]
+        np.testing.assert_allclose(x, raw.features, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(y, raw.target, rtol=1e-12, atol=1e-12)
+        identity = raw.metadata["standardization"]
+        assert identity["target"] == {"mean": 0.0, "scale": 1.0}
+
+    def test_survives_its_file(self, configs, name, tmp_path):
+        data = make_dataset(name, configs[name])
+        for file in ("one.npz", "two.npz"):
+            write_dataset(tmp_path / file, data)
+        again = read_dataset(tmp_path / "one.npz")
+        np.testing.assert_array_equal(again.features, data.features)
+        np.testing.assert_array_equal(again.target, data.target)
+        assert again.metadata == data.metadata and again.feature_names == data.feature_names
+        assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+    def test_metadata_is_json_without_paths(self, configs, name, tmp_path):
+        data = make_dataset(name, configs[name])
+        assert str(tmp_path) not in json.dumps(data.metadata, allow_nan=False)
+        assert data.metadata["kind"] == configs[name]["kind"]
+
+
+def test_noise_free_teacher_is_exactly_a_network(configs):
+    # Twice the noise level moves the targets twice as far: noise enters additively, once.
+    base = {**configs["teacher-3d"], "standardize": "none"}
+    clean, one, two = (
+        make_dataset("t", {**base, "noise": noise}).target for noise in (0.0, 0.1, 0.2)
+    )
+    np.testing.assert_allclose(two - clean, 2 * (one - clean), atol=1e-12)
+
+
+def test_seeds_matter(configs):
+    a, b = (make_dataset("t", {**configs["teacher-1d"], "seed": seed}) for seed in (1, 2))
+    assert not np.array_equal(a.features, b.features)
+
+
+def test_csv_with_chosen_features_and_delimiter(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text(CSV_ROWS.replace(",", ";"))
+    x, y, names = load_csv(path, target="y", features=["b"], delimiter=";")
+    assert names == ("b",) and x.shape == (12, 1) and y[0] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CSV_ROWS.replace("a,b,y", "a,b,z"), r"row 1 has no column 'y'.*correct `target`"),
+        (CSV_ROWS.replace("\n2,4,1", "\n2,nan,1"), r"row 4, column 'b' is 'nan', not finite"),
+        (CSV_ROWS.replace("\n2,4,1", "\n2,inf,1"), r"row 4, column 'b' is 'inf', not finite"),
+        (CSV_ROWS.replace("\n2,4,1", "\n2,,1"), r"row 4, column 'b' is empty; fill it in"),
+        (CSV_ROWS.replace("\n2,4,1", "\n2,red,1"), r"row 4, column 'b' is 'red', not a number"),
+        (CSV_ROWS.replace("\n2,4,1", "\n2,4"), r"row 4 has 2 values, the header has 3"),
+        ("a,y\n" + "1,2\n" * 3 + "2,2\n" * 3, r"column 'y' is constant \(2\); choose another"),
+        ("a,y\n" + "1,2\n" * 3 + "1,3\n" * 3, r"column 'a' is constant \(1\); leave it out"),
+        ("a,b,y\n1,2,3\n2,1,4\n", r"2 rows for 2 features; give at least 4 rows"),
+        ("a,a,y\n1,2,3\n", r"row 1 names column 'a' twice"),
+        ("y\n1\n2\n3\n", r"no column but the target 'y'; add a feature"),
+        ("", r"the file is empty"),
+    ],
+)
+def test_csv_errors_name_file_place_value_and_remedy(tmp_path, text, message):
+    path = tmp_path / "own.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        load_csv(path, target="y")
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_csv_file_errors(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.csv: no such file; correct `path`"):
+        load_csv(tmp_path / "gone.csv", target="y")
+    (tmp_path / "latin.csv").write_bytes("größe,y\n1,2\n".encode("latin-1"))
+    with pytest.raises(DataError, match="cannot be read as UTF-8"):
+        load_csv(tmp_path / "latin.csv", target="y")
+
+
+@pytest.mark.parametrize(
+    ("features", "target", "message"),
+    [
+        ([[1.0], [2.0], [np.nan]], [1.0, 2.0, 3.0], "sample 2, column 'x1' is nan"),
+        ([[1.0], [2.0], [3.0]], [1.0, 1.0, 1.0], "target 'y' is constant"),
+        ([[1.0], [2.0]], [1.0, 2.0], "interpolated by an affine function"),
+        ([1.0, 2.0], [1.0, 2.0], "shape"),
+        ([[1.0], [2.0], [3.0]], [1.0, 2.0], "shape"),
+    ],
+)
+def test_dataset_refuses(features, target, message):
+    with pytest.raises(DataError, match=message):
+        Dataset("bad", features, target)
+
+
+def test_standardize_refuses_a_constant_feature():
+    data = Dataset("c", [[1.0, 0], [1, 1], [1, 2], [1, 3]], [0.0, 1, 2, 3])
+    with pytest.raises(DataError, match="feature 'x1' is constant"):
+        standardize(data)
+
+
+def test_unknown_kind():
+    with pytest.raises(DataError, match="kind is 'oracle'; expected one of teacher"):
+        make_dataset("x", {"kind": "oracle"})
+
+
+ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "text": np.array(["ω", "b"])}
+
+
+class TestStore:
+    def test_round_trip(self, tmp_path):
+        write_arrays(tmp_path / "f.npz", "fits", ARRAYS, {"n": 1})
+        record = read_arrays(tmp_path / "f.npz", "fits")
+        assert record.metadata == {"n": 1} and set(record.arrays) == {"a", "text"}
+        np.testing.assert_array_equal(record.arrays["a"], ARRAYS["a"])
+        np.testing.assert_array_equal(record.arrays["text"], ARRAYS["text"])
+
+    @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
+    def test_truncated_file_is_named(self, tmp_path, share):
+        path = tmp_path / "f.npz"
+        write_arrays(path, "fits", ARRAYS)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(StoreError, match=r"f\.npz: .*delete it and run the study again"):
+            read_arrays(path, "fits")
+
+    def test_every_flipped_byte_of_an_array_is_noticed(self, tmp_path):
+        path = tmp_path / "f.npz"
+        write_arrays(path, "fits", ARRAYS)
+        content = bytearray(path.read_bytes())
+        at = content.index(np.float64(5.0).tobytes())
+        content[at] ^= 1
+        path.write_bytes(bytes(content))
+        with pytest.raises(StoreError, match="delete it"):
+            read_arrays(path, "fits")
+
+    def test_foreign_files(self, tmp_path):
+        write_arrays(tmp_path / "f.npz", "fits", ARRAYS)
+        with pytest.raises(StoreError, match="holds 'fits', expected 'minima'"):
+            read_arrays(tmp_path / "f.npz", "minima")
+        np.savez(tmp_path / "g.npz", a=np.zeros(2))
+        np.save(tmp_path / "h.npy", np.zeros(2))
+        (tmp_path / "i.npz").write_text("hello")
+        for name in ("g.npz", "h.npy", "i.npz"):
+            with pytest.raises(StoreError, match=name):
+                read_arrays(tmp_path / name, "fits")
+        with pytest.raises(StoreError, match="no such file"):
+            read_arrays(tmp_path / "none.npz", "fits")
+
+    def test_failure_while_writing_leaves_the_old_file(self, tmp_path):
+        path = tmp_path / "f.npz"
+        write_arrays(path, "fits", ARRAYS)
+        before = path.read_bytes()
+        with pytest.raises(TypeError, match="Python objects"):
+            write_arrays(path, "fits", {"a": np.array([object()])})
+        with pytest.raises(ValueError):
+            write_arrays(path, "fits", ARRAYS, {"x": float("nan")})
+        assert path.read_bytes() == before and [f.name for f in tmp_path.iterdir()] == ["f.npz"]
