@@ -1,0 +1,159 @@
+"""Distance of parametrizations modulo the order of their neurons, as a bottleneck assignment.
+
+On N* the realization determines the parametrization up to a permutation, so this is the distance
+that Corollary 3.3, (38), bounds. Nothing but numpy and scipy's graphs is imported here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from landscape.parametrization import Parametrization
+
+__all__ = [
+    "Assignment",
+    "best_permutation",
+    "bottleneck_assignment",
+    "neuron_distances",
+    "parameter_distance",
+]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A bottleneck assignment of rows to columns.
+
+    Attributes
+    ----------
+    columns : array of shape (m,)
+        Column that row i is assigned to, each column at most once.
+    value : float
+        Largest entry used; infinite if every assignment uses an infinite entry.
+    """
+
+    columns: NDArray[np.intp]
+    value: float
+
+
+def _matching(admissible: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Column of each row in a maximum matching of admissible entries, -1 where unmatched."""
+    return np.asarray(maximum_bipartite_matching(csr_array(admissible), perm_type="column"))
+
+
+def bottleneck_assignment(costs: ArrayLike) -> Assignment:
+    """Assign every row its own column such that the largest entry used is as small as possible.
+
+    Exact: bisection over the sorted entries, a maximum matching of the graph of the entries below
+    the threshold decides each step.
+
+    Parameters
+    ----------
+    costs : array_like of shape (m, n), m <= n
+        Entries may be infinite, but not NaN.
+
+    Raises
+    ------
+    ValueError
+        If there are more rows than columns, or an entry is NaN.
+
+    Examples
+    --------
+    >>> bottleneck_assignment([[0.0, 1.0], [5.0, 0.0]]).value
+    0.0
+    >>> found = bottleneck_assignment([[0.0, 3.0], [2.0, 9.0]])
+    >>> found.value, found.columns.tolist()
+    (3.0, [1, 0])
+    """
+    c = np.asarray(costs, dtype=float)
+    if c.ndim != 2 or c.shape[0] > c.shape[1]:
+        raise ValueError(f"costs: expected shape (m, n) with m <= n, got {c.shape}")
+    if np.isnan(c).any():
+        raise ValueError("costs: an entry is NaN")
+    if c.shape[0] == 0:
+        return Assignment(np.zeros(0, dtype=np.intp), 0.0)
+    levels = np.unique(c)
+    # Every row and, for square costs, every column pays at least its least entry.
+    least = c.min(axis=1).max()
+    if c.shape[0] == c.shape[1]:
+        least = max(least, c.min(axis=0).max())
+    low, high = int(np.searchsorted(levels, least)), levels.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if _matching(c <= levels[middle]).min() >= 0:
+            high = middle
+        else:
+            low = middle + 1
+    columns = _matching(c <= levels[high])
+    return Assignment(columns.astype(np.intp), float(levels[high]))
+
+
+def neuron_distances(gamma: Parametrization, theta: Parametrization) -> Array:
+    """Max-norm distance of neuron i of ``gamma`` to neuron j of ``theta``, shape (m, m')."""
+    if gamma.n_inputs != theta.n_inputs:
+        raise ValueError(
+            f"theta: expected {gamma.n_inputs} inputs as gamma has, got {theta.n_inputs}"
+        )
+    costs = np.abs(gamma.output_weights[:, None] - theta.output_weights[None, :])
+    for k in range(gamma.n_inputs):  # one coordinate at a time: (m, m') memory, not (m, m', d)
+        np.maximum(costs, np.abs(gamma.weights[:, None, k] - theta.weights[None, :, k]), out=costs)
+    return costs
+
+
+def best_permutation(gamma: Parametrization, theta: Parametrization) -> Assignment:
+    """The order of ``theta``'s neurons that brings it nearest to ``gamma`` in the max-norm.
+
+    Returns
+    -------
+    Assignment
+        ``theta.permute(columns)`` has distance ``value`` from ``gamma``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> gamma = Parametrization([[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0])
+    >>> best_permutation(gamma, gamma.permute([1, 0])).columns.tolist()
+    [1, 0]
+    """
+    if gamma.weights.shape != theta.weights.shape:
+        raise ValueError(
+            f"theta: expected weights of shape {gamma.weights.shape} as gamma has, "
+            f"got {theta.weights.shape}"
+        )
+    return bottleneck_assignment(neuron_distances(gamma, theta))
+
+
+def parameter_distance(gamma: Parametrization, theta: Parametrization) -> float:
+    """Max-norm distance modulo permutations of neurons.
+
+    ``min over permutations p of max_i max(|c_i - c'_p(i)|, ‖a_i - a'_p(i)‖_inf)``, the distance
+    on the left of (38).
+
+    Parameters
+    ----------
+    gamma, theta : Parametrization
+        Of the same shape (m, d).
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> gamma = Parametrization([[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0])
+    >>> theta = Parametrization([[0.0, 1.0], [1.0, 0.5]], [-1.0, 1.0])
+    >>> parameter_distance(gamma, theta)
+    0.5
+    """
+    return best_permutation(gamma, theta).value
