@@ -12,10 +12,10 @@ LOCKS := requirements/bootstrap.txt requirements/environment.txt
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 SNAKEFILES := $(wildcard Snakefile workflow/rules/*.smk)
 
-# The environment is up to date when the file named after the content of the lock files,
-# of pyproject.toml and of this folder's place exists: no time stamps, so a checkout of another
-# commit or a moved folder is noticed, and a mere touch is not.
-KEY := $(shell { cat $(LOCKS) pyproject.toml; echo "$(CURDIR)"; } | cksum | tr ' \t' '--')
+# The environment is up to date when the file named after the content of the lock files, of
+# pyproject.toml and of this folder's place exists: not time but content decides. It is written
+# last, and an environment without one (interrupted, moved) is built again from nothing.
+KEY := $(shell { cat $(LOCKS) pyproject.toml 2>/dev/null; echo "$(CURDIR)"; } | cksum | tr ' \t' '--')
 STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
@@ -29,6 +29,7 @@ help: ## list the targets
 	@echo "  make study CORES=2 ARGS=-n    fewer cores; further arguments for snakemake or pytest"
 
 env: $(STAMP) ## build .venv from the lock files; quick when nothing changed
+	@:
 
 study: $(STAMP) ## run the default study (CORES=all)
 	@$(BIN)/python -m compileall -q landscape
@@ -62,8 +63,8 @@ COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --f
 	--no-header --no-emit-index-url --no-emit-find-links --quiet $(ARGS)
 lock: ## resolve the dependencies of pyproject.toml again (ARGS=--upgrade)
 	@test -x $(BIN)/uv || $(MAKE) env ARGS=
-	$(UV_INDEX) $(COMPILE) --extra exact --group dev -o requirements/environment.txt
-	$(UV_INDEX) $(COMPILE:pyproject.toml=) --group bootstrap -o requirements/bootstrap.txt
+	@$(UV_INDEX) $(COMPILE) --extra exact --group dev -o requirements/environment.txt
+	@$(UV_INDEX) $(COMPILE:pyproject.toml=) --group bootstrap -o requirements/bootstrap.txt
 	@! grep -n '://' $(LOCKS) || { echo "lock files must not hold addresses" >&2; exit 1; }
 
 clean: ## remove caches and build products (not .venv, not results)
@@ -83,7 +84,8 @@ endef
 
 UV = $(BIN)/uv
 # uv does not read pip's configuration: hand it the index that pip uses, when one is set.
-UV_INDEX = index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}}; \
+UV_INDEX = index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config list \
+	| sed -En "s/^(global|install)\.index-url='(.*)'/\2/p" | tail -n 1)}}; \
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi;
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -93,19 +95,19 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; landscape needs Python 3.11 or later" >&2; exit 1; }
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@if [ "$$(cat $(VENV)/.complete-* 2>/dev/null)" != "$(CURDIR)" ] || ! $(BIN)/python -c ''; then \
+		echo "creating $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv --clear $(VENV); fi
 	@rm -f $(VENV)/.complete-*
-	@if [ "$$(cat $(VENV)/.place 2>/dev/null)" != "$(CURDIR)" ] || ! $(BIN)/python -c ''; then \
-		echo "creating $(VENV) with $$($(PYTHON) --version)"; \
-		$(PYTHON) -m venv --clear $(VENV) && echo "$(CURDIR)" > $(VENV)/.place; fi
 	@echo "installing the locked packages (half a minute)"
 	@$(UV_INDEX) \
 	{ $(PIP) install --require-hashes --only-binary :all: -r requirements/bootstrap.txt \
 		&& $(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode \
 			--build-constraints requirements/environment.txt requirements/environment.txt; } \
 	|| { echo "uv did not succeed; trying with pip (some minutes)" >&2; \
-		$(PIP) install --require-hashes --compile -r requirements/environment.txt; }
+		$(PIP) install --require-hashes -r requirements/environment.txt \
+		&& { $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true; }; }
 	@$(PIP) install --no-build-isolation --no-deps --no-index --editable .
 	@$(BIN)/python -m pip check >/dev/null || { $(BIN)/python -m pip check; \
 		echo "pyproject.toml and the lock files disagree: run make lock" >&2; exit 1; }
-	@touch $@
+	@echo "$(CURDIR)" > $@
 	@echo "environment ready in $(VENV)"
