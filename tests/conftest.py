@@ -1,0 +1,38 @@
+"""Hypothesis profiles and the data sets that several tests share."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.oracles.problems import DATA
+
+# `ci` draws the same examples every time. `explore` looks for new ones:
+# HYPOTHESIS_PROFILE=explore pytest tests/properties. What it finds becomes a named test.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile(
+    "explore", settings.get_profile("ci"), derandomize=False, max_examples=500
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20190912)
+
+
+@pytest.fixture(params=sorted(DATA))
+def dataset(request: pytest.FixtureRequest) -> tuple[str, np.ndarray, np.ndarray]:
+    """Every small data set in turn: (name, features, targets)."""
+    features, targets = DATA[request.param]()
+    return request.param, features, targets
