@@ -1,0 +1,129 @@
+"""All cells of a central hyperplane arrangement, exactly, with interior points.
+
+Hyperplanes are added one by one. The cells that a new hyperplane h cuts are the cells of the
+arrangement that the earlier ones induce *in* h, one dimension lower: a recursion that ends in the
+plane, where the cells are the gaps between sorted angles. Nothing is assumed about general
+position, and no tolerance is involved: all numbers are integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cmp_to_key
+
+from landscape.arrangement._integers import IntVector, dot, oriented, primitive
+
+#: Cells as a map from the pattern, an integer whose bit i says whether row i is positive, to an
+#: interior point.
+Cells = dict[int, IntVector]
+
+
+class TooManyCells(Exception):
+    """The enumeration passed its limit."""
+
+
+def enumerate_cells(rows: Sequence[IntVector], dim: int, limit: int | None = None) -> Cells:
+    """Cells of pairwise non-parallel, non-zero integer rows in ``dim`` dimensions."""
+    if not rows:
+        return {0: (0,) * dim}
+    if len(rows) == 1:
+        row = rows[0]
+        return {1: row, 0: tuple(-entry for entry in row)}
+    if dim == 2:
+        return _plane_cells(rows)
+    cells: Cells = {0: (0,) * dim}
+    for k, normal in enumerate(rows):
+        cells = _cut(cells, rows[:k], normal, k, limit)
+        if limit is not None and len(cells) > limit:
+            raise TooManyCells(f"more than {limit} cells")
+    return cells
+
+
+def _cut(
+    cells: Cells, rows: Sequence[IntVector], normal: IntVector, k: int, limit: int | None
+) -> Cells:
+    """Add the hyperplane ``normal^⊥`` as number k to the cells of ``rows``."""
+    bit = 1 << k
+    result: Cells = {}
+    sections = _section_cells(rows, normal, limit)
+    for pattern, point in cells.items():
+        if pattern not in sections:
+            result[pattern | bit if dot(normal, point) > 0 else pattern] = point
+    for pattern, section in sections.items():
+        # Step off the hyperplane by a power of two, about half as far as to the next one.
+        exponent = max(map(abs, section)).bit_length() - max(map(abs, normal)).bit_length()
+        for row in rows:
+            slope = abs(dot(row, normal))
+            if slope:
+                reach = abs(dot(row, section))
+                exponent = min(exponent, reach.bit_length() - slope.bit_length() - 2)
+        step, stretch = (1 << exponent, 1) if exponent > 0 else (1, 1 << -exponent)
+        pairs = [(stretch * x, step * h) for x, h in zip(section, normal, strict=True)]
+        result[pattern | bit] = primitive([x + h for x, h in pairs])
+        result[pattern] = primitive([x - h for x, h in pairs])
+    return result
+
+
+def _section_cells(rows: Sequence[IntVector], normal: IntVector, limit: int | None) -> Cells:
+    """Patterns of ``rows`` on the hyperplane ``normal^⊥``, with points in it."""
+    pivot = min(
+        (j for j, entry in enumerate(normal) if entry),
+        key=lambda j: abs(normal[j]),
+    )
+    head = normal[pivot]
+    flip = 1 if head > 0 else -1
+    others = [j for j in range(len(normal)) if j != pivot]
+    groups: dict[IntVector, list[int]] = {}
+    for i, row in enumerate(rows):
+        tail = row[pivot]
+        reduced = primitive([flip * (row[j] * head - tail * normal[j]) for j in others])
+        key, orientation = oriented(reduced)
+        masks = groups.setdefault(key, [0, 0])
+        masks[orientation < 0] |= 1 << i
+    inner = enumerate_cells(list(groups), len(others), limit)
+    masks_list = list(groups.values())
+    result: Cells = {}
+    for pattern, point in inner.items():
+        full = 0
+        for g, (same, opposite) in enumerate(masks_list):
+            full |= same if pattern >> g & 1 else opposite
+        lifted = [head * value for value in point]
+        lifted.insert(pivot, -sum(normal[j] * y for j, y in zip(others, point, strict=True)))
+        if head < 0:
+            lifted = [-value for value in lifted]
+        result[full] = primitive(lifted)
+    return result
+
+
+def _plane_cells(rows: Sequence[IntVector]) -> Cells:
+    """Cells of at least two different lines in the plane: sort the rays by their angles."""
+    rays: list[tuple[IntVector, int]] = []
+    ray: IntVector
+    for i, (p, q) in enumerate(rows):
+        # The ray of the line <row, x> = 0 in the upper half-plane (angle in [0, pi)).
+        ray = (-q, p) if p > 0 or (p == 0 and q < 0) else (q, -p)
+        rays.append((ray, i))
+
+    def compare(first: tuple[IntVector, int], second: tuple[IntVector, int]) -> int:
+        (a, b), (c, d) = first[0], second[0]
+        cross = a * d - b * c
+        return -1 if cross > 0 else (1 if cross < 0 else 0)
+
+    rays.sort(key=cmp_to_key(compare))
+    cells: Cells = {}
+    everything = (1 << len(rows)) - 1
+    for position, (ray, _) in enumerate(rays):
+        if position + 1 < len(rays):
+            following = rays[position + 1][0]
+        else:
+            following = (-rays[0][0][0], -rays[0][0][1])
+        # Balance the two rays, so that the point does not hug one of them.
+        one, two = max(map(abs, ray)), max(map(abs, following))
+        point = primitive([two * ray[0] + one * following[0], two * ray[1] + one * following[1]])
+        pattern = 0
+        for i, row in enumerate(rows):
+            if dot(row, point) > 0:
+                pattern |= 1 << i
+        cells[pattern] = point
+        cells[everything ^ pattern] = (-point[0], -point[1])
+    return cells

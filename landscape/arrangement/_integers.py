@@ -1,0 +1,198 @@
+"""Exact linear algebra on integer vectors: what floating point proposes is decided here.
+
+Floats are rationals, so every matrix of floats becomes one of integers by scaling its rows, which
+changes neither the hyperplanes nor on which side of them a point lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import gcd, lcm
+from operator import mul
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntVector = tuple[int, ...]
+
+
+def integer_vector(values: Iterable[Any]) -> IntVector:
+    """The primitive integer vector of the same direction; zero stays zero.
+
+    Takes ints, floats and Fractions; floats count as the rationals that they are.
+    """
+    fractions = [(value, 1) if type(value) is int else _ratio(value) for value in values]
+    denominator = lcm(*(q for _, q in fractions))
+    scaled = [p * (denominator // q) for p, q in fractions]
+    return primitive(scaled)
+
+
+def _ratio(value: Any) -> tuple[int, int]:
+    if isinstance(value, float):
+        return value.as_integer_ratio()
+    if isinstance(value, Fraction):
+        return value.numerator, value.denominator
+    if hasattr(value, "as_integer_ratio"):
+        p, q = value.as_integer_ratio()
+        return int(p), int(q)
+    return int(value), 1
+
+
+def primitive(values: Sequence[int]) -> IntVector:
+    """Divide by the greatest common divisor."""
+    divisor = gcd(*values)
+    if divisor > 1:
+        return tuple(value // divisor for value in values)
+    return tuple(values)
+
+
+def integer_rows(rows: Any) -> list[IntVector]:
+    """Primitive integer vectors of the directions of the rows of a matrix."""
+    if isinstance(rows, np.ndarray):
+        rows = rows.tolist()
+    return [integer_vector(row) for row in rows]
+
+
+def dot(a: Sequence[int], b: Sequence[int]) -> int:
+    """Inner product."""
+    return sum(map(mul, a, b))
+
+
+def sign(value: int) -> int:
+    """-1, 0 or 1."""
+    return (value > 0) - (value < 0)
+
+
+def oriented(vector: IntVector) -> tuple[IntVector, int]:
+    """The vector or its negative, whichever has a positive first non-zero entry, and which."""
+    for value in vector:
+        if value > 0:
+            return vector, 1
+        if value < 0:
+            return tuple(-entry for entry in vector), -1
+    return vector, 0
+
+
+def pivot_columns(rows: Sequence[Sequence[int]]) -> list[int]:
+    """Columns that form a basis of the column space, exactly: as many as the rank."""
+    columns: list[int] = []
+    remaining = [list(row) for row in rows if any(row)]
+    d = len(remaining[0]) if remaining else 0
+    for j in range(d):
+        pivots = [row for row in remaining if row[j]]
+        if not pivots:
+            continue
+        columns.append(j)
+        pivot = min(pivots, key=lambda row: sum(abs(entry).bit_length() for entry in row))
+        rest = []
+        for row in remaining:
+            if row is pivot:
+                continue
+            if row[j]:
+                factor, multiple = pivot[j], row[j]
+                row = list(
+                    primitive([factor * x - multiple * y for x, y in zip(row, pivot, strict=True)])
+                )
+            if any(row):
+                rest.append(row)
+        remaining = rest
+        if not remaining:
+            break
+    return columns
+
+
+class Infeasible(Exception):
+    """There is no point strictly on the asked sides; carries Farkas multipliers.
+
+    Attributes
+    ----------
+    multipliers : dict of int to int
+        Positive integers ``y_i`` with ``sum_i y_i rows[i] = 0``.
+    """
+
+    def __init__(self, multipliers: dict[int, int]) -> None:
+        super().__init__("no point is strictly on these sides of the hyperplanes")
+        self.multipliers = multipliers
+
+
+def strict_solution(rows: Sequence[Sequence[int]]) -> IntVector:
+    """A point x with ``<row, x> > 0`` for all rows, by Bland's rule in exact arithmetic.
+
+    Raises
+    ------
+    Infeasible
+        If there is none, with the multipliers that prove it.
+    """
+    n = len(rows)
+    if n == 0:
+        return ()
+    d = len(rows[0])
+    for i, row in enumerate(rows):
+        if not any(row):
+            raise Infeasible({i: 1})
+    # Dictionary: slack_i = <row_i, x> - |row_i| >= 0. First the free x enter the basis (pivots on
+    # any non-zero entry), then the dual simplex with zero objective and least indices. All entries
+    # are integers over the common denominator `scale` (integer pivoting after Edmonds).
+    table: NDArray[Any] = np.empty((n + d, d + 1), dtype=object)
+    table[:, :] = 0
+    for i, row in enumerate(rows):
+        table[i, :d] = list(row)
+        table[i, d] = -max(map(abs, row))
+    for j in range(d):
+        table[n + j, j] = 1
+    scale = 1
+    nonbasic: list[int] = [-1] * d  # -1: still a free x; otherwise the index of a slack
+    free = set(range(d))
+
+    def pivot(i: int, j: int) -> None:
+        nonlocal table, scale
+        value = table[i, j]
+        pivot_row = table[i].copy()
+        column = table[:, j].copy()
+        # x_j = (scale * s_i - sum_k row_k x_k - const) / value, put into all other rows.
+        table = table * value - np.outer(column, pivot_row)
+        table[:, j] = column * scale
+        old = scale
+        table = table // old
+        table[i] = 0
+        scale = value
+        if scale < 0:
+            table, scale = -table, -scale
+        table[i, j] = scale
+
+    in_basis = [True] * n
+    for j in range(d):
+        i = next((i for i in range(n) if in_basis[i] and table[i, j] != 0), -1)
+        if i < 0:
+            continue
+        pivot(i, j)
+        in_basis[i] = False
+        nonbasic[j] = i
+        free.discard(j)
+    while True:
+        i = next((i for i in range(n) if in_basis[i] and table[i, d] < 0), -1)
+        if i < 0:
+            point = [int(table[n + j, d]) for j in range(d)]
+            return primitive(point)
+        candidates = [(nonbasic[j], j) for j in range(d) if j not in free and table[i, j] > 0]
+        if not candidates:
+            multipliers = {i: int(scale)}
+            for j in range(d):
+                if j not in free and table[i, j] < 0:
+                    multipliers[nonbasic[j]] = int(-table[i, j])
+            divisor = gcd(*multipliers.values())
+            raise Infeasible({k: y // divisor for k, y in sorted(multipliers.items())})
+        leaving, j = min(candidates)
+        pivot(i, j)
+        in_basis[i], in_basis[leaving] = False, True
+        nonbasic[j] = i
+
+
+def to_floats(point: Sequence[int]) -> NDArray[np.float64]:
+    """The integer point scaled to max-norm one and rounded."""
+    largest = max(map(abs, point), default=0)
+    if largest == 0:
+        return np.zeros(len(point))
+    return np.array([value / largest for value in point])

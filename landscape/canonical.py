@@ -1,0 +1,263 @@
+"""Canonical forms of realizations: which parametrizations compute the same function.
+
+Every element of R(N), and every difference of two, is ``<l, x> + sum_h j_h relu(<e_h, x>)`` with
+pairwise different hyperplanes ``e_h^⊥`` and jumps ``j_h != 0``: neurons of the same direction are
+merged by (35), opposite ones are turned around by ``relu(z) = z + relu(-z)``. The form is unique up
+to the order and the orientation of the normals, so two realizations are equal exactly when the
+canonical form of their difference is empty.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.parametrization import (
+    DIRECTION_TOLERANCE,
+    Parametrization,
+    group_directions,
+    max_norms,
+    unit_directions,
+)
+from landscape.realization import difference
+
+__all__ = [
+    "CanonicalForm",
+    "Hyperplanes",
+    "RealizationEquality",
+    "canonical_form",
+    "merge_hyperplanes",
+    "same_realization",
+]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Hyperplanes:
+    """The different hyperplanes among the rows of a matrix, and where each row went.
+
+    Attributes
+    ----------
+    rows : array of shape (k, d)
+        One row of each hyperplane, scaled by a power of two only: its direction is exactly that of
+        one of the rows that were merged into it.
+    labels : array of shape (m,)
+        Index of the hyperplane of each given row, -1 for a zero row.
+    orientations : array of shape (m,)
+        1 or -1: whether the given row points as ``rows[labels[i]]`` does; 0 for a zero row.
+    tolerance : float
+        Largest entrywise difference of directions, scaled to max-norm one, that were merged.
+    """
+
+    rows: Array
+    labels: NDArray[np.intp]
+    orientations: NDArray[np.int8]
+    tolerance: float
+
+
+def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) -> Hyperplanes:
+    """Merge parallel and opposite rows into hyperplanes; zero rows have none.
+
+    The result does not depend on the order of the rows nor on powers of two that they are
+    multiplied with: hyperplanes are sorted, and each is represented by the least of its rows.
+
+    Parameters
+    ----------
+    rows : array of shape (m, d)
+    tolerance : float
+        See `landscape.parametrization.DIRECTION_TOLERANCE`.
+    """
+    rows = np.asarray(rows, dtype=float)
+    m, d = rows.shape
+    units = unit_directions(rows)
+    # The half-space of the normals: the first entry that is not negligible is positive.
+    noticeable = np.abs(units) > 2 * max(tolerance, DIRECTION_TOLERANCE)
+    first = noticeable.argmax(axis=1) if d else np.zeros(m, dtype=int)
+    heads = units[np.arange(m), first] if d else np.zeros(m)
+    signs = np.where(heads < 0, -1, 1).astype(np.int8)
+    groups = group_directions(rows, oriented=False, tolerance=tolerance)
+    _, exponents = np.frexp(max_norms(rows))
+    mantissas = np.ldexp(rows, -exponents[:, None]) * signs[:, None]
+    oriented = units * signs[:, None]
+    present = np.flatnonzero(groups >= 0)
+    # Sorted by direction, ties by the unrounded row: independent of the order of the input.
+    keys = tuple(mantissas[present].T[::-1]) + tuple(oriented[present].T[::-1])
+    order = present[np.lexsort(keys)] if d and present.size else present
+    number: dict[int, int] = {}
+    representatives: list[int] = []
+    labels = np.full(m, -1, dtype=np.intp)
+    for i in order:
+        group = int(groups[i])
+        if group not in number:
+            number[group] = len(representatives)
+            representatives.append(int(i))
+        labels[i] = number[group]
+    chosen = np.asarray(representatives, dtype=np.intp)
+    merged = np.asarray(mantissas[chosen] + 0.0, dtype=np.float64)
+    orientations = np.zeros(m, dtype=np.int8)
+    if present.size:
+        # Compared with the representative, not by the half-space: robust where a leading entry
+        # is near the bound above.
+        agreement = (oriented[chosen][labels[present]] * units[present]).sum(axis=1)
+        orientations[present] = np.where(agreement < 0, -1, 1)
+    return Hyperplanes(merged, labels, orientations, tolerance)
+
+
+def exact_sums(values: Array, labels: NDArray[np.intp], n_groups: int) -> Array:
+    """Correctly rounded sums of ``values`` over the groups: independent of the order."""
+    sums = np.zeros(n_groups)
+    members: list[list[float]] = [[] for _ in range(n_groups)]
+    for value, label in zip(values.tolist(), labels.tolist(), strict=True):
+        if label >= 0:
+            members[label].append(value)
+    for group, terms in enumerate(members):
+        sums[group] = terms[0] if len(terms) == 1 else math.fsum(terms)
+    return sums
+
+
+@dataclass(frozen=True, eq=False)
+class CanonicalForm:
+    """``x -> <linear, x> + sum_h jumps[h] relu(<normals[h], x>)``, see `canonical_form`.
+
+    Attributes
+    ----------
+    normals : array of shape (k, d)
+        Pairwise different hyperplane normals of max-norm one in one half-space, sorted.
+    jumps : array of shape (k,)
+        Jumps of the gradient across the hyperplanes, in units of the normals.
+    linear : array of shape (d,)
+        The gradient where all ``<normals[h], x> < 0``.
+    labels : array of shape (m,)
+        For every neuron its hyperplane, -1 if its weight vector is zero, its output weight is
+        zero, or its hyperplane's jump cancelled.
+    orientations : array of shape (m,)
+        1 or -1, orientation of the neuron relative to the normal; 0 where ``labels`` is -1.
+    tolerance : float
+        Relative tolerance for equal directions and for jumps that cancelled.
+    """
+
+    normals: Array
+    jumps: Array
+    linear: Array
+    labels: NDArray[np.intp]
+    orientations: NDArray[np.int8]
+    tolerance: float
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the realization is the zero function (within the tolerance)."""
+        return self.jumps.size == 0 and not self.linear.any()
+
+    def to_parametrization(self) -> Parametrization:
+        """A network with this canonical form: k + 2 neurons, or k if the linear part is zero."""
+        rows, outputs = self.normals, self.jumps
+        if self.linear.any():
+            rows = np.vstack([rows, self.linear, -self.linear])
+            outputs = np.concatenate([outputs, [1.0, -1.0]])
+        return Parametrization(rows, outputs)
+
+
+def canonical_form(
+    theta: Parametrization, *, tolerance: float = DIRECTION_TOLERANCE
+) -> CanonicalForm:
+    """The canonical form of a realization, unique up to rounding.
+
+    Parameters
+    ----------
+    theta : Parametrization
+    tolerance : float
+        Directions that differ by no more than this (max-norm one, entrywise) are equal, and a sum
+        that is smaller than this, relative to the sum of its terms' absolute values and per term,
+        has cancelled.
+
+    Returns
+    -------
+    form : CanonicalForm
+
+    Examples
+    --------
+    Two opposite neurons of equal jump are linear; ``linear`` is then their common gradient.
+
+    >>> theta = Parametrization([[1.0, 0.0], [-2.0, 0.0], [0.0, 4.0]], [2.0, -1.0, 1.0])
+    >>> form = canonical_form(theta)
+    >>> form.normals
+    array([[0., 1.]])
+    >>> form.jumps, form.linear
+    (array([4.]), array([2., 0.]))
+    """
+    a, c = theta.weights, theta.output_weights
+    planes = merge_hyperplanes(a, tolerance=tolerance)
+    k = len(planes.rows)
+    contributions = c * max_norms(a)
+    jumps = exact_sums(contributions, planes.labels, k)
+    sizes = exact_sums(np.abs(contributions), planes.labels, k)
+    counts = np.bincount(planes.labels[planes.labels >= 0], minlength=k)
+    # A hyperplane with a single neuron has its jump, however small; a sum may have cancelled.
+    cancelled = (jumps == 0) | ((counts > 1) & (np.abs(jumps) <= tolerance * counts * sizes))
+    back = planes.orientations < 0
+    products = c[:, None] * a
+    linear = np.array([math.fsum(column[back]) for column in products.T]) + 0.0
+    bounds = tolerance * max(back.sum(), 1) * np.abs(products[back]).sum(axis=0)
+    linear[np.abs(linear) <= bounds] = 0.0
+    new = np.cumsum(~cancelled) - 1
+    gone = planes.labels < 0
+    gone |= np.where(gone, True, cancelled[planes.labels]) if k else True
+    labels = np.where(gone, -1, new[planes.labels] if k else -1)
+    return CanonicalForm(
+        normals=unit_directions(planes.rows[~cancelled]),
+        jumps=jumps[~cancelled],
+        linear=linear,
+        labels=labels.astype(np.intp),
+        orientations=np.where(gone, 0, planes.orientations).astype(np.int8),
+        tolerance=tolerance,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class RealizationEquality:
+    """Whether two networks compute the same function, true or false in a condition.
+
+    Attributes
+    ----------
+    equal : bool
+    difference : CanonicalForm
+        Of the difference of the realizations: zero when they are equal.
+    tolerance : float
+        Relative tolerance of the decision.
+    """
+
+    equal: bool
+    difference: CanonicalForm
+    tolerance: float
+
+    def __bool__(self) -> bool:
+        return self.equal
+
+
+def same_realization(
+    gamma: Parametrization, theta: Parametrization, *, tolerance: float = DIRECTION_TOLERANCE
+) -> RealizationEquality:
+    """Decide whether two networks of any widths have the same realization.
+
+    Parameters
+    ----------
+    gamma, theta : Parametrization
+        With the same number of inputs.
+    tolerance : float
+        See `canonical_form`.
+
+    Examples
+    --------
+    Neurons whose products sum to zero may all be turned around (compare Lemma A.3).
+
+    >>> gamma = Parametrization([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], [1.0, 1.0, 1.0])
+    >>> theta = Parametrization([[-1.0, 0.0], [0.0, -1.0], [1.0, 1.0]], [1.0, 1.0, 1.0])
+    >>> bool(same_realization(gamma, theta))
+    True
+    """
+    form = canonical_form(difference(gamma, theta), tolerance=tolerance)
+    return RealizationEquality(form.is_zero, form, tolerance)

@@ -1,0 +1,170 @@
+"""Closed forms, the plane, and the exact enumeration that everything else is compared with."""
+
+from __future__ import annotations
+
+from functools import cmp_to_key
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.arrangement import TooManyCells
+from landscape.arrangement._enumeration import enumerate_cells
+from landscape.arrangement._integers import IntVector, integer_vector
+from landscape.seminorm._problem import EPS, Problem
+from landscape.seminorm._record import Found, OutOfReach, Pattern
+
+Array = NDArray[np.float64]
+
+#: Above this number of cells the exact enumeration takes more than about a minute.
+CELL_LIMIT = 200_000
+
+
+def best_of(problem: Problem, patterns: Pattern) -> int:
+    """Index of the first pattern with the largest norm."""
+    return int(np.abs(problem.gradients(patterns)).max(axis=1).argmax())
+
+
+def independent(problem: Problem) -> Found | None:
+    """``rank = k``: every sign vector is a cell, so each coordinate reaches its bound."""
+    k, r = problem.shape
+    if k > r:
+        return None
+    if k == 0:
+        value = float(np.abs(problem.offset).max(initial=0.0))
+        return Found(value, value, np.zeros(0, dtype=bool), np.zeros(0), True, "linear")
+    j = int(problem.bounds.argmax())
+    weights = problem.weights[:, j]
+    top = problem.offset[j] + problem.positive[j] >= -problem.offset[j] - problem.negative[j]
+    pattern = weights > 0 if top else weights < 0
+    ones = np.where(pattern, 1.0, -1.0)
+    point = np.asarray(np.linalg.solve(problem.rows, ones), dtype=np.float64)
+    value = problem.norm(pattern)
+    return Found(value, value, pattern, point, True, "independent")
+
+
+def one_signed(problem: Problem, jumps_parallel: bool) -> Found | None:
+    """All jumps of one sign: the unit vector e_j has every weight of coordinate j positive.
+
+    Only where each weight vector is a multiple of its row (``jumps_parallel``): networks.
+    """
+    k, r = problem.shape
+    if not jumps_parallel or k == 0 or problem.weights.shape[1] != r:
+        return None
+    at = np.abs(problem.rows).argmax(axis=1)
+    index = np.arange(k)
+    signs = np.sign(problem.rows[index, at]) * np.sign(problem.weights[index, at])
+    if not (np.all(signs == 1) or np.all(signs == -1)):
+        return None
+    j = int(problem.bounds.argmax())
+    weights, column = problem.weights[:, j], problem.rows[:, j]
+    if not np.array_equal(np.sign(weights), signs * np.sign(column)):
+        return None
+    top = problem.offset[j] + problem.positive[j] >= -problem.offset[j] - problem.negative[j]
+    direction = signs[0] if top else -signs[0]
+    # e_j decides the rows with an entry there; any small generic vector the others.
+    generic = np.cos(1.0 + 3.0 * np.arange(r) ** 2)
+    slopes = np.abs(problem.rows @ generic)
+    decided = np.abs(column) > 0
+    step = 0.5 * min(1.0, float((np.abs(column[decided]) / slopes[decided]).min(initial=1.0)))
+    point = step * generic
+    point[j] += direction
+    pattern = problem.rows @ point > 0
+    pattern[decided] = column[decided] * direction > 0
+    value = problem.norm(pattern)
+    return Found(value, value, pattern, point, True, "one sign")
+
+
+def plane(problem: Problem) -> Found:
+    """Rank 2: sort the hyperplanes' angles and sweep, O(k log k)."""
+    k, r = problem.shape
+    if r != 2:
+        raise OutOfReach("the angular sweep needs rank 2")
+    rows = problem.rows
+    p, q = rows[:, 0], rows[:, 1]
+    # The ray of the line <row, x> = 0 with angle in [0, pi).
+    flip = np.where((p > 0) | ((p == 0) & (q < 0)), 1.0, -1.0)
+    rays = np.column_stack([-q * flip, p * flip])
+    order = _sorted_rays(rays)
+    sorted_rays = rays[order]
+    # Just before its ray (clockwise) a row with flip > 0 is positive; every ray flips its row.
+    active = flip > 0
+    gains = np.where(active, -1.0, 1.0)[order, None] * problem.weights[order]
+    base = problem.offset + problem.weights[active].sum(axis=0)
+    gradients = np.vstack([base, base + np.cumsum(gains, axis=0)])[:k]
+    opposite = problem.total - gradients
+    scores = np.abs(gradients).max(axis=1)
+    other = np.abs(opposite).max(axis=1)
+    best = int(np.maximum(scores, other).argmax())
+    pattern = active.copy()
+    pattern[order[:best]] = ~pattern[order[:best]]
+    low = -sorted_rays[-1] if best == 0 else sorted_rays[best - 1]
+    high = sorted_rays[best]
+    point: Array | tuple[int, ...]
+    if abs(low[0] * high[1] - low[1] * high[0]) > 1e-12 * float(np.abs(low) @ np.abs(high)):
+        point = low / np.linalg.norm(low) + high / np.linalg.norm(high)
+    else:
+        # Too thin for floats: the exact sum of the two rays.
+        one, two = integer_vector(low.tolist()), integer_vector(high.tolist())
+        point = (one[0] + two[0], one[1] + two[1])
+    if other[best] > scores[best]:
+        pattern = ~pattern
+        point = (-point[0], -point[1]) if isinstance(point, tuple) else -point
+    value = problem.norm(pattern)
+    return Found(value, value, pattern, point, True, "plane")
+
+
+def _sorted_rays(rays: Array) -> NDArray[np.intp]:
+    """Order of the rays by angle; neighbours too close for floats are compared exactly."""
+    order = np.argsort(np.arctan2(rays[:, 1], rays[:, 0]), kind="stable")
+    angles = np.arctan2(rays[:, 1], rays[:, 0])[order]
+    close = np.flatnonzero(np.diff(angles) <= 16 * EPS * np.pi)
+    if not close.size:
+        return order
+    # Runs of close angles, sorted by exact cross products.
+    breaks = np.flatnonzero(np.diff(close) > 1) + 1
+    for run in np.split(close, breaks):
+        span = slice(int(run[0]), int(run[-1]) + 2)
+        exact = [(integer_vector(rays[i].tolist()), int(i)) for i in order[span]]
+        exact.sort(key=cmp_to_key(_clockwise))
+        order[span] = [i for _, i in exact]
+    return order
+
+
+def _clockwise(first: tuple[IntVector, int], second: tuple[IntVector, int]) -> int:
+    """Negative where the first ray comes before the second, anticlockwise."""
+    (a, b), (c, d) = first[0], second[0]
+    return b * c - a * d
+
+
+def enumeration(problem: Problem, limit: int | None = CELL_LIMIT) -> Found:
+    """All cells in exact arithmetic: slow, and right on every input.
+
+    Raises
+    ------
+    OutOfReach
+        If there are more than ``limit`` cells.
+    """
+    k, r = problem.shape
+    try:
+        cells = enumerate_cells(problem.exact_rows, r, limit)
+    except TooManyCells as error:
+        raise OutOfReach(f"enumeration: {error}") from None
+    keys = sorted(cells)
+    best, best_key = -1.0, keys[0]
+    for start in range(0, len(keys), 50_000):
+        chunk = keys[start : start + 50_000]
+        norms = np.abs(problem.gradients(unpack(chunk, k))).max(axis=1)
+        i = int(norms.argmax())
+        if norms[i] > best:
+            best, best_key = float(norms[i]), chunk[i]
+    pattern = unpack([best_key], k)[0]
+    value = problem.norm(pattern)
+    return Found(value, value, pattern, cells[best_key], True, "enumeration")
+
+
+def unpack(keys: list[int], k: int) -> Pattern:
+    """Integers whose bit h is the side of hyperplane h, as a bool array (n, k)."""
+    n_bytes = (k + 7) // 8
+    data = b"".join(key.to_bytes(n_bytes, "little") for key in keys)
+    raw = np.frombuffer(data, dtype=np.uint8).reshape(len(keys), n_bytes)
+    return np.unpackbits(raw, axis=1, count=k, bitorder="little").astype(bool)

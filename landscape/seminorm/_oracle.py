@@ -1,0 +1,192 @@
+"""An oracle for cutting planes: fixed hyperplanes, slowly changing weights."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.arrangement import general_position_count
+from landscape.arrangement._enumeration import enumerate_cells
+from landscape.arrangement._integers import IntVector, primitive
+from landscape.seminorm._closed import unpack
+from landscape.seminorm._portfolio import solve
+from landscape.seminorm._problem import Setting, finish
+from landscape.seminorm._record import Found, Pattern, Seminorm
+
+Array = NDArray[np.float64]
+
+#: Arrangements with at most this many cells are enumerated once and kept.
+CACHED_CELLS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Violation:
+    """A cell where the gradient exceeds the radius.
+
+    Attributes
+    ----------
+    pattern : bool array of shape (m,)
+        A genuine cell of all rows.
+    gradient : array of shape (q,)
+        Sum of the active products.
+    value : float
+        Its max-norm.
+    """
+
+    pattern: Pattern
+    gradient: Array
+    value: float
+
+
+class GradientOracle:
+    """Cells where ``‖sum_{i active} products_i‖_inf`` is large, for fixed weight vectors.
+
+    Cutting-plane methods ask again and again for "a cell with gradient above ρ, or proof that there
+    is none" with the same hyperplanes and other products. What depends on the hyperplanes alone is
+    computed once (all cells, where they are few), and patterns that were found before are tried
+    first.
+
+    Parameters
+    ----------
+    weights : array_like of shape (m, d)
+        The weight vectors ``a_i``: rows may be zero, parallel, opposite or dependent.
+
+    Examples
+    --------
+    >>> oracle = GradientOracle([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> record = oracle.maximize([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    >>> record.value, record.exact
+    (1.0, True)
+    >>> list(oracle.violated([[1e-9, 0.0], [0.0, 1e-9], [0.0, 0.0]], radius=1e-9))
+    []
+    """
+
+    def __init__(self, weights: ArrayLike) -> None:
+        rows = np.array(weights, dtype=float)
+        if rows.ndim != 2:
+            raise ValueError(f"weights: expected shape (m, d), got {rows.shape}")
+        if not np.isfinite(rows).all():
+            raise ValueError("weights: expected finite entries")
+        self.weights = rows
+        self._setting = Setting(rows)
+        self._recent: deque[Pattern] = deque(maxlen=64)
+        self._patterns: Pattern | None = None
+        self._sides: Pattern | None = None
+        self._points: list[IntVector] | None = None
+        k = len(self._setting.planes.rows)
+        self._everything = np.arange(k)
+        self._columns = self._setting.independent_columns(self._everything)
+        r = len(self._columns)
+        if k == r and 2**k <= CACHED_CELLS:
+            self._keep((np.arange(2**k)[:, None] >> np.arange(k)) & 1 > 0)
+        elif k > r and general_position_count(k, r) <= CACHED_CELLS:
+            reduced = [
+                primitive([row[j] for j in self._columns]) for row in self._setting.exact_rows
+            ]
+            cells = enumerate_cells(reduced, r)
+            keys = sorted(cells)
+            self._points = [cells[key] for key in keys]
+            self._keep(unpack(keys, k))
+
+    def _keep(self, sides: Pattern) -> None:
+        planes = self._setting.planes
+        active = np.zeros((len(sides), len(self.weights)), dtype=bool)
+        some = planes.labels >= 0
+        active[:, some] = sides[:, planes.labels[some]] == (planes.orientations[some] > 0)
+        self._sides, self._patterns = sides, active
+        self._activity = active.astype(float)
+
+    @property
+    def patterns(self) -> Pattern | None:
+        """All cells, bool of shape (n_cells, m), where they are few enough to be kept."""
+        return self._patterns
+
+    def maximize(
+        self,
+        products: ArrayLike,
+        *,
+        time_limit: float | None = None,
+        node_limit: int | None = None,
+    ) -> Seminorm:
+        """The largest gradient over all cells, as `sobolev_seminorm` returns it.
+
+        Parameters
+        ----------
+        products : array_like of shape (m, q)
+            What each neuron adds to the gradient where it is active; usually (m, d).
+        time_limit, node_limit : see `sobolev_seminorm`
+        """
+        values = self._checked(products)
+        scaled, exponent = _normalized(values)
+        problem, used, columns = self._setting.problem(scaled)
+        if self._sides is None:
+            found = solve(problem, time_limit=time_limit, node_limit=node_limit)
+        else:
+            used, columns = self._everything, self._columns
+            norms = np.abs(self._activity @ scaled).max(axis=1, initial=0.0)
+            best = int(norms.argmax())
+            value = float(norms[best])
+            point = None if self._points is None else self._points[best]
+            found = Found(value, value, self._sides[best], point, True, "kept cells")
+        record = finish(self._setting, scaled, exponent, problem, used, columns, found)
+        self._recent.appendleft(record.pattern)
+        return record
+
+    def violated(
+        self, products: ArrayLike, radius: float, *, limit: int | None = 1
+    ) -> Iterator[Violation]:
+        """Cells with ``‖gradient‖_inf > radius``, the worst first; none at all is a proof.
+
+        Parameters
+        ----------
+        products : array_like of shape (m, q)
+        radius : float
+        limit : int or None
+            Yield at most this many; None for all that are known after the search (all there are
+            if the arrangement's cells are kept).
+        """
+        values = self._checked(products)
+        candidates = self._patterns
+        if candidates is None:
+            record = self.maximize(values)
+            if record.upper <= radius:
+                return
+            if not record.exact and record.lower <= radius:
+                raise RuntimeError("the search was not complete: neither a cell nor a proof")
+            candidates = np.unique(np.array(self._recent), axis=0)
+        activity = candidates.astype(float) if self._patterns is None else self._activity
+        sums = activity @ values
+        norms = np.abs(sums).max(axis=1, initial=0.0)
+        slack = 4 * len(values) * np.finfo(float).eps * np.abs(values).sum(axis=0).max(initial=0.0)
+        order = np.argsort(-norms, kind="stable")
+        count = 0
+        for i in order:
+            if norms[i] <= radius - slack or (limit is not None and count >= limit):
+                return
+            pattern = candidates[i]
+            gradient = np.array([math.fsum(column) for column in values[pattern].T]) + 0.0
+            value = float(np.abs(gradient).max(initial=0.0))
+            if value > radius:
+                count += 1
+                yield Violation(pattern.copy(), gradient, value)
+
+    def _checked(self, products: ArrayLike) -> Array:
+        values = np.array(products, dtype=float)
+        if values.ndim != 2 or len(values) != len(self.weights):
+            raise ValueError(
+                f"products: expected shape ({len(self.weights)}, q), got {values.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError("products: expected finite entries")
+        return values
+
+
+def _normalized(products: Array) -> tuple[Array, int]:
+    """Scale by a power of two so that the largest entry is near one."""
+    _, exponent = np.frexp(np.abs(products).max(initial=0.0))
+    return np.ldexp(products, -int(exponent)), int(exponent)
