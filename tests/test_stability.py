@@ -5,8 +5,20 @@ import itertools
 import numpy as np
 import pytest
 
+from landscape.canonical import canonical_form, same_realization
+from landscape.paper.pairs import random_pairs, sharp_pair
 from landscape.parametrization import Parametrization
-from landscape.stability import best_permutation, bottleneck_assignment, parameter_distance
+from landscape.spaces import RestrictedSpace
+from landscape.stability import (
+    admissible_flips,
+    best_permutation,
+    bottleneck_assignment,
+    distance_to_fibre,
+    flip_gap,
+    inverse_stability,
+    parameter_distance,
+    reparametrize_near,
+)
 
 
 def brute_force_bottleneck(costs):
@@ -68,3 +80,241 @@ def test_parameter_distance_of_different_shapes_is_refused():
     rng = np.random.default_rng(2)
     with pytest.raises(ValueError, match=r"expected weights of shape \(2, 3\)"):
         parameter_distance(random_network(rng, 3, 2), random_network(rng, 3, 4))
+
+
+# --- distance to a fibre ------------------------------------------------------------------------
+
+
+def test_fibre_contains_permutations_and_rescalings():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        d, m = int(rng.integers(2, 5)), int(rng.integers(1, 5))
+        theta = random_network(rng, d, m)
+        t = np.exp(rng.standard_normal(m))
+        gamma = Parametrization(theta.weights * t[:, None], theta.output_weights / t)
+        found = distance_to_fibre(gamma.permute(rng.permutation(m)), theta)
+        assert found.upper < 1e-13 and found.exact
+
+
+def flippable(rng, d):
+    """Three neurons whose products sum to zero (Lemma A.3), and their flip."""
+    u = rng.standard_normal((3, d))
+    u[2] = -u[0] - u[1]
+    c = np.abs(rng.standard_normal(3)) + 0.5
+    return Parametrization(u / c[:, None], c), Parametrization(-u / c[:, None], c)
+
+
+def test_fibre_contains_flips():
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        theta, flipped = flippable(rng, 3)
+        found = distance_to_fibre(flipped, theta)
+        assert len(found.flips) == 2
+        assert found.upper < 1e-12
+        assert parameter_distance(flipped, theta) > 0.1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fibre_distance_is_attained_by_a_parametrization_of_the_function(seed):
+    rng = np.random.default_rng([5, seed])
+    d, k, spare = int(rng.integers(2, 4)), int(rng.integers(1, 4)), int(rng.integers(0, 4))
+    gamma, theta = random_network(rng, d, k + spare), random_network(rng, d, k)
+    found = distance_to_fibre(gamma, theta)
+    phi = found.parametrization
+    assert same_realization(phi, theta, tolerance=1e-11)
+    gap = max(
+        np.abs(phi.weights - gamma.weights).max(),
+        np.abs(phi.output_weights - gamma.output_weights).max(),
+    )
+    assert gap <= found.upper * (1 + 1e-9)
+    assert found.lower <= found.upper
+    if spare <= 1:
+        assert found.exact
+
+
+def test_one_spare_neuron_shares_a_hyperplane_where_that_is_nearer():
+    gamma = Parametrization([[1.0, 0.0], [1.0, 0.1]], [1.0, 1.0])
+    found = distance_to_fibre(gamma, Parametrization([[1.0, 0.0]], [2.0]))
+    assert found.exact and found.upper == pytest.approx(0.1)
+    # Opposite neurons on one hyperplane leave a linear function, which another flip takes up.
+    gamma = Parametrization([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [1.0, 1.0, 1.0])
+    found = distance_to_fibre(gamma, Parametrization([[2.0, 0.0], [1.0, 1.0]], [1.0, 1.0]))
+    assert found.exact
+
+
+def test_too_few_neurons_are_refused():
+    theta = Parametrization([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
+    with pytest.raises(ValueError, match="2 hyperplanes"):
+        distance_to_fibre(Parametrization([[1.0, 0.0]], [1.0]), theta)
+    with pytest.raises(ValueError, match="inputs"):
+        distance_to_fibre(Parametrization([[1.0]], [1.0]), theta)
+
+
+def test_admissible_flips_equal_enumeration():
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        d, n = 2, 6
+        theta = Parametrization(rng.integers(-2, 3, size=(n, d)), rng.choice([-1.0, 1.0], n))
+        form = canonical_form(theta)
+        steps = form.jumps[:, None] * form.normals
+        expected = [
+            flip
+            for size in range(len(steps) + 1)
+            for flip in itertools.combinations(range(len(steps)), size)
+            if np.abs(steps[list(flip)].sum(axis=0) + form.linear).max() < 1e-9
+        ]
+        assert admissible_flips(form) == expected
+
+
+def test_flip_gap():
+    theta, _ = flippable(np.random.default_rng(7), 3)
+    gap, members = flip_gap(theta)
+    assert gap < 1e-12 and members == (0, 1, 2)
+    assert flip_gap(Parametrization([[1.0]], [0.0])) == (np.inf, ())
+    with pytest.raises(ValueError, match="22"):
+        flip_gap(Parametrization(np.ones((30, 1)), np.ones(30)))
+
+
+# --- Theorem 3.1 --------------------------------------------------------------------------------
+
+
+def checked(gamma, theta, **options):
+    """Reparametrize and verify everything that the record claims, from the record alone."""
+    found = reparametrize_near(gamma, theta, **options)
+    phi = found.parametrization
+    assert same_realization(phi, theta)
+    gap = max(
+        np.abs(phi.weights - gamma.weights).max(),
+        np.abs(phi.output_weights - gamma.output_weights).max(),
+    )
+    assert gap == found.distance
+    assert found.bound == found.beta + 2 * np.sqrt(found.seminorm.value)
+    if found.admissible:
+        assert found.verdict == "holds"
+    return found
+
+
+def test_unbalanced_neurons_keep_their_balance_where_the_product_is_large():
+    gamma = Parametrization([[100.0, 0.0], [0.0, 0.01]], [0.01, 100.0])
+    theta = Parametrization([[1.0, 0.0], [0.0, 1.0]], [1.25, 0.75])
+    found = checked(gamma, theta)
+    assert found.cases == ("B.2", "B.1")
+    assert found.beta == 0.0
+    assert found.distance == pytest.approx(0.0025)
+
+
+def test_unbalanced_neurons_with_small_products_need_beta():
+    gamma = Parametrization([[10.0, 0.0]], [0.01])
+    theta = Parametrization([[0.0, 1.0]], [0.1])  # Example A.2
+    found = checked(gamma, theta)
+    assert found.beta == 10.0 and found.conditions[0].holds
+    found = checked(gamma, theta, beta=1.0)
+    assert not found.conditions[0].holds
+    assert found.conditions[0].margin == -9.0
+    assert found.conditions[0].neurons == ((0,),)
+    assert found.nearest is not None and found.distance == found.nearest.upper
+    assert found.distance > found.bound
+
+
+def test_silent_neurons():
+    gamma = Parametrization([[1.0, 0.0], [0.0, 0.0], [0.0, 3.0]], [1.0, 5.0, 0.0])
+    theta = Parametrization([[0.0, 0.0], [1.5, 0.0], [2.0, 0.0]], [7.0, 1.0, 0.0])
+    found = checked(gamma, theta)
+    assert found.admissible
+    assert found.beta == 5.0
+    zero = Parametrization(np.zeros((3, 2)), np.zeros(3))
+    assert checked(gamma, zero).verdict == "holds"
+    assert checked(zero, gamma).verdict == "holds"
+
+
+def test_redundant_theta_is_merged():
+    gamma = Parametrization([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], [1.0, 2.0, 1.0])
+    theta = Parametrization([[2.0, 2.0], [0.5, 0.5], [0.0, 1.0]], [0.25, 1.0, 2.0])
+    found = checked(gamma, theta)
+    assert found.admissible
+    assert found.cases[1] != "I_1"
+
+
+def test_each_failing_condition_is_named():
+    redundant = Parametrization([[1.0, 0.0], [2.0, 0.0]], [1.0, 1.0])
+    opposite = Parametrization([[1.0, 0.0], [-2.0, 0.0]], [1.0, 1.0])
+    plain = Parametrization([[0.0, 1.0], [1.0, 1.0]], [1.0, 1.0])
+    against = Parametrization([[0.0, -1.0], [1.0, 1.0]], [1.0, 1.0])
+
+    def failing(gamma, theta):
+        found = checked(gamma, theta)
+        return {condition.name for condition in found.conditions if not condition.holds}
+
+    assert failing(redundant, plain) == {"C.2"}
+    assert failing(opposite, plain) == {"C.3a"}
+    assert failing(plain, against) == {"C.3b"}
+    assert failing(plain, plain) == set()
+
+
+def test_a_flip_repairs_c3b():
+    theta, flipped = flippable(np.random.default_rng(8), 3)
+    found = checked(flipped, theta)
+    assert found.admissible and found.flips
+    assert found.distance < 1e-12
+
+
+def test_example_2_5_fails_c3b_and_says_so():
+    k, root = 10.0, np.sqrt(2)
+    a = np.array([[k, k, 1 / k], [-k, k, 1 / k], [0, -root * k, 1 / (root * k)]])
+    c = np.array([k, k, root * k])
+    found = checked(Parametrization(-a, c), Parametrization(a, c))
+    assert [condition.name for condition in found.conditions if not condition.holds] == ["C.3b"]
+    assert found.seminorm.value == pytest.approx(3)
+    assert found.nearest.exact and found.nearest.upper == pytest.approx(root * k)
+
+
+def run_pairs(n_pairs, seed):
+    admissible = 0
+    for pair in random_pairs(n_pairs, seed=seed):
+        found = reparametrize_near(pair.gamma, pair.theta, nearest=False)
+        assert found.same_realization, pair
+        if found.admissible:
+            admissible += 1
+            assert found.verdict == "holds", (pair, found)
+    assert admissible > 0.9 * n_pairs
+
+
+def test_theorem_on_random_pairs():
+    run_pairs(500, seed=1)
+
+
+@pytest.mark.slow
+def test_theorem_on_ten_thousand_random_pairs():
+    run_pairs(10_500, seed=2)
+
+
+# --- Corollary 3.3 ------------------------------------------------------------------------------
+
+
+def test_inverse_stability_on_the_restricted_space():
+    rng = np.random.default_rng(9)
+    for _ in range(50):
+        space = RestrictedSpace(int(rng.integers(2, 5)), int(rng.integers(1, 4)))
+        gamma, theta = space.sample(rng), space.sample(rng)
+        found = inverse_stability(gamma, theta)
+        assert found.verdict == "holds"
+        assert found.ratio <= 2 * np.sqrt(2) * (1 + 1e-12)
+        by_theorem = checked(gamma, theta)
+        assert by_theorem.admissible
+        assert found.distance <= by_theorem.distance
+        fibre = distance_to_fibre(gamma, theta)
+        # In N* the fibre is balanced; in N other balances may be nearer.
+        assert fibre.upper <= found.distance * (1 + 1e-12)
+
+
+def test_the_sharp_pair():
+    pair = sharp_pair(n_inputs=5, n_neurons=6)
+    found = inverse_stability(pair.gamma, pair.theta)
+    assert found.seminorm.value == pytest.approx(1, rel=1e-12)
+    assert found.distance == pytest.approx(2 * np.sqrt(2), rel=1e-15)
+
+
+def test_inverse_stability_refuses_what_is_not_in_the_space():
+    theta = Parametrization([[1.0, -1.0]], [1.0])
+    with pytest.raises(ValueError, match="not in N"):
+        inverse_stability(theta, theta)

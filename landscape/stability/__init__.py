@@ -6,10 +6,32 @@ from landscape.stability.assignment import (
     bottleneck_assignment,
     parameter_distance,
 )
+from landscape.stability.fibre import (
+    FibreDistance,
+    admissible_flips,
+    distance_to_fibre,
+    flip_gap,
+)
+from landscape.stability.theorem import (
+    Condition,
+    InverseStability,
+    Reparametrization,
+    inverse_stability,
+    reparametrize_near,
+)
 
 __all__ = [
     "Assignment",
+    "Condition",
+    "FibreDistance",
+    "InverseStability",
+    "Reparametrization",
+    "admissible_flips",
     "best_permutation",
     "bottleneck_assignment",
+    "distance_to_fibre",
+    "flip_gap",
+    "inverse_stability",
     "parameter_distance",
+    "reparametrize_near",
 ]
