@@ -1,0 +1,45 @@
+# The study: config.yaml -> data -> fits -> minima -> probes, pairs -> tables -> figures.
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+# A file given with --configfile stands alone: merged with this one, data sets would add up.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/minima.smk"
+include: "workflow/rules/probe.smk"
+include: "workflow/rules/report.smk"
+
+
+# Quick ones: on a cluster they run beside Snakemake itself.
+localrules:
+    all,
+    data,
+    tables,
+    summary,
+    provenance,
+    figures,
+
+
+rule all:
+    default_target: True
+    input:
+        tables=expand(
+            "results/tables/{table}.{format}",
+            table=["fits", "minima", "probes", "pairs", "summary", "provenance"],
+            format=["csv", "parquet"],
+        ),
+        figures=expand(
+            "results/figures/{figure}.{format}",
+            figure=FIGURES,
+            format=["svg", "png"],
+        ),

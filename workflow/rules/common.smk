@@ -1,0 +1,100 @@
+"""Configuration, checked; and what the rules need to know of it."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+from landscape.study.config import config_error, starts_of_blocks
+
+SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+
+# First our own sentence, one line; then Snakemake's validation, which fills in the defaults.
+if problem := config_error(config, yaml.safe_load(SCHEMA.read_text())):
+    raise WorkflowError(problem)
+validate(config, str(SCHEMA))
+
+DATASETS = list(config["datasets"])
+SPACES = config["spaces"]
+NEURONS = config["neurons"]
+BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["block_size"])]
+# N* is what probes, controls and pairs are about.
+PROBED = [space for space in config["probe"]["spaces"] if space in SPACES]
+HAS_RESTRICTED = "restricted" in SPACES
+FIGURES = ["losses", "stability", "radii", "probes"]
+
+
+wildcard_constraints:
+    dataset="[A-Za-z0-9][A-Za-z0-9.-]*",
+    space="restricted|balanced|unrestricted",
+    neurons=r"\d+",
+    block=r"\d+-\d+",
+
+
+PACKAGE = Path(importlib.util.find_spec("landscape").origin).parent
+
+
+def code(*modules):
+    """Files of the package's modules that these import, directly or not: rules depend on them."""
+    found, waiting = set(), list(modules)
+    while waiting:
+        path = module_file(waiting.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                waiting += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+            elif isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+    return sorted(os.path.relpath(path) for path in found)
+
+
+def module_file(module):
+    """The file of a module of the package; None for other names."""
+    first, *rest = module.split(".")
+    # The package's own __init__ only names things.
+    if first != "landscape" or not rest:
+        return None
+    place = PACKAGE.joinpath(*rest)
+    candidates = [place / "__init__.py", place.with_suffix(".py")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def dataset_config(wildcards):
+    """The config's entry of a data set."""
+    return config["datasets"][wildcards.dataset]
+
+
+def dataset_files(wildcards):
+    """The files that a data set is read from."""
+    entry = dataset_config(wildcards)
+    return [entry["path"]] if entry["kind"] == "csv" else []
+
+
+def blocks(step, space="{space}"):
+    """The files of all blocks of a cell."""
+    return expand(
+        f"results/{step}/{{{{dataset}}}}/{space.replace('{', '{{').replace('}', '}}')}"
+        "/{{neurons}}/{block}.npz",
+        block=BLOCKS,
+    )
+
+
+def cells(step, spaces):
+    """The files of all blocks of all cells with these spaces."""
+    return expand(
+        f"results/{step}/{{dataset}}/{{space}}/{{neurons}}/{{block}}.npz",
+        dataset=DATASETS,
+        space=spaces,
+        neurons=NEURONS,
+        block=BLOCKS,
+    )
+
+
+def package_files():
+    """All modules of the package."""
+    return sorted(os.path.relpath(path) for path in PACKAGE.rglob("*.py"))

@@ -1,0 +1,17 @@
+rule data:
+    input:
+        files=dataset_files,
+        code=code("landscape.data"),
+    output:
+        "results/data/{dataset}.npz",
+    log:
+        "logs/data/{dataset}.log",
+    benchmark:
+        "results/benchmarks/data/{dataset}.jsonl"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        dataset=dataset_config,
+    script:
+        "../scripts/data.py"

@@ -1,0 +1,20 @@
+"""Table provenance: versions, seeds, configuration, code, data, platform."""
+
+from job import job
+
+from landscape.data import read_dataset
+from landscape.tables import provenance_frame, write_table
+
+
+def main(snakemake):
+    with job(snakemake):
+        datasets = [read_dataset(path) for path in snakemake.input.data]
+        frame = provenance_frame(
+            snakemake.params.config,
+            {data.name: data.metadata for data in datasets},
+            snakemake.input.code,
+        )
+        write_table("provenance", frame, snakemake.output.csv, snakemake.output.parquet)
+
+
+main(snakemake)  # noqa: F821
