@@ -1,1 +1,49 @@
-"""Optimization landscapes of shallow ReLU networks."""
+"""Optimization landscapes of shallow ReLU networks, exactly.
+
+How does the parametrization of a shallow ReLU network relate to the function it computes, and
+what does that mean for the minima that training finds? After Berner, Elbrächter and Grohs, *How
+degenerate is the parametrization of neural networks with the ReLU activation function?* (2019).
+
+Names are imported when they are first used: ``import landscape`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+
+#: Public names and the modules that define them.
+_PUBLIC = {
+    "Parametrization": "parametrization",
+    "lift": "parametrization",
+    "lift_inputs": "parametrization",
+    "realize": "realization",
+    "sobolev_seminorm": "seminorm",
+    "sobolev_distance": "seminorm",
+    "UnrestrictedSpace": "spaces",
+    "BalancedSpace": "spaces",
+    "RestrictedSpace": "spaces",
+    "parameter_distance": "stability",
+    "train": "training",
+    "descend": "descent",
+    "certify_minimum": "minima",
+    "probe_realization": "probe",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        try:
+            return metadata.version("landscape-relu")
+        except metadata.PackageNotFoundError:  # used from a source tree
+            return "0+unknown"
+    if name in _PUBLIC:
+        value = getattr(import_module(f"landscape.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'landscape' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

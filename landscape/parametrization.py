@@ -231,11 +231,12 @@ class Parametrization:
         ValueError
             If ``order`` is not a permutation of ``range(n_neurons)``.
         """
-        index = np.asarray(order)
+        index = np.asarray(order, dtype=float)
         if sorted(index.tolist()) != list(range(self.n_neurons)):
             raise ValueError(
                 f"order: expected a permutation of range({self.n_neurons}), got {index.tolist()}"
             )
+        index = index.astype(int)
         return Parametrization(self.weights[index], self.output_weights[index])
 
     def merge(self) -> Parametrization:

@@ -121,9 +121,7 @@ class Space(ABC):
         return np.full(shape, -np.inf), np.full(shape, np.inf)
 
     @abstractmethod
-    def sample(
-        self, rng: np.random.Generator, *, n_positive: int | None = None
-    ) -> Parametrization:
+    def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
         """A random element with gaussian weights.
 
         Parameters
@@ -170,15 +168,15 @@ class BalancedSpace(Space):
                     "C.1", (int(i),), float(gaps[i]), f"neuron {i} is unbalanced by {gaps[i]:.3g}"
                 )
             )
-        for i, j in theta.redundant_pairs():
+        for pair in theta.redundant_pairs():
             found.append(
-                Violation("C.2", (i, j), 0.0, f"neurons {i} and {j} have the same direction")
+                Violation(
+                    "C.2", pair, 0.0, f"neurons {pair[0]} and {pair[1]} have the same direction"
+                )
             )
         return found
 
-    def sample(
-        self, rng: np.random.Generator, *, n_positive: int | None = None
-    ) -> Parametrization:
+    def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
         """See :meth:`Space.sample`."""
         u = rng.standard_normal((self.n_neurons, self.n_inputs))
         return Parametrization.from_products(u, self._signs(rng, self.n_neurons, n_positive))
@@ -221,13 +219,19 @@ class RestrictedSpace(BalancedSpace):
             elif (short := float(self.margin - u[i, -2:].min())) > slack[i]:
                 found.append(
                     Violation(
-                        "bound", (i,), short, f"neuron {i} is {short:.3g} below margin {self.margin}"
+                        "bound",
+                        (i,),
+                        short,
+                        f"neuron {i} is {short:.3g} below margin {self.margin}",
                     )
                 )
             if (excess := float(np.abs(u[i]).max() - self.bound)) > slack[i]:
                 found.append(
                     Violation(
-                        "bound", (i,), excess, f"neuron {i} is {excess:.3g} above bound {self.bound}"
+                        "bound",
+                        (i,),
+                        excess,
+                        f"neuron {i} is {excess:.3g} above bound {self.bound}",
                     )
                 )
         return found
@@ -239,9 +243,7 @@ class RestrictedSpace(BalancedSpace):
         lower[:, -2:] = self.margin
         return lower, upper
 
-    def sample(
-        self, rng: np.random.Generator, *, n_positive: int | None = None
-    ) -> Parametrization:
+    def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
         """See :meth:`Space.sample`; the last two coordinates are half-normal above the margin."""
         u = rng.standard_normal((self.n_neurons, self.n_inputs))
         u[:, -2:] = np.abs(u[:, -2:]) + max(self.margin, np.finfo(float).tiny)
@@ -287,7 +289,9 @@ class UnrestrictedSpace(Space):
     ) -> Parametrization:
         """The network itself, see :class:`UnrestrictedSpace`."""
         if not self.offset:
-            raise ValueError("from_network: the space has no offset; use UnrestrictedSpace(offset=True)")
+            raise ValueError(
+                "from_network: the space has no offset; use UnrestrictedSpace(offset=True)"
+            )
         a, b, c = _padded(weights, biases, output_weights, self.n_neurons - 1)
         rows = np.column_stack([a, b])
         return Parametrization(np.vstack([rows, self.offset_direction]), np.append(c, offset))
@@ -306,9 +310,7 @@ class UnrestrictedSpace(Space):
             return [Violation("offset", (self.n_neurons - 1,), amount, message)]
         return []
 
-    def sample(
-        self, rng: np.random.Generator, *, n_positive: int | None = None
-    ) -> Parametrization:
+    def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
         """See :meth:`Space.sample`; ``n_positive`` counts the neurons without the offset."""
         m = self.n_neurons - int(self.offset)
         a = rng.standard_normal((m, self.n_inputs))
@@ -327,7 +329,9 @@ def _padded(
     b, c = np.asarray(biases, dtype=float), np.asarray(output_weights, dtype=float)
     missing = m - len(a)
     if missing < 0:
-        raise ValueError(f"weights: the space holds {m} neurons and an offset, got {len(a)} neurons")
+        raise ValueError(
+            f"weights: the space holds {m} neurons and an offset, got {len(a)} neurons"
+        )
     a = np.vstack([a, np.zeros((missing, a.shape[1]))])
     return a, np.append(b, -np.ones(missing)), np.append(c, np.zeros(missing))
 
@@ -361,5 +365,3 @@ def make_space(
     if name == "unrestricted":
         return UnrestrictedSpace(n_features + 1, n_neurons + 1, offset=True)
     raise ValueError(f"space: expected one of {', '.join(SPACES)}, got {name!r}")
-
-

@@ -1,0 +1,221 @@
+"""The piecewise quadratic loss in effective coordinates: what the data can see (notes 5, 6).
+
+For fixed signs the loss depends on the product coordinates ``u_i`` only, and on lifted data
+``(x, 1, -1)`` only on ``(w_i, p_i - q_i)``: the flat direction (0, ..., 0, 1, 1) is divided out,
+with it the bounds of N*, which never bind there. :class:`EffectiveProblem` holds the data in these
+coordinates and maps parametrizations there and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.objective import check_data
+from landscape.parametrization import Parametrization, group_directions, max_norms
+from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
+
+__all__ = ["KINK_TOLERANCE", "EffectiveProblem", "State"]
+
+Array = NDArray[np.float64]
+
+#: A sample counts as on the kink of a neuron when |<u_i, x_k>| is at most this times
+#: ‖u_i‖_inf ‖x_k‖_1: some thousand rounding errors of the inner product.
+KINK_TOLERANCE = 1e-11
+
+
+@dataclass
+class State:
+    """A point of an :class:`EffectiveProblem`.
+
+    Attributes
+    ----------
+    u : array of shape (m, d)
+        Effective product coordinates.
+    e : float
+        The offset, 0 where the problem has none.
+    """
+
+    u: Array
+    e: float
+
+    def copy(self) -> State:
+        """A copy that can be changed."""
+        return State(self.u.copy(), self.e)
+
+
+@dataclass(frozen=True)
+class EffectiveProblem:
+    """The loss ``(1/n) sum_k (sum_i sigma_i relu(<u_i, x_k>) + e l_k - y_k)^2`` over (u, e).
+
+    Attributes
+    ----------
+    X : array of shape (n, d)
+        Effective inputs.
+    y : array of shape (n,)
+    signs : array of shape (m,)
+        sigma, -1 or 1.
+    lower, upper : arrays of shape (m, d)
+        Bounds of u.
+    column : array of shape (n,) or None
+        The offset's input l; None where the space has no offset.
+    reduced : bool
+        Whether the flat direction of lifted data was divided out.
+    """
+
+    space: Space
+    theta: Parametrization
+    X: Array
+    y: Array
+    signs: Array
+    lower: Array
+    upper: Array
+    column: Array | None
+    reduced: bool
+
+    @classmethod
+    def build(
+        cls, theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space
+    ) -> EffectiveProblem:
+        """The problem around ``theta``, which fixes the signs (0 counts as +1).
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit the space, or theta does not have its shape.
+        """
+        inputs, targets = check_data(X, y, space.n_inputs)
+        if theta.weights.shape != (space.n_neurons, space.n_inputs):
+            raise ValueError(
+                f"theta: expected weights of shape {(space.n_neurons, space.n_inputs)} as in the "
+                f"{space.name} space, got {theta.weights.shape}"
+            )
+        signs = np.where(theta.output_weights < 0, -1.0, 1.0)
+        lower, upper = space.bounds()
+        column = None
+        reduced = False
+        if isinstance(space, UnrestrictedSpace):
+            if space.offset:
+                signs, lower, upper = signs[:-1], lower[:-1], upper[:-1]
+                column = inputs[:, -1].copy()
+        elif inputs.shape[1] > 2 and np.array_equal(inputs[:, -2], -inputs[:, -1]):
+            bound = space.bound if isinstance(space, RestrictedSpace) else np.inf
+            if not np.isfinite(bound):
+                reduced = True
+                inputs = np.ascontiguousarray(inputs[:, :-1])
+                lower = np.full((space.n_neurons, inputs.shape[1]), -np.inf)
+                upper = -lower
+        return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced)
+
+    @property
+    def norms(self) -> Array:
+        """``‖x_k‖_1`` in effective coordinates, shape (n,)."""
+        return np.abs(self.X).sum(axis=1)
+
+    @property
+    def resolution(self) -> Array:
+        """What the difference p - q of lifted coordinates loses to rounding, shape (m,)."""
+        if not self.reduced:
+            return np.zeros(len(self.signs))
+        return 4 * np.finfo(float).eps * max_norms(self.theta.products)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether any coordinate has a bound."""
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    # --- there and back -----------------------------------------------------------------------
+
+    def state(self) -> State:
+        """The state of ``theta``, moved into the bounds."""
+        u = self.theta.products
+        e = 0.0
+        if self.column is not None:
+            u, e = u[:-1], float(self.theta.output_weights[-1])
+        u = u.copy()
+        if self.reduced:
+            p, q = u[:, -2], u[:, -1]
+            scale = max_norms(u)
+            u = np.column_stack([u[:, :-2], p - q])
+            # What is left of (0, ..., 0, t, t) but rounding is the apex: exactly zero.
+            u[max_norms(u) <= 4 * np.finfo(float).eps * scale] = 0.0
+        return State(np.clip(u, self.lower, self.upper), e)
+
+    def parametrization(self, state: State) -> Parametrization:
+        """The element of the space at ``state``; flat families of lifted data: see ``_unfold``."""
+        if isinstance(self.space, UnrestrictedSpace):
+            return self._rescaled(state)
+        if not self.reduced:
+            return Parametrization.from_products(state.u, self.signs)
+        return Parametrization.from_products(self._unfold(state.u), self.signs)
+
+    def _unfold(self, u: Array) -> Array:
+        """One member of the flat family (p + t, q + t) of each neuron, off N*'s border.
+
+        A wide member: ``‖u_i‖_inf``, by which the certified radius shrinks, stays within 5 % of
+        the least possible. Neurons that would be parallel (C.2) get different members. Of several
+        neurons at the apex (0, ..., 0, t, t) all but the first turn silent, which on the data is
+        the same.
+        """
+        w, bias = max_norms(u[:, :-1]), u[:, -1].copy()
+        margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
+        least = np.maximum(np.maximum(2 * margin, w - np.abs(bias)), np.abs(bias) / 20)
+        apex = np.flatnonzero((w == 0) & (bias == 0))
+        own = self.theta.products[:, -2:].min(axis=1)
+        least[apex] = np.where(own[apex] > 0, np.maximum(2 * margin, own[apex]), 1.0)
+        bias[apex[1:]] = -least[apex[1:]] * np.arange(1, apex.size)
+        for attempt in range(len(u)):
+            rows = np.column_stack(
+                [u[:, :-1], least + np.maximum(bias, 0.0), least + np.maximum(-bias, 0.0)]
+            )
+            labels = group_directions(rows)
+            again = np.flatnonzero(labels != np.arange(len(u)))
+            if again.size == 0:
+                break
+            least[again] *= 1.0 + (1 + np.arange(again.size)) / (8.0 + attempt)
+        return rows
+
+    def _rescaled(self, state: State) -> Parametrization:
+        """An unrestricted network keeps the size of its output weights, except where they are 0."""
+        m = len(self.signs)
+        sizes = np.abs(self.theta.output_weights[:m])
+        roots = np.sqrt(max_norms(state.u))
+        sizes = np.where(sizes > 0, sizes, np.where(roots > 0, roots, 1.0))
+        a, c = state.u / sizes[:, None], self.signs * sizes
+        if self.column is not None:
+            a = np.vstack([a, self.theta.weights[-1]])
+            c = np.append(c, state.e)
+        return Parametrization(a, c)
+
+    # --- the loss -----------------------------------------------------------------------------
+
+    def preactivations(self, state: State) -> Array:
+        """``<u_i, x_k>``, shape (n, m)."""
+        return self.X @ state.u.T
+
+    def kink_pairs(self, state: State, z: Array) -> NDArray[np.bool_]:
+        """Which samples lie on which kinks, up to ``KINK_TOLERANCE``, shape (n, m)."""
+        widths = KINK_TOLERANCE * max_norms(state.u) + self.resolution
+        return np.abs(z) <= self.norms[:, None] * widths[None, :]
+
+    def residuals(self, state: State, z: Array) -> Array:
+        """``R(x_k) - y_k`` from the pre-activations, shape (n,)."""
+        s = np.maximum(z, 0.0) @ self.signs - self.y
+        return s if self.column is None else s + state.e * self.column
+
+    def loss(self, state: State) -> float:
+        """Mean squared error."""
+        s = self.residuals(state, self.preactivations(state))
+        return float(s @ s) / s.size
+
+    def term_sizes(self, state: State) -> Array:
+        """Per sample, the size of what the residual is a sum of: rounding is relative to it."""
+        sizes = self.norms * float(max_norms(state.u).sum()) + np.abs(self.y)
+        return sizes if self.column is None else sizes + abs(state.e) * np.abs(self.column)
+
+    def touched(self, state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which coordinates are on their lower and upper bounds, each of shape (m, d)."""
+        slack = 1e-12 * np.maximum(max_norms(state.u), np.finfo(float).tiny)[:, None]
+        return state.u <= self.lower + slack, state.u >= self.upper - slack

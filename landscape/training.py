@@ -1,0 +1,235 @@
+"""Training by ``scipy.optimize`` over N*, N' and N, from starts that are paired over the spaces.
+
+Solvers see the loss as smooth; near the kinks of the loss they stall, which is why every end
+point goes on to :func:`landscape.descend`.
+"""
+
+from __future__ import annotations
+
+import enum
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import Bounds, OptimizeResult, least_squares, minimize
+
+from landscape.objective import Objective, objective_for
+from landscape.parametrization import Parametrization
+from landscape.spaces import Space
+
+__all__ = ["SOLVERS", "Fit", "FitOutcome", "Network", "draw_network", "train"]
+
+Array = NDArray[np.float64]
+
+#: Names as in ``scipy.optimize``; "trf" is ``least_squares(method="trf")``.
+SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
+
+
+class FitOutcome(enum.Enum):
+    """How a run of a solver ended; the value is a sentence for the user."""
+
+    CONVERGED = "The solver's own test of convergence was met."
+    ITERATION_LIMIT = "The limit of iterations or evaluations was reached first."
+    STALLED = "The solver stopped without progress, as it does at kinks of the loss."
+    FAILED = "The solver failed; the best point that it had evaluated is kept."
+
+    @property
+    def sentence(self) -> str:
+        """What the outcome means."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Fit:
+    """End of a training run.
+
+    Attributes
+    ----------
+    parametrization : Parametrization
+        The end point, never worse than the start.
+    loss : float
+        Mean squared error there.
+    loss_start : float
+        Mean squared error at the start.
+    outcome : FitOutcome
+    message : str
+        The solver's own words.
+    n_iter, n_evaluations : int
+    """
+
+    parametrization: Parametrization
+    loss: float
+    loss_start: float
+    outcome: FitOutcome
+    message: str
+    n_iter: int
+    n_evaluations: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """A shallow network with biases, ``x -> sum_i c_i relu(<a_i, x> + b_i) + e``, see (11)."""
+
+    weights: Array
+    biases: Array
+    output_weights: Array
+    offset: float
+
+
+def draw_network(
+    rng: np.random.Generator, n_features: int, n_neurons: int, *, n_positive: int
+) -> Network:
+    """A random start with ``n_positive`` positive output weights (stratification, notes 5).
+
+    Weight vectors are gaussian with unit expected squared norm, biases uniform in [-1, 1], output
+    weights of size about ``1 / sqrt(n_neurons)``: kinks fall among standardized features.
+    """
+    if not 0 <= n_positive <= n_neurons:
+        raise ValueError(f"n_positive: expected 0 to {n_neurons}, got {n_positive}")
+    weights = rng.standard_normal((n_neurons, n_features)) / np.sqrt(n_features)
+    biases = rng.uniform(-1.0, 1.0, n_neurons)
+    sizes = (0.5 + rng.random(n_neurons)) / np.sqrt(n_neurons)
+    signs = np.where(np.arange(n_neurons) < n_positive, 1.0, -1.0)
+    return Network(weights, biases, signs * sizes, float(0.1 * rng.standard_normal()))
+
+
+class _Counted:
+    """The objective as the solver sees it: counts evaluations and keeps the best point."""
+
+    def __init__(self, objective: Objective, start: Array) -> None:
+        self.objective = objective
+        self.n_evaluations = 0
+        self.best_x, self.best_value = start, objective.value(start)
+        self.lower, self.upper = objective.bounds()
+
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        value, gradient = self.objective.value_and_gradient(x)
+        self._note(x, value)
+        return value, gradient
+
+    def residuals(self, x: Array) -> Array:
+        s = self.objective.residuals(x) / np.sqrt(self.objective.y.size)
+        self._note(x, float(s @ s))
+        return s
+
+    def jacobian(self, x: Array) -> Array:
+        return self.objective.jacobian(x) / np.sqrt(self.objective.y.size)
+
+    def _note(self, x: Array, value: float) -> None:
+        self.n_evaluations += 1
+        # SLSQP may leave the bounds by rounding: what is kept lies inside them.
+        if value < self.best_value and ((x >= self.lower) & (x <= self.upper)).all():
+            self.best_x, self.best_value = x.copy(), value
+
+
+def train(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: Space,
+    solver: str = "SLSQP",
+    max_iter: int = 1000,
+    tol: float = 1e-12,
+) -> Fit:
+    """Minimize the mean squared error over ``space`` from ``theta`` on.
+
+    Parameters
+    ----------
+    theta : Parametrization
+        The start. On N' and N* the signs of its output weights stay.
+    X : array_like of shape (n, d)
+        What the network sees, ``space.embed(features)``.
+    y : array_like of shape (n,)
+    space : Space
+    solver : {"SLSQP", "L-BFGS-B", "trust-constr", "trf"}
+    max_iter : int
+        Limit of iterations; reaching it is an outcome, not an error.
+    tol : float
+        Passed to the solver as its tolerance on the change of the loss and on the gradient.
+
+    Returns
+    -------
+    fit : Fit
+
+    Raises
+    ------
+    ValueError
+        For unknown solvers and data of the wrong shape. Numerical trouble does not raise.
+    """
+    if solver not in SOLVERS:
+        raise ValueError(f"solver: expected one of {', '.join(SOLVERS)}, got {solver!r}")
+    if max_iter < 1:
+        raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
+    objective = objective_for(theta, X, y, space)
+    start = objective.pack(theta)
+    counted = _Counted(objective, start)
+    loss_start = counted.best_value
+    try:
+        with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+            warnings.simplefilter("ignore")  # solvers warn of what their status says as well
+            result = _run(counted, start, solver, max_iter, tol)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        outcome, message, n_iter = FitOutcome.FAILED, f"{type(error).__name__}: {error}", 0
+    else:
+        outcome = _outcome(result, solver)
+        message = str(result.message)
+        n_iter = int(getattr(result, "nit", None) or getattr(result, "njev", 0) or 0)
+    return Fit(
+        objective.unpack(counted.best_x),
+        counted.best_value,
+        loss_start,
+        outcome,
+        message,
+        n_iter,
+        counted.n_evaluations,
+    )
+
+
+def _run(counted: _Counted, start: Array, solver: str, max_iter: int, tol: float) -> OptimizeResult:
+    lower, upper = counted.lower, counted.upper
+    bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any())
+    if solver == "trf":
+        return least_squares(
+            counted.residuals,
+            start,
+            counted.jacobian,
+            bounds=(lower, upper),
+            method="trf",
+            ftol=max(tol, 1e-15),
+            xtol=max(tol, 1e-15),
+            gtol=max(tol, 1e-15),
+            max_nfev=max_iter,
+        )
+    options: dict[str, object] = {"maxiter": max_iter}
+    if solver == "SLSQP":
+        options["ftol"] = tol
+    elif solver == "L-BFGS-B":
+        options |= {"ftol": tol, "gtol": tol, "maxfun": 20 * max_iter, "maxcor": 20}
+    else:
+        options |= {"gtol": max(tol, 1e-10), "xtol": max(tol, 1e-12)}
+    return minimize(
+        counted.value_and_gradient,
+        start,
+        jac=True,
+        method=solver,
+        bounds=Bounds(lower, upper) if bounded else None,
+        options=options,
+    )
+
+
+def _outcome(result: OptimizeResult, solver: str) -> FitOutcome:
+    """The solvers' status codes, as documented by scipy, in common terms."""
+    status = int(result.status)
+    if solver == "trf":
+        codes = {0: FitOutcome.ITERATION_LIMIT, -1: FitOutcome.FAILED}
+        return codes.get(status, FitOutcome.CONVERGED)
+    if solver == "trust-constr":
+        codes = {0: FitOutcome.ITERATION_LIMIT, 1: FitOutcome.CONVERGED, 2: FitOutcome.CONVERGED}
+        return codes.get(status, FitOutcome.STALLED)
+    if solver == "L-BFGS-B":
+        codes = {0: FitOutcome.CONVERGED, 1: FitOutcome.ITERATION_LIMIT}
+        return codes.get(status, FitOutcome.STALLED)
+    codes = {0: FitOutcome.CONVERGED, 8: FitOutcome.STALLED, 9: FitOutcome.ITERATION_LIMIT}
+    return codes.get(status, FitOutcome.FAILED)
