@@ -45,11 +45,13 @@ test-all: $(STAMP) ## run every test
 	$(RUN) pytest -m "slow or not slow" $(ARGS)
 
 check: $(STAMP) ## lint, format, types, import layers: everything but the tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(if $(SNAKEFILES),$(BIN)/snakefmt --check $(SNAKEFILES))
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	@failed=""; try() { echo "$$*"; $(BIN)/"$$@" || failed="$$failed $$1"; }; \
+	try ruff check .; \
+	try ruff format --check .; \
+	$(if $(SNAKEFILES),try snakefmt --check $(SNAKEFILES);) \
+	try mypy; \
+	try lint-imports --no-logo; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 format: $(STAMP) ## format the code and apply the safe fixes
 	$(BIN)/ruff check --fix-only .
