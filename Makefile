@@ -12,10 +12,11 @@ LOCKS := requirements/bootstrap.txt requirements/environment.txt
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 SNAKEFILES := $(wildcard Snakefile workflow/rules/*.smk)
 
-# The environment is up to date when the file named after the content of the lock files, of
-# pyproject.toml and of this folder's place exists: not time but content decides. It is written
-# last, and an environment without one (interrupted, moved) is built again from nothing.
-KEY := $(shell { cat $(LOCKS) pyproject.toml 2>/dev/null; echo "$(CURDIR)"; } | cksum | tr ' \t' '--')
+# The environment is up to date when the file named after the content of the lock files, of the
+# package's metadata (pyproject.toml up to the tools' settings) and of this folder's place exists:
+# not time but content decides. It is written last, and an environment without one (interrupted,
+# moved) is built again from nothing.
+KEY := $(shell { cat $(LOCKS) 2>/dev/null; sed '/^.tool.pytest/,$$d' pyproject.toml; echo "$(CURDIR)"; } | cksum | tr ' \t' '--')
 STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
