@@ -1,0 +1,315 @@
+"""Shallow ReLU networks without biases in exact rational arithmetic.
+
+For small networks whose products ``c_i a_i`` are rational: realizations, canonical forms, the
+seminorm (17), the uniform norm on a box and a strict test for the distance to a fibre, all decided
+without rounding. Everything is enumerated: meant for a handful of neurons and inputs, and
+independent of the floating-point modules that it serves to check.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import isqrt
+
+from landscape.parametrization import Parametrization
+
+__all__ = ["RationalFunction", "line_gap", "nearer_than", "sqrt_bracket"]
+
+Vector = tuple[Fraction, ...]
+#: What is converted to a fraction, floats exactly.
+Number = int | float | Fraction
+
+
+def dot(x: Iterable[Fraction], y: Iterable[Fraction]) -> Fraction:
+    """Inner product."""
+    return sum((p * q for p, q in zip(x, y, strict=True)), Fraction(0))
+
+
+def max_norm(x: Iterable[Fraction]) -> Fraction:
+    """Max-norm, 0 for the empty vector."""
+    return max((abs(p) for p in x), default=Fraction(0))
+
+
+def vector(x: Iterable[Number]) -> Vector:
+    """A tuple of fractions; floats are taken exactly."""
+    return tuple(Fraction(p) for p in x)
+
+
+def sqrt_bracket(x: Fraction | int, digits: int = 40) -> tuple[Fraction, Fraction]:
+    """Rationals ``low <= sqrt(x) <= high`` with a relative gap below ``10**-digits``.
+
+    Examples
+    --------
+    >>> sqrt_bracket(Fraction(9, 4))
+    (Fraction(3, 2), Fraction(3, 2))
+    """
+    x = Fraction(x)
+    if x < 0:
+        raise ValueError(f"x: expected at least 0, got {x}")
+    scale = 10 ** (2 * (digits + 1)) * x.denominator
+    root = isqrt(x.numerator * scale)  # sqrt(p / q) = sqrt(p q) / q
+    exact = root * root == x.numerator * scale
+    unit = x.denominator * 10 ** (digits + 1)
+    return Fraction(root, unit), Fraction(root if exact else root + 1, unit)
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """``<linear, x> + sum_h jumps[h] relu(<normals[h], x>)``; the first entry of a normal is 1."""
+
+    normals: tuple[Vector, ...]
+    jumps: tuple[Fraction, ...]
+    linear: Vector
+
+
+@dataclass(frozen=True)
+class RationalFunction:
+    """The function ``x -> sum_i sign_i relu(<u_i, x>)`` with rational products u_i.
+
+    Parameters
+    ----------
+    n_inputs : int
+    terms : tuple of (int, tuple of Fraction)
+        Signs and products, zero products left out.
+    """
+
+    n_inputs: int
+    terms: tuple[tuple[int, Vector], ...]
+
+    @classmethod
+    def from_weights(
+        cls, weights: Sequence[Sequence[Number]], output_weights: Sequence[Number]
+    ) -> RationalFunction:
+        """The realization of (A, c); floats are taken exactly."""
+        terms = []
+        for row, output in zip(weights, output_weights, strict=True):
+            a, c = vector(row), Fraction(output)
+            if c != 0 and any(a):
+                terms.append((1 if c > 0 else -1, tuple(abs(c) * p for p in a)))
+        return cls(len(weights[0]), tuple(terms))
+
+    @classmethod
+    def from_parametrization(cls, theta: Parametrization) -> RationalFunction:
+        """The exact realization of a floating-point parametrization."""
+        return cls.from_weights(theta.weights.tolist(), theta.output_weights.tolist())
+
+    def __add__(self, other: RationalFunction) -> RationalFunction:
+        return RationalFunction(self.n_inputs, self.terms + other.terms)
+
+    def __neg__(self) -> RationalFunction:
+        return RationalFunction(self.n_inputs, tuple((-s, u) for s, u in self.terms))
+
+    def __sub__(self, other: RationalFunction) -> RationalFunction:
+        return self + (-other)
+
+    def value(self, x: Sequence[Fraction]) -> Fraction:
+        """The value at x."""
+        return sum((s * max(dot(u, x), Fraction(0)) for s, u in self.terms), Fraction(0))
+
+    @cached_property
+    def canonical(self) -> Canonical:
+        """The canonical form, unique: normals are sorted and have 1 as their first entry."""
+        jumps: dict[Vector, Fraction] = {}
+        linear = [Fraction(0)] * self.n_inputs
+        for sign, u in self.terms:
+            head = next(p for p in u if p)
+            normal = tuple(p / head for p in u)
+            jumps[normal] = jumps.get(normal, Fraction(0)) + sign * abs(head)
+            if head < 0:  # relu(z) = z + relu(-z)
+                linear = [p + sign * q for p, q in zip(linear, u, strict=True)]
+        kept = sorted(normal for normal, jump in jumps.items() if jump)
+        return Canonical(tuple(kept), tuple(jumps[n] for n in kept), tuple(linear))
+
+    def same_as(self, other: RationalFunction) -> bool:
+        """Whether both are the same function."""
+        form = (self - other).canonical
+        return not form.jumps and not any(form.linear)
+
+    def seminorm(self) -> tuple[Fraction, Vector]:
+        """``|g|_{W^{1,inf}}`` of (17) and a point inside a cell where it is attained."""
+        form = self.canonical
+        best, where = Fraction(-1), tuple([Fraction(0)] * self.n_inputs)
+        for point in cell_points(form.normals, self.n_inputs):
+            gradient = list(form.linear)
+            for normal, jump in zip(form.normals, form.jumps, strict=True):
+                if dot(normal, point) > 0:
+                    gradient = [g + jump * p for g, p in zip(gradient, normal, strict=True)]
+            if (size := max_norm(gradient)) > best:
+                best, where = size, point
+        return best, where
+
+    def uniform_norm(self, bound: Fraction | int = 1) -> tuple[Fraction, Vector]:
+        """``max |g|`` on the box ``[-bound, bound]^d`` and a point where it is attained.
+
+        g is linear on the pieces into which the hyperplanes cut the box, so a vertex decides; it
+        lies on j hyperplanes and d - j facets.
+        """
+        d, normals = self.n_inputs, self.canonical.normals
+        best, where = Fraction(-1), tuple([Fraction(0)] * d)
+        for j in range(d):
+            for planes in itertools.combinations(normals, j):
+                for free in itertools.combinations(range(d), j):
+                    fixed = [k for k in range(d) if k not in free]
+                    for corner in itertools.product((-1, 1), repeat=d - j):
+                        x = _vertex(planes, free, fixed, corner)
+                        if x is not None and (size := abs(self.value(x))) > best:
+                            best, where = size, x
+        return best * bound, tuple(bound * p for p in where)
+
+
+def _vertex(
+    planes: Sequence[Vector], free: Sequence[int], fixed: Sequence[int], corner: Sequence[int]
+) -> Vector | None:
+    """The point of the unit box on the planes with ``x[fixed] = corner``; None if outside."""
+    right = [
+        -sum((n[k] * s for k, s in zip(fixed, corner, strict=True)), Fraction(0)) for n in planes
+    ]
+    solved = _solve([[n[k] for k in free] for n in planes], right)
+    if solved is None or max_norm(solved) > 1:
+        return None
+    x = dict(zip(free, solved, strict=True)) | {
+        k: Fraction(s) for k, s in zip(fixed, corner, strict=True)
+    }
+    return tuple(x[k] for k in range(len(x)))
+
+
+def _solve(matrix: list[list[Fraction]], right: list[Fraction]) -> Vector | None:
+    """Solution of a square system, None if it is singular."""
+    n = len(matrix)
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    for k in range(n):
+        pivot = next((i for i in range(k, n) if rows[i][k]), None)
+        if pivot is None:
+            return None
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [p / rows[k][k] for p in rows[k]]
+        for i in range(n):
+            if i != k and rows[i][k]:
+                rows[i] = [p - rows[i][k] * q for p, q in zip(rows[i], rows[k], strict=True)]
+    return tuple(row[n] for row in rows)
+
+
+def cell_points(normals: tuple[Vector, ...], d: int) -> list[Vector]:
+    """A point in the interior of every cell of a central arrangement (cells may repeat).
+
+    Every cell has a facet, a cell of the arrangement that the other hyperplanes cut out of one
+    hyperplane. So: a point of each of these, moved a little to either side.
+    """
+    if not normals:
+        return [tuple([Fraction(0)] * d)]
+    points = {}
+    for h, normal in enumerate(normals):
+        lead = next(k for k, p in enumerate(normal) if p)
+        # Coordinates on the hyperplane: all but x[lead] = -sum_{k != lead} normal[k] x[k] / lead.
+        rest = [k for k in range(d) if k != lead]
+        restricted: dict[Vector, None] = {}
+        for other in normals[:h] + normals[h + 1 :]:
+            w = tuple(other[k] - other[lead] * normal[k] / normal[lead] for k in rest)
+            if any(w):  # equal planes (up to a factor) were merged before, but restrictions meet
+                head = next(p for p in w if p)
+                restricted[tuple(p / head for p in w)] = None
+        for inner in cell_points(tuple(restricted), d - 1):
+            x = dict(zip(rest, inner, strict=True))
+            x[lead] = -sum((normal[k] * x[k] for k in rest), Fraction(0)) / normal[lead]
+            base = tuple(x[k] for k in range(d))
+            step = Fraction(1)
+            for other in normals[:h] + normals[h + 1 :]:
+                along = abs(dot(other, normal))
+                if along:
+                    step = min(step, abs(dot(other, base)) / (2 * along))
+            for side in (1, -1):
+                point = tuple(p + side * step * q for p, q in zip(base, normal, strict=True))
+                points[tuple(dot(n, point) > 0 for n in normals)] = point
+    return list(points.values())
+
+
+def line_gap(a: Sequence[Fraction], v: Sequence[Fraction]) -> tuple[Fraction, Fraction, Fraction]:
+    """``min over real t of ‖a - t v‖_inf`` and the interval of minimizers t.
+
+    Examples
+    --------
+    >>> line_gap((Fraction(1), Fraction(-1, 2)), (Fraction(1), Fraction(0)))
+    (Fraction(1, 2), Fraction(1, 2), Fraction(3, 2))
+    """
+    if not any(v):
+        raise ValueError("v: expected a vector that is not zero")
+    d = len(a)
+    candidates = {a[k] / v[k] for k in range(d) if v[k]}
+    for k, j in itertools.combinations(range(d), 2):
+        for sign in (1, -1):  # a_k - t v_k = sign (a_j - t v_j)
+            if (slope := v[k] - sign * v[j]) != 0:
+                candidates.add((a[k] - sign * a[j]) / slope)
+    gap = min(max_norm(p - t * q for p, q in zip(a, v, strict=True)) for t in candidates)
+    ends = [((p - gap) / q, (p + gap) / q) for p, q in zip(a, v, strict=True) if q]
+    return gap, max(min(pair) for pair in ends), min(max(pair) for pair in ends)
+
+
+def nearer_than(
+    weights: Sequence[Sequence[Fraction]],
+    output_weights: Sequence[Fraction],
+    function: RationalFunction,
+    level: Fraction,
+) -> bool:
+    """Whether some Φ with R(Φ) = g has ``‖Φ - Γ‖_inf < level``, decided exactly.
+
+    For g with as many hyperplanes as Γ has neurons: Φ is then a permutation, rescaling and
+    admissible flip, and for each neuron and hyperplane the admissible scales are an open interval.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of hyperplanes and neurons differ.
+    """
+    form = function.canonical
+    m = len(weights)
+    if len(form.jumps) != m:
+        raise ValueError(
+            f"function: expected {m} hyperplanes, one for each neuron, got {len(form.jumps)}"
+        )
+    for flip in itertools.product((1, -1), repeat=m):
+        turned = [Fraction(0)] * len(form.linear)
+        for side, jump, normal in zip(flip, form.jumps, form.normals, strict=True):
+            if side < 0:
+                turned = [p + jump * q for p, q in zip(turned, normal, strict=True)]
+        if any(p + q for p, q in zip(turned, form.linear, strict=True)):
+            continue
+        rays = [
+            (jump, tuple(side * p for p in normal))
+            for side, jump, normal in zip(flip, form.jumps, form.normals, strict=True)
+        ]
+        table = [
+            [_ray_nearer(c, a, p, e, level) for p, e in rays]
+            for c, a in zip(output_weights, weights, strict=True)
+        ]
+        if any(
+            all(table[i][j] for i, j in enumerate(order))
+            for order in itertools.permutations(range(m))
+        ):
+            return True
+    return False
+
+
+def _ray_nearer(
+    c: Fraction, a: Sequence[Fraction], p: Fraction, e: Vector, level: Fraction
+) -> bool:
+    """Whether some t > 0 has ``|c - p / t| < level`` and ``‖a - t e‖_inf < level``."""
+    low, high = Fraction(0), None
+    for x, y in zip(a, e, strict=True):
+        if y == 0:
+            if abs(x) >= level:
+                return False
+        else:
+            ends = sorted(((x - level) / y, (x + level) / y))
+            low, high = max(low, ends[0]), ends[1] if high is None else min(high, ends[1])
+    gain = c if p > 0 else -c  # |p| / t must lie in (gain - level, gain + level)
+    if gain + level <= 0:
+        return False
+    low = max(low, abs(p) / (gain + level))
+    if gain - level > 0:
+        top = abs(p) / (gain - level)
+        high = top if high is None else min(high, top)
+    return high is None or low < high
