@@ -47,7 +47,7 @@ def _sentence(error: Any, config: Mapping[str, Any]) -> str:
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         extra = sorted(set(error.instance) - set(known))[0]
-        close = difflib.get_close_matches(str(extra), known, n=1)
+        close = difflib.get_close_matches(str(extra), known, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
         return f"{where}: unknown key {extra!r} (value {error.instance[extra]!r}); {hint}"
     if error.validator == "required":
@@ -55,7 +55,7 @@ def _sentence(error: Any, config: Mapping[str, Any]) -> str:
         entry = error.schema.get("properties", {}).get(missing, {})
         meaning = " ".join(str(entry.get("description", "")).split())
         return f"{where}: key {missing!r} is missing; add it. {meaning}".rstrip()
-    if error.validator == "propertyNames":
+    if "propertyNames" in error.absolute_schema_path:
         return f"{where}: {error.instance!r} is no valid name; use letters, digits, - and ."
     message = " ".join(str(error.message).split())
     expected = " ".join(expected.split())

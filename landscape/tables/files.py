@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +71,11 @@ def read_table(name: str, path: str | Path) -> pd.DataFrame:
         if Path(path).suffix == ".parquet":
             frame = pd.read_parquet(path)
         else:
-            text: Mapping[str, Any] = {c.name: str for c in table.columns if c.type == "text"}
-            frame = pd.read_csv(
-                path,
-                dtype=text,
-                float_precision="round_trip",
-                keep_default_na=False,
-                na_values={c.name: [""] for c in table.columns if c.type == "number"},
-            )
+            # As text first: how pandas reads numbers has changed over its versions.
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+            for column in table.columns:
+                if column.type == "number" and column.name in frame:
+                    frame[column.name] = [float(text or "nan") for text in frame[column.name]]
             frame = frame.astype({k: v for k, v in table.dtypes.items() if k in frame})
     except (OSError, ValueError, KeyError) as error:
         raise TableError(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 __all__ = ["TABLES", "Column", "Table", "render_markdown"]
 
-#: pandas types: missing values are possible in text (empty), numbers (NaN), not in the others.
-TYPES = {"text": "str", "number": "float64", "integer": "int64", "boolean": "bool"}
+#: Types for pandas. What is missing is NaN for a number and empty for a text.
+TYPES = {"text": "str", "number": "float64", "integer": "int64"}
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Column:
     Attributes
     ----------
     name : str
-    type : {"text", "number", "integer", "boolean"}
+    type : {"text", "number", "integer"}
     meaning : str
     unit : str
         Empty for pure numbers, counts and text.

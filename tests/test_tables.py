@@ -1,0 +1,217 @@
+"""Tables: two files with one content, checked against their schema and described in the docs."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from landscape.tables import (
+    TABLES,
+    TableError,
+    fits_frame,
+    minima_frame,
+    pairs_frame,
+    probes_frame,
+    provenance_frame,
+    read_table,
+    render_markdown,
+    summary_frame,
+    write_table,
+)
+from landscape.tables.files import shape_frame
+
+ROOT = Path(__file__).parents[1]
+NUMBERS = [0.1, -0.0, np.nan, np.inf, -np.inf, 5e-324, 1 / 3, 1e300]
+
+
+def sample_rows(table, n=8):
+    """Rows with awkward values of every type."""
+    awkward = {
+        "text": lambda k: ["", "a,b", 'say "r"', "σ", "NA", "nan", "1", " x "][k % 8],
+        "number": lambda k: NUMBERS[k % 8],
+        "integer": lambda k: k - 3,
+    }
+    rows = [{c.name: awkward[c.type](k) for c in table.columns} for k in range(n)]
+    for k, row in enumerate(rows):
+        # A key that is unique, in an order that is not the table's.
+        row[table.key[-1]] = {"text": f"k{n - k}", "integer": n - k}[
+            next(c.type for c in table.columns if c.name == table.key[-1])
+        ]
+    return rows
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+class TestContract:
+    def test_csv_and_parquet_hold_the_same(self, table, tmp_path):
+        frame = shape_frame(table, sample_rows(table))
+        files = tmp_path / "t.csv", tmp_path / "t.parquet"
+        write_table(table.name, frame, *files)
+        for path in files:
+            pd.testing.assert_frame_equal(read_table(table.name, path), frame, check_exact=True)
+
+    def test_order_of_rows_does_not_matter(self, table, tmp_path):
+        rows = sample_rows(table)
+        for name, given in (("a", rows), ("b", rows[::-1])):
+            frame = shape_frame(table, given)
+            write_table(table.name, frame, tmp_path / f"{name}.csv", tmp_path / f"{name}.parquet")
+        for suffix in ("csv", "parquet"):
+            one, two = (tmp_path / f"{name}.{suffix}" for name in "ab")
+            assert one.read_bytes() == two.read_bytes()
+
+    def test_empty_table_keeps_its_columns(self, table, tmp_path):
+        files = tmp_path / "t.csv", tmp_path / "t.parquet"
+        write_table(table.name, shape_frame(table, []), *files)
+        for path in files:
+            frame = read_table(table.name, path)
+            assert list(frame.columns) == table.names and len(frame) == 0
+
+    def test_refuses_other_columns_and_repeated_keys(self, table):
+        rows = sample_rows(table)
+        with pytest.raises(TableError, match="lacks or adds extra"):
+            shape_frame(table, [{**rows[0], "extra": 1}])
+        with pytest.raises(TableError, match="two rows for"):
+            shape_frame(table, [rows[0], rows[0]])
+
+    def test_schema_is_complete(self, table):
+        assert len(set(table.names)) == len(table.names)
+        assert set(table.key) <= set(table.names)
+        assert all(column.meaning.endswith(".") for column in table.columns)
+
+
+def test_damaged_and_foreign_files_are_named(tmp_path):
+    frame = shape_frame(TABLES["provenance"], sample_rows(TABLES["provenance"]))
+    csv, parquet = tmp_path / "t.csv", tmp_path / "t.parquet"
+    write_table("provenance", frame, csv, parquet)
+    with pytest.raises(TableError, match=r"t\.csv: columns differ from the schema of fits"):
+        read_table("fits", csv)
+    parquet.write_bytes(parquet.read_bytes()[:-20])
+    with pytest.raises(TableError, match=r"t\.parquet: cannot be read as table 'provenance'"):
+        read_table("provenance", parquet)
+    with pytest.raises(TableError, match="gone"):
+        read_table("provenance", tmp_path / "gone.parquet")
+
+
+def test_docs_describe_the_tables_as_they_are():
+    assert (ROOT / "docs/tables.md").read_text() == render_markdown()
+
+
+CELL = {"dataset": "d", "space": "restricted", "neurons": 1}
+
+
+def arrays(**columns):
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def fits_and_ends(losses, verdicts, lifts=None):
+    n = len(losses)
+    fits = arrays(
+        start=range(n), n_positive=[0] * n, loss_start=[2.0] * n, loss=[1.5] * n,
+        outcome=["converged", "stalled"] * (n // 2), message=["ok"] * n, n_iter=[3] * n,
+        n_evaluations=[4] * n,
+    )  # fmt: skip
+    ends = arrays(
+        start=range(n), loss=losses, outcome=["minimum"] * n, n_iter=[2] * n, verdict=verdicts,
+        reason=["because"] * n, lift_loss_start=lifts or [np.nan] * n,
+        lift_loss=lifts or [np.nan] * n, lift_verdict=[""] * n,
+    )  # fmt: skip
+    return fits, ends
+
+
+def distinct(loss, members):
+    k = len(loss)
+    return arrays(
+        minimum=range(k), multiplicity=[len(m.split()) for m in members],
+        start=[int(m.split()[0]) for m in members], loss=loss, loss_spread=[0.0] * k,
+        kind=["smooth"] * k, n_kinks=[0] * k, n_silent=[0] * k, stationarity=[1e-17] * k,
+        tolerance=[1e-12] * k, slack=[0.0] * k, radius=[0.5] * k, violations=[""] * k,
+        members=members, weights=np.full((k, 2, 3), 0.5), output_weights=np.full((k, 2), -0.5),
+    )  # fmt: skip
+
+
+def probe_arrays(**columns):
+    n = len(columns["ball"])
+    return arrays(
+        **{
+            "lower_bound": [0.0] * n, "tolerance": [1e-12] * n, "gap": [0.0] * n,
+            "distance": columns["radius"], "regime": ["rigid"] * n, "reason": [""] * n,
+            "n_cuts": [1] * n, **columns,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def tables():
+    holds = ["holds", "holds", "violated", "undecided"]
+    mine = fits_and_ends([0.25, 0.25, 0.75, 1.0], holds)
+    other = fits_and_ends([0.5, 0.25 + 1e-12, 0.25, 1.0], ["holds"] * 4, [0.5, 0.125, 0.25, 1.0])
+    found = distinct([0.25], ["0 1"])
+    others = distinct([0.25, 0.5, 1.0], ["1 2", "0", "3"])
+    fits = fits_frame([(CELL, *mine, found), ({**CELL, "space": "unrestricted"}, *other, others)])
+    minima = minima_frame([(CELL, found)])
+    probes = probe_arrays(
+        minimum=[0, 0, 0], ball=["paper", "notes", "rigid"], radius=[1 / 64, 1 / 32, 0.1],
+        verdict=["holds", "holds", "undecided"],
+    )  # fmt: skip
+    controls = probe_arrays(
+        minimum=[0, 0], ball=["control C.1"] * 2, radius=[0.1, 0.01], verdict=["violated"] * 2,
+        gap=[1e-2, 1e-3], parameter_distance=[1.0, 1.0],
+    )  # fmt: skip
+    return fits, minima, probes_frame([(CELL, probes, {}), (CELL, {}, controls)]), controls
+
+
+def test_fits_know_their_minimum(tables):
+    fits = tables[0]
+    mine = fits[fits["space"] == "restricted"]
+    assert mine["minimum"].tolist() == [0, 0, -1, -1]
+
+
+def test_minima_carry_the_radii_of_the_paper(tables):
+    row = tables[1].iloc[0]
+    assert row["paper_radius"] == 0.5**2 / 16 and row["notes_radius"] == 0.5**2 / 8
+    assert row["rigidity_radius"] == 0.5 * 0.5 / 2
+
+
+def test_summary_counts_and_compares(tables):
+    summary = summary_frame(*tables[:3]).set_index("space")
+    mine, other = summary.loc["restricted"], summary.loc["unrestricted"]
+    assert (mine["starts"], mine["converged"], mine["stalled"]) == (4, 2, 2)
+    assert (mine["certified"], mine["not_minimum"], mine["undecided"]) == (2, 1, 1)
+    assert mine["certified_share"] == 0.5 and mine["distinct_minima"] == 1
+    assert mine["best_loss"] == 0.25 and mine["median_loss"] == 0.5
+    # 0.25 against 0.5 is better; 0.25 against 0.25 + 1e-12 and 1 against 1 are equal.
+    assert mine["paired_starts"] == 4 and mine["paired_not_worse"] == 0.75
+    assert mine["paired_better"] == 0.25
+    assert mine["lifts"] == 0 and np.isnan(mine["lifts_not_worse"])
+    assert other["lifts"] == 4 and other["lifts_not_worse"] == 1.0
+    assert other["best_lift_loss"] == 0.125 and other["paired_starts"] == 0
+    assert (mine["probed_minima"], mine["probes_hold"], mine["probes_undecided"]) == (1, 2, 1)
+    assert (mine["controls"], mine["controls_violated"]) == (1, 1)
+
+
+def test_a_control_with_one_step_that_is_not_violated_does_not_count(tables):
+    fits, minima, probes, _ = tables
+    probes = probes.copy()
+    at = probes.index[(probes["ball"] == "control C.1")][1]
+    probes.loc[at, "verdict"] = "undecided"
+    summary = summary_frame(fits, minima, probes).set_index("space").loc["restricted"]
+    assert (summary["controls"], summary["controls_violated"]) == (1, 0)
+
+
+def test_control_pairs_lie_above_the_bound(tables):
+    frame = pairs_frame([({"dataset": "d", "neurons": 1}, {}, tables[3])])
+    assert frame["pair"].tolist() == [0, 1]
+    # 2 sqrt(2 r) is 0.89 and 0.28.
+    assert frame["verdict"].tolist() == ["violated", "violated"]
+
+
+def test_provenance_has_no_places(tmp_path):
+    module = tmp_path / "landscape" / "a.py"
+    module.parent.mkdir()
+    module.write_text("x = 1\n")
+    config = {"seed": 3, "datasets": {"d": {"kind": "csv", "path": str(tmp_path / "d.csv")}}}
+    frame = provenance_frame(config, {"d": {"kind": "csv"}}, [module])
+    assert not frame["value"].str.contains(str(tmp_path), regex=False).any()
+    facts = frame.set_index(["topic", "item"])["value"]
+    assert facts["seed", "study"] == "3" and len(facts["code", "landscape/a.py"]) == 64
+    assert facts["package", "numpy"] == np.__version__
