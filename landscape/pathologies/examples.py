@@ -202,7 +202,7 @@ class OppositeWeights(Pathology):
         root = np.sqrt(2.0)
         t = k * (root - 1.0)  # solves t + k = k² / t - k
         rows = np.array([[0.0, -2.0 * k**2, 1.0], [k**2, k**2, 1.0], [-(k**2), k**2, 1.0]])
-        outputs = np.array([k * root, k**2 / t, 2.0 * k])
+        outputs = np.array([k * (1.0 + root), k**2 / t, 2.0 * k])
         return Parametrization(rows / outputs[:, None], outputs)
 
     def realizations(self, k: int) -> tuple[RationalFunction, RationalFunction]:
