@@ -87,7 +87,10 @@ def minimize_over_ball(
     patterns = activation_patterns(u)
     z = cvxpy.Variable(len(u))
     jumps = signs[:, None] * u / norms[:, None]
-    constraints = [z >= -1.0 / step]
+    # A jump is at most 2, so |z_i| <= 2 in the ball: below half of all norms, t_i > 0 (which is
+    # z_i > -1 / step_i) needs no constraint, and bounds further away do not either.
+    assert (step < 0.5).all(), "only the rigid regime"
+    constraints = []
     for pattern in patterns:
         gradient = jumps[pattern].T @ z[np.flatnonzero(pattern)] if pattern.any() else None
         if gradient is not None:
@@ -95,10 +98,16 @@ def minimize_over_ball(
     if lower is not None:
         i, j = np.nonzero(np.isfinite(lower))
         # u_ij (1 + step_i z_i) >= lower_ij, divided by u_ij step_i (u_ij > 0 at a bound >= 0).
-        constraints.append(z[i] >= -(u[i, j] - lower[i, j]) / (u[i, j] * step[i]))
+        floor = -(u[i, j] - lower[i, j]) / (u[i, j] * step[i])
+        near = floor > -3
+        if near.any():
+            constraints.append(z[i[near]] >= np.minimum(floor[near], 0.0))
     changes = values * (step / radius)
     linear = 2.0 / n * (changes.T @ s)
-    scale = max(np.abs(linear).max(), radius * (changes**2).sum() / n, 1e-300)
+    terms = np.abs(changes).T @ np.abs(s) / n
+    scale = max(np.abs(linear).max(), radius * (changes**2).sum() / n, 1e-12 * terms.max())
+    if scale == 0.0:
+        return Ball(0.0, np.ones(len(u)), float(s @ s) / n, len(patterns))
     objective = (linear / scale) @ z + cvxpy.sum_squares(changes @ z) * (radius / (n * scale))
     problem = cvxpy.Problem(cvxpy.Minimize(objective), constraints)
     with warnings.catch_warnings():

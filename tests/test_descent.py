@@ -1,0 +1,330 @@
+"""Active-set descent: what it promises about every end point, from every kind of start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landscape.descent import DescentOutcome, descend
+from landscape.minima import certify_minimum
+from landscape.parametrization import Parametrization
+from landscape.realization import realize
+from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace, make_space
+from landscape.stationarity import Verdict
+from tests.oracles.atlas import cell_minima
+from tests.oracles.falsifier import attack
+from tests.oracles.problems import DATA, lifted
+
+SPACES = ["restricted", "balanced", "unrestricted"]
+
+
+def loss(theta: Parametrization, X: np.ndarray, y: np.ndarray) -> float:
+    return float(np.mean((realize(theta, X) - y) ** 2))
+
+
+def start(
+    space: Space, rng: np.random.Generator, p: int, m: int, n_positive: int
+) -> Parametrization:
+    """A random network with biases, brought into the space."""
+    weights, biases = rng.standard_normal((m, p)), rng.standard_normal(m)
+    outputs = np.abs(rng.standard_normal(m)) * np.where(np.arange(m) < n_positive, 1, -1)
+    return space.from_network(weights, biases, outputs, rng.standard_normal())
+
+
+def check(result, theta: Parametrization, X, y, space: Space):
+    """Contract of every result, whatever its outcome."""
+    assert isinstance(result.outcome, DescentOutcome)
+    assert result.outcome.sentence
+    end = result.parametrization
+    assert result.loss_start == pytest.approx(loss(theta, X, y), rel=1e-9, abs=1e-20)
+    scale = float(np.mean(np.square(y)))
+    assert result.loss == pytest.approx(loss(end, X, y), rel=1e-9, abs=1e-12 * scale)
+    assert result.loss <= result.loss_start + 1e-12 * (result.loss_start + scale)
+    assert result.n_iter >= 0
+    assert [v for v in space.violations(end) if v.condition != "C.2"] == []
+    record = certify_minimum(end, X, y, space=space)
+    if result.outcome is DescentOutcome.MINIMUM:
+        assert record.verdict is Verdict.HOLDS, record.reason
+    if result.outcome is DescentOutcome.UNDECIDED:
+        assert record.verdict is Verdict.UNDECIDED
+    return record
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_start_on_every_data_set(dataset, name):
+    """4 starts on 7 adversarial data sets: the contract, and nearly always a minimum."""
+    _, features, targets = dataset
+    rng = np.random.default_rng(11)
+    p, m = features.shape[1], 3
+    space = make_space(name, p, m)
+    X = space.embed(features)
+    ended = []
+    for n_positive in range(4):
+        theta = start(space, rng, p, m, n_positive)
+        result = descend(theta, X, targets, space=space)
+        check(result, theta, X, targets, space)
+        ended.append(result.outcome)
+    assert ended.count(DescentOutcome.MINIMUM) >= 3, ended
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("data", sorted(DATA))
+def test_nearly_every_start_ends_in_a_minimum(data, name):
+    """Issue 4 asks for 99.5 %; here 40 starts, of which at most one may fail, by its outcome."""
+    features, targets = DATA[data]()
+    rng = np.random.default_rng(12)
+    p, m = features.shape[1], 4
+    space = make_space(name, p, m)
+    X = space.embed(features)
+    outcomes = []
+    for k in range(40):
+        theta = start(space, rng, p, m, k % (m + 1))
+        result = descend(theta, X, targets, space=space)
+        check(result, theta, X, targets, space)
+        outcomes.append(result.outcome)
+    assert outcomes.count(DescentOutcome.MINIMUM) >= 39, outcomes
+
+
+def test_end_points_survive_the_search(dataset):
+    """Nothing better within the certified box of an end point, beyond the stated slack."""
+    _, features, targets = dataset
+    space = make_space("restricted", features.shape[1], 2)
+    X = space.embed(features)
+    theta = start(space, np.random.default_rng(5), features.shape[1], 2, 1)
+    result = descend(theta, X, targets, space=space)
+    record = check(result, theta, X, targets, space)
+    if result.outcome is not DescentOutcome.MINIMUM or np.isinf(record.radius):
+        return
+    lower = np.full(result.parametrization.weights.shape, -np.inf)
+    lower[:, -2:] = 0.0
+    found = attack(
+        result.parametrization,
+        X,
+        targets,
+        radius=record.radius,
+        balanced=True,
+        lower=lower,
+        n_random=100,
+        n_descents=4,
+    )
+    assert found.gain <= record.slack + 1e-12 * np.mean(np.square(targets))
+
+
+# --- against the list of all minima ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["generic", "grid", "duplicates"])
+@pytest.mark.parametrize("m", [1, 2])
+def test_losses_of_one_input_minima_occur_in_the_atlas(kind, m):
+    """Every certified loss is the minimum of a cell; the best start finds the smallest of all.
+
+    The restricted space with d = 3 inputs and m neurons, without a neuron for the offset.
+    """
+    rng = np.random.default_rng(3)
+    if kind == "generic":
+        x = np.sort(rng.uniform(-1, 1, 7))
+    elif kind == "grid":
+        x = np.arange(-3.0, 4.0)
+    else:
+        x = np.repeat(np.arange(-1.0, 3.0), 2)
+    y = rng.integers(-3, 4, len(x)).astype(float) if kind != "generic" else rng.standard_normal(7)
+    atlas = cell_minima(x, y, m)
+    space = RestrictedSpace(3, m)
+    X = lifted(x[:, None])
+    found = []
+    for k in range(60):
+        theta = space.sample(rng, n_positive=k % (m + 1))
+        result = descend(theta, X, y, space=space)
+        if result.outcome is DescentOutcome.MINIMUM:
+            found.append(result.loss)
+            assert np.abs(atlas - result.loss).min() <= 1e-9 * np.mean(y**2)
+    assert len(found) >= 57
+    assert min(found) == pytest.approx(atlas[0], rel=1e-9, abs=1e-12)
+    assert min(found) >= atlas[0] - 1e-12
+
+
+# --- particular starts ---------------------------------------------------------------------------
+
+
+def test_a_minimum_stays_where_it_is():
+    x = np.arange(-3, 4)[:, None]
+    s = np.array([1, -2, 1, 0, 1, -2, 1.0])
+    y = 2 * x[:, 0] + 8.0 - s
+    theta = Parametrization.from_products([[2.0, 9.0, 1.0], [0.0, 4.0, 4.0]], [1, 1])
+    space = RestrictedSpace(3, 2)
+    result = descend(theta, lifted(x), y, space=space)
+    check(result, theta, lifted(x), y, space)
+    assert result.outcome is DescentOutcome.MINIMUM
+    assert result.loss == pytest.approx(np.mean(s**2), rel=1e-12)
+
+
+def test_the_apex_of_the_other_sign_is_left():
+    """(0, t, t) with sign -1 on residuals (1, -2, 1, ...): a ridge helps, descent finds one."""
+    x = np.arange(-3, 4)[:, None]
+    s = np.array([1, -2, 1, 0, 1, -2, 1.0])
+    y = 2 * x[:, 0] + 8.0 - s
+    theta = Parametrization.from_products([[2.0, 9.0, 1.0], [0.0, 4.0, 4.0]], [1, -1])
+    space = RestrictedSpace(3, 2)
+    result = descend(theta, lifted(x), y, space=space)
+    check(result, theta, lifted(x), y, space)
+    assert result.outcome is DescentOutcome.MINIMUM
+    assert result.loss < 0.99 * np.mean(s**2)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_inactive_everywhere_is_a_flat_minimum(name):
+    x = np.linspace(-1, 1, 9)[:, None]
+    space = make_space(name, 1, 2)
+    X = space.embed(x)
+    # For N the offset can still move; in N* the offset's neuron is silent as well.
+    theta = space.from_network([[1.0], [-1.0]], [-5.0, -5.0], [1.0, -1.0], 0.0)
+    y = np.sin(3 * x[:, 0])
+    result = descend(theta, X, y, space=space)
+    check(result, theta, X, y, space)
+    assert result.outcome is DescentOutcome.MINIMUM
+    expected = np.var(y) if name == "unrestricted" else np.mean(y**2)
+    assert result.loss == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_active_everywhere(name):
+    x = np.linspace(-1, 1, 9)[:, None]
+    space = make_space(name, 1, 2)
+    X, y = space.embed(x), np.sin(3 * x[:, 0])
+    theta = space.from_network([[1.0], [-1.0]], [5.0, 5.0], [1.0, -1.0], 1.0)
+    result = descend(theta, X, y, space=space)
+    check(result, theta, X, y, space)
+    # Active everywhere spans the affine functions: no worse than linear regression.
+    line = np.column_stack([x[:, 0], np.ones(9)])
+    rest = y - line @ np.linalg.lstsq(line, y, rcond=None)[0]
+    assert result.loss <= np.mean(rest**2) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_noise_free_teacher_from_the_teacher(name):
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((25, 2))
+    a, b, c = rng.standard_normal((2, 2)), rng.standard_normal(2), np.array([1.0, -1.0])
+    y = np.maximum(features @ a.T + b, 0) @ c + 0.5
+    space = make_space(name, 2, 2)
+    theta = space.from_network(a, b, c, 0.5)
+    X = space.embed(features)
+    result = descend(theta, X, y, space=space)
+    check(result, theta, X, y, space)
+    assert result.outcome is DescentOutcome.MINIMUM
+    assert result.loss <= 1e-24
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_more_parameters_than_samples_end_at_zero_or_say_why(name):
+    features, y = DATA["few"]()
+    space = make_space(name, 2, 4)
+    X = space.embed(features)
+    rng = np.random.default_rng(0)
+    zero = 0
+    for k in range(5):
+        theta = start(space, rng, 2, 4, k)
+        result = descend(theta, X, y, space=space)
+        check(result, theta, X, y, space)
+        zero += result.loss <= 1e-20
+    assert zero >= 1
+
+
+def test_a_single_sample_and_a_single_neuron():
+    X, y = lifted([[2.0]]), np.array([3.0])
+    space = RestrictedSpace(3, 1)
+    theta = Parametrization.from_products([[1.0, 3.0, 1.0]], [1])
+    result = descend(theta, X, y, space=space)
+    check(result, theta, X, y, space)
+    assert result.loss <= 1e-24
+    # The wrong sign can only become silent.
+    theta = Parametrization.from_products([[1.0, 3.0, 1.0]], [-1])
+    result = descend(theta, X, y, space=space)
+    check(result, theta, X, y, space)
+    assert result.outcome is DescentOutcome.MINIMUM
+    assert result.loss == pytest.approx(9.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("margin", [0.01, 1.0])
+def test_bounds_on_raw_data_are_kept_and_bind(margin, rng):
+    """Raw data, where the last two coordinates matter: end points on the bounds occur."""
+    X = rng.standard_normal((30, 3))
+    y = np.maximum(X @ [1.0, -1.0, -0.5], 0.0) + 0.1 * rng.standard_normal(30)
+    space = RestrictedSpace(3, 2, margin=margin)
+    bound = 0
+    for k in range(6):
+        theta = space.sample(rng, n_positive=k % 3)
+        result = descend(theta, X, y, space=space)
+        check(result, theta, X, y, space)
+        assert result.outcome is DescentOutcome.MINIMUM
+        u = result.parametrization.products
+        assert (u[:, -2:] >= margin * (1 - 1e-12)).all()
+        bound += bool((u[:, -2:] <= margin * (1 + 1e-9)).any())
+    assert bound > 0
+
+
+@pytest.mark.parametrize("max_iter", [1, 2])
+def test_a_limit_of_iterations_is_an_outcome(max_iter):
+    features, y = DATA["smooth"]()
+    space = make_space("restricted", 2, 3)
+    X = space.embed(features)
+    theta = start(space, np.random.default_rng(0), 2, 3, 2)
+    result = descend(theta, X, y, space=space, max_iter=max_iter)
+    check(result, theta, X, y, space)
+    assert result.outcome is DescentOutcome.ITERATION_LIMIT
+    assert result.n_iter <= max_iter
+    with pytest.raises(ValueError, match="max_iter"):
+        descend(theta, X, y, space=space, max_iter=0)
+
+
+def test_is_deterministic_and_leaves_its_arguments_alone():
+    features, y = DATA["smooth"]()
+    space = make_space("restricted", 2, 3)
+    X = space.embed(features)
+    theta = start(space, np.random.default_rng(0), 2, 3, 2)
+    copies = X.copy(), y.copy(), theta.weights.copy()
+    one, two = descend(theta, X, y, space=space), descend(theta, X, y, space=space)
+    assert np.array_equal(one.parametrization.weights, two.parametrization.weights)
+    assert one.n_iter == two.n_iter
+    for before, after in zip(copies, (X, y, theta.weights), strict=True):
+        assert np.array_equal(before, after)
+
+
+@pytest.mark.parametrize("power", [-10, 10])
+def test_units_of_the_targets_do_not_matter(power):
+    """Targets and products times 4^k: the same walk up to rounding, the loss times 16^k."""
+    features, y = DATA["sine"]()
+    space = make_space("restricted", 1, 3)
+    X = space.embed(features)
+    theta = start(space, np.random.default_rng(1), 1, 3, 2)
+    factor = 4.0**power
+    scaled = Parametrization.from_products(factor * theta.products, theta.signs)
+    one = descend(theta, X, y, space=space)
+    two = descend(scaled, X, factor * y, space=space)
+    assert one.outcome is two.outcome is DescentOutcome.MINIMUM
+    assert two.loss == pytest.approx(factor**2 * one.loss, rel=1e-6)
+
+
+def test_samples_on_kinks_from_the_start(rng):
+    """Integer grid and integer weights: many samples on the hyperplanes at the first step."""
+    features, y = DATA["grid"]()
+    space = RestrictedSpace(4, 3)
+    X = lifted(features)
+    minima = 0
+    for _ in range(10):
+        u = np.column_stack([rng.integers(-2, 3, (3, 2)), rng.integers(1, 4, (3, 2))])
+        theta = Parametrization.from_products(u, rng.choice([-1, 1], 3))
+        result = descend(theta, X, y, space=space)
+        check(result, theta, X, y, space)
+        minima += result.outcome is DescentOutcome.MINIMUM
+    assert minima >= 9
+
+
+def test_a_frozen_offset_stays_frozen():
+    features, y = DATA["sine"]()
+    space = UnrestrictedSpace(2, 4, offset=True)
+    X = space.embed(features)
+    theta = start(space, np.random.default_rng(1), 1, 3, 2)
+    end = descend(theta, X, y, space=space).parametrization
+    assert np.array_equal(end.weights[-1], [0.0, 1.0])
