@@ -27,6 +27,7 @@ _PUBLIC = {
     "descend": "descent",
     "certify_minimum": "minima",
     "probe_realization": "probe",
+    "reparametrize_near": "stability",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -189,6 +189,20 @@ class EffectiveProblem:
             c = np.append(c, state.e)
         return Parametrization(a, c)
 
+    def product_direction(self, direction: Array, offset: float) -> Array:
+        """A direction of u (and e) in the product coordinates of the space, (m, d).
+
+        Of a lifted neuron's shifts it takes the one that leaves no bound. With an offset, the last
+        row is that of the offset's own output weight, ``e (0, ..., 0, 1)``.
+        """
+        if self.reduced:
+            bias = direction[:, -1]
+            up, down = np.maximum(bias, 0.0), np.maximum(-bias, 0.0)
+            return np.column_stack([direction[:, :-1], up, down])
+        if self.column is None:
+            return direction
+        return np.vstack([direction, offset * self.theta.weights[-1]])
+
     # --- the loss -----------------------------------------------------------------------------
 
     def preactivations(self, state: State) -> Array:

@@ -55,7 +55,8 @@ class Certificate:
     n_silent : int
         Neurons that contribute nothing on any sample.
     direction : array of shape (m, d) or None
-        A direction of descent in the effective product coordinates, where there is one.
+        A direction of descent in product coordinates ``sigma_i, u_i = |c_i| a_i``, where there is
+        one; on lifted data it keeps the bounds. With an offset its last row is that of e.
     slope : float
         Derivative of the loss along it.
     multipliers : tuple of arrays
@@ -186,7 +187,9 @@ def certify_minimum(
         stationarity=check.stationarity,
         radius=radius,
         slack=min(loss, _slack(problem, theta, s, z, check, radius)) if holds else np.nan,
-        direction=check.direction,
+        direction=None
+        if check.direction is None
+        else problem.product_direction(check.direction, check.direction_offset),
         slope=check.slope,
         **common,
     )

@@ -1,4 +1,6 @@
-"""The exact first-order test of a single neuron (notes 6): is h non-negative?
+"""The exact first-order test of a single neuron (notes 6).
+
+It decides whether h(v) >= 0 for all feasible v, where
 
     h(v) = <g, v> + sum_k w_k relu(<v, x_k>)
 
@@ -219,12 +221,14 @@ def subgradient(h: KinkFunction, gradient: Array, convex: NDArray[np.bool_]) -> 
         return gradient, np.empty(0)
     upper = np.concatenate([np.ones(n_kinks), np.full(len(h.walls), np.inf)])
     # Independent columns, the usual case, often have their multipliers inside the bounds.
-    t: Array = np.linalg.lstsq(columns, -gradient, rcond=1e-12)[0]
+    t = np.asarray(np.linalg.lstsq(columns, -gradient, rcond=1e-12)[0], dtype=float)
     if not ((t >= 0) & (t <= upper)).all():
-        solution = lsq_linear(
-            columns, -gradient, bounds=(np.zeros(upper.size), upper), method="bvls", tol=1e-15
-        )
-        t = np.clip(solution.x, 0.0, upper)
+        with np.errstate(all="ignore"):  # it divides by the step of variables that do not move
+            solution = lsq_linear(
+                columns, -gradient, bounds=(np.zeros(upper.size), upper), method="bvls", tol=1e-15
+            )
+        # Whatever it returns, the residual is recomputed: it cannot hold by mistake.
+        t = np.clip(np.nan_to_num(solution.x), 0.0, upper)
     return gradient + columns @ t, t[:n_kinks]
 
 
