@@ -196,3 +196,22 @@ def to_floats(point: Sequence[int]) -> NDArray[np.float64]:
     if largest == 0:
         return np.zeros(len(point))
     return np.array([value / largest for value in point])
+
+
+def move_off(rows: Sequence[IntVector], point: Sequence[int]) -> IntVector:
+    """Move an exact point off the hyperplanes that it lies on without crossing another one."""
+    d = len(point)
+    if all(dot(row, point) for row in rows):
+        return tuple(point)
+    direction: list[int] = []
+    # Directions on the moment curve: every hyperplane contains fewer than d of them.
+    for base in range(2, 3 + len(rows) * d):
+        direction = [base**j for j in range(d)]
+        if all(dot(row, direction) for row in rows):
+            break
+    exponent = 0
+    for row in rows:
+        value, slope = abs(dot(row, point)), abs(dot(row, direction))
+        if value:
+            exponent = max(exponent, slope.bit_length() - value.bit_length() + 2)
+    return tuple((x << exponent) + v for x, v in zip(point, direction, strict=True))

@@ -37,7 +37,12 @@ def independent(problem: Problem) -> Found | None:
     top = problem.offset[j] + problem.positive[j] >= -problem.offset[j] - problem.negative[j]
     pattern = weights > 0 if top else weights < 0
     ones = np.where(pattern, 1.0, -1.0)
-    point = np.asarray(np.linalg.solve(problem.rows, ones), dtype=np.float64)
+    point: Array | None
+    try:
+        point = np.asarray(np.linalg.solve(problem.rows, ones), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        # Independent, but only in exact arithmetic.
+        point = None
     value = problem.norm(pattern)
     return Found(value, value, pattern, point, True, "independent")
 

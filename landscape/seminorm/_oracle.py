@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,11 @@ from landscape.arrangement import general_position_count
 from landscape.arrangement._enumeration import enumerate_cells
 from landscape.arrangement._integers import IntVector, primitive
 from landscape.seminorm._closed import unpack
+from landscape.seminorm._local import at_point, climb
 from landscape.seminorm._portfolio import solve
-from landscape.seminorm._problem import Setting, finish
+from landscape.seminorm._problem import EPS, Problem, Setting, finish
 from landscape.seminorm._record import Found, Pattern, Seminorm
+from landscape.seminorm._reference import Limits
 
 Array = NDArray[np.float64]
 
@@ -74,7 +76,7 @@ class GradientOracle:
             raise ValueError("weights: expected finite entries")
         self.weights = rows
         self._setting = Setting(rows)
-        self._recent: deque[Pattern] = deque(maxlen=64)
+        self._recent: deque[Seminorm] = deque(maxlen=64)
         self._patterns: Pattern | None = None
         self._sides: Pattern | None = None
         self._points: list[IntVector] | None = None
@@ -121,26 +123,23 @@ class GradientOracle:
             What each neuron adds to the gradient where it is active; usually (m, d).
         time_limit, node_limit : see `sobolev_seminorm`
         """
-        values = self._checked(products)
-        scaled, exponent = _normalized(values)
-        problem, used, columns = self._setting.problem(scaled)
-        if self._sides is None:
-            found = solve(problem, time_limit=time_limit, node_limit=node_limit)
-        else:
-            used, columns = self._everything, self._columns
-            norms = np.abs(self._activity @ scaled).max(axis=1, initial=0.0)
-            best = int(norms.argmax())
-            value = float(norms[best])
-            point = None if self._points is None else self._points[best]
-            found = Found(value, value, self._sides[best], point, True, "kept cells")
-        record = finish(self._setting, scaled, exponent, problem, used, columns, found)
-        self._recent.appendleft(record.pattern)
+        record = self._search(self._checked(products), None, Limits(time_limit, node_limit))
+        assert record is not None
         return record
 
     def violated(
-        self, products: ArrayLike, radius: float, *, limit: int | None = 1
+        self,
+        products: ArrayLike,
+        radius: float,
+        *,
+        limit: int | None = 1,
+        time_limit: float | None = None,
     ) -> Iterator[Violation]:
         """Cells with ``‖gradient‖_inf > radius``, the worst first; none at all is a proof.
+
+        Where the cells are not kept, cells that earlier calls found are tried first, then the
+        search of `maximize`, which looks for nothing below the radius. The proof is up to the
+        rounding errors of sums of the products.
 
         Parameters
         ----------
@@ -149,31 +148,71 @@ class GradientOracle:
         limit : int or None
             Yield at most this many; None for all that are known after the search (all there are
             if the arrangement's cells are kept).
+        time_limit : float, optional
+            Seconds for the search.
+
+        Raises
+        ------
+        TimeoutError
+            If the time is up with neither a cell nor a proof.
         """
         values = self._checked(products)
-        candidates = self._patterns
-        if candidates is None:
-            record = self.maximize(values)
-            if record.upper <= radius:
+        if self._patterns is not None:
+            yield from _above(values, radius, self._patterns, self._activity, limit)
+            return
+        known = self._known_patterns()
+        violations = list(_above(values, radius, known, known.astype(float), limit))
+        if not violations:
+            record = self._search(values, radius, Limits(time_limit))
+            if record is None:
                 return
-            if not record.exact and record.lower <= radius:
-                raise RuntimeError("the search was not complete: neither a cell nor a proof")
-            candidates = np.unique(np.array(self._recent), axis=0)
-        activity = candidates.astype(float) if self._patterns is None else self._activity
-        sums = activity @ values
-        norms = np.abs(sums).max(axis=1, initial=0.0)
-        slack = 4 * len(values) * np.finfo(float).eps * np.abs(values).sum(axis=0).max(initial=0.0)
-        order = np.argsort(-norms, kind="stable")
-        count = 0
-        for i in order:
-            if norms[i] <= radius - slack or (limit is not None and count >= limit):
-                return
-            pattern = candidates[i]
-            gradient = np.array([math.fsum(column) for column in values[pattern].T]) + 0.0
-            value = float(np.abs(gradient).max(initial=0.0))
-            if value > radius:
-                count += 1
-                yield Violation(pattern.copy(), gradient, value)
+            known = self._known_patterns()
+            violations = list(_above(values, radius, known, known.astype(float), limit))
+            if not violations and not record.exact:
+                raise TimeoutError("the search was not complete: neither a cell nor a proof")
+        yield from violations
+
+    def _known_patterns(self) -> Pattern:
+        known = [record.pattern for record in self._recent]
+        patterns: Pattern = np.array(known, dtype=bool).reshape(len(known), len(self.weights))
+        return np.unique(patterns, axis=0)
+
+    def _search(self, values: Array, radius: float | None, limits: Limits) -> Seminorm | None:
+        """The best cell, or None if it is proved that none exceeds the radius."""
+        scaled, exponent = _normalized(values)
+        problem, used, columns = self._setting.problem(scaled)
+        if self._sides is None:
+            incumbent = self._best_known(problem, scaled, used, columns)
+            if radius is not None:
+                # Only what exceeds the radius is sought; the incumbent's cell is a placeholder.
+                floor = float(np.ldexp(radius, -exponent))
+                incumbent = climb(problem) if incumbent is None else incumbent
+                if incumbent.lower <= floor:
+                    incumbent = replace(incumbent, lower=floor)
+            found = solve(problem, limits=limits, incumbent=incumbent)
+            if radius is not None and found.lower <= floor and found.exact:
+                return None
+        else:
+            used, columns = self._everything, self._columns
+            norms = np.abs(self._activity @ scaled).max(axis=1, initial=0.0)
+            best = int(norms.argmax())
+            value = float(norms[best])
+            point = None if self._points is None else self._points[best]
+            found = Found(value, value, self._sides[best], point, True, "kept cells")
+        record = finish(self._setting, scaled, exponent, problem, used, columns, found)
+        if self._sides is None:
+            self._recent.appendleft(record)
+        return record
+
+    def _best_known(
+        self, problem: Problem, scaled: Array, used: NDArray[np.intp], columns: list[int]
+    ) -> Found | None:
+        """The best of the cells that earlier searches found, to start from."""
+        if not self._recent or len(columns) < self.weights.shape[1] or not len(used):
+            return None
+        sums = np.array([record.pattern for record in self._recent]).astype(float) @ scaled
+        record = self._recent[int(np.abs(sums).max(axis=1).argmax())]
+        return at_point(problem, record.witness, "known")
 
     def _checked(self, products: ArrayLike) -> Array:
         values = np.array(products, dtype=float)
@@ -184,6 +223,24 @@ class GradientOracle:
         if not np.isfinite(values).all():
             raise ValueError("products: expected finite entries")
         return values
+
+
+def _above(
+    values: Array, radius: float, patterns: Pattern, activity: Array, limit: int | None
+) -> Iterator[Violation]:
+    """The cells among ``patterns`` whose gradient exceeds the radius, the worst first."""
+    norms = np.abs(activity @ values).max(axis=1, initial=0.0)
+    slack = 4 * len(values) * EPS * np.abs(values).sum(axis=0).max(initial=0.0)
+    count = 0
+    candidates = np.flatnonzero(norms > radius - slack)
+    for i in candidates[np.argsort(-norms[candidates], kind="stable")]:
+        if limit is not None and count >= limit:
+            return
+        gradient = np.array([math.fsum(column) for column in values[patterns[i]].T]) + 0.0
+        value = float(np.abs(gradient).max(initial=0.0))
+        if value > radius:
+            count += 1
+            yield Violation(patterns[i].copy(), gradient, value)
 
 
 def _normalized(products: Array) -> tuple[Array, int]:

@@ -23,6 +23,7 @@ from landscape.arrangement._integers import (
     dot,
     integer_rows,
     integer_vector,
+    move_off,
     pivot_columns,
     sign,
     to_floats,
@@ -196,7 +197,7 @@ class Setting:
         rounded = self._settle(to_floats(exact), used, found.pattern)
         if rounded is not None:
             return rounded, None, rows @ rounded > 0
-        exact = self._move_off(exact)
+        exact = list(move_off(self.exact_rows, exact))
         sides = np.array([dot(row, exact) > 0 for row in self.exact_rows])
         if not np.array_equal(sides[used], found.pattern):
             raise AssertionError("the exact witness left its cell")
@@ -226,22 +227,6 @@ class Setting:
         if not (np.abs(values) > errors).all():
             return None
         return point if np.array_equal(values[used] > 0, pattern) else None
-
-    def _move_off(self, point: Sequence[int]) -> list[int]:
-        """Move an exact point off all hyperplanes through it without crossing another."""
-        rows = self.exact_rows
-        direction: list[int] = []
-        for base in range(2, 2 + len(rows) * self.n_inputs + 1):
-            # On the moment curve: every hyperplane contains fewer than d of these directions.
-            direction = [base**j for j in range(self.n_inputs)]
-            if all(dot(row, direction) for row in rows):
-                break
-        exponent = 0
-        for row in rows:
-            value, slope = abs(dot(row, point)), abs(dot(row, direction))
-            if value and slope:
-                exponent = max(exponent, slope.bit_length() - value.bit_length() + 2)
-        return [(x << exponent) + v for x, v in zip(point, direction, strict=True)]
 
 
 def values_and_errors(rows: Array, point: Array) -> tuple[Array, Array]:

@@ -1,0 +1,459 @@
+"""Compiled conflict search for one coordinate, see `_conflicts`.
+
+Only this module and its siblings `_kernels_*` import numba; they are imported when first used.
+"""
+
+# mypy: allow-untyped-defs
+# numba infers the types; arrays are float64 unless said otherwise.
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+EPS = 2.0**-52
+
+FEASIBLE, CONFLICT, UNKNOWN = 0, 1, 2
+
+
+@nb.njit(cache=True, nogil=True)
+def min_norm_point(Z, active, n, multipliers, support, n_support, x):
+    """Wolfe's algorithm: the point of least norm in the hull of the rows ``Z[active[:n]]``.
+
+    A non-zero point has positive products with all rows, so it separates them; zero is a convex
+    combination of at most d + 1 rows, a conflict. ``support[:n_support]`` may hold affinely
+    independent rows to start from.
+
+    Returns (outcome, size of the support); `support` and `multipliers` hold the combination.
+    """
+    d = Z.shape[1]
+    matrix = np.empty((d + 2, d + 2))
+    solution = np.empty(d + 2)
+    size = n_support
+    if size == 0:
+        least = 1e300
+        for q in range(n):
+            i = active[q]
+            s = 0.0
+            for k in range(d):
+                s += Z[i, k] * Z[i, k]
+            if s < least:
+                least = s
+                support[0] = i
+        size = 1
+        multipliers[0] = 1.0
+    else:
+        for p in range(size):
+            multipliers[p] = 1.0 / size
+    largest = 0.0
+    for p in range(size):
+        s = 0.0
+        for k in range(d):
+            s += Z[support[p], k] * Z[support[p], k]
+        largest = max(largest, s)
+    fresh = n_support > 0
+    for _ in range(50 * (d + 5)):
+        if not fresh:
+            for k in range(d):
+                s = 0.0
+                for p in range(size):
+                    s += multipliers[p] * Z[support[p], k]
+                x[k] = s
+            xx = 0.0
+            for k in range(d):
+                xx += x[k] * x[k]
+            if xx <= 1e-22 * largest:
+                return CONFLICT, size
+            least = 1e300
+            j = -1
+            for q in range(n):
+                i = active[q]
+                s = 0.0
+                for k in range(d):
+                    s += Z[i, k] * x[k]
+                if s < least:
+                    least = s
+                    j = i
+            if least > 0.0:
+                return FEASIBLE, size
+            for p in range(size):
+                if support[p] == j:
+                    return UNKNOWN, size
+            if size > d:
+                return UNKNOWN, size
+            s = 0.0
+            for k in range(d):
+                s += Z[j, k] * Z[j, k]
+            largest = max(largest, s)
+            support[size] = j
+            multipliers[size] = 0.0
+            size += 1
+        fresh = False
+        while True:
+            # The least-norm point of the affine hull: [0 1; 1 G] [mu; alpha] = [1; 0].
+            order = size + 1
+            matrix[0, 0] = 0.0
+            solution[0] = 1.0
+            for p in range(size):
+                matrix[0, p + 1] = 1.0
+                matrix[p + 1, 0] = 1.0
+                solution[p + 1] = 0.0
+                for q in range(p, size):
+                    s = 0.0
+                    for k in range(d):
+                        s += Z[support[p], k] * Z[support[q], k]
+                    matrix[p + 1, q + 1] = s
+                    matrix[q + 1, p + 1] = s
+            if not _solve(matrix, solution, order):
+                return UNKNOWN, size
+            negative = False
+            for p in range(size):
+                if solution[p + 1] <= 1e-13:
+                    negative = True
+            if not negative:
+                for p in range(size):
+                    multipliers[p] = solution[p + 1]
+                break
+            step = 1.0
+            for p in range(size):
+                if solution[p + 1] <= 1e-13:
+                    drop = multipliers[p] - solution[p + 1]
+                    if drop > 0:
+                        step = min(step, multipliers[p] / drop)
+            kept = 0
+            for p in range(size):
+                value = (1 - step) * multipliers[p] + step * solution[p + 1]
+                if value > 1e-13:
+                    multipliers[kept] = value
+                    support[kept] = support[p]
+                    kept += 1
+            if kept == size:
+                kept = size - 1
+            if kept == 0:
+                return UNKNOWN, 0
+            size = kept
+    return UNKNOWN, size
+
+
+@nb.njit(cache=True, nogil=True)
+def _solve(matrix, rhs, n):
+    """Gaussian elimination with partial pivoting, in place; false if singular."""
+    for p in range(n):
+        pivot = p
+        for q in range(p + 1, n):
+            if abs(matrix[q, p]) > abs(matrix[pivot, p]):
+                pivot = q
+        if abs(matrix[pivot, p]) < 1e-14:
+            return False
+        if pivot != p:
+            for k in range(p, n):
+                t = matrix[p, k]
+                matrix[p, k] = matrix[pivot, k]
+                matrix[pivot, k] = t
+            t = rhs[p]
+            rhs[p] = rhs[pivot]
+            rhs[pivot] = t
+        inverse = 1.0 / matrix[p, p]
+        for q in range(p + 1, n):
+            f = matrix[q, p] * inverse
+            if f != 0.0:
+                for k in range(p + 1, n):
+                    matrix[q, k] -= f * matrix[p, k]
+                rhs[q] -= f * rhs[p]
+    for p in range(n - 1, -1, -1):
+        s = rhs[p]
+        for k in range(p + 1, n):
+            s -= matrix[p, k] * rhs[k]
+        rhs[p] = s / matrix[p, p]
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def surely_conflict(Y, support, size):
+    """Whether d + 1 rows have positive multipliers beyond all rounding errors.
+
+    The multipliers solve ``[Y^T; 1] y = e_{d+1}``; an approximate inverse R bounds their error by
+    ``‖R‖ ‖residual‖ / (1 - ‖I - R M‖)``. Smaller supports are exact dependencies, which floats
+    cannot confirm: they are checked in integers afterwards.
+    """
+    d = Y.shape[1]
+    n = d + 1
+    if size != n:
+        return False
+    M = np.empty((n, n))
+    A = np.empty((n, n))
+    R = np.zeros((n, n))
+    for p in range(n):
+        for k in range(d):
+            M[k, p] = Y[support[p], k]
+        M[d, p] = 1.0
+    A[:, :] = M
+    for p in range(n):
+        R[p, p] = 1.0
+    for p in range(n):
+        pivot = p
+        for q in range(p + 1, n):
+            if abs(A[q, p]) > abs(A[pivot, p]):
+                pivot = q
+        if abs(A[pivot, p]) < 1e-12:
+            return False
+        if pivot != p:
+            for k in range(n):
+                t = A[p, k]
+                A[p, k] = A[pivot, k]
+                A[pivot, k] = t
+                t = R[p, k]
+                R[p, k] = R[pivot, k]
+                R[pivot, k] = t
+        inverse = 1.0 / A[p, p]
+        for k in range(n):
+            A[p, k] *= inverse
+            R[p, k] *= inverse
+        for q in range(n):
+            f = A[q, p]
+            if q != p and f != 0.0:
+                for k in range(n):
+                    A[q, k] -= f * A[p, k]
+                    R[q, k] -= f * R[p, k]
+    unit = 4 * (n + 2) * EPS
+    norm = 0.0
+    defect = 0.0
+    for p in range(n):
+        row = 0.0
+        off = 0.0
+        for q in range(n):
+            row += abs(R[p, q])
+            s = 0.0
+            size_s = 0.0
+            for k in range(n):
+                s += R[p, k] * M[k, q]
+                size_s += abs(R[p, k] * M[k, q])
+            if p == q:
+                s -= 1.0
+            off += abs(s) + unit * size_s
+        norm = max(norm, row)
+        defect = max(defect, off)
+    if defect >= 0.5:
+        return False
+    # y = R e_{d+1} is the last column of R.
+    residual = 0.0
+    for p in range(n):
+        s = 0.0
+        size_s = 0.0
+        for k in range(n):
+            s += M[p, k] * R[k, d]
+            size_s += abs(M[p, k] * R[k, d])
+        if p == d:
+            s -= 1.0
+        residual = max(residual, abs(s) + unit * (size_s + 1.0))
+    error = 2.0 * norm * residual / (1.0 - defect)
+    smallest = R[0, d]
+    for p in range(1, n):
+        smallest = min(smallest, R[p, d])
+    return smallest > error
+
+
+@nb.njit(cache=True, nogil=True)
+def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point, all_pending):
+    """Least violated weight of ``<Y[i], x> > 0`` by conflicts, dual ascent and branching.
+
+    Parameters
+    ----------
+    Y : (k, d) rows, whose signs count exactly; units : (k, d) the same with Euclidean norm one
+    weights : (k,) positive
+    cutoff : only smaller violations are sought
+    slack : violations this close count as equal
+    max_nodes : stop after so many
+    banned : (b, d + 2) supports, sorted and padded with -1, that are no conflicts
+    stop : (1,) set from outside to interrupt
+    best_point : (d,) output
+    all_pending : whether to list all supports for confirmation
+
+    Returns
+    -------
+    best, bound, complete, nodes, pending : pending (n, d + 2) lists the supports that the bound
+    rests on and that floats could not confirm.
+    """
+    k, d = Y.shape
+    width = d + 2
+    best = cutoff
+    nodes = 0
+    threshold = slack / k
+    heaviest = weights.max()
+    active = np.empty(k, np.int64)
+    multipliers = np.empty(width + 1)
+    support = np.empty(width + 1, np.int64)
+    x = np.empty(d)
+    Z = units.copy()
+    residual = np.empty(k)
+    share = np.empty(k)
+    capacity = 2 * k + 8
+    states = np.zeros((capacity, k), np.int8)  # 0 free, 1 required, 2 waived
+    costs = np.zeros(capacity)
+    floors = np.zeros(capacity)
+    top = 1
+    pending = np.empty((64, width), np.int32)
+    n_pending = 0
+    unresolved = np.inf
+    state = np.empty(k, np.int8)
+    while top > 0:
+        if nodes >= max_nodes or stop[0] != 0:
+            bound = min(best, unresolved)
+            for t in range(top):
+                bound = min(bound, floors[t])
+            return best, bound, False, nodes, pending[:n_pending]
+        top -= 1
+        state[:] = states[top]
+        cost = costs[top]
+        floor = floors[top]
+        if floor >= best - slack:
+            continue
+        nodes += 1
+        done = False
+        outcome = UNKNOWN
+        lower = cost
+        for _round in range(3):
+            lower = cost
+            for i in range(k):
+                share[i] = 0.0
+                residual[i] = 0.0 if state[i] == 2 else weights[i]
+            # Rows scaled by what they may still cost: conflicts among costly rows come first.
+            for i in range(k):
+                f = 1.0 if state[i] == 1 else max(1e-3, residual[i] / heaviest)
+                for c in range(d):
+                    Z[i, c] = units[i, c] * f
+            warm = 0
+            while True:
+                n = 0
+                for i in range(k):
+                    if state[i] == 1 or (state[i] == 0 and residual[i] > threshold):
+                        active[n] = i
+                        n += 1
+                if n == 0:
+                    outcome = FEASIBLE
+                    break
+                outcome, size = min_norm_point(Z, active, n, multipliers, support, warm, x)
+                if outcome == UNKNOWN and warm > 0:
+                    outcome, size = min_norm_point(Z, active, n, multipliers, support, 0, x)
+                warm = 0
+                if outcome == UNKNOWN:
+                    break
+                if outcome == FEASIBLE:
+                    largest = 0.0
+                    for c in range(d):
+                        largest += abs(x[c])
+                    margin = 4 * (d + 2) * EPS * largest
+                    violated = 0.0
+                    sure = True
+                    for i in range(k):
+                        s = 0.0
+                        for c in range(d):
+                            s += Y[i, c] * x[c]
+                        if s <= margin:
+                            violated += weights[i]
+                            if state[i] == 1:
+                                sure = False
+                    if not sure:
+                        outcome = UNKNOWN
+                    if violated < best and sure:
+                        best = violated
+                        best_point[:] = x
+                    break
+                for p in range(1, size):
+                    value = support[p]
+                    y = multipliers[p]
+                    q = p - 1
+                    while q >= 0 and support[q] > value:
+                        support[q + 1] = support[q]
+                        multipliers[q + 1] = multipliers[q]
+                        q -= 1
+                    support[q + 1] = value
+                    multipliers[q + 1] = y
+                refused = False
+                for b in range(banned.shape[0]):
+                    same = True
+                    for q in range(size):
+                        if banned[b, q] != support[q]:
+                            same = False
+                            break
+                    if same and (size == width or banned[b, size] < 0):
+                        refused = True
+                        break
+                if refused:
+                    break
+                if all_pending or not surely_conflict(Y, support, size):
+                    if n_pending == pending.shape[0]:
+                        larger = np.empty((2 * n_pending, width), np.int32)
+                        larger[:n_pending] = pending
+                        pending = larger
+                    for q in range(width):
+                        pending[n_pending, q] = support[q] if q < size else -1
+                    n_pending += 1
+                step = 1e300
+                soft = 0
+                for q in range(size):
+                    i = support[q]
+                    if state[i] == 0:
+                        soft += 1
+                        step = min(step, residual[i])
+                if soft == 0:
+                    done = True
+                    break
+                lower += step
+                for q in range(size):
+                    i = support[q]
+                    if state[i] == 0:
+                        residual[i] -= step
+                        share[i] += step / soft
+                        f = max(1e-3, residual[i] / heaviest)
+                        for c in range(d):
+                            Z[i, c] = units[i, c] * f
+                        if residual[i] <= threshold:
+                            continue
+                    support[warm] = i
+                    warm += 1
+                if lower >= best - slack:
+                    done = True
+                    break
+            if done or lower >= best - slack:
+                done = True
+                break
+            # Hardening: what costs too much to violate is required from here on.
+            changed = False
+            for i in range(k):
+                if state[i] == 0 and lower + residual[i] >= best - slack:
+                    state[i] = 1
+                    changed = True
+            if not changed:
+                break
+        if done:
+            continue
+        branch = -1
+        largest_share = 0.0
+        for i in range(k):
+            if state[i] == 0 and share[i] > largest_share:
+                largest_share = share[i]
+                branch = i
+        if branch < 0:
+            # Nothing to branch on: solved, unless the last set could not be decided.
+            if outcome != FEASIBLE:
+                for i in range(k):
+                    if state[i] == 0 and weights[i] > largest_share:
+                        largest_share = weights[i]
+                        branch = i
+                if branch < 0:
+                    unresolved = min(unresolved, lower)
+                    continue
+            else:
+                continue
+        lower = max(lower, floor)
+        states[top] = state
+        states[top, branch] = 2
+        costs[top] = cost + weights[branch]
+        floors[top] = max(lower, cost + weights[branch])
+        top += 1
+        states[top] = state
+        states[top, branch] = 1
+        costs[top] = cost
+        floors[top] = lower
+        top += 1
+    return best, min(best, unresolved), unresolved >= best - slack, nodes, pending[:n_pending]
