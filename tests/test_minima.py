@@ -75,18 +75,8 @@ def check(products, signs, X: np.ndarray, y: np.ndarray, space: Space, expected:
     return record
 
 
-def in_products(direction: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """From effective coordinates (w, p - q) of lifted data to (w, p, q), upwards in p or q."""
-    if direction.shape[1] == X.shape[1]:
-        return direction
-    assert np.array_equal(X[:, -2:], np.tile([1.0, -1.0], (len(X), 1)))
-    b = direction[:, -1:]
-    return np.hstack([direction[:, :-1], np.maximum(b, 0), np.maximum(-b, 0)])
-
-
 def check_descent(direction, theta, X, y, space) -> None:
     """The direction respects the bounds and some step along it has a lower loss."""
-    direction = in_products(direction, X)
     assert direction.shape == theta.weights.shape
     before = loss(theta, X, y)
     lower, upper = space.bounds()
