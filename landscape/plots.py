@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -30,7 +32,7 @@ __all__ = [
 #: Widths of one and of two columns, inches.
 ONE_COLUMN, TWO_COLUMNS = 3.4, 6.9
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # what matplotlib calls a setting differs between its versions
     **sns.axes_style("ticks"),
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
@@ -58,13 +60,25 @@ STYLE: dict[str, Any] = {
 BLUE, ORANGE, GREEN, RED = (sns.color_palette("colorblind")[k] for k in (0, 1, 2, 3))
 
 #: Name, colour, line style and width of each space; the last is drawn on top.
-SPACES = {
+SPACES: dict[str, tuple[str, Any, Any, float]] = {
     "unrestricted": (r"unrestricted $\mathcal{P}$", "0.55", "-", 2.6),
     "balanced": (r"balanced $\mathcal{N}'$", ORANGE, "--", 1.6),
     "restricted": (r"restricted $\mathcal{N}^*$", BLUE, "-", 0.9),
 }
 
 Tables = Mapping[str, pd.DataFrame]
+Draw = Callable[[Tables], Figure]
+
+
+def _styled(draw: Draw) -> Draw:
+    """Draw with this module's style, and leave the user's settings alone."""
+
+    @wraps(draw)
+    def styled(tables: Tables) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(tables)
+
+    return styled
 
 
 def render(figure: Figure, format: str) -> bytes:
@@ -82,6 +96,7 @@ def render(figure: Figure, format: str) -> bytes:
     return buffer.getvalue()
 
 
+@_styled
 def losses_figure(tables: Tables) -> Figure:
     """Empirical distribution of the losses at certified minima, per space."""
     fits = tables["fits"]
@@ -111,56 +126,46 @@ def losses_figure(tables: Tables) -> Figure:
     return figure
 
 
-#: Marker, size, face colour, edge colour and label of each kind of pair.
+#: Marker, size, face and edge colour, and label of each kind of pair.
 PAIRS = {
-    "minima": ("o", 10, "none", "0.45", "two minima of $\\mathcal{N}^*$"),
-    "scaled": ("^", 12, "white", BLUE, "minimum, neurons rescaled"),
+    "minima": ("o", 8, "none", "0.5", "two minima"),
+    "scaled": ("^", 12, "white", BLUE, "neurons rescaled"),
     "opposed": ("s", 10, "white", GREEN, "opposed neurons"),
-    "extremal": ("D", 11, BLUE, "black", "extremal for $2\\sqrt{2}$"),
-    "control C.1": ("x", 14, RED, RED, "control C.1, outside $\\mathcal{N}^*$"),
+    "extremal": ("D", 9, BLUE, "black", "extremal"),
+    "control C.1": ("x", 10, RED, RED, r"control C.1, not in $\mathcal{N}^*$"),
 }
 
+#: Factor of the square root, line style and label of each bound.
+BOUNDS = (
+    (4.0, "-", r"$4\,\sqrt{r}$, Corollary 3.3"),
+    (2 * np.sqrt(2), "--", r"$2\sqrt{2}\,\sqrt{r}$, sharp"),
+)
 
+
+@_styled
 def stability_figure(tables: Tables) -> Figure:
     """Distance of parametrizations against distance of realizations, Corollary 3.3."""
     pairs = tables["pairs"]
     pairs = pairs[(pairs["seminorm"] > 0) & (pairs["distance"] > 0)]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(ONE_COLUMN, 3.75), layout="constrained")
-        ax = figure.subplots()
-        ax.set(xscale="log", yscale="log")
-        handles, labels = [], []
-        for kind, (marker, size, face, edge, label) in PAIRS.items():
-            own = pairs[pairs["kind"] == kind]
-            if own.empty:
-                continue
-            colours = {"c": [edge]} if marker == "x" else {"facecolors": face, "edgecolors": [edge]}
-            # Thousands of markers: as an image inside the SVG.
-            points = ax.scatter(
-                own["seminorm"],
-                own["distance"],
-                marker=marker,
-                s=size,
-                linewidths=0.7,
-                rasterized=len(own) > 500,
-                zorder=3,
-                **colours,
-            )
-            handles.append(points)
+    figure = Figure(figsize=(ONE_COLUMN, 3.6), layout="constrained")
+    ax = figure.subplots()
+    ax.set(xscale="log", yscale="log")
+    handles: list[Any] = []
+    labels = []
+    if len(pairs):
+        r = np.geomspace(pairs["seminorm"].min() / 2, pairs["seminorm"].max() * 2, 50)
+        for factor, style, label in BOUNDS:
+            handles += ax.plot(r, factor * np.sqrt(r), style, color="black", linewidth=0.9)
             labels.append(label)
-        if len(pairs):
-            r = np.geomspace(pairs["seminorm"].min() / 2, pairs["seminorm"].max() * 2, 50)
-            for factor, style, label in (
-                (4.0, "-", r"$4\,\sqrt{r}$, Corollary 3.3"),
-                (2 * np.sqrt(2), "--", r"$2\sqrt{2}\,\sqrt{r}$, sharp"),
-            ):
-                (line,) = ax.plot(r, factor * np.sqrt(r), style, color="black", linewidth=0.9)
-                handles.insert(0, line)
-                labels.insert(0, label)
-            ax.set_xlim(r[0], r[-1])
-        ax.set_xlabel(r"$r = |\mathcal{R}(\Gamma)-\mathcal{R}(\Theta)|_{W^{1,\infty}}$")
-        ax.set_ylabel(r"$\|\Gamma-\Theta\|_\infty$ modulo permutations")
-        _legend(figure, handles, labels, columns=2)
+        ax.set_xlim(r[0], r[-1])
+    for kind, (marker, size, face, edge, label) in PAIRS.items():
+        own = pairs[pairs["kind"] == kind]
+        if len(own):
+            handles.append(_points(ax, own["seminorm"], own["distance"], marker, size, face, edge))
+            labels.append(label)
+    ax.set_xlabel(r"$r = |\mathcal{R}(\Gamma)-\mathcal{R}(\Theta)|_{W^{1,\infty}}$")
+    ax.set_ylabel(r"$\|\Gamma-\Theta\|_\infty$ modulo permutations")
+    _legend(figure, handles, labels, columns=2)
     return figure
 
 
@@ -172,6 +177,7 @@ RADII = {
 }
 
 
+@_styled
 def radii_figure(tables: Tables) -> Figure:
     """Per certified minimum of N*, radii of the realization minimum."""
     minima = tables["minima"]
@@ -183,15 +189,8 @@ def radii_figure(tables: Tables) -> Figure:
         ax.set_yscale("log")
         for column, (marker, size, face, edge, _) in RADII.items():
             finite = np.isfinite(own[column]) & (own[column] > 0)
-            points = ax.scatter(
-                np.flatnonzero(finite) + 1,
-                own.loc[finite, column],
-                marker=marker,
-                s=size,
-                facecolors=face,
-                edgecolors=[edge],
-                linewidths=0.7,
-            )
+            ranks = np.flatnonzero(finite) + 1
+            points = _points(ax, ranks, own.loc[finite, column], marker, size, face, edge)
             handles.setdefault(column, points)
     figure.supxlabel(
         r"distinct certified minima of $\mathcal{N}^*$, in the order of their radius $r$",
@@ -204,53 +203,50 @@ def radii_figure(tables: Tables) -> Figure:
 
 #: Marker, size, face and edge colour, and label of each probe.
 BALLS = {
-    "paper": ("o", 12, BLUE, BLUE, "ball $r^2/16$"),
-    "notes": ("o", 12, "white", ORANGE, "ball $r^2/8$"),
-    "rigid": ("^", 13, "white", GREEN, r"rigid ball"),
-    "control C.1": ("x", 12, RED, RED, "control C.1"),
+    "control C.1": ("x", 10, RED, RED, "control C.1: better realization"),
+    "paper": ("o", 12, BLUE, BLUE, r"$\mathcal{N}^*$: ball $r^2/16$"),
+    "notes": ("o", 12, "white", ORANGE, r"$\mathcal{N}^*$: ball $r^2/8$"),
+    "rigid": ("^", 13, "white", GREEN, r"$\mathcal{N}^*$: rigid ball"),
 }
 
-#: Gaps below are drawn here: rounding.
-FLOOR = 1e-18
+#: Where balls are drawn in which no realization is better (one height each, so that they do not
+#: hide each other), the middle of the strip that these are in, and its upper end.
+NO_DECREASE = {"paper": 3e-19, "notes": 1e-20, "rigid": 3e-22}
+NONE, FLOOR = 1e-20, 1e-17
 
 
+@_styled
 def probes_figure(tables: Tables) -> Figure:
     """What probes find: by how much the loss can be lowered within a seminorm ball."""
     probes = tables["probes"]
+    probes = probes[(probes["space"] == "restricted") & (probes["verdict"] != "undecided")]
     figure, axes = _grid(tables["fits"], 1.6, share_x=True, share_y=True)
     handles: dict[str, Any] = {}
     for (dataset, neurons), ax in axes.items():
         own = _cell(probes, dataset, neurons)
-        own = own[(own["space"] == "restricted") & (own["verdict"] != "undecided")]
+        own = own[(own["radius"] > 0) & np.isfinite(own["radius"])]
         ax.set(xscale="log", yscale="log")
-        tolerance = own.loc[own["ball"] != "control C.1", "tolerance"].max()
-        if np.isfinite(tolerance):
-            ax.axhspan(FLOOR / 10, tolerance, color="0.93", linewidth=0)
+        ax.axhspan(NONE / 1e3, FLOOR, color="0.93", linewidth=0)
         for ball, (marker, size, face, edge, _) in BALLS.items():
-            rows = own[(own["ball"] == ball) & (own["radius"] > 0) & np.isfinite(own["radius"])]
+            rows = own[own["ball"] == ball]
             if rows.empty:
                 continue
-            colours = {"c": [edge]} if marker == "x" else {"facecolors": face, "edgecolors": [edge]}
-            points = ax.scatter(
-                rows["radius"],
-                np.maximum(rows["gap"], FLOOR),
-                marker=marker,
-                s=size,
-                linewidths=0.7,
-                zorder=3,
-                **colours,
-            )
+            found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
+            gaps = np.where(found, rows["gap"], NO_DECREASE.get(ball, NONE))
+            points = _points(ax, rows["radius"], gaps, marker, size, face, edge)
             handles.setdefault(ball, points)
-    figure.supxlabel(
-        "radius of the ball, or distance of the better realization (seminorm)", fontsize=8
-    )
-    figure.supylabel("decrease of the loss", fontsize=8)
+        decades = 10.0 ** np.arange(-16, 1, 4)
+        ax.set_yticks([NONE, *decades], ["none", *(f"$10^{{{e}}}$" for e in range(-16, 1, 4))])
+        ax.set_yticks([], minor=True)
+        ax.set_ylim(NONE / 1e3, 10)
+    figure.supxlabel("seminorm: radius of the ball, distance of the better realization", fontsize=8)
+    figure.supylabel("decrease of the loss that is possible", fontsize=8)
     _legend(figure, list(handles.values()), [BALLS[ball][-1] for ball in handles])
     return figure
 
 
 #: The figures of a study by name.
-FIGURES: dict[str, Callable[[Tables], Figure]] = {
+FIGURES: dict[str, Draw] = {
     "losses": losses_figure,
     "stability": stability_figure,
     "radii": radii_figure,
@@ -265,11 +261,8 @@ def _grid(
     datasets = list(dict.fromkeys(frame["dataset"]))
     neurons = sorted(set(frame["neurons"]))
     n_rows, n_columns = max(len(neurons), 1), max(len(datasets), 1)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(TWO_COLUMNS, height * n_rows + 0.75), layout="constrained")
-        axes = figure.subplots(
-            n_rows, n_columns, squeeze=False, sharex=share_x or False, sharey=share_y or False
-        )
+    figure = Figure(figsize=(TWO_COLUMNS, height * n_rows + 0.75), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=share_x, sharey=share_y)
     for j, dataset in enumerate(datasets):
         axes[0, j].set_title(dataset)
     for i, m in enumerate(neurons):
@@ -283,6 +276,15 @@ def _grid(
         )
     panels = {(d, m): axes[i, j] for i, m in enumerate(neurons) for j, d in enumerate(datasets)}
     return figure, panels
+
+
+def _points(
+    ax: Axes, x: Any, y: Any, marker: str, size: float, face: Any, edge: Any
+) -> PathCollection:
+    """Markers that overlap legibly: outlines on top of the grid."""
+    filled = {"facecolors": face, "edgecolors": [edge]}
+    colours = {"c": [edge]} if marker == "x" else filled
+    return ax.scatter(x, y, marker=marker, s=size, linewidths=0.7, zorder=3, **colours)
 
 
 def _cell(frame: pd.DataFrame, dataset: str, neurons: int) -> pd.DataFrame:

@@ -145,15 +145,18 @@ def control_minima(
         except NUMERICAL_TROUBLE as error:
             rows.append({**base, "reason": f"{type(error).__name__}: {error}"})
             continue
-        for distance, gap in zip(control.distances, control.gaps, strict=True):
+        for distance, gap, tolerance in zip(
+            control.distances, control.gaps, control.tolerances, strict=True
+        ):
             rows.append(
                 {
                     **base,
                     "radius": float(distance),
                     "distance": float(distance),
                     "gap": float(gap),
+                    "tolerance": float(tolerance),
                     "verdict": control.verdict.value,
-                    "reason": control.certificate.reason,
+                    "reason": control.reason,
                     "parameter_distance": float(control.parameter_distance),
                 }
             )

@@ -18,18 +18,13 @@ if problem := config_error(config, yaml.safe_load(SCHEMA.read_text())):
 validate(config, str(SCHEMA))
 
 DATASETS = list(config["datasets"])
-SPACES = config["spaces"]
 NEURONS = config["neurons"]
 BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["block_size"])]
-# N* is what probes, controls and pairs are about.
-PROBED = [space for space in config["probe"]["spaces"] if space in SPACES]
-HAS_RESTRICTED = "restricted" in SPACES
 FIGURES = ["losses", "stability", "radii", "probes"]
 
 
 wildcard_constraints:
     dataset="[A-Za-z0-9][A-Za-z0-9.-]*",
-    space="restricted|balanced|unrestricted",
     neurons=r"\d+",
     block=r"\d+-\d+",
 
@@ -75,21 +70,16 @@ def dataset_files(wildcards):
     return [entry["path"]] if entry["kind"] == "csv" else []
 
 
-def blocks(step, space="{space}"):
-    """The files of all blocks of a cell."""
-    return expand(
-        f"results/{step}/{{{{dataset}}}}/{space.replace('{', '{{').replace('}', '}}')}"
-        "/{{neurons}}/{block}.npz",
-        block=BLOCKS,
-    )
+def blocks(step):
+    """The files of all blocks of starts for a rule's data set and number of neurons."""
+    return expand(f"results/{step}/{{{{dataset}}}}/{{{{neurons}}}}/{{block}}.npz", block=BLOCKS)
 
 
-def cells(step, spaces):
-    """The files of all blocks of all cells with these spaces."""
+def all_blocks(step):
+    """The files of all blocks of starts."""
     return expand(
-        f"results/{step}/{{dataset}}/{{space}}/{{neurons}}/{{block}}.npz",
+        f"results/{step}/{{dataset}}/{{neurons}}/{{block}}.npz",
         dataset=DATASETS,
-        space=spaces,
         neurons=NEURONS,
         block=BLOCKS,
     )

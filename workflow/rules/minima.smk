@@ -1,19 +1,21 @@
 rule minima:
     input:
         data="results/data/{dataset}.npz",
-        fits="results/fits/{dataset}/{space}/{neurons}/{block}.npz",
+        fits="results/fits/{dataset}/{neurons}/{block}.npz",
         code=code("landscape.study.certificates", "landscape.data"),
     output:
-        "results/minima/{dataset}/{space}/{neurons}/{block}.npz",
+        "results/minima/{dataset}/{neurons}/{block}.npz",
     log:
-        "logs/minima/{dataset}/{space}/{neurons}/{block}.log",
+        "logs/minima/{dataset}/{neurons}/{block}.log",
     benchmark:
-        "results/benchmarks/minima/{dataset}/{space}/{neurons}/{block}.jsonl"
+        "results/benchmarks/minima/{dataset}/{neurons}/{block}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
     params:
+        seed=config["seed"],
         margin=config["margin"],
+        spaces=config["spaces"],
         options=config["descent"],
     script:
         "../scripts/minima.py"

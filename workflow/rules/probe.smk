@@ -4,46 +4,26 @@ rule probe:
         minima=blocks("minima"),
         code=code("landscape.study.probes", "landscape.data"),
     output:
-        "results/probes/{dataset}/{space}/{neurons}.npz",
+        "results/probes/{dataset}/{neurons}.npz",
     log:
-        "logs/probes/{dataset}/{space}/{neurons}.log",
+        "logs/probes/{dataset}/{neurons}.log",
     benchmark:
-        "results/benchmarks/probes/{dataset}/{space}/{neurons}.jsonl"
-    resources:
-        mem_mb=1000,
-        runtime=60,
-    params:
-        margin=config["margin"],
-        options={key: config["probe"][key] for key in ("max_minima", "rigid_fraction")},
-    script:
-        "../scripts/probe.py"
-
-
-rule controls:
-    input:
-        data="results/data/{dataset}.npz",
-        minima=blocks("minima", space="restricted"),
-        code=code("landscape.study.probes", "landscape.data"),
-    output:
-        "results/controls/{dataset}/{neurons}.npz",
-    log:
-        "logs/controls/{dataset}/{neurons}.log",
-    benchmark:
-        "results/benchmarks/controls/{dataset}/{neurons}.jsonl"
+        "results/benchmarks/probes/{dataset}/{neurons}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
     params:
         seed=config["seed"],
         margin=config["margin"],
-        options=config["controls"],
+        probe=config["probe"],
+        controls=config["controls"],
     script:
-        "../scripts/controls.py"
+        "../scripts/probe.py"
 
 
 rule pairs:
     input:
-        minima=blocks("minima", space="restricted"),
+        minima=blocks("minima"),
         code=code("landscape.study.pairs", "landscape.data"),
     output:
         "results/pairs/{dataset}/{neurons}.npz",

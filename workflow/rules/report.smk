@@ -1,23 +1,9 @@
 rule tables:
     input:
-        fits=cells("fits", SPACES),
-        minima=cells("minima", SPACES),
-        probes=expand(
-            "results/probes/{dataset}/{space}/{neurons}.npz",
-            dataset=DATASETS,
-            space=PROBED,
-            neurons=NEURONS,
-        ),
-        controls=expand(
-            "results/controls/{dataset}/{neurons}.npz",
-            dataset=DATASETS if HAS_RESTRICTED else [],
-            neurons=NEURONS,
-        ),
-        pairs=expand(
-            "results/pairs/{dataset}/{neurons}.npz",
-            dataset=DATASETS if HAS_RESTRICTED else [],
-            neurons=NEURONS,
-        ),
+        fits=all_blocks("fits"),
+        minima=all_blocks("minima"),
+        probes=expand("results/probes/{dataset}/{neurons}.npz", dataset=DATASETS, neurons=NEURONS),
+        pairs=expand("results/pairs/{dataset}/{neurons}.npz", dataset=DATASETS, neurons=NEURONS),
         code=code("landscape.tables", "landscape.study.certificates"),
     output:
         **{

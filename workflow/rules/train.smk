@@ -3,17 +3,18 @@ rule train:
         data="results/data/{dataset}.npz",
         code=code("landscape.study.fits", "landscape.data"),
     output:
-        "results/fits/{dataset}/{space}/{neurons}/{block}.npz",
+        "results/fits/{dataset}/{neurons}/{block}.npz",
     log:
-        "logs/fits/{dataset}/{space}/{neurons}/{block}.log",
+        "logs/fits/{dataset}/{neurons}/{block}.log",
     benchmark:
-        "results/benchmarks/fits/{dataset}/{space}/{neurons}/{block}.jsonl"
+        "results/benchmarks/fits/{dataset}/{neurons}/{block}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
     params:
         seed=config["seed"],
         margin=config["margin"],
+        spaces=config["spaces"],
         options=config["training"],
     script:
         "../scripts/train.py"

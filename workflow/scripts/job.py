@@ -6,6 +6,7 @@ import traceback
 from contextlib import contextmanager
 
 from landscape.data import DataError, StoreError, read_arrays
+from landscape.study.fits import split_parts
 from landscape.study.starts import Block
 
 
@@ -35,20 +36,26 @@ def job(snakemake):
         progress("done")
 
 
-def block_of(snakemake):
-    """The block of starts that a job's wildcards and seed describe."""
+def block_of(snakemake, space):
+    """The block of starts that a job's wildcards and seed describe, in one space."""
     first, stop = map(int, snakemake.wildcards.block.split("-"))
     return Block(
         dataset=snakemake.wildcards.dataset,
-        space=snakemake.wildcards.space,
+        space=space,
         n_neurons=int(snakemake.wildcards.neurons),
         first=first,
         stop=stop,
-        seed=int(getattr(snakemake.params, "seed", 0)),
+        seed=snakemake.params.seed,
     )
 
 
 def read_blocks(paths, kind):
-    """The arrays of several blocks, in the order of their starts."""
-    found = [read_arrays(path, kind).arrays for path in paths]
-    return sorted(found, key=lambda arrays: arrays["start"][0])
+    """The arrays of several blocks by space, in the order of their starts."""
+    spaces = {}
+    for path in paths:
+        for space, arrays in split_parts(read_arrays(path, kind).arrays).items():
+            spaces.setdefault(space, []).append(arrays)
+    return {
+        space: sorted(blocks, key=lambda arrays: arrays["start"][0])
+        for space, blocks in spaces.items()
+    }

@@ -11,8 +11,9 @@ from landscape.study.starts import generator
 def main(snakemake):
     with job(snakemake) as progress:
         neurons = int(snakemake.wildcards.neurons)
+        blocks = read_blocks(snakemake.input.minima, "minima")
         pairs = measure_pairs(
-            distinct_minima(read_blocks(snakemake.input.minima, "minima")),
+            distinct_minima(blocks.get("restricted", [])),
             # 2: apart from the random numbers of starts and controls.
             rng=generator(snakemake.params.seed, snakemake.wildcards.dataset, neurons, 0, 2),
             **snakemake.params.options,

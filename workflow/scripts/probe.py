@@ -1,31 +1,43 @@
-"""Probe the balls around the distinct minima of one cell."""
+"""Probe the balls around distinct minima, and build the control C.1 from those of N*."""
 
 from job import job, read_blocks
 
 from landscape.data import read_dataset, write_arrays
 from landscape.spaces import make_space
 from landscape.study.certificates import distinct_minima
-from landscape.study.probes import probe_minima
+from landscape.study.fits import join_parts
+from landscape.study.probes import control_minima, probe_minima
 
 
 def main(snakemake):
     with job(snakemake) as progress:
         data = read_dataset(snakemake.input.data)
-        space = make_space(
-            snakemake.wildcards.space,
-            data.n_features,
-            int(snakemake.wildcards.neurons),
-            margin=snakemake.params.margin,
-        )
-        probes = probe_minima(
+        neurons, margin = int(snakemake.wildcards.neurons), snakemake.params.margin
+        options = dict(snakemake.params.probe)
+        blocks = read_blocks(snakemake.input.minima, "minima")
+        found = {}
+        for name in options.pop("spaces"):
+            progress(name)
+            found[name] = probe_minima(
+                data.features,
+                data.target,
+                distinct_minima(blocks.get(name, [])),
+                space=make_space(name, data.n_features, neurons, margin=margin),
+                **options,
+                progress=progress,
+            )
+        found["controls"] = control_minima(
             data.features,
             data.target,
-            distinct_minima(read_blocks(snakemake.input.minima, "minima")),
-            space=space,
-            **snakemake.params.options,
+            distinct_minima(blocks.get("restricted", [])),
+            n_neurons=neurons,
+            margin=margin,
+            dataset=snakemake.wildcards.dataset,
+            seed=snakemake.params.seed,
+            **snakemake.params.controls,
             progress=progress,
         )
-        write_arrays(snakemake.output[0], "probes", probes)
+        write_arrays(snakemake.output[0], "probes", join_parts(found))
 
 
 main(snakemake)  # noqa: F821

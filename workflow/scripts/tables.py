@@ -6,44 +6,41 @@ from job import job, read_blocks
 
 from landscape.data import read_arrays
 from landscape.study.certificates import distinct_minima
+from landscape.study.fits import split_parts
 from landscape.tables import fits_frame, minima_frame, pairs_frame, probes_frame, write_table
 
 
-def by_cell(paths, depth):
-    """Group block files by the last ``depth`` folders above them: the cell."""
-    groups = {}
-    for path in paths:
-        groups.setdefault(Path(path).parts[-1 - depth : -1], []).append(path)
-    return groups
-
-
-def cell_of(dataset, space, neurons):
-    return {"dataset": dataset, "space": space, "neurons": int(neurons)}
+def by_folder(paths):
+    """Files by their folder: the blocks of one data set and number of neurons."""
+    folders = {}
+    for path in map(Path, paths):
+        folders.setdefault(path.parts[-3:-1], []).append(path)
+    return folders
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        trained = by_cell(snakemake.input.fits, 3)
-        ended = by_cell(snakemake.input.minima, 3)
+        ended = by_folder(snakemake.input.minima)
         rows, minima = [], []
-        for key in trained:
-            fits, ends = read_blocks(trained[key], "fits"), read_blocks(ended[key], "minima")
-            distinct = distinct_minima(ends)
-            cell = cell_of(*key)
-            rows += [(cell, *block, distinct) for block in zip(fits, ends, strict=True)]
-            minima.append((cell, distinct))
-        probes = []
-        for path in map(Path, snakemake.input.probes):
-            cell = cell_of(*path.parts[-3:-1], path.stem)
-            probes.append((cell, read_arrays(path, "probes").arrays, {}))
-        pairs = []
-        for pair_path, control_path in zip(
-            map(Path, snakemake.input.pairs), map(Path, snakemake.input.controls), strict=True
+        for (dataset, neurons), files in by_folder(snakemake.input.fits).items():
+            fits = read_blocks(files, "fits")
+            ends = read_blocks(ended[dataset, neurons], "minima")
+            for space in fits:
+                cell = {"dataset": dataset, "space": space, "neurons": int(neurons)}
+                distinct = distinct_minima(ends[space])
+                minima.append((cell, distinct))
+                for block in zip(fits[space], ends[space], strict=True):
+                    rows.append((cell, *block, distinct))
+        probes, pairs = [], []
+        for probe_file, pair_file in zip(
+            map(Path, snakemake.input.probes), map(Path, snakemake.input.pairs), strict=True
         ):
-            cell = {"dataset": pair_path.parts[-2], "neurons": int(pair_path.stem)}
-            controls = read_arrays(control_path, "controls").arrays
+            cell = {"dataset": probe_file.parts[-2], "neurons": int(probe_file.stem)}
+            found = split_parts(read_arrays(probe_file, "probes").arrays)
+            controls = found.pop("controls", {})
+            probes += [({**cell, "space": space}, balls, {}) for space, balls in found.items()]
             probes.append(({**cell, "space": "restricted"}, {}, controls))
-            pairs.append((cell, read_arrays(pair_path, "pairs").arrays, controls))
+            pairs.append((cell, read_arrays(pair_file, "pairs").arrays, controls))
         frames = {
             "fits": fits_frame(rows),
             "minima": minima_frame(minima),

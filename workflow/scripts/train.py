@@ -1,23 +1,26 @@
-"""Train one block of starts."""
+"""Train one block of starts over every space."""
 
 from job import block_of, job
 
 from landscape.data import read_dataset, write_arrays
-from landscape.study.fits import train_block
+from landscape.study.fits import join_parts, train_block
 
 
 def main(snakemake):
     with job(snakemake) as progress:
         data = read_dataset(snakemake.input.data)
-        fits = train_block(
-            data.features,
-            data.target,
-            block_of(snakemake),
-            margin=snakemake.params.margin,
-            **snakemake.params.options,
-            progress=progress,
-        )
-        write_arrays(snakemake.output[0], "fits", fits)
+        fits = {}
+        for space in snakemake.params.spaces:
+            progress(space)
+            fits[space] = train_block(
+                data.features,
+                data.target,
+                block_of(snakemake, space),
+                margin=snakemake.params.margin,
+                **snakemake.params.options,
+                progress=progress,
+            )
+        write_arrays(snakemake.output[0], "fits", join_parts(fits))
 
 
 main(snakemake)  # noqa: F821

@@ -1,0 +1,208 @@
+"""The whole DAG on the small `tests` profile, run as a user runs it."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from landscape.tables import TABLES, read_table
+
+ROOT = Path(__file__).parents[2]
+PROFILE = ROOT / "tests/config"
+
+
+def snakemake(folder, *arguments, cores=2, check=True):
+    """Run Snakemake on the tests profile in ``folder``."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
+    command += ["--directory", folder, "--configfile", folder / "config.yaml"]
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(folder / ".cache"),
+    }
+    done = subprocess.run(
+        [*map(str, command), "--cores", str(cores), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if check:
+        assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def new_study(folder):
+    for name in ("config.yaml", "own.csv"):
+        shutil.copy(PROFILE / name, folder / name)
+    return folder
+
+
+def digests(folder, pattern):
+    """SHA-256 of files by name."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob(pattern))
+    }
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A finished study; tests may damage copies of it only."""
+    folder = new_study(tmp_path_factory.mktemp("study"))
+    snakemake(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(study, tmp_path):
+    shutil.copytree(study, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.fixture(scope="module")
+def tables(study):
+    return {name: read_table(name, study / f"results/tables/{name}.parquet") for name in TABLES}
+
+
+class TestResults:
+    def test_every_table_and_figure_is_there(self, study):
+        figures = [path.name for path in sorted((study / "results/figures").iterdir())]
+        assert figures == [
+            f"{figure}.{format}"
+            for figure in ("losses", "probes", "radii", "stability")
+            for format in ("png", "svg")
+        ]
+        for name in TABLES:
+            csv = read_table(name, study / f"results/tables/{name}.csv")
+            parquet = read_table(name, study / f"results/tables/{name}.parquet")
+            pd.testing.assert_frame_equal(csv, parquet, check_exact=True)
+
+    def test_every_start_is_accounted_for(self, tables):
+        fits, summary = tables["fits"], tables["summary"]
+        assert len(fits) == 2 * 3 * 4
+        assert (summary["starts"] == 4).all()
+        outcomes = summary[["converged", "iteration_limit", "stalled", "failed"]].sum(axis=1)
+        assert (outcomes == 4).all()
+        assert (summary[["certified", "not_minimum", "undecided"]].sum(axis=1) == 4).all()
+
+    def test_starts_are_paired(self, tables):
+        fits = tables["fits"].pivot_table(
+            index=["dataset", "neurons", "start"], columns="space", values="start_loss"
+        )
+        for space in ("restricted", "balanced"):
+            pd.testing.assert_series_equal(
+                fits[space], fits["unrestricted"], check_names=False, rtol=1e-9
+            )
+
+    def test_the_paper_holds_on_restricted_and_fails_on_controls(self, tables):
+        probes = tables["probes"]
+        controls = probes["ball"] == "control C.1"
+        restricted = probes[~controls & (probes["space"] == "restricted")]
+        assert len(restricted) and set(restricted["verdict"]) == {"holds"}
+        assert controls.any() and set(probes.loc[controls, "verdict"]) == {"violated"}
+
+    def test_lifts_are_never_worse(self, tables):
+        lifted = tables["summary"].query("lifts > 0")
+        assert len(lifted) and (lifted["lifts_not_worse"] == 1).all()
+
+    def test_no_table_names_a_place(self, study):
+        for path in (study / "results/tables").iterdir():
+            content = path.read_bytes()
+            for place in (str(study), str(ROOT), os.uname().nodename):
+                assert place.encode() not in content, path.name
+
+
+class TestReruns:
+    def test_second_run_does_nothing(self, study):
+        before = digests(study, "results/**/*.*")
+        assert "Nothing to be done" in snakemake(study)
+        assert digests(study, "results/**/*.*") == before
+
+    def test_another_data_set_reruns_only_what_depends_on_it(self, copy):
+        config = (copy / "config.yaml").read_text()
+        (copy / "config.yaml").write_text(config.replace("noise: 0.1", "noise: 0.2"))
+        output = snakemake(copy, "--dry-run")
+        assert "wildcards: dataset=teacher" in output and "wildcards: dataset=own" not in output
+
+    def test_rules_depend_on_the_modules_that_they_run(self, copy):
+        output = snakemake(copy, "--dry-run", "--forcerun", "train", "figures")
+        train, figures = (
+            next(block for block in output.split("\n\n") if f"rule {rule}:" in block)
+            for rule in ("train", "figures")
+        )
+        for module in ("training", "objective", "spaces", "study/fits", "data/store"):
+            assert f"landscape/{module}.py" in train
+        for module in ("plots", "descent"):
+            assert f"landscape/{module}.py" not in train
+        assert "landscape/plots.py" in figures and "landscape/training.py" not in figures
+
+    def test_truncated_file_is_named(self, copy):
+        victim = copy / "results/fits/teacher/2/0-2.npz"
+        victim.write_bytes(victim.read_bytes()[:-50])
+        # Its time stamp makes Snakemake run what depends on it.
+        output = snakemake(copy, check=False)
+        message = (
+            "error in rule minima: results/fits/teacher/2/0-2.npz: truncated or damaged"
+        )
+        assert message in output and "delete it and run the study again" in output
+        victim.unlink()
+        before = digests(copy, "results/tables/*")
+        snakemake(copy)
+        assert digests(copy, "results/tables/*") == before
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("starts: 4", "starts: none", "config key 'starts': 'none' is not of type 'integer'"),
+            ("seed: 7", "sede: 7", "unknown key 'sede' (value 7); did you mean 'seed'?"),
+        ],
+    )
+    def test_mistakes_in_the_config_are_answered_before_anything_runs(
+        self, tmp_path, old, new, message
+    ):
+        new_study(tmp_path)
+        config = (tmp_path / "config.yaml").read_text()
+        (tmp_path / "config.yaml").write_text(config.replace(old, new, 1))
+        output = snakemake(tmp_path, check=False)
+        assert message in output and not (tmp_path / "results").exists()
+
+    def test_mistakes_in_the_data_are_named(self, tmp_path):
+        new_study(tmp_path)
+        own = (tmp_path / "own.csv").read_text().splitlines()
+        own[3] = own[3].rsplit(",", 1)[0] + ",red"
+        (tmp_path / "own.csv").write_text("\n".join(own))
+        output = snakemake(tmp_path, "results/data/own.npz", check=False)
+        assert "error in rule data: own.csv: row 4, column 'y' is 'red', not a number" in output
+
+
+@pytest.mark.slow
+class TestReproducibility:
+    def test_one_core_gives_the_same_bytes_as_two(self, study, tmp_path):
+        snakemake(new_study(tmp_path), cores=1)
+        for pattern in ("results/tables/*", "results/figures/*", "results/*/**/*.npz"):
+            assert digests(tmp_path, pattern) == digests(study, pattern)
+
+    def test_block_size_changes_no_table(self, study, tmp_path):
+        new_study(tmp_path)
+        config = (tmp_path / "config.yaml").read_text()
+        (tmp_path / "config.yaml").write_text(config.replace("block_size: 2", "block_size: 3"))
+        snakemake(tmp_path)
+        mine, theirs = (digests(folder, "results/tables/*") for folder in (tmp_path, study))
+        for file in ("provenance.csv", "provenance.parquet"):  # holds the configuration
+            assert mine.pop(f"results/tables/{file}") != theirs.pop(f"results/tables/{file}")
+        assert mine == theirs
+
+    def test_interruption_changes_no_table(self, study, tmp_path):
+        new_study(tmp_path)
+        snakemake(tmp_path, "--until", "minima")
+        # As if killed while writing: a file without its job's mark of completion.
+        (tmp_path / "results/probes/teacher").mkdir(parents=True)
+        (tmp_path / "results/probes/teacher/.2.npz.partial").write_bytes(b"PK")
+        snakemake(tmp_path)
+        assert digests(tmp_path, "results/tables/*") == digests(study, "results/tables/*")
