@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, lstsq
 
 from landscape.effective import EffectiveProblem
 from landscape.first_order import STATIONARITY_TOLERANCE, PointCheck, check_point, tolerances
@@ -220,13 +220,21 @@ class _Search:
         self.at_upper: Mask = np.zeros((m, d), dtype=bool)
         self.n_iter = self.n_tests = 0
         self._bases: dict[bytes, tuple[Array, Array] | None] = {}
+        self._faces: list[tuple[Array, Array] | None] = [None] * m
+        self._old_held, self._old_walls = self.held, self.at_lower
 
     # --- faces --------------------------------------------------------------------------------
 
-    def _basis(self, i: int) -> tuple[Array, Array] | None:
-        """Null space (d, q) and row space (d, d - q) of neuron i's equalities; None if free."""
-        held, low, high = self.held[:, i], self.at_lower[i], self.at_upper[i]
-        walls = low | high
+    def _refresh(self) -> None:
+        """Bases of the neurons whose equalities changed since the last call."""
+        walls = self.at_lower | self.at_upper
+        changed = (self.held != self._old_held).any(axis=0) | (walls != self._old_walls).any(axis=1)
+        for i in np.flatnonzero(changed):
+            self._faces[i] = self._basis(self.held[:, i], walls[i])
+        self._old_held, self._old_walls = self.held, walls
+
+    def _basis(self, held: Mask, walls: Mask) -> tuple[Array, Array] | None:
+        """Null space (d, q) and row space (d, d - q) of a neuron's equalities; None if free."""
         if not held.any() and not walls.any():
             return None
         key = held.tobytes() + walls.tobytes()
@@ -241,9 +249,10 @@ class _Search:
     def _project(self) -> None:
         """Put u exactly on its face and within the bounds."""
         u = self.state.u
-        np.clip(u, self.problem.lower, self.problem.upper, out=u)
-        for i in range(len(u)):
-            basis = self._basis(i)
+        if self.problem.bounded:
+            np.clip(u, self.problem.lower, self.problem.upper, out=u)
+        self._refresh()
+        for i, basis in enumerate(self._faces):
             if basis is None:
                 continue
             walls = self.at_lower[i] | self.at_upper[i]
@@ -261,17 +270,17 @@ class _Search:
         """Exact minimizer of the quadratic on the face, as a step."""
         problem = self.problem
         m, d = self.state.u.shape
-        blocks, bases = [], []
-        for i in range(m):
-            basis = self._basis(i)
+        self._refresh()
+        blocks = []
+        factors = problem.signs * active
+        for i, basis in enumerate(self._faces):
             columns = problem.X if basis is None else problem.X @ basis[0]
-            blocks.append((problem.signs[i] * active[:, i])[:, None] * columns)
-            bases.append(basis)
+            blocks.append(factors[:, i, None] * columns)
         if problem.column is not None:
             blocks.append(problem.column[:, None])
         step = solve_least_squares(np.hstack(blocks), -s)
         delta, at = np.zeros((m, d)), 0
-        for i, basis in enumerate(bases):
+        for i, basis in enumerate(self._faces):
             q = blocks[i].shape[1]
             part = step[at : at + q]
             delta[i] = part if basis is None else basis[0] @ part
@@ -338,8 +347,8 @@ class _Search:
         problem = self.problem
         tolerance = 0.1 * tolerances(problem, self.state, s, z)
         gradients = problem.signs[:, None] * (((z > 0) * s[:, None]).T @ problem.X)
-        for i, gradient in enumerate(gradients):
-            basis = self._basis(i)
+        self._refresh()
+        for i, (gradient, basis) in enumerate(zip(gradients, self._faces, strict=True)):
             inside = gradient if basis is None else basis[0].T @ gradient
             if float(np.linalg.norm(inside)) > tolerance[i]:
                 return False
@@ -361,6 +370,19 @@ class _Search:
         self.at_upper = at_upper & (check.direction >= -size)
         active: Mask = ((z > 0) | ((z == 0) & (dz > 0))) & ~self.held
         return active
+
+    def _test(self, *, descent_only: bool) -> PointCheck:
+        self.n_tests += 1
+        return check_point(self.problem, self.state, self.budget, descent_only=descent_only)
+
+    def _escape(self, check: PointCheck, z: Array, s: Array) -> bool:
+        """Leave the point along the Newton step of the next face, or the test's direction."""
+        assert check.direction is not None
+        active = self._release(check, z)
+        delta, delta_e = self._newton(active, s)
+        return self._move(z, s, delta, delta_e) or self._move(
+            z, s, check.direction, check.direction_offset
+        )
 
     def _polish(self) -> bool:
         """A full Newton step on the face, if it changes neither the pattern nor the loss."""
@@ -391,18 +413,17 @@ class _Search:
                 delta, delta_e = self._newton(z > 0, s)
                 if self._move(z, s, delta, delta_e):
                     continue
-            check = check_point(self.problem, self.state, self.budget)
-            self.n_tests += 1
+            check = self._test(descent_only=True)
+            if check.verdict is Verdict.VIOLATED and self._escape(check, z, s):
+                n_polished = 0
+                continue
+            if check.verdict is Verdict.VIOLATED:  # perhaps the neurons left out can do better
+                check = self._test(descent_only=False)
             if check.verdict is Verdict.HOLDS:
                 return DescentOutcome.MINIMUM, ""
             if check.verdict is Verdict.UNDECIDED:
                 return DescentOutcome.UNDECIDED, check.reason
-            assert check.direction is not None
-            active = self._release(check, z)
-            delta, delta_e = self._newton(active, s)
-            if self._move(z, s, delta, delta_e) or self._move(
-                z, s, check.direction, check.direction_offset
-            ):
+            if self._escape(check, z, s):
                 n_polished = 0
                 continue
             # What is left to gain is below rounding: only the conditions can still get better.
@@ -413,13 +434,14 @@ class _Search:
 
 
 def solve_least_squares(A: Array, b: Array) -> Array:
-    """Shortest minimizer of ``‖A x - b‖_2``: normal equations where they are safe, else by SVD.
+    """Shortest minimizer of ``‖A x - b‖_2``: normal equations where they are safe, else by QR.
 
     The descent repeats its Newton steps, which corrects what the normal equations lose.
     """
     n, q = A.shape
     sizes = np.sqrt((A * A).sum(axis=0))
-    used = sizes > 0
+    # A column of rounding size (of an orthonormal basis on rank-deficient samples) is none.
+    used = sizes > 1e-12 * sizes.max(initial=0.0)
     x = np.zeros(q)
     if not used.any():
         return x
@@ -434,5 +456,7 @@ def solve_least_squares(A: Array, b: Array) -> Array:
             if pivots.min() > 1e-6 * pivots.max():
                 x[used] = cho_solve(factor, scaled.T @ b, check_finite=False) / sizes[used]
                 return x
-    x[used] = np.linalg.lstsq(scaled, b, rcond=1e-10)[0] / sizes[used]
+    # Pivoted QR: the shortest solution, several times faster than by singular values.
+    solution = lstsq(scaled, b, cond=1e-10, lapack_driver="gelsy", check_finite=False)[0]
+    x[used] = solution / sizes[used]
     return x

@@ -9,6 +9,7 @@ coordinates and maps parametrizations there and back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,19 +110,19 @@ class EffectiveProblem:
                 upper = -lower
         return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced)
 
-    @property
+    @cached_property
     def norms(self) -> Array:
         """``‖x_k‖_1`` in effective coordinates, shape (n,)."""
         return np.abs(self.X).sum(axis=1)
 
-    @property
+    @cached_property
     def resolution(self) -> Array:
         """What the difference p - q of lifted coordinates loses to rounding, shape (m,)."""
         if not self.reduced:
             return np.zeros(len(self.signs))
         return 4 * np.finfo(float).eps * max_norms(self.theta.products)
 
-    @property
+    @cached_property
     def bounded(self) -> bool:
         """Whether any coordinate has a bound."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())

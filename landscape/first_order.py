@@ -21,6 +21,7 @@ from landscape.stationarity import (
     Verdict,
     check_neuron,
     merge_kinks,
+    unexamined,
 )
 
 __all__ = ["STATIONARITY_TOLERANCE", "PointCheck", "check_point"]
@@ -109,11 +110,17 @@ def kink_functions(
     return functions, kinks
 
 
+def _some_descent(found: Mapping[int, NeuronCheck]) -> bool:
+    return any(check.verdict is Verdict.VIOLATED for check in found.values())
+
+
 def check_point(
     problem: EffectiveProblem,
     state: State,
     budget: Budget | None = None,
     instead: Mapping[int, NeuronCheck] | None = None,
+    *,
+    descent_only: bool = False,
 ) -> PointCheck:
     """Decide the first-order conditions at ``state``.
 
@@ -125,16 +132,23 @@ def check_point(
         For mixed kinks.
     instead : mapping of int to NeuronCheck, optional
         Checks of neurons that were decided by other means.
+    descent_only : bool
+        Leave mixed kinks, the expensive ones, unexamined once another neuron descends.
     """
-    instead = instead or {}
     z = problem.preactivations(state)
     s = problem.residuals(state, z)
     tolerance = tolerances(problem, state, s, z)
     functions, kinks = kink_functions(problem, state, s, z, tolerance)
-    checks = [
-        instead.get(i) or check_neuron(h, tolerance=float(tol), budget=budget)
-        for i, (h, tol) in enumerate(zip(functions, tolerance, strict=True))
-    ]
+    found = dict(instead or {})
+    for i in sorted(range(len(functions)), key=lambda i: bool((functions[i].weights < 0).any())):
+        if i in found:
+            continue
+        mixed = bool((functions[i].weights < 0).any())
+        if descent_only and mixed and _some_descent(found):
+            found[i] = unexamined(functions[i], float(tolerance[i]))
+        else:
+            found[i] = check_neuron(functions[i], tolerance=float(tolerance[i]), budget=budget)
+    checks = [found[i] for i in range(len(functions))]
     slope_offset, tolerance_offset = 0.0, 0.0
     if problem.column is not None:
         noise = 64 * np.finfo(float).eps * problem.term_sizes(state)

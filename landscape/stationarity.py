@@ -140,17 +140,17 @@ def merge_kinks(
         walls = np.empty((0, g.size))
     if len(kinks) == 0:
         return KinkFunction(g, np.empty((0, g.size)), np.empty(0), walls)
-    labels = group_directions(kinks, oriented=False)
-    norms = max_norms(kinks)
+    amounts = weights * max_norms(kinks)
     units = unit_directions(kinks)
-    firsts = np.unique(labels[labels >= 0])
-    merged = np.zeros(len(firsts))
-    for position, first in enumerate(firsts):
-        group = np.flatnonzero(labels == first)
-        along = units[group] @ units[first] > 0
-        amounts = weights[group] * norms[group]
-        merged[position] = amounts.sum()
-        g -= amounts[~along].sum() * units[first]
+    if len(kinks) == 1:
+        firsts, merged = np.flatnonzero(amounts), amounts[amounts != 0]
+        return KinkFunction(g, units[firsts], merged, walls)
+    labels = group_directions(kinks, oriented=False)
+    used = np.flatnonzero(labels >= 0)
+    firsts, groups = np.unique(labels[used], return_inverse=True)
+    merged = np.bincount(groups, weights=amounts[used], minlength=len(firsts))
+    opposite = used[np.einsum("ij,ij->i", units[used], units[labels[used]]) < 0]
+    g -= amounts[opposite] @ units[labels[opposite]]
     keep = merged != 0
     return KinkFunction(g, units[firsts[keep]], merged[keep], walls)
 
@@ -176,6 +176,18 @@ def check_neuron(h: KinkFunction, *, tolerance: float, budget: Budget | None = N
     if (h.weights > 0).all():
         return _convex(h, tolerance)
     return _mixed(h, tolerance, budget)
+
+
+def unexamined(h: KinkFunction, tolerance: float) -> NeuronCheck:
+    """The check of a neuron that was left out."""
+    return NeuronCheck(
+        Verdict.UNDECIDED,
+        "mixed kinks",
+        "none",
+        np.zeros_like(h.gradient),
+        tolerance,
+        "not examined: another neuron descends",
+    )
 
 
 def _smooth(h: KinkFunction, tolerance: float) -> NeuronCheck:
@@ -254,23 +266,24 @@ def _mixed(h: KinkFunction, tolerance: float, budget: Budget) -> NeuronCheck:
     """Concave kinks among the others: look for a descent first, then prove that there is none."""
     concave: NDArray[np.bool_] = h.weights < 0
     n_concave = int(concave.sum())
-    best: Array | None = None
     largest = np.zeros_like(h.gradient)
     # Every choice t in {0, 1} of the concave kinks bounds h from above: one with a non-zero
     # shortest subgradient shows a descent. All of them together decide.
-    choices = _choices(h, concave, budget.max_vertices)
-    for t in choices:
+    for t in _choices(h, concave, budget.max_vertices):
         gradient = h.gradient + (h.weights[concave] * t) @ h.kinks[concave]
         residual, _ = subgradient(h, gradient, ~concave)
         size = float(np.linalg.norm(residual))
-        if size > tolerance and (best is None or size > np.linalg.norm(best)):
-            best = -residual
+        if size > tolerance:
+            return _violated(
+                h,
+                "mixed kinks",
+                "vertices",
+                -residual,
+                tolerance,
+                "a choice of concave kinks descends",
+            )
         if size > np.linalg.norm(largest):
             largest = residual
-    if best is not None:
-        return _violated(
-            h, "mixed kinks", "vertices", best, tolerance, "a choice of concave kinks descends"
-        )
     if 2**n_concave <= budget.max_vertices:
         return NeuronCheck(
             Verdict.HOLDS,
@@ -284,17 +297,18 @@ def _mixed(h: KinkFunction, tolerance: float, budget: Budget) -> NeuronCheck:
 
 
 def _choices(h: KinkFunction, concave: NDArray[np.bool_], limit: int) -> Array:
-    """All choices t in {0, 1}^C of active concave kinks, or some that are likely to descend."""
+    """All choices t in {0, 1}^C of active concave kinks, or some; likely descents first."""
     n = int(concave.sum())
-    if 2**n <= limit:
-        return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(float)
     # Choices that are attained by directions v: axes, gradient, the kinks' own normals.
     v = np.vstack([np.eye(h.gradient.size), h.gradient[None, :], h.kinks])
     v = np.vstack([v, -v])
     lengths = np.linalg.norm(v, axis=1)
     v = v[np.argsort(h(v) / np.where(lengths > 0, lengths, 1.0))]
-    t = np.unique((v[:limit] @ h.kinks[concave].T > 0), axis=0).astype(float)
-    return np.vstack([t, np.zeros(n), np.ones(n)])
+    t = np.vstack([v[:limit] @ h.kinks[concave].T > 0, np.zeros((1, n)), np.ones((1, n))])
+    if 2**n <= limit:
+        t = np.vstack([t, (np.arange(2**n)[:, None] >> np.arange(n)) & 1])
+    _, first = np.unique(t, axis=0, return_index=True)
+    return np.asarray(t[np.sort(first)], dtype=float)
 
 
 def _rays(h: KinkFunction, tolerance: float, budget: Budget) -> NeuronCheck:
