@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,10 +17,11 @@ ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "tests/config"
 
 
-def snakemake(folder, *arguments, cores=2, check=True):
-    """Run Snakemake on the tests profile in ``folder``."""
+def snakemake(folder, *arguments, cores=2, check=True, profile="workflow/profiles/default"):
+    """Run Snakemake on the study in ``folder``, as ``make study`` does."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
     command += ["--directory", folder, "--configfile", folder / "config.yaml"]
+    command += ["--workflow-profile", ROOT / profile if profile else "none"]
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -61,8 +63,9 @@ def study(tmp_path_factory):
 
 @pytest.fixture
 def copy(study, tmp_path):
-    shutil.copytree(study, tmp_path / "copy")
-    return tmp_path / "copy"
+    # As deep as the original: the inputs' paths, relative to it, stay the same.
+    assert len(tmp_path.parts) == len(study.parts)
+    return Path(shutil.copytree(study, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +130,13 @@ class TestReruns:
     def test_another_data_set_reruns_only_what_depends_on_it(self, copy):
         config = (copy / "config.yaml").read_text()
         (copy / "config.yaml").write_text(config.replace("noise: 0.1", "noise: 0.2"))
-        output = snakemake(copy, "--dry-run")
+        output = snakemake(copy, "--dry-run", profile=None)
         assert "wildcards: dataset=teacher" in output and "wildcards: dataset=own" not in output
 
     def test_rules_depend_on_the_modules_that_they_run(self, copy):
-        output = snakemake(copy, "--dry-run", "--forcerun", "train", "figures")
+        output = snakemake(copy, "--dry-run", "--forcerun", "train", "figures", profile=None)
         train, figures = (
-            next(block for block in output.split("\n\n") if f"rule {rule}:" in block)
+            re.search(rf"rule {rule}:\n    input: (.*)\n", output).group(1)
             for rule in ("train", "figures")
         )
         for module in ("training", "objective", "spaces", "study/fits", "data/store"):
@@ -147,9 +150,7 @@ class TestReruns:
         victim.write_bytes(victim.read_bytes()[:-50])
         # Its time stamp makes Snakemake run what depends on it.
         output = snakemake(copy, check=False)
-        message = (
-            "error in rule minima: results/fits/teacher/2/0-2.npz: truncated or damaged"
-        )
+        message = "error in rule minima: results/fits/teacher/2/0-2.npz: truncated or damaged"
         assert message in output and "delete it and run the study again" in output
         victim.unlink()
         before = digests(copy, "results/tables/*")

@@ -1,0 +1,86 @@
+"""Copy figures of a finished study to docs/figures, and its summary into the README.
+
+Run from the repository's root: python workflow/scripts/publish.py
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from landscape.tables import read_table, render_markdown
+
+BEGIN, END = "<!-- begin: made by publish.py -->", "<!-- end: made by publish.py -->"
+FIGURES = ("losses", "stability", "radii", "probes")
+SPACES = {"restricted": "N*", "balanced": "N'", "unrestricted": "unrestricted"}
+
+
+def share(value, total):
+    return f"{value:.0f} of {total:.0f}" if total else ""
+
+
+def percent(value):
+    return f"{100 * value:.0f} %" if value == value else ""
+
+
+def rows(summary):
+    """One row per cell, as text."""
+    for row in summary.itertuples():
+        probes = row.probes_hold + row.probes_violated + row.probes_undecided
+        yield {
+            "data": row.dataset,
+            "m": str(row.neurons),
+            "space": SPACES[row.space],
+            "certified": share(row.certified, row.starts),
+            "distinct minima": str(row.distinct_minima),
+            "best loss": f"{row.best_loss:.4f}",
+            "median loss": f"{row.median_loss:.4f}",
+            "≤ unrestricted, per start": percent(row.paired_not_worse),
+            "≤ itself, lifted to N*": percent(row.lifts_not_worse),
+            "balls without a better realization": share(row.probes_hold, probes),
+            "controls violated": share(row.controls_violated, row.controls),
+        }
+
+
+def table(summary):
+    lines = [list(row.values()) for row in rows(summary)]
+    names = list(next(rows(summary)))
+    rule = ["---"] * 3 + ["--:"] * (len(names) - 3)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [names, rule, *lines])
+
+
+def findings(probes, minima):
+    """Sentences whose numbers come from the tables."""
+    balls = probes[(probes["space"] == "restricted") & (probes["ball"] != "control C.1")]
+    counts = balls["verdict"].value_counts()
+    controls = probes[probes["ball"] == "control C.1"]
+    decreasing = controls["verdict"].eq("violated")
+    ours = minima[minima["space"] == "restricted"]
+    loose = (ours["rigidity_radius"] / ours["paper_radius"]).median()
+    return (
+        f"Of {len(balls)} balls around certified minima of N*, {counts.get('holds', 0)} hold no "
+        f"better realization, {counts.get('violated', 0)} hold one and "
+        f"{counts.get('undecided', 0)} are undecided; all {len(controls)} steps of the control C.1 "
+        f"are{'' if decreasing.all() else ' NOT'} better realizations near a minimum. In the "
+        f"median, half of the smallest ‖u_i‖ exceeds the radius r²/16 of Corollary 1.3 by a factor "
+        f"of {loose:.1g}."
+    )
+
+
+def main(results):
+    results = Path(results)
+    read = {name: read_table(name, results / f"tables/{name}.parquet") for name in
+            ("summary", "probes", "minima")}  # fmt: skip
+    target = Path("docs/figures")
+    target.mkdir(parents=True, exist_ok=True)
+    for figure in FIGURES:
+        shutil.copyfile(results / f"figures/{figure}.png", target / f"{figure}.png")
+    readme = Path("README.md")
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    content = f"\n{findings(read['probes'], read['minima'])}\n\n{table(read['summary'])}\n"
+    readme.write_text(before + BEGIN + "\n" + content + "\n" + END + after, encoding="utf-8")
+    Path("docs/tables.md").write_text(render_markdown(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*(sys.argv[1:] or ["results"]))
