@@ -1,0 +1,93 @@
+"""The seminorm by two searches that share no code with `landscape.seminorm`.
+
+`by_cells` decides every sign vector with linear programs, prefix by prefix; `by_milp` is a
+mixed-integer program on the facets of a cube. Both take what they are given literally: no merging,
+no rank reduction. They work on rows scaled to max-norm one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+
+FAR = 1e9
+
+
+def _scaled(weights: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of max-norm one and products; zero rows are dropped."""
+    norms = np.abs(weights).max(axis=1)
+    keep = norms > 0
+    rows = weights[keep] / norms[keep, None]
+    return rows, rows * (norms[keep] * outputs[keep])[:, None]
+
+
+def _feasible(signed: np.ndarray) -> bool:
+    """Whether some x, not too far, has ``signed @ x >= 1``."""
+    d = signed.shape[1]
+    result = linprog(
+        np.zeros(d),
+        A_ub=-signed,
+        b_ub=-np.ones(len(signed)),
+        bounds=[(-FAR, FAR)] * d,
+        method="highs",
+    )
+    return result.status == 0
+
+
+def by_cells(weights: np.ndarray, outputs: np.ndarray) -> tuple[float, int]:
+    """The seminorm and the number of cells, by linear programs; for about 12 neurons."""
+    rows, products = _scaled(weights, outputs)
+    m = len(rows)
+    prefixes: list[tuple[int, ...]] = [()]
+    for i in range(m):
+        longer = []
+        for prefix in prefixes:
+            for side in (1, -1):
+                signs = np.array([*prefix, side], dtype=float)
+                if _feasible(signs[:, None] * rows[: i + 1]):
+                    longer.append((*prefix, side))
+        prefixes = longer
+    if m == 0:
+        return 0.0, 1
+    gradients = (np.array(prefixes) > 0).astype(float) @ products
+    return float(np.abs(gradients).max()), len(prefixes)
+
+
+def by_milp(
+    weights: np.ndarray, outputs: np.ndarray, *, margin: float = 1e-5, time_limit: float = 60.0
+) -> tuple[float, float]:
+    """Bounds of the seminorm among cells that are not thinner than the margin.
+
+    At x = 0 every pattern is feasible, so x runs over the facets of the cube, and strict
+    inequalities need the margin: thinner cells are missed. The lower bound is recomputed from the
+    pattern at the solver's x.
+    """
+    rows, products = _scaled(weights, outputs)
+    m, d = rows.shape
+    reach = np.abs(rows).sum(axis=1)
+    lower, upper = 0.0, 0.0
+    for facet in range(d):
+        # z_i = 1: <row_i, x> >= margin; z_i = 0: <row_i, x> <= -margin. By x -> -x one side of
+        # the cube is enough if both signs of the objective are taken.
+        left = np.hstack([rows, -np.diag(reach + margin)])
+        system = LinearConstraint(left, -reach, np.full(m, -margin))
+        low = np.concatenate([-np.ones(d), np.zeros(m)])
+        high = np.ones(d + m)
+        low[facet] = 1.0
+        for j in range(d):
+            for sign in (1.0, -1.0):
+                if sign * products[:, j].clip(0).sum() == 0 and sign > 0:
+                    continue
+                result = milp(
+                    np.concatenate([np.zeros(d), -sign * products[:, j]]),
+                    constraints=system,
+                    bounds=Bounds(low, high),
+                    integrality=np.concatenate([np.zeros(d), np.ones(m)]),
+                    options={"time_limit": time_limit, "mip_rel_gap": 0.0},
+                )
+                if result.x is None:
+                    continue
+                gradient = (rows @ result.x[:d] > 0).astype(float) @ products
+                lower = max(lower, float(np.abs(gradient).max()))
+                upper = max(upper, -float(result.mip_dual_bound))
+    return lower, upper

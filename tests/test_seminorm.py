@@ -1,0 +1,264 @@
+"""The seminorm against searches that share no code with it, and its records' own evidence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from landscape.parametrization import Parametrization
+from landscape.realization import gradient_at
+from landscape.seminorm import (
+    METHODS,
+    OutOfReach,
+    exact_seminorm,
+    gradient_ranges,
+    maximizing_cells,
+    pairwise_distances,
+    sobolev_distance,
+    sobolev_distances,
+    sobolev_seminorm,
+)
+from tests.oracles.networks import balanced, coplanar, grid, shared, small_network
+from tests.oracles.seminorm_search import by_cells, by_milp
+
+SEARCHES = [name for name in METHODS if name not in ("auto", "plane")]
+
+
+def assert_evidence(theta: Parametrization, record) -> None:
+    """The witness is inside a cell, its gradient is what the record says, the bounds meet."""
+    scale = np.abs(theta.output_weights[:, None] * theta.weights).sum(axis=0).max(initial=0.0)
+    assert record.lower <= record.value <= record.upper
+    assert record.value == np.abs(record.gradient).max(initial=0.0)
+    assert record.tolerance <= 1e-12 * scale
+    assert record.coordinate == np.abs(record.gradient).argmax()
+    if record.rational_witness is None:
+        sides = theta.weights @ record.witness
+        assert np.array_equal(sides > 0, record.pattern)
+        assert (sides[np.abs(theta.weights).max(axis=1) > 0] != 0).all()
+        gradient = gradient_at(theta, record.witness)
+    else:
+        gradient = (theta.output_weights[:, None] * theta.weights)[record.pattern].sum(axis=0)
+    np.testing.assert_allclose(gradient, record.gradient, rtol=0, atol=1e-13 * scale)
+
+
+def check_small(seed: int, methods: list[str]) -> None:
+    kind, weights, outputs = small_network(seed)
+    theta = Parametrization(weights, outputs)
+    expected, _ = by_cells(weights, outputs)
+    for method in methods:
+        record = sobolev_seminorm(theta, method=method)
+        assert record.exact, (kind, seed, method)
+        assert_evidence(theta, record)
+        assert record.value == pytest.approx(expected, rel=1e-11), (kind, seed, method)
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_agrees_with_linear_programs(block: int) -> None:
+    for seed in range(40 * block, 40 * block + 40):
+        check_small(seed, ["auto"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(40))
+def test_every_method_agrees_with_linear_programs(block: int) -> None:
+    for seed in range(50 * block, 50 * block + 50):
+        check_small(seed, ["auto", *SEARCHES])
+
+
+def middle_network(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([4, seed])
+    d, m = [(3, 14), (4, 16), (5, 16), (6, 16), (8, 18), (12, 20)][seed % 6]
+    return (balanced, grid, shared)[seed // 6 % 3](rng, d, m)
+
+
+def check_middle(seed: int) -> None:
+    weights, outputs = middle_network(seed)
+    record = sobolev_seminorm(Parametrization(weights, outputs))
+    lower, upper = by_milp(weights, outputs)
+    assert record.exact
+    slack = 1e-6 * max(1.0, record.value)
+    # The program misses cells thinner than its margin; what it finds is a cell.
+    assert lower <= record.value + slack
+    if record.value > upper + slack:
+        inside = np.abs(weights @ record.witness)[np.abs(weights).max(axis=1) > 0].min()
+        assert inside < 1e-4
+
+
+def test_agrees_with_mixed_integer_programs() -> None:
+    for seed in range(8):
+        check_middle(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(20))
+def test_agrees_with_more_mixed_integer_programs(block: int) -> None:
+    for seed in range(10 * block, 10 * block + 10):
+        check_middle(seed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_methods_agree_on_middle_sizes(seed: int) -> None:
+    rng = np.random.default_rng([5, seed])
+    d = 3 + seed % 3
+    make = (balanced, coplanar, shared, grid)[seed % 4]
+    theta = Parametrization(*make(rng, d, 18))
+    records = [sobolev_seminorm(theta, method=name) for name in ("flats", "conflicts")]
+    records.append(sobolev_seminorm(theta, certify=True))
+    for record in records:
+        assert record.exact
+        assert_evidence(theta, record)
+        assert record.value == pytest.approx(records[0].value, rel=1e-12)
+    assert records[-1].proved
+
+
+@pytest.mark.parametrize("gap", [1e-15, 3e-15, 1e-14, 1e-13, 1e-12, 1e-10, 1e-8, 1e-6])
+@pytest.mark.parametrize("method", ["auto", *SEARCHES])
+@pytest.mark.parametrize("d", [2, 3, 4, 5])
+def test_thin_wedges_count_however_thin(gap: float, method: str, d: int) -> None:
+    # Two almost equal hyperplanes with jumps 1 and -1: between them the gradient is near 1, and
+    # nowhere else. Below the direction tolerance they are one hyperplane, and nothing is left.
+    rng = np.random.default_rng([6, d])
+    normal = np.ones(d)
+    other = normal.copy()
+    other[-1] += gap
+    weights = np.vstack([normal, other, 1e-3 * rng.standard_normal((3 + d, d))])
+    outputs = np.concatenate([[1.0, -1.0], 1e-3 * np.ones(3 + d)])
+    theta = Parametrization(weights, outputs)
+    record = sobolev_seminorm(theta, method=method)
+    assert record.exact
+    merged = other[-1] - 1 <= 8 * np.finfo(float).eps
+    small = np.abs(outputs[2:, None] * weights[2:]).sum()
+    assert record.value == pytest.approx(0.0 if merged else 1.0, abs=2 * small)
+    exact = exact_seminorm(weights, outputs)
+    if not merged:
+        assert record.value == pytest.approx(float(exact.value), rel=1e-12)
+
+
+def test_nearly_coplanar_hyperplanes() -> None:
+    # Three lines through a point, one moved by 1e-13: a triangle with a gradient of its own.
+    for shift in (0.0, 1e-13, -1e-13, 1e-9):
+        weights = np.array([[1.0, 0, 0], [0, 1.0, 0], [-1.0, -1.0, shift], [0, 0, 1.0]])
+        outputs = np.array([1.0, 1.0, 1.0, 0.0])
+        expected = exact_seminorm(weights, outputs)
+        for method in ("auto", *SEARCHES):
+            record = sobolev_seminorm(Parametrization(weights, outputs), method=method)
+            assert record.exact
+            assert record.value == pytest.approx(float(expected.value), rel=1e-12)
+
+
+def test_the_sharp_pair_is_exactly_one() -> None:
+    e = Fraction(1, 100)
+    gamma = [[1, e, e], [2, 4 * e, 4 * e], [2, 6 * e, 6 * e]]
+    theta = [[-2, 6 * e, 6 * e], [-2, 4 * e, 4 * e], [-1, e, e]]
+    result = exact_seminorm(gamma + theta, [-1, 1, -1, -1, 1, -1])
+    assert result.value == 1
+    assert result.n_cells == 12
+    record = sobolev_distance(
+        Parametrization.from_products(np.array(gamma, dtype=float), [-1, 1, -1]),
+        Parametrization.from_products(np.array(theta, dtype=float), [1, -1, 1]),
+        certify=True,
+    )
+    assert record.exact
+    assert record.proved
+    assert record.value == pytest.approx(1.0, rel=1e-14)
+
+
+def test_limits_give_intervals() -> None:
+    theta = Parametrization(*balanced(np.random.default_rng(0), 10, 80))
+    record = sobolev_seminorm(theta, node_limit=3)
+    assert not record.exact
+    assert record.lower < record.upper
+    assert_evidence(theta, record)
+    timed = sobolev_seminorm(
+        Parametrization(*balanced(np.random.default_rng(0), 20, 150)), time_limit=0.2
+    )
+    assert not timed.exact
+    assert timed.lower < timed.upper
+
+
+def test_empty_and_silent_networks() -> None:
+    for theta in (
+        Parametrization(np.zeros((0, 3)), []),
+        Parametrization(np.zeros((2, 3)), [1.0, 2.0]),
+        Parametrization([[1.0, 2.0, 0.0]], [0.0]),
+        Parametrization([[1.0, 0.0], [2.0, 0.0]], [2.0, -1.0]),
+    ):
+        record = sobolev_seminorm(theta)
+        assert (record.value, record.exact) == (0.0, True)
+        assert_evidence(theta, record)
+
+
+def test_a_linear_network() -> None:
+    theta = Parametrization([[1.0, -3.0], [-1.0, 3.0]], [2.0, -2.0])
+    record = sobolev_seminorm(theta)
+    assert record.value == 6.0
+    assert record.gradient.tolist() == [2.0, -6.0]
+
+
+def test_scales_and_overflow() -> None:
+    weights = np.array([[1.0, 2.0], [3.0, -1.0], [1.0, 1.0]])
+    plain = sobolev_seminorm(Parametrization(weights, [1.0, -1.0, 1.0])).value
+    for power in (-490, 490):
+        theta = Parametrization(np.ldexp(weights, power), np.ldexp([1.0, -1.0, 1.0], power))
+        assert sobolev_seminorm(theta).value == np.ldexp(plain, 2 * power)
+    with pytest.raises(OverflowError, match="exceeds"):
+        sobolev_seminorm(Parametrization(1e200 * weights, [1e200, -1e200, 1e200]))
+
+
+def test_gradient_ranges_against_all_cells(rng: np.random.Generator) -> None:
+    for make in (balanced, grid, shared):
+        theta = Parametrization(*make(rng, 3, 9))
+        patterns = maximizing_cells(theta, tolerance=1.0)  # all of them
+        gradients = patterns @ (theta.output_weights[:, None] * theta.weights)
+        ranges = gradient_ranges(theta)
+        assert ranges.exact
+        np.testing.assert_allclose(ranges.minima, gradients.min(axis=0), atol=1e-13)
+        np.testing.assert_allclose(ranges.maxima, gradients.max(axis=0), atol=1e-13)
+        best = maximizing_cells(theta)
+        assert any(np.array_equal(row, sobolev_seminorm(theta).pattern) for row in best)
+
+
+def test_batches_do_not_depend_on_the_number_of_threads(rng: np.random.Generator) -> None:
+    networks = [Parametrization(*balanced(rng, 5, 6)) for _ in range(6)]
+    one = sobolev_distances(networks[0], networks, n_jobs=1)
+    two = sobolev_distances(networks[0], networks, n_jobs=2)
+    assert [record.value for record in one] == [record.value for record in two]
+    assert one[0].value == 0.0
+    matrix = pairwise_distances(networks)
+    np.testing.assert_array_equal(matrix, matrix.T)
+    assert matrix[0].tolist() == [record.value for record in one]
+
+
+def test_differences_of_wide_and_narrow_networks(rng: np.random.Generator) -> None:
+    gamma = Parametrization(*balanced(rng, 3, 7))
+    part = Parametrization(gamma.weights[:4], gamma.output_weights[:4])
+    rest = Parametrization(gamma.weights[4:], gamma.output_weights[4:])
+    assert sobolev_distance(gamma, part).value == sobolev_seminorm(rest).value
+    with pytest.raises(ValueError, match="inputs"):
+        sobolev_distance(gamma, Parametrization(np.ones((1, 2)), [1.0]))
+
+
+def test_unknown_and_unsuited_methods() -> None:
+    theta = Parametrization(*balanced(np.random.default_rng(1), 3, 6))
+    with pytest.raises(ValueError, match="method"):
+        sobolev_seminorm(theta, method="magic")
+    with pytest.raises(OutOfReach, match="rank 2"):
+        sobolev_seminorm(theta, method="plane")
+    with pytest.raises(OutOfReach, match="cells"):
+        big = Parametrization(*balanced(np.random.default_rng(1), 30, 32))
+        sobolev_seminorm(big, method="enumeration")
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, landscape.seminorm; "
+        "print([name for name in ('numba', 'sklearn', 'pandas', 'scipy') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
