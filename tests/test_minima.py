@@ -597,6 +597,14 @@ def test_perturbed_minima_are_not_certified(rng):
                 check(u, problem.signs, problem.X, problem.y, restricted(problem), False)
 
 
+def test_a_bounded_least_squares_problem_that_is_degenerate():
+    """Found at random: bounded least squares divided by the step of a variable that cannot move."""
+    points = [[-2, 1], [-1, 0], [2, -2], [-2, 0], [-2, 1], [-1, -2], [1, 1], [-2, -2], [-2, -1]]
+    y = np.array([978.0, -600, 0, 600, -1232, -270, 248, 10, 90])
+    products = [[0, 0, 3, 3], [0, 2, 1, 1]]
+    check(products, [1, -1], lifted(points), y, RestrictedSpace(4, 2), False)
+
+
 # --- many random problems against the exact decision ---------------------------------------------
 
 VALUES = [Fraction(k, 4) for k in (-1, 0, 1, 2, 3, 4, 5)]
@@ -656,7 +664,7 @@ def test_random_integer_problems_against_the_exact_decision():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3, 8))
+@pytest.mark.parametrize("seed", range(2, 8))
 def test_more_random_integer_problems(seed):
     tally = compare(seed=seed, count=500)
     assert sum(n for (_, verdict), n in tally.items() if verdict is Verdict.UNDECIDED) == 0
