@@ -1,11 +1,35 @@
 """Balls of realization space, solved instead of sampled: tests of Proposition 1.2.
 
 `rigid` decides whether the realization of a minimum is a minimum on its W^{1,inf} ball, as long as
-the ball contains nothing but rescalings of its neurons (notes 10). `controls` builds parameter
-minima outside N* for which the implication must fail, and shows that it does (notes 11).
+the ball contains nothing but rescalings of its neurons (notes 10). `ridge` finds the best neuron
+that could be added, `controls` builds degenerate parameter minima for which the implication must
+fail, and shows that it does (notes 11). `exchange` searches larger balls, in which neurons can be
+exchanged for others, and brackets the realization radius.
 """
 
-from landscape.probe.controls import Control, unbalanced_control
+from landscape.probe.controls import (
+    CONTROLS,
+    Control,
+    opposite_control,
+    redundant_control,
+    unbalanced_control,
+)
+from landscape.probe.exchange import BallSearch, SearchBudget, search_ball
+from landscape.probe.ridge import Ridge, steepest_ridge
 from landscape.probe.rigid import Probe, probe_realization, rigidity_radius
 
-__all__ = ["Control", "Probe", "probe_realization", "rigidity_radius", "unbalanced_control"]
+__all__ = [
+    "CONTROLS",
+    "BallSearch",
+    "Control",
+    "Probe",
+    "Ridge",
+    "SearchBudget",
+    "opposite_control",
+    "probe_realization",
+    "redundant_control",
+    "rigidity_radius",
+    "search_ball",
+    "steepest_ridge",
+    "unbalanced_control",
+]

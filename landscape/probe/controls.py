@@ -1,12 +1,18 @@
-"""Controls: parameter minima outside N* whose realizations are not minima (notes 11).
+"""Controls: degenerate parameter minima whose realizations are not minima (notes 11).
 
-A probe that never reports a violation proves nothing. From every certified minimum a degenerate
-one with the same realization can be built, whose spare neuron cannot be moved to where it would
-help: the implication of Proposition 1.2 fails there, and has to be seen to fail.
+A probe that never reports a violation proves nothing. From every certified minimum degenerate ones
+with the same realization can be built, with spare neurons that cannot be moved to where they would
+help: the implication of Proposition 1.2 fails there, and has to be seen to fail. One of each kind
+of degeneracy of the paper:
+
+- C.1 :func:`unbalanced_control`: a neuron (a, 0) that is inactive on all samples, in N.
+- C.2 :func:`redundant_control`: a neuron split into two of the same direction, in N.
+- C.3 :func:`opposite_control`: three pairs of opposite neurons that cancel, in N'.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,18 +22,22 @@ from scipy.optimize import linprog
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe.rigid import (
-    CELL_TOLERANCE,
-    PROBE_TOLERANCE,
-    check_by_definition,
-    first_order_scale,
-)
+from landscape.probe._program import CELL_TOLERANCE
+from landscape.probe.ridge import Ridge, best_ridge, steepest_ridge
+from landscape.probe.rigid import PROBE_TOLERANCE, check_by_definition, first_order_scale
 from landscape.realization import realize
-from landscape.spaces import UnrestrictedSpace
+from landscape.spaces import BalancedSpace, Space, UnrestrictedSpace
 from landscape.stability import distance_to_fibre
 from landscape.stationarity import Verdict
 
-__all__ = ["Control", "best_ridge", "unbalanced_control"]
+__all__ = [
+    "CONTROLS",
+    "Control",
+    "best_ridge",
+    "opposite_control",
+    "redundant_control",
+    "unbalanced_control",
+]
 
 Array = NDArray[np.float64]
 
@@ -39,11 +49,12 @@ class Control:
     Attributes
     ----------
     parametrization : Parametrization
-        The degenerate minimum, in N.
+        The degenerate minimum, in ``space``.
     certificate : Certificate
-        That it is a local minimum on N, with radius.
+        That it is a local minimum on the space, with radius.
     verdict : Verdict
-        ``violated``: the implication fails, as it must; ``undecided`` with a reason.
+        ``violated``: the implication fails, as it must; ``holds``: the residual is zero or no
+        ridge helps, so that R is optimal among networks of any width; ``undecided``: see reason.
     distances : array of shape (k,)
         Exact seminorm distances of the better realizations, falling towards 0.
     gaps : array of shape (k,)
@@ -60,6 +71,12 @@ class Control:
         Every parametrization of every one of them is at least this far from the minimum.
     reason : str
         A sentence.
+    kind : str
+        ``"C.1"``, ``"C.2"`` or ``"C.3"``.
+    space : Space
+        N or N', with as many neurons as the degenerate minimum has.
+    ridge : Ridge
+        How v was found, and how steep the loss could fall at most.
     """
 
     parametrization: Parametrization
@@ -73,6 +90,9 @@ class Control:
     slope: float
     parameter_distance: float
     reason: str
+    kind: str
+    space: Space
+    ridge: Ridge
 
 
 def unbalanced_control(
@@ -80,7 +100,7 @@ def unbalanced_control(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
     n_steps: int = 7,
 ) -> Control:
     """C.1: append an unbalanced neuron (a, 0) that is inactive on every sample by a margin.
@@ -92,8 +112,8 @@ def unbalanced_control(
     X : array_like of shape (n, d)
         What the network sees.
     y : array_like of shape (n,)
-    rng : numpy.random.Generator
-        For the search of a ridge that lowers the loss.
+    rng : numpy.random.Generator, optional
+        For the first guess of a ridge in high dimensions.
     n_steps : int
         Realizations, at distances a factor 10 apart.
 
@@ -107,100 +127,197 @@ def unbalanced_control(
         If no weight vector is inactive on all samples: they surround the origin.
     """
     inputs, targets = check_data(X, y, theta.n_inputs)
+    away = -active_direction(inputs, "C.1") * max(1.0, float(np.abs(theta.weights).max()))
+    degenerate = Parametrization(
+        np.vstack([theta.weights, away]), np.append(theta.output_weights, 0.0)
+    )
+    space = UnrestrictedSpace(theta.n_inputs, degenerate.n_neurons)
+    return _control("C.1", theta, degenerate, space, inputs, targets, rng, n_steps)
+
+
+def redundant_control(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    rng: np.random.Generator | None = None,
+    n_steps: int = 7,
+) -> Control:
+    """C.2: split the largest neuron into two halves of exactly the same direction.
+
+    Both halves of (a, c) are ``(a, c) / sqrt(2)``: the certificate's conditions for each of them
+    are those of the whole one. Parameters and result as in :func:`unbalanced_control`; any data
+    will do.
+    """
+    inputs, targets = check_data(X, y, theta.n_inputs)
+    i = int(max_norms(theta.products).argmax())
+    a, c = theta.weights.copy(), theta.output_weights.copy()
+    a[i] /= np.sqrt(2.0)
+    c[i] /= np.sqrt(2.0)
+    degenerate = Parametrization(np.vstack([a, a[i]]), np.append(c, c[i]))
+    space = UnrestrictedSpace(theta.n_inputs, degenerate.n_neurons)
+    return _control("C.2", theta, degenerate, space, inputs, targets, rng, n_steps)
+
+
+def opposite_control(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    rng: np.random.Generator | None = None,
+    n_steps: int = 7,
+) -> Control:
+    """C.3: append (u_j, +) and (-u_j, -) for j = 1, 2, 3 with ``u_1 + u_2 + u_3 = 0``, in N'.
+
+    u_1 and u_2 are active on all samples, u_3 on none. Their sum is a linear function, 0; it is
+    stationary iff ``sum_k s_k x_k = 0``, as it is when theta has a neuron that is active on all
+    samples. The certificate decides whether it is. Parameters, result and errors as in
+    :func:`unbalanced_control`.
+    """
+    inputs, targets = check_data(X, y, theta.n_inputs)
+    if theta.n_inputs < 2:
+        raise ValueError("theta: the control C.3 needs at least 2 inputs")
+    added = _cancelling_products(theta, active_direction(inputs, "C.3"), inputs)
+    spare = Parametrization.from_products(np.vstack([added, -added]), [1, 1, 1, -1, -1, -1])
+    degenerate = Parametrization.concatenate([theta.balance(), spare])
+    space = BalancedSpace(theta.n_inputs, degenerate.n_neurons)
+    return _control("C.3", theta, degenerate, space, inputs, targets, rng, n_steps)
+
+
+#: The controls by the condition of Corollary 1.3 that they break.
+CONTROLS: dict[str, Callable[..., Control]] = {
+    "C.1": unbalanced_control,
+    "C.2": redundant_control,
+    "C.3": opposite_control,
+}
+
+
+def _control(
+    kind: str,
+    theta: Parametrization,
+    degenerate: Parametrization,
+    space: Space,
+    X: Array,
+    y: Array,
+    rng: np.random.Generator | None,
+    n_steps: int,
+) -> Control:
+    """Certify ``degenerate`` on the space, and follow the best ridge down to distance 0."""
     if n_steps < 1:
         raise ValueError(f"n_steps: expected a positive integer, got {n_steps}")
-    spare = _inactive_direction(inputs) * max(1.0, float(np.abs(theta.weights).max()))
-    degenerate = Parametrization(
-        np.vstack([theta.weights, spare]), np.append(theta.output_weights, 0.0)
-    )
-    space = UnrestrictedSpace(theta.n_inputs, theta.n_neurons + 1)
-    certificate = certify_minimum(degenerate, inputs, targets, space=space)
-    s = realize(theta, inputs) - targets
-    v, sign, slope = best_ridge(inputs, s, rng)
-    ridge = np.maximum(inputs @ v, 0.0)
-    curvature = 2.0 / s.size * float(ridge @ ridge)
+    certificate = certify_minimum(degenerate, X, y, space=space)
+    s = realize(theta, X) - y
+    ridge = steepest_ridge(X, s, rng=rng, node_limit=0)
+    if ridge.value <= PROBE_TOLERANCE * ridge.scale and not ridge.exact:
+        ridge = steepest_ridge(X, s, rng=rng)
+    size = float(np.abs(ridge.direction).max()) or 1.0
+    v, slope = ridge.direction / size, ridge.slope(s.size) / size
+    values = np.maximum(X @ v, 0.0)
+    curvature = 2.0 / s.size * float(values @ values)
     longest = -slope / curvature if curvature > 0 else 1.0
     steps = longest * 10.0 ** -np.arange(n_steps, dtype=float)
     # The difference of two losses drowns in rounding for small t; the exact change does not.
     gaps = -(slope * steps + 0.5 * curvature * steps**2)
+    rounding = 1e-13 * float(np.mean(y**2) + np.mean(s**2))
+    noise = 64 * np.finfo(float).eps * float(max_norms(degenerate.products).sum())
     distances = np.zeros(n_steps)
     far, met = np.inf, True
-    for k, t in enumerate(steps):
-        better = Parametrization(
-            np.vstack([theta.weights, np.sqrt(t) * v]),
-            np.append(theta.output_weights, sign * np.sqrt(t)),
-        )
-        distances[k], gap = check_by_definition(degenerate, better, inputs, targets)
-        rounding = 1e-13 * float(np.mean(targets**2) + np.mean(s**2))
-        met &= bool(distances[k] <= t * (1 + CELL_TOLERANCE))
+    for k, t in enumerate(steps if ridge.value > 0 else ()):
+        better = _with_ridge(theta, t * v, ridge.sign, degenerate.n_neurons)
+        distances[k], gap = check_by_definition(degenerate, better, X, y)
+        met &= bool(distances[k] <= t * (1 + CELL_TOLERANCE) + noise)
         met &= bool(abs(gaps[k] - gap) <= 1e-9 * gaps[k] + rounding)
+        met &= space.contains(better)
         far = min(far, distance_to_fibre(degenerate, better).lower)
-    tolerances = PROBE_TOLERANCE * distances * first_order_scale(s, inputs)
+    tolerances = PROBE_TOLERANCE * distances * first_order_scale(s, X)
     if not certificate.is_minimum:
         verdict, reason = Verdict.UNDECIDED, f"no certified minimum: {certificate.reason}"
+        if kind == "C.3":
+            moment = float(np.abs(s @ X).max())
+            reason += f" (max |sum_k s_k x_k| = {moment:.3g}, it has to be 0)"
+    elif certificate.kind == "global":
+        verdict, reason = Verdict.HOLDS, "the residual is zero: no realization is better"
+    elif ridge.is_zero:
+        verdict = Verdict.HOLDS
+        reason = "no ridge lowers the loss: R is optimal among networks of any width"
     elif (gaps > tolerances).all() and met:
         verdict = Verdict.VIOLATED
         reason = "a parameter minimum with better realizations at every distance, as it must be"
     else:
         verdict = Verdict.UNDECIDED
-        reason = "no ridge that lowers the loss was found: R may be optimal among wider networks"
+        reason = (
+            f"the steepest descent by a ridge lies in [{ridge.value:.3g}, {ridge.upper:.3g}], too "
+            f"little beside rounding or not confirmed by its networks"
+        )
     return Control(
-        degenerate, certificate, verdict, distances, gaps, tolerances, v, sign, slope, far, reason
+        parametrization=degenerate,
+        certificate=certificate,
+        verdict=verdict,
+        distances=distances,
+        gaps=gaps,
+        tolerances=tolerances,
+        direction=v,
+        sign=ridge.sign,
+        slope=slope,
+        parameter_distance=float(far),
+        reason=reason,
+        kind=kind,
+        space=space,
+        ridge=ridge,
     )
 
 
-def _inactive_direction(X: Array) -> Array:
-    """Weight vector of max-norm at most one that maximizes ``min_k -<a, x_k> / ‖x_k‖_1``."""
+def _with_ridge(
+    theta: Parametrization, product: Array, sign: float, n_neurons: int
+) -> Parametrization:
+    """Theta with one more neuron, the others silent: (0, 0)."""
+    silent = np.zeros((n_neurons - theta.n_neurons - 1, theta.n_inputs))
+    ridge = Parametrization.from_products(product[None, :], [sign])
+    return Parametrization.concatenate(
+        [theta, ridge, Parametrization(silent, np.zeros(len(silent)))]
+    )
+
+
+def active_direction(X: Array, kind: str) -> Array:
+    """Weight vector of max-norm at most one that maximizes ``min_k <a, x_k> / ‖x_k‖_1``."""
     norms = np.abs(X).sum(axis=1)
     rows = X[norms > 0] / norms[norms > 0, None]
     d = X.shape[1]
     result = linprog(
         np.append(np.zeros(d), -1.0),
-        A_ub=np.hstack([rows, np.ones((len(rows), 1))]),
+        A_ub=np.hstack([-rows, np.ones((len(rows), 1))]),
         b_ub=np.zeros(len(rows)),
         bounds=[(-1.0, 1.0)] * d + [(None, 1.0)],
         method="highs",
     )
     if result.status != 0 or result.x[-1] <= 1e-9:
         raise ValueError(
-            "X: no weight vector is inactive on all samples (they surround the origin); the "
-            "control C.1 needs inputs with a constant coordinate, such as lifted ones"
+            "X: no weight vector is active on all samples (they surround the origin); the "
+            f"control {kind} needs inputs with a constant coordinate, such as lifted ones"
         )
     direction: Array = result.x[:d]
     return direction
 
 
-def best_ridge(X: Array, s: Array, rng: np.random.Generator) -> tuple[Array, float, float]:
-    """A ridge ``sigma relu(<v, x>)``, ‖v‖_inf = 1, along which the loss falls steeply.
-
-    Local search from the samples' directions and random ones: any descent shows a violation, the
-    steepest is not needed.
-
-    Returns
-    -------
-    v : array of shape (d,)
-    sigma : float
-    slope : float
-        ``(2/n) sum_k s_k sigma relu(<v, x_k>)``; 0 if no descent was found.
-    """
-    n, d = X.shape
-    starts = np.vstack([X[: min(n, 200)], rng.standard_normal((200, d)), np.eye(d)])
-    starts = np.vstack([starts, -starts])
-    sizes = max_norms(starts)
-    v = starts[sizes > 0] / sizes[sizes > 0, None]
-    best = (np.eye(d)[0], 1.0, 0.0)
-    for sigma in (1.0, -1.0):
-        directions = v
-        for _ in range(20):
-            active = directions @ X.T > 0
-            slopes = sigma * (np.maximum(directions @ X.T, 0.0) @ s)
-            k = int(np.argmin(slopes))
-            if 2.0 / n * slopes[k] < best[2]:
-                best = (directions[k], sigma, float(2.0 / n * slopes[k]))
-            # On the pattern's cone the slope is linear: its minimizer over the max-norm ball.
-            directions = -np.sign(sigma * (active * s) @ X)
-            directions = directions[max_norms(directions) > 0]
-            if len(directions) == 0:
-                break
-            directions = np.unique(directions, axis=0)
-    return best
+def _cancelling_products(theta: Parametrization, a: Array, X: Array) -> Array:
+    """u_1, u_2 active on all samples and ``u_3 = -u_1 - u_2``, no two on one hyperplane."""
+    norms = np.abs(X).sum(axis=1)
+    seen = norms > 0
+    margin = float(((X[seen] @ a) / norms[seen]).min())
+    d = len(a)
+    for attempt in range(8):
+        # Moved by less than the margin, they stay active; by dyadic amounts, they sum up exactly.
+        step = 2.0 ** (np.floor(np.log2(margin)) - 2 - attempt)
+        base = np.round(a / step) * step if step > 2.0**-40 else a
+        first, second = base.copy(), base.copy()
+        first[0] += step
+        second[1 % d] -= step
+        added = np.vstack([first, second, -(first + second)])
+        everything = Parametrization(
+            np.vstack([theta.weights, added]), np.ones(len(theta.weights) + 3)
+        )
+        m = theta.n_neurons
+        pairs = everything.redundant_pairs() + everything.opposite_pairs()
+        if not any(max(pair) >= m for pair in pairs):
+            return added
+    raise ValueError("theta: no cancelling neurons were found off its hyperplanes")

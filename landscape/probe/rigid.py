@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.objective import check_data
+from landscape.objective import check_data, residual_scale
 from landscape.parametrization import Parametrization, max_norms
+from landscape.probe._program import CELL_TOLERANCE, ScaleProgram
 from landscape.realization import realize
 from landscape.seminorm import GradientOracle, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
@@ -29,9 +30,6 @@ Array = NDArray[np.float64]
 #: Changes of the loss count as zero up to this times what a ball of this radius can change the
 #: loss at first order. The certificates' own tolerance is 1e-9.
 PROBE_TOLERANCE = 1e-8
-#: A cell's constraint counts as met up to this, relative to the radius.
-CELL_TOLERANCE = 1e-9
-MAX_ROUNDS = 200
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,28 @@ def first_order_scale(s: Array, X: Array) -> float:
     return 2.0 / s.size * float(np.abs(s) @ np.abs(X).sum(axis=1))
 
 
+def has_zero_residual(theta: Parametrization, X: Array, y: Array) -> bool:
+    """Whether all residuals are zero up to rounding: then no realization is better."""
+    noise = 64 * np.finfo(float).eps * residual_scale(theta, X, y)
+    return bool((np.abs(realize(theta, X) - y) <= noise).all())
+
+
+def rounding_noise(theta: Parametrization, X: Array, y: Array) -> float:
+    """What rounding of the residuals amounts to in :func:`first_order_scale`."""
+    terms = residual_scale(theta, X, y)
+    return 64 * np.finfo(float).eps * 2.0 / len(y) * float(terms @ np.abs(X).sum(axis=1))
+
+
+def undisputed_radius(theta: Parametrization, space: Space) -> float:
+    """Smaller balls contain nothing but rescalings: 0 where that is not known."""
+    rigidity = rigidity_radius(theta)
+    if isinstance(space, RestrictedSpace):
+        return rigidity
+    if theta.opposite_pairs() or rigidity == 0:
+        return 0.0
+    return min(rigidity, flip_gap(theta)[0] / (1 + 3 * theta.n_neurons))
+
+
 def probe_realization(
     theta: Parametrization,
     X: ArrayLike,
@@ -108,6 +128,7 @@ def probe_realization(
     *,
     radius: float,
     space: Space,
+    oracle: GradientOracle | None = None,
 ) -> Probe:
     """Minimize the loss over the ball of ``radius`` around R(theta) in R(space).
 
@@ -125,6 +146,9 @@ def probe_realization(
     radius : float
         Positive; inf where the residual is zero.
     space : RestrictedSpace or BalancedSpace
+    oracle : GradientOracle, optional
+        ``GradientOracle(theta.weights)``, where several balls around theta are probed: its cells
+        are half of the work.
 
     Returns
     -------
@@ -144,25 +168,27 @@ def probe_realization(
     if violations := space.violations(theta):
         raise ValueError(f"theta: not in the {space.name} space: {violations[0].message}")
     s = realize(theta, inputs) - targets
-    sizes = np.abs(inputs).sum(axis=1)
-    terms = sizes * float(max_norms(theta.products).sum()) + np.abs(targets)
-    if (np.abs(s) <= 64 * np.finfo(float).eps * terms).all():
+    if has_zero_residual(theta, inputs, targets):
         return _global(theta, radius, float(s @ s) / s.size)
+    used = max_norms(theta.products) > 0
+    if oracle is not None and not np.array_equal(oracle.weights, theta.weights[used]):
+        raise ValueError("oracle: it is not for the (contributing) weights of theta")
     if not np.isfinite(radius):
         raise ValueError("radius: infinite only makes sense where the residual is zero")
     scale = first_order_scale(s, inputs)
-    noise = 64 * np.finfo(float).eps * 2.0 / s.size * float(terms @ sizes)
-    tolerance = radius * (PROBE_TOLERANCE * scale + noise)
-    program = _ScaleProgram(theta, inputs, s, radius, space)
-    tau, cells, rounds = program.solve()
-    lower_bound, multipliers = program.lower_bound(tau, cells)
+    tolerance = radius * (PROBE_TOLERANCE * scale + rounding_noise(theta, inputs, targets))
+    rescaling = _Rescaling.of(theta, inputs, s, radius, space, oracle)
+    program = rescaling.program
+    solution = program.solve()
+    tau = solution.tau
+    lower_bound = program.lower_bound(solution)
     obstacle = _beyond(theta, radius, space)
     change = program.change(tau)
     if change >= 0:
         tau, change = np.zeros_like(tau), 0.0
     witness, distance = None, np.nan
     if change < 0:
-        witness, distance = program.witness(tau), program.distance(tau)
+        witness, distance = rescaling.witness(tau), program.distance(tau)
     if change < -tolerance and distance <= radius * (1 + CELL_TOLERANCE):
         verdict, reason = Verdict.VIOLATED, "rescaling its neurons gives a better realization"
     elif obstacle:
@@ -180,10 +206,10 @@ def probe_realization(
         tolerance=tolerance,
         distance=distance,
         witness=witness,
-        scales=program.scales(tau),
-        multipliers=multipliers,
-        n_cuts=len(cells),
-        n_iter=rounds,
+        scales=rescaling.scales(tau),
+        multipliers=solution.multipliers.ravel(),
+        n_cuts=len(solution.cells),
+        n_iter=solution.rounds,
         regime="beyond" if obstacle else "rigid",
         reason=reason,
     )
@@ -226,118 +252,63 @@ def _beyond(theta: Parametrization, radius: float, space: Space) -> str:
     return ""
 
 
-class _ScaleProgram:
-    """The quadratic program in tau: minimize ``<q, tau> + rho/2 <tau, H tau>`` over the cells.
+@dataclass(frozen=True, eq=False)
+class _Rescaling:
+    """The program for the scales of theta's own neurons; neurons without product are left out."""
 
-    The objective is the change of the loss divided by rho.
-    """
+    theta: Parametrization
+    program: ScaleProgram
+    used: NDArray[np.intp]
+    norms: Array
 
-    def __init__(
-        self, theta: Parametrization, X: Array, s: Array, radius: float, space: Space
-    ) -> None:
-        self.theta, self.radius = theta, radius
-        self.norms = max_norms(theta.products)
-        self.units = theta.products / self.norms[:, None]
-        self.directions = theta.signs[:, None] * self.units
-        # What each neuron adds to the values at the samples per unit of tau, over rho.
-        self.features = theta.signs * np.maximum(X @ self.units.T, 0.0)
-        self.linear = 2.0 / s.size * (self.features.T @ s)
-        self.hessian = 2.0 / s.size * (self.features.T @ self.features)
-        # A jump is at most twice the gradients beside it: |tau_i| <= 2.
-        m = theta.n_neurons
-        self.low, self.high = np.full(m, -2.0), np.full(m, 2.0)
-        # Rescaled neurons stay positive and, on Omega_eps, within its bounds.
-        self.low = np.maximum(self.low, -self.norms / radius)
-        if isinstance(space, RestrictedSpace):
-            smallest = theta.products[:, -2:].min(axis=1)
-            lower = np.minimum(0.0, (space.margin / smallest - 1.0) * self.norms / radius)
-            self.low = np.maximum(self.low, lower)
-            if np.isfinite(space.bound):
-                upper = np.maximum(0.0, (space.bound - self.norms) / radius)
-                self.high = np.minimum(self.high, upper)
-        self.oracle = GradientOracle(theta.weights)
-        self._duals = np.zeros(2 * m)
-
-    def change(self, tau: Array) -> float:
-        """Change of the loss, computed without cancellation."""
-        return self.radius * float(
-            self.linear @ tau + 0.5 * self.radius * (tau @ self.hessian @ tau)
+    @classmethod
+    def of(
+        cls,
+        theta: Parametrization,
+        X: Array,
+        s: Array,
+        radius: float,
+        space: Space,
+        oracle: GradientOracle | None,
+    ) -> _Rescaling:
+        norms = max_norms(theta.products)
+        used = np.flatnonzero(norms > 0)
+        norms = norms[used]
+        low, high = scale_bounds(theta.products[used], radius, space)
+        program = ScaleProgram(
+            theta.products[used] / norms[:, None],
+            theta.signs[used],
+            X,
+            s,
+            radius,
+            low,
+            high,
+            # Directions unchanged: not those of the units, which are rounded.
+            oracle or GradientOracle(theta.weights[used]),
         )
+        return cls(theta, program, used, norms)
 
     def scales(self, tau: Array) -> Array:
-        return 1.0 + tau * self.radius / self.norms
+        scales = np.ones(self.theta.n_neurons)
+        scales[self.used] += tau * self.program.radius / self.norms
+        return scales
 
     def witness(self, tau: Array) -> Parametrization:
         return self.theta.scale(self.scales(tau))
 
-    def distance(self, tau: Array) -> float:
-        """Exact seminorm of the difference, from the scales and not from two networks."""
-        return self.radius * self.oracle.maximize(tau[:, None] * self.directions).upper
 
-    def solve(self) -> tuple[Array, list[Array], int]:
-        """Cutting planes: a point of the ball, and the gradients' rows of the cells in use."""
-        cells: list[Array] = []
-        tau = np.zeros(len(self.norms))
-        rounds = 0
-        while rounds < MAX_ROUNDS:
-            rounds += 1
-            tau = self._quadratic_program(cells)
-            found = list(
-                self.oracle.violated(
-                    tau[:, None] * self.directions, 1.0 + CELL_TOLERANCE / 2, limit=8
-                )
-            )
-            if not found:
-                break
-            for violation in found:
-                rows = (violation.pattern[:, None] * self.directions).T
-                exceeded = np.abs(violation.gradient) > 1.0
-                cells.extend(rows[exceeded])
-        # Into the ball, whatever the program's tolerance: the centre is at tau = 0.
-        size = self.oracle.maximize(tau[:, None] * self.directions).upper
-        return tau / max(1.0, size), cells, rounds
-
-    def _quadratic_program(self, cells: list[Array]) -> Array:
-        if not self.linear.any():
-            return np.zeros(len(self.norms))
-        import clarabel
-        from scipy import sparse
-
-        m = len(self.norms)
-        # The size of the objective sets the solver's tolerance.
-        size = float(np.abs(self.linear).max() + self.radius * np.abs(self.hessian).max())
-        rows = np.vstack([np.eye(m), -np.eye(m), *[np.vstack([row, -row]) for row in cells]])
-        right = np.concatenate([self.high, -self.low, np.ones(2 * len(cells))])
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
-        solution = clarabel.DefaultSolver(
-            sparse.triu(sparse.csc_matrix(self.radius * self.hessian / size), format="csc"),
-            self.linear / size,
-            sparse.csc_matrix(rows),
-            right,
-            [clarabel.NonnegativeConeT(len(right))],
-            settings,
-        ).solve()
-        self._duals = np.maximum(np.array(solution.z), 0.0) * size
-        return np.clip(np.array(solution.x), self.low, self.high)
-
-    def lower_bound(self, tau: Array, cells: list[Array]) -> tuple[float, Array]:
-        """A bound on the change over the ball that holds for any multipliers (weak duality).
-
-        The quadratic lies above its tangent at tau; over the box and the cells the tangent is
-        bounded by the multipliers of the cells and, for what they leave over, by the box.
-        """
-        multipliers = np.zeros(2 * len(cells))
-        known = self._duals[2 * len(self.norms) :]  # cells of the last round have none
-        multipliers[: known.size] = known
-        slope = self.linear + self.radius * (self.hessian @ tau)
-        rest = slope.copy()
-        for row, (up, down) in zip(cells, multipliers.reshape(-1, 2), strict=True):
-            rest += (up - down) * row
-        box = np.where(rest > 0, self.low, self.high) @ rest
-        tangent = self.change(tau) / self.radius - float(slope @ tau)
-        return self.radius * (tangent - float(multipliers.sum()) + float(box)), multipliers
+def scale_bounds(products: Array, radius: float, space: Space) -> tuple[Array, Array]:
+    """Bounds of ``tau_i = (t_i - 1) ‖u_i‖ / rho``: positive scales, within the bounds of Omega."""
+    norms = max_norms(products)
+    # A jump is at most twice the gradients beside it: |tau_i| <= 2.
+    low = np.maximum(-2.0, -norms / radius)
+    high = np.full(len(norms), 2.0)
+    if isinstance(space, RestrictedSpace):
+        smallest = products[:, -2:].min(axis=1)
+        low = np.maximum(low, np.minimum(0.0, (space.margin / smallest - 1.0) * norms / radius))
+        if np.isfinite(space.bound):
+            high = np.minimum(high, np.maximum(0.0, (space.bound - norms) / radius))
+    return low, high
 
 
 def check_by_definition(

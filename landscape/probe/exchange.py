@@ -1,0 +1,423 @@
+"""Beyond the rigid regime: better realizations by exchanging neurons (notes 8 and 10).
+
+In a ball of radius rho the neurons with ``‖u_i‖ <= 2 rho`` may be exchanged for others, and the
+ball is no longer convex. For a fixed choice of neurons to drop and of new directions the best
+scales are a convex program again (`_program`), so the search is over these choices. It proves
+nothing when it finds nothing; what it finds bounds the true realization radius from above, and the
+rigid regime and the certified radius bound it from below: a bracket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
+
+from landscape.objective import check_data
+from landscape.parametrization import Parametrization, max_norms
+from landscape.probe._candidates import candidate_directions, into_space
+from landscape.probe._program import CELL_TOLERANCE, ScaleProgram
+from landscape.probe._refine import refine
+from landscape.probe.ridge import steepest_ridge
+from landscape.probe.rigid import (
+    PROBE_TOLERANCE,
+    first_order_scale,
+    has_zero_residual,
+    probe_realization,
+    rounding_noise,
+    scale_bounds,
+    undisputed_radius,
+)
+from landscape.realization import realize
+from landscape.seminorm import GradientOracle, sobolev_distance
+from landscape.spaces import BalancedSpace, RestrictedSpace
+from landscape.stationarity import Verdict
+
+__all__ = ["BallSearch", "SearchBudget", "search_ball"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SearchBudget:
+    """How much is tried.
+
+    Attributes
+    ----------
+    max_exchanged : int
+        Neurons that are exchanged at once.
+    n_random, n_arrangement, n_minima : int
+        New directions that are drawn at random, from samples' hyperplanes, from other minima.
+    n_bisections : int
+        Programs by which the distance of a better realization is brought down.
+    n_refinements : int
+        Rounds of the constrained local step.
+    """
+
+    max_exchanged: int = 2
+    n_random: int = 4
+    n_arrangement: int = 6
+    n_minima: int = 6
+    n_bisections: int = 6
+    n_refinements: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class BallSearch:
+    """A bracket of the realization radius of a minimum.
+
+    The realization radius is the supremum of the rho for which R(theta) is optimal in R(space)
+    within seminorm distance rho.
+
+    Attributes
+    ----------
+    radius : float
+        Up to which it was searched.
+    radius_low, radius_high : float
+        The realization radius lies between them. ``radius_high`` is inf if nothing better was
+        found; 0 if rescaling its neurons is better at every distance.
+    reason_low : str
+        What ``radius_low`` rests on.
+    witness : Parametrization or None
+        A better element of the space, at the seminorm distance ``distance``.
+    distance : float
+        Exact, from the two networks alone; nan without a witness.
+    gap, tolerance : float
+        By how much its loss is lower, and what counts as zero.
+    exchanged : tuple of int
+        The neurons of theta that it lacks.
+    source : str
+        Where its new directions came from.
+    n_programs, n_witnesses : int
+        Convex programs solved, and better realizations that were verified on the way.
+    """
+
+    radius: float
+    radius_low: float
+    radius_high: float
+    reason_low: str
+    witness: Parametrization | None
+    distance: float
+    gap: float
+    tolerance: float
+    exchanged: tuple[int, ...]
+    source: str
+    n_programs: int
+    n_witnesses: int
+
+
+def search_ball(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    radius: float,
+    space: BalancedSpace,
+    rng: np.random.Generator,
+    minima: Sequence[Parametrization] = (),
+    certified_radius: float = 0.0,
+    budget: SearchBudget | None = None,
+) -> BallSearch:
+    """Search the ball of ``radius`` around R(theta) for better realizations, ever nearer ones.
+
+    Parameters
+    ----------
+    theta : Parametrization
+        In the space.
+    X : array_like of shape (n, d)
+        What the network sees.
+    y : array_like of shape (n,)
+    radius : float
+        Usually several ``min_i ‖u_i‖``.
+    space : RestrictedSpace or BalancedSpace
+    rng : numpy.random.Generator
+    minima : sequence of Parametrization
+        Others whose neurons may be better.
+    certified_radius : float
+        Of theta in parameter space, if it is a certified minimum of N*: its realization radius is
+        at least ``certified_radius**2 / 8`` (Proposition 1.2 with the sharp constant).
+    budget : SearchBudget, optional
+
+    Returns
+    -------
+    search : BallSearch
+
+    Raises
+    ------
+    ValueError
+        If theta is not in the space, or the radius is not positive and finite.
+    """
+    if not (radius > 0 and np.isfinite(radius)):
+        raise ValueError(f"radius: expected a positive, finite number, got {radius!r}")
+    inputs, targets = check_data(X, y, space.n_inputs)
+    if violations := space.violations(theta):
+        raise ValueError(f"theta: not in the {space.name} space: {violations[0].message}")
+    nothing = BallSearch(
+        radius, np.inf, np.inf, "the residual is zero", None, np.nan, 0.0, 0.0, (), "", 0, 0
+    )
+    s = realize(theta, inputs) - targets
+    if has_zero_residual(theta, inputs, targets):
+        return nothing
+    low, reason = 0.0, "none"
+    rigid = undisputed_radius(theta, space) * (1 - 1e-9)
+    n_programs = 0
+    if rigid > 0:
+        probe = probe_realization(theta, inputs, targets, radius=rigid, space=space)
+        n_programs = probe.n_iter
+        if probe.verdict is Verdict.VIOLATED:
+            # The loss is convex along the rescalings between R(theta) and the witness.
+            return replace(
+                nothing,
+                radius_low=0.0,
+                radius_high=0.0,
+                reason_low="rescaling is better at every distance",
+                witness=probe.witness,
+                distance=probe.distance,
+                gap=probe.gap,
+                tolerance=probe.tolerance,
+                source="scales",
+                n_programs=n_programs,
+                n_witnesses=1,
+            )
+        if probe.verdict is Verdict.HOLDS:
+            low, reason = rigid, "rigid regime"
+    if isinstance(space, RestrictedSpace) and certified_radius**2 / 8 > low:
+        low, reason = certified_radius**2 / 8, "certified radius"
+    search = _Search(theta, inputs, targets, s, space, rng, budget or SearchBudget(), low, radius)
+    search.run(minima)
+    found = search.best
+    return replace(
+        nothing if found is None else found,
+        radius=radius,
+        radius_low=low,
+        reason_low=reason,
+        n_programs=n_programs + search.n_programs,
+        n_witnesses=search.n_witnesses,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Neurons of theta to drop, and directions with signs to add."""
+
+    dropped: tuple[int, ...]
+    units: Array
+    signs: Array
+    source: str
+
+
+class _Search:
+    """The nearest better realization so far, and how to find a nearer one."""
+
+    def __init__(
+        self,
+        theta: Parametrization,
+        X: Array,
+        y: Array,
+        s: Array,
+        space: BalancedSpace,
+        rng: np.random.Generator,
+        budget: SearchBudget,
+        low: float,
+        radius: float,
+    ) -> None:
+        self.theta, self.X, self.y, self.s, self.space = theta, X, y, s, space
+        self.rng, self.budget, self.low, self.high = rng, budget, low, radius
+        self.norms = max_norms(theta.products)
+        self.used = np.flatnonzero(self.norms > 0)
+        self.units = theta.products[self.used] / self.norms[self.used, None]
+        self.features = theta.signs * np.maximum(X @ theta.products.T, 0.0)
+        self.scale = first_order_scale(s, X)
+        self.noise = rounding_noise(theta, X, y)
+        self.best: BallSearch | None = None
+        self.choice: _Choice | None = None
+        self.n_programs = self.n_witnesses = 0
+
+    def run(self, minima: Sequence[Parametrization]) -> None:
+        for choice in self._choices(minima):
+            # A neuron that is dropped leaves half its jump in one of the gradients beside it.
+            if self._floor(choice.dropped) < self.high and self._may_help(choice):
+                self._shrink(choice)
+        for _ in range(self.budget.n_refinements if self.choice is not None else 0):
+            assert self.choice is not None and self.best is not None
+            assert self.best.witness is not None
+            before = self.high
+            new = self.best.witness.products[list(self.choice.dropped)]
+            moved = refine(
+                self.theta,
+                self.X,
+                self.s,
+                self.choice.dropped,
+                new,
+                self.choice.signs,
+                radius=self.high,
+                witness=self.best.witness,
+                positive=isinstance(self.space, RestrictedSpace),
+            )
+            source = self.choice.source.removesuffix(", refined") + ", refined"
+            self._shrink(replace(self.choice, units=into_space(moved, self.space), source=source))
+            if self.high > before * (1 - 1e-6):
+                break
+
+    # --- what to try ----------------------------------------------------------------------------
+
+    def _choices(self, minima: Sequence[Parametrization]) -> Iterator[_Choice]:
+        pool = list(
+            candidate_directions(self.theta, self.X, self.space, self.rng, minima, self.budget)
+        )
+        order = [int(i) for i in np.argsort(self.norms, kind="stable")]
+        for size in range(1, min(self.budget.max_exchanged, len(order)) + 1):
+            for dropped in combinations(order, size):
+                if self._floor(dropped) >= self.high:
+                    continue
+                yield from self._guided(dropped)
+                if size == 1:
+                    for source, unit in pool:
+                        for sign in (1.0, -1.0):
+                            yield _Choice(dropped, unit[None], np.array([sign]), source)
+                else:
+                    for _ in range(len(pool) if pool else 0):
+                        picks = self.rng.choice(len(pool), size, replace=size > len(pool))
+                        units = np.array([pool[k][1] for k in picks])
+                        source = " + ".join(sorted({pool[k][0] for k in picks}))
+                        yield _Choice(dropped, units, self.rng.choice([-1.0, 1.0], size), source)
+
+    def _guided(self, dropped: tuple[int, ...]) -> Iterator[_Choice]:
+        """Directions from the Frank-Wolfe oracle, and the dropped ones with other signs."""
+        rest = [i for i in self.used if i not in dropped]
+        residual = self.s - self.features[:, list(dropped)].sum(axis=1)
+        units: list[Array] = []
+        signs: list[float] = []
+        for _ in dropped:
+            ridge = steepest_ridge(
+                self.X,
+                residual,
+                positive=isinstance(self.space, RestrictedSpace),
+                node_limit=0,
+                max_vertices=50_000,
+                rng=np.random.default_rng(0),
+            )
+            if not ridge.direction.any():
+                return
+            units.append(into_space(ridge.direction[None], self.space)[0])
+            signs.append(ridge.sign)
+            columns = np.column_stack(
+                [
+                    self.features[:, rest],
+                    *[g * np.maximum(self.X @ v, 0) for v, g in zip(units, signs, strict=True)],
+                ]
+            )
+            fitted, _ = nnls(columns, self.y)
+            residual = columns @ fitted - self.y
+        yield _Choice(dropped, np.array(units), np.array(signs), "Frank-Wolfe")
+        real = [i for i in dropped if self.norms[i] > 0]
+        if len(real) == len(dropped):
+            own = self.theta.products[real] / self.norms[real, None]
+            for turned in product((1.0, -1.0), repeat=len(real)):
+                if -1.0 in turned:
+                    yield _Choice(
+                        dropped, own, self.theta.signs[real] * np.array(turned), "other signs"
+                    )
+
+    # --- what comes of it -----------------------------------------------------------------------
+
+    def _floor(self, dropped: tuple[int, ...]) -> float:
+        return max(self.low, 0.5 * float(self.norms[list(dropped)].max()))
+
+    def _tolerance(self, distance: float) -> float:
+        return distance * (PROBE_TOLERANCE * self.scale + self.noise)
+
+    def _may_help(self, choice: _Choice) -> bool:
+        """Whether the best scales, without regard to the ball, are better at all."""
+        rest = [i for i in self.used if i not in choice.dropped]
+        new = choice.signs * np.maximum(self.X @ choice.units.T, 0.0)
+        _, length = nnls(np.column_stack([self.features[:, rest], new]), self.y)
+        return bool(length**2 < float(self.s @ self.s) * (1 - 1e-12))
+
+    def _shrink(self, choice: _Choice) -> None:
+        """Bring the distance down as far as this choice allows."""
+        oracle = GradientOracle(np.vstack([self.theta.weights[self.used], choice.units]))
+        if not self._attempt(choice, self.high, oracle):
+            return
+        floor = self._floor(choice.dropped)
+        for _ in range(self.budget.n_bisections):
+            middle = 0.5 * (floor + self.high)
+            if not self._attempt(choice, middle, oracle):
+                floor = middle
+
+    def _attempt(self, choice: _Choice, radius: float, oracle: GradientOracle) -> bool:
+        """One program; a better realization in the ball is verified, and kept if nearer."""
+        dropped = np.isin(self.used, choice.dropped)
+        low, high = scale_bounds(self.theta.products[self.used], radius, self.space)
+        low[dropped] = high[dropped] = -self.norms[self.used][dropped] / radius
+        new_low = np.full(len(choice.units), 1e-9)
+        new_high = np.full(len(choice.units), 2.0)
+        if isinstance(self.space, RestrictedSpace):
+            least = choice.units[:, -2:].min(axis=1)
+            new_low = np.maximum(new_low, (1 + 1e-12) * self.space.margin / least / radius)
+            new_high = np.minimum(new_high, self.space.bound / radius)
+        low, high = np.append(low, new_low), np.append(high, new_high)
+        if (low > high).any():
+            return False
+        program = ScaleProgram(
+            np.vstack([self.units, choice.units]),
+            np.append(self.theta.signs[self.used], choice.signs),
+            self.X,
+            self.s,
+            radius,
+            low,
+            high,
+            oracle,
+        )
+        self.n_programs += 1
+        try:
+            solution = program.solve()
+        except RuntimeError:  # a seminorm beyond the search's reach: nothing is claimed
+            return False
+        if not solution.feasible or program.change(solution.tau) >= -self._tolerance(radius):
+            return False
+        k = len(self.used)
+        scales = np.ones(self.theta.n_neurons)
+        scales[self.used] += solution.tau[:k] * radius / self.norms[self.used]
+        scales[list(choice.dropped)] = 1.0
+        kept = self.theta.scale(np.maximum(scales, 0.0))
+        added = Parametrization.from_products(
+            (solution.tau[k:] * radius)[:, None] * choice.units, choice.signs
+        )
+        a, c = kept.weights.copy(), kept.output_weights.copy()
+        a[list(choice.dropped)], c[list(choice.dropped)] = added.weights, added.output_weights
+        return self._verify(Parametrization(a, c), radius, choice)
+
+    def _verify(self, witness: Parametrization, radius: float, choice: _Choice) -> bool:
+        """From the networks alone: in the space, in the ball, better."""
+        if not self.space.contains(witness):
+            return False
+        distance = sobolev_distance(self.theta, witness).upper
+        after = realize(witness, self.X) - self.y
+        gap = float((self.s - after) @ (self.s + after)) / self.s.size
+        tolerance = self._tolerance(distance)
+        if distance > radius * (1 + 2 * CELL_TOLERANCE) or gap <= tolerance:
+            return False
+        self.n_witnesses += 1
+        if self.best is None or distance < self.high:
+            self.high = min(distance, radius)
+            self.choice = choice
+            self.best = BallSearch(
+                radius=radius,
+                radius_low=self.low,
+                radius_high=distance,
+                reason_low="",
+                witness=witness,
+                distance=distance,
+                gap=gap,
+                tolerance=tolerance,
+                exchanged=choice.dropped,
+                source=choice.source,
+                n_programs=0,
+                n_witnesses=0,
+            )
+        return True
