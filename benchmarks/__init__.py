@@ -1,0 +1,1 @@
+"""Reproducible side-by-side measurements; each package is run with ``python -m``."""

@@ -1,0 +1,1 @@
+"""Descent beside scipy's solvers and scikit-learn's MLP, from the same starts."""
