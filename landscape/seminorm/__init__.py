@@ -28,6 +28,7 @@ from landscape.seminorm._networks import (
 from landscape.seminorm._oracle import GradientOracle, Violation
 from landscape.seminorm._portfolio import METHODS
 from landscape.seminorm._record import OutOfReach, Seminorm
+from landscape.seminorm._uniform import SobolevNorm, UniformNorm, sobolev_norm, uniform_norm
 
 __all__ = [
     "METHODS",
@@ -36,6 +37,8 @@ __all__ = [
     "GradientRanges",
     "OutOfReach",
     "Seminorm",
+    "SobolevNorm",
+    "UniformNorm",
     "Violation",
     "exact_seminorm",
     "gradient_ranges",
@@ -43,5 +46,7 @@ __all__ = [
     "pairwise_distances",
     "sobolev_distance",
     "sobolev_distances",
+    "sobolev_norm",
     "sobolev_seminorm",
+    "uniform_norm",
 ]

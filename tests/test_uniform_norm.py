@@ -1,0 +1,63 @@
+"""The uniform norm against dense sampling, its own two methods, and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landscape.parametrization import Parametrization
+from landscape.realization import realize
+from landscape.seminorm import OutOfReach, sobolev_norm, sobolev_seminorm, uniform_norm
+from tests.oracles.networks import balanced, grid, shared
+
+
+@pytest.mark.parametrize("make", [balanced, grid, shared])
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_two_methods_and_samples_agree(make, d: int, rng: np.random.Generator) -> None:
+    theta = Parametrization(*make(rng, d, 7))
+    by_vertices = uniform_norm(theta, bound=0.5, method="vertices")
+    by_program = uniform_norm(theta, bound=0.5, method="milp")
+    assert by_vertices.exact
+    assert by_program.upper >= by_vertices.value - by_program.tolerance
+    assert by_vertices.value == pytest.approx(by_program.value, abs=2 * by_program.tolerance)
+    for record in (by_vertices, by_program):
+        assert np.abs(record.witness).max() <= 0.5
+        value = abs(realize(theta, record.witness[None])[0])
+        assert value == pytest.approx(record.value, rel=1e-12, abs=1e-300)
+    samples = rng.uniform(-0.5, 0.5, (20_000, d))
+    assert np.abs(realize(theta, samples)).max() <= by_vertices.value + by_vertices.tolerance
+
+
+def test_scales_with_the_box_and_with_extreme_weights(rng: np.random.Generator) -> None:
+    weights, outputs = balanced(rng, 2, 6)
+    plain = uniform_norm(Parametrization(weights, outputs)).value
+    assert uniform_norm(Parametrization(weights, outputs), bound=4.0).value == 4 * plain
+    tiny = Parametrization(np.ldexp(weights, -400), np.ldexp(outputs, 400))
+    assert uniform_norm(tiny).value == plain
+
+
+def test_the_norm_is_the_larger_part(rng: np.random.Generator) -> None:
+    theta = Parametrization(*balanced(rng, 3, 5))
+    for bound in (1e-3, 1e3):
+        norm = sobolev_norm(theta, bound=bound)
+        assert norm.exact
+        assert norm.value == max(sobolev_seminorm(theta).value, norm.uniform.value)
+
+
+def test_empty_networks_and_wrong_arguments() -> None:
+    empty = Parametrization(np.zeros((0, 2)), [])
+    assert uniform_norm(empty).value == 0.0
+    with pytest.raises(ValueError, match="bound"):
+        uniform_norm(empty, bound=0.0)
+    with pytest.raises(ValueError, match="method"):
+        uniform_norm(empty, method="guess")
+    wide = Parametrization(*balanced(np.random.default_rng(0), 12, 60))
+    with pytest.raises(OutOfReach):
+        uniform_norm(wide, method="vertices")
+
+
+def test_a_time_limit_gives_an_interval() -> None:
+    theta = Parametrization(*balanced(np.random.default_rng(0), 12, 60))
+    record = uniform_norm(theta, time_limit=0.5)
+    assert record.method == "milp"
+    assert record.lower <= record.upper
