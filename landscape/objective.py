@@ -20,7 +20,15 @@ from landscape.parametrization import Parametrization, max_norms
 from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = ["Objective", "ProductObjective", "RawObjective", "check_data", "loss", "objective_for"]
+__all__ = [
+    "Objective",
+    "ProductObjective",
+    "RawObjective",
+    "check_data",
+    "loss",
+    "objective_for",
+    "weight_samples",
+]
 
 Array = NDArray[np.float64]
 
@@ -56,6 +64,48 @@ def loss(theta: Parametrization, X: ArrayLike, y: ArrayLike) -> float:
     """Mean squared error ``(1/n) sum_k (R(theta)(x_k) - y_k)^2``, (6)."""
     inputs, targets = check_data(X, y, theta.n_inputs)
     return float(np.mean((realize(theta, inputs) - targets) ** 2))
+
+
+def weight_samples(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike) -> tuple[Array, Array]:
+    """Data on which the mean squared error is the weighted one, exactly.
+
+    Networks without biases are positively homogeneous, ``sqrt(w) R(x) = R(sqrt(w) x)``: weights are
+    a matter of the data. So whatever holds for a loss holds for a weighted one.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+        What the network sees (embedded: a constant input is scaled like the others).
+    y : array_like of shape (n,)
+    sample_weight : array_like of shape (n,)
+        Non-negative, with a positive sum. Samples of weight 0 are left out.
+
+    Returns
+    -------
+    X, y : arrays of shapes (p, d) and (p,)
+        With ``(1/p) sum_k (R(x_k) - y_k)^2 = sum_k w_k (...)^2 / sum_k w_k``.
+
+    Examples
+    --------
+    Weight 2 is the same as repetition:
+
+    >>> from landscape.parametrization import Parametrization
+    >>> theta = Parametrization([[1.0]], [1.0])
+    >>> loss(theta, [[1.0], [2.0], [2.0]], [0.0, 0.0, 0.0])
+    3.0
+    >>> round(loss(theta, *weight_samples([[1.0], [2.0]], [0.0, 0.0], [1.0, 2.0])), 12)
+    3.0
+    """
+    inputs = np.asarray(X, dtype=float)
+    inputs, targets = check_data(inputs, y, inputs.shape[1] if inputs.ndim == 2 else 0)
+    weights = np.asarray(sample_weight, dtype=float)
+    if weights.shape != targets.shape:
+        raise ValueError(f"sample_weight: expected shape {targets.shape}, got {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise ValueError("sample_weight: expected finite weights >= 0 with a positive sum")
+    used = weights > 0
+    roots = np.sqrt(weights[used] * (used.sum() / weights.sum()))
+    return inputs[used] * roots[:, None], targets[used] * roots
 
 
 @dataclass(frozen=True)

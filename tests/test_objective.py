@@ -1,0 +1,97 @@
+"""Objectives against finite differences; weights against repetition; training end to end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landscape import certify_minimum, descend
+from landscape.objective import loss, objective_for, weight_samples
+from landscape.spaces import SPACES, make_space
+from landscape.training import SOLVERS, FitOutcome, draw_network, train
+
+
+def problem(space_name, n_features=2, m=3, n=25, seed=0):
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((n, n_features))
+    y = np.sin(features[:, 0]) + 0.1 * rng.standard_normal(n)
+    space = make_space(space_name, n_features, m, margin=1e-3)
+    network = draw_network(rng, n_features, m, n_positive=2)
+    theta = space.from_network(
+        network.weights, network.biases, network.output_weights, network.offset
+    )
+    return space, space.embed(features), y, theta
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("space_name", SPACES)
+def test_derivatives_are_those_of_finite_differences(space_name, solver):
+    """For every space, objective and solver: what it is given, at points off the kinks."""
+    space, X, y, theta = problem(space_name)
+    objective = objective_for(theta, X, y, space)
+    x = objective.pack(theta)
+    size = 1e-6
+    steps = size * np.eye(x.size)
+    if solver == "trf":
+        numeric = np.array(
+            [(objective.residuals(x + h) - objective.residuals(x - h)) / (2 * size) for h in steps]
+        ).T
+        np.testing.assert_allclose(objective.jacobian(x), numeric, rtol=0, atol=1e-8)
+    value, gradient = objective.value_and_gradient(x)
+    numeric = np.array(
+        [(objective.value(x + h) - objective.value(x - h)) / (2 * size) for h in steps]
+    )
+    np.testing.assert_allclose(gradient, numeric, rtol=0, atol=1e-8)
+    assert value == pytest.approx(loss(objective.unpack(x), X, y), rel=1e-13)
+    # And the solver makes use of them: it lowers the loss, inside the space.
+    fit = train(theta, X, y, space=space, solver=solver, max_iter=100)
+    assert fit.loss < fit.loss_start
+    assert fit.loss == pytest.approx(loss(fit.parametrization, X, y), rel=1e-10)
+    assert not [v for v in space.violations(fit.parametrization) if v.condition != "C.2"]
+
+
+def test_a_limit_of_iterations_is_an_outcome():
+    space, X, y, theta = problem("restricted")
+    assert train(theta, X, y, space=space, max_iter=2).outcome is FitOutcome.ITERATION_LIMIT
+
+
+def test_numerical_trouble_is_an_outcome(monkeypatch):
+    space, X, y, theta = problem("restricted")
+
+    def fail(*args, **kwargs):
+        raise np.linalg.LinAlgError("singular")
+
+    monkeypatch.setattr("landscape.training.minimize", fail)
+    fit = train(theta, X, y, space=space)
+    assert fit.outcome is FitOutcome.FAILED
+    assert "singular" in fit.message
+    assert fit.loss <= fit.loss_start
+
+
+def test_unknown_solver_is_named():
+    space, X, y, theta = problem("restricted")
+    with pytest.raises(ValueError, match=r"solver: expected one of SLSQP.*got 'adam'"):
+        train(theta, X, y, space=space, solver="adam")
+
+
+@pytest.mark.parametrize("space_name", SPACES)
+def test_weights_are_repetition(space_name):
+    """A certificate for integer weights is that for repeated samples: same verdict and radius."""
+    space, X, y, theta = problem(space_name, n=12)
+    counts = np.array([1, 2, 3, 0, 1, 1, 4, 1, 0, 1, 2, 1])
+    weighted = weight_samples(X, y, counts)
+    repeated = np.repeat(X, counts, axis=0), np.repeat(y, counts)
+    assert loss(theta, *weighted) == pytest.approx(loss(theta, *repeated), rel=1e-13)
+    end = descend(theta, *weighted, space=space)
+    first = certify_minimum(end.parametrization, *weighted, space=space)
+    second = certify_minimum(end.parametrization, *repeated, space=space)
+    assert first.is_minimum
+    assert second.is_minimum
+    assert first.radius == pytest.approx(second.radius, rel=1e-9)
+    assert first.loss == pytest.approx(second.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [np.nan, 1.0]])
+def test_bad_weights_are_named(weights):
+    with pytest.raises(ValueError, match="sample_weight: expected"):
+        weight_samples([[1.0], [2.0]], [0.0, 1.0], weights)
