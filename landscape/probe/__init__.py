@@ -4,17 +4,21 @@
 the ball contains nothing but rescalings of its neurons (notes 10). `ridge` finds the best neuron
 that could be added, `controls` builds degenerate parameter minima for which the implication must
 fail, and shows that it does (notes 11). `exchange` searches larger balls, in which neurons can be
-exchanged for others, and brackets the realization radius.
+exchanged for others, and brackets the realization radius. `natural` looks at minima of N' and N as
+training finds them.
 """
 
 from landscape.probe.controls import (
     CONTROLS,
     Control,
+    degenerate_like,
     opposite_control,
     redundant_control,
     unbalanced_control,
+    with_ridge,
 )
 from landscape.probe.exchange import BallSearch, SearchBudget, search_ball
+from landscape.probe.natural import Natural, Thrift, examine_minimum, thrifty
 from landscape.probe.ridge import Ridge, steepest_ridge
 from landscape.probe.rigid import Probe, probe_realization, rigidity_radius
 
@@ -22,14 +26,20 @@ __all__ = [
     "CONTROLS",
     "BallSearch",
     "Control",
+    "Natural",
     "Probe",
     "Ridge",
     "SearchBudget",
+    "Thrift",
+    "degenerate_like",
+    "examine_minimum",
     "opposite_control",
     "probe_realization",
     "redundant_control",
     "rigidity_radius",
     "search_ball",
     "steepest_ridge",
+    "thrifty",
     "unbalanced_control",
+    "with_ridge",
 ]

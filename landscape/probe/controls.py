@@ -34,9 +34,11 @@ __all__ = [
     "CONTROLS",
     "Control",
     "best_ridge",
+    "degenerate_like",
     "opposite_control",
     "redundant_control",
     "unbalanced_control",
+    "with_ridge",
 ]
 
 Array = NDArray[np.float64]
@@ -126,13 +128,7 @@ def unbalanced_control(
     ValueError
         If no weight vector is inactive on all samples: they surround the origin.
     """
-    inputs, targets = check_data(X, y, theta.n_inputs)
-    away = -active_direction(inputs, "C.1") * max(1.0, float(np.abs(theta.weights).max()))
-    degenerate = Parametrization(
-        np.vstack([theta.weights, away]), np.append(theta.output_weights, 0.0)
-    )
-    space = UnrestrictedSpace(theta.n_inputs, degenerate.n_neurons)
-    return _control("C.1", theta, degenerate, space, inputs, targets, rng, n_steps)
+    return _control("C.1", theta, X, y, rng, n_steps)
 
 
 def redundant_control(
@@ -149,14 +145,7 @@ def redundant_control(
     are those of the whole one. Parameters and result as in :func:`unbalanced_control`; any data
     will do.
     """
-    inputs, targets = check_data(X, y, theta.n_inputs)
-    i = int(max_norms(theta.products).argmax())
-    a, c = theta.weights.copy(), theta.output_weights.copy()
-    a[i] /= np.sqrt(2.0)
-    c[i] /= np.sqrt(2.0)
-    degenerate = Parametrization(np.vstack([a, a[i]]), np.append(c, c[i]))
-    space = UnrestrictedSpace(theta.n_inputs, degenerate.n_neurons)
-    return _control("C.2", theta, degenerate, space, inputs, targets, rng, n_steps)
+    return _control("C.2", theta, X, y, rng, n_steps)
 
 
 def opposite_control(
@@ -174,14 +163,7 @@ def opposite_control(
     samples. The certificate decides whether it is. Parameters, result and errors as in
     :func:`unbalanced_control`.
     """
-    inputs, targets = check_data(X, y, theta.n_inputs)
-    if theta.n_inputs < 2:
-        raise ValueError("theta: the control C.3 needs at least 2 inputs")
-    added = _cancelling_products(theta, active_direction(inputs, "C.3"), inputs)
-    spare = Parametrization.from_products(np.vstack([added, -added]), [1, 1, 1, -1, -1, -1])
-    degenerate = Parametrization.concatenate([theta.balance(), spare])
-    space = BalancedSpace(theta.n_inputs, degenerate.n_neurons)
-    return _control("C.3", theta, degenerate, space, inputs, targets, rng, n_steps)
+    return _control("C.3", theta, X, y, rng, n_steps)
 
 
 #: The controls by the condition of Corollary 1.3 that they break.
@@ -192,19 +174,57 @@ CONTROLS: dict[str, Callable[..., Control]] = {
 }
 
 
+def degenerate_like(theta: Parametrization, X: Array, kind: str) -> tuple[Parametrization, Space]:
+    """A degenerate parametrization of R(theta), and the space that it lies in.
+
+    Parameters
+    ----------
+    theta : Parametrization
+    X : array of shape (n, d)
+        On which C.1's neuron is inactive, C.3's are active or inactive.
+    kind : {"C.1", "C.2", "C.3"}
+
+    Raises
+    ------
+    ValueError
+        If the samples surround the origin, and the kind is C.1 or C.3.
+    """
+    if kind == "C.1":
+        away = -active_direction(X, kind) * max(1.0, float(np.abs(theta.weights).max()))
+        degenerate = Parametrization(
+            np.vstack([theta.weights, away]), np.append(theta.output_weights, 0.0)
+        )
+    elif kind == "C.2":
+        i = int(max_norms(theta.products).argmax())
+        a, c = theta.weights.copy(), theta.output_weights.copy()
+        a[i] /= np.sqrt(2.0)
+        c[i] /= np.sqrt(2.0)
+        degenerate = Parametrization(np.vstack([a, a[i]]), np.append(c, c[i]))
+    elif kind == "C.3":
+        if theta.n_inputs < 2:
+            raise ValueError("theta: the control C.3 needs at least 2 inputs")
+        added = _cancelling_products(theta, active_direction(X, kind), X)
+        spare = Parametrization.from_products(np.vstack([added, -added]), [1, 1, 1, -1, -1, -1])
+        degenerate = Parametrization.concatenate([theta.balance(), spare])
+        return degenerate, BalancedSpace(theta.n_inputs, degenerate.n_neurons)
+    else:
+        raise ValueError(f"kind: expected C.1, C.2 or C.3, got {kind!r}")
+    return degenerate, UnrestrictedSpace(theta.n_inputs, degenerate.n_neurons)
+
+
 def _control(
     kind: str,
     theta: Parametrization,
-    degenerate: Parametrization,
-    space: Space,
-    X: Array,
-    y: Array,
+    inputs: ArrayLike,
+    targets: ArrayLike,
     rng: np.random.Generator | None,
     n_steps: int,
 ) -> Control:
-    """Certify ``degenerate`` on the space, and follow the best ridge down to distance 0."""
+    """Certify the degenerate minimum, and follow the best ridge down to distance 0."""
     if n_steps < 1:
         raise ValueError(f"n_steps: expected a positive integer, got {n_steps}")
+    X, y = check_data(inputs, targets, theta.n_inputs)
+    degenerate, space = degenerate_like(theta, X, kind)
     certificate = certify_minimum(degenerate, X, y, space=space)
     s = realize(theta, X) - y
     ridge = steepest_ridge(X, s, rng=rng, node_limit=0)
@@ -223,7 +243,7 @@ def _control(
     distances = np.zeros(n_steps)
     far, met = np.inf, True
     for k, t in enumerate(steps if ridge.value > 0 else ()):
-        better = _with_ridge(theta, t * v, ridge.sign, degenerate.n_neurons)
+        better = with_ridge(theta, t * v, ridge.sign, degenerate.n_neurons)
         distances[k], gap = check_by_definition(degenerate, better, X, y)
         met &= bool(distances[k] <= t * (1 + CELL_TOLERANCE) + noise)
         met &= bool(abs(gaps[k] - gap) <= 1e-9 * gaps[k] + rounding)
@@ -267,10 +287,10 @@ def _control(
     )
 
 
-def _with_ridge(
+def with_ridge(
     theta: Parametrization, product: Array, sign: float, n_neurons: int
 ) -> Parametrization:
-    """Theta with one more neuron, the others silent: (0, 0)."""
+    """Theta with one more neuron of that product and sign, and silent ones: (0, 0)."""
     silent = np.zeros((n_neurons - theta.n_neurons - 1, theta.n_inputs))
     ridge = Parametrization.from_products(product[None, :], [sign])
     return Parametrization.concatenate(
