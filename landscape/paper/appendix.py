@@ -25,7 +25,7 @@ from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 
 Array = NDArray[np.float64]
 
-#: Samples for Example A.1: x^1 in D_1, x^2 in D_2 with x^2_1 - x^2_2 = 1 (on D_2's border |x_2| = x_1
+#: Samples for Example A.1: x^1 in D_1, x^2 in D_2 with x^2_1 - x^2_2 = 1 (on D_2's border
 #: the radius would be 1/2 exactly, inside it is larger).
 SAMPLES = np.array([[-0.25, 0.5], [0.625, -0.375]])
 TARGETS = np.array([0.0, 1.0])

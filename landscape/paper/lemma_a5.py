@@ -89,7 +89,7 @@ def signed_counterexample(k: int) -> RationalFunction:
     if k < 2:
         raise ValueError(f"k: expected at least 2, got {k}")
     zero, square, small = Fraction(0), Fraction(k * k), Fraction(1, k)
-    terms = [(1, (square, zero)), (-1, (-square, small))]
+    terms: list[tuple[int, Vector]] = [(1, (square, zero)), (-1, (-square, small))]
     for direction, weight in (((1, 1), (small - square) / 2), ((1, -1), -(small + square) / 2)):
         u = tuple(abs(weight) * p for p in direction)
         sign = 1 if weight > 0 else -1

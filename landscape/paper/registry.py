@@ -10,8 +10,22 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 
-__all__ = ["CHECKS", "Check", "Effort", "Outcome", "Row", "Verdict", "check", "run_checks"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Effort",
+    "Outcome",
+    "Row",
+    "Verdict",
+    "check",
+    "load_checks",
+    "run_checks",
+]
+
+#: Modules whose import registers checks, in the order of the table.
+MODULES = ("section1", "section2", "section3", "appendix", "figures")
 
 
 class Verdict(StrEnum):
@@ -137,6 +151,13 @@ def check(key: str, item: str, statement: str) -> Callable[[CheckFunction], Chec
     return register
 
 
+def load_checks() -> dict[str, Check]:
+    """Import the modules that register checks, in the order of the table."""
+    for name in MODULES:
+        import_module(f"landscape.paper.{name}")
+    return CHECKS
+
+
 def run_checks(
     effort: Effort,
     keys: Iterable[str] | None = None,
@@ -151,8 +172,9 @@ def run_checks(
         If a key is unknown.
     """
     rows = []
-    for key in CHECKS if keys is None else keys:
-        entry = CHECKS[key]
+    checks = load_checks()
+    for key in checks if keys is None else keys:
+        entry = checks[key]
         start = time.perf_counter()
         outcome = entry.function(effort)
         row = Row(

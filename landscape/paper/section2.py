@@ -89,7 +89,7 @@ def seminorm(effort: Effort) -> Outcome:
     return Outcome(
         f"exact cells in rationals against the seminorm of {effort.n_random} integer networks",
         "equal",
-        f"{wrong} differ; without the norm the sum has {vector_valued} index, not 0",
+        f"{wrong} differ; the printed sum is {'a vector' if vector_valued else 'a number'}",
         vector_valued == 0,
         wrong == 0,
         "the max-norm of the sum is missing",

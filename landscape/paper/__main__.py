@@ -1,0 +1,59 @@
+"""``python -m landscape.paper``: the paper's items, computed.
+
+Without arguments it writes ``results/paper/paper.csv``, the figures and ``paper.md``;
+``--only KEY`` computes and prints single rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from landscape.paper.registry import Effort, Row, Verdict, load_checks, run_checks
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m landscape.paper", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/paper"), help="folder to write")
+    parser.add_argument("--only", nargs="+", metavar="KEY", help="print these rows, write nothing")
+    parser.add_argument("--list", action="store_true", help="list the keys of all rows")
+    parser.add_argument("--quick", action="store_true", help="small numbers, for a first look")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-figures", action="store_true")
+    return parser
+
+
+def _print(row: Row) -> None:
+    print(f"{row.key:<16} {row.verdict:<26} {row.seconds:6.2f} s  {row.measured}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 1 if a row failed, 2 for an unknown key."""
+    options = _parser().parse_args(arguments)
+    checks = load_checks()
+    if options.list:
+        for entry in checks.values():
+            print(f"{entry.key:<16} {entry.item}: {entry.statement}")
+        return 0
+    unknown = [key for key in options.only or () if key not in checks]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; --list shows the keys", file=sys.stderr)
+        return 2
+    base = Effort.quick() if options.quick else Effort()
+    effort = Effort(base.n_pairs, base.k_max, base.n_random, options.seed)
+    rows = run_checks(effort, options.only, report=_print)
+    if not options.only:
+        from landscape.paper.output import write_figures, write_page, write_table
+
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_table(rows, options.out)
+        if not options.no_figures:
+            write_figures(effort, options.out)
+        write_page(rows, options.out, figures=not options.no_figures)
+        print(f"wrote {options.out / 'paper.csv'} and paper.md", flush=True)
+    return int(any(row.verdict == Verdict.FAILED for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,290 @@
+"""The paper's six figures from the objects of this package, and three that it does not have.
+
+Every function returns a matplotlib figure; nothing is written here. The rows of the table check the
+numbers that the figures draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from landscape.paper.appendix import SAMPLES, TARGETS
+from landscape.paper.registry import CheckFunction, Effort, Outcome, check
+from landscape.paper.section3 import pair_statistics
+from landscape.parametrization import Parametrization
+from landscape.pathologies import (
+    PATHOLOGIES,
+    CancellingWeights,
+    ExplodingGradient,
+    LocalMinimum,
+    OppositeWeights,
+    RedundantDirections,
+    Unbalanced,
+)
+from landscape.realization import realize
+
+__all__ = ["FIGURES"]
+
+Array = NDArray[np.float64]
+
+BLACK, GREY, BLUE, RED = "#1a1a1a", "#a6a6a6", "#2166ac", "#b2182b"
+#: Behind labels that lie on a surface.
+BOX = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
+
+#: A dyadic grid: what cancels in exact arithmetic cancels here. Finer near the kinks at x_1 = 0.
+GRID = np.linspace(-1.0, 1.0, 65)
+FINE = np.unique(np.concatenate([GRID, np.linspace(-0.25, 0.25, 129)]))
+
+
+def _values(theta: Parametrization, first: Array = GRID) -> tuple[Array, Array, Array]:
+    """Coordinates and values of a realization on the grid."""
+    x, y = np.meshgrid(first, GRID)
+    return x, y, realize(theta, np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
+
+
+def _surface(
+    figure: Figure,
+    place: tuple[int, int, int],
+    theta: Parametrization,
+    title: str,
+    first: Array = GRID,
+) -> Axes:
+    axes: Any = figure.add_subplot(*place, projection="3d", computed_zorder=False)
+    x, y, z = _values(theta, first)
+    axes.plot_surface(
+        x, y, z, cmap="viridis", rcount=65, ccount=first.size, linewidth=0, antialiased=False
+    )
+    axes.set_xlabel("$x_1$", labelpad=-6)
+    axes.set_ylabel("$x_2$", labelpad=-6)
+    if np.ptp(z) == 0:
+        axes.set_zlim(-1, 1)
+    axes.tick_params(pad=-2, labelsize=7)
+    axes.set_xticks([-1, 0, 1])
+    axes.set_yticks([-1, 0, 1])
+    axes.set_title(title, fontsize=10)
+    axes.view_init(elev=28, azim=-125)
+    return axes
+
+
+def _surfaces(
+    panels: Sequence[tuple[Parametrization, str]], columns: int = 0, first: Array = GRID
+) -> Figure:
+    columns = columns or len(panels)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.4 * columns, 2.9 * rows), layout="constrained")
+    for number, (theta, title) in enumerate(panels, start=1):
+        _surface(figure, (rows, columns, number), theta, title, first)
+    return figure
+
+
+def figure_1() -> Figure:
+    """g_k of Example 2.1 for k = 1, 2."""
+    example = ExplodingGradient()
+    return _surfaces([(example.phi(k), f"$g_{k}$") for k in (1, 2)], first=FINE)
+
+
+def figure_2() -> Figure:
+    """R(Γ) with r = 0.5 and g_3 of Example 2.2."""
+    example = Unbalanced()
+    return _surfaces([(example.gamma(3), r"$R(\Gamma)$, $r=0.5$"), (example.phi(3), "$g_3$")])
+
+
+def figure_3() -> Figure:
+    """R(Γ) and g_2 of Example 2.3."""
+    example = RedundantDirections()
+    return _surfaces([(example.gamma(2), r"$R(\Gamma)$"), (example.phi(2), "$g_2$")])
+
+
+def figure_4() -> Figure:
+    """R(Γ) and g_3 of Example 2.4 with the paper's vectors."""
+    example = CancellingWeights.of_figure_4()
+    return _surfaces([(example.gamma(3), r"$R(\Gamma)$"), (example.phi(3), "$g_3$")])
+
+
+def figure_5() -> Figure:
+    """Weight vectors of Θ_2 (grey) and Γ_2 (black) of Example 2.5."""
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axes: Any = figure.add_subplot(projection="3d")
+    example = OppositeWeights()
+    for network, colour, name in (
+        (example.phi(2), GREY, r"$\Theta_2$"),
+        (example.gamma(2), BLACK, r"$\Gamma_2$"),
+    ):
+        a = network.weights
+        zero = np.zeros(len(a))
+        axes.quiver(
+            zero, zero, zero, *a.T, color=colour, arrow_length_ratio=0.1, linewidth=2, label=name
+        )
+        for i, row in enumerate(a, start=1):
+            sign = "" if colour == GREY else "-"
+            axes.text(*(1.28 * row), f"${sign}a_{i}^2$", color=colour, ha="center", va="center")
+    axes.set_xlim(-3, 3)
+    axes.set_ylim(-3, 3)
+    axes.set_zlim(-1, 1)
+    axes.set_xlabel("$x_1$")
+    axes.set_ylabel("$x_2$")
+    axes.set_zlabel("$x_3$")
+    axes.legend(loc="upper left", fontsize=9)
+    axes.view_init(elev=18, azim=-65)
+    return figure
+
+
+def figure_6() -> Figure:
+    """The samples, R(Γ_*) (left) and g_3 (right) of Example A.1."""
+    example = LocalMinimum()
+    figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+    panels = ((example.gamma(3), r"$R(\Gamma_*)$"), (example.phi(3), "$g_3$"))
+    for number, (theta, title) in enumerate(panels, start=1):
+        axes: Any = _surface(figure, (1, 2, number), theta, title)
+        samples = zip(SAMPLES, TARGETS, realize(theta, SAMPLES), ("1", "2"), strict=True)
+        for x, y, value, name in samples:
+            axes.plot(*zip((*x, y), (*x, value), strict=True), color=RED, linewidth=1, zorder=9)
+            axes.plot([x[0]], [x[1]], [y], "o", color=RED, markersize=5, zorder=10)
+            label = f"$(x^{name}, y^{name})$"
+            axes.text(x[0], x[1], y + 0.12, label, color=RED, ha="center", zorder=11, bbox=BOX)
+        axes.set_zlim(-0.2, 1.3)
+    return figure
+
+
+def figure_k() -> Figure:
+    """g_k of Examples 2.1, 2.3 and A.1 for k = 1, 2, 4, 8, each on the same vertical scale."""
+    ks = (1, 2, 4, 8)
+    panels: list[tuple[Parametrization, str]] = []
+    for example in (ExplodingGradient(), RedundantDirections(), LocalMinimum()):
+        panels += [(example.phi(k), f"Example {example.example}, $g_{k}$") for k in ks]
+    figure = _surfaces(panels, columns=len(ks))
+    for row in range(3):
+        group: list[Any] = list(figure.axes[4 * row : 4 * row + 4])
+        limits = [axes.get_zlim() for axes in group]
+        for axes in group:
+            axes.set_zlim(min(low for low, _ in limits), max(high for _, high in limits))
+    return figure
+
+
+def figure_distances() -> Figure:
+    """Exact distance to the fibre, the paper's bound and the seminorm for each example over k."""
+    ks = np.unique(np.round(np.logspace(0, 3, 25)).astype(int))
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    for number, example in enumerate(PATHOLOGIES, start=1):
+        axes = figure.add_subplot(2, 4, number)
+        found = [example.instance(int(k)) for k in ks]
+        bounds = [next(c.predicted for c in f.claims if "Φ_k" in c.statement) for f in found]
+        axes.loglog(ks, [f.distance for f in found], color=BLUE, label="distance to the fibre")
+        axes.loglog(ks, bounds, "--", color=BLACK, label="the paper's bound")
+        axes.loglog(ks, [float(f.seminorm) for f in found], color=RED, label="seminorm")
+        axes.loglog(ks, [float(f.uniform) for f in found], ":", color=RED, label="uniform norm")
+        axes.set_title(f"Example {example.example}", fontsize=10)
+        axes.set_xlabel("k")
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    legend = figure.add_subplot(2, 4, 8)
+    legend.axis("off")
+    legend.legend(handles, labels, loc="center", frameon=False)
+    return figure
+
+
+def figure_theorem(effort: Effort) -> Figure:
+    """Histogram of ‖Φ - Γ‖ over the bound (31), random admissible pairs."""
+    ratios = pair_statistics(effort.n_pairs, effort.seed).ratios
+    figure = Figure(figsize=(5.6, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.hist(ratios, bins=np.linspace(0, 1, 51).tolist(), color=BLUE)
+    axes.axvline(1.0, color=BLACK, linewidth=1)
+    axes.set_xlabel(r"$\|\Phi-\Gamma\|_\infty\,/\,(\beta+2\,|g-R(\Gamma)|^{1/2})$")
+    axes.set_ylabel("pairs")
+    axes.set_title(f"Theorem 3.1 on {len(ratios)} admissible pairs, largest {ratios.max():.3f}")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+#: Names of the image files and the functions that draw them; the last one needs the effort.
+FIGURES: dict[str, Callable[[Effort], Figure]] = {
+    "figure-1": lambda effort: figure_1(),
+    "figure-2": lambda effort: figure_2(),
+    "figure-3": lambda effort: figure_3(),
+    "figure-4": lambda effort: figure_4(),
+    "figure-5": lambda effort: figure_5(),
+    "figure-6": lambda effort: figure_6(),
+    "figure-k": lambda effort: figure_k(),
+    "figure-distances": lambda effort: figure_distances(),
+    "figure-theorem": figure_theorem,
+}
+
+
+def _peak(theta: Parametrization) -> float:
+    return float(np.abs(_values(theta)[2]).max())
+
+
+def _row(key: str, statement: str, peaks: Callable[[], list[tuple[str, float, float]]]) -> None:
+    def run(effort: Effort) -> Outcome:
+        found = peaks()
+        return Outcome(
+            f"{key}.png; largest absolute value drawn on the 65 x 65 grid",
+            ", ".join(f"{name}: {expected:.6g}" for name, expected, _ in found),
+            ", ".join(f"{name}: {value:.6g}" for name, _, value in found),
+            all(abs(value - expected) < 1e-9 for _, expected, value in found),
+        )
+
+    function: CheckFunction = run
+    check(key, f"Figure {key[-1]}", statement)(function)
+
+
+_row(
+    "figure-1",
+    "g_k of Example 2.1 for k = 1, 2",
+    lambda: [(f"g_{k}", 1 / k, _peak(ExplodingGradient().phi(k))) for k in (1, 2)],
+)
+_row(
+    "figure-2",
+    "R(Γ) (r = 0.5) and g_3 of Example 2.2",
+    lambda: [
+        ("R(Γ)", 0.0, _peak(Unbalanced().gamma(3))),
+        ("g_3", 1 / 3, _peak(Unbalanced().phi(3))),
+    ],
+)
+_row(
+    "figure-3",
+    "R(Γ) and g_2 of Example 2.3",
+    lambda: [
+        ("R(Γ)", 2.0, _peak(RedundantDirections().gamma(2))),
+        ("g_2", 2.5, _peak(RedundantDirections().phi(2))),
+    ],
+)
+_row(
+    "figure-4",
+    "R(Γ) and g_3 of Example 2.4, a_1 = (1,-1/2), a_2 = (-1,-1/2), a_3 = (0,1), v = (1,0)",
+    lambda: [
+        ("R(Γ)", 0.0, _peak(CancellingWeights.of_figure_4().gamma(3))),
+        ("g_3", 1 / 3, _peak(CancellingWeights.of_figure_4().phi(3))),
+    ],
+)
+_row(
+    "figure-6",
+    "R(Γ_*) and g_3 of Example A.1 with both samples",
+    lambda: [
+        ("R(Γ_*)", 0.0, _peak(LocalMinimum().gamma(3))),
+        ("g_3", 2 / 3, _peak(LocalMinimum().phi(3))),
+        ("g_3(x^1)", 0.0, float(realize(LocalMinimum().phi(3), SAMPLES)[0])),
+        ("g_3(x^2)", 1 / 3, float(realize(LocalMinimum().phi(3), SAMPLES)[1])),
+    ],
+)
+
+
+@check("figure-5", "Figure 5", "Weight vectors of Θ_2 (grey) and Γ_2 (black)")
+def figure_5_vectors(effort: Effort) -> Outcome:
+    """Γ_2's vectors are the opposites of Θ_2's; the products nearly cancel."""
+    theta, gamma = OppositeWeights().phi(2), OppositeWeights().gamma(2)
+    opposite = bool(np.allclose(theta.weights, -gamma.weights, rtol=1e-15))
+    total = (theta.output_weights[:, None] * theta.weights).sum(axis=0)
+    return Outcome(
+        "figure-5.png; sum of the products c_i a_i drawn",
+        "opposite vectors, sum (0, 0, 3)",
+        f"opposite: {opposite}, sum {np.round(total, 12).tolist()}",
+        opposite and np.allclose(total, [0, 0, 3], atol=1e-12),
+    )

@@ -1,0 +1,247 @@
+"""The table of the paper's items: every row is computed, none fails, and the command writes it."""
+
+import csv
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from landscape.paper.__main__ import main
+from landscape.paper.appendix import COLLISIONS, printed_lift
+from landscape.paper.lemma_a5 import (
+    angle_bound,
+    best_coefficients,
+    known_violation,
+    largest_cosine_squared,
+    signed_counterexample,
+)
+from landscape.paper.output import COLUMNS
+from landscape.paper.pairs import KINDS, SHAPES, random_pairs, sharp_pair
+from landscape.paper.registry import Effort, Outcome, Verdict, check, load_checks, run_checks
+from landscape.parametrization import lift, lift_inputs
+from landscape.rational import RationalFunction
+from landscape.realization import realize
+from landscape.sharpness import (
+    Step,
+    pair_of_steps,
+    proven_constant,
+    search_sharp_pair,
+    two_root_two,
+)
+from landscape.spaces import RestrictedSpace
+
+EXPECTED = {
+    "lem-a5": Verdict.REFUTED,
+    "lem-a5-d3": Verdict.REFUTED,
+    "lem-a4": Verdict.CORRECTED,
+    "eq-17": Verdict.CORRECTED,
+    "eq-45": Verdict.CORRECTED,
+    "eq-47-50": Verdict.CORRECTED,
+    "eq-58": Verdict.CORRECTED,
+    "eq-60-68": Verdict.CORRECTED,
+    "eq-83": Verdict.CORRECTED,
+    "eq-96": Verdict.CORRECTED,
+    "eq-99": Verdict.CORRECTED,
+    "eq-100": Verdict.CORRECTED,
+}
+
+
+@pytest.mark.parametrize("key", load_checks())
+def test_every_row_has_the_verdict_that_the_documentation_states(key):
+    (row,) = run_checks(Effort.quick(), [key])
+    assert row.verdict == EXPECTED.get(key, Verdict.CONFIRMED)
+    assert row.computed and row.predicted and row.measured
+    assert row.command.endswith(f"--only {key}")
+
+
+@pytest.mark.slow
+def test_the_full_table():
+    rows = run_checks(Effort())
+    assert {r.key: r.verdict for r in rows if r.verdict != "confirmed"} == EXPECTED
+
+
+def test_the_rows_cover_the_paper():
+    items = " ".join(entry.item for entry in load_checks().values())
+    wanted = [f"Example {n}" for n in ("2.1", "2.2", "2.3", "2.4", "2.5", "A.1", "A.2")]
+    wanted += [f"Figure {n}" for n in range(1, 7)]
+    wanted += [
+        "Definition 1.1",
+        "Proposition 1.2",
+        "Corollary 1.3, item 1",
+        "Corollary 1.3, item 2",
+    ]
+    wanted += ["Theorem 3.1", "Definition 3.2", "Corollary 3.3", "Lemma A.3", "Lemma A.4"]
+    wanted += ["Lemma A.5"]
+    assert [item for item in wanted if item not in items] == []
+
+
+def test_the_command_writes_table_and_page(tmp_path, monkeypatch, capsys):
+    keys = ["eq-3", "eq-96", "lem-a5"]
+    every = load_checks()
+    monkeypatch.setattr("landscape.paper.registry.CHECKS", {k: every[k] for k in keys})
+    assert main(["--quick", "--out", str(tmp_path), "--no-figures"]) == 0
+    with (tmp_path / "paper.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["key"] for row in rows] == keys
+    assert tuple(rows[0]) == COLUMNS
+    page = (tmp_path / "paper.md").read_text(encoding="utf-8")
+    assert "refuted as printed" in page and "2.828427" in page
+    assert "eq-96" in capsys.readouterr().out
+
+
+def test_single_rows_and_unknown_keys(capsys):
+    assert main(["--only", "eq-3", "--quick"]) == 0
+    assert "eq-3" in capsys.readouterr().out
+    assert main(["--only", "eq-0"]) == 2
+    assert "eq-0" in capsys.readouterr().err
+    assert main(["--list"]) == 0
+    assert "Theorem 3.1" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_figures_can_be_drawn(tmp_path):
+    from landscape.paper.output import CAPTIONS, write_figures
+
+    paths = write_figures(Effort.quick(), tmp_path)
+    assert {path.stem for path in paths} == set(CAPTIONS)
+    assert all(path.stat().st_size > 5000 for path in paths)
+
+
+def test_verdicts():
+    def verdict(printed, mended):
+        return Outcome("", "", "", printed, mended).verdict
+
+    assert verdict(True, None) == Verdict.CONFIRMED
+    assert verdict(False, True) == Verdict.CORRECTED
+    assert verdict(False, None) == Verdict.REFUTED
+    assert verdict(False, False) == verdict(True, False) == Verdict.FAILED
+
+
+def test_keys_are_unique():
+    load_checks()
+    with pytest.raises(ValueError, match="twice"):
+        check("eq-3", "", "")(lambda effort: Outcome("", "", "", True))
+
+
+# --- pairs --------------------------------------------------------------------------------------
+
+
+def test_pairs_depend_on_seed_and_index_alone():
+    first, second = list(random_pairs(30, 5)), list(random_pairs(10, 5))
+    for one, two in zip(first, second, strict=False):
+        np.testing.assert_array_equal(one.gamma.weights, two.gamma.weights)
+        np.testing.assert_array_equal(one.theta.output_weights, two.theta.output_weights)
+    pairs = list(random_pairs(len(KINDS) * len(SHAPES), 0))
+    assert {p.kind for p in pairs} == set(KINDS)
+    assert {p.gamma.weights.shape[::-1] for p in pairs} == set(SHAPES)
+    with pytest.raises(ValueError, match="at least 3"):
+        sharp_pair(n_inputs=2)
+
+
+# --- sharp constants ----------------------------------------------------------------------------
+
+
+def test_two_root_two_is_exact():
+    for epsilon in (Fraction(1, 100), Fraction(1, 10**6)):
+        pair = two_root_two(epsilon)
+        assert pair.in_restricted_space()
+        assert pair.seminorm() == 1
+        assert pair.ratio_squared() == (8, 8)
+
+
+@pytest.mark.parametrize(("d", "m"), [(3, 1), (3, 2), (3, 3), (4, 2), (5, 1)])
+def test_the_search_attains_the_proven_constant(d, m):
+    steps, limit = search_sharp_pair(d, m)
+    pair = pair_of_steps(steps, d)
+    assert pair.in_restricted_space() and pair.seminorm() == 1
+    assert pair.ratio == pytest.approx(proven_constant(m), rel=1e-14)
+    assert limit == pytest.approx(proven_constant(m), rel=1e-14)
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_in_two_dimensions_the_limit_is_approached(m):
+    steps, limit = search_sharp_pair(2, m)
+    ratios = [pair_of_steps(steps, 2, Fraction(1, 10**n)).ratio for n in (2, 4, 6)]
+    assert ratios == sorted(ratios)
+    assert ratios[-1] == pytest.approx(limit, rel=1e-4)
+    assert limit <= proven_constant(m) + 1e-12
+
+
+def test_finer_walks_are_not_better_for_two_neurons():
+    assert search_sharp_pair(3, 2, unit=Fraction(1, 2))[1] == pytest.approx(proven_constant(2))
+
+
+def test_search_refuses_what_it_cannot_enumerate():
+    with pytest.raises(ValueError, match="1 to 4"):
+        search_sharp_pair(3, 5)
+
+
+def test_steps_know_their_sign():
+    assert Step(1, 0, Fraction(2)).sign == 1
+    assert Step(-1, 0, Fraction(2)).sign == -1
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_no_pair_exceeds_the_proven_constant(m):
+    from landscape.stability import inverse_stability
+
+    rng = np.random.default_rng(m)
+    for _ in range(60):
+        space = RestrictedSpace(int(rng.integers(2, 5)), m)
+        found = inverse_stability(space.sample(rng), space.sample(rng))
+        assert found.ratio <= proven_constant(m) * (1 + 1e-12)
+
+
+# --- Lemma A.4 ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", COLLISIONS)
+def test_collisions_of_the_printed_lift(name):
+    a, b, c, e = COLLISIONS[name]
+    space = RestrictedSpace(a.shape[1] + 2, len(a) + 1)
+    printed, mended = printed_lift(a, b, c, e), lift(a, b, c, e)
+    assert not space.contains(printed) and space.contains(mended)
+    x = np.linspace(-3, 3, 31)[:, None]
+    wanted = np.maximum(x @ a.T + b, 0) @ c + e
+    for gamma in (printed, mended):
+        np.testing.assert_allclose(realize(gamma, lift_inputs(x)), wanted, atol=1e-13)
+
+
+# --- Lemma A.5 ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 5, 40])
+def test_signed_counterexample(k):
+    function = signed_counterexample(k)
+    found = angle_bound(function, absolute=False)
+    assert found.seminorm == k**2 and found.uniform == Fraction(1, k)
+    assert not found.holds and found.factor > 0.8 * k**3 / 8**0.5
+    assert angle_bound(function, absolute=True).holds
+    with pytest.raises(ValueError, match="at least 2"):
+        signed_counterexample(1)
+
+
+def test_largest_cosine():
+    def rows(*vectors):
+        return [tuple(Fraction(p) for p in v) for v in vectors]
+
+    assert largest_cosine_squared(rows((1, 0), (0, 1)), absolute=True) == 0
+    assert largest_cosine_squared(rows((1, 0), (-1, 0)), absolute=True) == 0
+    assert largest_cosine_squared(rows((1, 0), (-1, 0)), absolute=False) == 1
+    assert largest_cosine_squared(rows((1, 0), (-1, -1), (1, 3)), absolute=True) == Fraction(4, 5)
+    assert largest_cosine_squared(rows((1, 0), (-1, -1), (1, 3)), absolute=False) == Fraction(1, 10)
+
+
+def test_known_violation_in_three_dimensions():
+    function = known_violation()
+    found = angle_bound(function, absolute=True)
+    assert not found.holds and found.factor > 1.5
+    assert len(function.canonical.normals) == len(function.terms)  # no opposite or parallel ones
+
+
+def test_best_coefficients_agree_with_exact_norms():
+    normals = np.array([[1.0, 0, 0], [0, 1.0, 0], [1.0, 1.0, 1.0], [1.0, -1.0, 2.0]])
+    factor, c = best_coefficients(normals)
+    rounded = [Fraction(round(p * 10**6), 10**6) for p in c]
+    function = RationalFunction.from_weights(normals.astype(int).tolist(), rounded)
+    assert angle_bound(function, absolute=True).factor == pytest.approx(factor, rel=1e-4)
