@@ -8,6 +8,7 @@ and flat minima.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,10 @@ from landscape.stationarity import Budget, NeuronCheck, Verdict, check_neuron, m
 __all__ = ["Certificate", "activation_key", "certify_minimum"]
 
 Array = NDArray[np.float64]
+
+
+#: Certified radii are shrunk until their slack is at most this share of the loss.
+SLACK_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Certificate:
         residual is zero, nan unless the verdict is ``holds``.
     slack : float
         Within that radius the loss is at least ``loss - slack``: what the residuals of the
-        conditions, multiplied out over the box, can amount to.
+        conditions, multiplied out over the box, and rounding can amount to. Where it would exceed
+        ``SLACK_SHARE`` of the loss, the radius is made smaller instead.
     n_kinks : int
         Pairs of a neuron and a sample on its kink.
     n_silent : int
@@ -178,7 +184,12 @@ def certify_minimum(
         kind = "kinks"
     methods = sorted({neuron.method for neuron in check.neurons})
     holds = check.verdict is Verdict.HOLDS
-    radius = cell_radius(problem, theta, inputs, check) if holds else np.nan
+    radius, slack = np.nan, np.nan
+    if holds:
+        radius = cell_radius(problem, theta, inputs, check)
+        radius, slack = _within_slack(
+            lambda r: _slack(problem, theta, s, z, check, r), radius, SLACK_SHARE * loss
+        )
     return Certificate(
         verdict=check.verdict,
         reason=check.reason,
@@ -186,7 +197,7 @@ def certify_minimum(
         method=", ".join(methods),
         stationarity=check.stationarity,
         radius=radius,
-        slack=min(loss, _slack(problem, theta, s, z, check, radius)) if holds else np.nan,
+        slack=min(loss, slack),
         direction=None
         if check.direction is None
         else problem.product_direction(check.direction, check.direction_offset),
@@ -241,7 +252,26 @@ def _slack(
     total += 2 * float(np.abs(s) @ (np.abs(z) * check.kinks).sum(axis=1))
     if problem.column is not None:
         total += check.offset_residual * radius
+    # What evaluating the loss at theta loses to rounding.
+    total += 4 * np.finfo(float).eps * float(np.abs(s) @ problem.term_sizes(problem.state()))
     return 2.0 / s.size * total
+
+
+def _within_slack(
+    slack_of: Callable[[float], float], radius: float, limit: float
+) -> tuple[float, float]:
+    """The largest radius up to a given one at which the slack keeps a limit, and that slack.
+
+    Where terms cancel badly (huge opposite neurons), the residuals of the conditions, multiplied
+    out over the whole cell, would leave nothing of the statement.
+    """
+    slack = slack_of(radius)
+    for _ in range(60):
+        if slack <= limit:
+            break
+        radius *= 0.5
+        slack = slack_of(radius)
+    return radius, slack
 
 
 def _zero_neurons(
