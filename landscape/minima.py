@@ -197,7 +197,7 @@ def certify_minimum(
         method=", ".join(methods),
         stationarity=check.stationarity,
         radius=radius,
-        slack=min(loss, slack),
+        slack=min(loss, slack) if holds else np.nan,
         direction=None
         if check.direction is None
         else problem.product_direction(check.direction, check.direction_offset),
