@@ -21,8 +21,8 @@ def _scaled(weights: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.nd
     return rows, rows * (norms[keep] * outputs[keep])[:, None]
 
 
-def _feasible(signed: np.ndarray) -> bool:
-    """Whether some x, not too far, has ``signed @ x >= 1``."""
+def _inside(signed: np.ndarray) -> np.ndarray | None:
+    """Some x, not too far, with ``signed @ x >= 1``."""
     d = signed.shape[1]
     result = linprog(
         np.zeros(d),
@@ -31,26 +31,32 @@ def _feasible(signed: np.ndarray) -> bool:
         bounds=[(-FAR, FAR)] * d,
         method="highs",
     )
-    return result.status == 0
+    return result.x if result.status == 0 else None
 
 
 def by_cells(weights: np.ndarray, outputs: np.ndarray) -> tuple[float, int]:
     """The seminorm and the number of cells, by linear programs; for about 12 neurons."""
     rows, products = _scaled(weights, outputs)
     m = len(rows)
-    prefixes: list[tuple[int, ...]] = [()]
-    for i in range(m):
-        longer = []
-        for prefix in prefixes:
-            for side in (1, -1):
-                signs = np.array([*prefix, side], dtype=float)
-                if _feasible(signs[:, None] * rows[: i + 1]):
-                    longer.append((*prefix, side))
-        prefixes = longer
     if m == 0:
         return 0.0, 1
-    gradients = (np.array(prefixes) > 0).astype(float) @ products
-    return float(np.abs(gradients).max()), len(prefixes)
+    # Cells come in antipodal pairs: the first sign can be fixed.
+    cells = [(np.array([1.0]), rows[0])]
+    for i in range(1, m):
+        longer = []
+        for signs, x in cells:
+            for side in (1.0, -1.0):
+                extended = np.append(signs, side)
+                signed = extended[:, None] * rows[: i + 1]
+                # The point that is known is clearly on one side, or another one is sought.
+                values = signed @ x / np.abs(x).max()
+                point = x if values.min() > 1e-6 else _inside(signed)
+                if point is not None:
+                    longer.append((extended, point))
+        cells = longer
+    active = np.array([signs for signs, _ in cells]) > 0
+    gradients = np.vstack([active, ~active]).astype(float) @ products
+    return float(np.abs(gradients).max()), 2 * len(cells)
 
 
 def by_milp(
