@@ -80,7 +80,7 @@ def equation_99(effort: Effort) -> Outcome:
         for found in [LocalMinimum().instance(k)]
     ]
     return Outcome(
-        "k times the full norm, exact, k = 1..1000",
+        f"k times the full norm, exact, k up to {effort.k_max}",
         "<= 1",
         f"{float(min(full))} to {float(max(full))}",
         max(full) <= 1,

@@ -210,8 +210,18 @@ def search_violation(
 
 
 #: Integer normals and coefficients (in thousandths) of a network found by `search_violation`.
-KNOWN_NORMALS = ((0, 0, -1), (2, 3, -2), (-1, -1, -3), (-1, -2, -2), (1, 2, -4), (3, 1, 2))
-KNOWN_COEFFICIENTS = (-5041, -497, 1204, -470, 877, 200)
+KNOWN_NORMALS = (
+    (0, 0, -1),
+    (3, 5, -4),
+    (-1, -1, -3),
+    (-2, -3, -3),
+    (1, 2, -4),
+    (7, 2, 0),
+    (-6, 3, -4),
+    (-2, 2, 5),
+    (-4, 3, 1),
+)
+KNOWN_COEFFICIENTS = (6533, 395, -1900, 478, -1279, -36, 116, -173, 63)
 
 
 def known_violation() -> RationalFunction:

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 #: Modules whose import registers checks, in the order of the table.
-MODULES = ("section1", "section2", "section3", "appendix", "figures")
+MODULES = ("section1", "section2", "section3", "proof", "appendix", "figures")
 
 
 class Verdict(StrEnum):

@@ -217,7 +217,7 @@ def no_other_parametrization(effort: Effort) -> Outcome:
                 admissible.add(flips)
     form = canonical_form(OppositeWeights().phi(3))
     return Outcome(
-        "flips S with sum_S c_i a_i = 0 (Lemma A.3), all S, k = 1..1000",
+        f"flips S with sum_S c_i a_i = 0 (Lemma A.3), all S, k up to {effort.k_max}",
         "none but the empty one",
         f"{len(admissible) - 1} besides the empty one, in floats (k = 3) "
         f"{len(admissible_flips(form) or []) - 1}",

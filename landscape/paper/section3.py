@@ -1,4 +1,4 @@
-"""Section 3: Theorem 3.1 and its proof, N', N*, Corollary 3.3 and the sharp constants."""
+"""Section 3: Theorem 3.1, N', N*, Corollary 3.3 and the sharp constants."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.canonical import canonical_form, same_realization
-from landscape.paper._networks import gaussian, max_distance
+from landscape.paper._networks import gaussian
 from landscape.paper.pairs import random_pairs, sharp_pair
 from landscape.paper.registry import Effort, Outcome, check
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import Parametrization
 from landscape.seminorm import sobolev_distance
 from landscape.sharpness import (
     pair_of_steps,
@@ -24,6 +24,8 @@ from landscape.sharpness import (
 )
 from landscape.spaces import BalancedSpace, RestrictedSpace
 from landscape.stability import distance_to_fibre, inverse_stability, reparametrize_near
+
+__all__ = ["pair_statistics", "sharp_table"]
 
 Array = NDArray[np.float64]
 
@@ -111,19 +113,6 @@ def theorem(effort: Effort) -> Outcome:
         f"ratio: median {np.median(s.ratios):.3f}, largest {s.ratios.max():.6f}",
         s.violated == s.undecided == s.different == 0,
         note="cases: " + ", ".join(f"{k} {v}" for k, v in s.cases.items()),
-    )
-
-
-@check("eq-53-54", "(41)-(54), cases 1, 2", "Jumps across hyperplanes of R(Γ) - g are at most 2r")
-def jumps(effort: Effort) -> Outcome:
-    """The step on which the proof rests."""
-    s = pair_statistics(effort.n_pairs, effort.seed)
-    return Outcome(
-        "largest jump of the canonical form of R(Γ) - R(Θ) over 2r, same pairs",
-        "<= 1",
-        f"{s.jump_excess:.12f}",
-        s.jump_excess <= 1 + 1e-9,
-        note="after (54) the text swaps the cases: a partner is case 2, a small product case 1",
     )
 
 
@@ -355,123 +344,3 @@ def sharp_three(effort: Effort) -> Outcome:
         low == high == 8 and pair.in_restricted_space(),
         note="the printed 4 is not sharp, its proof gives 2 + √2",
     )
-
-
-@check("eq-45", "(45)", "Merging: c_{j_k} -> sum_j c_i ‖c_i‖ / ‖c_{j_k}‖")
-def equation_45(effort: Effort) -> Outcome:
-    """The printed formula sums over j what does not depend on j, and has c for a."""
-    theta = Parametrization([[1.0, 1.0], [3.0, 3.0]], [2.0, 5.0])
-    c, a = theta.output_weights, max_norms(theta.weights)
-    printed = sum(c[0] * abs(c[0]) / abs(c[0]) for _ in range(2))
-    mended = float(np.sum(c * a / a[0]))
-    merged = [Parametrization([[1.0, 1.0], [0.0, 0.0]], [v, 0.0]) for v in (printed, mended)]
-    same = [bool(same_realization(net, theta)) for net in merged]
-    return Outcome(
-        "a = (1,1), (3,3), c = 2, 5: merged output weight and realization",
-        "17, same realization",
-        f"printed {printed:g} ({'same' if same[0] else 'different'}), mended {mended:g} "
-        f"({'same' if same[1] else 'different'})",
-        same[0],
-        same[1],
-        "sum_j c_j ‖a_j‖ / ‖a_{j_k}‖",
-    )
-
-
-@check("eq-47-50", "(47), (49), (50)", "H^- := {<a, x> > 0}; s in {-1, 1}^m, S in {0, 1}^m")
-def equation_47(effort: Effort) -> Outcome:
-    """With the printed sign H^- = H^+, and the printed index sets pick no half-space for 0."""
-    theta = Parametrization([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
-    x = np.array([[-1.0, 2.0]])
-    inner = (x @ theta.weights.T)[0]
-    plus, printed, mended = inner > 0, inner > 0, inner < 0
-    return Outcome(
-        "membership of x = (-1, 2) in H^+ and H^- for a = (1, 0), (0, 1)",
-        "disjoint, exhaustive off the hyperplanes",
-        f"printed H^+ and H^- both hold for {int((plus & printed).sum())} neuron, neither for "
-        f"{int((~plus & ~printed).sum())}; with '<' {int((plus ^ mended).sum())} of 2 are decided",
-        bool(not (plus & printed).any()),
-        bool((plus ^ mended).all()),
-        "H^- needs '<'; use {-1, 1} for both s and S",
-    )
-
-
-@check("eq-58", "(57), (58)", "‖c_{π(i)}^Γ a_{π(i)}^Γ - c_i^Θ a_i^Θ‖ <= 2r for i in I_2")
-def equation_58(effort: Effort) -> Outcome:
-    """The permutation belongs to Θ, as (57) and (59) have it."""
-    printed = mended = n = 0
-    for pair in random_pairs(8 * effort.n_random, effort.seed + 3):
-        if pair.kind != "rescaled" or pair.gamma.n_neurons < 2:
-            continue
-        found = reparametrize_near(pair.gamma, pair.theta, nearest=False)
-        r, order = found.seminorm.value, found.permutation
-        mine = pair.gamma.output_weights[:, None] * pair.gamma.weights
-        other = pair.theta.output_weights[:, None] * pair.theta.weights
-        matched = [i for i, case in enumerate(found.cases) if case != "I_1"]
-        n += 1
-        mended += bool((max_norms(mine - other[order])[matched] <= 2 * r * (1 + 1e-9)).all())
-        printed += bool((max_norms(mine[order] - other)[matched] <= 2 * r * (1 + 1e-9)).all())
-    return Outcome(
-        f"{n} pairs on the same hyperplanes in another order",
-        "holds for all",
-        f"printed side: {printed} of {n}; permutation on Θ: {mended} of {n}",
-        printed == n,
-        mended == n,
-        "c_i^Γ a_i^Γ - c_{π(i)}^Θ a_{π(i)}^Θ",
-    )
-
-
-@check("eq-60-68", "(60), (68), (71)", "a^Θ (|c^Θ| / ‖a^Θ‖)^(1/2), c^Θ (‖a^Θ‖ / |c^Θ|)^(1/2)")
-def equation_60(effort: Effort) -> Outcome:
-    """Division by zero where c = 0 and a != 0."""
-    theta = Parametrization([[1.0, 2.0], [3.0, 1.0]], [0.0, 2.0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        printed = theta.output_weights * np.sqrt(
-            max_norms(theta.weights) / np.abs(theta.output_weights)
-        )
-    mended = theta.balance()
-    finite = bool(np.isfinite(printed).all())
-    return Outcome(
-        "balancing ((1, 2), 0) and ((3, 1), 2) by the formula, and with c = 0 => a = 0 first",
-        "finite, same realization",
-        f"printed c: {printed.tolist()}; mended c: {mended.output_weights.round(6).tolist()}",
-        finite,
-        bool(same_realization(mended, theta)),
-        "assume also that c = 0 implies a = 0",
-    )
-
-
-@check("eq-61-75", "(61)-(75)", "What the cases A, B.1, B.2, B.3 give for |c - c'|, ‖a - a'‖")
-def cases(effort: Effort) -> Outcome:
-    """Each case's own inequality on random pairs, (61), (72), (73)."""
-    largest: dict[str, float] = {}
-    for pair in random_pairs(8 * effort.n_random, effort.seed + 4):
-        found = reparametrize_near(pair.gamma, pair.theta, nearest=False)
-        r = found.seminorm.value
-        if not found.admissible or r == 0:
-            continue
-        phi = found.parametrization
-        gaps = np.maximum(
-            np.abs(phi.output_weights - pair.gamma.output_weights),
-            max_norms(phi.weights - pair.gamma.weights),
-        )
-        sizes = np.maximum(np.abs(phi.output_weights), max_norms(phi.weights))
-        for i, case in enumerate(found.cases):
-            bounds = {"I_1": (sizes[i], sqrt(2 * r)), "A": (sizes[i], 2 * sqrt(r))}
-            value, bound = bounds.get(case, (gaps[i], sqrt(2 * r)))
-            largest[case] = max(largest.get(case, 0.0), float(value / bound))
-    return Outcome(
-        "per neuron: size of Φ in I_1 over (2r)^(1/2) and in A over 2 r^(1/2); distance in B over "
-        "(2r)^(1/2)",
-        "<= 1 in each case",
-        ", ".join(f"{k}: {v:.4f}" for k, v in sorted(largest.items())),
-        all(v <= 1 + 1e-9 for v in largest.values()) and len(largest) >= 4,
-        note="(73) is right: the product is at most 4r, so 2 r^(1/2), not (2r)^(1/2)",
-    )
-
-
-def histogram_data(effort: Effort) -> Array:
-    """Ratios of distance to bound for the figure of Theorem 3.1."""
-    return pair_statistics(effort.n_pairs, effort.seed).ratios
-
-
-__all__ = ["histogram_data", "max_distance", "pair_statistics", "sharp_table"]

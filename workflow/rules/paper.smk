@@ -1,0 +1,28 @@
+# The paper's items, computed; also by itself: python -m landscape.paper
+
+
+rule paper:
+    input:
+        code=code(
+            "landscape.paper.__main__",
+            "landscape.paper.output",
+            "landscape.paper.section1",
+            "landscape.paper.section2",
+            "landscape.paper.section3",
+            "landscape.paper.proof",
+            "landscape.paper.appendix",
+            "landscape.paper.figures",
+        ),
+    output:
+        table="results/paper/paper.csv",
+        page="results/paper/paper.md",
+        figures=directory("results/paper/figures"),
+    log:
+        "logs/paper.log",
+    benchmark:
+        "results/benchmarks/paper.jsonl"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    shell:
+        "python -m landscape.paper --out results/paper > {log} 2>&1"
