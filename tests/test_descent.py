@@ -38,7 +38,10 @@ def check(result, theta: Parametrization, X, y, space: Space):
     end = result.parametrization
     assert result.loss_start == pytest.approx(loss(theta, X, y), rel=1e-9, abs=1e-20)
     scale = float(np.mean(np.square(y)))
-    assert result.loss == pytest.approx(loss(end, X, y), rel=1e-9, abs=1e-12 * scale)
+    # Rounding of the values, where large neurons cancel, times the residuals.
+    terms = np.abs(X) @ np.abs(end.weights.T) @ np.abs(end.output_weights)
+    noise = 16 * np.finfo(float).eps * float(terms.max()) * np.sqrt(result.loss)
+    assert result.loss == pytest.approx(loss(end, X, y), rel=1e-9, abs=1e-12 * scale + noise)
     assert result.loss <= result.loss_start + 1e-12 * (result.loss_start + scale)
     assert result.n_iter >= 0
     assert [v for v in space.violations(end) if v.condition != "C.2"] == []
@@ -84,6 +87,24 @@ def test_nearly_every_start_ends_in_a_minimum(data, name):
         check(result, theta, X, targets, space)
         outcomes.append(result.outcome)
     assert outcomes.count(DescentOutcome.MINIMUM) >= 39, outcomes
+
+
+@pytest.mark.parametrize("distance", [1e-12, 1e-8, 1e-6, 1e-4])
+def test_nearly_equal_samples(distance):
+    """Half of the samples crowd at one place: kinks that are nearly one. Honest, mostly minima."""
+    rng = np.random.default_rng(8)
+    outcomes = []
+    for k in range(12):
+        features = rng.standard_normal((14, 2))
+        features[::2] = features[0] + distance * rng.standard_normal((7, 2))
+        y = rng.standard_normal(14)
+        space = make_space("restricted", 2, 2)
+        X = space.embed(features)
+        theta = start(space, rng, 2, 2, k % 3)
+        result = descend(theta, X, y, space=space)
+        check(result, theta, X, y, space)
+        outcomes.append(result.outcome)
+    assert outcomes.count(DescentOutcome.MINIMUM) >= 9, outcomes
 
 
 def test_end_points_survive_the_search(dataset):

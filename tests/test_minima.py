@@ -172,6 +172,24 @@ def test_one_kink(multiplier, sign, expected, sigma):
         assert record.kind == "kinks"
 
 
+@pytest.mark.parametrize("power", [-6, -20, -26])
+def test_a_sample_beside_the_kink_is_not_on_it(power):
+    """The break point moved by 2^power: the sample is active or not, and has a full slope."""
+    problem = on_line([[1, 1, 1]], [1], pick=with_sign(3, 1))
+    shifted = problem.products + np.array([[0.0, 2.0**power, 0.0]])
+    check(shifted, [1], problem.X, problem.y, restricted(problem), False)
+    # Made for the moved network, the sample is an ordinary one: small radius, no kink.
+    points, u = np.arange(-3, 5)[:, None], shifted
+    active = np.array([0, 0, 0, 1, 1, 1, 0, 0.0])
+    s = active * [0, 0, 0, 1, -2, 1, 0, 0]
+    y = np.maximum(lifted(points) @ u[0], 0.0) - s
+    record = check(u, [1], lifted(points), y, restricted(problem), True)
+    assert record.n_kinks == 0
+    theta = Parametrization.from_products(u, [1])
+    assert record.radius == pytest.approx(cell_radius(theta, lifted(points), [[]]), rel=1e-6)
+    assert record.radius <= 2.0**power
+
+
 def test_a_kink_with_zero_residual_does_not_matter():
     """s_k = 0 at the kink sample: neither side has a slope."""
     problem = on_line(
