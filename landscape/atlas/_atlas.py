@@ -1,0 +1,516 @@
+"""Supports to certified entries: the atlas itself, see :mod:`landscape.atlas`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.atlas._cost import AtlasCost, atlas_cost, require_budget
+from landscape.atlas._faces import neuron_faces
+from landscape.atlas._plateaus import Piece, cluster_residuals, connect
+from landscape.atlas._supports import Code, Fit, Types, search
+from landscape.effective import EffectiveProblem, State
+from landscape.minima import Certificate, activation_key, certify_minimum
+from landscape.parametrization import Parametrization
+from landscape.spaces import RestrictedSpace
+from landscape.stationarity import Budget, Verdict
+
+__all__ = ["Atlas", "AtlasEntry", "Location", "Unresolved", "make_atlas"]
+
+Array = NDArray[np.float64]
+
+#: Values on the samples agree when they differ by at most this, relative to the largest target.
+SAME_VALUES = 1e-8
+
+#: Losses count as equal to the least one within this, relative to the mean square of the target.
+SAME_LOSS = 1e-10
+
+
+@dataclass(frozen=True)
+class AtlasEntry:
+    """One connected set of local minima, modulo permutation.
+
+    Attributes
+    ----------
+    number : int
+        Position in the atlas, in the order of the losses.
+    loss : float
+        Mean squared error.
+    is_global : bool
+        Whether no entry has a lower loss (beyond rounding); there may be several.
+    parametrization : Parametrization
+        A representative in N*, in a piece of the largest dimension.
+    certificate : Certificate
+        Of the representative; its verdict is ``holds``.
+    key : str
+        Its :func:`landscape.minima.activation_key`.
+    residuals : array of shape (n,)
+        ``R(x_k) - y_k``, on all of the entry.
+    dimension : int
+        Largest dimension of a piece, in effective coordinates (w, b); 0 is an isolated minimum.
+    n_pieces : int
+        Joint faces, up to permutation, that the entry consists of.
+    sign_classes : tuple of int
+        Numbers of positive signs that occur: the components of N* with such minima.
+    """
+
+    number: int
+    loss: float
+    is_global: bool
+    parametrization: Parametrization
+    certificate: Certificate
+    key: str
+    residuals: Array
+    dimension: int
+    n_pieces: int
+    sign_classes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A joint face of which the atlas does not know whether it carries local minima.
+
+    Attributes
+    ----------
+    loss : float
+        Of its minimizers.
+    signs : int8 array of shape (k, n)
+        Activation of the neurons that are not silent.
+    reason : str
+    """
+
+    loss: float
+    signs: NDArray[np.int8]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a point is in an atlas.
+
+    Attributes
+    ----------
+    number : int
+        Of the entry, -1 if it is in none.
+    how : {"face", "values", "none"}
+        By its joint face, or by its values on the samples and a joint face that touches its own
+        (a point so near to a border that rounding decides).
+    """
+
+    number: int
+    how: str
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """All local minima of a problem on N*.
+
+    Attributes
+    ----------
+    space : RestrictedSpace
+    features, target : arrays of shapes (n, p) and (n,)
+    entries : tuple of AtlasEntry
+        Ordered by loss.
+    undecided : tuple of Unresolved
+        What could not be decided. The list of entries is complete if this is empty.
+    cost : AtlasCost
+    n_candidates : int
+        Supports with minimizers in their open faces.
+    n_border : int
+        Supports whose minimizers are in smaller faces up to rounding, where they were found.
+    n_values : int
+        Distinct values on the samples of the entries.
+    """
+
+    space: RestrictedSpace
+    features: Array
+    target: Array
+    entries: tuple[AtlasEntry, ...]
+    undecided: tuple[Unresolved, ...]
+    cost: AtlasCost
+    n_candidates: int
+    n_border: int
+    n_values: int
+    _types: Types
+    _pieces: dict[tuple[int, ...], list[int]]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left undecided."""
+        return not self.undecided
+
+    @property
+    def global_minimum(self) -> AtlasEntry:
+        """The first entry of the least loss."""
+        return self.entries[0]
+
+    def locate(self, theta: Parametrization) -> Location:
+        """The entry that contains a point.
+
+        Parameters
+        ----------
+        theta : Parametrization
+            In the atlas's space.
+        """
+        problem = EffectiveProblem.build(
+            theta, self.space.embed(self.features), self.target, self.space
+        )
+        state = problem.state()
+        z = problem.preactivations(state)
+        kinks = problem.kink_pairs(state, z)
+        sides = np.where(kinks, 0, np.sign(z)).astype(np.int8).T
+        residuals = problem.residuals(state, z)
+        tolerance = 100 * SAME_VALUES * _size(self.target)
+        near = [
+            entry.number
+            for entry in self.entries
+            if np.abs(entry.residuals - residuals).max() <= tolerance
+        ]
+        types = _types_of(self._types, sides, problem.signs)
+        if types is not None:
+            found = [k for k in self._pieces.get(types, []) if k in near]
+            if found:
+                return Location(found[0], "face")
+        # Rounding: the same values, in faces that agree where both are off the kinks.
+        for piece, numbers in self._pieces.items():
+            for number in numbers:
+                if number in near and _touches(self._types, piece, sides, problem.signs):
+                    return Location(number, "values")
+        return Location(-1, "none")
+
+
+def _size(target: Array) -> float:
+    return max(float(np.abs(target).max(initial=0.0)), np.finfo(float).tiny)
+
+
+def _silent(types: Types) -> int:
+    """The type of neurons that no sample activates or touches."""
+    row = np.full(len(types.target), -1, dtype=np.int8)
+    return 2 * int(types.number[types.faces.index[row.tobytes()]])
+
+
+def _types_of(types: Types, sides: NDArray[np.int8], signs: Array) -> tuple[int, ...] | None:
+    """Sorted types of a point's joint face; None if a sign vector is no face's."""
+    silent, apex = _silent(types), False
+    found = []
+    for row, sign in zip(np.ascontiguousarray(sides), signs, strict=True):
+        face = types.faces.index.get(row.tobytes())
+        if face is None:
+            return None
+        t = 2 * int(types.number[face]) + int(sign < 0)
+        if t // 2 == silent // 2 or (apex and not row.any()):
+            t = silent  # signs do not count, and all neurons at the apex but one do as well
+        apex = apex or not row.any()
+        found.append(t)
+    return tuple(sorted(found))
+
+
+def _touches(types: Types, piece: tuple[int, ...], sides: NDArray[np.int8], signs: Array) -> bool:
+    """Whether some permutation matches a piece to sign vectors that agree where both are not 0."""
+    silent = _silent(types)
+    rows = types.sides[np.array(piece) // 2]
+    agree = ((rows[:, None] == 0) | (sides[None] == 0) | (rows[:, None] == sides[None])).all(axis=2)
+    parity = np.array([t % 2 for t in piece])[:, None] == (signs < 0)[None, :]
+    agree &= parity | (np.array(piece) == silent)[:, None]
+
+    def match(i: int, used: frozenset[int]) -> bool:
+        if i == len(piece):
+            return True
+        return any(
+            agree[i, j] and match(i + 1, used | {j}) for j in range(len(piece)) if j not in used
+        )
+
+    return match(0, frozenset())
+
+
+def make_atlas(
+    features: ArrayLike,
+    target: ArrayLike,
+    *,
+    space: RestrictedSpace,
+    max_supports: int = 5_000_000,
+    budget: Budget | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Atlas:
+    """Enumerate all local minima of the mean squared error on N*.
+
+    Parameters
+    ----------
+    features : array_like of shape (n, p)
+        Not lifted; the space lifts them.
+    target : array_like of shape (n,)
+    space : RestrictedSpace
+        Its ``n_neurons`` counts the offset's neuron, see :func:`landscape.spaces.make_space`.
+    max_supports : int
+        Budget: least squares problems, see :class:`AtlasCost`.
+    budget : Budget, optional
+        For mixed kinks in the certificates.
+    progress : callable
+        Receives lines of text.
+
+    Returns
+    -------
+    atlas : Atlas
+
+    Raises
+    ------
+    AtlasTooLarge
+        Before anything is solved, with the numbers.
+    ValueError
+        If shapes do not fit, or the space has an upper bound.
+
+    Examples
+    --------
+    One neuron on four points of a ridge: the ridge itself; a neuron that only the last sample
+    activates; the silent neuron.
+
+    >>> from landscape.spaces import RestrictedSpace
+    >>> x, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 0.0, 1.0, 2.0]
+    >>> atlas = make_atlas(x, y, space=RestrictedSpace(3, 1))
+    >>> [(round(entry.loss, 6), entry.dimension) for entry in atlas.entries]
+    [(0.0, 0), (0.25, 1), (1.25, 2)]
+    """
+    x, y = np.asarray(features, dtype=float), np.asarray(target, dtype=float)
+    if not isinstance(space, RestrictedSpace) or np.isfinite(space.bound):
+        raise ValueError(f"space: expected N* without an upper bound, got {space!r}")
+    if x.ndim != 2 or y.shape != (len(x),) or x.shape[1] != space.n_inputs - 2:
+        raise ValueError(
+            f"features, target: expected shapes (n, {space.n_inputs - 2}) and (n,), got "
+            f"{x.shape} and {y.shape}"
+        )
+    cost = atlas_cost(x, space.n_neurons)
+    require_budget(cost, space.n_neurons, max_supports)
+    progress(
+        f"{cost.n_faces} faces, {cost.n_supports} supports for {cost.n_joint_faces} joint faces"
+    )
+    return _Builder(x, y, space, cost, budget, progress).run()
+
+
+class _Builder:
+    """State of the construction."""
+
+    def __init__(
+        self,
+        x: Array,
+        y: Array,
+        space: RestrictedSpace,
+        cost: AtlasCost,
+        budget: Budget | None,
+        progress: Callable[[str], None],
+    ) -> None:
+        self.x, self.y, self.space, self.cost = x, y, space, cost
+        self.budget, self.progress = budget, progress
+        self.inputs = space.embed(x)
+        self.types = Types.build(neuron_faces(x), y)
+        self.silent = _silent(self.types)
+        self.supports: list[tuple[tuple[int, ...], Fit]] = []
+        self.pieces: list[Piece] = []
+        self.undecided: list[Unresolved] = []
+        self.n_candidates = self.n_border = 0
+        # Silent neurons that touch samples: whether they may is a question to the residuals.
+        faces = self.types.faces
+        touching = [f for f in range(len(faces)) if faces.silent[f] and faces.dimensions[f] > 0]
+        touching = [int(self.types.number[f]) for f in touching]
+        self.apex = 2 * int(self.types.number[faces.dimensions == 0][0])
+        quiet = [2 * f + b for f in touching for b in (0, 1) if 2 * f != self.silent]
+        self.quiet = [*quiet, self.apex, self.apex + 1]
+
+    def run(self) -> Atlas:
+        for k in range(self.space.n_neurons + 1):
+            self._supports_of(k)
+        return self._collect()
+
+    # --- candidates ---------------------------------------------------------------------------
+
+    def _supports_of(self, k: int) -> None:
+        if k == 0:
+            self._candidate((), self.types.fit(()))
+            return
+        last, total = -1, self.types.n_types
+
+        def searched(first: int) -> None:
+            nonlocal last
+            tenth = 10 * (first + 1) // total
+            if tenth > last:
+                last = tenth
+                self.progress(
+                    f"{k} active neurons: smallest type {first + 1} of {total}, "
+                    f"{self.n_candidates} candidates"
+                )
+
+        for support, code in search(self.types, k, progress=searched):
+            fit = self.types.fit(support)
+            if fit.code is Code.INSIDE:
+                self._candidate(support, fit)
+            elif fit.code is Code.BORDER or (code is not Code.AFFINE and fit.code is Code.NONE):
+                self._border(support, fit)
+
+    def _border(self, support: tuple[int, ...], fit: Fit) -> None:
+        """A minimizer on the border up to rounding: it has to turn up in a smaller face."""
+        tolerance = SAME_VALUES * _size(self.y)
+        faces = [self.types.sides[t // 2] for t in support]
+        lower = [
+            [
+                2 * f + t % 2
+                for f, row in enumerate(self.types.sides)
+                if ((row == 0) | (row == side)).all()
+            ]
+            for t, side in zip(support, faces, strict=True)
+        ]
+        for choice in product(*lower):
+            active = tuple(sorted({t for t in choice if t < self.types.n_types}))
+            if active == support:
+                continue
+            other = self.types.fit(active)
+            if (
+                other.code is Code.INSIDE
+                and np.abs(other.residuals - fit.residuals).max() <= tolerance
+            ):
+                self.n_border += 1
+                return
+        self._unresolved(support, fit, "its minimizer is on the border of the face up to rounding")
+
+    def _unresolved(self, support: Sequence[int], fit: Fit, reason: str) -> None:
+        sides = self.types.sides[np.array(support, dtype=int) // 2]
+        self.undecided.append(Unresolved(_loss(fit), sides, reason))
+
+    def _candidate(self, support: tuple[int, ...], fit: Fit) -> None:
+        """Certify the support with silent neurons, and find what else may be added to it."""
+        self.n_candidates += 1
+        spare = self.space.n_neurons - len(support)
+        base = support + (self.silent,) * spare
+        certificate = self._certify(base, support, fit)[1]
+        if certificate.verdict is Verdict.UNDECIDED:
+            self._unresolved(support, fit, certificate.reason)
+        if not certificate.is_minimum:
+            return
+        self.supports.append((support, fit))
+        number = len(self.supports) - 1
+        extras = [*support, self.silent]
+        if spare:
+            # The test separates over the neurons: each addition is decided once.
+            for t in self.quiet:
+                certificate = self._certify((*base[:-1], t), support, fit)[1]
+                if certificate.is_minimum:
+                    extras.append(t)
+                elif certificate.verdict is Verdict.UNDECIDED:
+                    reason = f"with one more silent neuron: {certificate.reason}"
+                    self._unresolved(support, fit, reason)
+        dimensions = self.types.faces.dimensions[self.types.order]
+        for more in combinations_with_replacement(extras, spare):
+            if sum(t // 2 == self.apex // 2 for t in more) > 1:
+                continue
+            joint = tuple(sorted((*support, *more)))
+            size = sum(int(dimensions[t // 2]) for t in joint) - fit.rank
+            self.pieces.append(Piece(joint, number, size))
+
+    def _certify(
+        self, joint: tuple[int, ...], support: tuple[int, ...], fit: Fit
+    ) -> tuple[Parametrization, Certificate]:
+        """A point of a joint face with the values of a support, and its certificate."""
+        points = self.types.points(support, fit)
+        size = float(np.abs(points).max(initial=0.0)) or 1.0
+        rows, signs = [], []
+        for t in joint:
+            if t in support:
+                rows.append(points[support.index(t)] / joint.count(t))
+            else:
+                rows.append(size * self.types.faces.interiors[self.types.order[t // 2]])
+            signs.append(1.0 - 2.0 * (t % 2))
+        u = np.array(rows) @ self.types.faces.basis.T
+        template = Parametrization.from_products(
+            np.ones((self.space.n_neurons, self.space.n_inputs)), signs
+        )
+        problem = EffectiveProblem.build(template, self.inputs, self.y, self.space)
+        theta = problem.parametrization(State(u, 0.0))
+        return theta, certify_minimum(
+            theta, self.inputs, self.y, space=self.space, budget=self.budget
+        )
+
+    # --- entries ------------------------------------------------------------------------------
+
+    def _collect(self) -> Atlas:
+        self.progress(
+            f"{len(self.supports)} supports with local minima among {self.n_candidates} "
+            f"candidates; {len(self.pieces)} joint faces"
+        )
+        residuals = np.array([fit.residuals for _, fit in self.supports])
+        clusters = cluster_residuals(residuals, SAME_VALUES * _size(self.y))
+        groups: dict[int, list[Piece]] = {}
+        for piece in self.pieces:
+            groups.setdefault(int(clusters[piece.support]), []).append(piece)
+        plateaus: list[list[Piece]] = []
+        for group in groups.values():
+            labels = connect(self.types, [piece.types for piece in group], self.silent)
+            found: dict[int, list[Piece]] = {}
+            for label, piece in zip(labels.tolist(), group, strict=True):
+                found.setdefault(label, []).append(piece)
+            plateaus += found.values()
+        rows = []
+        for plateau in plateaus:
+            entry = self._entry(plateau)
+            if entry is not None:
+                rows.append((entry, plateau))
+        rows.sort(key=lambda row: (row[0].loss, row[0].key))
+        least = rows[0][0].loss
+        slack = SAME_LOSS * float(np.mean(np.square(self.y)))
+        entries, index = [], dict[tuple[int, ...], list[int]]()
+        for number, (entry, plateau) in enumerate(rows):
+            is_global = entry.loss <= least + slack
+            entries.append(
+                AtlasEntry(**{**entry.__dict__, "number": number, "is_global": is_global})
+            )
+            for piece in plateau:
+                index.setdefault(piece.types, []).append(number)
+        n_values = len({int(clusters[plateau[0].support]) for _, plateau in rows})
+        self.progress(f"{len(entries)} entries, {len(self.undecided)} undecided")
+        return Atlas(
+            self.space,
+            self.x,
+            self.y,
+            tuple(entries),
+            tuple(self.undecided),
+            self.cost,
+            self.n_candidates,
+            self.n_border,
+            n_values,
+            self.types,
+            index,
+        )
+
+    def _entry(self, plateau: list[Piece]) -> AtlasEntry | None:
+        """Represent a plateau by a certified point; ``number`` and ``is_global`` come later."""
+        piece = max(plateau, key=lambda piece: (piece.dimension, piece.types))
+        support, fit = self.supports[piece.support]
+        theta, certificate = self._certify(piece.types, support, fit)
+        if not certificate.is_minimum:
+            self._unresolved(support, fit, f"its representative: {certificate.reason}")
+            return None
+        classes: set[int] = set()
+        for other in plateau:
+            either = other.types.count(self.silent)
+            positive = sum(t % 2 == 0 for t in other.types if t != self.silent)
+            classes |= set(range(positive, positive + either + 1))
+        return AtlasEntry(
+            number=-1,
+            loss=_loss(fit),
+            is_global=False,
+            parametrization=theta,
+            certificate=certificate,
+            key=activation_key(theta, self.inputs, space=self.space),
+            residuals=fit.residuals,
+            dimension=piece.dimension,
+            n_pieces=len({piece.types for piece in plateau}),
+            sign_classes=tuple(sorted(classes)),
+        )
+
+
+def _loss(fit: Fit) -> float:
+    return float(fit.residuals @ fit.residuals) / fit.residuals.size

@@ -1,0 +1,177 @@
+"""All local minima of tiny one-input problems in exact rational arithmetic, face by face.
+
+On samples (x, 1) of one input the weights (w, b) of a neuron live in a plane. The rays ±(1, -x_k)
+cut it into sectors; a face is the set of positive combinations of two neighbouring rays, of one,
+or of none. So the values of a joint face are the positive combinations of finitely many rational
+vectors. Candidates: projections of the targets on their span that are such combinations, decided by
+listing all vertices and extreme rays of {c >= 0 : G c = projection}. Each is judged by
+``local_minimum.decide``, cell by cell. Slow and simple; shares no code with the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, combinations_with_replacement, permutations
+
+from tests.oracles.local_minimum import decide
+from tests.oracles.rational import Vector, dot, vector
+
+Ray = tuple[Fraction, Fraction]
+Neuron = tuple[frozenset[Ray], int]
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Local minima of one joint face: rays and sign of every neuron, values and loss."""
+
+    neurons: tuple[Neuron, ...]
+    values: Vector
+    loss: Fraction
+    products: tuple[Vector, ...]
+
+
+def rays_in_order(x: Sequence[Fraction]) -> list[Ray]:
+    points = sorted(set(x), reverse=True)
+    one = Fraction(1)
+    return [(one, -p) for p in points] + [(-one, p) for p in points]
+
+
+def neuron_faces(x: Sequence[Fraction]) -> list[frozenset[Ray]]:
+    """The apex, all rays and all sectors; needs two distinct samples."""
+    rays = rays_in_order(x)
+    sectors = [frozenset({a, b}) for a, b in zip(rays, rays[1:] + rays[:1], strict=True)]
+    return [frozenset(), *(frozenset({ray}) for ray in rays), *sectors]
+
+
+def relu_values(ray: Ray, x: Sequence[Fraction]) -> Vector:
+    return tuple(max(ray[0] * p + ray[1], Fraction(0)) for p in x)
+
+
+def projection(columns: Sequence[Vector], y: Vector) -> Vector:
+    """On the span of the columns, by Gram-Schmidt without roots."""
+    basis: list[Vector] = []
+    for column in columns:
+        rest = column
+        for b in basis:
+            factor = dot(rest, b) / dot(b, b)
+            rest = tuple(r - factor * e for r, e in zip(rest, b, strict=True))
+        if any(rest):
+            basis.append(rest)
+    value = (Fraction(0),) * len(y)
+    for b in basis:
+        factor = dot(y, b) / dot(b, b)
+        value = tuple(v + factor * e for v, e in zip(value, b, strict=True))
+    return value
+
+
+def solve(columns: Sequence[Vector], target: Vector) -> list[Fraction] | None:
+    """The unique combination of independent columns; None if dependent or without solution."""
+    k = len(columns)
+    table = [[c[i] for c in columns] + [target[i]] for i in range(len(target))]
+    for j in range(k):
+        pivot = next((i for i in range(j, len(table)) if table[i][j] != 0), None)
+        if pivot is None:
+            return None
+        table[j], table[pivot] = table[pivot], table[j]
+        table[j] = [e / table[j][j] for e in table[j]]
+        for i, row in enumerate(table):
+            if i != j and row[j] != 0:
+                factor = row[j]
+                table[i] = [e - factor * p for e, p in zip(row, table[j], strict=True)]
+    if any(row[-1] != 0 for row in table[k:]):
+        return None
+    return [table[j][-1] for j in range(k)]
+
+
+def subsets(n: int) -> Iterator[tuple[int, ...]]:
+    for size in range(n + 1):
+        yield from combinations(range(n), size)
+
+
+def positive_combination(columns: Sequence[Vector], target: Vector) -> list[Fraction] | None:
+    """Coefficients c > 0 with G c = target, or None if there are none. Exhaustive.
+
+    {c >= 0 : G c = target} is the hull of its vertices (supports with independent columns) and of
+    its extreme rays (non-negative circuits); their sum is positive wherever anything is.
+    """
+    n = len(columns)
+    vertices, rays = [], []
+    for subset in subsets(n):
+        part = [columns[j] for j in subset]
+        found = solve(part, target)
+        if found is not None and all(c >= 0 for c in found):
+            vertices.append(dict(zip(subset, found, strict=True)))
+        if subset:
+            # A circuit: the last column is minus a combination of the others, all positive.
+            negative = tuple(-e for e in part[-1])
+            others = solve(part[:-1], negative)
+            if others is not None and all(c > 0 for c in others):
+                rays.append(dict(zip(subset, [*others, Fraction(1)], strict=True)))
+    if not vertices:
+        return None
+    total = [
+        sum((v.get(j, Fraction(0)) for v in vertices), Fraction(0)) / len(vertices)
+        + sum((r.get(j, Fraction(0)) for r in rays), Fraction(0))
+        for j in range(n)
+    ]
+    return total if all(c > 0 for c in total) else None
+
+
+def exact_minima(x: Sequence, y: Sequence, m: int) -> list[Minimum]:
+    """One entry per joint face (up to permutation) that consists of local minima."""
+    x, y = vector(x), vector(y)
+    lifted = [(p, Fraction(1)) for p in x]
+    types = [(face, sign) for face in neuron_faces(x) for sign in (1, -1)]
+    found = []
+    for chosen in combinations_with_replacement(types, m):
+        generators = [(i, ray) for i, (face, _) in enumerate(chosen) for ray in sorted(face)]
+        columns = [tuple(chosen[i][1] * v for v in relu_values(ray, x)) for i, ray in generators]
+        values = projection(columns, y)
+        weights = positive_combination(columns, values)
+        if weights is None:
+            continue
+        products = [[Fraction(0), Fraction(0)] for _ in chosen]
+        for (i, ray), weight in zip(generators, weights, strict=True):
+            products[i][0] += weight * ray[0]
+            products[i][1] += weight * ray[1]
+        signs = [sign for _, sign in chosen]
+        if decide(products, signs, lifted, y).is_minimum:
+            loss = sum(((v - t) ** 2 for v, t in zip(values, y, strict=True)), Fraction(0)) / len(y)
+            found.append(Minimum(chosen, values, loss, tuple(map(tuple, products))))
+    return found
+
+
+def count_components(minima: Sequence[Minimum], x: Sequence) -> int:
+    """Connected sets of minima: faces whose rays are among the other's, with equal values.
+
+    The open sector of neurons that no sample sees stands for both signs; faces with two neurons
+    at the apex are left out.
+    """
+    x = vector(x)
+    rays = rays_in_order(x)
+    unseen = next(
+        frozenset({a, b})
+        for a, b in zip(rays, rays[1:] + rays[:1], strict=True)
+        if not any(relu_values(a, x)) and not any(relu_values(b, x))
+    )
+    nodes = [n for n in minima if sum(not face for face, _ in n.neurons) <= 1]
+    parent = list(range(len(nodes)))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            k = parent[k]
+        return k
+
+    def inside(a: Neuron, b: Neuron) -> bool:
+        return a[0] <= b[0] and (a[1] == b[1] or b[0] == unseen)
+
+    for i, one in enumerate(nodes):
+        for j, two in enumerate(nodes):
+            if one.values == two.values and any(
+                all(inside(a, b) for a, b in zip(one.neurons, order, strict=True))
+                for order in permutations(two.neurons)
+            ):
+                parent[root(i)] = root(j)
+    return sum(parent[k] == k for k in range(len(nodes)))
