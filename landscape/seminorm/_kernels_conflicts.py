@@ -15,7 +15,7 @@ EPS = 2.0**-52
 FEASIBLE, CONFLICT, UNKNOWN = 0, 1, 2
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def min_norm_point(Z, active, n, multipliers, support, n_support, x):
     """Wolfe's algorithm: the point of least norm in the hull of the rows ``Z[active[:n]]``.
 
@@ -134,7 +134,7 @@ def min_norm_point(Z, active, n, multipliers, support, n_support, x):
     return UNKNOWN, size
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _solve(matrix, rhs, n):
     """Gaussian elimination with partial pivoting, in place; false if singular."""
     for p in range(n):
@@ -167,7 +167,7 @@ def _solve(matrix, rhs, n):
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def surely_conflict(Y, support, size):
     """Whether d + 1 rows have positive multipliers beyond all rounding errors.
 
@@ -252,7 +252,7 @@ def surely_conflict(Y, support, size):
     return smallest > error
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point, all_pending):
     """Least violated weight of ``<Y[i], x> > 0`` by conflicts, dual ascent and branching.
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from landscape.seminorm._kernels_sweep import sort_by
+
 EPS = 2.0**-52
 
 #: Rows whose projection on a flat is shorter than this may contain it.
@@ -15,10 +17,13 @@ CONTAINS = 1e-7
 DEPENDENT = 1e-6
 
 
-@nb.njit(cache=True, nogil=True)
-def _project(P, i, Q, v):
-    """Coordinates of all rows in the orthogonal complement of row i; v is the reflector."""
-    m, n = P.shape
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _project(P, n, i, Q, v):
+    """Coordinates of all rows in the orthogonal complement of row i; v is the reflector.
+
+    The rows have n coordinates, the first ones of P.
+    """
+    m = P.shape[0]
     norm = 0.0
     for k in range(n):
         v[k] = P[i, k]
@@ -45,7 +50,7 @@ def _project(P, i, Q, v):
     return norm
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _lift(a, b, reflectors, d, x):
     """The point of R^d with coordinates (a, b) in the flat."""
     levels = d - 2
@@ -61,7 +66,7 @@ def _lift(a, b, reflectors, d, x):
             x[level + k] -= s * reflectors[level, k]
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _value(G, rest, plus, minus, q):
     """Largest |gradient| over x and -x and the free signs: G plus sums of free weights."""
     best = -1.0
@@ -73,7 +78,7 @@ def _value(G, rest, plus, minus, q):
     return best
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def search(units, weights, offset, first, last, incumbent, slack, max_items, stop):
     """Best cell over the flats whose smallest row number is in ``[first, last)``.
 
@@ -109,7 +114,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
     n_items = 0
     dependent = np.empty((16, levels), np.int64)
     n_dependent = 0
-    planes = [np.empty((m, d - 1 - level)) for level in range(levels)]
+    planes = np.empty((levels, m, d - 1))
     reflectors = np.zeros((levels, d))
     errors = np.zeros(levels + 1)
     errors[0] = 4 * EPS
@@ -126,6 +131,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
     following[0] = first
     keys = np.empty(m)
     index = np.empty(m, np.int64)
+    order = np.empty(m, np.int64)
     norms = np.empty(m)
     G = np.empty(q)
     rest = np.empty(q)
@@ -160,8 +166,10 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
                 False,
             )
         following[level] = i + 1
-        source = units if level == 0 else planes[level - 1]
-        norm = _project(source, i, planes[level], reflectors[level])
+        if level == 0:
+            norm = _project(units, d, i, planes[0], reflectors[0])
+        else:
+            norm = _project(planes[level - 1], d - level, i, planes[level], reflectors[level])
         if norm < DEPENDENT:
             if n_dependent == dependent.shape[0]:
                 larger_d = np.empty((2 * n_dependent, levels), np.int64)
@@ -225,7 +233,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
             _lift(1.0, 0.0, reflectors, d, x)
             items, bounds, n_items = _push(items, bounds, n_items, x, 2.0, np.inf)
             continue
-        order = np.argsort(keys[:n])
+        sort_by(keys, order, n)
         closeness = 2 * error / shortest + 8 * EPS
         any_unclear = False
         for t in range(n):
@@ -383,7 +391,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _gap(P, index, order, n, position, reflectors, d, x):
     """A point in the middle of the gap before ray number ``position``."""
     r = index[order[position]]
@@ -409,7 +417,7 @@ def _gap(P, index, order, n, position, reflectors, d, x):
         _lift(la + ha, lb + hb, reflectors, d, x)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _push(items, bounds, n_items, x, radius, value):
     """Append a place that exact arithmetic has to look at."""
     d = x.shape[0]

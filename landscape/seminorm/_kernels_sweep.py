@@ -8,8 +8,55 @@ import numba as nb
 import numpy as np
 
 
-@nb.njit(cache=True, nogil=True)
-def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, point):
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def sort_by(keys, order, n):
+    """Write into ``order[:n]`` the order of ``keys[:n]``: quicksort, ties in no fixed order.
+
+    numpy's own would do, but takes numba many seconds to compile.
+    """
+    for i in range(n):
+        order[i] = i
+    lows = np.empty(64, np.int64)
+    highs = np.empty(64, np.int64)
+    lows[0], highs[0] = 0, n - 1
+    top = 1
+    while top > 0:
+        top -= 1
+        low, high = lows[top], highs[top]
+        while high - low > 16:
+            # Median of three, then Hoare's partition; the larger part waits.
+            middle = (low + high) // 2
+            a, b, c = keys[order[low]], keys[order[middle]], keys[order[high]]
+            pivot = max(min(a, b), min(max(a, b), c))
+            i, j = low, high
+            while i <= j:
+                while keys[order[i]] < pivot:
+                    i += 1
+                while keys[order[j]] > pivot:
+                    j -= 1
+                if i <= j:
+                    order[i], order[j] = order[j], order[i]
+                    i += 1
+                    j -= 1
+            if j - low < high - i:
+                lows[top], highs[top] = i, high
+                high = j
+            else:
+                lows[top], highs[top] = low, j
+                low = i
+            top += 1
+        for i in range(low + 1, high + 1):
+            moved = order[i]
+            key = keys[moved]
+            j = i - 1
+            while j >= low and keys[order[j]] > key:
+                order[j + 1] = order[j]
+                j -= 1
+            order[j + 1] = moved
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, point):
     """Best cell on the circle through x and y; writes a point of it and returns its norm."""
     k, r = rows.shape
     q = weights.shape[1]
@@ -27,7 +74,7 @@ def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, point):
         if s > 0:
             for c in range(q):
                 gradient[c] += weights[h, c]
-    order = np.argsort(keys)
+    sort_by(keys, order, k)
     best = -1.0
     position = 0
     for p in range(k + 1):
@@ -56,7 +103,7 @@ def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, point):
     return best
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def climb(rows, weights, offset, total, starts, directions, patience, best_point):
     """Climb from each start along circles in the given directions; returns the best norm.
 
@@ -65,6 +112,7 @@ def climb(rows, weights, offset, total, starts, directions, patience, best_point
     k, r = rows.shape
     gradient = np.empty(weights.shape[1])
     keys = np.empty(k)
+    order = np.empty(k, np.int64)
     point = np.empty(r)
     best = -1.0
     used = 0
@@ -78,7 +126,7 @@ def climb(rows, weights, offset, total, starts, directions, patience, best_point
             else:
                 y = directions[(used // 2) % directions.shape[0]].copy()
             used += 1
-            value = best_on_circle(rows, weights, offset, total, x, y, gradient, keys, point)
+            value = best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, point)
             if value > current * (1 + 1e-12):
                 current = value
                 x[:] = point

@@ -134,8 +134,9 @@ class Setting:
         offset = np.array([math.fsum(column) for column in products[back].T]).reshape(q)
         used = np.flatnonzero(max_norms(weights) > 0)
         columns = self.independent_columns(used)
-        rows = _rescaled(planes.rows[used][:, columns])
-        return Problem(rows, weights[used], offset + 0.0), used, columns
+        # Compiled searches are specialized on the memory layout: keep it the same for all.
+        rows = np.ascontiguousarray(_rescaled(planes.rows[used][:, columns]))
+        return Problem(rows, np.ascontiguousarray(weights[used]), offset + 0.0), used, columns
 
     def independent_columns(self, used: NDArray[np.intp]) -> list[int]:
         """Inputs that alone reach every cell of the used hyperplanes, exactly (rank reduction)."""
