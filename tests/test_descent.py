@@ -107,6 +107,23 @@ def test_nearly_equal_samples(distance):
     assert outcomes.count(DescentOutcome.MINIMUM) >= 9, outcomes
 
 
+@pytest.mark.parametrize("seed", [58, 59, 77])
+def test_a_stall_is_not_called_a_minimum(seed):
+    """Starts that stalled once, among samples that differ by 1e-8: whatever comes out is true."""
+    rng = np.random.default_rng(seed)
+    distance, n, m = 10.0 ** rng.uniform(-9, -6), int(rng.integers(8, 20)), int(rng.integers(1, 4))
+    features = rng.standard_normal((n, 2))
+    features[::2] = features[0] + distance * rng.standard_normal(features[::2].shape)
+    y = rng.standard_normal(n)
+    space = make_space("restricted", 2, m)
+    X = space.embed(features)
+    theta = space.from_network(
+        rng.standard_normal((m, 2)), rng.standard_normal(m), rng.choice([-1.0, 1.0], m), 0.3
+    )
+    result = descend(theta, X, y, space=space)
+    check(result, theta, X, y, space)
+
+
 def test_end_points_survive_the_search(dataset):
     """Nothing better within the certified box of an end point, beyond the stated slack."""
     _, features, targets = dataset

@@ -6,6 +6,8 @@ search and minimizes over the scales with cvxpy: no cutting planes, no separatio
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -217,6 +219,47 @@ def test_widely_different_sizes():
     record, expected = check(theta, X, y, 1e-9, RestrictedSpace(3, 2))
     assert expected.gap > 0
     assert record.gap == pytest.approx(expected.gap, rel=1e-4, abs=record.tolerance)
+
+
+class SampledOracle:
+    """A seminorm by sampling: only the cells that random points happen to hit."""
+
+    def __init__(self, weights: np.ndarray, n_points: int = 1000) -> None:
+        self.weights = weights
+        points = np.random.default_rng(0).standard_normal((n_points, weights.shape[1]))
+        self.cells = np.unique(points @ weights.T > 0, axis=0)
+
+    def maximize(self, products: np.ndarray, **_: object) -> SimpleNamespace:
+        value = float(np.abs(self.cells.astype(float) @ products).max())
+        return SimpleNamespace(value=value, lower=value, upper=value, exact=True)
+
+    def violated(self, products: np.ndarray, radius: float, **_: object):
+        gradients = self.cells.astype(float) @ products
+        for i in np.argsort(-np.abs(gradients).max(axis=1)):
+            if np.abs(gradients[i]).max() > radius:
+                yield SimpleNamespace(
+                    pattern=self.cells[i],
+                    gradient=gradients[i],
+                    value=float(np.abs(gradients[i]).max()),
+                )
+
+
+def test_a_sampled_seminorm_does_not_pass():
+    """Mutation: with sampled cells, the thin wedge is missed and the witness leaves the ball."""
+    space = RestrictedSpace(3, 2)
+    theta = Parametrization.from_products([[1.0, 1.0, 1.0], [1.0, 1.0, 1.001]], [1, 1])
+    X = np.random.default_rng(1).standard_normal((20, 3))
+    # The data ask for more of the first neuron and less of the second.
+    y = realize(theta, X) + 1e3 * np.maximum(X @ theta.products.T, 0.0) @ [1.0, -1.0]
+    radius = inside(0.5, theta)
+    sampled = probe_realization(
+        theta, X, y, radius=radius, space=space, oracle=SampledOracle(theta.weights)
+    )
+    exact = probe_realization(theta, X, y, radius=radius, space=space)
+    verify_witness(exact, theta, X, y, radius, space)
+    assert ball.seminorm(difference(sampled.witness, theta)) > 1.5 * radius
+    with pytest.raises(AssertionError):
+        verify_witness(sampled, theta, X, y, radius, space)
 
 
 # --- bounds -----------------------------------------------------------------------------------
