@@ -121,9 +121,9 @@ def steepest_ridge(
 
     Examples
     --------
-    >>> ridge = steepest_ridge([[1.0, 1.0], [-1.0, 1.0]], [1.0, -1.0])
+    >>> ridge = steepest_ridge([[1.0, 1.0], [-1.0, 1.0]], [2.0, -1.0])
     >>> ridge.value, ridge.sign, ridge.exact
-    (2.0, -1.0, True)
+    (4.0, -1.0, True)
     """
     inputs, residuals = np.asarray(X, dtype=float), np.asarray(s, dtype=float)
     if inputs.ndim != 2 or residuals.shape != (len(inputs),):
