@@ -37,6 +37,7 @@ EXPECTED = {
     "eq-17": Verdict.CORRECTED,
     "eq-45": Verdict.CORRECTED,
     "eq-47-50": Verdict.CORRECTED,
+    "eq-54-text": Verdict.CORRECTED,
     "eq-58": Verdict.CORRECTED,
     "eq-60-68": Verdict.CORRECTED,
     "eq-83": Verdict.CORRECTED,

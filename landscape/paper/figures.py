@@ -123,7 +123,7 @@ def figure_5() -> Figure:
         )
         for i, row in enumerate(a, start=1):
             sign = "" if colour == GREY else "-"
-            axes.text(*(1.28 * row), f"${sign}a_{i}^2$", color=colour, ha="center", va="center")
+            axes.text(*(1.35 * row), f"${sign}a_{i}^2$", color=colour, ha="center", va="center")
     axes.set_xlim(-3, 3)
     axes.set_ylim(-3, 3)
     axes.set_zlim(-1, 1)
@@ -131,6 +131,7 @@ def figure_5() -> Figure:
     axes.set_ylabel("$x_2$")
     axes.set_zlabel("$x_3$")
     axes.legend(loc="upper left", fontsize=9)
+    axes.set_box_aspect(None, zoom=0.86)
     axes.view_init(elev=18, azim=-65)
     return figure
 

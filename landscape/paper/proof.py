@@ -23,7 +23,24 @@ def jumps(effort: Effort) -> Outcome:
         "<= 1",
         f"{s.jump_excess:.12f}",
         s.jump_excess <= 1 + 1e-9,
-        note="after (54) the text swaps the cases: a partner is case 2, a small product case 1",
+    )
+
+
+@check(
+    "eq-54-text",
+    "text after (54)",
+    "Each f_i has a matching f_j (i.e. case 1), or its product is small (i.e. case 2)",
+)
+def swapped_cases(effort: Effort) -> Outcome:
+    """Case 1 is the one without a partner."""
+    s = pair_statistics(effort.n_pairs, effort.seed)
+    return Outcome(
+        "largest ‖c_i a_i‖ over 2r of neurons in case 1 (no partner) and in case 2 (partner)",
+        "small in case 2",
+        f"case 1: {s.alone:.6f}, case 2: {s.partner:.3g}",
+        s.partner <= 1 + 1e-9,
+        s.alone <= 1 + 1e-9,
+        "the numbers are swapped: a partner is case 2, a small product case 1",
     )
 
 

@@ -14,7 +14,7 @@ from landscape.canonical import canonical_form, same_realization
 from landscape.paper._networks import gaussian
 from landscape.paper.pairs import random_pairs, sharp_pair
 from landscape.paper.registry import Effort, Outcome, check
-from landscape.parametrization import Parametrization
+from landscape.parametrization import Parametrization, max_norms
 from landscape.seminorm import sobolev_distance
 from landscape.sharpness import (
     pair_of_steps,
@@ -45,6 +45,8 @@ class PairStatistics:
         How often each case of the proof occurred.
     jump_excess : float
         Largest left side of (53), (54) over 2r among admissible pairs.
+    partner, alone : float
+        Largest ‖c_i a_i‖ over 2r of neurons of Γ with and without a partner on their hyperplane.
     """
 
     n_pairs: int
@@ -55,6 +57,8 @@ class PairStatistics:
     ratios: Array
     cases: dict[str, int]
     jump_excess: float
+    partner: float
+    alone: float
 
 
 @lru_cache(maxsize=4)
@@ -63,7 +67,7 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
     admissible = violated = undecided = different = 0
     ratios: list[float] = []
     cases: dict[str, int] = {}
-    excess = 0.0
+    excess = partner = alone = 0.0
     for pair in random_pairs(n_pairs, seed):
         found = reparametrize_near(pair.gamma, pair.theta, nearest=False)
         different += not found.same_realization
@@ -79,6 +83,10 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
         r = found.seminorm.value
         if r > 0:
             excess = max(excess, _largest_jump(pair.gamma, pair.theta) / (2 * r))
+            sizes = max_norms(pair.gamma.products) / (2 * r)
+            single = np.array(found.cases) == "I_1"
+            partner = max(partner, float(sizes[~single].max(initial=0.0)))
+            alone = max(alone, float(sizes[single].max(initial=0.0)))
     return PairStatistics(
         n_pairs,
         admissible,
@@ -88,6 +96,8 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
         np.array(ratios),
         dict(sorted(cases.items())),
         excess,
+        partner,
+        alone,
     )
 
 
