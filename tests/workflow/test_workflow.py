@@ -15,6 +15,7 @@ from landscape.tables import TABLES, read_table
 
 ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "tests/config"
+VICTIM = "results/fits/teacher/2/0-2.npz"
 
 
 def snakemake(folder, *arguments, cores=2, check=True, profile="workflow/profiles/default"):
@@ -146,16 +147,20 @@ class TestReruns:
         assert "landscape/plots.py" in figures and "landscape/training.py" not in figures
 
     def test_truncated_file_is_named(self, copy):
-        victim = copy / "results/fits/teacher/2/0-2.npz"
+        victim = copy / VICTIM
         victim.write_bytes(victim.read_bytes()[:-50])
-        # Its time stamp makes Snakemake run what depends on it.
-        output = snakemake(copy, check=False)
-        message = "error in rule minima: results/fits/teacher/2/0-2.npz: truncated or damaged"
-        assert message in output and "delete it and run the study again" in output
-        victim.unlink()
+        # Its new time stamp makes Snakemake run what depends on it.
+        output = snakemake(copy, VICTIM.replace("fits", "minima"), check=False)
+        assert f"error in rule minima: {VICTIM}: truncated or damaged" in output
+        assert "delete it and run the study again" in output
+
+    @pytest.mark.slow
+    def test_deleted_file_is_made_again_and_changes_nothing(self, copy):
         before = digests(copy, "results/tables/*")
-        snakemake(copy)
+        (copy / VICTIM).unlink()
+        snakemake(copy, "--forcerun", "tables")
         assert digests(copy, "results/tables/*") == before
+        assert (copy / VICTIM).exists()
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),
