@@ -87,16 +87,13 @@ def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) ->
     # Sorted by direction, ties by the unrounded row: independent of the order of the input.
     keys = tuple(mantissas[present].T[::-1]) + tuple(oriented[present].T[::-1])
     order = present[np.lexsort(keys)] if d and present.size else present
-    number: dict[int, int] = {}
-    representatives: list[int] = []
+    # Each group is numbered by its first member in this order, which represents it.
+    _, first_seen, member_of = np.unique(groups[order], return_index=True, return_inverse=True)
+    ranks = np.empty(len(first_seen), dtype=np.intp)
+    ranks[np.argsort(first_seen)] = np.arange(len(first_seen))
     labels = np.full(m, -1, dtype=np.intp)
-    for i in order:
-        group = int(groups[i])
-        if group not in number:
-            number[group] = len(representatives)
-            representatives.append(int(i))
-        labels[i] = number[group]
-    chosen = np.asarray(representatives, dtype=np.intp)
+    labels[order] = ranks[member_of]
+    chosen = order[np.sort(first_seen)]
     merged = np.asarray(mantissas[chosen] + 0.0, dtype=np.float64)
     orientations = np.zeros(m, dtype=np.int8)
     if present.size:
@@ -110,12 +107,18 @@ def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) ->
 def exact_sums(values: Array, labels: NDArray[np.intp], n_groups: int) -> Array:
     """Correctly rounded sums of ``values`` over the groups: independent of the order."""
     sums = np.zeros(n_groups)
-    members: list[list[float]] = [[] for _ in range(n_groups)]
-    for value, label in zip(values.tolist(), labels.tolist(), strict=True):
-        if label >= 0:
-            members[label].append(value)
-    for group, terms in enumerate(members):
-        sums[group] = terms[0] if len(terms) == 1 else math.fsum(terms)
+    present = labels >= 0
+    sums[labels[present]] = values[present]
+    counts = np.bincount(labels[present], minlength=n_groups)
+    if (counts > 1).any():
+        # Most groups have one member; only the others need sums.
+        several = present.copy()
+        several[present] = counts[labels[present]] > 1
+        members: dict[int, list[float]] = {}
+        for value, label in zip(values[several].tolist(), labels[several].tolist(), strict=True):
+            members.setdefault(label, []).append(value)
+        for group, terms in members.items():
+            sums[group] = math.fsum(terms)
     return sums
 
 

@@ -79,10 +79,14 @@ def group_directions(
     order = np.argsort(keys, kind="stable")
     order = order[labels[order] >= 0]
     slack = 2 * (tolerance + np.finfo(float).eps) * (d + 1)
-    breaks = np.flatnonzero(np.diff(keys[order]) > slack) + 1
-    for run in np.split(order, breaks):
-        if run.size > 1:
-            _label_run(units, np.sort(run), labels, oriented, tolerance)
+    close = np.flatnonzero(np.diff(keys[order]) <= slack)
+    if close.size:
+        # Maximal runs of close neighbours; most rows have none.
+        breaks = np.flatnonzero(np.diff(close) > 1)
+        starts = close[np.append(0, breaks + 1)]
+        ends = close[np.append(breaks, close.size - 1)] + 2
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            _label_run(units, np.sort(order[start:end]), labels, oriented, tolerance)
     return labels
 
 

@@ -13,6 +13,7 @@ own, of lower rank if they meet exactly, which the portfolio solves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from landscape.arrangement import Infeasible, interior_point
 from landscape.arrangement._integers import pivot_columns
 from landscape.seminorm._conflicts import alarm
-from landscape.seminorm._local import climb, settle
+from landscape.seminorm._local import at_known, climb, settle
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found, Pattern
 from landscape.seminorm._reference import Limits, reference
@@ -31,6 +32,8 @@ Solver = Callable[..., Found]
 
 #: More unresolved places than this are not worth it: conflicts do not mind degeneracy.
 MAX_ITEMS = 50_000
+#: Below this many visited rows, looking for a good first cell takes longer than the search.
+SMALL = 20_000
 
 
 class Unresolved(Exception):
@@ -66,8 +69,13 @@ def flats(
     from landscape.seminorm import _kernels_flats as kernels
 
     limits = limits or Limits()
-    best = climb(problem, n_starts=2, patience=10) if incumbent is None else incumbent
-    k = len(problem.rows)
+    k, r = problem.shape
+    if incumbent is not None:
+        best = incumbent
+    elif math.comb(k, r - 2) * k < SMALL:
+        best = at_known(problem)
+    else:
+        best = climb(problem, n_starts=2, patience=10)
     units = problem.rows / np.linalg.norm(problem.rows, axis=1)[:, None]
     first, last = rows if rows is not None else (0, k)
     with alarm(limits) as stop:
