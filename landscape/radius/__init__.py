@@ -1,0 +1,278 @@
+"""The radius of a local minimum, bracketed from both sides (notes 8).
+
+``r*`` is the supremum of the radii r for which (9) holds: ``L(Theta) >= L(Gamma)`` for all Theta of
+the space with ``‖Theta - Gamma‖_inf <= r``. From below: the certificate's ``r_cell``, raised by
+branch and bound with convex relaxations (:mod:`._bound`). From above: the nearest better point that
+a search finds (:mod:`._search`); it is kept, and can be evaluated by anyone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from landscape.minima import certify_minimum
+from landscape.parametrization import Parametrization
+from landscape.radius._bound import BoxAnswer, BoxOutcome, search_box
+from landscape.radius._box import Centre
+from landscape.radius._family import widest_member
+from landscape.radius._search import Falsifier
+from landscape.spaces import Space
+
+__all__ = ["RadiusBracket", "RadiusBudget", "bracket_radius", "widest_member"]
+
+
+@dataclass(frozen=True)
+class RadiusBudget:
+    """How much work a bracket may take; counts, so that results do not depend on the machine.
+
+    Attributes
+    ----------
+    max_nodes : int
+        Convex programs of all branch and bound searches together; 0: ``r_low`` is ``r_cell``.
+    ratio : float
+        The bracket is narrow enough when ``r_high / r_low`` is at most this.
+    n_starts : int
+        Descents of the falsifier in each box.
+    reach : float
+        The falsifier gives up at this times the largest of 1 and the parameters' max-norm.
+    """
+
+    max_nodes: int = 1000
+    ratio: float = 1.1
+    n_starts: int = 12
+    reach: float = 16.0
+
+
+@dataclass(frozen=True)
+class RadiusBracket:
+    """``r_low <= r* <= r_high`` for the radius of a local minimum, max-norm in (A, c).
+
+    Attributes
+    ----------
+    r_low : float
+        For all Theta of the space within it, the loss is at least ``loss - slack``.
+    r_high : float
+        Distance of ``witness``; inf where no better point was found or the minimum is global.
+    r_cell : float
+        The certificate's radius.
+    witness : Parametrization or None
+        In the space, at distance ``r_high``, with a loss below ``loss - slack``.
+    loss, loss_witness : float
+        At the minimum and at the witness (nan without one), mean squared error.
+    slack : float
+        What counts as equal: it covers the certificate's and the bounds' own errors.
+    method_low : str
+        ``"r_cell"``, ``"branch and bound"`` or ``"residual"`` (zero: a global minimum).
+    method_high : str
+        ``"falsifier"``, ``"branch and bound"``, ``"none found"`` or ``"residual"``.
+    n_nodes : int
+        Convex programs solved.
+    reason : str
+        Why the search ended.
+    """
+
+    r_low: float
+    r_high: float
+    r_cell: float
+    witness: Parametrization | None
+    loss: float
+    loss_witness: float
+    slack: float
+    method_low: str
+    method_high: str
+    n_nodes: int
+    reason: str
+
+    @property
+    def ratio(self) -> float:
+        """``r_high / r_low``, at least 1; inf where either end is unknown."""
+        if np.isinf(self.r_low):
+            return 1.0
+        return self.r_high / self.r_low if self.r_low > 0 else np.inf
+
+
+#: Part of the loss that counts as rounding of the convex programs.
+RELATIVE_SLACK = 1e-7
+
+
+def bracket_radius(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: Space,
+    budget: RadiusBudget | None = None,
+    seed: int = 0,
+) -> RadiusBracket:
+    """Bracket the radius of the local minimum ``theta``.
+
+    Parameters
+    ----------
+    theta : Parametrization
+        A local minimum by :func:`landscape.certify_minimum`.
+    X : array_like of shape (n, d)
+        What the network sees, ``space.embed(features)``.
+    y : array_like of shape (n,)
+    space : Space
+    budget : RadiusBudget, optional
+    seed : int
+        Of the falsifier's starts.
+
+    Returns
+    -------
+    bracket : RadiusBracket
+
+    Raises
+    ------
+    ValueError
+        If theta is not certified as a local minimum.
+
+    Examples
+    --------
+    One neuron, one sample of which it gets the sign wrong: the minimum ``c relu(a x) = 0`` lasts
+    until a turns around.
+
+    >>> from landscape import Parametrization, UnrestrictedSpace
+    >>> theta = Parametrization([[-1.0]], [2.0])
+    >>> space = UnrestrictedSpace(1, 1)
+    >>> bracket = bracket_radius(theta, [[1.0]], [1.0], space=space)
+    >>> bracket.r_cell, bracket.r_high < 1.2
+    (0.999999999999, True)
+    """
+    budget = budget or RadiusBudget()
+    certificate = certify_minimum(theta, X, y, space=space)
+    if not certificate.is_minimum:
+        raise ValueError(f"theta: not certified as a local minimum: {certificate.reason}")
+    if not np.isfinite(certificate.radius):
+        method = "residual" if certificate.kind == "global" else "r_cell"
+        return RadiusBracket(
+            r_low=np.inf,
+            r_high=np.inf,
+            r_cell=np.inf,
+            witness=None,
+            loss=certificate.loss,
+            loss_witness=np.nan,
+            slack=certificate.slack,
+            method_low=method,
+            method_high=method,
+            n_nodes=0,
+            reason=f"a global minimum: {certificate.reason}",
+        )
+    slack = RELATIVE_SLACK * certificate.loss + 2 * certificate.slack
+    search = _Bracket(
+        Centre.build(theta, X, y, space),
+        certificate.loss,
+        slack,
+        certificate.radius,
+        budget,
+        np.random.default_rng(seed),
+    )
+    return search.run()
+
+
+class _Bracket:
+    """State of a search: the two ends, and the smallest radius that was too hard."""
+
+    def __init__(
+        self,
+        centre: Centre,
+        loss: float,
+        slack: float,
+        r_cell: float,
+        budget: RadiusBudget,
+        rng: np.random.Generator,
+    ) -> None:
+        self.centre, self.loss, self.slack, self.budget = centre, loss, slack, budget
+        self.target = loss - slack
+        self.r_cell = self.low = r_cell
+        self.high, self.hard = np.inf, np.inf
+        self.witness: Parametrization | None = None
+        self.method_low, self.method_high = "r_cell", "none found"
+        self.n_nodes = 0
+        self.falsifier = Falsifier(centre, self.target, rng, budget.n_starts)
+        largest = max(np.abs(centre.theta.weights).max(), np.abs(centre.theta.output_weights).max())
+        self.reach = budget.reach * max(1.0, float(largest))
+
+    def run(self) -> RadiusBracket:
+        """Go up from r_cell, look for a better point, then halve the bracket on a log scale."""
+        self._climb()
+        if self.witness is None:
+            self._falsify()
+        reason = self._halve()
+        return RadiusBracket(
+            self.low,
+            self.high,
+            self.r_cell,
+            self.witness,
+            self.loss,
+            np.nan if self.witness is None else self.centre.loss(self.witness),
+            self.slack,
+            self.method_low,
+            self.method_high,
+            self.n_nodes,
+            reason,
+        )
+
+    def _ask(self, radius: float, nodes: int) -> BoxAnswer:
+        """One branch and bound, its answer booked."""
+        nodes = min(nodes, self.budget.max_nodes - self.n_nodes)
+        answer = search_box(self.centre, radius, self.target, nodes)
+        self.n_nodes += answer.n_nodes
+        if answer.outcome is BoxOutcome.PROVED:
+            self.low, self.method_low = radius, "branch and bound"
+        elif answer.witness is not None:
+            self._beaten(answer.witness, "branch and bound")
+        else:
+            self.hard = min(self.hard, radius)
+        return answer
+
+    def _beaten(self, witness: Parametrization, method: str) -> None:
+        witness = self.falsifier.shrink(witness)
+        distance = self.centre.distance(witness)
+        if distance < self.high:
+            self.high, self.witness, self.method_high = distance, witness, method
+
+    def _climb(self) -> None:
+        """Double the radius while that is cheap."""
+        # With r_cell = 0 (a kink at the certificate's resolution) there is nothing to double.
+        radius = self.low if self.low > 0 else 1e-6
+        cheap = max(20, self.budget.max_nodes // 20)
+        while radius < self.reach and self.n_nodes < self.budget.max_nodes:
+            radius *= 2
+            if self._ask(radius, cheap).outcome is not BoxOutcome.PROVED:
+                return
+
+    def _falsify(self) -> None:
+        """Larger and larger boxes until one holds a better point."""
+        radius = max(self.low, 1e-9)
+        while radius < self.reach:
+            radius *= 2
+            found = self.falsifier.search(radius)
+            if found is not None:
+                self._beaten(found, "falsifier")
+                return
+
+    def _halve(self) -> str:
+        """Branch and bound between the ends; what is too hard is left for the rest of the nodes."""
+        budget = self.budget
+        if not np.isfinite(self.high) and not np.isfinite(self.hard):
+            return "no better point found within reach"
+        while self.high > budget.ratio * self.low:
+            left = budget.max_nodes - self.n_nodes
+            if left <= 0:
+                return "the budget of nodes is spent"
+            top = min(self.high, self.hard)
+            if top > budget.ratio * self.low:
+                self._ask(np.sqrt(max(self.low, 1e-9) * top), max(20, left // 3))
+            elif not np.isfinite(self.high) or left < budget.max_nodes // 10:
+                return "the next step is beyond the budget of nodes"
+            else:
+                # All that is left goes into the step that was too hard.
+                hard, self.hard = self.hard, np.inf
+                answer = self._ask(min(np.sqrt(self.low * self.high), hard * 1.02), left)
+                if answer.outcome is BoxOutcome.NUMERICS:
+                    return answer.outcome.sentence
+        return "the bracket is as narrow as asked for"

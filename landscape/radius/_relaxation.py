@@ -1,0 +1,236 @@
+"""A convex quadratic program below the loss on a node, and a bound from its multipliers.
+
+Where the side of a sample is open, ``t_ik`` stands for ``relu(<u_i, x_k>)`` between the function
+and its chord over the node's interval. The chord is taken in the homogeneous form ``t <= kappa
+(<u_i, x_k> - s_i least)``, which is linear in (u, s) and tight at both ends for every s. The loss
+is a convex quadratic in the residuals ``sum_i sigma_i t_ik - y_k``. So a pair contributes exactly
+where its residual pushes t down (``sigma_i s_k >= 0``, notes 8), and by its chord where it pushes
+t up.
+
+The bound never trusts the solver: for *any* point with residual r and *any* multipliers l >= 0,
+
+    ‖B v - y‖^2 >= 2 <r, B v - y> - ‖r‖^2 + <l, G v - h>    for all v with G v <= h,
+
+whose right-hand side is linear in v, so its least value over the node's intervals is explicit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import clarabel
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_matrix
+
+from landscape.radius._box import Centre, Node
+
+__all__ = ["Relaxed", "relax"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """Solution of a node's program.
+
+    Attributes
+    ----------
+    bound : float
+        Proven lower bound of the mean squared error on the node; inf: the node is empty.
+    u, s, e : array (m, d), array (m,), float
+        The solver's point.
+    gaps : array of shape (n, m)
+        By how much the loss may change when an open pair's value becomes the true one.
+    """
+
+    bound: float
+    u: Array
+    s: Array
+    e: float
+    gaps: Array
+
+
+def relax(centre: Centre, node: Node) -> Relaxed:
+    """Solve the program of a node and bound it from below."""
+    program = _Program(centre, node)
+    point, multipliers, feasible = program.solve()
+    bound = program.bound(point, multipliers, feasible)
+    return program.relaxed(point, bound)
+
+
+def _sparse(dense: Array) -> csc_matrix:
+    """What ``csc_matrix(dense)`` is, without its checks."""
+    column, row = np.nonzero(dense.T)
+    starts = np.searchsorted(column, np.arange(dense.shape[1] + 1))
+    return csc_matrix((dense[row, column], row, starts), shape=dense.shape)
+
+
+class _Program:
+    """``min (1/n) ‖B v - y‖^2`` over ``G v <= h`` with v = (u, s, e, t)."""
+
+    def __init__(self, centre: Centre, node: Node) -> None:
+        self.centre, self.node = centre, node
+        X = centre.X
+        n, d = X.shape
+        m = len(node.signs)
+        self.m, self.d, self.n = m, d, n
+        self.rows, self.neurons = np.nonzero(node.side == 0)
+        n_open = self.rows.size
+        self.at_s, self.at_e, self.at_t = m * d, m * d + m, m * d + m + 1
+        self.size = self.at_t + n_open
+        scale = node.signs * (node.side == 1)
+        self.B = np.zeros((n, self.size))
+        self.B[:, : m * d] = (scale[:, :, None] * X[:, None, :]).reshape(n, m * d)
+        if centre.column is not None:
+            self.B[:, self.at_e] = centre.column
+        self.B[self.rows, self.at_t + np.arange(n_open)] = node.signs[self.neurons]
+        self.blocks: list[Array] = []
+        self.sides: list[Array] = []
+        self._intervals()
+        if centre.balanced:
+            self._norms()
+        self._samples()
+        self.G, self.h = np.vstack(self.blocks), np.concatenate(self.sides)
+
+    def _add(self, block: Array, side: Array) -> None:
+        self.blocks.append(block)
+        self.sides.append(side)
+
+    def _intervals(self) -> None:
+        """``s a_low <= u <= s a_high``, the intervals of s and e, the bounds of u."""
+        node, m, d = self.node, self.m, self.d
+        index = np.arange(m * d)
+        of = self.at_s + index // d
+        for sign, ends in ((1.0, node.a_high), (-1.0, node.a_low)):
+            block = np.zeros((m * d, self.size))
+            block[index, index] = sign
+            block[index, of] = -sign * ends.ravel()
+            self._add(block, np.zeros(m * d))
+        rest = m + 1  # s and e
+        for sign, s, e in ((1.0, node.s_high, node.e_high), (-1.0, node.s_low, node.e_low)):
+            block = np.zeros((rest, self.size))
+            block[np.arange(rest), self.at_s + np.arange(rest)] = sign
+            self._add(block, sign * np.append(s, e))
+        for sign, bound in ((1.0, self.centre.upper), (-1.0, self.centre.lower)):
+            finite = np.flatnonzero(np.isfinite(bound))
+            if sign < 0:  # 0 <= u already follows from 0 <= a_low
+                implied = (bound == 0) & (node.a_low >= 0)
+                finite = finite[~implied.ravel()[finite]]
+            block = np.zeros((finite.size, self.size))
+            block[np.arange(finite.size), finite] = sign
+            self._add(block, sign * bound.ravel()[finite])
+
+    def _norms(self) -> None:
+        """``|u_ij| <= s_i^2``, below the chord; on a known face ``|u_ij| >= s_i^2``, tangents."""
+        node, d = self.node, self.d
+        low, high = node.s_low, node.s_high
+        for sign, ends in ((1.0, node.a_high), (-1.0, -node.a_low)):
+            i, j = np.nonzero(ends > low[:, None])
+            block = np.zeros((i.size, self.size))
+            at = np.arange(i.size)
+            block[at, i * d + j] = sign
+            block[at, self.at_s + i] = -(low + high)[i]
+            self._add(block, -(low * high)[i])
+        known = np.flatnonzero(node.face)
+        column = known * d + np.abs(node.face[known]) - 1
+        for weight in (0.0, 0.5, 1.0):
+            touch = (1 - weight) * low[known] + weight * high[known]
+            block = np.zeros((known.size, self.size))
+            at = np.arange(known.size)
+            block[at, column] = -np.sign(node.face[known])
+            block[at, self.at_s + known] = 2 * touch
+            self._add(block, touch**2)
+
+    def _samples(self) -> None:
+        """Sides that are conditions, and the triangles of open pairs."""
+        node, X, d = self.node, self.centre.X, self.d
+        k, i = np.nonzero(node.cut)
+        block = np.zeros((k.size, self.size))
+        block[np.arange(k.size)[:, None], i[:, None] * d + np.arange(d)] = (
+            -node.side[k, i][:, None] * X[k]
+        )
+        self._add(block, np.zeros(k.size))
+        k, i = self.rows, self.neurons
+        at = np.arange(k.size)
+        columns = i[:, None] * d + np.arange(d)
+        low, high = node.low[k, i], node.high[k, i]
+        self.t_high = np.maximum(high, 0.0) * node.s_high[i] * (1 + 1e-12)
+        slope = np.where(high > low, high / np.where(high > low, high - low, 1.0), 1.0)
+        above, over, chord = (np.zeros((k.size, self.size)) for _ in range(3))
+        above[at, self.at_t + at] = -1.0
+        over[at, self.at_t + at] = -1.0
+        over[at[:, None], columns] = X[k]
+        chord[at, self.at_t + at] = 1.0
+        chord[at[:, None], columns] = -slope[:, None] * X[k]
+        chord[at, self.at_s + i] = slope * low
+        for part in (above, over, chord):
+            self._add(part, np.zeros(k.size))
+
+    def solve(self) -> tuple[Array, Array, bool]:
+        """The solver's point and multipliers, and whether it found the program feasible."""
+        n = self.n
+        settings = clarabel.DefaultSettings()
+        settings.verbose = False
+        settings.max_iter = 100
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
+        quadratic = np.triu(self.B.T @ self.B) * (2.0 / n)
+        solver = clarabel.DefaultSolver(
+            _sparse(quadratic),
+            -2.0 / n * (self.B.T @ self.centre.y),
+            _sparse(self.G),
+            self.h,
+            [clarabel.NonnegativeConeT(len(self.h))],
+            settings,
+        )
+        solution = solver.solve()
+        point = np.asarray(solution.x, dtype=float)
+        multipliers = np.maximum(np.asarray(solution.z, dtype=float), 0.0)
+        if not (np.isfinite(point).all() and np.isfinite(multipliers).all()):
+            return np.zeros(self.size), np.zeros(len(self.h)), True
+        empty = solution.status in (
+            clarabel.SolverStatus.PrimalInfeasible,
+            clarabel.SolverStatus.AlmostPrimalInfeasible,
+        )
+        return point, multipliers, not empty
+
+    def _ends(self) -> tuple[Array, Array]:
+        """Intervals of all variables."""
+        node = self.node
+        corners = np.stack(
+            [s[:, None] * a for s in (node.s_low, node.s_high) for a in (node.a_low, node.a_high)]
+        )
+        zero = np.zeros(self.rows.size)
+        low = np.concatenate([corners.min(axis=0).ravel(), node.s_low, [node.e_low], zero])
+        high = np.concatenate(
+            [corners.max(axis=0).ravel(), node.s_high, [node.e_high], self.t_high]
+        )
+        return low, high
+
+    def bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
+        """See the module's docstring."""
+        low, high = self._ends()
+        if not feasible:
+            slope = self.G.T @ multipliers
+            least = float(np.minimum(slope * low, slope * high).sum() - multipliers @ self.h)
+            size = float(np.abs(multipliers) @ np.abs(self.h))
+            size += float((np.abs(self.G).T @ multipliers) @ np.maximum(np.abs(low), np.abs(high)))
+            return np.inf if least > 1e-12 * size else 0.0
+        y, n = self.centre.y, self.n
+        residual = self.B @ point - y
+        slope = 2.0 / n * (self.B.T @ residual) + self.G.T @ multipliers
+        least = float(np.minimum(slope * low, slope * high).sum())
+        constant = -float(residual @ residual + 2 * residual @ y) / n
+        return max(0.0, constant - float(multipliers @ self.h) + least)
+
+    def relaxed(self, point: Array, bound: float) -> Relaxed:
+        """The record of a solution."""
+        m, d = self.m, self.d
+        u = point[: m * d].reshape(m, d)
+        gaps = np.zeros((self.n, m))
+        if self.rows.size:
+            z = (self.centre.X[self.rows] * u[self.neurons]).sum(axis=1)
+            excess = point[self.at_t :] - np.maximum(z, 0.0)
+            residual = np.abs(self.B @ point - self.centre.y)
+            gaps[self.rows, self.neurons] = excess * (2 * residual[self.rows] + excess) / self.n
+        return Relaxed(bound, u, point[self.at_s : self.at_e], float(point[self.at_e]), gaps)
