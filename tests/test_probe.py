@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from landscape.descent import DescentOutcome, descend
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius, unbalanced_control
+from landscape.probe.exchange import search_ball
 from landscape.realization import difference, realize
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.stationarity import Verdict
@@ -368,3 +369,27 @@ def test_the_unbalanced_control_is_violated(name):
     # The distance to the nearest parametrization does not go to zero with the seminorm.
     assert control.parameter_distance > 0
     assert control.parameter_distance > 10 * distances[-1]
+
+
+@pytest.mark.parametrize("name", ["smooth", "grid"])
+def test_better_realizations_beyond_the_rigid_regime_are_what_they_claim(name):
+    """Exchanged neurons: the witness is in the space, at its distance, better by its gap."""
+    features, y = DATA[name]()
+    space = make_space("restricted", features.shape[1], 2)
+    X = space.embed(features)
+    theta = space.sample(np.random.default_rng(4), n_positive=1)
+    end = descend(theta, X, y, space=space).parametrization
+    rigid = rigidity_radius(end)
+    found = search_ball(end, X, y, radius=6 * rigid, space=space, rng=np.random.default_rng(0))
+    assert found.radius_low == pytest.approx(rigid, rel=1e-6)
+    assert found.radius_low <= found.radius_high <= 6 * rigid * (1 + 1e-9)
+    assert space.violations(found.witness) == []
+    distance = ball.seminorm(difference(found.witness, end))
+    assert distance == pytest.approx(found.distance, rel=1e-9)
+    assert distance == pytest.approx(found.radius_high, rel=1e-9)
+    gained = loss(end, X, y) - loss(found.witness, X, y)
+    assert gained == pytest.approx(found.gap, rel=1e-9)
+    assert gained > found.tolerance > 0
+    # A neuron that is gone leaves its jump: the distance is at least half of its size.
+    for lost in found.exchanged:
+        assert distance >= 0.5 * np.abs(end.products[lost]).max() * (1 - 1e-9)
