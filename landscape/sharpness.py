@@ -6,7 +6,8 @@ seminorm of the difference (see docs/paper.md for the proofs):
 - neurons without a partner on the same hyperplane have ‖u‖ <= 2r, and at least two hyperplanes (the
   facets of the cell around -e_d, where all neurons of N* are inactive and the gradient is zero)
   have a jump of at most r;
-- so s = 2 for m = 1, s = 1 + √2 for m = 2 and s = 2√2 for m >= 3.
+- so for d >= 3 s = 2 (m = 1), 1 + √2 (m = 2), 2√2 (m >= 3), and for d = 2, where all weight vectors lie
+  in one quadrant, s = 2 (m <= 2), 1 + √2 (m = 3), 2√2 (m >= 4).
 
 Random search does not come near these. Where they are attained the hyperplanes nearly coincide, and
 across them one coordinate of the gradient walks between -r and r in jumps of up to 2r. The search
@@ -14,6 +15,9 @@ enumerates such *walks*: two of them, in which each neuron is a step with an own
 
 - d >= 3: u = ± w e_1 + small, the neurons with +e_1 form one walk, those with -e_1 the other;
 - d = 2: u near e_1 or near e_2, one walk for each coordinate.
+
+Neurons that share a hyperplane are not among the steps; for d = 2 and m = 4 they are needed, see
+`four_in_the_plane`.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from landscape.rational import RationalFunction, Vector, max_norm, sqrt_bracket
 __all__ = [
     "SharpPair",
     "Step",
+    "four_in_the_plane",
     "pair_of_steps",
     "proven_constant",
     "search_sharp_pair",
@@ -63,8 +68,20 @@ class Step:
         return self.owner if self.jump > 0 else -self.owner
 
 
-def proven_constant(n_neurons: int) -> float:
-    """The smallest constant known to hold on N* for m neurons and any d >= 2."""
+def proven_constant(n_neurons: int, n_inputs: int = 3) -> float:
+    """The smallest constant s of (38) on N* with exponent 1/2.
+
+    Proven in docs/paper.md, and attained, for d = 2 and m <= 3 in the limit.
+
+    Examples
+    --------
+    >>> [round(proven_constant(m), 3) for m in (1, 2, 3, 4)]
+    [2.0, 2.414, 2.828, 2.828]
+    >>> [round(proven_constant(m, 2), 3) for m in (1, 2, 3, 4)]
+    [2.0, 2.0, 2.414, 2.828]
+    """
+    if n_inputs == 2 and n_neurons > 1:
+        n_neurons -= 1
     return {1: 2.0, 2: 1.0 + sqrt(2.0)}.get(n_neurons, 2.0 * sqrt(2.0))
 
 
@@ -125,7 +142,10 @@ def _neuron_distance_squared(left: Neuron, right: Neuron) -> Bracket:
     """``max(|c - c'|, ‖a - a'‖)²`` of balanced neurons a = u / ‖u‖^{1/2}, c = σ ‖u‖^{1/2}."""
     (sign, u), (other, v) = left, right
     n, k = max_norm(u), max_norm(v)
-    pairs = [(Fraction(sign), Fraction(other)), *((p / n, q / k) for p, q in zip(u, v, strict=True))]
+    pairs = [
+        (Fraction(sign), Fraction(other)),
+        *((p / n, q / k) for p, q in zip(u, v, strict=True)),
+    ]
     if n == k:  # all differences are multiples of the same root
         value = max((p - q) ** 2 * n for p, q in pairs)
         return value, value
@@ -151,6 +171,27 @@ def two_root_two(epsilon: Fraction = Fraction(1, 100)) -> SharpPair:
     one, two, e = Fraction(1), Fraction(2), epsilon
     gamma = ((-1, (one, e, e)), (1, (two, 4 * e, 4 * e)), (-1, (two, 6 * e, 6 * e)))
     theta = ((1, (-two, 6 * e, 6 * e)), (-1, (-two, 4 * e, 4 * e)), (1, (-one, e, e)))
+    return SharpPair(gamma, theta)
+
+
+def four_in_the_plane(epsilon: Fraction = Fraction(1, 1000)) -> SharpPair:
+    """A pair at the distance 2√2 with seminorm 1, d = 2, m = 4.
+
+    Three hyperplanes are shared by a neuron of Γ and a larger one of Θ: their jumps -1, -2, -1 make
+    room for the steps +2 of the two others, and being large they are no way out for these.
+
+    Examples
+    --------
+    >>> pair = four_in_the_plane()
+    >>> pair.seminorm(), pair.distance_squared()
+    (Fraction(1, 1), (Fraction(8, 1), Fraction(8, 1)))
+    """
+
+    def neuron(sign: int, size: int, place: int) -> Neuron:
+        return sign, (Fraction(size), epsilon * size * place)
+
+    gamma = (neuron(1, 2, 1), neuron(1, 2, 2), neuron(1, 2, 3), neuron(1, 2, 5))
+    theta = (neuron(1, 3, 1), neuron(1, 4, 3), neuron(-1, 2, 4), neuron(1, 3, 5))
     return SharpPair(gamma, theta)
 
 

@@ -23,6 +23,7 @@ from landscape.rational import RationalFunction
 from landscape.realization import realize
 from landscape.sharpness import (
     Step,
+    four_in_the_plane,
     pair_of_steps,
     proven_constant,
     search_sharp_pair,
@@ -165,7 +166,14 @@ def test_in_two_dimensions_the_limit_is_approached(m):
     ratios = [pair_of_steps(steps, 2, Fraction(1, 10**n)).ratio for n in (2, 4, 6)]
     assert ratios == sorted(ratios)
     assert ratios[-1] == pytest.approx(limit, rel=1e-4)
-    assert limit <= proven_constant(m) + 1e-12
+    assert limit == pytest.approx(proven_constant(m, 2), rel=1e-12)
+
+
+def test_four_neurons_in_the_plane():
+    pair = four_in_the_plane()
+    assert pair.in_restricted_space()
+    assert pair.seminorm() == 1 and pair.ratio_squared() == (8, 8)
+    assert search_sharp_pair(2, 3)[1] < 2.5  # without shared hyperplanes less is found
 
 
 def test_finer_walks_are_not_better_for_two_neurons():
@@ -190,7 +198,7 @@ def test_no_pair_exceeds_the_proven_constant(m):
     for _ in range(60):
         space = RestrictedSpace(int(rng.integers(2, 5)), m)
         found = inverse_stability(space.sample(rng), space.sample(rng))
-        assert found.ratio <= proven_constant(m) * (1 + 1e-12)
+        assert found.ratio <= proven_constant(m, space.n_inputs) * (1 + 1e-12)
 
 
 # --- Lemma A.4 ----------------------------------------------------------------------------------
