@@ -27,6 +27,7 @@ METHODS = {
     "auto": lambda d, m: True,
     "plane": lambda d, m: d == 2,
     "flats": lambda d, m: d > 2 and m ** (d - 1) < 1e10,
+    "cones": lambda d, m: 3 <= d <= 5,
     "conflicts": lambda d, m: d > 2 and m <= 200 and not (d <= 4 and m > 100),
     "enumeration": lambda d, m: general_position_count(m, d) <= 20_000,
     "reference": lambda d, m: d > 2 and m <= 24,

@@ -3,8 +3,8 @@
 The gradient of ``R(theta)`` is constant on the cells of the arrangement of the neurons'
 hyperplanes, so the seminorm is a maximum over cells: NP-hard in general, polynomial for a fixed
 number of inputs. `_problem` reduces a network to a search problem and turns a cell that was found
-back into a checked witness; `_closed`, `_flats`, `_conflicts` and `_reference` search, and
-`_portfolio` chooses among them. `_networks` has what users call.
+back into a checked witness; `_closed`, `_flats`, `_cones`, `_conflicts` and `_reference` search,
+and `_portfolio` chooses among them. `_networks` has what users call.
 
 >>> from landscape.parametrization import Parametrization
 >>> theta = Parametrization([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [1.0, 1.0, -1.0])

@@ -4,36 +4,42 @@
 rank 1, k = rank      closed form: every sign vector is a cell
 jumps of one sign     closed form: a unit vector satisfies every constraint
 rank 2                angular sweep, O(k log k)
-rank 3                flats, O(k^2 log k)
-rank 4, 5             flats while ``C(k, r - 2) k`` is small (see `FLATS_WORK`), else conflicts
+rank 3, 4, 5          flats while ``C(k, r - 2) k`` is small (see `FLATS_WORK`), then cones
+                      (rank 5: conflicts between the two, see `CONES_FROM`)
 rank 6 and more       conflicts
 ====================  =====================================================================
 
-k is the number of different hyperplanes where the gradient jumps, the rank is theirs. The
-thresholds come from ``benchmarks/seminorm``.
+Where floats cannot resolve a degenerate arrangement, cones give way to flats and flats to
+conflicts. k is the number of different hyperplanes where the gradient jumps, the rank is theirs.
+The thresholds come from ``benchmarks/seminorm``.
 """
 
 from __future__ import annotations
 
-from math import comb
+import math
 
 from landscape.seminorm import _closed
+from landscape.seminorm._cones import cones
 from landscape.seminorm._conflicts import conflicts
 from landscape.seminorm._flats import Unresolved, flats
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found, OutOfReach
 from landscape.seminorm._reference import Limits, reference
 
-METHODS = ("auto", "enumeration", "plane", "flats", "conflicts", "reference")
+METHODS = ("auto", "enumeration", "plane", "flats", "cones", "conflicts", "reference")
 
-#: Rows visited by the flats (number of flats times k) up to which they are preferred to conflicts,
-#: by rank. About ten million are visited per second.
-FLATS_WORK = {3: float("inf"), 4: 3e8, 5: 3e6}
+#: Rows visited by the flats (number of flats times k) up to which they are chosen, by rank.
+#: About ten million are visited per second.
+FLATS_WORK = {3: 1e6, 4: 1e6, 5: 3e4}
+#: Beyond that, the number of hyperplanes from which cones are chosen before conflicts.
+CONES_FROM = {3: 0, 4: 0, 5: 121}
+#: Rows visited by the flats up to which they replace cones that could not resolve degeneracy.
+FLATS_LIMIT = 1e9
 
 
 def flats_work(k: int, r: int) -> float:
     """Number of rows that enumerating the flats visits."""
-    return float(comb(k, r - 2) * k)
+    return float(math.comb(k, max(r - 2, 0)) * k)
 
 
 def solve(
@@ -74,12 +80,20 @@ def solve(
         if rank > 2:
             raise OutOfReach(f"method 'plane' needs rank 2, the network has rank {rank}")
         return _closed.plane(problem)
-    if method == "flats" or (
-        method == "auto" and rank in FLATS_WORK and flats_work(k, rank) <= FLATS_WORK[rank]
-    ):
+    work = flats_work(k, rank)
+    if method == "auto":
+        if work <= FLATS_WORK.get(rank, 0.0):
+            method = "flats"
+        elif k >= CONES_FROM.get(rank, math.inf):
+            method = "cones"
+    if method == "cones":
+        try:
+            return cones(problem, limits, incumbent)
+        except Unresolved:
+            method = "flats" if work <= FLATS_LIMIT else "conflicts"
+    if method == "flats":
         try:
             return flats(problem, solve, limits, incumbent)
         except Unresolved:
-            # Nearly dependent hyperplanes: conflicts are decided exactly where floats cannot.
             pass
     return conflicts(problem, limits, incumbent)
