@@ -1,13 +1,13 @@
 """Sharp constants of inverse stability on N*: constructions, and a search that has structure.
 
-Corollary 3.3 states ``d(Γ, Θ) <= s |R(Γ) - R(Θ)|^{1/2}`` with s = 4. Upper bounds that hold, with r the
-seminorm of the difference (see docs/paper.md for the proofs):
+Corollary 3.3 states ``d(Γ, Θ) <= s |R(Γ) - R(Θ)|^{1/2}`` with s = 4. Upper bounds that hold, with r
+the seminorm of the difference (see docs/paper.md for the proofs):
 
 - neurons without a partner on the same hyperplane have ‖u‖ <= 2r, and at least two hyperplanes (the
   facets of the cell around -e_d, where all neurons of N* are inactive and the gradient is zero)
   have a jump of at most r;
-- so for d >= 3 s = 2 (m = 1), 1 + √2 (m = 2), 2√2 (m >= 3), and for d = 2, where all weight vectors lie
-  in one quadrant, s = 2 (m <= 2), 1 + √2 (m = 3), 2√2 (m >= 4).
+- so for d >= 3 s = 2 (m = 1), 1 + √2 (m = 2), 2√2 (m >= 3), and for d = 2, where all weight
+  vectors lie in one quadrant, s = 2 (m <= 2), 1 + √2 (m = 3), 2√2 (m >= 4).
 
 Random search does not come near these. Where they are attained the hyperplanes nearly coincide, and
 across them one coordinate of the gradient walks between -r and r in jumps of up to 2r. The search
