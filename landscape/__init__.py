@@ -28,6 +28,7 @@ _PUBLIC = {
     "certify_minimum": "minima",
     "probe_realization": "probe",
     "reparametrize_near": "stability",
+    "ShallowReLURegressor": "estimator",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

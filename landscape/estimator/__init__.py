@@ -1,0 +1,12 @@
+"""A scikit-learn regressor whose fit is a certified local minimum, and displays for it.
+
+- `_regressor`: the estimator;
+- `_samples`: weighted samples in a canonical form, so that weights and repetition are the same;
+- `_starts`: one start, from its seed to its certificate;
+- `_displays`: figures in the style of scikit-learn's displays.
+"""
+
+from landscape.estimator._displays import LandscapeDisplay, RealizationDisplay
+from landscape.estimator._regressor import ShallowReLURegressor
+
+__all__ = ["LandscapeDisplay", "RealizationDisplay", "ShallowReLURegressor"]

@@ -1,0 +1,485 @@
+"""The estimator: best of many starts, each finished by active-set descent and certified."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from landscape.estimator._samples import Samples, merge_samples
+from landscape.estimator._starts import End, Problem, draw_start, run_start, single_thread
+from landscape.minima import Certificate
+from landscape.parametrization import Parametrization
+from landscape.probe import probe_realization, rigidity_radius
+from landscape.realization import input_gradients, realize
+from landscape.seminorm import Seminorm, sobolev_seminorm
+from landscape.spaces import SPACES, RestrictedSpace, Space, UnrestrictedSpace, make_space
+from landscape.stationarity import Verdict
+from landscape.training import SOLVERS
+
+try:
+    from sklearn.utils.validation import validate_data
+except ImportError:  # scikit-learn < 1.6
+
+    def validate_data(estimator: Any, X: Any, y: Any = "no_validation", **kwargs: Any) -> Any:
+        """Its predecessor, a method."""
+        return estimator._validate_data(X, y=y, **kwargs)
+
+
+__all__ = ["ShallowReLURegressor"]
+
+Array = NDArray[np.float64]
+
+#: Losses count as equal, and the earlier start wins, up to this times the target's variance.
+TIE = 1e-12
+
+
+class ShallowReLURegressor(RegressorMixin, BaseEstimator):
+    r"""Shallow ReLU network with biases, trained to a certified local minimum.
+
+    Minimizes the (weighted) mean squared error of
+
+    .. math:: f(x) = \sum_{i=1}^m c_i \max(\langle a_i, x\rangle + b_i, 0) + e
+
+    from several random starts. Every start is trained by a smooth solver, finished by active-set
+    descent on the piecewise quadratic loss, and decided by an exact first-order test; the best
+    certified local minimum is kept, with a radius in which nothing is better. Meant for small
+    data: some hundred to a few thousand samples and a few to some dozen neurons.
+
+    Parameters
+    ----------
+    n_neurons : int, default=5
+        Neurons m of the network with biases. N* and N' hold one more, which takes over the
+        offset's role [1]_, Corollary 1.3: there ``coefs_`` shows m + 1 neurons.
+    space : {"restricted", "balanced", "unrestricted"}, default="restricted"
+        Set of parametrizations to optimize over: N* of Definition 3.2, on which parameters and
+        function determine each other; N' of (32), balanced networks; or N of (15), all networks.
+    solver : {"L-BFGS-B", "SLSQP", "trust-constr", "trf", "descent"}, default="L-BFGS-B"
+        What brings a start near a minimum: a solver of ``scipy.optimize`` or, with "descent",
+        none, so that active-set descent does all of it.
+    n_starts : int, default=20
+        Random starts. A start does not depend on how many there are: more starts never give a
+        larger ``loss_``. They take turns through the m + 1 possible numbers of positive
+        output weights, so take at least m + 1.
+    margin : float, default=1e-3
+        Lower bound of the last two coordinates of ``|c_i| a_i`` on N*, which makes it closed. On
+        data with biases it is never in the way; ignored by the other spaces.
+    max_iter : int, default=1000
+        Limit of the solver's iterations and of the descent's line searches, for each start.
+    tol : float, default=1e-6
+        Relative decrease of the loss at which the solver hands over to the descent. The descent
+        needs no tolerance: its test is exact.
+    warm_start : bool, default=False
+        Whether ``fit`` takes the previous solution as its first start.
+    init : Parametrization or sequence of them, default=None
+        Elements of the space to start from, before the random starts.
+    n_jobs : int, default=None
+        Starts that run at the same time, see joblib; the result is the same for any number.
+    random_state : int, RandomState instance or None, default=None
+        Source of the starts.
+    verbose : bool or int, default=False
+        Whether to print a line per start.
+
+    Attributes
+    ----------
+    coefs_ : list of two arrays, of shapes (d, M) and (M, 1)
+        Weights in scikit-learn's layout, see `MLPRegressor`. M is ``n_neurons``, plus one on N*
+        and N'.
+    intercepts_ : list of two arrays, of shapes (M,) and (1,)
+        Biases of the neurons and of the output.
+    parametrization_ : Parametrization
+        The minimum, an element of ``space_``. On N* and N' its inputs are ``(x, 1, -1)``.
+    space_ : Space
+        The set of parametrizations that was optimized over.
+    loss_ : float
+        Mean squared error, weighted by ``sample_weight``.
+    loss_curve_ : list of float
+        Losses of the chosen start: at its beginning, after the solver, and after every line
+        search of the descent.
+    n_iter_ : int
+        Iterations of the chosen start: the solver's, the descent's and the final test.
+    starts_ : DataFrame
+        One row per start: sign class, losses, outcome, verdict and its reason, radius, and a key
+        that equals that of another start iff both reached the same minimum (on the data).
+    best_start_ : int
+        Row of ``starts_`` that was chosen.
+    certificate_ : Certificate
+        What is known about ``parametrization_`` as a local minimum, see
+        :func:`landscape.certify_minimum`, which reproduces it from the data.
+    radius_ : float
+        Within this max-norm distance in ``space_``, no parameters have a smaller loss (up to
+        ``certificate_.slack``): the r of Proposition 1.2. nan without a certificate.
+    realization_radius_ : float
+        Within this distance in the W^{1,inf} seminorm no function of the space has a smaller
+        loss: the larger of ``r**2 / 8`` (Proposition 1.2 with the sharp constant, N* only) and
+        the ball of rescaled neurons, decided exactly. nan where neither holds; always on N,
+        where close functions may need distant parameters.
+    n_features_in_ : int
+    feature_names_in_ : array of shape (d,)
+        Only if X has feature names that are all strings.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPRegressor : Deep networks, other losses, large data.
+    landscape.certify_minimum : The test behind the certificate.
+
+    Notes
+    -----
+    Standardize the features for comparability; the starts are adapted to their means and standard
+    deviations in any case. The loss is that of the data as given: the radii depend on its units.
+
+    Samples with equal features are merged into one with their mean target: an integer
+    ``sample_weight`` and repeated samples give exactly the same fit.
+
+    References
+    ----------
+    .. [1] J. Berner, D. Elbrächter, P. Grohs, "How degenerate is the parametrization of neural
+       networks with the ReLU activation function?", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landscape import ShallowReLURegressor
+    >>> X = np.linspace(-2, 2, 41).reshape(-1, 1)
+    >>> y = np.abs(X[:, 0]) - 1
+    >>> model = ShallowReLURegressor(n_neurons=2, n_starts=6, random_state=0).fit(X, y)
+    >>> model.certificate_.is_minimum, round(model.score(X, y), 6)
+    (True, 1.0)
+    >>> model.gradient([[1.5], [-0.5]])
+    array([[ 1.],
+           [-1.]])
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+        "n_neurons": [Interval(Integral, 1, None, closed="left")],
+        "space": [StrOptions(set(SPACES))],
+        "solver": [StrOptions({*SOLVERS, "descent"})],
+        "n_starts": [Interval(Integral, 1, None, closed="left")],
+        "margin": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "init": [None, Parametrization, list, tuple],
+        "n_jobs": [None, Integral],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_neurons: int = 5,
+        *,
+        space: str = "restricted",
+        solver: str = "L-BFGS-B",
+        n_starts: int = 20,
+        margin: float = 1e-3,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        warm_start: bool = False,
+        init: Parametrization | Sequence[Parametrization] | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.n_neurons = n_neurons
+        self.space = space
+        self.solver = solver
+        self.n_starts = n_starts
+        self.margin = margin
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.init = init
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # --- fitting ------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> ShallowReLURegressor:
+        """Find the best certified local minimum among the starts.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+        y : array_like of shape (n_samples,)
+        sample_weight : array_like of shape (n_samples,), default=None
+            Non-negative. The same as repeating samples, exactly.
+
+        Returns
+        -------
+        self : ShallowReLURegressor
+
+        Raises
+        ------
+        ValueError
+            For several targets, negative weights, or an ``init`` that is not in the space.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If no start ended at a certified local minimum.
+        """
+        features, targets = validate_data(
+            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
+        )
+        target = _single_target(targets)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
+        samples = merge_samples(features, target, weights)
+        space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))
+        problem = Problem.build(samples, space, self.solver, self.max_iter, float(self.tol))
+        given = self._given(space)
+        tie = TIE * samples.scales()[3] ** 2
+        best: End | None = None
+        rows: list[dict[str, Any]] = []
+        # The limit of threads here serves the threads that joblib may use, that inside of
+        # `run_start` its processes.
+        with single_thread():
+            starts = self._starts(given, samples, space)
+            tasks = (delayed(run_start)(problem, *start) for start in starts)
+            for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
+                rows.append(end.row)
+                if self.verbose:
+                    print(_line(end.row), flush=True)
+                if best is None or _better(end, best, tie):
+                    best = end
+            assert best is not None
+            self._keep(best, rows, space, problem)
+        return self
+
+    def _given(self, space: Space) -> list[tuple[Parametrization, str]]:
+        """Previous solution and given starts, checked."""
+        given: list[tuple[Parametrization, str]] = []
+        if self.warm_start and hasattr(self, "parametrization_"):
+            given.append((self.parametrization_, "warm_start"))
+        init = self.init if self.init is not None else []
+        for theta in [init] if isinstance(init, Parametrization) else init:
+            if not isinstance(theta, Parametrization):
+                raise TypeError(f"init: expected parametrizations, got a {type(theta).__name__}")
+            given.append((theta, "init"))
+        for theta, origin in given:
+            for violation in space.violations(theta):
+                if violation.condition != "C.2":
+                    advice = " Set warm_start=False." if origin == "warm_start" else ""
+                    raise ValueError(
+                        f"{origin}: not in the {space.name} space: {violation.message}.{advice}"
+                    )
+        return given
+
+    def _starts(
+        self, given: list[tuple[Parametrization, str]], samples: Samples, space: Space
+    ) -> Iterator[tuple[Parametrization, int, str, int, np.random.SeedSequence]]:
+        """Given starts, then random ones, which are drawn when they are needed."""
+        source = check_random_state(self.random_state)
+        entropy = [int(word) for word in source.randint(np.iinfo(np.int32).max, size=4)]
+        for number, (theta, origin) in enumerate(given):
+            seed = np.random.SeedSequence(entropy, spawn_key=(number, 1))
+            yield theta, number, origin, _n_positive(theta, space), seed
+        for index in range(self.n_starts):
+            theta, n_positive = draw_start(samples, space, self.n_neurons, entropy, index)
+            seed = np.random.SeedSequence(entropy, spawn_key=(index, 2))
+            yield theta, len(given) + index, "random", n_positive, seed
+
+    def _keep(self, best: End, rows: list[dict[str, Any]], space: Space, problem: Problem) -> None:
+        """Set the fitted attributes."""
+        theta, certificate = best.parametrization, best.certificate
+        self.space_, self.parametrization_ = space, theta
+        self.coefs_, self.intercepts_ = _layers(theta, space)
+        self.starts_ = pd.DataFrame(rows)
+        self.best_start_ = int(best.row["start"])
+        self.loss_ = float(best.row["loss"])
+        self.loss_curve_ = [float(value) for value in best.losses]
+        self.n_iter_ = int(best.row["n_iter_solver"] + best.row["n_iter"] + 1)
+        self.certificate_: Certificate | None = None
+        self.radius_ = self.realization_radius_ = float("nan")
+        if certificate is not None:
+            self.certificate_ = replace(certificate, loss=certificate.loss + problem.constant)
+            self.radius_ = float(certificate.radius)
+            self.realization_radius_ = _realization_radius(certificate, theta, problem)
+        if certificate is None or not certificate.is_minimum:
+            self._warn(best)
+
+    def _warn(self, best: End) -> None:
+        row = best.row
+        advice = {
+            "iteration_limit": f"Increase max_iter (now {self.max_iter}).",
+            "undecided": "Other starts may end at simpler points: increase n_starts, or use "
+            "another solver.",
+            "stalled": "Standardize the features and the target, or increase n_starts.",
+        }.get(row["outcome"], "Standardize the features and the target.")
+        warnings.warn(
+            f"None of the {len(self.starts_)} starts ended at a certified local minimum; the best "
+            f"one ended as {row['outcome']!r} ({row['reason']}). {advice} The table starts_ says "
+            "more.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+    # --- what was fitted ----------------------------------------------------------------------
+
+    def _embed(self, X: ArrayLike) -> Array:
+        check_is_fitted(self)
+        return self.space_.embed(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Values of the network.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : array of shape (n_samples,)
+        """
+        inputs = self._embed(X)
+        return realize(self.parametrization_, inputs)
+
+    def gradient(self, X: ArrayLike) -> Array:
+        """Gradients of the prediction with respect to the features.
+
+        On a kink the neuron counts as inactive, which gives one of the one-sided gradients.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        gradients : array of shape (n_samples, n_features)
+        """
+        inputs = self._embed(X)
+        return input_gradients(self.parametrization_, inputs)[:, : self.n_features_in_]
+
+    def sobolev_seminorm(self) -> Seminorm:
+        """``|R(parametrization_)|_{W^{1,inf}}`` of (17), exactly, over all of the network's inputs.
+
+        These are the features and the constant inputs of the space. So this bounds the Lipschitz
+        constant of ``predict`` from above (max-norm of the gradient).
+
+        Returns
+        -------
+        seminorm : Seminorm
+            Value, bounds, and a point with the gradient that attains it.
+        """
+        check_is_fitted(self)
+        return sobolev_seminorm(self.parametrization_)
+
+    def to_parametrization(self, space: str | None = None) -> Parametrization:
+        """The network as an element of a space.
+
+        Parameters
+        ----------
+        space : {"restricted", "balanced", "unrestricted"}, optional
+            By default the space of the fit: ``parametrization_`` itself. A fit over N* or N' has
+            m + 1 neurons and no offset; as an element of N it keeps them and gets the offset 0.
+
+        Returns
+        -------
+        theta : Parametrization
+        """
+        check_is_fitted(self)
+        if space is None or space == self.space_.name:
+            return self.parametrization_
+        (a, c), (b, e) = self.coefs_, self.intercepts_
+        margin = float(self.margin)
+        target = make_space(space, self.n_features_in_, len(b), margin=margin)
+        return target.from_network(a.T, b, c[:, 0], float(e[0]))
+
+
+def _single_target(y: Array) -> Array:
+    """``y`` as a vector, or an error that says what to do."""
+    if y.ndim == 1:
+        return np.asarray(y, dtype=float)
+    if y.shape[1] > 1:
+        raise ValueError(
+            f"y: ShallowReLURegressor fits one target, got {y.shape[1]}. Wrap it to fit one "
+            "network for each: sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())."
+        )
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of "
+        "y to (n_samples, ), for example using ravel().",
+        DataConversionWarning,
+        stacklevel=4,
+    )
+    return np.asarray(y[:, 0], dtype=float)
+
+
+def _better(end: End, other: End, tie: float) -> bool:
+    """Certified minima before everything else, then the smaller loss, then the earlier start."""
+    certified, has_been = (
+        candidate.row["verdict"] == Verdict.HOLDS.value for candidate in (end, other)
+    )
+    if certified != has_been:
+        return bool(certified)
+    return bool(end.row["loss"] < other.row["loss"] - tie)
+
+
+def _n_positive(theta: Parametrization, space: Space) -> int:
+    signs = theta.signs
+    if isinstance(space, UnrestrictedSpace):
+        signs = signs[:-1]
+    return int((signs > 0).sum())
+
+
+def _layers(theta: Parametrization, space: Space) -> tuple[list[Array], list[Array]]:
+    """Weights and biases in scikit-learn's layout, float arrays that can be written to."""
+    a, c = theta.weights, theta.output_weights
+    if isinstance(space, UnrestrictedSpace):
+        hidden, bias, output, offset = a[:-1, :-1], a[:-1, -1], c[:-1], c[-1]
+    else:
+        hidden, bias, output, offset = a[:, :-2], a[:, -2] - a[:, -1], c, 0.0
+    return (
+        [hidden.T.copy(), output[:, None].copy()],
+        [bias.copy(), np.array([offset], dtype=float)],
+    )
+
+
+def _realization_radius(
+    certificate: Certificate, theta: Parametrization, problem: Problem
+) -> float:
+    """Radius in W^{1,inf} of the realization as a minimum of the loss on R(space)."""
+    space = problem.space
+    if not certificate.is_minimum or isinstance(space, UnrestrictedSpace):
+        return float("nan")
+    if certificate.kind == "global":
+        return float("inf")
+    if certificate.violations:  # on the border (C.2), where Proposition 1.2 says nothing
+        return float("nan")
+    radius = float("nan")
+    if isinstance(space, RestrictedSpace):
+        radius = certificate.radius**2 / 8
+    rigid = rigidity_radius(theta) * (1 - 1e-9)
+    if rigid > 0 and not radius >= rigid:
+        try:
+            probe = probe_realization(theta, problem.X, problem.y, radius=rigid, space=space)
+        except (ArithmeticError, ValueError, RuntimeError):  # out of reach: the other one stays
+            return radius
+        if probe.verdict is Verdict.HOLDS:
+            return rigid
+    return radius
+
+
+def _line(row: dict[str, Any]) -> str:
+    return (
+        f"start {row['start']} ({row['origin']}, {row['n_positive']} positive): "
+        f"loss {row['loss_start']:.6g} -> {row['loss_trained']:.6g} -> {row['loss']:.6g}, "
+        f"{row['outcome']}, {row['verdict']} after {row['n_iter']} line searches"
+    )

@@ -1,0 +1,104 @@
+"""Weighted samples in a canonical form: distinct feature vectors, in lexicographic order.
+
+The weighted mean squared error depends on the samples with equal features through their total
+weight and mean target only, up to a constant: their variance around that mean. So repeating a
+sample and giving it an integer weight lead to the *same* arrays here, bit for bit, as does any
+order of the samples. A fit from them cannot tell the difference either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Samples", "merge_samples"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Distinct feature vectors with weights that sum to one.
+
+    Attributes
+    ----------
+    features : array of shape (g, d)
+        Pairwise different rows.
+    target : array of shape (g,)
+        Weighted means of the targets.
+    weights : array of shape (g,)
+        Positive, with sum one.
+    constant : float
+        Weighted mean of the squared distances of the targets from those means: for every
+        function of the features, the loss on the samples is the loss here plus this.
+    """
+
+    features: Array
+    target: Array
+    weights: Array
+    constant: float
+
+    def scales(self) -> tuple[Array, Array, float, float]:
+        """Weighted mean and standard deviation of the features (d,), and of the target.
+
+        A standard deviation of zero (up to rounding) is replaced by one.
+        """
+        data = np.column_stack([self.features, self.target])
+        mean = self.weights @ data
+        deviation = np.sqrt(self.weights @ (data - mean) ** 2)
+        rounding = 64 * np.finfo(float).eps * np.abs(data).max(axis=0)
+        deviation[deviation <= rounding] = 1.0
+        return mean[:-1], deviation[:-1], float(mean[-1]), float(deviation[-1])
+
+
+def merge_samples(X: Array, y: Array, sample_weight: Array | None = None) -> Samples:
+    """Merge samples with equal features; drop those of weight zero.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+    y : array of shape (n,)
+    sample_weight : array of shape (n,), optional
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or all are zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X, y = np.array([[1.0], [0.0], [1.0]]), np.array([3.0, 1.0, 5.0])
+    >>> samples = merge_samples(X, y)
+    >>> samples.features.ravel(), samples.target, samples.weights * 3, samples.constant * 3
+    (array([0., 1.]), array([1., 4.]), array([1., 2.]), 2.0)
+    """
+    weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    if (weights < 0).any():
+        worst = int(np.argmin(weights))
+        raise ValueError(
+            f"sample_weight: Negative values in data passed: entry {worst} is {weights[worst]}"
+        )
+    if not (weights > 0).any():
+        raise ValueError("sample_weight: all weights are zero, there is nothing to fit")
+    used = weights > 0
+    # Adding 0 turns -0 into 0: equal numbers have to be equal bits.
+    X, y, weights = X[used] + 0.0, y[used] + 0.0, weights[used]
+    order = np.lexsort((weights, y, *X.T[::-1]))
+    X, y, weights = X[order], y[order], weights[order]
+    new_row = np.append(True, (X[1:] != X[:-1]).any(axis=1))
+    # Equal samples first: of one target, the mean is that target and not a rounded quotient.
+    new_sample = new_row | np.append(True, y[1:] != y[:-1])
+    first = np.flatnonzero(new_sample)
+    weights, y, new_row = np.add.reduceat(weights, first), y[first], new_row[first]
+    rows = np.flatnonzero(new_row)
+    single = np.diff(np.append(rows, len(y))) == 1
+    totals = np.add.reduceat(weights, rows)
+    means = np.where(single, y[rows], np.add.reduceat(weights * y, rows) / totals)
+    distances = (y - means[np.cumsum(new_row) - 1]) ** 2
+    total = totals.sum()
+    return Samples(
+        X[first[rows]], means, totals / total, float((weights * distances).sum() / total)
+    )

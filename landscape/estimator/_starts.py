@@ -1,0 +1,318 @@
+"""One start: from its seed, over a solver, down to a local minimum with its certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from landscape.descent import _Search
+from landscape.effective import EffectiveProblem
+from landscape.estimator._samples import Samples
+from landscape.minima import Certificate, activation_key, certify_minimum
+from landscape.objective import weight_samples
+from landscape.parametrization import Parametrization
+from landscape.realization import realize
+from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
+from landscape.stationarity import Budget
+from landscape.training import draw_network, train
+
+__all__ = ["BUDGET", "End", "Problem", "draw_start", "run_start", "single_thread"]
+
+Array = NDArray[np.float64]
+
+#: For neurons with many mixed kinks (the apex of notes 7): no mixed-integer programs, which can
+#: take minutes. Such a start ends as undecided, and others are there to be chosen.
+BUDGET = Budget(max_rays=20_000, milp_nodes=0)
+
+#: Directions that are tried for neurons that have become silent, and how often at most.
+CANDIDATES, ROUNDS = 256, 5
+
+#: What bad numbers may raise; recorded as the outcome of a start.
+NUMERICAL_TROUBLE = (ArithmeticError, ValueError, RuntimeError, np.linalg.LinAlgError)
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through the loaded libraries: once per process
+
+
+def single_thread() -> Any:
+    """Context in which BLAS uses one thread.
+
+    The matrices are small, so that more threads cost time; and sums in another order would make
+    results depend on the number of threads, with it on ``n_jobs``.
+    """
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all starts of a fit share.
+
+    Attributes
+    ----------
+    space : Space
+    X : array of shape (g, space.n_inputs)
+        Embedded features, rows scaled by the roots of the weights.
+    y : array of shape (g,)
+    constant : float
+        What the loss on the samples has on top of that on X and y.
+    mean, scale : arrays of shape (d,)
+        Of the features.
+    solver : str
+        "descent" for none, otherwise one of :data:`landscape.training.SOLVERS`.
+    max_iter : int
+    tol : float
+    """
+
+    space: Space
+    X: Array
+    y: Array
+    constant: float
+    mean: Array
+    scale: Array
+    solver: str
+    max_iter: int
+    tol: float
+
+    @classmethod
+    def build(
+        cls, samples: Samples, space: Space, solver: str, max_iter: int, tol: float
+    ) -> Problem:
+        """The problem on the merged samples."""
+        X, y = weight_samples(space.embed(samples.features), samples.target, samples.weights)
+        mean, scale, _, _ = samples.scales()
+        return cls(space, X, y, samples.constant, mean, scale, solver, max_iter, tol)
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a start ended.
+
+    Attributes
+    ----------
+    row : dict
+        Its row in the table of starts.
+    parametrization : Parametrization
+    certificate : Certificate or None
+        None if the computation failed.
+    losses : tuple of float
+        At the start, after the solver, and after every line search of the descent.
+    """
+
+    row: dict[str, Any]
+    parametrization: Parametrization
+    certificate: Certificate | None
+    losses: tuple[float, ...]
+
+
+def draw_start(
+    samples: Samples, space: Space, n_neurons: int, entropy: Sequence[int], index: int
+) -> tuple[Parametrization, int]:
+    """Random start number ``index``: it does not depend on how many there are.
+
+    The sign classes take turns (notes 1 and 5). Starts are drawn for standardized data and
+    carried over to the data as they are.
+
+    Returns
+    -------
+    theta : Parametrization
+    n_positive : int
+        Its sign class.
+    """
+    seed = np.random.SeedSequence(entropy, spawn_key=(index,))
+    n_positive = index % (n_neurons + 1)
+    mean, scale, target_mean, target_scale = samples.scales()
+    network = draw_network(np.random.default_rng(seed), mean.size, n_neurons, n_positive=n_positive)
+    weights = network.weights / scale
+    theta = space.from_network(
+        weights,
+        network.biases - weights @ mean,
+        network.output_weights * target_scale,
+        network.offset * target_scale + target_mean,
+    )
+    return theta, n_positive
+
+
+class _Traced(_Search):
+    """A descent that keeps the loss after every step."""
+
+    def __init__(self, problem: EffectiveProblem, budget: Budget | None) -> None:
+        super().__init__(problem, budget)
+        self.losses: list[float] = []
+
+    def _move(self, *args: Any) -> bool:
+        moved = super()._move(*args)
+        if moved:
+            self.losses.append(self.loss)
+        return moved
+
+
+def replant(
+    problem: Problem, theta: Parametrization, rng: np.random.Generator
+) -> Parametrization | None:
+    """Put neurons that are silent on all samples where they lower the loss most.
+
+    A silent neuron is at a flat local minimum of its own, of no use to the function, and so is
+    free to become any other one, of either sign. Each takes the best of `CANDIDATES` random
+    directions, with its optimal size, given those before it (matching pursuit). The new ones make
+    the loss smaller by what they correlate with the residuals: a strict decrease.
+
+    Returns
+    -------
+    theta : Parametrization or None
+        None if no neuron is silent, or none of the candidates would help.
+    """
+    space, X = problem.space, problem.X
+    m = space.n_neurons - int(isinstance(space, UnrestrictedSpace))
+    silent = ~(1e-11 * np.abs(X).sum(axis=1)[:, None] < X @ theta.weights[:m].T).any(axis=0)
+    silent |= theta.output_weights[:m] == 0
+    if not silent.any():
+        return None
+    s = realize(theta, X) - problem.y
+    drawn = draw_network(rng, problem.mean.size, CANDIDATES, n_positive=0)
+    weights = drawn.weights / problem.scale
+    rows = np.column_stack([weights, drawn.biases - weights @ problem.mean])
+    # Unscaled inputs have 1 in this column: with the scaled ones it is the root of the weight.
+    plain = X if isinstance(space, UnrestrictedSpace) else X[:, :-1]
+    ridges = np.maximum(plain @ rows.T, 0.0)
+    sizes = np.linalg.norm(ridges, axis=0)
+    useful = np.flatnonzero(sizes > 1e-6 * sizes.max(initial=0.0))
+    a, c = theta.weights.copy(), theta.output_weights.copy()
+    least = np.sqrt(np.mean(s**2)) * 1e-9
+    changed = False
+    for i in np.flatnonzero(silent):
+        if useful.size == 0:
+            break
+        gains = ridges[:, useful].T @ s / sizes[useful]
+        best = int(np.argmax(np.abs(gains)))
+        if abs(gains[best]) <= least:
+            break
+        k = int(useful[best])
+        amount = -gains[best] / sizes[k]
+        root = np.sqrt(abs(amount))
+        row, bias = rows[k] * root, rows[k, -1] * root
+        if not isinstance(space, UnrestrictedSpace):
+            margin = space.margin if isinstance(space, RestrictedSpace) else 0.0
+            # A width at which the products are above the margin, whatever the size.
+            width = np.abs(row).max() + 2 * margin / root
+            row = np.append(row[:-1], [width + max(bias, 0.0), width + max(-bias, 0.0)])
+        a[i], c[i] = row, np.sign(amount) * root
+        s = s + amount * ridges[:, k]
+        useful = np.delete(useful, best)
+        changed = True
+    if not changed:
+        return None
+    planted = Parametrization(a, c)
+    return planted if isinstance(space, UnrestrictedSpace) else planted.balance()
+
+
+def run_start(
+    problem: Problem,
+    theta: Parametrization,
+    start: int,
+    origin: str,
+    n_positive: int,
+    seed: np.random.SeedSequence,
+) -> End:
+    """Train, descend, put silent neurons to use and descend again, certify.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta : Parametrization
+        In the problem's space.
+    start : int
+        Its number, for the table.
+    origin : str
+        "random", "init" or "warm_start".
+    n_positive : int
+        Positive output weights of the network, without the offset's.
+    seed : numpy.random.SeedSequence
+        For `replant`.
+    """
+    space, X, y, constant = problem.space, problem.X, problem.y, problem.constant
+    row: dict[str, Any] = {
+        "start": start,
+        "origin": origin,
+        "n_positive": n_positive,
+        "loss_start": np.inf,
+        "loss_trained": np.inf,
+        "loss": np.inf,
+        "outcome": "failed",
+        "verdict": "undecided",
+        "reason": "",
+        "kind": "",
+        "stationarity": np.nan,
+        "radius": np.nan,
+        "n_iter_solver": 0,
+        "n_iter": 0,
+        "n_replanted": 0,
+        "n_kinks": -1,
+        "n_silent": -1,
+        "key": "",
+    }
+    certificate = None
+    losses: list[float] = []
+    with single_thread(), np.errstate(over="ignore", invalid="ignore"):
+        try:
+            effective = EffectiveProblem.build(theta, X, y, space)
+            losses.append(effective.loss(effective.state()) + constant)
+            row["loss_start"] = row["loss_trained"] = row["loss"] = losses[0]
+            if problem.solver != "descent":
+                fit = train(
+                    theta,
+                    X,
+                    y,
+                    space=space,
+                    solver=problem.solver,
+                    max_iter=problem.max_iter,
+                    tol=problem.tol,
+                )
+                theta = fit.parametrization
+                losses.append(fit.loss + constant)
+                row |= {"loss_trained": losses[-1], "n_iter_solver": fit.n_iter}
+            rng = np.random.default_rng(seed)
+            n_iter, limit = 0, problem.max_iter
+            for round_number in range(1 + ROUNDS):
+                effective = EffectiveProblem.build(theta, X, y, space)
+                search = _Traced(effective, BUDGET)
+                outcome, reason = search.run(limit)
+                theta = effective.parametrization(search.state)
+                n_iter, limit = n_iter + search.n_iter, limit - search.n_iter
+                losses.extend(value + constant for value in search.losses)
+                planted = None
+                if round_number < ROUNDS and limit > 0:
+                    planted = replant(problem, theta, rng)
+                if planted is None:
+                    break
+                row["n_replanted"] += 1
+                theta = planted
+            row |= {
+                "outcome": outcome.name.lower(),
+                "reason": reason or outcome.sentence,
+                "n_iter": n_iter,
+                "loss": search.loss + constant,
+            }
+            certificate = certify_minimum(theta, X, y, space=space, budget=BUDGET)
+            row |= {
+                "loss": certificate.loss + constant,
+                "verdict": certificate.verdict.value,
+                "reason": reason or certificate.reason,
+                "kind": certificate.kind,
+                "stationarity": certificate.stationarity,
+                "radius": certificate.radius,
+                "n_kinks": certificate.n_kinks,
+                "n_silent": certificate.n_silent,
+            }
+            if certificate.is_minimum:
+                row["key"] = activation_key(theta, X, space=space)
+        except NUMERICAL_TROUBLE as error:
+            row["reason"] = f"{type(error).__name__}: {error}"
+    return End(row, theta, certificate, tuple(losses))

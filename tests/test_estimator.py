@@ -1,0 +1,417 @@
+"""The estimator: certificates that can be reproduced, weights, parallel runs, errors, displays."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import warnings
+
+import joblib
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from landscape import ShallowReLURegressor, certify_minimum, realize
+from landscape.estimator import LandscapeDisplay, RealizationDisplay
+from landscape.estimator._regressor import _realization_radius
+from landscape.estimator._samples import merge_samples
+from landscape.estimator._starts import Problem, draw_start, replant, run_start
+from landscape.objective import loss
+from landscape.spaces import SPACES, make_space
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    y = np.maximum(X[:, 0] + 0.5, 0) - np.maximum(X[:, 1], 0) + 0.1 * rng.standard_normal(60)
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return ShallowReLURegressor(n_neurons=3, n_starts=8, random_state=0).fit(*data)
+
+
+def same(one, two):
+    pd.testing.assert_frame_equal(one.starts_, two.starts_)
+    np.testing.assert_array_equal(one.parametrization_.weights, two.parametrization_.weights)
+    assert one.loss_ == two.loss_
+    assert one.loss_curve_ == two.loss_curve_
+
+
+# --- what is fitted -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+@pytest.mark.parametrize("solver", ["L-BFGS-B", "SLSQP", "trf", "descent"])
+def test_certificate_is_that_of_the_data(data, space, solver):
+    X, y = data
+    model = ShallowReLURegressor(
+        n_neurons=2, space=space, solver=solver, n_starts=3, random_state=1
+    ).fit(X, y)
+    again = certify_minimum(model.parametrization_, model.space_.embed(X), y, space=model.space_)
+    assert again.is_minimum and model.certificate_.is_minimum
+    assert model.radius_ == pytest.approx(again.radius, rel=1e-9) and model.radius_ > 0
+    assert model.loss_ == pytest.approx(again.loss, rel=1e-12)
+    assert model.loss_ == pytest.approx(np.mean((model.predict(X) - y) ** 2), rel=1e-9)
+    assert model.certificate_.loss == pytest.approx(model.loss_, rel=1e-12)
+    assert type(model.space_) is SPACES[space]
+
+
+def test_no_better_parameters_within_the_radius(data, fitted):
+    """By search, not by the test that gave the radius."""
+    X, y = data
+    rng = np.random.default_rng(5)
+    theta, space = fitted.parametrization_, fitted.space_
+    inputs = space.embed(X)
+    lowest = np.inf
+    for _ in range(300):
+        # Balanced networks within the max-norm distance: perturb a, let c follow.
+        a = theta.weights + fitted.radius_ * rng.uniform(-1, 1, theta.weights.shape)
+        c = np.sign(theta.output_weights) * np.abs(a).max(axis=1)
+        if (np.abs(c - theta.output_weights) > fitted.radius_).any():
+            continue
+        residuals = np.maximum(inputs @ a.T, 0) @ c - y
+        lowest = min(lowest, float(np.mean(residuals**2)))
+    assert np.isfinite(lowest)
+    assert lowest >= fitted.loss_ - fitted.certificate_.slack - 1e-13
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+def test_layers_are_those_of_scikit_learn(data, space):
+    X, y = data
+    model = ShallowReLURegressor(n_neurons=2, space=space, n_starts=2, random_state=0).fit(X, y)
+    (a, c), (b, e) = model.coefs_, model.intercepts_
+    neurons = 2 + (space != "unrestricted")
+    assert a.shape == (2, neurons) and c.shape == (neurons, 1)
+    assert b.shape == (neurons,) and e.shape == (1,)
+    by_hand = np.maximum(X @ a + b, 0) @ c + e
+    np.testing.assert_allclose(by_hand[:, 0], model.predict(X), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+@pytest.mark.parametrize("other", sorted(SPACES))
+def test_element_of_another_space(data, space, other):
+    X, y = data
+    model = ShallowReLURegressor(n_neurons=2, space=space, n_starts=2, random_state=0).fit(X, y)
+    theta = model.to_parametrization(other)
+    values = realize(theta, SPACES[other].embed(X))
+    np.testing.assert_allclose(values, model.predict(X), rtol=1e-9, atol=1e-9)
+
+
+def test_gradient_is_the_difference_quotient(fitted, rng):
+    X = rng.standard_normal((50, 2))  # samples of the fit may lie on kinks
+    step = 1e-7
+    for j in range(2):
+        moved = X.copy()
+        moved[:, j] += step
+        quotient = (fitted.predict(moved) - fitted.predict(X)) / step
+        np.testing.assert_allclose(fitted.gradient(X)[:, j], quotient, atol=1e-5)
+
+
+def test_seminorm_bounds_gradients_and_is_attained(data, fitted):
+    X, _ = data
+    seminorm = fitted.sobolev_seminorm()
+    assert seminorm.exact
+    assert np.abs(fitted.gradient(X)).max() <= seminorm.value + 1e-12
+    at = np.maximum(fitted.parametrization_.weights @ seminorm.witness, 0) > 0
+    theta = fitted.parametrization_
+    gradient = (theta.output_weights * at) @ theta.weights
+    assert np.abs(gradient).max() == pytest.approx(seminorm.value)
+
+
+def test_table_of_starts(fitted):
+    starts = fitted.starts_
+    assert len(starts) == 8 and fitted.best_start_ in set(starts["start"])
+    assert list(starts["n_positive"][:5]) == [0, 1, 2, 3, 0]
+    assert (starts["loss"] <= starts["loss_trained"] + 1e-15).all()
+    assert (starts["loss_trained"] <= starts["loss_start"]).all()
+    certified = starts[starts["verdict"] == "holds"]
+    assert fitted.loss_ == pytest.approx(certified["loss"].min())
+    assert (certified["key"] != "").all() and (certified["radius"] > 0).all()
+
+
+def test_loss_curve_falls_from_the_start_to_the_end(fitted):
+    curve = np.array(fitted.loss_curve_)
+    row = fitted.starts_.loc[fitted.best_start_]
+    assert curve[0] == row["loss_start"] and curve[1] == row["loss_trained"]
+    assert curve[-1] == pytest.approx(fitted.loss_, rel=1e-12)
+    assert (np.diff(curve) < 1e-15).all()
+    assert fitted.n_iter_ == row["n_iter_solver"] + row["n_iter"] + 1
+
+
+def test_more_starts_are_never_worse(data):
+    losses = [
+        ShallowReLURegressor(n_neurons=2, n_starts=k, random_state=3).fit(*data).loss_
+        for k in (1, 3, 6)
+    ]
+    assert losses[0] >= losses[1] >= losses[2]
+
+
+def test_realization_radius_improves_on_the_proposition(fitted):
+    assert fitted.realization_radius_ >= fitted.radius_**2 / 8
+    assert fitted.realization_radius_ == pytest.approx(
+        0.5 * np.abs(fitted.parametrization_.products).max(axis=1).min()
+    )
+
+
+def test_realization_radius_says_nothing_where_nothing_is_known(data):
+    X, y = data
+    samples = merge_samples(X, y)
+    space = make_space("unrestricted", 2, 2)
+    problem = Problem.build(samples, space, "descent", 500, 1e-6)
+    theta, n = draw_start(samples, space, 2, [0], 1)
+    end = run_start(problem, theta, 0, "random", n, np.random.SeedSequence(0))
+    assert end.certificate.is_minimum
+    assert np.isnan(_realization_radius(end.certificate, end.parametrization, problem))
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+def test_weights_are_repetition_exactly(data, space):
+    X, y = data
+    rng = np.random.default_rng(1)
+    weights = rng.integers(0, 4, len(y))
+    order = rng.permutation(int(weights.sum()))
+    model = ShallowReLURegressor(n_neurons=2, space=space, n_starts=3, random_state=0)
+    weighted = clone(model).fit(X, y, sample_weight=weights)
+    repeated = clone(model).fit(np.repeat(X, weights, axis=0)[order], np.repeat(y, weights)[order])
+    same(weighted, repeated)
+    scaled = clone(model).fit(X, y, sample_weight=4.0 * weights)
+    same(weighted, scaled)
+
+
+def test_merged_samples_keep_the_loss(rng):
+    X = rng.integers(0, 3, (40, 2)).astype(float)
+    y = rng.integers(0, 3, 40).astype(float)
+    weights = rng.random(40) * (rng.random(40) < 0.8)
+    samples = merge_samples(X, y, weights)
+    assert len(samples.target) == len(np.unique(X[weights > 0], axis=0))
+    for _ in range(5):
+        f = rng.standard_normal((3, 3))
+        values = f[X[:, 0].astype(int), X[:, 1].astype(int)]
+        merged = f[samples.features[:, 0].astype(int), samples.features[:, 1].astype(int)]
+        expected = weights @ (values - y) ** 2 / weights.sum()
+        found = samples.weights @ (merged - samples.target) ** 2 + samples.constant
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_fit_with_conflicting_targets_reports_the_loss_on_the_samples():
+    X = np.repeat(np.linspace(-1, 1, 9), 2)[:, None]
+    y = np.abs(X[:, 0]) + np.tile([-0.5, 0.5], 9)
+    model = ShallowReLURegressor(n_neurons=2, n_starts=9, random_state=0).fit(X, y)
+    assert model.loss_ == pytest.approx(0.25)
+    assert model.certificate_.kind == "global" and model.realization_radius_ == np.inf
+
+
+@pytest.mark.parametrize("weights", ["negative", "zero"])
+def test_unusable_weights(data, weights):
+    X, y = data
+    w = np.zeros(len(y)) if weights == "zero" else np.where(np.arange(len(y)) == 7, -1.0, 1.0)
+    with pytest.raises(ValueError, match=r"(?i)(weights.*(zero|non-zero)|entry 7 is -1)"):
+        ShallowReLURegressor(n_neurons=1, n_starts=1).fit(X, y, sample_weight=w)
+
+
+def test_units_of_the_data_do_not_matter(data):
+    """Powers of two rescale exactly, so the starts are the same ones."""
+    X, y = data
+    model = ShallowReLURegressor(
+        n_neurons=2, space="unrestricted", solver="descent", n_starts=3, random_state=0
+    )
+    plain = clone(model).fit(X, y).predict(X)
+    scaled = clone(model).fit(X * [1024.0, 0.25], 8 * y).predict(X * [1024.0, 0.25])
+    np.testing.assert_allclose(scaled, 8 * plain, rtol=1e-6, atol=1e-7)
+
+
+# --- starts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_same_result_for_any_number_of_jobs(data, fitted, backend):
+    model = clone(fitted).set_params(n_jobs=2)
+    with joblib.parallel_backend(backend), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # joblib's, about its workers
+        model.fit(*data)
+    same(fitted, model)
+
+
+def test_silent_neurons_are_put_to_use():
+    X = np.linspace(-2, 2, 41)[:, None]
+    y = np.abs(X[:, 0]) - 1
+    samples = merge_samples(X, y)
+    for name in sorted(SPACES):
+        space = make_space(name, 1, 2, margin=1e-3)
+        problem = Problem.build(samples, space, "descent", 500, 1e-6)
+        # All neurons look away from the data.
+        theta = space.from_network([[1.0], [2.0]], [-9.0, -9.0], [1.0, 1.0], 0.0)
+        planted = replant(problem, theta, np.random.default_rng(0))
+        assert not space.violations(planted)
+        assert loss(planted, problem.X, problem.y) < 0.5 * loss(theta, problem.X, problem.y)
+        active = (problem.X @ planted.weights.T > 0).any(axis=0)
+        assert active.all()
+        assert replant(problem, planted, np.random.default_rng(0)) is None
+
+
+def test_warm_start_and_given_starts(data, fitted):
+    X, y = data
+    model = clone(fitted).set_params(n_starts=1, warm_start=True, random_state=99)
+    model.fit(X, y)
+    first = model.loss_
+    model.set_params(random_state=0, n_starts=2).fit(X, y)
+    assert model.loss_ <= first + 1e-12
+    assert list(model.starts_["origin"]) == ["warm_start", "random", "random"]
+    model = clone(fitted).set_params(n_starts=1, init=fitted.parametrization_).fit(X, y)
+    assert model.starts_["origin"].iloc[0] == "init"
+    assert model.starts_["loss"].iloc[0] == pytest.approx(fitted.loss_, rel=1e-9)
+    assert model.loss_ <= fitted.loss_ * (1 + 1e-9)
+    assert model.starts_["n_iter"].iloc[0] <= 1
+    model.warm_start = True
+    with pytest.raises(ValueError, match=r"warm_start: .*weights have shape .* Set warm_start"):
+        model.set_params(n_neurons=5, init=None).fit(X, y)
+    with pytest.raises(ValueError, match="init: not in the restricted space"):
+        clone(fitted).set_params(n_neurons=5, init=[fitted.parametrization_]).fit(X, y)
+    with pytest.raises(TypeError, match="init: expected parametrizations, got a str"):
+        clone(fitted).set_params(init=["random"]).fit(X, y)
+
+
+def test_warning_says_what_to_do(data):
+    with pytest.warns(ConvergenceWarning, match=r"None of the 2 starts .*Increase max_iter"):
+        model = ShallowReLURegressor(n_neurons=6, n_starts=2, max_iter=1, random_state=0).fit(*data)
+    assert not model.certificate_.is_minimum and np.isnan(model.radius_)
+    assert np.isnan(model.realization_radius_)
+
+
+def test_several_targets_name_the_way_out(data):
+    X, y = data
+    both = np.column_stack([y, -y])
+    with pytest.raises(ValueError, match=r"one target, got 2.*MultiOutputRegressor"):
+        ShallowReLURegressor(n_neurons=1).fit(X, both)
+    model = ShallowReLURegressor(n_neurons=1, n_starts=2, random_state=0)
+    assert MultiOutputRegressor(model).fit(X, both).predict(X).shape == both.shape
+
+
+def test_verbose_prints_a_line_per_start(data, capsys):
+    ShallowReLURegressor(n_neurons=1, n_starts=3, random_state=0, verbose=True).fit(*data)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and lines[1].startswith("start 1 (random, 1 positive): loss ")
+
+
+# --- with scikit-learn ----------------------------------------------------------------------------
+
+
+def test_works_with_the_rest_of_scikit_learn(data):
+    X, y = data
+    frame = pd.DataFrame(X, columns=["one", "two"])
+    model = ShallowReLURegressor(n_neurons=1, n_starts=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), model)
+    search = GridSearchCV(
+        TransformedTargetRegressor(pipeline, transformer=StandardScaler()),
+        {"regressor__shallowreluregressor__n_neurons": [1, 2]},
+        cv=KFold(3),
+    ).fit(frame, y)
+    assert search.best_params_ == {"regressor__shallowreluregressor__n_neurons": 2}
+    assert search.score(frame, y) > 0.8
+    inner = clone(model).fit(frame, y)
+    assert list(inner.feature_names_in_) == ["one", "two"]
+    copy = pickle.loads(pickle.dumps(inner))
+    np.testing.assert_array_equal(copy.predict(frame), inner.predict(frame))
+    assert copy.certificate_.is_minimum
+    assert repr(clone(model).set_params(n_neurons=4)).startswith("ShallowReLURegressor(n_neurons=4")
+
+
+def test_metadata_routing(data):
+    X, y = data
+    weights = np.where(np.arange(len(y)) % 2, 1.0, 0.0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = ShallowReLURegressor(n_neurons=1, n_starts=2, random_state=0)
+        model.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        found = cross_validate(
+            model, X, y, cv=KFold(2), params={"sample_weight": weights}, return_estimator=True
+        )
+    train = np.arange(30, 60)
+    alone = clone(model).fit(X[train], y[train], sample_weight=weights[train])
+    np.testing.assert_array_equal(found["estimator"][0].predict(X), alone.predict(X))
+
+
+def test_importing_the_package_stays_light():
+    code = (
+        "import sys, landscape; assert 'sklearn' not in sys.modules, 'sklearn'; "
+        "landscape.ShallowReLURegressor; assert 'matplotlib' not in sys.modules, 'matplotlib'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- displays -------------------------------------------------------------------------------------
+
+
+def test_landscape_display(fitted):
+    display = LandscapeDisplay.from_estimator(fitted)
+    certified = fitted.starts_[fitted.starts_["verdict"] == "holds"]
+    assert display.minima_["n_starts"].sum() == len(certified)
+    assert len(display.minima_) == certified["key"].nunique()
+    assert display.minima_["loss"].is_monotonic_increasing
+    drawn = display.ax_.collections[0].get_offsets()
+    np.testing.assert_allclose(drawn[:, 0], display.minima_["loss"])
+    matplotlib.pyplot.close(display.figure_)
+
+
+def test_landscape_display_of_a_fit_without_certificate(data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = ShallowReLURegressor(n_neurons=6, n_starts=2, max_iter=1, random_state=0)
+        display = LandscapeDisplay.from_estimator(model.fit(*data))
+    assert len(display.minima_) == 0
+    matplotlib.pyplot.close(display.figure_)
+
+
+def test_realization_display_of_one_feature_breaks_where_the_network_does():
+    X = np.linspace(-1, 1, 21)[:, None]
+    model = ShallowReLURegressor(n_neurons=1, n_starts=4, random_state=0)
+    model.fit(X, np.maximum(X[:, 0] - 0.25, 0))
+    _, axes = matplotlib.pyplot.subplots()
+    display = RealizationDisplay.from_estimator(model, X, model.predict(X), ax=axes)
+    x, y = display.ax_.lines[0].get_data()
+    assert display.ax_ is axes
+    assert any(abs(x - 0.25) < 1e-9)
+    np.testing.assert_allclose(y, np.maximum(x - 0.25, 0), atol=1e-9)
+    matplotlib.pyplot.close(display.figure_)
+
+
+def test_realization_display_of_two_features(data, fitted):
+    X, y = data
+    display = RealizationDisplay.from_estimator(fitted, X, y)
+    weights, biases = fitted.coefs_[0].T, fitted.intercepts_[0]
+    for line in display.ax_.lines:
+        ends = np.column_stack(line.get_data())
+        on_kink = np.abs(ends @ weights.T + biases).max(axis=0)
+        assert on_kink.min() < 1e-9
+    assert len(display.ax_.lines) >= 2
+    matplotlib.pyplot.close(display.figure_)
+    with pytest.raises(ValueError, match="one or two features, the fit has 3"):
+        wide = ShallowReLURegressor(n_neurons=1, n_starts=1).fit(np.c_[X, y], y)
+        RealizationDisplay.from_estimator(wide, np.c_[X, y])
+
+
+@pytest.mark.slow
+def test_diabetes_with_twenty_starts():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = StandardScaler().fit_transform(X), (y - y.mean()) / y.std()
+    model = ShallowReLURegressor(n_neurons=8, random_state=0).fit(X, y)
+    assert (model.starts_["verdict"] == "holds").mean() >= 0.8
+    assert model.loss_ < 0.32 and model.realization_radius_ > 0.1
