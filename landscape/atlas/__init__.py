@@ -44,8 +44,9 @@ was found there, and lists the others under ``undecided``. Nothing undecided cou
 Pieces of plateaus farther out than 1e4 times the shortest minimizer of their face are not sought.
 """
 
-from landscape.atlas._atlas import Atlas, AtlasEntry, Location, Unresolved, make_atlas
+from landscape.atlas._builder import make_atlas
 from landscape.atlas._cost import AtlasCost, AtlasTooLarge, atlas_cost
+from landscape.atlas._records import Atlas, AtlasEntry, Location, Unresolved
 
 __all__ = [
     "Atlas",

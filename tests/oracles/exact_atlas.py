@@ -1,10 +1,11 @@
-"""All local minima of tiny one-input problems in exact rational arithmetic, face by face.
+"""All local minima of tiny problems in exact rational arithmetic, face by face.
 
 On samples (x, 1) of one input the weights (w, b) of a neuron live in a plane. The rays ±(1, -x_k)
 cut it into sectors; a face is the set of positive combinations of two neighbouring rays, of one,
-or of none. So the values of a joint face are the positive combinations of finitely many rational
-vectors. Candidates: projections of the targets on their span that are such combinations, decided by
-listing all vertices and extreme rays of {c >= 0 : G c = projection}. Each is judged by
+or of none. With two inputs the rays are cross products of pairs of samples, the sectors are cells.
+So the values of a joint face are the positive combinations of finitely many rational vectors.
+Candidates: projections of the targets on their span that are such combinations, decided by listing
+all vertices and extreme rays of {c >= 0 : G c = projection}. Each is judged by
 ``local_minimum.decide``, cell by cell. Slow and simple; shares no code with the package.
 """
 
@@ -13,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, combinations_with_replacement, permutations
+from itertools import combinations, combinations_with_replacement, permutations, product
 
 from tests.oracles.local_minimum import decide
-from tests.oracles.rational import Vector, dot, vector
+from tests.oracles.rational import Vector, cells, dot, vector, vectors
 
-Ray = tuple[Fraction, Fraction]
+Ray = tuple[Fraction, ...]
 Neuron = tuple[frozenset[Ray], int]
 
 
@@ -32,21 +33,52 @@ class Minimum:
     products: tuple[Vector, ...]
 
 
+def lift(X: Sequence) -> list[Vector]:
+    return [(*vector(row), Fraction(1)) for row in X]
+
+
 def rays_in_order(x: Sequence[Fraction]) -> list[Ray]:
     points = sorted(set(x), reverse=True)
     one = Fraction(1)
     return [(one, -p) for p in points] + [(-one, p) for p in points]
 
 
-def neuron_faces(x: Sequence[Fraction]) -> list[frozenset[Ray]]:
-    """The apex, all rays and all sectors; needs two distinct samples."""
+def planar_faces(x: Sequence[Fraction]) -> list[frozenset[Ray]]:
+    """One input: the apex, all rays and all sectors; needs two distinct samples."""
     rays = rays_in_order(x)
     sectors = [frozenset({a, b}) for a, b in zip(rays, rays[1:] + rays[:1], strict=True)]
     return [frozenset(), *(frozenset({ray}) for ray in rays), *sectors]
 
 
-def relu_values(ray: Ray, x: Sequence[Fraction]) -> Vector:
-    return tuple(max(ray[0] * p + ray[1], Fraction(0)) for p in x)
+def spatial_faces(lifted: Sequence[Vector]) -> list[frozenset[Ray]]:
+    """Two inputs that span the plane: faces of the cells, each by the rays of its closure."""
+    points = sorted(set(lifted))
+    rays = set()
+    for p, q in combinations(points, 2):
+        ray = (p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0])
+        size = max(map(abs, ray))
+        rays |= {tuple(e / size for e in ray), tuple(-e / size for e in ray)}
+    found = set()
+    for signs, _ in cells(points):
+        own = [
+            ray
+            for ray in rays
+            if all(s * dot(ray, p) >= 0 for s, p in zip(signs, points, strict=True))
+        ]
+        for chosen in product((False, True), repeat=len(points)):
+            kinks = [p for p, on in zip(points, chosen, strict=True) if on]
+            found.add(frozenset(ray for ray in own if all(dot(ray, p) == 0 for p in kinks)))
+    return sorted(found, key=lambda face: (len(face), sorted(face)))
+
+
+def neuron_faces(lifted: Sequence[Vector]) -> list[frozenset[Ray]]:
+    if len(lifted[0]) == 2:
+        return planar_faces([p[0] for p in lifted])
+    return spatial_faces(lifted)
+
+
+def relu_values(ray: Ray, lifted: Sequence[Vector]) -> Vector:
+    return tuple(max(dot(ray, p), Fraction(0)) for p in lifted)
 
 
 def projection(columns: Sequence[Vector], y: Vector) -> Vector:
@@ -119,42 +151,44 @@ def positive_combination(columns: Sequence[Vector], target: Vector) -> list[Frac
     return total if all(c > 0 for c in total) else None
 
 
-def exact_minima(x: Sequence, y: Sequence, m: int) -> list[Minimum]:
+def exact_minima(X: Sequence, y: Sequence, m: int) -> list[Minimum]:
     """One entry per joint face (up to permutation) that consists of local minima."""
-    x, y = vector(x), vector(y)
-    lifted = [(p, Fraction(1)) for p in x]
-    types = [(face, sign) for face in neuron_faces(x) for sign in (1, -1)]
+    lifted, y = lift(X), vector(y)
+    types = [(face, sign) for face in neuron_faces(lifted) for sign in (1, -1)]
     found = []
     for chosen in combinations_with_replacement(types, m):
         generators = [(i, ray) for i, (face, _) in enumerate(chosen) for ray in sorted(face)]
-        columns = [tuple(chosen[i][1] * v for v in relu_values(ray, x)) for i, ray in generators]
+        columns = [
+            tuple(chosen[i][1] * v for v in relu_values(ray, lifted)) for i, ray in generators
+        ]
         values = projection(columns, y)
         weights = positive_combination(columns, values)
         if weights is None:
             continue
-        products = [[Fraction(0), Fraction(0)] for _ in chosen]
+        products = [[Fraction(0)] * len(lifted[0]) for _ in chosen]
         for (i, ray), weight in zip(generators, weights, strict=True):
-            products[i][0] += weight * ray[0]
-            products[i][1] += weight * ray[1]
+            products[i] = [e + weight * r for e, r in zip(products[i], ray, strict=True)]
         signs = [sign for _, sign in chosen]
         if decide(products, signs, lifted, y).is_minimum:
             loss = sum(((v - t) ** 2 for v, t in zip(values, y, strict=True)), Fraction(0)) / len(y)
-            found.append(Minimum(chosen, values, loss, tuple(map(tuple, products))))
+            found.append(Minimum(chosen, values, loss, tuple(vectors(products))))
     return found
 
 
-def count_components(minima: Sequence[Minimum], x: Sequence) -> int:
+def count_components(minima: Sequence[Minimum], X: Sequence) -> int:
     """Connected sets of minima: faces whose rays are among the other's, with equal values.
 
-    The open sector of neurons that no sample sees stands for both signs; faces with two neurons
+    The open face of neurons that no sample sees stands for both signs; faces with two neurons
     at the apex are left out.
     """
-    x = vector(x)
-    rays = rays_in_order(x)
-    unseen = next(
-        frozenset({a, b})
-        for a, b in zip(rays, rays[1:] + rays[:1], strict=True)
-        if not any(relu_values(a, x)) and not any(relu_values(b, x))
+    lifted = lift(X)
+    unseen = max(
+        (
+            face
+            for face in neuron_faces(lifted)
+            if all(not any(relu_values(r, lifted)) for r in face)
+        ),
+        key=len,
     )
     nodes = [n for n in minima if sum(not face for face, _ in n.neurons) <= 1]
     parent = list(range(len(nodes)))

@@ -1,9 +1,8 @@
-"""Supports to certified entries: the atlas itself, see :mod:`landscape.atlas`."""
+"""From supports to certified entries: how an atlas is made, see :mod:`landscape.atlas`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
 
 import numpy as np
@@ -12,6 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.atlas._cost import AtlasCost, atlas_cost, require_budget
 from landscape.atlas._faces import neuron_faces
 from landscape.atlas._plateaus import Piece, cluster_residuals, connect
+from landscape.atlas._records import (
+    SAME_VALUES,
+    Atlas,
+    AtlasEntry,
+    Unresolved,
+    silent_type,
+    target_size,
+)
 from landscape.atlas._supports import Code, Fit, Types, search
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, activation_key, certify_minimum
@@ -19,215 +26,12 @@ from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget, Verdict
 
-__all__ = ["Atlas", "AtlasEntry", "Location", "Unresolved", "make_atlas"]
+__all__ = ["make_atlas"]
 
 Array = NDArray[np.float64]
 
-#: Values on the samples agree when they differ by at most this, relative to the largest target.
-SAME_VALUES = 1e-8
-
 #: Losses count as equal to the least one within this, relative to the mean square of the target.
 SAME_LOSS = 1e-10
-
-
-@dataclass(frozen=True)
-class AtlasEntry:
-    """One connected set of local minima, modulo permutation.
-
-    Attributes
-    ----------
-    number : int
-        Position in the atlas, in the order of the losses.
-    loss : float
-        Mean squared error.
-    is_global : bool
-        Whether no entry has a lower loss (beyond rounding); there may be several.
-    parametrization : Parametrization
-        A representative in N*, in a piece of the largest dimension.
-    certificate : Certificate
-        Of the representative; its verdict is ``holds``.
-    key : str
-        Its :func:`landscape.minima.activation_key`.
-    residuals : array of shape (n,)
-        ``R(x_k) - y_k``, on all of the entry.
-    dimension : int
-        Largest dimension of a piece, in effective coordinates (w, b); 0 is an isolated minimum.
-    n_pieces : int
-        Joint faces, up to permutation, that the entry consists of.
-    sign_classes : tuple of int
-        Numbers of positive signs that occur: the components of N* with such minima.
-    """
-
-    number: int
-    loss: float
-    is_global: bool
-    parametrization: Parametrization
-    certificate: Certificate
-    key: str
-    residuals: Array
-    dimension: int
-    n_pieces: int
-    sign_classes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Unresolved:
-    """A joint face of which the atlas does not know whether it carries local minima.
-
-    Attributes
-    ----------
-    loss : float
-        Of its minimizers.
-    signs : int8 array of shape (k, n)
-        Activation of the neurons that are not silent.
-    reason : str
-    """
-
-    loss: float
-    signs: NDArray[np.int8]
-    reason: str
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where a point is in an atlas.
-
-    Attributes
-    ----------
-    number : int
-        Of the entry, -1 if it is in none.
-    how : {"face", "values", "none"}
-        By its joint face, or by its values on the samples and a joint face that touches its own
-        (a point so near to a border that rounding decides).
-    """
-
-    number: int
-    how: str
-
-
-@dataclass(frozen=True, eq=False)
-class Atlas:
-    """All local minima of a problem on N*.
-
-    Attributes
-    ----------
-    space : RestrictedSpace
-    features, target : arrays of shapes (n, p) and (n,)
-    entries : tuple of AtlasEntry
-        Ordered by loss.
-    undecided : tuple of Unresolved
-        What could not be decided. The list of entries is complete if this is empty.
-    cost : AtlasCost
-    n_candidates : int
-        Supports with minimizers in their open faces.
-    n_border : int
-        Supports whose minimizers are in smaller faces up to rounding, where they were found.
-    n_values : int
-        Distinct values on the samples of the entries.
-    """
-
-    space: RestrictedSpace
-    features: Array
-    target: Array
-    entries: tuple[AtlasEntry, ...]
-    undecided: tuple[Unresolved, ...]
-    cost: AtlasCost
-    n_candidates: int
-    n_border: int
-    n_values: int
-    _types: Types
-    _pieces: dict[tuple[int, ...], list[int]]
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing was left undecided."""
-        return not self.undecided
-
-    @property
-    def global_minimum(self) -> AtlasEntry:
-        """The first entry of the least loss."""
-        return self.entries[0]
-
-    def locate(self, theta: Parametrization) -> Location:
-        """The entry that contains a point.
-
-        Parameters
-        ----------
-        theta : Parametrization
-            In the atlas's space.
-        """
-        problem = EffectiveProblem.build(
-            theta, self.space.embed(self.features), self.target, self.space
-        )
-        state = problem.state()
-        z = problem.preactivations(state)
-        kinks = problem.kink_pairs(state, z)
-        sides = np.where(kinks, 0, np.sign(z)).astype(np.int8).T
-        residuals = problem.residuals(state, z)
-        tolerance = 100 * SAME_VALUES * _size(self.target)
-        near = [
-            entry.number
-            for entry in self.entries
-            if np.abs(entry.residuals - residuals).max() <= tolerance
-        ]
-        types = _types_of(self._types, sides, problem.signs)
-        if types is not None:
-            found = [k for k in self._pieces.get(types, []) if k in near]
-            if found:
-                return Location(found[0], "face")
-        # Rounding: the same values, in faces that agree where both are off the kinks.
-        for piece, numbers in self._pieces.items():
-            for number in numbers:
-                if number in near and _touches(self._types, piece, sides, problem.signs):
-                    return Location(number, "values")
-        return Location(-1, "none")
-
-
-def _size(target: Array) -> float:
-    return max(float(np.abs(target).max(initial=0.0)), np.finfo(float).tiny)
-
-
-def _silent(types: Types) -> int:
-    """The type of neurons that no sample activates or touches."""
-    row = np.full(len(types.target), -1, dtype=np.int8)
-    return 2 * int(types.number[types.faces.index[row.tobytes()]])
-
-
-def _types_of(types: Types, sides: NDArray[np.int8], signs: Array) -> tuple[int, ...] | None:
-    """Sorted types of a point's joint face; None if a sign vector is no face's."""
-    silent, apex = _silent(types), False
-    found = []
-    for row, sign in zip(np.ascontiguousarray(sides), signs, strict=True):
-        face = types.faces.index.get(row.tobytes())
-        if face is None:
-            return None
-        t = 2 * int(types.number[face]) + int(sign < 0)
-        if t // 2 == silent // 2 or (apex and not row.any()):
-            t = silent  # signs do not count, and all neurons at the apex but one do as well
-        apex = apex or not row.any()
-        found.append(t)
-    return tuple(sorted(found))
-
-
-def _touches(types: Types, piece: tuple[int, ...], sides: NDArray[np.int8], signs: Array) -> bool:
-    """Whether some permutation matches a piece to sign vectors that agree where both are not 0."""
-    silent = _silent(types)
-    rows = types.sides[np.array(piece) // 2]
-    agree = ((rows[:, None] == 0) | (sides[None] == 0) | (rows[:, None] == sides[None])).all(axis=2)
-    parity = np.array([t % 2 for t in piece])[:, None] == (signs < 0)[None, :]
-    agree &= parity | (np.array(piece) == silent)[:, None]
-
-    def match(i: int, used: frozenset[int]) -> bool:
-        if i == len(piece):
-            return True
-        return any(
-            agree[i, j] and match(i + 1, used | {j}) for j in range(len(piece)) if j not in used
-        )
-
-    return match(0, frozenset())
 
 
 def make_atlas(
@@ -309,7 +113,7 @@ class _Builder:
         self.budget, self.progress = budget, progress
         self.inputs = space.embed(x)
         self.types = Types.build(neuron_faces(x), y)
-        self.silent = _silent(self.types)
+        self.silent = silent_type(self.types)
         self.supports: list[tuple[tuple[int, ...], Fit]] = []
         self.pieces: list[Piece] = []
         self.undecided: list[Unresolved] = []
@@ -354,7 +158,7 @@ class _Builder:
 
     def _border(self, support: tuple[int, ...], fit: Fit) -> None:
         """A minimizer on the border up to rounding: it has to turn up in a smaller face."""
-        tolerance = SAME_VALUES * _size(self.y)
+        tolerance = SAME_VALUES * target_size(self.y)
         faces = [self.types.sides[t // 2] for t in support]
         lower = [
             [
@@ -442,7 +246,7 @@ class _Builder:
             f"candidates; {len(self.pieces)} joint faces"
         )
         residuals = np.array([fit.residuals for _, fit in self.supports])
-        clusters = cluster_residuals(residuals, SAME_VALUES * _size(self.y))
+        clusters = cluster_residuals(residuals, SAME_VALUES * target_size(self.y))
         groups: dict[int, list[Piece]] = {}
         for piece in self.pieces:
             groups.setdefault(int(clusters[piece.support]), []).append(piece)

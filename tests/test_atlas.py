@@ -1,0 +1,441 @@
+"""The atlas of small problems: complete by exact oracles, and by descents that all end in it."""
+
+import numpy as np
+import pytest
+
+from landscape.atlas import Atlas, AtlasTooLarge, atlas_cost, make_atlas
+from landscape.atlas._faces import count_faces, neuron_faces
+from landscape.atlas._supports import Code, Types, search, search_reference
+from landscape.descent import DescentOutcome, descend
+from landscape.minima import certify_minimum
+from landscape.parametrization import Parametrization
+from landscape.plots import render
+from landscape.plots_atlas import atlas_figure, breakpoints, coverage_figure
+from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
+from landscape.study.coverage import atlas_arrays, coverage, coverage_arrays
+from landscape.study.starts import draw_start
+from landscape.tables.atlas import ATLAS, COVERAGE, atlas_frame, coverage_frame
+from tests.oracles.atlas import cell_minima
+from tests.oracles.exact_atlas import count_components, exact_minima, lift
+from tests.oracles.exact_atlas import neuron_faces as exact_faces
+from tests.oracles.rational import dot
+
+
+def sine(n=12, seed=0):
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(-1, 1, (n, 1)), axis=0)
+    return x, np.sin(4 * x[:, 0]) + 0.1 * rng.standard_normal(n)
+
+
+def atlas_of(x, y, m, **options) -> Atlas:
+    x = np.asarray(x, dtype=float)
+    space = RestrictedSpace(x.shape[1] + 2, m, margin=1e-3)
+    return make_atlas(x, np.asarray(y, dtype=float), space=space, **options)
+
+
+@pytest.fixture(scope="module")
+def sine_atlas():
+    """Two neurons, one of which takes the offset's role, on eight samples."""
+    return atlas_of(*sine(8), 2)
+
+
+def assert_agrees(atlas, X, y, m):
+    """Losses, values and connected sets are those of the exact enumeration."""
+    exact = exact_minima(X, y, m)
+    scale = max(1.0, float(np.mean(np.square(y))))
+    losses = np.array(sorted({float(minimum.loss) for minimum in exact}))
+    found = np.array([entry.loss for entry in atlas.entries])
+    gaps = np.abs(losses[:, None] - found[None, :])
+    assert gaps.min(axis=1).max() <= 1e-12 * scale, "a minimum is missing"
+    assert gaps.min(axis=0).max() <= 1e-12 * scale, "what the atlas has is no minimum"
+    values = np.array(sorted({tuple(map(float, minimum.values)) for minimum in exact}))
+    own = np.array([entry.residuals for entry in atlas.entries]) + np.asarray(y, dtype=float)
+    gaps = np.abs(values[:, None] - own[None]).max(axis=2)
+    assert gaps.min(axis=1).max() <= 1e-9 * scale
+    assert gaps.min(axis=0).max() <= 1e-9 * scale
+    assert atlas.n_values == len(values)
+    assert len(atlas) == count_components(exact, X)
+    assert atlas.complete
+
+
+class TestFaces:
+    @pytest.mark.parametrize(
+        "X",
+        [
+            [[0], [3], [-1], [3], [5]],
+            [[0, 0], [1, 0], [0, 1], [1, 1]],
+            [[0, 0], [1, 0], [2, 0], [0, 1], [1, 3]],
+        ],
+        ids=["duplicates", "square", "three on a line"],
+    )
+    def test_are_those_of_exact_arithmetic(self, X):
+        faces = neuron_faces(np.array(X, dtype=float))
+        lifted = lift(X)
+        exact = set()
+        for rays in exact_faces(lifted):
+            heights = [sum(dot(ray, p) for ray in rays) for p in lifted]
+            exact.add(tuple(int(np.sign(h)) for h in heights))
+        assert {tuple(row) for row in faces.signs.tolist()} == exact
+        assert len(faces) == len(exact)
+
+    def test_carry_points_inside_and_bases_of_their_hulls(self):
+        x = np.random.default_rng(0).standard_normal((9, 2))
+        faces = neuron_faces(x)
+        heights = faces.interiors @ faces.points.T
+        np.testing.assert_array_equal(
+            np.where(np.abs(heights) <= 1e-10, 0, np.sign(heights)), faces.signs
+        )
+        for f in range(len(faces)):
+            hull = faces.hull(f)
+            assert hull.shape == (3, faces.dimensions[f])
+            assert np.abs((faces.points @ hull)[faces.signs[f] == 0]).max(initial=0) <= 1e-13
+
+    @pytest.mark.parametrize("shape", [(12, 1), (7, 2), (5, 3), (2, 2)])
+    def test_are_as_many_as_the_formula_says_in_general_position(self, shape):
+        faces = neuron_faces(np.random.default_rng(1).standard_normal(shape))
+        assert len(faces) == count_faces(shape[0], min(shape[0], shape[1] + 1))
+
+    def test_of_collinear_inputs_are_those_of_one_input(self):
+        t = np.random.default_rng(2).standard_normal(6)
+        one = neuron_faces(t[:, None])
+        two = neuron_faces(np.column_stack([1 + t, 2 - 2 * t]))
+        assert {row.tobytes() for row in one.signs} == {row.tobytes() for row in two.signs}
+
+
+class TestSearch:
+    @pytest.mark.parametrize("data", ["generic", "grid", "plane"])
+    def test_kernel_agrees_with_numpy(self, data):
+        rng = np.random.default_rng(3)
+        x, y = {
+            "generic": sine(5),
+            "grid": (np.array([[0.0], [1], [2], [2]]), np.array([1.0, -1, 2, 0])),
+            "plane": (rng.standard_normal((4, 2)), rng.standard_normal(4)),
+        }[data]
+        types = Types.build(neuron_faces(x), y)
+        for k in (1, 2) if data != "plane" else (1,):
+            compiled = dict(search(types, k))
+            for support, code in compiled.items():
+                if code is Code.AFFINE:
+                    compiled[support] = types.fit(support).code
+            compiled = {support: c for support, c in compiled.items() if c is not Code.NONE}
+            assert compiled == dict(search_reference(types, k))
+
+    def test_points_have_the_values_of_their_support(self):
+        x, y = sine(6)
+        types = Types.build(neuron_faces(x), y)
+        checked = 0
+        for support, _ in search(types, 2):
+            fit = types.fit(support)
+            if fit.code is not Code.INSIDE:
+                continue
+            points = types.points(support, fit)
+            z = types.faces.points @ points.T
+            sides = types.sides[np.array(support) // 2].T
+            assert (
+                np.where(np.abs(z) <= 1e-11 * np.abs(points).max(), 0, np.sign(z)) == sides
+            ).all()
+            signs = 1.0 - 2.0 * (np.array(support) % 2)
+            np.testing.assert_allclose(
+                np.maximum(z, 0) @ signs - y, fit.residuals, atol=1e-10 * np.abs(points).max()
+            )
+            checked += 1
+        assert checked > 20
+
+
+class TestCost:
+    def test_counts_of_one_input(self):
+        cost = atlas_cost(sine()[0], 2)
+        assert (cost.n_faces, cost.n_silent, cost.exact) == (49, 4, True)
+        assert cost.n_supports == 1 + 90 + 90 * 89 // 2
+        assert cost.n_joint_faces == 98 * 99 // 2
+
+    def test_counts_are_what_is_searched(self):
+        x, y = sine(5)
+        types = Types.build(neuron_faces(x), y)
+        assert atlas_cost(x, 1).n_supports == 1 + types.n_types
+
+    def test_too_large_is_refused_before_the_start_with_the_number(self):
+        lines = []
+        with pytest.raises(AtlasTooLarge, match="2,676,766 least squares problems") as caught:
+            atlas_of(*sine(), 4, max_supports=10**6, progress=lines.append)
+        assert caught.value.key == "max_supports"
+        assert caught.value.value == atlas_cost(sine()[0], 4).n_supports == 2_676_766
+        assert "fewer samples" in caught.value.remedy
+        assert not lines
+
+    def test_many_samples_are_refused_without_enumeration(self):
+        x = np.random.default_rng(0).standard_normal((400, 5))
+        with pytest.raises(AtlasTooLarge, match="400 distinct samples") as caught:
+            atlas_of(x, x[:, 0], 2)
+        assert caught.value.key == "features"
+        assert not atlas_cost(x, 2).exact
+
+    @pytest.mark.parametrize(
+        ("features", "neurons", "key"),
+        [(np.ones(3), 1, "features"), (np.ones((3, 1)), 0, "n_neurons")],
+    )
+    def test_bad_arguments(self, features, neurons, key):
+        with pytest.raises(ValueError, match=key):
+            atlas_cost(features, neurons)
+
+
+#: Integer problems of one input: (x, y).
+EXACT = {
+    "generic": ([0, 3, -2, -3], [-4, -1, 4, 1]),
+    "duplicates": ([1, 0, 0, 3, -2], [2, -4, -1, 3, 0]),
+    "every sample twice": ([-2, -2, 1, 1], [-4, -4, -1, 3]),
+    "grid": ([0, 1, 2, 3, 4], [1, -1, 2, 0, 1]),
+    "ridge": ([0, 1, 2, 3], [0, 0, 1, 2]),
+    "constant": ([0, 1, 2, 5], [3, 3, 3, 3]),
+    "zero": ([0, 1, 4], [0, 0, 0]),
+    "two samples": ([0, 1], [1, -1]),
+}
+
+
+class TestExactness:
+    @pytest.mark.parametrize("m", [1, 2])
+    @pytest.mark.parametrize("name", EXACT)
+    def test_agrees_with_exact_arithmetic(self, name, m):
+        x, y = EXACT[name]
+        X = [[v] for v in x]
+        assert_agrees(atlas_of(X, y, m), X, y, m)
+
+    @pytest.mark.parametrize(
+        ("X", "y"),
+        [
+            ([[0, 0], [1, 0], [0, 1], [1, 1]], [1, -2, 0, 3]),
+            ([[0, 0], [2, 0], [1, 3], [-1, 1], [2, 0]], [1, -2, 4, 0, 1]),
+            ([[0, 0], [1, 0], [2, 0], [0, 1], [1, 3]], [2, 0, -1, 3, -2]),
+        ],
+        ids=["square", "duplicate", "three on a line"],
+    )
+    def test_agrees_with_exact_arithmetic_for_two_inputs(self, X, y):
+        assert_agrees(atlas_of(X, y, 1), X, y, 1)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("seed", range(40))
+    def test_agrees_with_exact_arithmetic_on_random_integers(self, seed):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(3, 7))
+        x = [0, *rng.integers(-3, 4, n - 2).tolist(), 1]
+        y = rng.integers(-4, 5, n).tolist()
+        X = [[v] for v in x]
+        for m in (1, 2):
+            assert_agrees(atlas_of(X, y, m), X, y, m)
+
+    @pytest.mark.slow
+    def test_agrees_with_exact_arithmetic_for_three_neurons(self):
+        X, y = [[0], [1], [3], [1]], [1, -1, 2, 0]
+        assert_agrees(atlas_of(X, y, 3), X, y, 3)
+
+    def test_losses_are_minima_of_cells_and_the_global_one_is_their_least(self, sine_atlas):
+        x, y = sine(8)
+        cells = cell_minima(x, y, 2)
+        for entry in sine_atlas.entries:
+            assert np.abs(cells - entry.loss).min() <= 1e-12
+        assert sine_atlas.global_minimum.loss == pytest.approx(cells[0], rel=1e-10)
+        assert sine_atlas.global_minimum.is_global
+        assert not sine_atlas.entries[1].is_global
+
+    @pytest.mark.slow
+    def test_of_twelve_samples_and_three_neurons(self):
+        x, y = sine()
+        atlas = atlas_of(x, y, 3)
+        assert atlas.complete
+        assert len(atlas) > 100
+        assert [entry.number for entry in atlas.entries] == list(range(len(atlas)))
+        cells = cell_minima(x, y, 2)  # of fewer neurons: the others can be silent
+        assert atlas.global_minimum.loss <= cells[0] + 1e-12
+
+
+class TestEntries:
+    def test_are_certified(self, sine_atlas):
+        X = sine_atlas.space.embed(sine_atlas.features)
+        for entry in sine_atlas.entries:
+            certificate = certify_minimum(
+                entry.parametrization, X, sine_atlas.target, space=sine_atlas.space
+            )
+            assert certificate.is_minimum
+            assert certificate.loss == pytest.approx(entry.loss, rel=1e-9, abs=1e-14)
+            assert certificate.radius == entry.certificate.radius
+            assert sine_atlas.space.contains(entry.parametrization)
+
+    def test_are_found_again_by_their_representatives_and_permutations(self, sine_atlas):
+        for entry in sine_atlas.entries:
+            for theta in (entry.parametrization, entry.parametrization.permute([1, 0])):
+                location = sine_atlas.locate(theta)
+                assert (location.number, location.how) == (entry.number, "face")
+
+    def test_contain_a_random_point_only_if_it_is_a_minimum(self, sine_atlas):
+        rng = np.random.default_rng(0)
+        X, y, space = (
+            sine_atlas.space.embed(sine_atlas.features),
+            sine_atlas.target,
+            sine_atlas.space,
+        )
+        verdicts = set()
+        for _ in range(60):
+            theta = space.sample(rng)
+            is_minimum = certify_minimum(theta, X, y, space=space).is_minimum
+            assert (sine_atlas.locate(theta).number >= 0) == is_minimum
+            verdicts.add(is_minimum)
+        assert verdicts == {True, False}  # sometimes all neurons are silent
+
+    def test_do_not_contain_the_points_beside_them(self, sine_atlas):
+        best = sine_atlas.global_minimum.parametrization
+        moved = Parametrization.from_products(best.products * 1.001, best.signs)
+        assert sine_atlas.locate(moved).how == "none"
+
+    def test_do_not_depend_on_the_order_of_the_samples(self, sine_atlas):
+        x, y = sine(8)
+        order = np.random.default_rng(1).permutation(8)
+        other = atlas_of(x[order], y[order], 2)
+        assert len(other) == len(sine_atlas)
+        np.testing.assert_allclose(
+            [e.loss for e in other.entries], [e.loss for e in sine_atlas.entries], rtol=1e-9
+        )
+
+    def test_scale_with_the_target(self, sine_atlas):
+        x, y = sine(8)
+        other = atlas_of(x, 4 * y, 2)
+        np.testing.assert_allclose(
+            [e.loss for e in other.entries], [16 * e.loss for e in sine_atlas.entries], rtol=1e-9
+        )
+
+    def test_of_repeated_samples_are_those_of_the_samples(self, sine_atlas):
+        x, y = sine(8)
+        other = atlas_of(np.repeat(x, 3, axis=0), np.repeat(y, 3), 2)
+        np.testing.assert_allclose(
+            [e.loss for e in other.entries], [e.loss for e in sine_atlas.entries], rtol=1e-9
+        )
+
+    def test_of_collinear_inputs_are_those_of_one_input(self):
+        t, y = sine(6)
+        one = atlas_of(t, y, 2)
+        two = atlas_of(np.column_stack([1 + t, 2 - 2 * t]), y, 2)
+        np.testing.assert_allclose(
+            [e.loss for e in two.entries], [e.loss for e in one.entries], rtol=1e-9
+        )
+
+    def test_silent_neurons_count_once_with_both_signs(self):
+        entry = atlas_of([[0], [1], [2]], [0, 0, 0], 2).entries[0]
+        assert entry.loss == 0
+        assert entry.is_global
+        assert 0 in entry.sign_classes and 2 in entry.sign_classes
+
+    @pytest.mark.parametrize("data", ["sine", "duplicates", "grid", "collinear"])
+    def test_contain_every_certified_end_of_descent(self, data):
+        rng = np.random.default_rng(5)
+        t = rng.standard_normal(7)
+        x, y = {
+            "sine": sine(8),
+            "duplicates": (np.repeat(rng.standard_normal((4, 1)), 3, 0), rng.standard_normal(12)),
+            "grid": (np.array([[a, b] for a in (0.0, 1, 2) for b in (0.0, 1)]), t[:6].round()),
+            "collinear": (np.column_stack([1 + t, 2 - 2 * t]), np.sin(3 * t)),
+        }[data]
+        atlas = atlas_of(x, y, 2)
+        space, X = atlas.space, atlas.space.embed(x)
+        n_minima = 0
+        for j in range(40):
+            network, _ = draw_start(1, data, x.shape[1], space.n_neurons - 1, j)
+            theta = space.from_network(
+                network.weights, network.biases, network.output_weights, network.offset
+            )
+            end = descend(theta, X, y, space=space)
+            if end.outcome is not DescentOutcome.MINIMUM:
+                continue
+            location = atlas.locate(end.parametrization)
+            assert location.number >= 0, f"start {j} found a minimum that the atlas lacks"
+            assert atlas.entries[location.number].loss == pytest.approx(end.loss, abs=1e-9)
+            n_minima += 1
+        assert n_minima >= 35
+
+
+class TestErrors:
+    def test_space(self):
+        x, y = sine(4)
+        for space in (BalancedSpace(3, 1), RestrictedSpace(3, 1, bound=5.0)):
+            with pytest.raises(ValueError, match="space: expected N"):
+                make_atlas(x, y, space=space)
+
+    def test_shapes(self):
+        x, y = sine(4)
+        with pytest.raises(ValueError, match="features, target"):
+            make_atlas(x, y[:3], space=RestrictedSpace(3, 1))
+        with pytest.raises(ValueError, match="features, target"):
+            make_atlas(x, y, space=RestrictedSpace(4, 1))
+
+    def test_progress_is_shown(self):
+        lines = []
+        atlas_of(*sine(4), 2, progress=lines.append)
+        assert "supports" in lines[0]
+        assert any("2 active neurons" in line for line in lines)
+        assert "entries" in lines[-1]
+
+
+@pytest.fixture(scope="module")
+def records():
+    x, y = sine(8)
+    atlas = make_atlas(x, y, space=make_space("restricted", 1, 1, margin=1e-3))
+    return atlas, [
+        coverage(atlas, solver=solver, starts=25, seed=1, dataset="sine")
+        for solver in ("trf", "descent")
+    ]
+
+
+class TestCoverage:
+    def test_curves(self, records):
+        atlas, both = records
+        for record in both:
+            assert record.missing.size == 0
+            assert record.n_entries == len(atlas)
+            certified = record.numbers[record.numbers >= 0]
+            assert len(certified) == record.outcomes.count("minimum") >= 23
+            assert record.distinct[-1] == len(set(certified.tolist()))
+            assert (np.diff(record.distinct) >= 0).all()
+            assert record.global_hits[-1] == (certified == 0).sum()
+            for number, loss in zip(record.numbers, record.losses, strict=True):
+                if number >= 0:
+                    assert loss == pytest.approx(atlas.entries[number].loss, abs=1e-9)
+            assert (record.losses <= record.trained_losses + 1e-12).all()
+
+    def test_depends_on_the_start_alone(self, records):
+        atlas, (_, descent) = records
+        fewer = coverage(atlas, solver="descent", starts=10, seed=1, dataset="sine")
+        np.testing.assert_array_equal(fewer.numbers, descent.numbers[:10])
+
+    def test_errors(self, records):
+        atlas, _ = records
+        with pytest.raises(ValueError, match="solver: expected descent or one of"):
+            coverage(atlas, solver="Adam", starts=1, seed=1, dataset="sine")
+        with pytest.raises(ValueError, match="starts"):
+            coverage(atlas, solver="trf", starts=0, seed=1, dataset="sine")
+        with pytest.raises(ValueError, match="offset"):
+            coverage(atlas_of(*sine(4), 1), solver="trf", starts=1, seed=1, dataset="sine")
+
+    def test_tables(self, records):
+        atlas, both = records
+        entries = atlas_frame({"sine": (1, atlas_arrays(atlas))})
+        assert list(entries.columns) == ATLAS.names
+        assert len(entries) == len(atlas)
+        assert entries["is_global"].sum() == 1
+        starts = coverage_frame({"sine": (1, coverage_arrays(both))})
+        assert list(starts.columns) == COVERAGE.names
+        assert len(starts) == 50
+        last = starts[starts["start"] == 24].set_index("solver")["distinct"]
+        assert last["trf"] == both[0].distinct[-1]
+
+    def test_figures(self, records):
+        atlas, both = records
+        arrays = atlas_arrays(atlas)
+        figure = atlas_figure({"sine, $m = 1$": arrays})
+        assert figure.axes[1].get_title(loc="left") == f"all {len(atlas)} sets of local minima"
+        assert render(figure, "png") == render(atlas_figure({"sine, $m = 1$": arrays}), "png")
+        frame = coverage_frame({"sine": (1, coverage_arrays(both))})
+        figure = coverage_figure(frame, {"sine": len(atlas)})
+        heights = figure.axes[0].lines[0].get_ydata()
+        assert heights[-1] == pytest.approx(both[0].distinct[-1] / len(atlas))
+
+    def test_breakpoints(self):
+        theta = Parametrization.from_products([[2.0, 1.0, 4.0], [0.0, 1.0, 2.0]], [1, -1])
+        np.testing.assert_array_equal(breakpoints(theta), [1.5, np.nan])
