@@ -19,6 +19,7 @@ from scipy.linalg import cho_factor, cho_solve, lstsq
 
 from landscape.effective import EffectiveProblem
 from landscape.first_order import STATIONARITY_TOLERANCE, PointCheck, check_point, tolerances
+from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization, max_norms
 from landscape.spaces import Space
 from landscape.stationarity import Budget, Verdict
@@ -27,6 +28,10 @@ __all__ = ["Descent", "DescentOutcome", "descend", "line_search"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+#: Steps in a row onto kinks that need not lower the loss beyond rounding.
+MAX_SIDEWAYS = 50
 
 
 class DescentOutcome(enum.Enum):
@@ -104,10 +109,10 @@ def descend(
     problem = EffectiveProblem.build(theta, X, y, space)
     search = _Search(problem, budget)
     outcome, reason = search.run(max_iter)
-    # Only a start outside the bounds can be better than where the descent ends.
+    end = problem.parametrization(search.state)
     return Descent(
-        problem.parametrization(search.state),
-        search.loss,
+        end,
+        mean_squared_error(end, X, y),
         search.loss_start,
         outcome,
         search.n_iter,
@@ -218,7 +223,7 @@ class _Search:
         self.held: Mask = np.zeros((problem.y.size, m), dtype=bool)
         self.at_lower: Mask = np.zeros((m, d), dtype=bool)
         self.at_upper: Mask = np.zeros((m, d), dtype=bool)
-        self.n_iter = self.n_tests = 0
+        self.n_iter = self.n_tests = self.n_sideways = 0
         self._bases: dict[bytes, tuple[Array, Array] | None] = {}
         self._faces: list[tuple[Array, Array] | None] = [None] * m
         self._old_held, self._old_walls = self.held, self.at_lower
@@ -324,13 +329,20 @@ class _Search:
         if t >= limit:
             (self.at_lower if delta[i, j] < 0 else self.at_upper)[i, j] = True
         self._project()
-        # A fall below the rounding errors of the loss is none: far out they can be large.
+        # A fall below the rounding errors of the loss is none (far out they can be large), except
+        # on the way to a kink next to the point, which has to be held before the loss can fall.
         new_loss = problem.loss(self.state)
         noise = 2 * np.finfo(float).eps * float(np.mean(np.abs(s) * problem.term_sizes(self.state)))
-        if not new_loss < self.loss - noise:
+        sideways = not new_loss < self.loss - noise
+        if sideways and (
+            not hits.any()
+            or new_loss > min(self.loss + noise, self.loss_start)
+            or self.n_sideways == MAX_SIDEWAYS
+        ):
             self.state, self.held = old, old_held
             self.at_lower, self.at_upper = old_walls
             return False
+        self.n_sideways = self.n_sideways + 1 if sideways else 0
         self.loss = new_loss
         self.n_iter += 1
         return True
