@@ -119,6 +119,25 @@ def test_a_neuron_beside_the_frozen_offset():
     assert examine_minimum(other, X, y, space=space).n_spare == 0
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e-9, -0.3])
+def test_the_offset_may_vanish_or_change_its_sign(offset):
+    """The frozen neuron limits no ball: only its own optimal weight is asked for."""
+    features, y = DATA["sine"]()
+    space = make_space("unrestricted", 1, 2)
+    X = space.embed(features)
+    end = descend(space.sample(np.random.default_rng(1)), X, y, space=space).parametrization
+    gone = end.output_weights[-1] - offset
+    c = np.append(end.output_weights[:-1], offset)
+    theta = Parametrization(end.weights, c)
+    found = examine_minimum(theta, X, y - gone, space=space)
+    assert found.verdict is Verdict.HOLDS, found.reason
+    assert found.radius > 1e-3
+    worse = examine_minimum(theta, X, y - gone + 0.01, space=space)
+    assert worse.verdict is Verdict.VIOLATED
+    assert worse.gap > worse.tolerance
+    assert worse.distance <= worse.radius * (1 + 1e-9)
+
+
 def test_silent_neurons_are_counted_but_not_spare():
     """Inactive on the samples, but part of the function: a small ball cannot do without it."""
     theta, X, y = base()

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.canonical import canonical_form
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms, unit_directions
+from landscape.probe._program import ScaleProgram
 from landscape.probe.controls import with_ridge
 from landscape.probe.ridge import steepest_ridge
 from landscape.probe.rigid import (
@@ -25,9 +26,13 @@ from landscape.probe.rigid import (
     first_order_scale,
     has_zero_residual,
     probe_realization,
+    rigidity_radius,
+    rounding_noise,
+    scale_bounds,
     undisputed_radius,
 )
 from landscape.realization import realize
+from landscape.seminorm import GradientOracle
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space, UnrestrictedSpace
 from landscape.stability import admissible_flips, flip_gap
 from landscape.stationarity import Verdict
@@ -197,10 +202,13 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
             reason = f"a spare neuron helps at every distance ({thrift.reason})"
             return result(Verdict.VIOLATED, reason, **numbers)
         return result(Verdict.UNDECIDED, "a spare neuron, but it was not seen to help", **numbers)
-    balanced = theta.balance()
-    ball = BalancedSpace(theta.n_inputs, theta.n_neurons)
     if theta.redundant_pairs() or theta.n_neurons > MAX_FLIP_NEURONS:
         return result(Verdict.UNDECIDED, f"shared hyperplanes: {thrift.reason}")
+    if frozen:
+        verdict, reason, numbers = _probe_beside_offset(theta, inputs, targets)
+        return result(verdict, reason, **numbers)
+    balanced = theta.balance()
+    ball = BalancedSpace(theta.n_inputs, theta.n_neurons)
     radius = 0.98 * undisputed_radius(balanced, ball)
     if radius <= 0:
         return result(Verdict.UNDECIDED, f"opposite or zero neurons: {thrift.reason}")
@@ -213,6 +221,44 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
         gap=probe.gap,
         tolerance=probe.tolerance,
     )
+
+
+def _probe_beside_offset(
+    theta: Parametrization, X: Array, y: Array
+) -> tuple[Verdict, str, dict[str, float]]:
+    """The rigid probe where the last neuron's direction is frozen and its output weight is free.
+
+    The other neurons have to stay on their hyperplanes; the offset may change its sign.
+    """
+    hidden = Parametrization(theta.weights[:-1], theta.output_weights[:-1])
+    m = theta.n_neurons
+    if theta.opposite_pairs() or rigidity_radius(hidden) == 0:
+        return Verdict.UNDECIDED, "opposite or zero neurons", {}
+    radius = 0.98 * min(rigidity_radius(hidden), flip_gap(hidden)[0] / (1 + 3 * m))
+    if radius == 0:
+        return Verdict.UNDECIDED, "its neurons can be turned around for free (Lemma A.3)", {}
+    low, high = scale_bounds(hidden.products, radius, BalancedSpace(theta.n_inputs, m - 1))
+    s = realize(theta, X) - y
+    program = ScaleProgram(
+        np.vstack([unit_directions(hidden.products), unit_directions(theta.weights[-1:])]),
+        np.append(hidden.signs, 1.0),
+        X,
+        s,
+        radius,
+        np.append(low, -2.0),
+        np.append(high, 2.0),
+        GradientOracle(theta.weights),
+    )
+    solution = program.solve()
+    change = min(0.0, program.change(solution.tau))
+    tolerance = radius * (PROBE_TOLERANCE * first_order_scale(s, X) + rounding_noise(theta, X, y))
+    numbers = {"radius": radius, "gap": -change, "tolerance": tolerance}
+    if change < -tolerance:
+        numbers["distance"] = program.distance(solution.tau)
+        return Verdict.VIOLATED, "rescaling its neurons gives a better realization", numbers
+    if program.lower_bound(solution) >= -tolerance:
+        return Verdict.HOLDS, "the ball holds only rescalings, and none is better", numbers
+    return Verdict.UNDECIDED, "the dual bound does not reach the tolerance", numbers
 
 
 def _thrift_beside_offset(theta: Parametrization) -> Thrift:
