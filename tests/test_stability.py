@@ -175,6 +175,29 @@ def test_flip_gap():
         flip_gap(Parametrization(np.ones((30, 1)), np.ones(30)))
 
 
+@pytest.mark.parametrize("spare", [0, 1])
+@pytest.mark.parametrize("seed", range(6))
+def test_fibre_distance_scales_exactly_and_ignores_the_given_parametrization(seed, spare):
+    rng = np.random.default_rng([10, seed, spare])
+    gamma, theta = random_network(rng, 3, 3 + spare), random_network(rng, 3, 3)
+    found = distance_to_fibre(gamma, theta)
+    # Powers of two rescale exactly.
+    larger = distance_to_fibre(
+        Parametrization(4 * gamma.weights, 4 * gamma.output_weights),
+        Parametrization(4 * theta.weights, 4 * theta.output_weights),
+    )
+    assert larger.upper == 4 * found.upper
+    other = Parametrization(8 * theta.weights, theta.output_weights / 8).permute([2, 0, 1])
+    assert distance_to_fibre(gamma, other).upper == found.upper
+    shuffled = gamma.permute(rng.permutation(3 + spare))
+    assert distance_to_fibre(shuffled, theta).upper == pytest.approx(found.upper, rel=1e-12)
+    padded = Parametrization(
+        np.vstack([theta.weights, np.zeros((spare, 3))]),
+        np.concatenate([theta.output_weights, np.zeros(spare)]),
+    )
+    assert found.upper <= parameter_distance(gamma, padded) * (1 + 1e-12)
+
+
 # --- Theorem 3.1 --------------------------------------------------------------------------------
 
 
