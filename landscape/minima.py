@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.effective import EffectiveProblem, State
 from landscape.first_order import STATIONARITY_TOLERANCE, PointCheck, check_point, tolerances
 from landscape.parametrization import Parametrization, max_norms
+from landscape.rational_check import ExactMinimum, prove_minimum
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.stationarity import Budget, NeuronCheck, Verdict, check_neuron, merge_kinks
 
@@ -69,6 +70,11 @@ class Certificate:
         Per neuron, those of its kinks.
     violations : tuple of str
         How theta leaves the space; only C.2 (parallel neurons, on N*'s border) may occur.
+    proved : bool or None
+        With ``exact=True``: whether the minimum next to theta was proved in rational arithmetic.
+    proof : ExactMinimum or None
+        With ``exact=True``: the exact point, its distance, the radius that is left, or the reason
+        why there is no proof.
     """
 
     verdict: Verdict
@@ -86,6 +92,8 @@ class Certificate:
     slope: float
     multipliers: tuple[Array, ...]
     violations: tuple[str, ...]
+    proved: bool | None = None
+    proof: ExactMinimum | None = None
 
     @property
     def is_minimum(self) -> bool:
@@ -100,6 +108,7 @@ def certify_minimum(
     *,
     space: Space,
     budget: Budget | None = None,
+    exact: bool = False,
 ) -> Certificate:
     """Decide whether ``theta`` is a local minimum of the loss on ``space``.
 
@@ -113,6 +122,9 @@ def certify_minimum(
     space : Space
     budget : Budget, optional
         For mixed kinks, see :class:`landscape.stationarity.Budget`.
+    exact : bool
+        Re-check in exact rational arithmetic, after moving the parameters to the exact minimizer
+        of their face, see :func:`landscape.rational_check.prove_minimum`.
 
     Returns
     -------
@@ -134,12 +146,38 @@ def certify_minimum(
     >>> certificate = certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1))
     >>> certificate.verdict, round(certificate.radius, 6)
     (<Verdict.HOLDS: 'holds'>, 1.2)
+
+    The exact minimum is next to it: 6/5 is not a float.
+
+    >>> proof = certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1), exact=True).proof
+    >>> proof.proved, proof.products, 0 < proof.distance < 1e-16
+    (True, ((Fraction(6, 5),),), True)
     """
     problem = EffectiveProblem.build(theta, X, y, space)
     violations = space.violations(theta)
     for violation in violations:
         if violation.condition != "C.2":
             raise ValueError(f"theta: not in the {space.name} space: {violation.message}")
+    certificate = _certify(problem, theta, X, budget, tuple(v.message for v in violations))
+    if not exact:
+        return certificate
+    if certificate.is_minimum:
+        proof = prove_minimum(problem, np.asarray(X, dtype=float))
+    else:
+        proof = ExactMinimum(
+            False, f"not certified in floating-point numbers: {certificate.reason}"
+        )
+    return replace(certificate, proved=proof.proved, proof=proof)
+
+
+def _certify(
+    problem: EffectiveProblem,
+    theta: Parametrization,
+    X: ArrayLike,
+    budget: Budget | None,
+    violations: tuple[str, ...],
+) -> Certificate:
+    """The certificate in floating-point numbers."""
     state = problem.state()
     z = problem.preactivations(state)
     s = problem.residuals(state, z)
@@ -153,7 +191,7 @@ def certify_minimum(
         "n_kinks": int(check.kinks.sum()),
         "n_silent": int(np.sum(~((z > 0) & ~check.kinks).any(axis=0))),
         "multipliers": tuple(neuron.multipliers for neuron in check.neurons),
-        "violations": tuple(violation.message for violation in violations),
+        "violations": violations,
         "tolerance": max(
             [STATIONARITY_TOLERANCE]
             + [

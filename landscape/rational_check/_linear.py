@@ -1,0 +1,126 @@
+"""Linear algebra over the rationals: python-flint where it is installed, else Python's integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import gcd, lcm
+
+try:
+    import flint
+
+    HAVE_FLINT = True
+except ImportError:  # the extra "exact" is not installed
+    HAVE_FLINT = False
+
+__all__ = ["HAVE_FLINT", "dot", "null_basis", "reduce_rows", "solve"]
+
+Vector = tuple[Fraction, ...]
+
+
+def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
+    """Inner product; zeros cost nothing."""
+    return sum((p * q for p, q in zip(x, y, strict=True) if p and q), Fraction(0))
+
+
+def reduce_rows(
+    rows: Sequence[Sequence[Fraction]], *, use_flint: bool | None = None
+) -> tuple[list[Vector], list[int]]:
+    """Reduced row echelon form without its zero rows, and the pivot columns.
+
+    Examples
+    --------
+    >>> rows, pivots = reduce_rows([[Fraction(2), Fraction(4)], [Fraction(1), Fraction(2)]])
+    >>> [[str(entry) for entry in row] for row in rows], pivots
+    ([['1', '2']], [0])
+    """
+    if not rows or not len(rows[0]):
+        return [], []
+    if use_flint is None:
+        use_flint = HAVE_FLINT
+    return _by_flint(rows) if use_flint else _by_integers(rows)
+
+
+def _by_flint(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
+    entries = [flint.fmpq(p.numerator, p.denominator) for row in rows for p in row]
+    width = len(rows[0])
+    reduced, rank = flint.fmpq_mat(len(rows), width, entries).rref()
+    result, pivots = [], []
+    for i in range(rank):
+        row = tuple(Fraction(int(reduced[i, j].p), int(reduced[i, j].q)) for j in range(width))
+        result.append(row)
+        pivots.append(next(j for j, p in enumerate(row) if p))
+    return result, pivots
+
+
+def _by_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
+    """Gauss and Jordan on integer rows, each divided by the divisor that its entries share."""
+    table = []
+    for row in rows:
+        scale = lcm(*(p.denominator for p in row))
+        table.append(_primitive([int(p * scale) for p in row]))
+    done, pivots = 0, []
+    for j in range(len(table[0])):
+        # The smallest pivot keeps the numbers short.
+        candidates = [i for i in range(done, len(table)) if table[i][j]]
+        if not candidates:
+            continue
+        best = min(candidates, key=lambda i: abs(table[i][j]))
+        table[done], table[best] = table[best], table[done]
+        head = table[done]
+        for i, other in enumerate(table):
+            if i != done and other[j]:
+                common = gcd(head[j], other[j])
+                p, q = head[j] // common, other[j] // common
+                table[i] = _primitive([p * x - q * y for x, y in zip(other, head, strict=True)])
+        pivots.append(j)
+        done += 1
+        if done == len(table):
+            break
+    reduced = [tuple(Fraction(x, table[i][j]) for x in table[i]) for i, j in enumerate(pivots)]
+    return reduced, pivots
+
+
+def _primitive(row: list[int]) -> list[int]:
+    common = gcd(*row)
+    return row if common <= 1 else [x // common for x in row]
+
+
+def solve(
+    rows: Sequence[Sequence[Fraction]], right: Sequence[Fraction], *, use_flint: bool | None = None
+) -> list[Fraction] | None:
+    """A solution whose free variables are 0; None where there is no solution.
+
+    Examples
+    --------
+    >>> one = Fraction(1)
+    >>> [str(p) for p in solve([[one, one], [one, -one]], [3 * one, one])]
+    ['2', '1']
+    """
+    if not rows:
+        return []
+    width = len(rows[0])
+    reduced, pivots = reduce_rows(
+        [[*row, value] for row, value in zip(rows, right, strict=True)], use_flint=use_flint
+    )
+    if width in pivots:
+        return None
+    solution = [Fraction(0)] * width
+    for row, j in zip(reduced, pivots, strict=True):
+        solution[j] = row[width]
+    return solution
+
+
+def null_basis(
+    reduced: Sequence[Vector], pivots: Sequence[int], width: int
+) -> tuple[list[Vector], list[int]]:
+    """Basis of the null space of reduced rows, one vector for each column without a pivot."""
+    free = [j for j in range(width) if j not in pivots]
+    basis = []
+    for f in free:
+        v = [Fraction(0)] * width
+        v[f] = Fraction(1)
+        for row, j in zip(reduced, pivots, strict=True):
+            v[j] = -row[f]
+        basis.append(tuple(v))
+    return basis, free
