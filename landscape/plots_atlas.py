@@ -202,15 +202,18 @@ def coverage_figure(coverage: pd.DataFrame, entries: Mapping[str, int]) -> Figur
                     "linewidth": 1.1,
                 }
                 panels[0, j].plot(starts, rows["distinct"] / entries[name], **look)
+                # The share of the first few starts says little: from the tenth on.
+                late = slice(min(9, len(starts) - 1), None)
                 hits = rows["global_hits"].to_numpy() / starts
-                panels[1, j].plot(starts, hits, **look)
+                look["markevery"] = 0.2
+                panels[1, j].plot(starts[late], hits[late], **look)
             panels[0, j].set_title(f"{name}: {entries[name]} minima", loc="left")
             panels[0, j].set_xscale("log")
             panels[0, j].xaxis.set_minor_formatter(NullFormatter())
-            for ax in panels[:, j]:
-                ax.set_ylim(bottom=0)
-                ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
             panels[1, j].set_xlabel("random starts")
+        for ax in panels.flat:  # last, for they share their limits
+            ax.set_ylim(bottom=0)
+            ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         panels[0, 0].set_ylabel("local minima found")
         panels[1, 0].set_ylabel("starts that end in\na global minimum")
         present = [solver for solver in SOLVERS if solver in set(coverage["solver"])]

@@ -115,7 +115,10 @@ def search(
                 break
         if code == 1:
             # --- does every neuron's part that is unique lie in the image of its face?
+            # Its rounding error is relative to the targets, however small it is itself.
             total = 0.0
+            for h in range(n):
+                total += y[h] * y[h]
             for j in range(size):
                 dot = 0.0
                 for h in range(n):
@@ -125,7 +128,6 @@ def search(
                 for c in range(j + 1, size):
                     e[j] -= tri[j, c] * e[c]
                 e[j] /= tri[j, j]
-                total += e[j] * e[j]
             rounding = 64.0 * eps * np.sqrt(total) / ratio
             for i in range(k):
                 if free[i] or mixed[i]:

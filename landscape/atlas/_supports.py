@@ -194,6 +194,7 @@ class Types:
         values = left[:, :rank].T @ self.target
         e = right[:rank].T @ (values / singular[:rank])
         error = 64 * np.finfo(float).eps / float(singular[:rank].min(initial=1.0))
+        size = float(np.linalg.norm(self.target))
         tests = np.zeros((0, len(e)))
         owner = np.empty(0, dtype=int)
         for i, f in enumerate(faces):
@@ -205,7 +206,7 @@ class Types:
 
         def code(e: Array) -> Code:
             lengths = np.array([np.linalg.norm(e[a:b]) for a, b in pairwise(ends)])
-            width = BORDER * lengths[owner] + error * np.linalg.norm(e)
+            width = BORDER * lengths[owner] + error * (size + np.linalg.norm(e))
             margin = tests @ e
             if (margin > width).all():
                 return Code.INSIDE

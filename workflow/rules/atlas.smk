@@ -1,0 +1,125 @@
+# Atlases: all local minima of small problems, and how many of them multi-starts find.
+# `snakemake atlases` makes their tables and figures; `rule all` may ask for ATLAS_TARGETS.
+
+ATLAS = {
+    # By name: a data set (as under `datasets`) and the neurons m of the network with biases.
+    "problems": {
+        "sine-m1": {
+            "neurons": 1,
+            "data": {
+                "kind": "smooth",
+                "function": "sine",
+                "n_samples": 12,
+                "n_features": 1,
+                "noise": 0.1,
+                "seed": 21,
+            },
+        },
+        "sine-m2": {
+            "neurons": 2,
+            "data": {
+                "kind": "smooth",
+                "function": "sine",
+                "n_samples": 12,
+                "n_features": 1,
+                "noise": 0.1,
+                "seed": 21,
+            },
+        },
+        "bump-2d-m1": {
+            "neurons": 1,
+            "data": {
+                "kind": "smooth",
+                "function": "bump",
+                "n_samples": 8,
+                "n_features": 2,
+                "noise": 0.1,
+                "seed": 22,
+            },
+        },
+    },
+    "starts": 1000,  # per problem and solver
+    "max_supports": 5_000_000,  # least squares problems per atlas; larger ones are refused
+    "solvers": ["SLSQP", "L-BFGS-B", "trf", "descent"],
+    **config.get("atlas", {}),
+}
+ATLAS_TARGETS = expand(
+    "results/tables/{table}.{format}", table=["atlas", "coverage"], format=["csv", "parquet"]
+) + expand("results/figures/{figure}.{format}", figure=["atlas", "coverage"], format=["svg", "png"])
+
+
+wildcard_constraints:
+    problem="[A-Za-z0-9][A-Za-z0-9.-]*",
+
+
+localrules:
+    atlases,
+    atlas_tables,
+
+
+rule atlases:
+    input:
+        ATLAS_TARGETS,
+
+
+rule atlas:
+    input:
+        files=lambda wildcards: [
+            entry["path"]
+            for entry in [ATLAS["problems"][wildcards.problem]["data"]]
+            if entry["kind"] == "csv"
+        ],
+        code=code("landscape.study.coverage", "landscape.data"),
+    output:
+        atlas="results/atlas/{problem}.npz",
+        coverage="results/coverage/{problem}.npz",
+    log:
+        "logs/atlas/{problem}.log",
+    benchmark:
+        "results/benchmarks/atlas/{problem}.jsonl"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        seed=config["seed"],
+        margin=config["margin"],
+        training={key: config["training"][key] for key in ("max_iter", "tol")},
+        problem=lambda wildcards: ATLAS["problems"][wildcards.problem],
+        options={key: ATLAS[key] for key in ("starts", "max_supports", "solvers")},
+    script:
+        "../scripts/atlas.py"
+
+
+rule atlas_tables:
+    input:
+        atlas=expand("results/atlas/{problem}.npz", problem=ATLAS["problems"]),
+        coverage=expand("results/coverage/{problem}.npz", problem=ATLAS["problems"]),
+        code=code("landscape.plots_atlas", "landscape.tables.atlas", "landscape.data"),
+    output:
+        **{
+            f"{table}_{format}": f"results/tables/{table}.{format}"
+            for table in ("atlas", "coverage")
+            for format in ("csv", "parquet")
+        },
+        png=expand("results/figures/{figure}.png", figure=["atlas", "coverage"]),
+        atlas_svg=report(
+            "results/figures/atlas.svg",
+            caption="../report/atlas.rst",
+            category="Figures",
+        ),
+        coverage_svg=report(
+            "results/figures/coverage.svg",
+            caption="../report/coverage.rst",
+            category="Figures",
+        ),
+    log:
+        "logs/atlas_tables.log",
+    benchmark:
+        "results/benchmarks/atlas_tables.jsonl"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        neurons={name: entry["neurons"] for name, entry in ATLAS["problems"].items()},
+    script:
+        "../scripts/atlas_tables.py"

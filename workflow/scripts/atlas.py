@@ -1,0 +1,52 @@
+"""All local minima of one small problem, and the starts of each solver looked up among them."""
+
+from job import job
+
+from landscape.atlas import AtlasTooLarge, make_atlas
+from landscape.data import DataError, make_dataset, write_arrays
+from landscape.spaces import make_space
+from landscape.study.coverage import atlas_arrays, coverage, coverage_arrays
+
+
+def main(snakemake):
+    with job(snakemake) as progress:
+        name, params = snakemake.wildcards.problem, snakemake.params
+        data = make_dataset(name, params.problem["data"])
+        space = make_space(
+            "restricted",
+            data.features.shape[1],
+            params.problem["neurons"],
+            margin=params.margin,
+        )
+        try:
+            atlas = make_atlas(
+                data.features,
+                data.target,
+                space=space,
+                max_supports=params.options["max_supports"],
+                progress=progress,
+            )
+        except AtlasTooLarge as error:
+            raise DataError(f"atlas problem {name!r}: {error}") from None
+        for unresolved in atlas.undecided:
+            progress(f"undecided at loss {unresolved.loss:.6g}: {unresolved.reason}")
+        records = [
+            coverage(
+                atlas,
+                solver=solver,
+                starts=params.options["starts"],
+                seed=params.seed,
+                dataset=name,
+                **params.training,
+                progress=progress,
+            )
+            for solver in params.options["solvers"]
+        ]
+        for record in records:
+            for start in record.missing:
+                progress(f"{record.solver}: the atlas lacks the minimum of start {start}")
+        write_arrays(snakemake.output.atlas, "atlas", atlas_arrays(atlas))
+        write_arrays(snakemake.output.coverage, "coverage", coverage_arrays(records))
+
+
+main(snakemake)  # noqa: F821
