@@ -56,9 +56,9 @@ def check_small(seed: int, methods: list[str]) -> None:
         assert record.value == pytest.approx(expected, rel=1e-11), (kind, seed, method)
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(10))
 def test_agrees_with_linear_programs(block: int) -> None:
-    for seed in range(40 * block, 40 * block + 40):
+    for seed in range(20 * block, 20 * block + 20):
         check_small(seed, ["auto"])
 
 
@@ -89,7 +89,7 @@ def check_middle(seed: int) -> None:
 
 
 def test_agrees_with_mixed_integer_programs() -> None:
-    for seed in range(8):
+    for seed in range(6):
         check_middle(seed)
 
 
@@ -115,10 +115,9 @@ def test_methods_agree_on_middle_sizes(seed: int) -> None:
     assert records[-1].proved
 
 
-@pytest.mark.parametrize("gap", [1e-15, 3e-15, 1e-14, 1e-13, 1e-12, 1e-10, 1e-8, 1e-6])
-@pytest.mark.parametrize("method", ["auto", *SEARCHES])
+@pytest.mark.parametrize("gap", [1e-15, 3e-15, 1e-13, 1e-11, 1e-8, 1e-6])
 @pytest.mark.parametrize("d", [2, 3, 4, 5])
-def test_thin_wedges_count_however_thin(gap: float, method: str, d: int) -> None:
+def test_thin_wedges_count_however_thin(gap: float, d: int) -> None:
     # Two almost equal hyperplanes with jumps 1 and -1: between them the gradient is near 1, and
     # nowhere else. Below the direction tolerance they are one hyperplane, and nothing is left.
     rng = np.random.default_rng([6, d])
@@ -128,14 +127,15 @@ def test_thin_wedges_count_however_thin(gap: float, method: str, d: int) -> None
     weights = np.vstack([normal, other, 1e-3 * rng.standard_normal((3 + d, d))])
     outputs = np.concatenate([[1.0, -1.0], 1e-3 * np.ones(3 + d)])
     theta = Parametrization(weights, outputs)
-    record = sobolev_seminorm(theta, method=method)
-    assert record.exact
     merged = other[-1] - 1 <= 8 * np.finfo(float).eps
     small = np.abs(outputs[2:, None] * weights[2:]).sum()
-    assert record.value == pytest.approx(0.0 if merged else 1.0, abs=2 * small)
-    exact = exact_seminorm(weights, outputs)
-    if not merged:
-        assert record.value == pytest.approx(float(exact.value), rel=1e-12)
+    expected = 0.0 if merged else float(exact_seminorm(weights, outputs).value)
+    assert expected == pytest.approx(0.0 if merged else 1.0, abs=2 * small)
+    for method in ("auto", *SEARCHES):
+        record = sobolev_seminorm(theta, method=method)
+        assert record.exact
+        assert_evidence(theta, record)
+        assert record.value == pytest.approx(expected, rel=1e-12, abs=2 * small * merged)
 
 
 def test_nearly_coplanar_hyperplanes() -> None:

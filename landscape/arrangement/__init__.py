@@ -170,8 +170,9 @@ class Arrangement:
         """
         columns = self.columns
         reduced = [primitive([row[j] for j in columns]) for row in self.rows]
-        if limit is not None and self.rank == self.n_hyperplanes and 2**self.rank > limit:
-            raise TooManyCells(f"2^{self.rank} cells, the limit is {limit}")
+        if limit is not None and 2**self.rank > limit:
+            # As many as independent hyperplanes alone have.
+            raise TooManyCells(f"at least 2^{self.rank} cells, the limit is {limit}")
         found = enumerate_cells(reduced, len(columns), limit)
         patterns = np.zeros((len(found), self.shape[0]), dtype=bool)
         points: list[IntVector] = []

@@ -150,6 +150,9 @@ def enumeration(problem: Problem, limit: int | None = CELL_LIMIT) -> Found:
         If there are more than ``limit`` cells.
     """
     k, r = problem.shape
+    if limit is not None and 2**r > limit:
+        # r independent hyperplanes alone have that many.
+        raise OutOfReach(f"enumeration: at least 2^{r} cells")
     try:
         cells = enumerate_cells(problem.exact_rows, r, limit)
     except TooManyCells as error:

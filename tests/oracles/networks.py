@@ -88,6 +88,6 @@ def small_network(seed: int) -> tuple[str, np.ndarray, np.ndarray]:
     make = kinds[(seed // 2) % len(kinds)]
     weights, outputs = make(rng, d, m)
     if rng.random() < 0.1:
-        scale = 10.0 ** rng.integers(-150, 151)
-        weights = weights * scale
+        # A power of two: any other factor rounds, and coplanar rows are coplanar no more.
+        weights = np.ldexp(weights, rng.integers(-498, 499))
     return make.__name__, weights, outputs
