@@ -9,6 +9,7 @@ import warnings
 
 import joblib
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -368,7 +369,7 @@ def test_landscape_display(fitted):
     assert display.minima_["loss"].is_monotonic_increasing
     drawn = display.ax_.collections[0].get_offsets()
     np.testing.assert_allclose(drawn[:, 0], display.minima_["loss"])
-    matplotlib.pyplot.close(display.figure_)
+    plt.close(display.figure_)
 
 
 def test_landscape_display_of_a_fit_without_certificate(data):
@@ -377,20 +378,20 @@ def test_landscape_display_of_a_fit_without_certificate(data):
         model = ShallowReLURegressor(n_neurons=6, n_starts=2, max_iter=1, random_state=0)
         display = LandscapeDisplay.from_estimator(model.fit(*data))
     assert len(display.minima_) == 0
-    matplotlib.pyplot.close(display.figure_)
+    plt.close(display.figure_)
 
 
 def test_realization_display_of_one_feature_breaks_where_the_network_does():
     X = np.linspace(-1, 1, 21)[:, None]
     model = ShallowReLURegressor(n_neurons=1, n_starts=4, random_state=0)
     model.fit(X, np.maximum(X[:, 0] - 0.25, 0))
-    _, axes = matplotlib.pyplot.subplots()
+    _, axes = plt.subplots()
     display = RealizationDisplay.from_estimator(model, X, model.predict(X), ax=axes)
     x, y = display.ax_.lines[0].get_data()
     assert display.ax_ is axes
     assert any(abs(x - 0.25) < 1e-9)
     np.testing.assert_allclose(y, np.maximum(x - 0.25, 0), atol=1e-9)
-    matplotlib.pyplot.close(display.figure_)
+    plt.close(display.figure_)
 
 
 def test_realization_display_of_two_features(data, fitted):
@@ -402,7 +403,7 @@ def test_realization_display_of_two_features(data, fitted):
         on_kink = np.abs(ends @ weights.T + biases).max(axis=0)
         assert on_kink.min() < 1e-9
     assert len(display.ax_.lines) >= 2
-    matplotlib.pyplot.close(display.figure_)
+    plt.close(display.figure_)
     with pytest.raises(ValueError, match="one or two features, the fit has 3"):
         wide = ShallowReLURegressor(n_neurons=1, n_starts=1).fit(np.c_[X, y], y)
         RealizationDisplay.from_estimator(wide, np.c_[X, y])

@@ -128,11 +128,11 @@ class LandscapeDisplay:
         if len(losses) and losses.min() > 0 and losses.max() > 30 * losses.min():
             ax.set_xscale("log")
         ax.set_xlabel("loss (mean squared error)")
-        ax.set_ylabel("certified radius, max-norm in the parameters")
+        ax.set_ylabel("certified radius (max-norm)")
         most = int(self.minima_["n_starts"].max()) if len(minima) else 0
         ax.set_title(
             f"{len(starts)} starts, {len(minima)} distinct minima"
-            + (f" (size: starts that reached it, up to {most})" if most > 1 else ""),
+            + (f" (larger: reached by up to {most})" if most > 1 else ""),
             fontsize=9,
         )
         ax.grid(color="0.92", linewidth=0.6)
