@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from landscape.parametrization import Parametrization, max_norms
 from landscape.spaces import BalancedSpace, RestrictedSpace
 
-__all__ = ["candidate_directions", "into_space"]
+__all__ = ["candidate_directions", "into_space", "refit"]
 
 Array = NDArray[np.float64]
 
@@ -78,6 +78,51 @@ def candidate_directions(
         if isinstance(space, RestrictedSpace):
             draw[-2:] = np.abs(draw[-2:])
         yield "random", into_space(draw[None], space)[0]
+
+
+def refit(
+    unit: Array, sign: float, X: Array, missing: Array, space: BalancedSpace, *, rounds: int = 10
+) -> Array | None:
+    """A neuron of that sign, fitted to what is missing: least squares on its active samples.
+
+    Starts at ``unit`` and goes on while the fit improves.
+
+    Parameters
+    ----------
+    unit : array of shape (d,)
+    sign : float
+    X : array of shape (n, d)
+    missing : array of shape (n,)
+        What the neuron should compute.
+
+    Returns
+    -------
+    unit : array of shape (d,) or None
+        None if no step improves.
+    """
+    values = np.maximum(X @ unit, 0.0)
+    size = float(values @ values)
+    scale = max(0.0, sign * float(values @ missing) / size) if size > 0 else 0.0
+    u, best = scale * unit, np.sum((missing - sign * scale * values) ** 2)
+    found = None
+    active = values > 0
+    for _ in range(rounds):
+        if not active.any():
+            break
+        step = np.asarray(np.linalg.lstsq(X[active], sign * missing[active], rcond=None)[0]) - u
+        # On its pattern the least squares solution is best; half-way there may be, off it.
+        for t in (1.0, 0.5, 0.25):
+            moved = u + t * step
+            values = np.maximum(X @ moved, 0.0)
+            error = np.sum((missing - sign * values) ** 2)
+            if error < best * (1 - 1e-9):
+                break
+        else:
+            break
+        u, best, active, found = moved, error, values > 0, moved
+    if found is None or not found.any():
+        return None
+    return into_space(found[None], space)[0]
 
 
 def _parallel(unit: Array, rows: Array) -> bool:

@@ -9,9 +9,8 @@ rigid regime and the certified radius bound it from below: a bracket.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,10 +18,10 @@ from scipy.optimize import nnls
 
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe._candidates import candidate_directions, into_space
+from landscape.probe._candidates import into_space
+from landscape.probe._choices import Choice, Choices
 from landscape.probe._program import CELL_TOLERANCE, ScaleProgram
 from landscape.probe._refine import refine
-from landscape.probe.ridge import steepest_ridge
 from landscape.probe.rigid import (
     PROBE_TOLERANCE,
     first_order_scale,
@@ -200,16 +199,6 @@ def search_ball(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Choice:
-    """Neurons of theta to drop, and directions with signs to add."""
-
-    dropped: tuple[int, ...]
-    units: Array
-    signs: Array
-    source: str
-
-
 class _Search:
     """The nearest better realization so far, and how to find a nearer one."""
 
@@ -234,13 +223,13 @@ class _Search:
         self.scale = first_order_scale(s, X)
         self.noise = rounding_noise(theta, X, y)
         self.best: BallSearch | None = None
-        self.choice: _Choice | None = None
+        self.choice: Choice | None = None
         self.n_programs = self.n_witnesses = 0
 
     def run(self, minima: Sequence[Parametrization]) -> None:
-        for choice in self._choices(minima):
-            # A neuron that is dropped leaves half its jump in one of the gradients beside it.
-            if self._floor(choice.dropped) < self.high and self._may_help(choice):
+        choices = Choices(self.theta, self.X, self.y, self.space, self.rng, minima, self.budget)
+        for choice in choices.generate(lambda dropped: self._floor(dropped) < self.high):
+            if self._may_help(choice):
                 self._shrink(choice)
         for _ in range(self.budget.n_refinements if self.choice is not None else 0):
             assert self.choice is not None and self.best is not None
@@ -263,82 +252,23 @@ class _Search:
             if self.high > before * (1 - 1e-6):
                 break
 
-    # --- what to try ----------------------------------------------------------------------------
-
-    def _choices(self, minima: Sequence[Parametrization]) -> Iterator[_Choice]:
-        pool = list(
-            candidate_directions(self.theta, self.X, self.space, self.rng, minima, self.budget)
-        )
-        order = [int(i) for i in np.argsort(self.norms, kind="stable")]
-        for size in range(1, min(self.budget.max_exchanged, len(order)) + 1):
-            for dropped in combinations(order, size):
-                if self._floor(dropped) >= self.high:
-                    continue
-                yield from self._guided(dropped)
-                if size == 1:
-                    for source, unit in pool:
-                        for sign in (1.0, -1.0):
-                            yield _Choice(dropped, unit[None], np.array([sign]), source)
-                else:
-                    for _ in range(len(pool) if pool else 0):
-                        picks = self.rng.choice(len(pool), size, replace=size > len(pool))
-                        units = np.array([pool[k][1] for k in picks])
-                        source = " + ".join(sorted({pool[k][0] for k in picks}))
-                        yield _Choice(dropped, units, self.rng.choice([-1.0, 1.0], size), source)
-
-    def _guided(self, dropped: tuple[int, ...]) -> Iterator[_Choice]:
-        """Directions from the Frank-Wolfe oracle, and the dropped ones with other signs."""
-        rest = [i for i in self.used if i not in dropped]
-        residual = self.s - self.features[:, list(dropped)].sum(axis=1)
-        units: list[Array] = []
-        signs: list[float] = []
-        for _ in dropped:
-            ridge = steepest_ridge(
-                self.X,
-                residual,
-                positive=isinstance(self.space, RestrictedSpace),
-                node_limit=0,
-                max_vertices=50_000,
-                rng=np.random.default_rng(0),
-            )
-            if not ridge.direction.any():
-                return
-            units.append(into_space(ridge.direction[None], self.space)[0])
-            signs.append(ridge.sign)
-            columns = np.column_stack(
-                [
-                    self.features[:, rest],
-                    *[g * np.maximum(self.X @ v, 0) for v, g in zip(units, signs, strict=True)],
-                ]
-            )
-            fitted, _ = nnls(columns, self.y)
-            residual = columns @ fitted - self.y
-        yield _Choice(dropped, np.array(units), np.array(signs), "Frank-Wolfe")
-        real = [i for i in dropped if self.norms[i] > 0]
-        if len(real) == len(dropped):
-            own = self.theta.products[real] / self.norms[real, None]
-            for turned in product((1.0, -1.0), repeat=len(real)):
-                if -1.0 in turned:
-                    yield _Choice(
-                        dropped, own, self.theta.signs[real] * np.array(turned), "other signs"
-                    )
-
     # --- what comes of it -----------------------------------------------------------------------
 
     def _floor(self, dropped: tuple[int, ...]) -> float:
+        """A dropped neuron leaves half its jump in one of the gradients beside it."""
         return max(self.low, 0.5 * float(self.norms[list(dropped)].max()))
 
     def _tolerance(self, distance: float) -> float:
         return distance * (PROBE_TOLERANCE * self.scale + self.noise)
 
-    def _may_help(self, choice: _Choice) -> bool:
+    def _may_help(self, choice: Choice) -> bool:
         """Whether the best scales, without regard to the ball, are better at all."""
         rest = [i for i in self.used if i not in choice.dropped]
         new = choice.signs * np.maximum(self.X @ choice.units.T, 0.0)
         _, length = nnls(np.column_stack([self.features[:, rest], new]), self.y)
         return bool(length**2 < float(self.s @ self.s) * (1 - 1e-12))
 
-    def _shrink(self, choice: _Choice) -> None:
+    def _shrink(self, choice: Choice) -> None:
         """Bring the distance down as far as this choice allows."""
         oracle = GradientOracle(np.vstack([self.theta.weights[self.used], choice.units]))
         if not self._attempt(choice, self.high, oracle):
@@ -349,7 +279,7 @@ class _Search:
             if not self._attempt(choice, middle, oracle):
                 floor = middle
 
-    def _attempt(self, choice: _Choice, radius: float, oracle: GradientOracle) -> bool:
+    def _attempt(self, choice: Choice, radius: float, oracle: GradientOracle) -> bool:
         """One program; a better realization in the ball is verified, and kept if nearer."""
         dropped = np.isin(self.used, choice.dropped)
         low, high = scale_bounds(self.theta.products[self.used], radius, self.space)
@@ -392,7 +322,7 @@ class _Search:
         a[list(choice.dropped)], c[list(choice.dropped)] = added.weights, added.output_weights
         return self._verify(Parametrization(a, c), radius, choice)
 
-    def _verify(self, witness: Parametrization, radius: float, choice: _Choice) -> bool:
+    def _verify(self, witness: Parametrization, radius: float, choice: Choice) -> bool:
         """From the networks alone: in the space, in the ball, better."""
         if not self.space.contains(witness):
             return False
