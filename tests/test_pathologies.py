@@ -74,7 +74,8 @@ def test_the_condition_that_the_paper_names_is_what_fails(example):
 
 @pytest.mark.slow
 def test_claims_for_k_up_to_1000(example):
-    for k in range(1, 1001):
+    # The paper's own instances for every k, the others (slow in four dimensions) for some.
+    for k in range(1, 1001, 1 if example in PATHOLOGIES else 25):
         assert all(claim.holds for claim in example.instance(k).claims), k
 
 
