@@ -89,7 +89,8 @@ def check_middle(seed: int) -> None:
 
 
 def test_agrees_with_mixed_integer_programs() -> None:
-    for seed in range(6):
+    # The smaller sizes, of every family; the slow test has all.
+    for seed in (0, 1, 6, 7, 12, 13):
         check_middle(seed)
 
 

@@ -71,10 +71,11 @@ def by_milp(
     rows, products = _scaled(weights, outputs)
     m, d = rows.shape
     reach = np.abs(rows).sum(axis=1)
+    total = products.sum(axis=0)
     lower, upper = 0.0, 0.0
     for facet in range(d):
-        # z_i = 1: <row_i, x> >= margin; z_i = 0: <row_i, x> <= -margin. By x -> -x one side of
-        # the cube is enough if both signs of the objective are taken.
+        # z_i = 1: <row_i, x> >= margin; z_i = 0: <row_i, x> <= -margin. One of two opposite
+        # facets is enough: the gradients at x and -x add up to `total`.
         left = np.hstack([rows, -np.diag(reach + margin)])
         system = LinearConstraint(left, -reach, np.full(m, -margin))
         low = np.concatenate([-np.ones(d), np.zeros(m)])
@@ -82,8 +83,6 @@ def by_milp(
         low[facet] = 1.0
         for j in range(d):
             for sign in (1.0, -1.0):
-                if sign * products[:, j].clip(0).sum() == 0 and sign > 0:
-                    continue
                 result = milp(
                     np.concatenate([np.zeros(d), -sign * products[:, j]]),
                     constraints=system,
@@ -94,6 +93,7 @@ def by_milp(
                 if result.x is None:
                     continue
                 gradient = (rows @ result.x[:d] > 0).astype(float) @ products
-                lower = max(lower, float(np.abs(gradient).max()))
-                upper = max(upper, -float(result.mip_dual_bound))
+                lower = max(lower, *np.abs(gradient), *np.abs(total - gradient))
+                bound = -float(result.mip_dual_bound)
+                upper = max(upper, bound, bound - sign * total[j])
     return lower, upper
