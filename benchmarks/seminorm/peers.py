@@ -32,6 +32,7 @@ def highs(theta: Parametrization, time_limit: float, margin: float = 1e-6) -> Ou
     rows = theta.weights / norms[:, None]
     products = theta.output_weights[:, None] * theta.weights
     m, d = rows.shape
+    total = products.sum(axis=0)
     reach = np.abs(rows).sum(axis=1)
     system = LinearConstraint(
         np.hstack([rows, -np.diag(reach + margin)]), -reach, np.full(m, -margin)
@@ -51,11 +52,12 @@ def highs(theta: Parametrization, time_limit: float, margin: float = 1e-6) -> Ou
                 )
                 bound = getattr(result, "mip_dual_bound", None)
                 if bound is not None:
-                    upper = max(upper, -float(bound))
+                    # The gradients at x and -x add up to `total`.
+                    upper = max(upper, -float(bound), -float(bound) - sign * total[j])
                 if result.x is not None:
                     gradient = (rows @ result.x[:d] > 0) @ products
-                    lower = max(lower, float(np.abs(gradient).max()))
-    return Outcome(lower, max(lower, upper))
+                    lower = max(lower, *np.abs(gradient), *np.abs(total - gradient))
+    return Outcome(float(lower), float(max(lower, upper)))
 
 
 def highs_skip(theta: Parametrization) -> str | None:
@@ -80,6 +82,7 @@ def gurobi(theta: Parametrization, time_limit: float, margin: float = 1e-6) -> O
     rows = theta.weights / norms[:, None]
     products = theta.output_weights[:, None] * theta.weights
     m, d = rows.shape
+    total = products.sum(axis=0)
     reach = np.abs(rows).sum(axis=1)
     lower = upper = 0.0
     for facet in range(d):
@@ -96,11 +99,11 @@ def gurobi(theta: Parametrization, time_limit: float, margin: float = 1e-6) -> O
             for sense in (gp.GRB.MAXIMIZE, gp.GRB.MINIMIZE):
                 model.setObjective(products[:, j] @ z, sense)
                 model.optimize()
-                upper = max(upper, abs(model.ObjBound))
+                upper = max(upper, abs(model.ObjBound), abs(total[j] - model.ObjBound))
                 if model.SolCount:
                     gradient = (rows @ x.X > 0) @ products
-                    lower = max(lower, float(np.abs(gradient).max()))
-    return Outcome(lower, max(lower, upper))
+                    lower = max(lower, *np.abs(gradient), *np.abs(total - gradient))
+    return Outcome(float(lower), float(max(lower, upper)))
 
 
 def available() -> tuple[dict[str, Solver], dict[str, str]]:
