@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from landscape.parametrization import Parametrization, lift_inputs
 from landscape.probe import steepest_ridge
+from landscape.probe._vertices import _exact_vertex, _inverse
 from landscape.realization import realize
 from tests.oracles.ridges import largest_ridge
 
@@ -98,6 +101,29 @@ def test_nearly_dependent_samples_go_to_rational_arithmetic():
     found = steepest_ridge(standard, weights)
     assert found.n_exact > 0
     assert found.exact
+
+
+def test_error_bounds_of_vertices_hold_for_nearly_dependent_hyperplanes():
+    """Against rational arithmetic, rank one up to delta: also where two singular values vanish."""
+    rng = np.random.default_rng(0)
+    n_bounded = 0
+    for _ in range(300):
+        r = int(rng.integers(1, 4))
+        base, delta = rng.uniform(-1, 1, r + 1), 10.0 ** rng.uniform(-7, 0)
+        rows = base * rng.uniform(0.5, 1, (r, 1)) + delta * rng.uniform(-1, 1, (r, r + 1))
+        rows /= np.abs(rows).max(axis=1, keepdims=True)
+        inverse, error = _inverse(rows[None, :, :r])
+        if not error[0] * (r + 1) < 1e-3:
+            continue
+        start = np.append(np.zeros(r), 1.0)
+        exact = _exact_vertex(rows, tuple(range(r)), tuple(range(r)), start)
+        assert exact is not None
+        found = inverse[0] @ -rows[:, r]
+        pairs = zip(found.tolist(), exact[:r], strict=True)
+        distance = max(abs(float(Fraction(x) - z)) for x, z in pairs)
+        assert distance <= error[0] * (r + 1)
+        n_bounded += 1
+    assert n_bounded > 150
 
 
 def test_without_rational_arithmetic_the_bound_is_kept_open(monkeypatch):

@@ -111,12 +111,9 @@ class Vertices:
             return
         rows = self.h.kinks[subsets]  # (b, r, D)
         matrix = rows[:, :, free]
-        inverse, size = _inverse(matrix)
-        # Rounding of the matrix product and of the inverse, to first order; inf if singular.
-        norms = np.abs(matrix).sum(axis=2).max(axis=1)
-        error = np.full(len(size), np.inf)
-        regular = np.isfinite(size)
-        error[regular] = 16 * r * dimension * EPS * size[regular] ** 2 * norms[regular]
+        inverse, error = _inverse(matrix)
+        # The right side is at most D, and its own rounding is no more than the inverse's.
+        error *= dimension
         for corner in corners:
             right = -(rows[:, :, fixed] @ corner)
             part = np.einsum("bij,bj->bi", inverse, right)
@@ -155,8 +152,13 @@ class Vertices:
 
 
 def _inverse(matrix: Array) -> tuple[Array, Array]:
-    """Inverses of (b, r, r) matrices with r <= 3 by cofactors, and their max-row-sum norms."""
+    """Inverses of (b, r, r) matrices with r <= 3 by cofactors, and bounds of their errors.
+
+    With N the largest row sum, cofactors are wrong by about ``eps N^(r-1)`` and the determinant
+    by ``eps N^r``; the error is infinite where the determinant is not beyond that.
+    """
     r = matrix.shape[1]
+    norms = np.abs(matrix).sum(axis=2).max(axis=1)
     if r == 1:
         adjugate = np.ones_like(matrix)
         determinant = matrix[:, 0, 0]
@@ -169,14 +171,14 @@ def _inverse(matrix: Array) -> tuple[Array, Array]:
         a, b, c = matrix[:, 0], matrix[:, 1], matrix[:, 2]
         adjugate = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=2)
         determinant = np.einsum("bi,bi->b", a, adjugate[:, :, 0])
-    # A determinant below its rounding error is no number to divide by.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inverse = np.where(
-            np.abs(determinant)[:, None, None] > 64 * EPS, adjugate / determinant[:, None, None], 0
-        )
-    size = np.abs(inverse).sum(axis=2).max(axis=1)
-    size[np.abs(determinant) <= 64 * EPS] = np.inf
-    return inverse, size
+    size = np.abs(determinant)
+    regular = size > np.maximum(64 * EPS * norms**r, np.finfo(float).tiny)
+    inverse, error = np.zeros_like(matrix), np.full(len(matrix), np.inf)
+    inverse[regular] = adjugate[regular] / determinant[regular, None, None]
+    n, s = norms[regular], size[regular]
+    cofactors = np.abs(adjugate[regular]).sum(axis=2).max(axis=1)
+    error[regular] = 16 * r * EPS * (n ** (r - 1) / s + cofactors * n**r / s**2)
+    return inverse, error
 
 
 def _exact_vertex(
