@@ -22,6 +22,8 @@ from landscape.seminorm import (
     sobolev_distances,
     sobolev_seminorm,
 )
+from landscape.seminorm._local import climb, climb_reference
+from landscape.seminorm._problem import Setting
 from tests.oracles.networks import balanced, coplanar, grid, shared, small_network
 from tests.oracles.seminorm_search import by_cells, by_milp
 
@@ -166,6 +168,18 @@ def test_the_sharp_pair_is_exactly_one() -> None:
     assert record.exact
     assert record.proved
     assert record.value == pytest.approx(1.0, rel=1e-14)
+
+
+def test_local_search_and_its_reference_find_cells_and_no_more(rng: np.random.Generator) -> None:
+    for d in (3, 6):
+        weights, outputs = balanced(rng, d, 14)
+        setting = Setting(weights)
+        problem, _, _ = setting.problem(outputs[:, None] * weights)
+        value = sobolev_seminorm(Parametrization(weights, outputs)).value
+        for found in (climb(problem), climb_reference(problem, 4, 15)):
+            assert not found.exact
+            assert 0.5 * value < found.lower <= value * (1 + 1e-12)
+            assert np.array_equal(problem.rows @ found.point > 0, found.pattern)
 
 
 def test_limits_give_intervals() -> None:
