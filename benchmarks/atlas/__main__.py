@@ -48,7 +48,8 @@ def main() -> None:
         atlas, seconds = measure(*size)
         print(
             f"{size[0]:6} {size[1]:7} {size[2] + 1:11} "
-            f"{cost.n_supports:8,} {cost.n_joint_faces:13,} {len(atlas):6} {atlas.n_values:6} {len(atlas.undecided):9} {seconds:5.1f}",
+            f"{cost.n_supports:8,} {cost.n_joint_faces:13,} {len(atlas):6} "
+            f"{atlas.n_values:6} {len(atlas.undecided):9} {seconds:5.1f}",
             flush=True,
         )
     print("\ninputs samples neurons(N*) solver     starts certified found exist global CPU s")

@@ -38,9 +38,13 @@ out: two vectors (0, ..., 0, t, t) are parallel, which N* excludes (C.2).
 
 Rounding
 --------
-Kinks, ranks and borders are decided in double precision with stated tolerances. Minimizers within
-rounding of a border belong to a smaller face, which is enumerated too; the atlas checks that it
-was found there, and lists the others under ``undecided``. Nothing undecided counts as a minimum.
+Kinks, ranks and borders are decided in double precision with stated tolerances, on standardized
+data: neither the units nor the origin of the inputs and the target matter. Samples that agree to
+a few ulp count as equal, values on the data that agree to 1e-8 of the largest target as the same.
+Distinct samples that are too near to each other make the atlas incomplete, and it says so.
+Minimizers within rounding of a border belong to a smaller face, which is enumerated too; the atlas
+checks that it was found there, and lists the others under ``undecided``. So it does with minima
+that cannot be certified in the units of the data. Nothing undecided counts as a minimum.
 Pieces of plateaus farther out than 1e4 times the shortest minimizer of their face are not sought.
 """
 

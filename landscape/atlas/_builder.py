@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.atlas._cost import AtlasCost, atlas_cost, require_budget
-from landscape.atlas._faces import neuron_faces
+from landscape.atlas._faces import neuron_faces, separation
 from landscape.atlas._plateaus import Piece, cluster_residuals, connect
 from landscape.atlas._records import (
     SAME_VALUES,
@@ -32,6 +32,9 @@ Array = NDArray[np.float64]
 
 #: Losses count as equal to the least one within this, relative to the mean square of the target.
 SAME_LOSS = 1e-10
+
+#: Samples have to be this far from dependence, see ``_faces.separation``, or be dependent.
+SEPARATION = 1e-7
 
 
 def make_atlas(
@@ -111,15 +114,18 @@ class _Builder:
     ) -> None:
         self.x, self.y, self.space, self.cost = x, y, space, cost
         self.budget, self.progress = budget, progress
-        self.inputs = space.embed(x)
-        self.types = Types.build(neuron_faces(x), y)
+        self.faces = neuron_faces(x)
+        # Work without units: standardized inputs, targets of size one, no margin.
+        self.unit = float(np.ldexp(1.0, int(np.frexp(target_size(y))[1])))
+        self.free = RestrictedSpace(space.n_inputs, space.n_neurons)
+        self.types = Types.build(self.faces, y / self.unit)
         self.silent = silent_type(self.types)
         self.supports: list[tuple[tuple[int, ...], Fit]] = []
         self.pieces: list[Piece] = []
         self.undecided: list[Unresolved] = []
         self.n_candidates = self.n_border = 0
         # Silent neurons that touch samples: whether they may is a question to the residuals.
-        faces = self.types.faces
+        faces = self.faces
         touching = [f for f in range(len(faces)) if faces.silent[f] and faces.dimensions[f] > 0]
         touching = [int(self.types.number[f]) for f in touching]
         self.apex = 2 * int(self.types.number[faces.dimensions == 0][0])
@@ -127,6 +133,16 @@ class _Builder:
         self.quiet = [*quiet, self.apex, self.apex + 1]
 
     def run(self) -> Atlas:
+        apart = separation(self.faces.points[np.unique(self.faces.groups)])
+        if apart < SEPARATION:
+            self.undecided.append(
+                Unresolved(
+                    np.nan,
+                    np.empty((0, len(self.y)), dtype=np.int8),
+                    f"distinct samples are too near to each other, or to a common line or plane "
+                    f"without being on it, for double precision: {apart:.1e} of the data's size",
+                )
+            )
         for k in range(self.space.n_neurons + 1):
             self._supports_of(k)
         return self._collect()
@@ -158,7 +174,7 @@ class _Builder:
 
     def _border(self, support: tuple[int, ...], fit: Fit) -> None:
         """A minimizer on the border up to rounding: it has to turn up in a smaller face."""
-        tolerance = SAME_VALUES * target_size(self.y)
+        tolerance = SAME_VALUES * target_size(self.types.target)
         faces = [self.types.sides[t // 2] for t in support]
         lower = [
             [
@@ -183,7 +199,7 @@ class _Builder:
 
     def _unresolved(self, support: Sequence[int], fit: Fit, reason: str) -> None:
         sides = self.types.sides[np.array(support, dtype=int) // 2]
-        self.undecided.append(Unresolved(_loss(fit), sides, reason))
+        self.undecided.append(Unresolved(self._loss(fit), sides, reason))
 
     def _candidate(self, support: tuple[int, ...], fit: Fit) -> None:
         """Certify the support with silent neurons, and find what else may be added to it."""
@@ -216,9 +232,17 @@ class _Builder:
             self.pieces.append(Piece(joint, number, size))
 
     def _certify(
-        self, joint: tuple[int, ...], support: tuple[int, ...], fit: Fit
+        self,
+        joint: tuple[int, ...],
+        support: tuple[int, ...],
+        fit: Fit,
+        *,
+        in_space: bool = False,
     ) -> tuple[Parametrization, Certificate]:
-        """A point of a joint face with the values of a support, and its certificate."""
+        """A point of a joint face with the values of a support, and its certificate.
+
+        Without units where only the verdict counts; in the atlas's space for an entry.
+        """
         points = self.types.points(support, fit)
         size = float(np.abs(points).max(initial=0.0)) or 1.0
         rows, signs = [], []
@@ -228,15 +252,16 @@ class _Builder:
             else:
                 rows.append(size * self.types.faces.interiors[self.types.order[t // 2]])
             signs.append(1.0 - 2.0 * (t % 2))
-        u = np.array(rows) @ self.types.faces.basis.T
-        template = Parametrization.from_products(
-            np.ones((self.space.n_neurons, self.space.n_inputs)), signs
-        )
-        problem = EffectiveProblem.build(template, self.inputs, self.y, self.space)
-        theta = problem.parametrization(State(u, 0.0))
-        return theta, certify_minimum(
-            theta, self.inputs, self.y, space=self.space, budget=self.budget
-        )
+        effective = np.array(rows) @ self.faces.frame.basis.T
+        features, y, space = self.faces.frame.features, self.types.target, self.free
+        if in_space:
+            effective = self.unit * (effective @ self.faces.frame.transform.T)
+            features, y, space = self.x, self.y, self.space
+        template = Parametrization.from_products(np.ones((len(rows), space.n_inputs)), signs)
+        inputs = space.embed(features)
+        problem = EffectiveProblem.build(template, inputs, y, space)
+        theta = problem.parametrization(State(effective, 0.0))
+        return theta, certify_minimum(theta, inputs, y, space=space, budget=self.budget)
 
     # --- entries ------------------------------------------------------------------------------
 
@@ -246,7 +271,7 @@ class _Builder:
             f"candidates; {len(self.pieces)} joint faces"
         )
         residuals = np.array([fit.residuals for _, fit in self.supports])
-        clusters = cluster_residuals(residuals, SAME_VALUES * target_size(self.y))
+        clusters = cluster_residuals(residuals, SAME_VALUES * target_size(self.types.target))
         groups: dict[int, list[Piece]] = {}
         for piece in self.pieces:
             groups.setdefault(int(clusters[piece.support]), []).append(piece)
@@ -263,7 +288,7 @@ class _Builder:
             if entry is not None:
                 rows.append((entry, plateau))
         rows.sort(key=lambda row: (row[0].loss, row[0].key))
-        least = rows[0][0].loss
+        least = rows[0][0].loss if rows else np.inf
         slack = SAME_LOSS * float(np.mean(np.square(self.y)))
         entries, index = [], dict[tuple[int, ...], list[int]]()
         for number, (entry, plateau) in enumerate(rows):
@@ -293,9 +318,14 @@ class _Builder:
         """Represent a plateau by a certified point; ``number`` and ``is_global`` come later."""
         piece = max(plateau, key=lambda piece: (piece.dimension, piece.types))
         support, fit = self.supports[piece.support]
-        theta, certificate = self._certify(piece.types, support, fit)
+        theta, certificate = self._certify(piece.types, support, fit, in_space=True)
         if not certificate.is_minimum:
-            self._unresolved(support, fit, f"its representative: {certificate.reason}")
+            self._unresolved(
+                support,
+                fit,
+                "a minimum by the test without units, but not as a point of the space, with its "
+                f"units and margin: {certificate.reason}",
+            )
             return None
         classes: set[int] = set()
         for other in plateau:
@@ -304,17 +334,17 @@ class _Builder:
             classes |= set(range(positive, positive + either + 1))
         return AtlasEntry(
             number=-1,
-            loss=_loss(fit),
+            loss=self._loss(fit),
             is_global=False,
             parametrization=theta,
             certificate=certificate,
-            key=activation_key(theta, self.inputs, space=self.space),
-            residuals=fit.residuals,
+            key=activation_key(theta, self.space.embed(self.x), space=self.space),
+            residuals=self.unit * fit.residuals,
             dimension=piece.dimension,
             n_pieces=len({piece.types for piece in plateau}),
             sign_classes=tuple(sorted(classes)),
         )
 
-
-def _loss(fit: Fit) -> float:
-    return float(fit.residuals @ fit.residuals) / fit.residuals.size
+    def _loss(self, fit: Fit) -> float:
+        """In the units of the target."""
+        return self.unit**2 * float(fit.residuals @ fit.residuals) / fit.residuals.size

@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from landscape.atlas._faces import count_faces, neuron_faces, span
+from landscape.atlas._faces import Frame, count_faces, neuron_faces
 
 __all__ = ["AtlasCost", "AtlasTooLarge", "atlas_cost"]
 
@@ -89,8 +89,8 @@ def atlas_cost(features: ArrayLike, n_neurons: int) -> AtlasCost:
         raise ValueError(f"features: expected shape (n_samples, n_features), got {x.shape}")
     if n_neurons < 1:
         raise ValueError(f"n_neurons: expected a positive integer, got {n_neurons}")
-    points, _, groups = span(x)
-    n, rank = len(np.unique(groups)), points.shape[1]
+    frame = Frame.of(x)
+    n, rank = len(np.unique(frame.groups)), frame.points.shape[1]
     bound = count_faces(n, rank)
     exact = bound <= MAX_FACES
     n_faces, n_silent = bound, 2  # the apex and the open cell of no active sample

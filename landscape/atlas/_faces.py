@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, islice
 from math import comb
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from landscape.parametrization import group_directions
 
-__all__ = ["Faces", "count_faces", "neuron_faces"]
+__all__ = ["Faces", "Frame", "count_faces", "neuron_faces", "separation"]
 
 Array = NDArray[np.float64]
 Signs = NDArray[np.int8]
@@ -34,28 +34,32 @@ class Faces:
 
     Attributes
     ----------
-    points : array of shape (n, r)
-        Lifted samples in an orthonormal basis of their span.
-    basis : array of shape (p + 1, r)
-        That basis: ``(w, b) = basis @ v``. Coordinates outside their span are invisible.
+    frame : Frame
+        The samples without units; ``v`` are weights of a neuron in its coordinates.
     signs : int8 array of shape (f, n)
         -1 inactive, 0 on the kink, 1 active; ordered by dimension, then lexicographically.
     interiors : array of shape (f, r)
         A unit vector of each face, 0 for the apex.
     dimensions : int array of shape (f,)
-    groups : int array of shape (n,)
-        Equal for equal samples: the smallest index of them.
     """
 
-    points: Array
-    basis: Array
+    frame: Frame
     signs: Signs
     interiors: Array
     dimensions: NDArray[np.intp]
-    groups: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.signs)
+
+    @property
+    def points(self) -> Array:
+        """Lifted samples in an orthonormal basis of their span, (n, r)."""
+        return self.frame.points
+
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """Equal for equal samples: the smallest index of them, (n,)."""
+        return self.frame.groups
 
     @cached_property
     def silent(self) -> NDArray[np.bool_]:
@@ -105,19 +109,68 @@ def count_faces(n_points: int, rank: int) -> int:
     return total
 
 
-def span(features: Array) -> tuple[Array, Array, NDArray[np.intp]]:
-    """Lifted samples in a basis of their span: points (n, r), basis (p + 1, r), groups (n,)."""
-    lifted = np.column_stack([features, np.ones(len(features))])
-    groups = group_directions(lifted)
-    distinct = lifted[np.unique(groups)]
-    scale = np.abs(distinct).max(axis=0)
-    scale[scale == 0] = 1.0
-    # The rank should not depend on the units of an input: judge it with unit columns.
-    rank = int(np.linalg.matrix_rank(distinct / scale, tol=1e-10 * np.sqrt(len(distinct))))
-    _, _, right = np.linalg.svd(distinct, full_matrices=False)
-    basis = right[:rank].T if rank < lifted.shape[1] else np.eye(rank)
-    points = lifted[groups] @ basis  # equal samples get equal points, to the last bit
-    return points, basis, groups
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Samples in coordinates without units, and the way back.
+
+    Each input is moved by a sample's value and divided by a power of two: local minima, faces and
+    values stay, ``w = w' / scale``, ``b = b' - <w, centre>``; rounding errors become those of
+    standardized data. The differences of nearby floats are exact.
+
+    Attributes
+    ----------
+    features : array of shape (n, p)
+        In the new coordinates, equal samples equal to the last bit.
+    transform : array of shape (p + 1, p + 1)
+        ``(w, b) = transform @ (w', b')``.
+    points : array of shape (n, r)
+        Lifted, in an orthonormal basis of their span.
+    basis : array of shape (p + 1, r)
+        ``(w', b') = basis @ v``.
+    groups : int array of shape (n,)
+    """
+
+    features: Array
+    transform: Array
+    points: Array
+    basis: Array
+    groups: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, features: Array) -> Frame:
+        """The frame of some samples, (n, p)."""
+        n, p = features.shape
+        middle = (features.min(axis=0) + features.max(axis=0)) / 2
+        spread = np.ptp(features, axis=0)
+        _, exponents = np.frexp(np.where(spread > 0, spread / 2, 1.0))
+        scale = np.ldexp(1.0, exponents)
+        far = (np.abs(features - middle) / scale).max(axis=1, initial=0.0)
+        centre = features[int(np.argmin(far))]
+        moved = (features - centre) / scale
+        lifted = np.column_stack([moved, np.ones(n)])
+        groups = group_directions(lifted)
+        moved, lifted = moved[groups], lifted[groups]
+        transform = np.diag(np.append(1.0 / scale, 1.0))
+        transform[p, :p] = -centre / scale
+        distinct = lifted[np.unique(groups)]
+        _, singular, right = np.linalg.svd(distinct, full_matrices=False)
+        rank = int((singular > 1e-10 * singular[0]).sum())
+        basis = right[:rank].T if rank < p + 1 else np.eye(rank)
+        return cls(moved, transform, lifted @ basis, basis, groups)
+
+
+def separation(points: Array) -> float:
+    """How far subsets of unit vectors that are independent are from being dependent.
+
+    The least singular value of r distinct ones that is no rounding error; inf if there is none.
+    """
+    n, r = points.shape
+    unit = points / np.linalg.norm(points, axis=1)[:, None]
+    least, subsets = np.inf, combinations(range(n), r)
+    while batch := list(islice(subsets, 50_000)):
+        smallest = np.linalg.svd(unit[np.array(batch)], compute_uv=False)[:, -1]
+        least = min(least, float(smallest[smallest > 1e-14].min(initial=np.inf)))
+    return least
 
 
 def neuron_faces(features: Array) -> Faces:
@@ -131,7 +184,8 @@ def neuron_faces(features: Array) -> Faces:
     -------
     faces : Faces
     """
-    points, basis, groups = span(features)
+    frame = Frame.of(features)
+    points, groups = frame.points, frame.groups
     r = points.shape[1]
     firsts = np.unique(groups)
     unit = points[firsts] / np.linalg.norm(points[firsts], axis=1)[:, None]
@@ -161,12 +215,10 @@ def neuron_faces(features: Array) -> Faces:
     position = np.searchsorted(firsts, groups)
     inside = np.array([found[keys[k].tobytes()] for k in order])
     return Faces(
-        points,
-        basis,
+        frame,
         np.array([keys[k] for k in order], dtype=np.int8)[:, position],
         inside,
         np.array([dimensions[k] for k in order], dtype=np.intp),
-        groups,
     )
 
 

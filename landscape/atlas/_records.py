@@ -34,7 +34,8 @@ class AtlasEntry:
     loss : float
         Mean squared error.
     is_global : bool
-        Whether no entry has a lower loss (beyond rounding); there may be several.
+        Whether no entry has a lower loss (beyond rounding); there may be several. Of all local
+        minima the lowest if the atlas is complete.
     parametrization : Parametrization
         A representative in N*, in a piece of the largest dimension.
     certificate : Certificate
@@ -147,7 +148,15 @@ class Atlas:
 
     @property
     def global_minimum(self) -> AtlasEntry:
-        """The first entry of the least loss."""
+        """The first entry of the least loss.
+
+        Raises
+        ------
+        ValueError
+            If the atlas has no entry (all are undecided).
+        """
+        if not self.entries:
+            raise ValueError("the atlas has no certified entry, see its undecided ones")
         return self.entries[0]
 
     def locate(self, theta: Parametrization) -> Location:
