@@ -190,6 +190,80 @@ def test_the_program_bounds_the_loss_from_below(name, relative):
     assert n_seen >= 20
 
 
+def leaves(centre: Centre, radius: float, rng: np.random.Generator, depth: int) -> list:
+    """A random partition of the box, by all the kinds of cuts that the search makes."""
+    nodes = list(roots(centre, radius))
+    for _ in range(depth):
+        node = nodes.pop(int(rng.integers(len(nodes))))
+        i = int(rng.integers(len(node.signs)))
+        open_ = np.flatnonzero(node.side[:, i] == 0)
+        kind = rng.random()
+        if open_.size and kind < 0.7:
+            nodes += node.by_side(centre, int(rng.choice(open_)), i)
+        elif centre.balanced and node.face[i] == 0:
+            nodes += node.by_face(centre, i)
+        else:
+            middle = 0.5 * (node.s_low[i] + node.s_high[i])
+            nodes += node.by_size(centre, i, middle)
+    return nodes
+
+
+def holds_point(node, centre: Centre, point: Parametrization) -> bool:
+    """Whether a parametrization is in a node."""
+    m, slack = len(node.signs), 1e-12
+    a, c = point.weights[:m], point.output_weights[:m]
+    heights = centre.X @ a.T
+    top = np.abs(a).max(axis=1)
+    at = np.maximum(np.abs(node.face) - 1, 0)
+    faces = np.sign(node.face) * a[np.arange(m), at] >= top - slack
+    return bool(
+        (node.a_low - slack <= a).all()
+        and (a <= node.a_high + slack).all()
+        and (node.s_low - slack <= np.abs(c)).all()
+        and (np.abs(c) <= node.s_high + slack).all()
+        and (node.signs * c >= 0).all()
+        and (node.side * heights >= -slack).all()
+        and (faces | (node.face == 0)).all()
+    )
+
+
+@pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
+@pytest.mark.parametrize("data", ["sine", "duplicates", "smooth", "grid"])
+def test_a_partition_covers_the_box_and_bounds_it(data, name):
+    """Every point of the box is in a leaf, and no leaf's bound is above the loss of its points."""
+    features, y = DATA[data]()
+    space = make_space(name, features.shape[1], 2)
+    X = space.embed(features)
+    theta = minimum(space, X, y, 6, 2)
+    centre = Centre.build(theta, X, y, space)
+    rng = np.random.default_rng(1)
+    for relative in (0.3, 1.5):
+        radius = relative * float(np.abs(centre.c).min() + 0.1)
+        parts = leaves(centre, radius, rng, 12)
+        bounds = [relax(centre, node).bound for node in parts]
+        n_seen = 0
+        for _ in range(300):
+            scale = radius * (0.1 if rng.random() < 0.5 else 1.0)
+            a = theta.weights + scale * rng.uniform(-1, 1, theta.weights.shape)
+            c = theta.output_weights + scale * rng.uniform(-1, 1, theta.n_neurons)
+            if name == "unrestricted":
+                a[-1] = theta.weights[-1]
+            else:
+                if name == "restricted":
+                    a[:, -2:] = np.abs(a[:, -2:])
+                c = np.abs(a).max(axis=1) * np.sign(theta.output_weights)
+            point = Parametrization(a, c)
+            if not space.contains(point) or distance(point, theta) > radius:
+                continue
+            n_seen += 1
+            mine = [
+                b for b, node in zip(bounds, parts, strict=True) if holds_point(node, centre, point)
+            ]
+            assert mine
+            assert max(mine) <= loss(point, X, y) * (1 + 1e-9) + 1e-12
+        assert n_seen >= 30
+
+
 def test_multipliers_of_any_size_give_a_bound():
     """The bound does not depend on what the solver says: random multipliers bound as well."""
     from landscape.radius._relaxation import _Program
@@ -204,7 +278,8 @@ def test_multipliers_of_any_size_give_a_bound():
     point, multipliers, _ = program.solve()
     best = program.bound(point, multipliers, True)
     for size in (1e-6, 1e-2, 1.0):
-        shaken = np.maximum(0.0, multipliers + size * rng.standard_normal(multipliers.size))
+        shaken = multipliers + size * rng.standard_normal(multipliers.size)
+        shaken[program.n_equal :] = np.maximum(0.0, shaken[program.n_equal :])
         moved = point + size * rng.standard_normal(point.size)
         assert program.bound(moved, shaken, True) <= best * (1 + 1e-7) + 1e-9
 

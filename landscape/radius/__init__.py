@@ -41,7 +41,7 @@ class RadiusBudget:
     """
 
     max_nodes: int = 1000
-    ratio: float = 1.1
+    ratio: float = 1.05
     n_starts: int = 12
     reach: float = 16.0
 
@@ -219,7 +219,7 @@ class _Bracket:
     def _ask(self, radius: float, nodes: int) -> BoxAnswer:
         """One branch and bound, its answer booked."""
         nodes = min(nodes, self.budget.max_nodes - self.n_nodes)
-        answer = search_box(self.centre, radius, self.target, nodes)
+        answer = search_box(self.centre, radius, self.target, nodes, self.falsifier.descend_from)
         self.n_nodes += answer.n_nodes
         if answer.outcome is BoxOutcome.PROVED:
             self.low, self.method_low = radius, "branch and bound"
@@ -227,6 +227,9 @@ class _Bracket:
             self._beaten(answer.witness, "branch and bound")
         else:
             self.hard = min(self.hard, radius)
+            found = self.falsifier.search(radius)
+            if found is not None:
+                self._beaten(found, "falsifier")
         return answer
 
     def _beaten(self, witness: Parametrization, method: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,13 @@ class BoxAnswer:
     witness: Parametrization | None
 
 
-def search_box(centre: Centre, radius: float, target: float, max_nodes: int) -> BoxAnswer:
+def search_box(
+    centre: Centre,
+    radius: float,
+    target: float,
+    max_nodes: int,
+    descend: Callable[[Parametrization, float], Parametrization | None] | None = None,
+) -> BoxAnswer:
     """Prove that the loss is at least ``target`` on the box of ``radius``, or find a lower point.
 
     Parameters
@@ -64,6 +71,8 @@ def search_box(centre: Centre, radius: float, target: float, max_nodes: int) -> 
         The loss at the centre minus the slack.
     max_nodes : int
         Convex programs to solve at most.
+    descend : callable, optional
+        ``descend(start, radius)`` looks for a better point in the box; it is called now and then.
     """
     heap: list[tuple[float, int, Node]] = []
     order = 0
@@ -88,6 +97,10 @@ def search_box(centre: Centre, radius: float, target: float, max_nodes: int) -> 
             and centre.space.contains(witness)
         ):
             return BoxAnswer(BoxOutcome.BEATEN, n_nodes, bound, witness)
+        if descend is not None and n_nodes & (n_nodes - 1) == 0:  # a power of two
+            found = descend(witness, radius)
+            if found is not None:
+                return BoxAnswer(BoxOutcome.BEATEN, n_nodes, bound, found)
         parts = _parts(centre, node, relaxed, target)
         if parts is None:
             stuck = True

@@ -52,6 +52,8 @@ class Centre:
         Whether a sample is opposite to the first of its group.
     plane : array of shape (n, 2) or None
         The two inputs on which the values depend, where these are two: see ``Node._polygon``.
+    unit : float
+        The loss at the centre.
     """
 
     space: Space
@@ -68,6 +70,7 @@ class Centre:
     parallel: NDArray[np.intp]
     turned: NDArray[np.bool_]
     plane: Array | None
+    unit: float
 
     @classmethod
     def build(cls, theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space) -> Centre:
@@ -98,6 +101,7 @@ class Centre:
             labels,
             turned,
             _plane(inputs),
+            max(float(np.mean(np.square(realize(theta, inputs) - targets))), 1e-300),
         )
 
     def loss(self, theta: Parametrization) -> float:
@@ -147,6 +151,8 @@ class Node:
         ``j + 1`` or ``-(j + 1)`` where entry j of a_i is plus or minus its norm; 0: not known.
     low, high : arrays of shape (n, m)
         Intervals of ``<a_i, x_k>``.
+    corners : list of m arrays of shape (q, 2)
+        Where the samples see two entries of a_i only: corners of the polygon that these are in.
     """
 
     a_low: Array
@@ -161,6 +167,7 @@ class Node:
     face: NDArray[np.intp]
     low: Array
     high: Array
+    corners: list[Array]
 
     def copy(self) -> Node:
         """A copy that can be changed."""
@@ -177,6 +184,7 @@ class Node:
             self.face.copy(),
             self.low.copy(),
             self.high.copy(),
+            list(self.corners),
         )
 
     def _heights(self, X: Array, i: int) -> tuple[Array, Array]:
@@ -222,6 +230,7 @@ class Node:
             corners = self._polygon(centre.plane, cut, i)
             if len(corners) == 0:
                 return False
+            self.corners[i] = corners
             values = centre.plane @ corners.T
             size = OUTWARDS * (np.abs(centre.plane) @ np.abs(corners).max(axis=0))
             least = np.maximum(least, values.min(axis=1) - size)
@@ -380,6 +389,7 @@ def roots(centre: Centre, radius: float) -> Iterator[Node]:
                 np.zeros(m, dtype=np.intp),
                 np.zeros((len(centre.X), m)),
                 np.zeros((len(centre.X), m)),
+                [np.empty((0, 2))] * m,
             )
             if all(node.tighten(centre, i) for i in range(m)):
                 yield node

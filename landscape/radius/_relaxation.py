@@ -7,11 +7,18 @@ is a convex quadratic in the residuals ``sum_i sigma_i t_ik - y_k``. So a pair c
 where its residual pushes t down (``sigma_i s_k >= 0``, notes 8), and by its chord where it pushes
 t up.
 
+Where the samples see only two entries of a_i (one input with a bias), all kinks are lines through
+the origin of a plane and the cells of the node's polygon have few corners v_j. There the *joint*
+convex hull of ``(a_i, relu(<a_i, x_1>), ..., relu(<a_i, x_n>))`` is that of its values at the
+corners: ``u_i = sum_j w_j v_j``, ``t_ik = sum_j w_j relu(<v_j, x_k>)``, ``s_i = sum_j w_j`` with
+w >= 0.
+
 The bound never trusts the solver: for *any* point with residual r and *any* multipliers l >= 0,
 
     ‖B v - y‖^2 >= 2 <r, B v - y> - ‖r‖^2 + <l, G v - h>    for all v with G v <= h,
 
 whose right-hand side is linear in v, so its least value over the node's intervals is explicit.
+(Multipliers of equations may have either sign.)
 """
 
 from __future__ import annotations
@@ -67,7 +74,7 @@ def _sparse(dense: Array) -> csc_matrix:
 
 
 class _Program:
-    """``min (1/n) ‖B v - y‖^2`` over ``G v <= h`` with v = (u, s, e, t)."""
+    """``min (1/n) ‖B v - y‖^2`` over ``G v <= h`` with v = (u, s, e, t); ``n_equal`` equations."""
 
     def __init__(self, centre: Centre, node: Node) -> None:
         self.centre, self.node = centre, node
@@ -76,21 +83,34 @@ class _Program:
         m = len(node.signs)
         self.m, self.d, self.n = m, d, n
         self.rows, self.neurons = np.nonzero(node.side == 0)
-        n_open = self.rows.size
         self.at_s, self.at_e, self.at_t = m * d, m * d + m, m * d + m + 1
-        self.size = self.at_t + n_open
+        #: In a plane: per neuron with open samples, the corners of its cells.
+        self.corners: dict[int, Array] = {}
+        n_more = self.rows.size
+        if centre.plane is not None:
+            for i in np.unique(self.neurons).tolist():
+                open_ = centre.plane[self.rows[self.neurons == i]]
+                self.corners[i] = _cell_corners(node.corners[i], open_)
+            n_more = sum(len(corners) for corners in self.corners.values())
+        self.size = self.at_t + n_more
         scale = node.signs * (node.side == 1)
         self.B = np.zeros((n, self.size))
         self.B[:, : m * d] = (scale[:, :, None] * X[:, None, :]).reshape(n, m * d)
         if centre.column is not None:
             self.B[:, self.at_e] = centre.column
-        self.B[self.rows, self.at_t + np.arange(n_open)] = node.signs[self.neurons]
         self.blocks: list[Array] = []
         self.sides: list[Array] = []
+        if centre.plane is None:
+            self.B[self.rows, self.at_t + np.arange(n_more)] = node.signs[self.neurons]
+        else:
+            self._hulls(centre.plane)
+        self.n_equal = sum(len(block) for block in self.blocks)
         self._intervals()
         if centre.balanced:
             self._norms()
-        self._samples()
+        self._sides()
+        if centre.plane is None:
+            self._triangles()
         self.G, self.h = np.vstack(self.blocks), np.concatenate(self.sides)
 
     def _add(self, block: Array, side: Array) -> None:
@@ -142,8 +162,30 @@ class _Program:
             block[at, self.at_s + known] = 2 * touch
             self._add(block, touch**2)
 
-    def _samples(self) -> None:
-        """Sides that are conditions, and the triangles of open pairs."""
+    def _hulls(self, plane: Array) -> None:
+        """``u = sum_j w_j v_j`` as the samples see it, and ``s = sum_j w_j``."""
+        node, d = self.node, self.d
+        highs = []
+        at = self.at_t
+        for i, corners in self.corners.items():
+            q = len(corners)
+            rows = self.rows[self.neurons == i]
+            self.B[np.ix_(rows, np.arange(at, at + q))] = node.signs[i] * np.maximum(
+                plane[rows] @ corners.T, 0.0
+            )
+            block = np.zeros((3, self.size))
+            block[:2, at : at + q] = corners.T
+            block[2, at : at + q] = 1.0
+            block[0, i * d] = block[1, i * d + 1] = block[2, self.at_s + i] = -1.0
+            if d == 3:
+                block[1, i * d + 2] = 1.0  # p - q
+            self._add(block, np.zeros(3))
+            highs.append(np.full(q, node.s_high[i]))
+            at += q
+        self.t_high = np.concatenate([np.empty(0), *highs])
+
+    def _sides(self) -> None:
+        """Sides that are conditions; t (or w) is at least 0."""
         node, X, d = self.node, self.centre.X, self.d
         k, i = np.nonzero(node.cut)
         block = np.zeros((k.size, self.size))
@@ -151,41 +193,59 @@ class _Program:
             -node.side[k, i][:, None] * X[k]
         )
         self._add(block, np.zeros(k.size))
+        more = self.size - self.at_t
+        block = np.zeros((more, self.size))
+        block[np.arange(more), self.at_t + np.arange(more)] = -1.0
+        self._add(block, np.zeros(more))
+
+    def _triangles(self) -> None:
+        """Between the function and its chord."""
+        node, X, d = self.node, self.centre.X, self.d
         k, i = self.rows, self.neurons
         at = np.arange(k.size)
         columns = i[:, None] * d + np.arange(d)
         low, high = node.low[k, i], node.high[k, i]
         self.t_high = np.maximum(high, 0.0) * node.s_high[i] * (1 + 1e-12)
         slope = np.where(high > low, high / np.where(high > low, high - low, 1.0), 1.0)
-        above, over, chord = (np.zeros((k.size, self.size)) for _ in range(3))
-        above[at, self.at_t + at] = -1.0
+        over, chord = (np.zeros((k.size, self.size)) for _ in range(2))
         over[at, self.at_t + at] = -1.0
         over[at[:, None], columns] = X[k]
         chord[at, self.at_t + at] = 1.0
         chord[at[:, None], columns] = -slope[:, None] * X[k]
         chord[at, self.at_s + i] = slope * low
-        for part in (above, over, chord):
+        for part in (over, chord):
             self._add(part, np.zeros(k.size))
 
     def solve(self) -> tuple[Array, Array, bool]:
         """The solver's point and multipliers, and whether it found the program feasible."""
-        n = self.n
+        n, size, rows = self.n, self.size, len(self.h)
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         settings.max_iter = 100
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
-        quadratic = np.triu(self.B.T @ self.B) * (2.0 / n)
+        # The residuals as variables of their own keep the quadratic sparse. In units of the loss
+        # at the centre, so that absolute tolerances mean the same on all data.
+        unit = self.centre.unit
+        diagonal = np.concatenate([np.zeros(size), np.full(n, 2.0 / (n * unit))])
+        matrix = np.zeros((n + rows, size + n))
+        matrix[:n, :size] = self.B
+        matrix[np.arange(n), size + np.arange(n)] = -1.0
+        matrix[n:, :size] = self.G
         solver = clarabel.DefaultSolver(
-            _sparse(quadratic),
-            -2.0 / n * (self.B.T @ self.centre.y),
-            _sparse(self.G),
-            self.h,
-            [clarabel.NonnegativeConeT(len(self.h))],
+            csc_matrix((diagonal, np.arange(size + n), np.arange(size + n + 1))),
+            np.zeros(size + n),
+            _sparse(matrix),
+            np.concatenate([self.centre.y, self.h]),
+            [
+                clarabel.ZeroConeT(n + self.n_equal),
+                clarabel.NonnegativeConeT(rows - self.n_equal),
+            ],
             settings,
         )
         solution = solver.solve()
-        point = np.asarray(solution.x, dtype=float)
-        multipliers = np.maximum(np.asarray(solution.z, dtype=float), 0.0)
+        point = np.asarray(solution.x, dtype=float)[:size]
+        multipliers = np.asarray(solution.z, dtype=float)[n:] * unit
+        multipliers[self.n_equal :] = np.maximum(multipliers[self.n_equal :], 0.0)
         if not (np.isfinite(point).all() and np.isfinite(multipliers).all()):
             return np.zeros(self.size), np.zeros(len(self.h)), True
         empty = solution.status in (
@@ -200,7 +260,7 @@ class _Program:
         corners = np.stack(
             [s[:, None] * a for s in (node.s_low, node.s_high) for a in (node.a_low, node.a_high)]
         )
-        zero = np.zeros(self.rows.size)
+        zero = np.zeros(self.size - self.at_t)
         low = np.concatenate([corners.min(axis=0).ravel(), node.s_low, [node.e_low], zero])
         high = np.concatenate(
             [corners.max(axis=0).ravel(), node.s_high, [node.e_high], self.t_high]
@@ -230,7 +290,34 @@ class _Program:
         gaps = np.zeros((self.n, m))
         if self.rows.size:
             z = (self.centre.X[self.rows] * u[self.neurons]).sum(axis=1)
-            excess = point[self.at_t :] - np.maximum(z, 0.0)
+            excess = self._values(point) - np.maximum(z, 0.0)
             residual = np.abs(self.B @ point - self.centre.y)
             gaps[self.rows, self.neurons] = excess * (2 * residual[self.rows] + excess) / self.n
         return Relaxed(bound, u, point[self.at_s : self.at_e], float(point[self.at_e]), gaps)
+
+    def _values(self, point: Array) -> Array:
+        """What stands for the open pairs' values, in the order of ``rows``."""
+        if self.centre.plane is None:
+            return point[self.at_t :]
+        values = np.empty(self.rows.size)
+        at = self.at_t
+        for i, corners in self.corners.items():
+            mine = self.neurons == i
+            heights = np.maximum(self.centre.plane[self.rows[mine]] @ corners.T, 0.0)
+            values[mine] = heights @ point[at : at + len(corners)]
+            at += len(corners)
+        return values
+
+
+def _cell_corners(polygon: Array, normals: Array) -> Array:
+    """Corners of the cells into which lines through the origin cut a convex polygon."""
+    ends = np.roll(polygon, -1, axis=0)
+    here, there = polygon @ normals.T, ends @ normals.T  # (q, lines)
+    edge, line = np.nonzero(here * there < 0)
+    part = here[edge, line] / (here[edge, line] - there[edge, line])
+    crossings = polygon[edge] + part[:, None] * (ends[edge] - polygon[edge])
+    turns = polygon[:, 0] * ends[:, 1] - polygon[:, 1] * ends[:, 0]
+    # Where in doubt the origin is a corner: that only makes the hull larger.
+    slack = 1e-12 * float(np.abs(polygon).max()) ** 2
+    inside = (turns >= -slack).all() or (turns <= slack).all()
+    return np.vstack([polygon, crossings, np.zeros((int(inside), 2))])
