@@ -124,6 +124,8 @@ class _Builder:
         self.pieces: list[Piece] = []
         self.undecided: list[Unresolved] = []
         self.n_candidates = self.n_border = 0
+        self._fits: dict[tuple[int, ...], Fit] = {}
+        self._lower: dict[int, list[int]] = {}
         # Silent neurons that touch samples: whether they may is a question to the residuals.
         faces = self.faces
         touching = [f for f in range(len(faces)) if faces.silent[f] and faces.dimensions[f] > 0]
@@ -175,20 +177,13 @@ class _Builder:
     def _border(self, support: tuple[int, ...], fit: Fit) -> None:
         """A minimizer on the border up to rounding: it has to turn up in a smaller face."""
         tolerance = SAME_VALUES * target_size(self.types.target)
-        faces = [self.types.sides[t // 2] for t in support]
-        lower = [
-            [
-                2 * f + t % 2
-                for f, row in enumerate(self.types.sides)
-                if ((row == 0) | (row == side)).all()
-            ]
-            for t, side in zip(support, faces, strict=True)
-        ]
-        for choice in product(*lower):
+        for choice in product(*(self._below(t) for t in support)):
             active = tuple(sorted({t for t in choice if t < self.types.n_types}))
             if active == support:
                 continue
-            other = self.types.fit(active)
+            if active not in self._fits:  # many borders share their smaller faces
+                self._fits[active] = self.types.fit(active)
+            other = self._fits[active]
             if (
                 other.code is Code.INSIDE
                 and np.abs(other.residuals - fit.residuals).max() <= tolerance
@@ -196,6 +191,15 @@ class _Builder:
                 self.n_border += 1
                 return
         self._unresolved(support, fit, "its minimizer is on the border of the face up to rounding")
+
+    def _below(self, t: int) -> list[int]:
+        """The types of the faces in the closure of a type's face, smallest first."""
+        if t not in self._lower:
+            sides = self.types.sides
+            within = np.flatnonzero(((sides == 0) | (sides == sides[t // 2])).all(axis=1))
+            dimensions = self.faces.dimensions[self.types.order[within]]
+            self._lower[t] = (2 * within[np.argsort(dimensions, kind="stable")] + t % 2).tolist()
+        return self._lower[t]
 
     def _unresolved(self, support: Sequence[int], fit: Fit, reason: str) -> None:
         sides = self.types.sides[np.array(support, dtype=int) // 2]
