@@ -1,0 +1,1 @@
+"""How narrow the brackets of the radii of minima are, and what they cost."""
