@@ -35,7 +35,7 @@ rule all:
     input:
         tables=expand(
             "results/tables/{table}.{format}",
-            table=["fits", "minima", "probes", "pairs", "summary", "provenance"],
+            table=[*TABLES, "summary", "findings", "provenance"],
             format=["csv", "parquet"],
         ),
         figures=expand(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from landscape.plots import FIGURES, PAIRS, render
+from landscape.plots.experiments import CONTROLS, KINDS, SOLVERS, VERDICTS
 from landscape.tables import TABLES
 from landscape.tables.files import shape_frame
 
@@ -36,7 +37,9 @@ def tables():
         "minima": rows(
             "minima",
             [{**c, "minimum": k, "paper_radius": 1e-6 * k, "notes_radius": 2e-6 * k,
-              "rigidity_radius": np.inf if k == 1 else 0.1} for c in cells for k in range(3)],
+              "rigidity_radius": np.inf if k == 1 else 0.1, "radius": 1e-3, "radius_low": 1e-3,
+              "radius_high": np.inf if k == 1 else 0.1,
+              "radius_high_method": "falsifier" if k < 2 else ""} for c in cells for k in range(3)],
         ),
         "probes": rows(
             "probes",
@@ -48,12 +51,46 @@ def tables():
             [{"dataset": "one", "neurons": 1, "kind": kind, "pair": k, "seminorm": 10.0**-k,
               "distance": 10.0 ** (-k / 2)} for kind in PAIRS for k in range(3)],
         ),
+        "runs": rows(
+            "runs",
+            [{"dataset": "one", "neurons": 1, "solver": solver, "start": k,
+              "trained_loss": 1.0 + 10.0**-k, "loss": 1.0,
+              "trained_verdict": "violated" if k else "holds"} for solver in SOLVERS
+             for k in range(3)],
+        ),
+        "brackets": rows(
+            "brackets",
+            [{"dataset": "one", "neurons": 1, "minimum": k, "certified": 1e-6, "radius_low": 1e-3,
+              "radius_high": np.inf if k else 1e-2} for k in range(3)],
+        ),
+        "controls": rows(
+            "controls",
+            [{"dataset": "one", "neurons": 1, "kind": kind, "step": k, "distance": 10.0**-k,
+              "gap": 10.0**-k, "fibre_distance": 0.5, "verdict": "violated"} for kind in CONTROLS
+             for k in range(3)],
+        ),
+        "converse": rows(
+            "converse",
+            [{"dataset": d, "neurons": 1, "draw": k, "realization": "holds",
+              "parameters": "violated"} for d in ("one", "two") for k in range(3)],
+        ),
+        "natural": rows(
+            "natural",
+            [{**c, "minimum": k, "spare": k, "verdict": ["holds", "violated", "undecided"][k]}
+             for c in cells for k in range(3)],
+        ),
+        "stability": rows(
+            "stability",
+            [{"dataset": "one", "neurons": 1, "kind": kind, "pair": k, "seminorm": 10.0**-k,
+              "distance": 10.0 ** (-k / 2), "uniform": 10.0**-k} for kind in KINDS
+             for k in range(3)],
+        ),
     }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def empty():
-    return {name: shape_frame(TABLES[name], []) for name in ("fits", "minima", "probes", "pairs")}
+    return {name: shape_frame(TABLES[name], []) for name in TABLES}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -84,7 +121,15 @@ class TestContract:
         assert render(FIGURES[name](empty), "png")
 
 
-def test_readable_in_greyscale():
+@pytest.mark.parametrize("looks", [PAIRS, KINDS, CONTROLS], ids=["pairs", "kinds", "controls"])
+def test_readable_in_greyscale(looks):
     # What colours tell apart, markers or faces tell apart as well.
-    shapes = [(marker, str(face)) for marker, _, face, *_ in PAIRS.values()]
+    shapes = [(marker, str(face)) for marker, _, face, *_ in looks.values()]
     assert len(set(shapes)) == len(shapes)
+
+
+def test_verdicts_and_solvers_are_told_apart_without_colour():
+    greys = [sum(mpl.colors.to_rgb(colour)) / 3 for colour, *_ in VERDICTS.values()]
+    hatches = [hatch for _, hatch, _ in VERDICTS.values()]
+    pairs = [(i, j) for i in range(3) for j in range(i)]
+    assert all(abs(greys[i] - greys[j]) > 0.2 or hatches[i] != hatches[j] for i, j in pairs)

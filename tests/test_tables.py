@@ -9,6 +9,9 @@ import pytest
 from landscape.tables import (
     TABLES,
     TableError,
+    cells_frame,
+    controls_frame,
+    findings_frame,
     fits_frame,
     minima_frame,
     pairs_frame,
@@ -16,6 +19,8 @@ from landscape.tables import (
     provenance_frame,
     read_table,
     render_markdown,
+    solvers_frame,
+    stability_frame,
     summary_frame,
     write_table,
 )
@@ -123,7 +128,8 @@ def distinct(loss, members):
     return arrays(
         minimum=range(k), multiplicity=[len(m.split()) for m in members],
         start=[int(m.split()[0]) for m in members], loss=loss, loss_spread=[0.0] * k,
-        kind=["smooth"] * k, n_kinks=[0] * k, n_silent=[0] * k, stationarity=[1e-17] * k,
+        outcome=["minimum"] * k, n_iter=[5] * k, kind=["smooth"] * k, n_kinks=[0] * k,
+        n_silent=[0] * k, stationarity=[1e-17] * k,
         tolerance=[1e-12] * k, slack=[0.0] * k, radius=[0.5] * k, violations=[""] * k,
         members=members, weights=np.full((k, 2, 3), 0.5), output_weights=np.full((k, 2), -0.5),
     )  # fmt: skip
@@ -148,7 +154,11 @@ def tables():
     found = distinct([0.25], ["0 1"])
     others = distinct([0.25, 0.5, 1.0], ["1 2", "0", "3"])
     fits = fits_frame([(CELL, *mine, found), ({**CELL, "space": "unrestricted"}, *other, others)])
-    minima = minima_frame([(CELL, found)])
+    radii = arrays(
+        minimum=[0], r_low=[0.75], r_high=[1.5], method_low=["branch and bound"],
+        method_high=["falsifier"], n_nodes=[7], reason=["the budget of nodes is spent"],
+    )  # fmt: skip
+    minima = minima_frame([(CELL, found, radii)])
     probes = probe_arrays(
         minimum=[0, 0, 0], ball=["paper", "notes", "rigid"], radius=[1 / 64, 1 / 32, 0.1],
         verdict=["holds", "holds", "undecided"],
@@ -172,8 +182,54 @@ def test_minima_carry_the_radii_of_the_paper(tables):
     assert row["rigidity_radius"] == 0.5 * 0.5 / 2
 
 
+def test_minima_carry_their_bracket_and_without_one_the_certificate():
+    found = distinct([0.25, 0.5], ["0", "1"])
+    radii = arrays(
+        minimum=[1], r_low=[0.75], r_high=[1.5], method_low=["branch and bound"],
+        method_high=["falsifier"], n_nodes=[7], reason=["why"],
+    )  # fmt: skip
+    frame = minima_frame([(CELL, found, radii)]).set_index("minimum")
+    assert (frame.loc[1, "radius_low"], frame.loc[1, "radius_high"]) == (0.75, 1.5)
+    assert frame.loc[1, "radius_high_method"] == "falsifier" and frame.loc[1, "radius_nodes"] == 7
+    assert (frame.loc[0, "radius_low"], frame.loc[0, "radius_high"]) == (0.5, np.inf)
+    assert frame.loc[0, "radius_low_method"] == "r_cell"
+    assert frame.loc[0, "radius_high_method"] == "" and frame.loc[0, "iterations"] == 5
+
+
+def control_table(verdicts):
+    """Controls of one minimum: two steps each."""
+    n = len(verdicts)
+    return controls_frame(
+        [
+            (
+                {"dataset": "d", "neurons": 1},
+                arrays(
+                    minimum=[0] * n, kind=[f"C.{1 + k // 2}" for k in range(n)],
+                    step=[k % 2 for k in range(n)], base=["minimum"] * n,
+                    certificate_radius=[0.1] * n, distance=[0.1] * n, gap=[0.01] * n,
+                    tolerance=[1e-12] * n, slope=[-1.0] * n, parameter_distance=[0.5] * n,
+                    verdict=verdicts, reason=[""] * n,
+                ),
+            )
+        ]
+    )  # fmt: skip
+
+
+def natural_table(space, spare, verdicts):
+    n = len(verdicts)
+    zeros = {name: [0.0] * n for name in ("loss", "imbalance", "flip_gap", "radius", "distance",
+             "gap", "tolerance")}  # fmt: skip
+    counts = {f"n_{name}": [0] * n for name in ("silent", "zero", "redundant", "opposite")}
+    rows = arrays(
+        minimum=range(n), n_spare=spare, verdict=verdicts, reason=[""] * n, **zeros, **counts
+    )
+    return cells_frame("natural", [({**CELL, "space": space}, rows)])
+
+
 def test_summary_counts_and_compares(tables):
-    summary = summary_frame(*tables[:3]).set_index("space")
+    natural = natural_table("unrestricted", [0, 1, 1], ["holds", "violated", "undecided"])
+    controls = control_table(["violated"] * 4 + ["undecided"] * 2)
+    summary = summary_frame(*tables[:3], controls, natural).set_index("space")
     mine, other = summary.loc["restricted"], summary.loc["unrestricted"]
     assert (mine["starts"], mine["converged"], mine["stalled"]) == (4, 2, 2)
     assert (mine["certified"], mine["not_minimum"], mine["undecided"]) == (2, 1, 1)
@@ -186,16 +242,68 @@ def test_summary_counts_and_compares(tables):
     assert other["lifts"] == 4 and other["lifts_not_worse"] == 1.0
     assert other["best_lift_loss"] == 0.125 and other["paired_starts"] == 0
     assert (mine["probed_minima"], mine["probes_hold"], mine["probes_undecided"]) == (1, 2, 1)
-    assert (mine["controls"], mine["controls_violated"]) == (1, 1)
+    assert (mine["controls"], mine["controls_violated"], mine["controls_undecided"]) == (3, 2, 1)
+    assert other["controls"] == 0 and mine["natural_minima"] == 0
+    assert (other["natural_minima"], other["natural_spare"], other["natural_hold"]) == (3, 2, 1)
+    assert (other["natural_violated"], other["natural_undecided"]) == (1, 1)
+    assert (mine["bracketed_minima"], mine["median_radius_ratio"]) == (1, 2.0)
 
 
 def test_a_control_with_one_step_that_is_not_violated_does_not_count(tables):
-    fits, minima, probes, _ = tables
-    probes = probes.copy()
-    at = probes.index[(probes["ball"] == "control C.1")][1]
-    probes.loc[at, "verdict"] = "undecided"
-    summary = summary_frame(fits, minima, probes).set_index("space").loc["restricted"]
+    controls = control_table(["violated", "holds"])
+    natural = natural_table("unrestricted", [], [])
+    summary = summary_frame(*tables[:3], controls, natural).set_index("space").loc["restricted"]
     assert (summary["controls"], summary["controls_violated"]) == (1, 0)
+
+
+def test_solvers_are_judged_before_and_after_the_descent():
+    rows = arrays(
+        solver=["trf"] * 4, start=range(4), start_loss=[3.0] * 4, trained_loss=[1.0, 1.0, 2.0, 2.0],
+        training_outcome=["converged"] * 3 + ["iteration_limit"], training_iterations=[1] * 4,
+        training_evaluations=[1] * 4,
+        trained_verdict=["holds", "violated", "undecided", "violated"], trained_reason=[""] * 4,
+        loss=[1.0, 0.5, 1.0, 1.0],
+        descent_outcome=["minimum"] * 3 + ["stalled"], descent_iterations=[0] * 4,
+    )  # fmt: skip
+    row = solvers_frame(cells_frame("runs", [({"dataset": "d", "neurons": 1}, rows)])).iloc[0]
+    assert (row["starts"], row["trained_certified"], row["trained_undecided"]) == (4, 1, 1)
+    assert row["trained_certified_share"] == 0.25 and row["certified_share"] == 0.75
+    assert (row["iteration_limit"], row["median_gain"], row["largest_gain"]) == (1, 0.75, 1.0)
+    assert (row["best_trained_loss"], row["best_loss"], row["median_trained_loss"]) == (1, 0.5, 1.5)
+
+
+def test_pairs_of_stability_are_numbered_within_their_kind():
+    numbers = ("scale", "seminorm", "distance", "ratio", "bound", "uniform", "uniform_bound")
+    rows = arrays(
+        kind=["random", "C.1", "random"], within=[True, False, True], n_inputs=[3] * 3,
+        n_neurons=[2, 3, 2], exact=[True] * 3, verdict=["holds", "violated", "holds"],
+        reason=[""] * 3, **{name: [1.0] * 3 for name in numbers},
+    )  # fmt: skip
+    frame = stability_frame([({"dataset": "d", "neurons": 1}, rows)])
+    assert frame[["kind", "pair", "within", "width"]].values.tolist() == [
+        ["C.1", 0, 0, 3], ["random", 0, 1, 2], ["random", 1, 1, 2],
+    ]  # fmt: skip
+
+
+def test_findings_count_what_the_tables_hold(tables):
+    empty = {name: shape_frame(TABLES[name], []) for name in TABLES}
+    read = {
+        **empty,
+        "minima": tables[1],
+        "probes": tables[2],
+        "controls": control_table(["violated", "violated"]),
+        "natural": natural_table("balanced", [1, 0], ["violated", "holds"]),
+    }
+    found = findings_frame(read).set_index("topic")["finding"]
+    balls = found["balls and controls"]
+    assert balls.startswith("d: 3 balls around 1 minimum of N*: 2 holds, 0 violated, 1 undecided")
+    assert "1 control outside N*, which has to fail: 1 violated" in balls
+    assert "of 2 minima of N', 1 have spare neurons" in found["natural"]
+    assert "1 holds, 1 violated, 0 undecided" in found["natural"]
+    assert "1 of 1 bracketed minima is known from both sides" in found["radii"]
+    assert "a factor 2," in found["radii"]
+    # Nothing measured is said to be so, not passed over.
+    assert "of 0 networks" in found["converse"]
 
 
 def test_control_pairs_lie_above_the_bound(tables):

@@ -1,4 +1,4 @@
-"""Balls in realization space around certified minima (Proposition 1.2), and the control C.1."""
+"""Balls in realization space around certified minima (Proposition 1.2)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.parametrization import Parametrization
-from landscape.probe import probe_realization, rigidity_radius, unbalanced_control
-from landscape.spaces import Space, make_space
+from landscape.probe import probe_realization, rigidity_radius
+from landscape.spaces import Space
 from landscape.study.certificates import NUMERICAL_TROUBLE
 from landscape.study.fits import Arrays, as_arrays
-from landscape.study.starts import generator
 
-__all__ = ["control_minima", "probe_minima", "radii"]
+__all__ = ["control_balls", "probe_minima", "radii"]
 
 _EMPTY: dict[str, Any] = {
     "verdict": "undecided",
@@ -98,69 +97,26 @@ def probe_minima(
     return as_arrays(rows)
 
 
-def control_minima(
-    features: NDArray[np.float64],
-    target: NDArray[np.float64],
-    minima: Arrays,
-    *,
-    n_neurons: int,
-    margin: float,
-    dataset: str,
-    seed: int,
-    n_steps: int,
-    max_minima: int,
-    progress: Callable[[str], None] = lambda line: None,
-) -> Arrays:
-    """The control C.1 (notes 11) built from distinct minima of N*: better realizations nearby.
+def control_balls(controls: Arrays) -> Arrays:
+    """The steps of the control C.1, as balls with better realizations in them.
 
     Parameters
     ----------
-    minima : dict of arrays
-        Distinct minima of N* for the same data.
-    n_steps : int
-        Realizations per control, at seminorm distances that go to 0.
+    controls : dict of arrays
+        From :func:`landscape.study.controls.control_rows`.
 
     Returns
     -------
     dict of arrays, one entry per step
-        ``minimum``, ``ball`` ("control C.1"), ``radius`` (of the ball: the distance),
-        ``distance``, ``gap`` (decrease of the loss), ``verdict``, ``reason``,
-        ``parameter_distance`` (lower bound for every parametrization of the better realization).
+        The columns of :func:`probe_minima` with the ball ``"control C.1"`` and its radius the
+        distance, and ``parameter_distance`` (lower bound for every parametrization of the better
+        realization).
     """
-    space = make_space("restricted", features.shape[1], n_neurons, margin=margin)
-    X = space.embed(features)
+    kept = ("minimum", "distance", "gap", "tolerance", "verdict", "reason", "parameter_distance")
     rows = []
-    for k in _within_space(minima, max_minima):
-        theta = Parametrization(minima["weights"][k], minima["output_weights"][k])
-        base = {
-            "minimum": int(minima["minimum"][k]),
-            "ball": "control C.1",
-            "radius": np.nan,
-            **_EMPTY,
-            "parameter_distance": np.nan,
-        }
-        rng = generator(seed, dataset, n_neurons, int(minima["start"][k]), 1)
-        try:
-            control = unbalanced_control(theta, X, target, n_steps=n_steps, rng=rng)
-        except NUMERICAL_TROUBLE as error:
-            rows.append({**base, "reason": f"{type(error).__name__}: {error}"})
-            continue
-        for distance, gap, tolerance in zip(
-            control.distances, control.gaps, control.tolerances, strict=True
-        ):
-            rows.append(
-                {
-                    **base,
-                    "radius": float(distance),
-                    "distance": float(distance),
-                    "gap": float(gap),
-                    "tolerance": float(tolerance),
-                    "verdict": control.verdict.value,
-                    "reason": control.reason,
-                    "parameter_distance": float(control.parameter_distance),
-                }
-            )
-        progress(f"control at minimum {base['minimum']}: {control.verdict.value}")
+    for k in np.flatnonzero(controls.get("kind", np.array([])) == "C.1"):
+        own = {name: controls[name][k] for name in kept}
+        rows.append({**_EMPTY, "ball": "control C.1", "radius": own["distance"], **own})
     return as_arrays(rows)
 
 

@@ -1,7 +1,9 @@
 """Tables of a study: CSV for people, Parquet for programs, identical content.
 
-- :mod:`landscape.tables.schemas`: every table's columns, their meanings and units;
-- :mod:`landscape.tables.frames`: from the steps' arrays to data frames;
+- :mod:`landscape.tables.schemas`: every table's columns, their meanings and units (those beside
+  the main line of the study in :mod:`landscape.tables.experiments`);
+- :mod:`landscape.tables.frames`, :mod:`landscape.tables.probing`: from the steps' arrays to data
+  frames;
 - :mod:`landscape.tables.files`: writing and reading, checked against the schema.
 """
 
@@ -14,6 +16,13 @@ from landscape.tables.frames import (
     provenance_frame,
     summary_frame,
 )
+from landscape.tables.probing import (
+    cells_frame,
+    controls_frame,
+    findings_frame,
+    solvers_frame,
+    stability_frame,
+)
 from landscape.tables.schemas import TABLES, Column, Table, render_markdown
 
 __all__ = [
@@ -21,6 +30,9 @@ __all__ = [
     "Column",
     "Table",
     "TableError",
+    "cells_frame",
+    "controls_frame",
+    "findings_frame",
     "fits_frame",
     "minima_frame",
     "pairs_frame",
@@ -28,6 +40,8 @@ __all__ = [
     "provenance_frame",
     "read_table",
     "render_markdown",
+    "solvers_frame",
+    "stability_frame",
     "summary_frame",
     "write_table",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "pairs_frame",
     "probes_frame",
     "provenance_frame",
+    "rows_of",
     "summary_frame",
 ]
 
@@ -50,7 +51,7 @@ PACKAGES = (
 )
 
 
-def _rows(arrays: Arrays) -> list[dict[str, Any]]:
+def rows_of(arrays: Arrays) -> list[dict[str, Any]]:
     """Columns as rows."""
     length = len(next(iter(arrays.values()))) if arrays else 0
     return [{name: values[k] for name, values in arrays.items()} for k in range(length)]
@@ -74,7 +75,7 @@ def fits_frame(blocks: Iterable[tuple[Cell, Arrays, Arrays, Arrays]]) -> pd.Data
             )
             for start in str(members).split()
         }
-        for fit, end in zip(_rows(fits), _rows(ends), strict=True):
+        for fit, end in zip(rows_of(fits), rows_of(ends), strict=True):
             rows.append(
                 {
                     **cell,
@@ -100,11 +101,14 @@ def fits_frame(blocks: Iterable[tuple[Cell, Arrays, Arrays, Arrays]]) -> pd.Data
     return shape_frame(TABLES["fits"], rows)
 
 
-def minima_frame(cells: Iterable[tuple[Cell, Arrays]]) -> pd.DataFrame:
-    """Table ``minima`` from (cell, distinct minima)."""
+def minima_frame(cells: Iterable[tuple[Cell, Arrays, Arrays]]) -> pd.DataFrame:
+    """Table ``minima`` from (cell, distinct minima, brackets of the radii of some of them)."""
     rows = []
-    for cell, distinct in cells:
-        for minimum in _rows(distinct):
+    for cell, distinct, radii in cells:
+        brackets = {int(row["minimum"]): row for row in rows_of(radii)}
+        for minimum in rows_of(distinct):
+            # Not bracketed: what the certificate says.
+            bracket = brackets.get(int(minimum["minimum"]), {})
             products = np.abs(minimum["output_weights"])[:, None] * minimum["weights"]
             r = float(minimum["radius"])
             rows.append(
@@ -116,12 +120,20 @@ def minima_frame(cells: Iterable[tuple[Cell, Arrays]]) -> pd.DataFrame:
                     "loss": minimum["loss"],
                     "loss_spread": minimum["loss_spread"],
                     "kind": minimum["kind"],
+                    "outcome": minimum["outcome"],
+                    "iterations": minimum["n_iter"],
                     "kinks": minimum["n_kinks"],
                     "silent_neurons": minimum["n_silent"],
                     "stationarity": minimum["stationarity"],
                     "tolerance": minimum["tolerance"],
                     "slack": minimum["slack"],
                     "radius": r,
+                    "radius_low": bracket.get("r_low", r),
+                    "radius_high": bracket.get("r_high", np.inf),
+                    "radius_low_method": bracket.get("method_low", "r_cell"),
+                    "radius_high_method": bracket.get("method_high", ""),
+                    "radius_nodes": bracket.get("n_nodes", 0),
+                    "radius_reason": bracket.get("reason", ""),
                     "paper_radius": r**2 / 16,
                     "notes_radius": r**2 / 8,
                     "rigidity_radius": float(np.abs(products).max(axis=1).min()) / 2,
@@ -136,7 +148,7 @@ def probes_frame(cells: Iterable[tuple[Cell, Arrays, Arrays]]) -> pd.DataFrame:
     rows = []
     for cell, probes, controls in cells:
         steps: dict[int, int] = {}
-        for row in _rows(probes) + _rows(controls):
+        for row in rows_of(probes) + rows_of(controls):
             step = 0
             if row["ball"] == "control C.1":
                 step = steps.get(int(row["minimum"]), 0)
@@ -157,8 +169,8 @@ def pairs_frame(cells: Iterable[tuple[Cell, Arrays, Arrays]]) -> pd.DataFrame:
     """Table ``pairs`` from (cell, pairs, controls); the cell has dataset and neurons."""
     rows = []
     for cell, pairs, controls in cells:
-        found = _rows(pairs)
-        for control in _rows(controls):
+        found = rows_of(pairs)
+        for control in rows_of(controls):
             r = float(control["distance"])
             bound = 2 * np.sqrt(2 * r)
             verdict = "holds" if control["parameter_distance"] <= bound else "violated"
@@ -189,13 +201,22 @@ def _not_worse(loss: pd.Series, reference: pd.Series) -> pd.Series:
     return loss <= reference + LOSS_TOLERANCE * np.maximum(1.0, reference.abs())
 
 
-def summary_frame(fits: pd.DataFrame, minima: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
-    """Table ``summary`` from the tables ``fits``, ``minima`` and ``probes``."""
+def summary_frame(
+    fits: pd.DataFrame,
+    minima: pd.DataFrame,
+    probes: pd.DataFrame,
+    controls: pd.DataFrame,
+    natural: pd.DataFrame,
+) -> pd.DataFrame:
+    """Table ``summary`` from the tables ``fits``, ``minima``, ``probes``, ``controls``, ..."""
     cell = ["dataset", "space", "neurons"]
     return shape_frame(
         TABLES["summary"],
         [
-            {**dict(zip(cell, key, strict=True)), **_summarize(key, group, fits, minima, probes)}
+            {
+                **dict(zip(cell, key, strict=True)),
+                **_summarize(key, group, fits, minima, probes, controls, natural),
+            }
             for key, group in fits.groupby(cell)
         ],
     )
@@ -207,6 +228,8 @@ def _summarize(
     fits: pd.DataFrame,
     minima: pd.DataFrame,
     probes: pd.DataFrame,
+    controls: pd.DataFrame,
+    natural: pd.DataFrame,
 ) -> dict[str, Any]:
     """The summary of one cell."""
     dataset, space, neurons = key
@@ -219,12 +242,21 @@ def _summarize(
     common = own.index.intersection(reference.index) if space != "unrestricted" else own.index[:0]
     own, reference = own[common], reference[common]
     lifts = group[group["lift_loss"].notna()]
-    mine = probes[
-        (probes["dataset"] == dataset) & (probes["space"] == space) & (probes["neurons"] == neurons)
-    ]
-    balls, controls = mine[mine["ball"] != "control C.1"], mine[mine["ball"] == "control C.1"]
+
+    def here(frame: pd.DataFrame) -> pd.DataFrame:
+        own = frame[(frame["dataset"] == dataset) & (frame["neurons"] == neurons)]
+        return own[own["space"] == space] if "space" in own else own
+
+    balls = here(probes[probes["ball"] != "control C.1"])
     counts = balls["verdict"].value_counts()
-    decreases = controls["verdict"].eq("violated").groupby(controls["minimum"]).all()
+    # Controls are built from the minima of N*.
+    built = here(controls).iloc[: None if space == "restricted" else 0]
+    decreases = built["verdict"].eq("violated").groupby([built["minimum"], built["kind"]]).all()
+    open_ones = built["verdict"].eq("undecided").groupby([built["minimum"], built["kind"]]).any()
+    found = here(natural)
+    naturals = found["verdict"].value_counts()
+    bracketed = here(minima[minima["radius_high_method"] != ""])
+    ratios = bracketed["radius_high"] / bracketed["radius_low"]
     return {
         "starts": len(group),
         **{
@@ -252,6 +284,14 @@ def _summarize(
         "probes_undecided": int(counts.get("undecided", 0)),
         "controls": len(decreases),
         "controls_violated": int(decreases.sum()),
+        "controls_undecided": int(open_ones.sum()),
+        "natural_minima": len(found),
+        "natural_spare": int((found["spare"] > 0).sum()),
+        "natural_hold": int(naturals.get("holds", 0)),
+        "natural_violated": int(naturals.get("violated", 0)),
+        "natural_undecided": int(naturals.get("undecided", 0)),
+        "bracketed_minima": len(bracketed),
+        "median_radius_ratio": ratios[np.isfinite(bracketed["radius_low"])].median(),
     }
 
 

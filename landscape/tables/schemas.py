@@ -2,89 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from landscape.tables.columns import CELL, MINIMUM, MSE, PARAMETERS, SEMINORM, Column, Table
+from landscape.tables.experiments import EXPERIMENTS
 
-__all__ = ["TABLES", "Column", "Table", "render_markdown"]
-
-#: Types for pandas. What is missing is NaN for a number and empty for a text.
-TYPES = {"text": "str", "number": "float64", "integer": "int64"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column.
-
-    Attributes
-    ----------
-    name : str
-    type : {"text", "number", "integer"}
-    meaning : str
-    unit : str
-        Empty for pure numbers, counts and text.
-    """
-
-    name: str
-    type: str
-    meaning: str
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table.
-
-    Attributes
-    ----------
-    name : str
-    title : str
-        What one row is.
-    columns : tuple of Column
-    key : tuple of str
-        Columns that identify a row; rows are sorted by them.
-    """
-
-    name: str
-    title: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """Column names in order."""
-        return [column.name for column in self.columns]
-
-    @property
-    def dtypes(self) -> dict[str, str]:
-        """Types of the columns for pandas."""
-        return {column.name: TYPES[column.type] for column in self.columns}
-
-
-MSE = "mean squared error of the target as stored (standardized: units of its variance)"
-SEMINORM = "W^{1,inf} seminorm (17), per unit of the embedded inputs"
-PARAMETERS = "max-norm of parameters"
-
-_CELL = (
-    Column("dataset", "text", "Name of the data set in the config."),
-    Column(
-        "space",
-        "text",
-        "Space of parametrizations: restricted (N*), balanced (N'), "
-        "unrestricted (networks with biases).",
-    ),
-    Column(
-        "neurons",
-        "integer",
-        "Neurons m of the network with biases, P_(d,m,1); N* and N' have m + 1.",
-    ),
-)
-_MINIMUM = Column("minimum", "integer", "Number of the distinct certified minimum within its cell.")
+__all__ = ["MSE", "PARAMETERS", "SEMINORM", "TABLES", "Column", "Table", "render_markdown"]
 
 FITS = Table(
     "fits",
     "One start: a random network, trained over a space, then descended to a local minimum. "
     "Equal `start` of different spaces is the same network.",
     (
-        *_CELL,
+        *CELL,
         Column("start", "integer", "Index of the start."),
         Column("positive_signs", "integer", "Sign class: positive output weights of the start."),
         Column("start_loss", "number", "Loss of the start.", MSE),
@@ -120,8 +48,8 @@ MINIMA = Table(
     "One distinct certified local minimum of a cell; starts that reach the same activation cell, "
     "up to permutations and shifts that the data do not see, count as one.",
     (
-        *_CELL,
-        _MINIMUM,
+        *CELL,
+        MINIMUM,
         Column("multiplicity", "integer", "Starts that reached it."),
         Column("first_start", "integer", "The start that represents it."),
         Column("loss", "number", "Loss.", MSE),
@@ -129,6 +57,8 @@ MINIMA = Table(
             "loss_spread", "number", "Largest minus smallest loss of its starts: rounding.", MSE
         ),
         Column("kind", "text", "smooth, kink, ...: what the certificate rests on."),
+        Column("outcome", "text", "How the descent of the first start ended."),
+        Column("iterations", "integer", "Steps of that descent."),
         Column("kinks", "integer", "Pairs (neuron, sample) on a kink."),
         Column("silent_neurons", "integer", "Neurons that contribute nothing on the data."),
         Column(
@@ -153,6 +83,31 @@ MINIMA = Table(
             "r^2/16 of Corollary 1.3: radius of the realization minimum.",
             SEMINORM,
         ),
+        Column(
+            "radius_low",
+            "number",
+            "Proven lower bound of the true radius r* (the supremum of the radii for which (9) "
+            "holds): the certified radius, raised by branch and bound for the minima that are "
+            "bracketed.",
+            PARAMETERS,
+        ),
+        Column(
+            "radius_high",
+            "number",
+            "Upper bound of r*: distance of a better point of the space; inf where none was found.",
+            PARAMETERS,
+        ),
+        Column(
+            "radius_low_method", "text", "r_cell (the certificate), branch and bound or residual."
+        ),
+        Column(
+            "radius_high_method",
+            "text",
+            "falsifier, branch and bound, none found or residual; empty where no bracket was asked "
+            "for.",
+        ),
+        Column("radius_nodes", "integer", "Convex programs that the bracket took."),
+        Column("radius_reason", "text", "Why the bracket is no narrower."),
         Column("notes_radius", "number", "r^2/8, from the constant 2 sqrt(2).", SEMINORM),
         Column(
             "rigidity_radius",
@@ -175,8 +130,8 @@ PROBES = Table(
     "One ball in realization space around a certified minimum (Proposition 1.2), or one step of "
     "the control C.1: a better realization at the given distance.",
     (
-        *_CELL,
-        _MINIMUM,
+        *CELL,
+        MINIMUM,
         Column(
             "ball",
             "text",
@@ -247,7 +202,7 @@ SUMMARY = Table(
     "summary",
     "One cell of the study: data set, space and number of neurons.",
     (
-        *_CELL,
+        *CELL,
         Column("starts", "integer", "Starts."),
         Column("converged", "integer", "Trainings that converged by the solver's test."),
         Column("iteration_limit", "integer", "Trainings that reached the limit of iterations."),
@@ -281,11 +236,23 @@ SUMMARY = Table(
         Column("probes_hold", "integer", "Balls without a better realization."),
         Column("probes_violated", "integer", "Balls with one."),
         Column("probes_undecided", "integer", "Balls that could not be decided."),
-        Column("controls", "integer", "Minima that the control C.1 was built from."),
+        Column("controls", "integer", "Controls C.1, C.2, C.3 that were built from minima of N*."),
         Column(
             "controls_violated",
             "integer",
             "Those controls with better realizations at every step towards distance 0.",
+        ),
+        Column("controls_undecided", "integer", "Controls that could not be built or decided."),
+        Column("natural_minima", "integer", "N' and unrestricted: minima examined as they come."),
+        Column("natural_spare", "integer", "Those with neurons to spare."),
+        Column("natural_hold", "integer", "Those where the implication of Proposition 1.2 holds."),
+        Column("natural_violated", "integer", "Those where it fails."),
+        Column("natural_undecided", "integer", "Those where that is undecided."),
+        Column("bracketed_minima", "integer", "Minima whose radius was bracketed."),
+        Column(
+            "median_radius_ratio",
+            "number",
+            "Median of radius_high / radius_low over those with a finite radius.",
         ),
     ),
     ("dataset", "space", "neurons"),
@@ -305,7 +272,7 @@ PROVENANCE = Table(
 
 #: All tables by name.
 TABLES: dict[str, Table] = {
-    table.name: table for table in (FITS, MINIMA, PROBES, PAIRS, SUMMARY, PROVENANCE)
+    table.name: table for table in (FITS, MINIMA, PROBES, PAIRS, *EXPERIMENTS, SUMMARY, PROVENANCE)
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from landscape.plots import FIGURES
 from landscape.tables import TABLES, read_table
 
 ROOT = Path(__file__).parents[2]
@@ -78,9 +79,7 @@ class TestResults:
     def test_every_table_and_figure_is_there(self, study):
         figures = [path.name for path in sorted((study / "results/figures").iterdir())]
         assert figures == [
-            f"{figure}.{format}"
-            for figure in ("losses", "probes", "radii", "stability")
-            for format in ("png", "svg")
+            f"{figure}.{format}" for figure in sorted(FIGURES) for format in ("png", "svg")
         ]
         for name in TABLES:
             csv = read_table(name, study / f"results/tables/{name}.csv")
@@ -110,6 +109,44 @@ class TestResults:
         restricted = probes[~controls & (probes["space"] == "restricted")]
         assert len(restricted) and set(restricted["verdict"]) == {"holds"}
         assert controls.any() and set(probes.loc[controls, "verdict"]) == {"violated"}
+
+    def test_every_kind_of_control_is_violated_on_every_data_set(self, tables):
+        controls = tables["controls"]
+        assert set(controls["verdict"]) == {"violated"}
+        kinds = controls.groupby("dataset")["kind"].agg(set)
+        assert list(kinds) == [{"C.1", "C.2", "C.3"}] * 2
+
+    def test_minima_are_bracketed_and_the_bracket_contains_the_certificate(self, tables):
+        minima = tables["minima"]
+        asked = minima[minima["radius_high_method"] != ""]
+        assert set(zip(asked["dataset"], asked["space"], strict=True)) == {
+            ("own", "restricted"),
+            ("teacher", "restricted"),
+        }
+        # A minimum that is no certified one would have been refused.
+        assert (minima["radius_low"] >= minima["radius"] * (1 - 1e-9)).all()
+        assert (minima["radius_high"] >= minima["radius_low"]).all()
+        wide = tables["brackets"]
+        assert len(wide) == 2 and (wide["radius_high"] >= wide["radius_low"]).all()
+
+    def test_every_solver_ran_from_the_same_starts(self, tables):
+        runs, solvers = tables["runs"], tables["solvers"]
+        assert len(runs) == 2 * 4 * 2 and len(solvers) == 2 * 4
+        starts = runs.pivot_table(index=["dataset", "start"], columns="solver", values="start_loss")
+        assert starts.nunique(axis=1).eq(1).all()
+        assert (runs["loss"] <= runs["trained_loss"] * (1 + 1e-12)).all()
+
+    def test_converse_and_inverse_stability_are_as_proven(self, tables):
+        assert set(tables["converse"]["realization"]) == {"holds"}
+        pairs = tables["stability"]
+        assert set(pairs.loc[pairs["within"] == 1, "verdict"]) == {"holds"}
+        assert set(pairs.loc[pairs["within"] == 0, "verdict"]) == {"violated"}
+
+    def test_every_data_set_has_its_findings(self, tables):
+        findings = tables["findings"]
+        assert sorted(findings["dataset"].unique()) == ["own", "teacher"]
+        balls = findings[findings["topic"] == "balls and controls"]["finding"]
+        assert balls.str.contains("0 violated, 0 undecided; 6 controls outside N").all()
 
     def test_lifts_are_never_worse(self, tables):
         lifted = tables["summary"].query("lifts > 0")
@@ -142,9 +179,9 @@ class TestReruns:
         )
         for module in ("training", "objective", "spaces", "study/fits", "data/store"):
             assert f"landscape/{module}.py" in train
-        for module in ("plots", "descent"):
+        for module in ("plots/main", "descent"):
             assert f"landscape/{module}.py" not in train
-        assert "landscape/plots.py" in figures and "landscape/training.py" not in figures
+        assert "landscape/plots/main.py" in figures and "landscape/training.py" not in figures
 
     def test_truncated_file_is_named(self, copy):
         victim = copy / VICTIM

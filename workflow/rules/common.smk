@@ -20,7 +20,34 @@ validate(config, str(SCHEMA))
 DATASETS = list(config["datasets"])
 NEURONS = config["neurons"]
 BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["block_size"])]
-FIGURES = ["losses", "stability", "radii", "probes"]
+#: Tables that the rule `tables` writes; it and the rule `summary` know their inputs from here.
+TABLES = [
+    "fits",
+    "minima",
+    "probes",
+    "pairs",
+    "runs",
+    "solvers",
+    "controls",
+    "brackets",
+    "converse",
+    "natural",
+    "stability",
+]
+#: What the findings are drawn from.
+FOUND = [name for name in TABLES if name not in ("pairs", "runs")]
+FIGURES = [
+    "losses",
+    "stability",
+    "radii",
+    "probes",
+    "solvers",
+    "brackets",
+    "controls",
+    "converse",
+    "natural",
+    "inverse",
+]
 
 
 wildcard_constraints:
@@ -83,6 +110,11 @@ def all_blocks(step):
         neurons=NEURONS,
         block=BLOCKS,
     )
+
+
+def cells(step):
+    """The files of all data sets and numbers of neurons."""
+    return expand(f"results/{step}/{{dataset}}/{{neurons}}.npz", dataset=DATASETS, neurons=NEURONS)
 
 
 def package_files():

@@ -2,7 +2,7 @@ rule probe:
     input:
         data="results/data/{dataset}.npz",
         minima=blocks("minima"),
-        code=code("landscape.study.probes", "landscape.data"),
+        code=code("landscape.study.probes", "landscape.study.controls", "landscape.data"),
     output:
         "results/probes/{dataset}/{neurons}.npz",
     log:
@@ -23,8 +23,9 @@ rule probe:
 
 rule pairs:
     input:
+        data="results/data/{dataset}.npz",
         minima=blocks("minima"),
-        code=code("landscape.study.pairs", "landscape.data"),
+        code=code("landscape.study.pairs", "landscape.study.stability", "landscape.data"),
     output:
         "results/pairs/{dataset}/{neurons}.npz",
     log:
@@ -36,6 +37,54 @@ rule pairs:
         runtime=60,
     params:
         seed=config["seed"],
-        options=config["pairs"],
+        margin=config["margin"],
+        pairs=config["pairs"],
+        stability=config["stability"],
     script:
         "../scripts/pairs.py"
+
+
+rule radii:
+    input:
+        data="results/data/{dataset}.npz",
+        minima=blocks("minima"),
+        code=code("landscape.study.radii", "landscape.study.brackets", "landscape.data"),
+    output:
+        "results/radii/{dataset}/{neurons}.npz",
+    log:
+        "logs/radii/{dataset}/{neurons}.log",
+    benchmark:
+        "results/benchmarks/radii/{dataset}/{neurons}.jsonl"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        seed=config["seed"],
+        margin=config["margin"],
+        radius=config["radius"],
+        realization=config["realization"],
+    script:
+        "../scripts/radii.py"
+
+
+rule cases:
+    input:
+        data="results/data/{dataset}.npz",
+        minima=blocks("minima"),
+        code=code("landscape.study.natural", "landscape.study.converse", "landscape.data"),
+    output:
+        "results/cases/{dataset}/{neurons}.npz",
+    log:
+        "logs/cases/{dataset}/{neurons}.log",
+    benchmark:
+        "results/benchmarks/cases/{dataset}/{neurons}.jsonl"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        seed=config["seed"],
+        margin=config["margin"],
+        natural=config["natural"],
+        converse=config["converse"],
+    script:
+        "../scripts/cases.py"

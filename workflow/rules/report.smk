@@ -2,13 +2,16 @@ rule tables:
     input:
         fits=all_blocks("fits"),
         minima=all_blocks("minima"),
-        probes=expand("results/probes/{dataset}/{neurons}.npz", dataset=DATASETS, neurons=NEURONS),
-        pairs=expand("results/pairs/{dataset}/{neurons}.npz", dataset=DATASETS, neurons=NEURONS),
-        code=code("landscape.tables", "landscape.study.certificates"),
+        probes=cells("probes"),
+        pairs=cells("pairs"),
+        radii=cells("radii"),
+        cases=cells("cases"),
+        solvers=cells("solvers"),
+        code=code("landscape.tables", "landscape.study.certificates", "landscape.study.probes"),
     output:
         **{
             f"{table}_{format}": f"results/tables/{table}.{format}"
-            for table in ("fits", "minima", "probes", "pairs")
+            for table in TABLES
             for format in ("csv", "parquet")
         },
     log:
@@ -24,17 +27,21 @@ rule tables:
 
 rule summary:
     input:
-        fits="results/tables/fits.parquet",
-        minima="results/tables/minima.parquet",
-        probes="results/tables/probes.parquet",
+        **{name: f"results/tables/{name}.parquet" for name in FOUND},
         code=code("landscape.tables"),
     output:
-        csv=report(
+        summary_csv=report(
             "results/tables/summary.csv",
             caption="../report/summary.rst",
             category="Tables",
         ),
-        parquet="results/tables/summary.parquet",
+        summary_parquet="results/tables/summary.parquet",
+        findings_csv=report(
+            "results/tables/findings.csv",
+            caption="../report/findings.rst",
+            category="Tables",
+        ),
+        findings_parquet="results/tables/findings.parquet",
     log:
         "logs/summary.log",
     benchmark:
@@ -72,33 +79,18 @@ rule provenance:
 
 rule figures:
     input:
-        fits="results/tables/fits.parquet",
-        minima="results/tables/minima.parquet",
-        probes="results/tables/probes.parquet",
-        pairs="results/tables/pairs.parquet",
+        **{name: f"results/tables/{name}.parquet" for name in TABLES},
         code=code("landscape.plots", "landscape.tables"),
     output:
-        png=expand("results/figures/{figure}.png", figure=FIGURES),
-        losses=report(
-            "results/figures/losses.svg",
-            caption="../report/losses.rst",
-            category="Figures",
-        ),
-        stability=report(
-            "results/figures/stability.svg",
-            caption="../report/stability.rst",
-            category="Figures",
-        ),
-        radii=report(
-            "results/figures/radii.svg",
-            caption="../report/radii.rst",
-            category="Figures",
-        ),
-        probes=report(
-            "results/figures/probes.svg",
-            caption="../report/probes.rst",
-            category="Figures",
-        ),
+        **{f"{figure}_png": f"results/figures/{figure}.png" for figure in FIGURES},
+        **{
+            f"{figure}_svg": report(
+                f"results/figures/{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category="Figures",
+            )
+            for figure in FIGURES
+        },
     log:
         "logs/figures.log",
     benchmark:

@@ -18,3 +18,29 @@ rule train:
         options=config["training"],
     script:
         "../scripts/train.py"
+
+
+rule solvers:
+    input:
+        data="results/data/{dataset}.npz",
+        code=code("landscape.study.solvers", "landscape.data"),
+    output:
+        "results/solvers/{dataset}/{neurons}.npz",
+    log:
+        "logs/solvers/{dataset}/{neurons}.log",
+    benchmark:
+        "results/benchmarks/solvers/{dataset}/{neurons}.jsonl"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        seed=config["seed"],
+        margin=config["margin"],
+        options={
+            **config["solvers"],
+            "max_iter": config["training"]["max_iter"],
+            "tol": config["training"]["tol"],
+            "max_descent": config["descent"]["max_iter"],
+        },
+    script:
+        "../scripts/solvers.py"

@@ -12,8 +12,7 @@ from landscape.tables import read_table
 def main(snakemake):
     with job(snakemake) as progress:
         tables = {
-            name: read_table(name, snakemake.input[name])
-            for name in ("fits", "minima", "probes", "pairs")
+            name: read_table(name, path) for name, path in snakemake.input.items() if name != "code"
         }
         for path in map(Path, snakemake.output):
             figure = FIGURES[path.stem](tables)

@@ -1,25 +1,41 @@
-"""Measure pairs of networks from N*."""
+"""Measure pairs of networks: parameter distance against the seminorm."""
 
 from job import job, read_blocks
 
-from landscape.data import write_arrays
+from landscape.data import read_dataset, write_arrays
 from landscape.study.certificates import distinct_minima
+from landscape.study.fits import join_parts
 from landscape.study.pairs import measure_pairs
+from landscape.study.stability import stability_rows
 from landscape.study.starts import generator
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        neurons = int(snakemake.wildcards.neurons)
+        data = read_dataset(snakemake.input.data)
+        neurons, params = int(snakemake.wildcards.neurons), snakemake.params
         blocks = read_blocks(snakemake.input.minima, "minima")
-        pairs = measure_pairs(
-            distinct_minima(blocks.get("restricted", [])),
-            # 2: apart from the random numbers of starts and controls.
-            rng=generator(snakemake.params.seed, snakemake.wildcards.dataset, neurons, 0, 2),
-            **snakemake.params.options,
+        minima = distinct_minima(blocks.get("restricted", []))
+        found = {}
+        # 2, 4: apart from the random numbers of starts and controls.
+        found["pairs"] = measure_pairs(
+            minima,
+            rng=generator(params.seed, snakemake.wildcards.dataset, neurons, 0, 2),
+            **params.pairs,
             progress=progress,
         )
-        write_arrays(snakemake.output[0], "pairs", pairs)
+        progress("stability")
+        found["stability"] = stability_rows(
+            data.features,
+            data.target,
+            minima,
+            n_neurons=neurons,
+            margin=params.margin,
+            rng=generator(params.seed, snakemake.wildcards.dataset, neurons, 0, 4),
+            **params.stability,
+            progress=progress,
+        )
+        write_arrays(snakemake.output[0], "pairs", join_parts(found))
 
 
 main(snakemake)  # noqa: F821

@@ -1,12 +1,13 @@
-"""Probe the balls around distinct minima, and build the control C.1 from those of N*."""
+"""Probe the balls around distinct minima, and build the controls from those of N*."""
 
 from job import job, read_blocks
 
 from landscape.data import read_dataset, write_arrays
 from landscape.spaces import make_space
 from landscape.study.certificates import distinct_minima
+from landscape.study.controls import control_rows
 from landscape.study.fits import join_parts
-from landscape.study.probes import control_minima, probe_minima
+from landscape.study.probes import probe_minima
 
 
 def main(snakemake):
@@ -26,7 +27,8 @@ def main(snakemake):
                 **options,
                 progress=progress,
             )
-        found["controls"] = control_minima(
+        progress("controls")
+        found["controls"] = control_rows(
             data.features,
             data.target,
             distinct_minima(blocks.get("restricted", [])),

@@ -1,16 +1,23 @@
-"""Table summary from fits, minima and probes."""
+"""Tables summary and findings from the other tables."""
 
 from job import job
 
-from landscape.tables import read_table, summary_frame, write_table
+from landscape.tables import findings_frame, read_table, summary_frame, write_table
+
+SUMMARIZED = ("fits", "minima", "probes", "controls", "natural")
 
 
 def main(snakemake):
     with job(snakemake):
-        tables = (read_table(name, snakemake.input[name]) for name in ("fits", "minima", "probes"))
-        write_table(
-            "summary", summary_frame(*tables), snakemake.output.csv, snakemake.output.parquet
-        )
+        tables = {name: read_table(name, path) for name, path in snakemake.input.items()
+                  if name != "code"}  # fmt: skip
+        frames = {
+            "summary": summary_frame(*(tables[name] for name in SUMMARIZED)),
+            "findings": findings_frame(tables),
+        }
+        for name, frame in frames.items():
+            files = (snakemake.output[f"{name}_csv"], snakemake.output[f"{name}_parquet"])
+            write_table(name, frame, *files)
 
 
 main(snakemake)  # noqa: F821

@@ -1,4 +1,4 @@
-"""Tables fits, minima, probes and pairs from the arrays of all jobs."""
+"""All tables of starts, minima, probes and pairs from the arrays of all jobs."""
 
 from pathlib import Path
 
@@ -7,7 +7,18 @@ from job import job, read_blocks
 from landscape.data import read_arrays
 from landscape.study.certificates import distinct_minima
 from landscape.study.fits import split_parts
-from landscape.tables import fits_frame, minima_frame, pairs_frame, probes_frame, write_table
+from landscape.study.probes import control_balls
+from landscape.tables import (
+    cells_frame,
+    controls_frame,
+    fits_frame,
+    minima_frame,
+    pairs_frame,
+    probes_frame,
+    solvers_frame,
+    stability_frame,
+    write_table,
+)
 
 
 def by_folder(paths):
@@ -18,36 +29,78 @@ def by_folder(paths):
     return folders
 
 
+def by_cell(paths, kind):
+    """The arrays of files of one data set and number of neurons each."""
+    return {
+        (path.parts[-2], int(path.stem)): read_arrays(path, kind).arrays
+        for path in map(Path, paths)
+    }
+
+
+def starts_and_minima(files):
+    """Tables of the starts and of the distinct minima."""
+    ended = by_folder(files.minima)
+    radii = {cell: split_parts(arrays) for cell, arrays in by_cell(files.radii, "radii").items()}
+    rows, minima = [], []
+    for (dataset, neurons), blocks in by_folder(files.fits).items():
+        fits = read_blocks(blocks, "fits")
+        ends = read_blocks(ended[dataset, neurons], "minima")
+        for space in fits:
+            cell = {"dataset": dataset, "space": space, "neurons": int(neurons)}
+            distinct = distinct_minima(ends[space])
+            minima.append((cell, distinct, radii[dataset, int(neurons)].get(space, {})))
+            for block in zip(fits[space], ends[space], strict=True):
+                rows.append((cell, *block, distinct))
+    return {"fits": fits_frame(rows), "minima": minima_frame(minima)}
+
+
+def beside(files):
+    """The other tables, of one file per data set and number of neurons."""
+    parts = {
+        kind: {cell: split_parts(arrays) for cell, arrays in by_cell(paths, kind).items()}
+        for kind, paths in (
+            ("probes", files.probes),
+            ("pairs", files.pairs),
+            ("radii", files.radii),
+            ("cases", files.cases),
+        )
+    }
+    probes, pairs = [], []
+    found = {name: [] for name in ("controls", "brackets", "converse", "natural", "stability")}
+    for key, balls in parts["probes"].items():
+        cell = dict(zip(("dataset", "neurons"), key, strict=True))
+        controls = balls.pop("controls", {})
+        first = control_balls(controls)
+        probes += [({**cell, "space": space}, arrays, {}) for space, arrays in balls.items()]
+        probes.append(({**cell, "space": "restricted"}, {}, first))
+        pairs.append((cell, parts["pairs"][key].get("pairs", {}), first))
+        found["controls"].append((cell, controls))
+        found["stability"].append((cell, parts["pairs"][key].get("stability", {})))
+        found["brackets"].append((cell, parts["radii"][key].get("realization", {})))
+        cases = parts["cases"][key]
+        found["converse"].append((cell, cases.pop("converse", {})))
+        found["natural"] += [({**cell, "space": space}, rows) for space, rows in cases.items()]
+    runs = cells_frame(
+        "runs",
+        [
+            (dict(zip(("dataset", "neurons"), key, strict=True)), arrays)
+            for key, arrays in by_cell(files.solvers, "solvers").items()
+        ],
+    )
+    return {
+        "probes": probes_frame(probes),
+        "pairs": pairs_frame(pairs),
+        "runs": runs,
+        "solvers": solvers_frame(runs),
+        "controls": controls_frame(found["controls"]),
+        "stability": stability_frame(found["stability"]),
+        **{name: cells_frame(name, found[name]) for name in ("brackets", "converse", "natural")},
+    }
+
+
 def main(snakemake):
     with job(snakemake) as progress:
-        ended = by_folder(snakemake.input.minima)
-        rows, minima = [], []
-        for (dataset, neurons), files in by_folder(snakemake.input.fits).items():
-            fits = read_blocks(files, "fits")
-            ends = read_blocks(ended[dataset, neurons], "minima")
-            for space in fits:
-                cell = {"dataset": dataset, "space": space, "neurons": int(neurons)}
-                distinct = distinct_minima(ends[space])
-                minima.append((cell, distinct))
-                for block in zip(fits[space], ends[space], strict=True):
-                    rows.append((cell, *block, distinct))
-        probes, pairs = [], []
-        for probe_file, pair_file in zip(
-            map(Path, snakemake.input.probes), map(Path, snakemake.input.pairs), strict=True
-        ):
-            cell = {"dataset": probe_file.parts[-2], "neurons": int(probe_file.stem)}
-            found = split_parts(read_arrays(probe_file, "probes").arrays)
-            controls = found.pop("controls", {})
-            probes += [({**cell, "space": space}, balls, {}) for space, balls in found.items()]
-            probes.append(({**cell, "space": "restricted"}, {}, controls))
-            pairs.append((cell, read_arrays(pair_file, "pairs").arrays, controls))
-        frames = {
-            "fits": fits_frame(rows),
-            "minima": minima_frame(minima),
-            "probes": probes_frame(probes),
-            "pairs": pairs_frame(pairs),
-        }
-        for name, frame in frames.items():
+        for name, frame in (starts_and_minima(snakemake.input) | beside(snakemake.input)).items():
             files = (snakemake.output[f"{name}_csv"], snakemake.output[f"{name}_parquet"])
             write_table(name, frame, *files)
             progress(f"{name}: {len(frame)} rows")

@@ -1,110 +1,41 @@
-"""Figures of a study, from its tables; pure functions that draw into no global state.
-
-Every figure is readable in greyscale (line styles and markers carry what colours carry) and at
-the width of one or two columns of a paper.
-"""
+"""Figures of the main line of the study: losses, stability, radii, probes."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-__all__ = [
-    "FIGURES",
-    "losses_figure",
-    "probes_figure",
-    "radii_figure",
-    "render",
-    "stability_figure",
-]
+from landscape.plots.style import (
+    BLUE,
+    GREEN,
+    ONE_COLUMN,
+    ORANGE,
+    RED,
+    SPACES,
+    Tables,
+    cell_of,
+    grid,
+    legend,
+    points,
+    styled,
+)
 
-#: Widths of one and of two columns, inches.
-ONE_COLUMN, TWO_COLUMNS = 3.4, 6.9
-
-STYLE: Any = {  # what matplotlib calls a setting differs between its versions
-    **sns.axes_style("ticks"),
-    "font.family": "DejaVu Sans",
-    "font.size": 8.0,
-    "axes.titlesize": 8.0,
-    "axes.labelsize": 8.0,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "legend.fontsize": 7.0,
-    "legend.frameon": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.minor.width": 0.4,
-    "ytick.minor.width": 0.4,
-    "axes.grid": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.5,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": True,
-    "svg.hashsalt": "landscape",
-    "svg.fonttype": "path",
-    "figure.dpi": 100,
-}
-
-BLUE, ORANGE, GREEN, RED = (sns.color_palette("colorblind")[k] for k in (0, 1, 2, 3))
-
-#: Name, colour, line style and width of each space; the last is drawn on top.
-SPACES: dict[str, tuple[str, Any, Any, float]] = {
-    "unrestricted": (r"unrestricted $\mathcal{P}$", "0.55", "-", 2.6),
-    "balanced": (r"balanced $\mathcal{N}'$", ORANGE, "--", 1.6),
-    "restricted": (r"restricted $\mathcal{N}^*$", BLUE, "-", 0.9),
-}
-
-Tables = Mapping[str, pd.DataFrame]
-Draw = Callable[[Tables], Figure]
+__all__ = ["PAIRS", "losses_figure", "probes_figure", "radii_figure", "stability_figure"]
 
 
-def _styled(draw: Draw) -> Draw:
-    """Draw with this module's style, and leave the user's settings alone."""
-
-    @wraps(draw)
-    def styled(tables: Tables) -> Figure:
-        with mpl.rc_context(STYLE):
-            return draw(tables)
-
-    return styled
-
-
-def render(figure: Figure, format: str) -> bytes:
-    """The figure as a file; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    format : {"svg", "png"}
-    """
-    buffer = io.BytesIO()
-    metadata = {"Date": None, "Creator": None} if format == "svg" else {"Software": None}
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format=format, dpi=300, metadata=metadata)
-    return buffer.getvalue()
-
-
-@_styled
+@styled
 def losses_figure(tables: Tables) -> Figure:
     """Empirical distribution of the losses at certified minima, per space."""
     fits = tables["fits"]
     certified = fits[fits["minimum"] >= 0]
-    figure, axes = _grid(fits, 1.55)
+    figure, axes = grid(fits, 1.55)
     for (dataset, neurons), ax in axes.items():
-        here = _cell(certified, dataset, neurons)
-        every = _cell(fits, dataset, neurons)
+        here = cell_of(certified, dataset, neurons)
+        every = cell_of(fits, dataset, neurons)
         for space, (_, colour, style, width) in SPACES.items():
             own = here.loc[here["space"] == space, "loss"]
             if len(own):
@@ -122,7 +53,7 @@ def losses_figure(tables: Tables) -> Figure:
         Line2D([], [], color=c, linestyle=s, linewidth=w)
         for _, c, s, w in (SPACES[space] for space in present)
     ]
-    _legend(figure, lines, [SPACES[space][0] for space in present])
+    legend(figure, lines, [SPACES[space][0] for space in present])
     return figure
 
 
@@ -142,7 +73,7 @@ BOUNDS = (
 )
 
 
-@_styled
+@styled
 def stability_figure(tables: Tables) -> Figure:
     """Distance of parametrizations against distance of realizations, Corollary 3.3."""
     pairs = tables["pairs"]
@@ -161,11 +92,11 @@ def stability_figure(tables: Tables) -> Figure:
     for kind, (marker, size, face, edge, label) in PAIRS.items():
         own = pairs[pairs["kind"] == kind]
         if len(own):
-            handles.append(_points(ax, own["seminorm"], own["distance"], marker, size, face, edge))
+            handles.append(points(ax, own["seminorm"], own["distance"], marker, size, face, edge))
             labels.append(label)
     ax.set_xlabel(r"$r = |\mathcal{R}(\Gamma)-\mathcal{R}(\Theta)|_{W^{1,\infty}}$")
     ax.set_ylabel(r"$\|\Gamma-\Theta\|_\infty$ modulo permutations")
-    _legend(figure, handles, labels, columns=2)
+    legend(figure, handles, labels, columns=2)
     return figure
 
 
@@ -177,27 +108,27 @@ RADII = {
 }
 
 
-@_styled
+@styled
 def radii_figure(tables: Tables) -> Figure:
     """Per certified minimum of N*, radii of the realization minimum."""
     minima = tables["minima"]
     minima = minima[minima["space"] == "restricted"]
-    figure, axes = _grid(tables["fits"], 1.55, share_y=True)
+    figure, axes = grid(tables["fits"], 1.55, share_y=True)
     handles: dict[str, Any] = {}
     for (dataset, neurons), ax in axes.items():
-        own = _cell(minima, dataset, neurons).sort_values(["paper_radius", "minimum"])
+        own = cell_of(minima, dataset, neurons).sort_values(["paper_radius", "minimum"])
         ax.set_yscale("log")
         for column, (marker, size, face, edge, _) in RADII.items():
             finite = np.isfinite(own[column]) & (own[column] > 0)
             ranks = np.flatnonzero(finite) + 1
-            points = _points(ax, ranks, own.loc[finite, column], marker, size, face, edge)
-            handles.setdefault(column, points)
+            drawn = points(ax, ranks, own.loc[finite, column], marker, size, face, edge)
+            handles.setdefault(column, drawn)
     figure.supxlabel(
         r"distinct certified minima of $\mathcal{N}^*$, in the order of their radius $r$",
         fontsize=8,
     )
     figure.supylabel("radius of the realization minimum", fontsize=8)
-    _legend(figure, list(handles.values()), [RADII[column][-1] for column in handles])
+    legend(figure, list(handles.values()), [RADII[column][-1] for column in handles])
     return figure
 
 
@@ -215,15 +146,15 @@ NO_DECREASE = {"paper": 3e-19, "notes": 1e-20, "rigid": 3e-22}
 NONE, FLOOR = 1e-20, 1e-17
 
 
-@_styled
+@styled
 def probes_figure(tables: Tables) -> Figure:
     """What probes find: by how much the loss can be lowered within a seminorm ball."""
     probes = tables["probes"]
     probes = probes[(probes["space"] == "restricted") & (probes["verdict"] != "undecided")]
-    figure, axes = _grid(tables["fits"], 1.6, share_x=True, share_y=True)
+    figure, axes = grid(tables["fits"], 1.6, share_x=True, share_y=True)
     handles: dict[str, Any] = {}
     for (dataset, neurons), ax in axes.items():
-        own = _cell(probes, dataset, neurons)
+        own = cell_of(probes, dataset, neurons)
         own = own[(own["radius"] > 0) & np.isfinite(own["radius"])]
         ax.set(xscale="log", yscale="log")
         ax.axhspan(NONE / 1e3, FLOOR, color="0.93", linewidth=0)
@@ -233,76 +164,13 @@ def probes_figure(tables: Tables) -> Figure:
                 continue
             found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
             gaps = np.where(found, rows["gap"], NO_DECREASE.get(ball, NONE))
-            points = _points(ax, rows["radius"], gaps, marker, size, face, edge)
-            handles.setdefault(ball, points)
+            drawn = points(ax, rows["radius"], gaps, marker, size, face, edge)
+            handles.setdefault(ball, drawn)
         decades = 10.0 ** np.arange(-16, 1, 4)
         ax.set_yticks([NONE, *decades], ["none", *(f"$10^{{{e}}}$" for e in range(-16, 1, 4))])
         ax.set_yticks([], minor=True)
         ax.set_ylim(NONE / 1e3, 10)
     figure.supxlabel("seminorm: radius of the ball, distance of the better realization", fontsize=8)
     figure.supylabel("decrease of the loss that is possible", fontsize=8)
-    _legend(figure, list(handles.values()), [BALLS[ball][-1] for ball in handles])
+    legend(figure, list(handles.values()), [BALLS[ball][-1] for ball in handles])
     return figure
-
-
-#: The figures of a study by name.
-FIGURES: dict[str, Draw] = {
-    "losses": losses_figure,
-    "stability": stability_figure,
-    "radii": radii_figure,
-    "probes": probes_figure,
-}
-
-
-def _grid(
-    frame: pd.DataFrame, height: float, *, share_x: bool = False, share_y: bool = False
-) -> tuple[Figure, dict[tuple[str, int], Axes]]:
-    """One panel per data set (columns) and number of neurons (rows)."""
-    datasets = list(dict.fromkeys(frame["dataset"]))
-    neurons = sorted(set(frame["neurons"]))
-    n_rows, n_columns = max(len(neurons), 1), max(len(datasets), 1)
-    figure = Figure(figsize=(TWO_COLUMNS, height * n_rows + 0.75), layout="constrained")
-    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=share_x, sharey=share_y)
-    for j, dataset in enumerate(datasets):
-        axes[0, j].set_title(dataset)
-    for i, m in enumerate(neurons):
-        axes[i, -1].annotate(
-            f"$m = {m}$",
-            (1.04, 0.5),
-            xycoords="axes fraction",
-            rotation=270,
-            va="center",
-            fontsize=8,
-        )
-    panels = {(d, m): axes[i, j] for i, m in enumerate(neurons) for j, d in enumerate(datasets)}
-    return figure, panels
-
-
-def _points(
-    ax: Axes, x: Any, y: Any, marker: str, size: float, face: Any, edge: Any
-) -> PathCollection:
-    """Markers that overlap legibly: outlines on top of the grid."""
-    filled = {"facecolors": face, "edgecolors": [edge]}
-    colours = {"c": [edge]} if marker == "x" else filled
-    return ax.scatter(x, y, marker=marker, s=size, linewidths=0.7, zorder=3, **colours)
-
-
-def _cell(frame: pd.DataFrame, dataset: str, neurons: int) -> pd.DataFrame:
-    return frame[(frame["dataset"] == dataset) & (frame["neurons"] == neurons)]
-
-
-def _legend(
-    figure: Figure, handles: list[Any], labels: list[str], *, columns: int | None = None
-) -> None:
-    """A legend above the panels."""
-    if handles:
-        figure.legend(
-            handles,
-            labels,
-            loc="outside upper center",
-            ncols=columns or len(labels),
-            fontsize=7,
-            frameon=False,
-            handletextpad=0.4,
-            columnspacing=1.4,
-        )
