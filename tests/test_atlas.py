@@ -16,7 +16,7 @@ from landscape.study.coverage import atlas_arrays, coverage, coverage_arrays
 from landscape.study.starts import draw_start
 from landscape.tables.atlas import ATLAS, COVERAGE, atlas_frame, coverage_frame
 from tests.oracles.atlas import cell_minima
-from tests.oracles.exact_atlas import count_components, exact_minima, lift
+from tests.oracles.exact_atlas import count_components, exact_minima, lift, minima_of_cells
 from tests.oracles.exact_atlas import neuron_faces as exact_faces
 from tests.oracles.rational import dot
 
@@ -264,14 +264,22 @@ class TestExactness:
         assert not sine_atlas.entries[1].is_global
 
     @pytest.mark.slow
-    def test_of_twelve_samples_and_three_neurons(self):
-        x, y = sine()
-        atlas = atlas_of(x, y, 3)
+    @pytest.mark.parametrize("m", [2, 3])
+    def test_of_twelve_samples_agrees_with_cells_judged_exactly(self, m):
+        """Two and three neurons in N*: without and with one for the offset."""
+        rng = np.random.default_rng(7)
+        x = np.sort(rng.choice(100, 12, replace=False))
+        y = np.round(20 * np.sin(x / 15) + 2 * rng.standard_normal(12)).astype(int)
+        atlas = atlas_of(x[:, None], y, m)
         assert atlas.complete
-        assert len(atlas) > 100
         assert [entry.number for entry in atlas.entries] == list(range(len(atlas)))
-        cells = cell_minima(x, y, 2)  # of fewer neurons: the others can be silent
-        assert atlas.global_minimum.loss <= cells[0] + 1e-12
+        exact = np.array(sorted(map(float, minima_of_cells(x[:, None].tolist(), y.tolist(), m))))
+        found = np.array([entry.loss for entry in atlas.entries])
+        assert len(exact) > 40
+        gaps = np.abs(exact[:, None] - found[None, :]) / exact[:, None]
+        assert gaps.min(axis=1).max() <= 1e-10, "a minimum is missing"
+        assert gaps.min(axis=0).max() <= 1e-10, "what the atlas has is no minimum"
+        assert atlas.global_minimum.loss == pytest.approx(exact[0], rel=1e-10)
 
 
 class TestEntries:

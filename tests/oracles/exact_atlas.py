@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, combinations_with_replacement, permutations, product
 
+import numpy as np
+from scipy.optimize import nnls
+
 from tests.oracles.local_minimum import decide
 from tests.oracles.rational import Vector, cells, dot, vector, vectors
 
@@ -122,8 +125,8 @@ def subsets(n: int) -> Iterator[tuple[int, ...]]:
         yield from combinations(range(n), size)
 
 
-def positive_combination(columns: Sequence[Vector], target: Vector) -> list[Fraction] | None:
-    """Coefficients c > 0 with G c = target, or None if there are none. Exhaustive.
+def inner_combination(columns: Sequence[Vector], target: Vector) -> list[Fraction] | None:
+    """A point of the relative interior of {c >= 0 : G c = target}; None if empty. Exhaustive.
 
     {c >= 0 : G c = target} is the hull of its vertices (supports with independent columns) and of
     its extreme rays (non-negative circuits); their sum is positive wherever anything is.
@@ -143,12 +146,17 @@ def positive_combination(columns: Sequence[Vector], target: Vector) -> list[Frac
                 rays.append(dict(zip(subset, [*others, Fraction(1)], strict=True)))
     if not vertices:
         return None
-    total = [
+    return [
         sum((v.get(j, Fraction(0)) for v in vertices), Fraction(0)) / len(vertices)
         + sum((r.get(j, Fraction(0)) for r in rays), Fraction(0))
         for j in range(n)
     ]
-    return total if all(c > 0 for c in total) else None
+
+
+def positive_combination(columns: Sequence[Vector], target: Vector) -> list[Fraction] | None:
+    """Coefficients c > 0 with G c = target, or None if there are none."""
+    found = inner_combination(columns, target)
+    return found if found is not None and all(c > 0 for c in found) else None
 
 
 def exact_minima(X: Sequence, y: Sequence, m: int) -> list[Minimum]:
@@ -209,3 +217,55 @@ def count_components(minima: Sequence[Minimum], X: Sequence) -> int:
             ):
                 parent[root(i)] = root(j)
     return sum(parent[k] == k for k in range(len(nodes)))
+
+
+def minima_of_cells(X: Sequence, y: Sequence, m: int) -> set[Fraction]:
+    """Losses of all local minima, cell by cell; one input, larger problems.
+
+    Each closed cell is a non-negative least squares problem, solved in floats. Which rays it uses
+    gives the exact values; where the cell has several minimizers, an inner one is taken. A local
+    minimum minimizes over every closed cell that it lies in, and then inner minimizers of the cell
+    are local minima as well (nearby ones have the same loss): no loss is missed.
+    """
+    lifted, target = lift(X), vector(y)
+    sectors = [face for face in planar_faces([p[0] for p in lifted]) if len(face) == 2]
+    types = [
+        (sorted(face), sign)
+        for face in sectors
+        for sign in (1, -1)
+        if sign > 0 or any(any(relu_values(ray, lifted)) for ray in face)
+    ]
+    columns = {
+        (ray, sign): tuple(sign * v for v in relu_values(ray, lifted))
+        for face, sign in types
+        for ray in face
+    }
+    numbers = {key: np.array([float(v) for v in column]) for key, column in columns.items()}
+    goal = np.array([float(v) for v in target])
+    losses: set[Fraction] = set()
+    judged = set()
+    for chosen in combinations_with_replacement(range(len(types)), m):
+        rays = [(i, (ray, types[t][1])) for i, t in enumerate(chosen) for ray in types[t][0]]
+        design = np.column_stack([numbers[key] for _, key in rays])
+        amounts = nnls(design, goal, maxiter=100 * design.shape[1])[0]
+        used = [g for g, a in zip(rays, amounts, strict=True) if a > 1e-9 * max(1, amounts.max())]
+        values = projection([columns[key] for _, key in used], target)
+        if np.linalg.matrix_rank(design) < len(rays):
+            used, weights = rays, inner_combination([columns[key] for _, key in rays], values)
+        else:
+            weights = solve([columns[key] for _, key in used], values)
+        assert weights is not None and all(w >= 0 for w in weights)
+        amount = [(i, key, w) for (i, key), w in zip(used, weights, strict=True) if w > 0]
+        case = tuple(
+            sorted(tuple(sorted((key, w) for j, key, w in amount if j == i)) for i in range(m))
+        )
+        if case in judged:
+            continue
+        judged.add(case)
+        products = [[Fraction(0), Fraction(0)] for _ in chosen]
+        for i, (ray, _), weight in amount:
+            products[i] = [e + weight * r for e, r in zip(products[i], ray, strict=True)]
+        if decide(products, [types[t][1] for t in chosen], lifted, target).is_minimum:
+            gaps = [(v - t) ** 2 for v, t in zip(values, target, strict=True)]
+            losses.add(sum(gaps, Fraction(0)) / len(gaps))
+    return losses
