@@ -84,6 +84,7 @@ def descend(
     space: Space,
     max_iter: int = 10_000,
     budget: Budget | None = None,
+    penalty: ArrayLike | None = None,
 ) -> Descent:
     """Descend from ``theta`` to a point that passes the exact test of a local minimum.
 
@@ -99,6 +100,8 @@ def descend(
         Limit of line searches; an outcome, not an error.
     budget : Budget, optional
         For mixed kinks, see :class:`landscape.stationarity.Budget`.
+    penalty : array_like of shape (d,), optional
+        Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``.
 
     Returns
     -------
@@ -106,13 +109,13 @@ def descend(
     """
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
-    problem = EffectiveProblem.build(theta, X, y, space)
+    problem = EffectiveProblem.build(theta, X, y, space, penalty)
     search = _Search(problem, budget)
     outcome, reason = search.run(max_iter)
     end = problem.parametrization(search.state)
     return Descent(
         end,
-        mean_squared_error(end, X, y),
+        mean_squared_error(end, X, y) + problem.penalty_value(search.state.u),
         search.loss_start,
         outcome,
         search.n_iter,
@@ -128,6 +131,7 @@ def line_search(
     s: Array,
     drift: Array | None = None,
     limit: float = np.inf,
+    extra: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[float, float, Mask]:
     """First local minimizer of the loss along a ray, exactly.
 
@@ -145,6 +149,8 @@ def line_search(
         Rate of the residuals that does not come from neurons (the offset).
     limit : float
         Largest t.
+    extra : tuple of two floats
+        Slope at 0 and curvature of a quadratic that is added to half the sum of squares.
 
     Returns
     -------
@@ -161,7 +167,7 @@ def line_search(
     v0 = (rates * active).sum(axis=1)
     if drift is not None:
         v0 = v0 + drift
-    slope = float(s @ v0)
+    slope = float(s @ v0) + extra[0]
     if slope >= 0:
         return 0.0, slope, n_hits
     k, i = np.nonzero(((z > 0) & (dz < 0)) | ((z < 0) & (dz > 0)))
@@ -182,8 +188,10 @@ def line_search(
     order = np.argsort(times, kind="stable")
     ends = np.append(times[order], limit)
     starts = np.concatenate([[0.0], times[order]])
-    curvature = float(v0 @ v0) + np.concatenate(
-        [[0.0], np.cumsum((jumps * (2 * rate + jumps))[order])]
+    curvature = (
+        float(v0 @ v0)
+        + extra[1]
+        + np.concatenate([[0.0], np.cumsum((jumps * (2 * rate + jumps))[order])])
     )
     curvature = np.maximum(curvature, 0.0)
     kicks = np.concatenate([[0.0], np.cumsum((residual * jumps)[order])])
@@ -283,7 +291,10 @@ class _Search:
             blocks.append(factors[:, i, None] * columns)
         if problem.column is not None:
             blocks.append(problem.column[:, None])
-        step = solve_least_squares(np.hstack(blocks), -s)
+        matrix, right = np.hstack(blocks), -s
+        if problem.penalty is not None:
+            matrix, right = self._penalized(matrix, right)
+        step = solve_least_squares(matrix, right)
         delta, at = np.zeros((m, d)), 0
         for i, basis in enumerate(self._faces):
             q = blocks[i].shape[1]
@@ -291,6 +302,19 @@ class _Search:
             delta[i] = part if basis is None else basis[0] @ part
             at += q
         return delta, float(step[-1]) if problem.column is not None else 0.0
+
+    def _penalized(self, matrix: Array, right: Array) -> tuple[Array, Array]:
+        """The penalty as further rows of the Newton step's least squares problem."""
+        assert self.problem.penalty is not None
+        m, d = self.state.u.shape
+        roots = np.sqrt(self.problem.y.size * self.problem.penalty)
+        rows = np.zeros((m * d, matrix.shape[1]))
+        at = 0
+        for i, basis in enumerate(self._faces):
+            directions = np.eye(d) if basis is None else basis[0]
+            rows[i * d : (i + 1) * d, at : at + directions.shape[1]] = roots[:, None] * directions
+            at += directions.shape[1]
+        return np.vstack([matrix, rows]), np.append(right, -(roots * self.state.u).ravel())
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -318,7 +342,9 @@ class _Search:
         dz[self.held | (np.abs(dz) <= rounding)] = 0.0
         limit, i, j = self._limit(delta)
         drift = None if problem.column is None else delta_e * problem.column
-        t, _, hits = line_search(z, dz, problem.signs, s, drift, limit)
+        pull = float((problem.pull(self.state.u) * delta).sum())
+        extra = (pull, float((problem.pull(delta) * delta).sum()))
+        t, _, hits = line_search(z, dz, problem.signs, s, drift, limit, extra)
         if not 0 < t < np.inf:
             return False
         old, old_held = self.state.copy(), self.held
@@ -359,6 +385,7 @@ class _Search:
         problem = self.problem
         tolerance = 0.1 * tolerances(problem, self.state, s, z)
         gradients = problem.signs[:, None] * (((z > 0) * s[:, None]).T @ problem.X)
+        gradients += problem.pull(self.state.u)
         self._refresh()
         for i, (gradient, basis) in enumerate(zip(gradients, self._faces, strict=True)):
             inside = gradient if basis is None else basis[0].T @ gradient
@@ -408,7 +435,9 @@ class _Search:
         new_z, new_s = self._snapped()
         noise = 2 * np.finfo(float).eps * float(np.abs(s) @ self.problem.term_sizes(self.state))
         same = bool(((new_z > 0) == (z > 0)).all() and ((new_z < 0) == (z < 0)).all())
-        if same and float(new_s @ new_s) <= float(s @ s) + noise:
+        n, penalty = s.size, self.problem.penalty_value
+        added = n * (penalty(self.state.u) - penalty(old.u))
+        if same and float(new_s @ new_s) + added <= float(s @ s) + noise:
             self.loss = self.problem.loss(self.state)
             return True
         self.state = old

@@ -51,6 +51,9 @@ class State:
 class EffectiveProblem:
     """The loss ``(1/n) sum_k (sum_i sigma_i relu(<u_i, x_k>) + e l_k - y_k)^2`` over (u, e).
 
+    With a penalty, plus ``sum_ij penalty_j u_ij^2``: a convex quadratic on each cell as well, so
+    that along rays inside a cell's kinks the loss stays its first-order part plus squares.
+
     Attributes
     ----------
     X : array of shape (n, d)
@@ -64,6 +67,8 @@ class EffectiveProblem:
         The offset's input l; None where the space has no offset.
     reduced : bool
         Whether the flat direction of lifted data was divided out.
+    penalty : array of shape (d,) or None
+        Of each coordinate's squares; None for none.
     """
 
     space: Space
@@ -75,12 +80,21 @@ class EffectiveProblem:
     upper: Array
     column: Array | None
     reduced: bool
+    penalty: Array | None = None
 
     @classmethod
     def build(
-        cls, theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space
+        cls,
+        theta: Parametrization,
+        X: ArrayLike,
+        y: ArrayLike,
+        space: Space,
+        penalty: ArrayLike | None = None,
     ) -> EffectiveProblem:
         """The problem around ``theta``, which fixes the signs (0 counts as +1).
+
+        ``penalty`` (space.n_inputs,), entries >= 0, applies to the product coordinates; the offset
+        is free. With one on the last two coordinates lifted data have no flat direction.
 
         Raises
         ------
@@ -97,18 +111,31 @@ class EffectiveProblem:
         lower, upper = space.bounds()
         column = None
         reduced = False
+        weights = None
+        if penalty is not None:
+            weights = np.array(penalty, dtype=float)
+            if weights.shape != (space.n_inputs,) or not (
+                np.isfinite(weights).all() and (weights >= 0).all()
+            ):
+                raise ValueError(
+                    f"penalty: expected {space.n_inputs} finite numbers >= 0, got {penalty!r}"
+                )
+            if not weights.any():
+                weights = None
+        shifts = weights is None or not weights[-2:].any()
         if isinstance(space, UnrestrictedSpace):
             if space.offset:
                 signs, lower, upper = signs[:-1], lower[:-1], upper[:-1]
                 column = inputs[:, -1].copy()
         elif inputs.shape[1] > 2 and np.array_equal(inputs[:, -2], -inputs[:, -1]):
             bound = space.bound if isinstance(space, RestrictedSpace) else np.inf
-            if not np.isfinite(bound):
+            if not np.isfinite(bound) and shifts:
                 reduced = True
+                weights = None if weights is None else weights[:-1]
                 inputs = np.ascontiguousarray(inputs[:, :-1])
                 lower = np.full((space.n_neurons, inputs.shape[1]), -np.inf)
                 upper = -lower
-        return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced)
+        return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced, weights)
 
     @cached_property
     def norms(self) -> Array:
@@ -221,9 +248,17 @@ class EffectiveProblem:
         return s if self.column is None else s + state.e * self.column
 
     def loss(self, state: State) -> float:
-        """Mean squared error."""
+        """Mean squared error, plus the penalty."""
         s = self.residuals(state, self.preactivations(state))
-        return float(s @ s) / s.size
+        return float(s @ s) / s.size + self.penalty_value(state.u)
+
+    def penalty_value(self, u: Array) -> float:
+        """``sum_ij penalty_j u_ij^2``."""
+        return 0.0 if self.penalty is None else float((u * u).sum(axis=0) @ self.penalty)
+
+    def pull(self, u: Array) -> Array:
+        """What the penalty adds to ``sigma_i sum_k s_k x_k``, the gradient without 2/n, (m, d)."""
+        return np.zeros_like(u) if self.penalty is None else self.y.size * self.penalty * u
 
     def term_sizes(self, state: State) -> Array:
         """Per sample, the size of what the residual is a sum of: rounding is relative to it."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.effective import EffectiveProblem, State
+from landscape.parametrization import max_norms
 from landscape.stationarity import (
     Budget,
     KinkFunction,
@@ -84,9 +85,13 @@ def tolerances(problem: EffectiveProblem, state: State, s: Array, z: Array) -> A
     """Per neuron, the norm of a subgradient that counts as zero, shape (m,)."""
     noise = 64 * np.finfo(float).eps * problem.term_sizes(state)
     terms = (STATIONARITY_TOLERANCE * np.abs(s) + noise) * problem.norms
+    pull = STATIONARITY_TOLERANCE * np.linalg.norm(problem.pull(state.u), axis=1)
+    if problem.penalty is not None:  # what is left of a neuron that the penalty took away
+        rounding = 64 * np.finfo(float).eps * float(max_norms(state.u).max())
+        pull += rounding * float(np.linalg.norm(problem.pull(np.ones_like(state.u[:1]))))
     concerned = (z > 0) | problem.kink_pairs(state, z)
     floor = np.finfo(float).tiny
-    return np.maximum(terms @ concerned, np.maximum(noise @ problem.norms * 1e-6, floor))
+    return np.maximum(terms @ concerned + pull, np.maximum(noise @ problem.norms * 1e-6, floor))
 
 
 def kink_functions(
@@ -96,6 +101,7 @@ def kink_functions(
     kinks = problem.kink_pairs(state, z)
     active = (z > 0) & ~kinks
     gradients = problem.signs[:, None] * ((active * s[:, None]).T @ problem.X)
+    gradients += problem.pull(state.u)
     at_lower, at_upper = problem.touched(state)
     functions = []
     for i, sign in enumerate(problem.signs):

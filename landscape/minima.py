@@ -109,6 +109,7 @@ def certify_minimum(
     space: Space,
     budget: Budget | None = None,
     exact: bool = False,
+    penalty: ArrayLike | None = None,
 ) -> Certificate:
     """Decide whether ``theta`` is a local minimum of the loss on ``space``.
 
@@ -124,7 +125,10 @@ def certify_minimum(
         For mixed kinks, see :class:`landscape.stationarity.Budget`.
     exact : bool
         Re-check in exact rational arithmetic, after moving the parameters to the exact minimizer
-        of their face, see :func:`landscape.rational_check.prove_minimum`.
+        of their face, see :func:`landscape.rational_check.prove_minimum`. Not with a penalty.
+    penalty : array_like of shape (d,), optional
+        Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``. It is in ``loss``, and
+        the test and the radius are those of the sum.
 
     Returns
     -------
@@ -133,7 +137,8 @@ def certify_minimum(
     Raises
     ------
     ValueError
-        If theta is not in the space (other than by parallel neurons) or the data do not fit.
+        If theta is not in the space (other than by parallel neurons) or the data do not fit, or
+        with both ``exact`` and a penalty.
 
     Examples
     --------
@@ -153,7 +158,9 @@ def certify_minimum(
     >>> proof.proved, proof.products, 0 < proof.distance < 1e-16
     (True, ((Fraction(6, 5),),), True)
     """
-    problem = EffectiveProblem.build(theta, X, y, space)
+    problem = EffectiveProblem.build(theta, X, y, space, penalty)
+    if exact and problem.penalty is not None:
+        raise ValueError("exact: the proof in rational arithmetic does not cover a penalty")
     violations = space.violations(theta)
     for violation in violations:
         if violation.condition != "C.2":
@@ -181,11 +188,12 @@ def _certify(
     state = problem.state()
     z = problem.preactivations(state)
     s = problem.residuals(state, z)
-    loss = float(s @ s) / s.size
+    loss = float(s @ s) / s.size + problem.penalty_value(state.u)
     special = _zero_neurons(problem, theta, s, budget)
     check = check_point(problem, state, budget, instead=special)
     inputs = np.asarray(X, dtype=float)
     exact_fit = bool((np.abs(s) <= 64 * np.finfo(float).eps * problem.term_sizes(state)).all())
+    exact_fit &= problem.penalty_value(state.u) == 0.0
     common = {
         "loss": loss,
         "n_kinks": int(check.kinks.sum()),

@@ -114,6 +114,32 @@ def test_element_of_another_space(data, space, other):
     np.testing.assert_allclose(values, model.predict(X), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("space", sorted(SPACES))
+def test_penalty_is_certified_and_shrinks(data, space):
+    X, y = data
+    sizes = []
+    for alpha in (0.0, 0.02, 0.5):
+        model = ShallowReLURegressor(
+            n_neurons=3, space=space, alpha=alpha, n_starts=4, random_state=0
+        ).fit(X, y)
+        m = model.coefs_[0].shape[1]
+        products = (model.coefs_[0] * model.coefs_[1][:, 0]).T
+        assert products.shape == (m, 2)
+        sizes.append(float((products**2).sum()))
+        mean = np.mean((model.predict(X) - y) ** 2)
+        assert model.loss_ == pytest.approx(mean + alpha * sizes[-1], rel=1e-9)
+        penalty = np.append([alpha, alpha], np.zeros(model.space_.extra_inputs))
+        again = certify_minimum(
+            model.parametrization_, model.space_.embed(X), y, space=model.space_, penalty=penalty
+        )
+        assert again.is_minimum and model.radius_ == pytest.approx(again.radius, rel=1e-9)
+        if space == "restricted" and alpha > 0:
+            assert model.realization_radius_ == model.radius_**2 / 8
+        elif alpha > 0 or space == "unrestricted":
+            assert np.isnan(model.realization_radius_)
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
 def test_gradient_is_the_difference_quotient(fitted, rng):
     X = rng.standard_normal((50, 2))  # samples of the fit may lie on kinks
     step = 1e-7

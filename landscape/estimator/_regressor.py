@@ -76,6 +76,10 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     margin : float, default=1e-3
         Lower bound of the last two coordinates of ``|c_i| a_i`` on N*, which makes it closed. On
         data with biases it is never in the way; ignored by the other spaces.
+    alpha : float, default=0
+        Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
+        on biases and not on the offset. Convex on each cell like the loss itself, so that descent
+        and certificate are as exact as without. ``solver`` is not used with it: descent does all.
     max_iter : int, default=1000
         Limit of the solver's iterations and of the descent's line searches, for each start.
     tol : float, default=1e-6
@@ -104,7 +108,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     space_ : Space
         The set of parametrizations that was optimized over.
     loss_ : float
-        Mean squared error, weighted by ``sample_weight``.
+        Mean squared error, weighted by ``sample_weight``, plus the penalty.
     loss_curve_ : list of float
         Losses of the chosen start: at its beginning, after the solver, and after every line
         search of the descent.
@@ -125,7 +129,8 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         Within this distance in the W^{1,inf} seminorm no function of the space has a smaller
         loss: the larger of ``r**2 / 8`` (Proposition 1.2 with the sharp constant, N* only) and
         the ball of rescaled neurons, decided exactly. nan where neither holds; always on N,
-        where close functions may need distant parameters.
+        where close functions may need distant parameters. With ``alpha`` the first one only: on N*
+        the function determines its penalty as well.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,)
         Only if X has feature names that are all strings.
@@ -168,6 +173,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         "solver": [StrOptions({*SOLVERS, "descent"})],
         "n_starts": [Interval(Integral, 1, None, closed="left")],
         "margin": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
@@ -185,6 +191,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         solver: str = "L-BFGS-B",
         n_starts: int = 20,
         margin: float = 1e-3,
+        alpha: float = 0.0,
         max_iter: int = 1000,
         tol: float = 1e-6,
         warm_start: bool = False,
@@ -198,6 +205,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         self.solver = solver
         self.n_starts = n_starts
         self.margin = margin
+        self.alpha = alpha
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
@@ -244,7 +252,9 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
         samples = merge_samples(features, target, weights)
         space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))
-        problem = Problem.build(samples, space, self.solver, self.max_iter, float(self.tol))
+        problem = Problem.build(
+            samples, space, self.solver, self.max_iter, float(self.tol), float(self.alpha)
+        )
         given = self._given(space)
         tie = TIE * samples.scales()[3] ** 2
         best: End | None = None
@@ -466,6 +476,8 @@ def _realization_radius(
     radius = float("nan")
     if isinstance(space, RestrictedSpace):
         radius = certificate.radius**2 / 8
+    if problem.penalty is not None:  # rescaled neurons are compared by their errors alone
+        return radius
     rigid = rigidity_radius(theta) * (1 - 1e-9)
     if rigid > 0 and not radius >= rigid:
         try:

@@ -65,8 +65,11 @@ class Problem:
         What the loss on the samples has on top of that on X and y.
     mean, scale : arrays of shape (d,)
         Of the features.
+    penalty : array of shape (space.n_inputs,) or None
+        Of the squares of product coordinates; zero for the constant inputs.
     solver : str
-        "descent" for none, otherwise one of :data:`landscape.training.SOLVERS`.
+        "descent" for none, otherwise one of :data:`landscape.training.SOLVERS`. They do not know
+        penalties: with one, descent does it all.
     max_iter : int
     tol : float
     """
@@ -77,18 +80,29 @@ class Problem:
     constant: float
     mean: Array
     scale: Array
+    penalty: Array | None
     solver: str
     max_iter: int
     tol: float
 
     @classmethod
     def build(
-        cls, samples: Samples, space: Space, solver: str, max_iter: int, tol: float
+        cls,
+        samples: Samples,
+        space: Space,
+        solver: str,
+        max_iter: int,
+        tol: float,
+        alpha: float = 0.0,
     ) -> Problem:
         """The problem on the merged samples."""
         X, y = weight_samples(space.embed(samples.features), samples.target, samples.weights)
         mean, scale, _, _ = samples.scales()
-        return cls(space, X, y, samples.constant, mean, scale, solver, max_iter, tol)
+        penalty = None
+        if alpha > 0:
+            penalty = np.append(np.full(mean.size, alpha), np.zeros(space.extra_inputs))
+            solver = "descent"
+        return cls(space, X, y, samples.constant, mean, scale, penalty, solver, max_iter, tol)
 
 
 @dataclass(frozen=True)
@@ -262,7 +276,7 @@ def run_start(
     losses: list[float] = []
     with single_thread(), np.errstate(over="ignore", invalid="ignore"):
         try:
-            effective = EffectiveProblem.build(theta, X, y, space)
+            effective = EffectiveProblem.build(theta, X, y, space, problem.penalty)
             losses.append(effective.loss(effective.state()) + constant)
             row["loss_start"] = row["loss_trained"] = row["loss"] = losses[0]
             if problem.solver != "descent":
@@ -281,14 +295,15 @@ def run_start(
             rng = np.random.default_rng(seed)
             n_iter, limit = 0, problem.max_iter
             for round_number in range(1 + ROUNDS):
-                effective = EffectiveProblem.build(theta, X, y, space)
+                effective = EffectiveProblem.build(theta, X, y, space, problem.penalty)
                 search = _Traced(effective, BUDGET)
                 outcome, reason = search.run(limit)
                 theta = effective.parametrization(search.state)
                 n_iter, limit = n_iter + search.n_iter, limit - search.n_iter
                 losses.extend(value + constant for value in search.losses)
                 planted = None
-                if round_number < ROUNDS and limit > 0:
+                # A penalty can be what silences a neuron: then it stays so.
+                if round_number < ROUNDS and limit > 0 and problem.penalty is None:
                     planted = replant(problem, theta, rng)
                 if planted is None:
                     break
@@ -300,7 +315,9 @@ def run_start(
                 "n_iter": n_iter,
                 "loss": search.loss + constant,
             }
-            certificate = certify_minimum(theta, X, y, space=space, budget=BUDGET)
+            certificate = certify_minimum(
+                theta, X, y, space=space, budget=BUDGET, penalty=problem.penalty
+            )
             row |= {
                 "loss": certificate.loss + constant,
                 "verdict": certificate.verdict.value,
