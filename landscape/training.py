@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import enum
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, OptimizeResult, least_squares, minimize
 
-from landscape.objective import Objective, objective_for
+from landscape.objective import Objective, RawObjective, objective_for
 from landscape.parametrization import Parametrization
-from landscape.spaces import Space
+from landscape.regularization import Merging, Regularizer, merge_close, reseed
+from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = ["SOLVERS", "Fit", "FitOutcome", "Network", "draw_network", "train"]
+__all__ = [
+    "SOLVERS",
+    "Fit",
+    "FitOutcome",
+    "Network",
+    "draw_network",
+    "train",
+    "train_merging",
+]
 
 Array = NDArray[np.float64]
 
@@ -47,7 +56,7 @@ class Fit:
     Attributes
     ----------
     parametrization : Parametrization
-        The end point, never worse than the start.
+        The end point, never worse than the start (with its penalty, if there is one).
     loss : float
         Mean squared error there.
     loss_start : float
@@ -56,6 +65,10 @@ class Fit:
     message : str
         The solver's own words.
     n_iter, n_evaluations : int
+    penalty : float
+        Of the regularizer at the end point; not part of ``loss``.
+    n_merged : int
+        Neurons that :func:`train_merging` merged into others.
     """
 
     parametrization: Parametrization
@@ -65,6 +78,8 @@ class Fit:
     message: str
     n_iter: int
     n_evaluations: int
+    penalty: float = 0.0
+    n_merged: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,16 +112,33 @@ def draw_network(
 class _Counted:
     """The objective as the solver sees it: counts evaluations and keeps the best point."""
 
-    def __init__(self, objective: Objective, start: Array) -> None:
-        self.objective = objective
+    def __init__(
+        self, objective: Objective, start: Array, regularizer: Regularizer | None = None
+    ) -> None:
+        self.objective, self.regularizer = objective, regularizer
         self.n_evaluations = 0
-        self.best_x, self.best_value = start, objective.value(start)
+        self.best_x = start
+        self.best_value = objective.value(start) + self.penalty(start)[0]
         self.lower, self.upper = objective.bounds()
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         value, gradient = self.objective.value_and_gradient(x)
+        if self.regularizer is not None:
+            penalty, change = self.penalty(x)
+            value, gradient = value + penalty, gradient + change
         self._note(x, value)
         return value, gradient
+
+    def penalty(self, x: Array) -> tuple[float, Array]:
+        """The regularizer and its gradient in the flat coordinates of the unrestricted space."""
+        if self.regularizer is None or not isinstance(self.objective, RawObjective):
+            return 0.0, np.zeros_like(x)
+        frozen, theta = self.objective.offset, self.objective.unpack(x)
+        value, by_weights, by_output = self.regularizer.value_and_gradient(
+            theta.weights, theta.output_weights, frozen=frozen
+        )
+        free = by_weights[:-1] if frozen else by_weights
+        return value, np.concatenate([free.ravel(), by_output])
 
     def residuals(self, x: Array) -> Array:
         s = self.objective.residuals(x) / np.sqrt(self.objective.y.size)
@@ -132,6 +164,7 @@ def train(
     solver: str = "SLSQP",
     max_iter: int = 1000,
     tol: float = 1e-12,
+    regularizer: Regularizer | None = None,
 ) -> Fit:
     """Minimize the mean squared error over ``space`` from ``theta`` on.
 
@@ -148,6 +181,9 @@ def train(
         Limit of iterations; reaching it is an outcome, not an error.
     tol : float
         Passed to the solver as its tolerance on the change of the loss and on the gradient.
+    regularizer : Regularizer, optional
+        Added to what the solver minimizes, on the unrestricted space; reported losses stay mean
+        squared errors. Not for "trf", which minimizes sums of squares only.
 
     Returns
     -------
@@ -156,16 +192,28 @@ def train(
     Raises
     ------
     ValueError
-        For unknown solvers and data of the wrong shape. Numerical trouble does not raise.
+        For unknown solvers, data of the wrong shape, and a regularizer that does not apply or is
+        infinite at the start. Numerical trouble does not raise.
     """
     if solver not in SOLVERS:
         raise ValueError(f"solver: expected one of {', '.join(SOLVERS)}, got {solver!r}")
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
+    if regularizer is not None and not isinstance(space, UnrestrictedSpace):
+        raise ValueError(
+            f"regularizer: only for the unrestricted space, got the {space.name} one, whose "
+            "elements are balanced by construction"
+        )
+    if regularizer is not None and solver == "trf":
+        raise ValueError(
+            "regularizer: 'trf' minimizes sums of squares only; take SLSQP, L-BFGS-B, trust-constr"
+        )
     objective = objective_for(theta, X, y, space)
     start = objective.pack(theta)
-    counted = _Counted(objective, start)
-    loss_start = counted.best_value
+    counted = _Counted(objective, start, regularizer)
+    if not np.isfinite(counted.best_value) and regularizer is not None:
+        raise ValueError("regularizer: not finite at the start; move parallel neurons apart first")
+    loss_start = objective.value(start)
     try:
         with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
             warnings.simplefilter("ignore")  # solvers warn of what their status says as well
@@ -178,12 +226,81 @@ def train(
         n_iter = int(getattr(result, "nit", None) or getattr(result, "njev", 0) or 0)
     return Fit(
         objective.unpack(counted.best_x),
-        counted.best_value,
+        objective.value(counted.best_x) if regularizer is not None else counted.best_value,
         loss_start,
         outcome,
         message,
         n_iter,
         counted.n_evaluations,
+        counted.penalty(counted.best_x)[0],
+    )
+
+
+def train_merging(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: UnrestrictedSpace,
+    merging: Merging,
+    solver: str = "SLSQP",
+    max_iter: int = 1000,
+    tol: float = 1e-12,
+    regularizer: Regularizer | None = None,
+) -> Fit:
+    """Train in rounds, and merge close neurons after each but the last, (35).
+
+    A round starts the solver again, so it loses what the solver knows of curvature; what merging
+    itself does is seen against rounds with ``Merging(angle=0)``. Ends after ``max_iter`` iterations
+    altogether, or with a round that converges before its limit and merges nothing.
+
+    Parameters
+    ----------
+    theta, X, y, solver, max_iter, tol, regularizer
+        See :func:`train`.
+    space : UnrestrictedSpace
+        A frozen offset takes up neurons that come close to its direction.
+    merging : Merging
+
+    Returns
+    -------
+    fit : Fit
+        Of all rounds together. Merging neurons that are not exactly parallel can raise the loss:
+        the end may be worse than the start.
+    """
+    if not isinstance(space, UnrestrictedSpace):
+        raise ValueError(f"space: expected an unrestricted space, got the {space.name} one")
+    fits: list[Fit] = []
+    n_merged, left = 0, max_iter
+    while True:
+        every = min(merging.every, left)
+        fit = train(
+            theta,
+            X,
+            y,
+            space=space,
+            solver=solver,
+            max_iter=every,
+            tol=tol,
+            regularizer=regularizer,
+        )
+        fits.append(fit)
+        left -= every
+        if left <= 0:
+            break
+        merged = merge_close(fit.parametrization, merging.angle, frozen=space.offset)
+        if not merged.freed and fit.outcome is not FitOutcome.ITERATION_LIMIT:
+            break
+        n_merged += len(merged.freed)
+        theta = merged.parametrization
+        if merging.reseeded:
+            theta = reseed(theta, X, y, merged.freed, merging.angle)
+    return replace(
+        fits[-1],
+        loss_start=fits[0].loss_start,
+        n_iter=sum(fit.n_iter for fit in fits),
+        n_evaluations=sum(fit.n_evaluations for fit in fits),
+        n_merged=n_merged,
     )
 
 

@@ -1,0 +1,361 @@
+"""Regularizers that the paper proposes: on unbalancedness, parallel and opposite directions.
+
+After (34) the paper suggests a regularizer on balancedness (C.1); after (35) a barrier function
+that keeps directions from becoming parallel (C.2), or merging parallel neurons while training;
+its Outlook asks what they do to optimization. Opposite directions (C.3) are treated like parallel
+ones. Each penalty is a function of (A, c) with its exact gradient, for
+:func:`landscape.training.train` over unrestricted spaces.
+
+A *frozen* last neuron (the offset of :class:`~landscape.spaces.UnrestrictedSpace`) is never moved:
+it does not have to be balanced, but other neurons can be parallel or opposite to it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.objective import check_data
+from landscape.parametrization import Parametrization, max_norms, unit_directions
+from landscape.realization import realize
+
+__all__ = [
+    "Balancing",
+    "Merged",
+    "Merging",
+    "Regularizer",
+    "Separation",
+    "Together",
+    "cosines",
+    "merge_close",
+    "reseed",
+]
+
+Array = NDArray[np.float64]
+
+
+class Regularizer(ABC):
+    """A penalty on (A, c), added to the mean squared error."""
+
+    @abstractmethod
+    def value_and_gradient(
+        self, weights: Array, output_weights: Array, *, frozen: bool = False
+    ) -> tuple[float, Array, Array]:
+        """The penalty and its gradients.
+
+        Parameters
+        ----------
+        weights : array of shape (m, d)
+        output_weights : array of shape (m,)
+        frozen : bool
+            Whether the weight vector of the last neuron is fixed.
+
+        Returns
+        -------
+        value : float
+            Non-negative; ``inf`` where a barrier is met (there the gradient is zero).
+        gradient_weights : array of shape (m, d)
+            The frozen row is zero.
+        gradient_output_weights : array of shape (m,)
+        """
+
+    def value(self, theta: Parametrization, *, frozen: bool = False) -> float:
+        """The penalty at a parametrization."""
+        return self.value_and_gradient(theta.weights, theta.output_weights, frozen=frozen)[0]
+
+
+def _check_strength(strength: float) -> None:
+    if not (np.isfinite(strength) and strength >= 0):
+        raise ValueError(f"strength: expected a finite number >= 0, got {strength!r}")
+
+
+@dataclass(frozen=True)
+class Balancing(Regularizer):
+    """``strength * sum_i (c_i^2 - ‖a_i‖_inf^2)^2``: zero exactly if all ``|c_i| = ‖a_i‖_inf`` (32).
+
+    Squares rather than absolute values make it differentiable in c_i everywhere, and wherever it
+    is zero. With the paper's max-norm there is a kink left where the largest entry of an
+    *unbalanced* a_i is not unique; a smooth norm would put the zeros in another place. The gradient
+    is then that of the first largest entry. Rescaling a neuron does not change its realization, so
+    the infimum of the penalized loss is that of the loss, for every strength.
+
+    Invariant under permutations, signs of all entries and exchange of entries of a_i.
+
+    Examples
+    --------
+    >>> Balancing(0.5).value(Parametrization([[1.0, 2.0], [1.0, -3.0]], [-2.0, 2.0]))
+    12.5
+    """
+
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_strength(self.strength)
+
+    def value_and_gradient(
+        self, weights: Array, output_weights: Array, *, frozen: bool = False
+    ) -> tuple[float, Array, Array]:
+        """See :meth:`Regularizer.value_and_gradient`."""
+        rows = np.arange(len(weights))
+        largest = np.abs(weights).argmax(axis=1)
+        entries = weights[rows, largest]
+        gaps = output_weights**2 - entries**2
+        if frozen:
+            gaps[-1] = 0.0
+        slope = 4.0 * self.strength * gaps
+        gradient = np.zeros_like(weights)
+        gradient[rows, largest] = -slope * entries
+        return float(self.strength * (gaps @ gaps)), gradient, slope * output_weights
+
+
+@dataclass(frozen=True)
+class Separation(Regularizer):
+    """Keeps pairs of directions apart: from parallel (C.2) or from opposite (C.3).
+
+    With the Euclidean unit vectors e_i of the a_i, ``s_ij = 1 - <e_i, e_j>`` (``1 + <e_i, e_j>``
+    for opposite directions) and ``delta = 1 - cos(angle)``, the value is ``strength`` times the
+    sum over pairs of φ(s_ij / delta), where φ(t) = 0 for t >= 1 and for t < 1
+
+    - ``(1 - t)^2``, a penalty: at most 1 per pair. An exactly parallel pair is a maximum, where
+      the gradient is zero: nothing parts it;
+    - ``t - 1 - log(t)``, a barrier: infinite at parallel pairs.
+
+    Both are continuously differentiable, and zero exactly if all angles (to the opposite, for
+    opposite directions) are at least ``angle``. Neurons with ``a_i = 0`` have no direction and do
+    not count; near them the gradient is large, like ``1 / ‖a_i‖``. Invariant under permutations,
+    positive rescalings of each a_i, and rotations of the inputs; c does not enter.
+
+    Parameters
+    ----------
+    strength : float
+    angle : float
+        Radians, in (0, π/2].
+    opposite : bool
+    barrier : bool
+
+    Examples
+    --------
+    >>> theta = Parametrization([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], [1.0, 1.0, 1.0])
+    >>> Separation(3.0).value(theta), Separation(3.0, opposite=True).value(theta)
+    (3.0, 0.0)
+    >>> Separation(3.0, barrier=True).value(theta)
+    inf
+    """
+
+    strength: float = 1.0
+    angle: float = np.pi / 12
+    opposite: bool = False
+    barrier: bool = False
+
+    def __post_init__(self) -> None:
+        _check_strength(self.strength)
+        if not 0 < self.angle <= np.pi / 2:
+            raise ValueError(f"angle: expected radians in (0, pi/2], got {self.angle!r}")
+
+    def value_and_gradient(
+        self, weights: Array, output_weights: Array, *, frozen: bool = False
+    ) -> tuple[float, Array, Array]:
+        """See :meth:`Regularizer.value_and_gradient`."""
+        a, zero_c = weights, np.zeros_like(output_weights)
+        e, lengths = _euclidean_units(a)
+        orientation = -1.0 if self.opposite else 1.0
+        # Of the difference, not of the cosine: 1 - cos would be rounding near parallel pairs.
+        differences = e[None, :, :] - orientation * e[:, None, :]
+        s = 0.5 * (differences**2).sum(axis=2)
+        delta = 2.0 * np.sin(0.5 * self.angle) ** 2
+        t = s / delta
+        real = lengths > 0
+        close = (t < 1) & real[:, None] & real[None, :]
+        np.fill_diagonal(close, False)
+        if not close.any() or self.strength == 0:
+            return 0.0, np.zeros_like(a), zero_c
+        if self.barrier:
+            if (t[close] == 0).any():
+                return np.inf, np.zeros_like(a), zero_c
+            safe = np.where(close, t, 1.0)
+            values, slopes = safe - 1.0 - np.log(safe), 1.0 - 1.0 / safe
+        else:
+            gaps = np.where(close, 1.0 - t, 0.0)
+            values, slopes = gaps**2, -2.0 * gaps
+        # Each pair occurs twice in `values`; row i of `slopes` collects the pairs of neuron i.
+        # ds_ij / da_i = -orientation * (projection of e_j off e_i) / ‖a_i‖, and e_j may be
+        # replaced by e_j - orientation * e_i, which is exact for nearly parallel pairs.
+        along = np.einsum("ijk,ik->ij", differences, e)
+        tangent = differences - along[:, :, None] * e[:, None, :]
+        gradient = -orientation * np.einsum("ij,ijk->ik", slopes, tangent)
+        gradient *= (self.strength / delta) / np.where(real, lengths, 1.0)[:, None]
+        if frozen:
+            gradient[-1] = 0.0
+        return float(self.strength * 0.5 * values.sum()), gradient, zero_c
+
+
+@dataclass(frozen=True)
+class Together(Regularizer):
+    """The sum of several regularizers."""
+
+    parts: tuple[Regularizer, ...]
+
+    def value_and_gradient(
+        self, weights: Array, output_weights: Array, *, frozen: bool = False
+    ) -> tuple[float, Array, Array]:
+        """See :meth:`Regularizer.value_and_gradient`."""
+        value, by_weights = 0.0, np.zeros_like(weights)
+        by_output = np.zeros_like(output_weights)
+        for part in self.parts:
+            v, ga, gc = part.value_and_gradient(weights, output_weights, frozen=frozen)
+            value, by_weights, by_output = value + v, by_weights + ga, by_output + gc
+        return value, by_weights, by_output
+
+
+def _euclidean_units(rows: Array) -> tuple[Array, Array]:
+    """Rows scaled to Euclidean length one (zero rows stay zero), and the lengths."""
+    units = unit_directions(rows)
+    lengths = np.linalg.norm(units, axis=1)
+    return units / np.where(lengths > 0, lengths, 1.0)[:, None], lengths * max_norms(rows)
+
+
+def cosines(theta: Parametrization) -> tuple[float, float]:
+    """Largest and smallest Euclidean cosine between two non-zero weight vectors.
+
+    1 means a parallel pair (C.2), -1 an opposite pair (C.3); (nan, nan) with fewer than two.
+
+    Examples
+    --------
+    >>> cosines(Parametrization([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]], [1.0, 1.0, 1.0]))
+    (0.0, -1.0)
+    """
+    e, lengths = _euclidean_units(theta.weights[max_norms(theta.weights) > 0])
+    if len(lengths) < 2:
+        return np.nan, np.nan
+    values = (e @ e.T)[np.triu_indices(len(e), 1)]
+    return float(min(values.max(), 1.0)), float(max(values.min(), -1.0))
+
+
+@dataclass(frozen=True)
+class Merging:
+    """Merge close neurons between rounds of training, (35) and the remark after it.
+
+    Parameters
+    ----------
+    angle : float
+        Neurons at a Euclidean angle of at most this, radians, are merged; 0: exactly parallel ones.
+    every : int
+        Iterations of the solver per round.
+    reseeded : bool
+        Whether a freed neuron is used again, see :func:`reseed`; else it stays at (0, 0), where
+        its gradient is zero, so that the network has lost it.
+    """
+
+    angle: float = np.pi / 36
+    every: int = 50
+    reseeded: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.angle < np.pi / 2:
+            raise ValueError(f"angle: expected radians in [0, pi/2), got {self.angle!r}")
+        if self.every < 1:
+            raise ValueError(f"every: expected a positive integer, got {self.every}")
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """What a merge did.
+
+    Attributes
+    ----------
+    parametrization : Parametrization
+    freed : tuple of int
+        Neurons that are (0, 0) now.
+    change : float
+        ``sum |c_j| ‖a_j‖_inf ‖e_j - e_i‖_inf`` over the neurons j merged into i, e of max-norm
+        one: ``|R(x) - R'(x)| <= change * ‖x‖_1``. 0 for exactly parallel neurons, where (35)
+        holds; the *seminorm* (17) of the difference is small only then.
+    """
+
+    parametrization: Parametrization
+    freed: tuple[int, ...]
+    change: float
+
+
+def merge_close(theta: Parametrization, angle: float, *, frozen: bool = False) -> Merged:
+    """Merge neurons at an angle of at most ``angle``, by (35) as if they were parallel.
+
+    In order of their products (largest ‖c_i a_i‖_inf first, then lowest index; a frozen neuron
+    before all others) each neuron that is left takes up all that are close to it.
+
+    Examples
+    --------
+    >>> theta = Parametrization([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], [1.0, 3.0, 1.0])
+    >>> merged = merge_close(theta, 0.0)
+    >>> merged.parametrization.output_weights, merged.freed, merged.change
+    (array([0. , 3.5, 1. ]), (0,), 0.0)
+    """
+    a, c = theta.weights.copy(), theta.output_weights.copy()
+    units, norms, sizes = unit_directions(a), max_norms(a), max_norms(theta.products)
+    e, _ = _euclidean_units(a)
+    order = np.argsort(-sizes, kind="stable").tolist()
+    if frozen:
+        order.remove(len(a) - 1)
+        order.insert(0, len(a) - 1)
+    left = [i for i in order if norms[i] > 0]
+    freed, change = [], 0.0
+    # The chord of the angle; 8 ulp are "the same direction" throughout the package.
+    chord = 2.0 * np.sin(0.5 * angle) + 8 * np.finfo(float).eps
+    while left:
+        i, *rest = left
+        near = [j for j in rest if np.linalg.norm(e[j] - e[i]) <= chord]
+        for j in near:
+            c[i] += c[j] * norms[j] / norms[i]
+            gap = float(np.abs(units[j] - units[i]).max())
+            change += sizes[j] * (gap if gap > 8 * np.finfo(float).eps else 0.0)
+            a[j], c[j] = 0.0, 0.0
+        freed += near
+        left = [j for j in rest if j not in near]
+    return Merged(Parametrization(a, c), tuple(sorted(freed)), float(change))
+
+
+def reseed(
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, neurons: tuple[int, ...], angle: float
+) -> Parametrization:
+    """Put freed neurons where one of finitely many candidates lowers the loss most.
+
+    Candidates are the directions ``± (e_j - (x_kj / x_kd) e_d)``, whose hyperplane runs through
+    sample k and, where the last input is the constant 1, across coordinate j. A candidate v with
+    the output weight that is best for it lowers the loss by
+    ``(sum_k s_k relu(<v, x^k>))^2 / (n sum_k relu(<v, x^k>)^2)``; ties go to the first. Those at
+    an angle of at most ``angle`` to another neuron are left out. Each neuron enters balanced, one
+    after the other; one for which no candidate helps stays as it is. No random numbers.
+    """
+    inputs, targets = check_data(X, y, theta.n_inputs)
+    d = theta.n_inputs
+    used = np.flatnonzero(inputs[:, -1] != 0)
+    slopes = inputs[used, :-1] / inputs[used, -1:]
+    half = np.zeros((used.size, d - 1, d))
+    half[:, np.arange(d - 1), np.arange(d - 1)] = 1.0
+    half[:, :, -1] = -slopes
+    rows = half.reshape(-1, d)
+    candidates = unit_directions(np.vstack([rows, -rows]))
+    units = _euclidean_units(candidates)[0]
+    values = np.maximum(inputs @ candidates.T, 0.0)
+    energies = (values**2).sum(axis=0)
+    for neuron in neurons:
+        taken = _euclidean_units(theta.weights[max_norms(theta.weights) > 0])[0]
+        allowed = energies > 0
+        if len(taken) and len(units):
+            allowed &= (units @ taken.T).max(axis=1) < np.cos(angle)
+        if not allowed.any():
+            break
+        products = (realize(theta, inputs) - targets) @ values
+        gains = np.where(allowed, products**2 / np.where(allowed, energies, 1.0), 0.0)
+        best = int(gains.argmax())
+        if gains[best] <= 0:
+            break
+        a, c = theta.weights.copy(), theta.output_weights.copy()
+        output = -products[best] / energies[best]
+        size = np.sqrt(np.abs(output))
+        a[neuron], c[neuron] = size * candidates[best], np.sign(output) * size
+        theta = Parametrization(a, c)
+    return theta

@@ -1,0 +1,385 @@
+"""Do the paper's regularizers change what training finds? An experiment with paired starts.
+
+Every arm trains the same random networks (those of the study's unrestricted space) with the same
+budget of iterations, once with each regularizer; then the regularizer is switched off and
+:func:`landscape.descend` goes on to a certified minimum of the mean squared error, so that end
+points are comparable. Differences are taken start by start to the arm that an arm is held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from landscape.descent import descend
+from landscape.minima import certify_minimum
+from landscape.parametrization import Parametrization, max_norms
+from landscape.probe import examine_minimum
+from landscape.regularization import (
+    Balancing,
+    Merging,
+    Regularizer,
+    Separation,
+    Together,
+    cosines,
+)
+from landscape.spaces import UnrestrictedSpace, make_space
+from landscape.stability import flip_gap
+from landscape.study.certificates import NUMERICAL_TROUBLE
+from landscape.study.starts import draw_start, generator
+from landscape.training import Fit, train, train_merging
+
+__all__ = ["Arm", "compare_runs", "degeneracies", "make_arms", "regularization_runs"]
+
+Array = NDArray[np.float64]
+Row = dict[str, Any]
+
+#: Losses within this factor of the best certified one count as having reached it.
+BEST_TOLERANCE = 1e-6
+#: ... and within this as having come near it.
+NEAR_TOLERANCE = 1e-2
+#: What is compared between arms: differences of means over all starts ...
+MEASURES = (
+    "trained_loss",
+    "loss",
+    "trained_imbalance",
+    "imbalance",
+    "trained_cosine",
+    "cosine",
+    "trained_opposite_cosine",
+    "opposite_cosine",
+    "trained_flip_gap",
+    "flip_gap",
+)
+#: ... and of shares.
+SHARES = ("best", "near_best", "certified", "spare", "silent", "redundant", "opposite", "violated")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of training.
+
+    Attributes
+    ----------
+    name, strength : str, float
+        nan for arms without a penalty.
+    against : str
+        The arm that it is compared with.
+    regularizer : Regularizer or None
+    merging : Merging or None
+    balanced_start : bool
+        Whether the start is balanced first, which changes no value of the network.
+    max_iter_factor : int
+        Times the experiment's limit of iterations.
+    """
+
+    name: str
+    strength: float = np.nan
+    against: str = "none"
+    regularizer: Regularizer | None = None
+    merging: Merging | None = None
+    balanced_start: bool = False
+    max_iter_factor: int = 1
+
+
+def make_arms(
+    strengths: Sequence[float], *, angle: float, merging_angle: float, every: int
+) -> list[Arm]:
+    """The arms of the experiment; angles in degrees.
+
+    Controls tell a penalty's effect from others: ``start`` balances the start and has no penalty;
+    ``none-long`` and ``balance-long`` have ten times the iterations. Merging trains in rounds, and
+    a round starts the solver again: merging arms are held against ``rounds``, which merges exactly
+    parallel neurons only, that is practically never.
+
+    Examples
+    --------
+    >>> arms = make_arms([0.1], angle=15, merging_angle=5, every=50)
+    >>> [arm.name for arm in arms][:5]
+    ['none', 'balance', 'barrier', 'parallel', 'opposite']
+    """
+    theta, phi = np.deg2rad(angle), np.deg2rad(merging_angle)
+    kinds: dict[str, Callable[[float], Regularizer]] = {
+        "balance": Balancing,
+        "barrier": lambda strength: Separation(strength, theta, barrier=True),
+        "parallel": lambda strength: Separation(strength, theta),
+        "opposite": lambda strength: Separation(strength, theta, opposite=True),
+        "all": lambda strength: Together(
+            (
+                Balancing(strength),
+                Separation(strength, theta, barrier=True),
+                Separation(strength, theta, opposite=True),
+            )
+        ),
+    }
+    arms = [Arm("none")]
+    arms += [Arm(name, s, regularizer=make(s)) for name, make in kinds.items() for s in strengths]
+    arms += [
+        Arm("start", balanced_start=True),
+        Arm("none-long", max_iter_factor=10),
+        *(
+            Arm("balance-long", s, "none-long", Balancing(s), max_iter_factor=10)
+            for s in strengths[1:]
+        ),
+        Arm("rounds", merging=Merging(0.0, every)),
+        Arm("merge", against="rounds", merging=Merging(phi, every)),
+        Arm("merge-reseed", against="rounds", merging=Merging(phi, every, reseeded=True)),
+    ]
+    return arms
+
+
+def degeneracies(theta: Parametrization) -> dict[str, float]:
+    """How far the network with a frozen offset is from the conditions C.1 to C.3.
+
+    Returns
+    -------
+    dict
+        ``imbalance``: mean over the neurons of ``||c_i| - ‖a_i‖_inf|`` relative to the larger,
+        0 on N', 1 if one of them is 0, and 0 for (0, 0); ``imbalance_max``; ``distance``:
+        half the largest ``||c_i| - ‖a_i‖_inf|``, the distance to N' in max-norm, as both can move
+        half the way and parallel directions part at any distance; ``cosine`` and
+        ``opposite_cosine``: largest and smallest Euclidean cosine of two directions, the offset's
+        among them; ``flip_gap``: see :func:`landscape.stability.flip_gap`, relative to the largest
+        product.
+
+    Examples
+    --------
+    >>> theta = Parametrization([[2.0, 0.0], [0.0, 1.0]], [1.0, 3.0])
+    >>> found = degeneracies(theta)
+    >>> found["imbalance"], found["distance"], found["cosine"]
+    (0.5, 0.5, 0.0)
+    """
+    sizes, norms = np.abs(theta.output_weights[:-1]), max_norms(theta.weights[:-1])
+    gaps, larger = np.abs(sizes - norms), np.maximum(sizes, norms)
+    relative = gaps / np.where(larger > 0, larger, 1.0)
+    cosine, opposite = cosines(theta)
+    largest = float(max_norms(theta.products).max())
+    return {
+        "imbalance": float(relative.mean()),
+        "imbalance_max": float(relative.max()),
+        "distance": 0.5 * float(gaps.max()),
+        "cosine": cosine,
+        "opposite_cosine": opposite,
+        "flip_gap": flip_gap(theta)[0] / largest if largest > 0 else np.nan,
+    }
+
+
+def regularization_runs(
+    features: Array,
+    target: Array,
+    *,
+    dataset: str,
+    n_neurons: int,
+    starts: int,
+    seed: int,
+    arms: Sequence[Arm],
+    solver: str,
+    max_iter: int,
+    tol: float,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[Row]:
+    """Train every start in every arm, descend, certify, and measure.
+
+    Returns
+    -------
+    list of dict
+        One per arm and start: ``dataset, neurons, arm, strength, against, start, outcome, n_iter,
+        n_merged``, the loss and :func:`degeneracies` at the trained point (``trained_``) and at
+        the end of the descent, ``verdict`` of the certificate, ``n_silent``, ``n_spare``,
+        ``n_redundant``, ``n_opposite`` and ``implication`` from
+        :func:`landscape.probe.examine_minimum` where the minimum is certified (else -1 and ``""``).
+    """
+    n_features = features.shape[1]
+    space = make_space("unrestricted", n_features, n_neurons)
+    assert isinstance(space, UnrestrictedSpace)
+    X = space.embed(features)
+    rows = []
+    for arm in arms:
+        for start in range(starts):
+            network, _ = draw_start(seed, dataset, n_features, n_neurons, start)
+            theta = space.from_network(
+                network.weights, network.biases, network.output_weights, network.offset
+            )
+            if arm.balanced_start:
+                last = Parametrization(theta.weights[-1:], theta.output_weights[-1:])
+                hidden = Parametrization(theta.weights[:-1], theta.output_weights[:-1])
+                theta = Parametrization.concatenate([hidden.balance(), last])
+            common: dict[str, Any] = {
+                "space": space,
+                "solver": solver,
+                "max_iter": max_iter * arm.max_iter_factor,
+                "tol": tol,
+                "regularizer": arm.regularizer,
+            }
+            if arm.merging is None:
+                fit = train(theta, X, target, **common)
+            else:
+                fit = train_merging(theta, X, target, merging=arm.merging, **common)
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "neurons": n_neurons,
+                    "arm": arm.name,
+                    "strength": arm.strength,
+                    "against": arm.against,
+                    "start": start,
+                    "outcome": fit.outcome.name.lower(),
+                    "n_iter": fit.n_iter,
+                    "n_merged": fit.n_merged,
+                    **_end(fit, X, target, space),
+                }
+            )
+        best = min(row["loss"] for row in rows[-starts:])
+        progress(f"{arm.name} {arm.strength:g}: best loss {best:.6g}")
+    return rows
+
+
+def _end(fit: Fit, X: Array, y: Array, space: UnrestrictedSpace) -> Row:
+    """Measures at the trained point, and after the descent without a regularizer."""
+    theta = fit.parametrization
+    row: Row = {f"trained_{key}": value for key, value in degeneracies(theta).items()}
+    row |= {"trained_loss": fit.loss, "loss": fit.loss, "verdict": "undecided"}
+    counts = ("n_silent", "n_spare", "n_redundant", "n_opposite")
+    row |= {**dict.fromkeys(counts, -1), "implication": ""}
+    try:
+        descent = descend(theta, X, y, space=space)
+        theta = descent.parametrization
+        row["loss"] = descent.loss
+        certificate = certify_minimum(theta, X, y, space=space)
+        row["verdict"] = certificate.verdict.value
+        if certificate.is_minimum:
+            natural = examine_minimum(theta, X, y, space=space)
+            row |= {key: getattr(natural, key) for key in counts}
+            row["implication"] = natural.verdict.value
+    except NUMERICAL_TROUBLE as error:
+        row["verdict"] = f"undecided ({type(error).__name__})"
+    return {**row, **degeneracies(theta)}
+
+
+def compare_runs(
+    runs: Sequence[Row], *, seed: int, n_resamples: int = 4000, level: float = 0.95
+) -> list[Row]:
+    """Each arm against its counterpart on the same starts.
+
+    For every measure the mean, the mean paired difference, and its percentile bootstrap interval
+    over starts (the same resamples for all arms of a cell). For the loss, the trained loss and the
+    shares an exact two-sided sign test over the starts that differ (for shares that is McNemar's
+    test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Losses
+    that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
+    is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
+    ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
+    and ``violated`` if its minimum is certified and has the property.
+
+    Returns
+    -------
+    list of dict
+        ``dataset, neurons, arm, strength, against, measure, n, mean, reference, difference, low,
+        high, n_less, n_more, p, p_holm``.
+    """
+    cells: dict[tuple[str, int], dict[tuple[str, float], list[Row]]] = {}
+    for row in runs:
+        key = (str(row["arm"]), -1.0 if np.isnan(row["strength"]) else float(row["strength"]))
+        cell = cells.setdefault((row["dataset"], row["neurons"]), {})
+        cell.setdefault(key, []).append(row)
+    found: list[Row] = []
+    for (dataset, neurons), by_arm in cells.items():
+        groups = {key: sorted(rows, key=lambda row: row["start"]) for key, rows in by_arm.items()}
+        starts = [[row["start"] for row in rows] for rows in groups.values()]
+        if any(indices != starts[0] for indices in starts):
+            raise ValueError(f"runs: the arms of {dataset}, m = {neurons} have different starts")
+        values = _values(groups)
+        n = len(starts[0])
+        resamples = generator(seed, dataset, neurons, n).integers(0, n, (n_resamples, n))
+        tail = 50.0 * (1.0 - level)
+        for (arm, strength), rows in groups.items():
+            against = rows[0]["against"]
+            for measure, own in values[arm, strength].items():
+                other = values[against, -1.0][measure]
+                differences = own - other
+                usable = np.isfinite(differences)
+                low, high = _interval(differences, usable, resamples, tail)
+                less, more = _signs(measure, own, other)
+                tested = measure in (*SHARES, "loss", "trained_loss")
+                p = binomtest(less, less + more).pvalue if less + more else 1.0
+                found.append(
+                    {
+                        "dataset": dataset,
+                        "neurons": neurons,
+                        "arm": arm,
+                        "strength": rows[0]["strength"],
+                        "against": against if (arm, against) != ("none", "none") else "",
+                        "measure": measure,
+                        "n": int(usable.sum()),
+                        "mean": _mean(own[usable]),
+                        "reference": _mean(other[usable]),
+                        "difference": _mean(differences[usable]),
+                        "low": low,
+                        "high": high,
+                        "n_less": less,
+                        "n_more": more,
+                        "p": float(p) if tested else np.nan,
+                        "p_holm": np.nan,
+                    }
+                )
+    _adjust(found)
+    return found
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else np.nan
+
+
+def _values(
+    groups: Mapping[tuple[str, float], Sequence[Row]],
+) -> dict[tuple[str, float], dict[str, Array]]:
+    """Measures and indicators of all arms of a cell, start by start."""
+    certified = [
+        row["loss"] for rows in groups.values() for row in rows if row["verdict"] == "holds"
+    ]
+    lowest = min(certified, default=-np.inf)
+    values = {}
+    for arm, rows in groups.items():
+        own = {name: np.array([row[name] for row in rows], dtype=float) for name in MEASURES}
+        holds = np.array([row["verdict"] == "holds" for row in rows])
+        own["best"] = (holds & (own["loss"] <= lowest * (1 + BEST_TOLERANCE))).astype(float)
+        own["near_best"] = (own["loss"] <= lowest * (1 + NEAR_TOLERANCE)).astype(float)
+        own["certified"] = holds.astype(float)
+        for name in ("spare", "silent", "redundant", "opposite"):
+            own[name] = np.array([float(row[f"n_{name}"] > 0) for row in rows])
+        own["violated"] = np.array([float(row["implication"] == "violated") for row in rows])
+        values[arm] = own
+    return values
+
+
+def _interval(
+    differences: Array, usable: NDArray[np.bool_], resamples: NDArray[np.int64], tail: float
+) -> tuple[float, float]:
+    """Percentile bootstrap of the mean; starts without a value are left out of each resample."""
+    if not usable.any():
+        return np.nan, np.nan
+    counts = usable[resamples].sum(axis=1)
+    sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
+    low, high = np.percentile(sums[counts > 0] / counts[counts > 0], [tail, 100.0 - tail])
+    return float(low), float(high)
+
+
+def _signs(measure: str, own: Array, other: Array) -> tuple[int, int]:
+    """Starts at which an arm has less and more of the measure than its counterpart."""
+    slack = BEST_TOLERANCE * np.maximum(np.abs(own), np.abs(other)) if "loss" in measure else 0.0
+    return int(np.sum(own < other - slack)), int(np.sum(own > other + slack))
+
+
+def _adjust(rows: list[Row]) -> None:
+    """Holm's adjustment of p over all comparisons of a measure."""
+    for measure in {row["measure"] for row in rows}:
+        tested = [row for row in rows if row["measure"] == measure and row["against"]]
+        tested = sorted((row for row in tested if np.isfinite(row["p"])), key=lambda row: row["p"])
+        largest = 0.0
+        for k, row in enumerate(tested):
+            largest = max(largest, min(1.0, (len(tested) - k) * row["p"]))
+            row["p_holm"] = largest
