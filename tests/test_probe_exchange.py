@@ -212,6 +212,29 @@ def test_inputs_are_checked():
         search_ball(outside, X, y, radius=1.0, space=space, rng=np.random.default_rng(0))
 
 
+def test_programs_without_a_point_end_at_once():
+    """A ball too small for what was dropped: cells are added once each, and the search goes on."""
+    rng = np.random.default_rng(7)
+    X, y = rng.standard_normal((28, 5)), rng.standard_normal(28)
+    space = BalancedSpace(5, 3)
+    theta = space.sample(rng)
+    norms = np.abs(theta.products).max(axis=1)
+    units = theta.products / norms[:, None]
+    for fraction in (0.51, 0.6, 0.75, 1.0):
+        radius = fraction * float(norms.min())
+        gone = norms == norms.min()
+        low = np.where(gone, -norms / radius, np.maximum(-2.0, -norms / radius))
+        high = np.where(gone, low, 2.0)
+        s = realize(theta, X) - y
+        program = ScaleProgram(units, theta.signs, X, s, radius, low, high)
+        solution = program.solve()
+        patterns = program.oracle.patterns
+        assert patterns is not None
+        assert len(solution.cells) <= 5 * len(patterns)
+        if solution.feasible:
+            assert program.distance(solution.tau) <= radius * (1 + 1e-6)
+
+
 # --- mutations: what must not pass ------------------------------------------------------------
 
 

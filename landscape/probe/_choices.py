@@ -20,7 +20,7 @@ __all__ = ["Choice", "Choices"]
 
 Array = NDArray[np.float64]
 
-#: Vertices up to which the Frank-Wolfe oracle is exact here; beyond, local search is enough.
+#: Vertices that the Frank-Wolfe oracle tries here; beyond, local search is enough.
 MAX_VERTICES = 50_000
 
 
@@ -121,6 +121,7 @@ class Choices:
                 positive=isinstance(self.space, RestrictedSpace),
                 node_limit=0,
                 max_vertices=MAX_VERTICES,
+                max_exact=0,
                 rng=np.random.default_rng(0),
             )
             if not ridge.direction.any():

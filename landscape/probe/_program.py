@@ -106,6 +106,9 @@ class ScaleProgram:
         """Cutting planes: programs with more and more cells until none is violated."""
         k = self.low.size
         cells = np.empty((0, k))
+        known: set[bytes] = set()
+        central = bool((self.low <= 0).all() and (self.high >= 0).all())
+        feasible = True
         rounds = 0
         while True:
             rounds += 1
@@ -119,25 +122,33 @@ class ScaleProgram:
                 self.high,
             )
             tau = found.x
-            if not found.feasible or rounds >= MAX_ROUNDS:
+            # Around the centre there is always a point. Elsewhere a program that cannot be solved
+            # is mostly one that has none.
+            feasible = found.feasible and (found.solved or central)
+            if not feasible or rounds >= MAX_ROUNDS:
                 break
             new: list[Array] = []
             for violation in self.oracle.violated(
                 tau[:, None] * self.directions, 1.0 + CELL_TOLERANCE / 2, limit=CUTS
             ):
-                rows = (violation.pattern[:, None] * self.directions).T
-                new.extend(rows[np.abs(violation.gradient) > 1.0])
+                for row in (violation.pattern[:, None] * self.directions).T[
+                    np.abs(violation.gradient) > 1.0
+                ]:
+                    # A cell that is violated though it is known: the solver's inaccuracy.
+                    if row.tobytes() not in known:
+                        known.add(row.tobytes())
+                        new.append(row)
             if not new:
                 break
             cells = np.vstack([cells, *new])
-        if (self.low <= 0).all() and (self.high >= 0).all():
+        if central:
             # Into the ball, whatever the program's tolerance: its centre is at tau = 0.
             size = self.oracle.maximize(tau[:, None] * self.directions).upper
             tau = tau / max(1.0, size)
         multipliers = np.zeros((len(cells), 2))
-        known = found.multipliers.reshape(2, -1).T
-        multipliers[: len(known)] = known  # cells of the last round have none
-        return Solution(tau, cells, multipliers, rounds, found.feasible)
+        duals = found.multipliers.reshape(2, -1).T
+        multipliers[: len(duals)] = duals  # cells of the last round have none
+        return Solution(tau, cells, multipliers, rounds, feasible)
 
     def lower_bound(self, solution: Solution) -> float:
         """A bound on the change over the ball that holds for any multipliers (weak duality).

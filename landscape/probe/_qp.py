@@ -14,6 +14,10 @@ __all__ = ["QuadraticSolution", "minimize_quadratic"]
 Array = NDArray[np.float64]
 
 TOLERANCE = 1e-11
+#: Interior points take 10 to 25 steps; where 60 do not do, 200 do not either.
+MAX_ITER = 60
+#: Outcomes of the solver that are worth going on from.
+NEAR = ("Solved", "AlmostSolved", "InsufficientProgress")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +32,15 @@ class QuadraticSolution:
         Of ``rows @ x <= right``, not negative. They need not be accurate: what is derived from
         them is a bound for any multipliers.
     feasible : bool
-        Whether the solver found a point.
+        False if the solver found a proof that there is no point.
+    solved : bool
+        Whether the solver came near its tolerances; otherwise x is just a point of the box.
     """
 
     x: Array
     multipliers: Array
     feasible: bool
+    solved: bool
 
 
 def minimize_quadratic(
@@ -56,7 +63,7 @@ def minimize_quadratic(
     start = np.where(free, 0.0, low)
     if not free.any():
         feasible = bool((rows @ start <= right + TOLERANCE).all())
-        return QuadraticSolution(start, np.zeros(p), feasible)
+        return QuadraticSolution(start, np.zeros(p), feasible, True)
     q = (linear + hessian @ start)[free]
     h = hessian[np.ix_(free, free)]
     # The size of the objective sets the solver's tolerance.
@@ -66,6 +73,7 @@ def minimize_quadratic(
     bound = np.concatenate([high[free], -low[free], right - rows @ start])
     settings = clarabel.DefaultSettings()
     settings.verbose = False
+    settings.max_iter = MAX_ITER
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
     solution = clarabel.DefaultSolver(
         _columns(np.triu(h / size)),
@@ -80,7 +88,7 @@ def minimize_quadratic(
     x[free] = np.nan_to_num(np.array(solution.x))
     x = np.clip(x + start, low, high)
     z = np.nan_to_num(np.maximum(np.array(solution.z)[2 * n :], 0.0)) * size
-    return QuadraticSolution(x, z, "Infeasible" not in status)
+    return QuadraticSolution(x, z, "Infeasible" not in status, status in NEAR)
 
 
 def _columns(matrix: Array) -> sparse.csc_matrix:

@@ -21,8 +21,6 @@ __all__ = ["Vertices"]
 
 Array = NDArray[np.float64]
 
-#: Vertices that rational arithmetic may have to decide.
-MAX_EXACT = 20_000
 EPS = float(np.finfo(float).eps)
 
 
@@ -35,6 +33,8 @@ class Vertices:
         h, with at most one kink per hyperplane and no walls.
     lower : array of shape (D,)
         The box is ``[lower, 1]``; -1 or 0.
+    max_exact : int
+        Vertices that rational arithmetic may have to decide; beyond, the bound stays open.
 
     Attributes
     ----------
@@ -46,8 +46,8 @@ class Vertices:
         Vertices tried, and how many of them needed rational arithmetic.
     """
 
-    def __init__(self, function: KinkFunction, lower: Array) -> None:
-        self.h, self.lower = function, lower
+    def __init__(self, function: KinkFunction, lower: Array, max_exact: int) -> None:
+        self.h, self.lower, self.max_exact = function, lower, max_exact
         self.lipschitz = float(
             np.abs(self.h.weights) @ np.abs(self.h.kinks).sum(axis=1)
             + np.abs(self.h.gradient).sum()
@@ -80,7 +80,7 @@ class Vertices:
         for bound, kinks, free, start in sorted(self._open, key=lambda entry: -entry[0]):
             if bound <= self.value + slack:
                 break
-            if self.n_exact >= MAX_EXACT:
+            if self.n_exact >= self.max_exact:
                 self._overflow = max(self._overflow, bound)
                 break
             self.n_exact += 1

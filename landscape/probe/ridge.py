@@ -34,6 +34,8 @@ Array = NDArray[np.float64]
 #: Effective dimensions up to which the vertices are enumerated, and how many of them at most.
 MAX_DIMENSION = 4
 MAX_VERTICES = 5_000_000
+#: Vertices that rational arithmetic may have to decide, some 50 microseconds each.
+MAX_EXACT = 20_000
 NODE_LIMIT = 200
 EPS = float(np.finfo(float).eps)
 
@@ -94,6 +96,7 @@ def steepest_ridge(
     positive: bool = False,
     node_limit: int = NODE_LIMIT,
     max_vertices: int = MAX_VERTICES,
+    max_exact: int = MAX_EXACT,
     rng: np.random.Generator | None = None,
 ) -> Ridge:
     """Maximize ``|sum_k s_k relu(<v, x_k>)|`` over ``‖v‖_inf <= 1``.
@@ -111,6 +114,8 @@ def steepest_ridge(
         0 leaves it out: then ``value`` comes from local search and ``upper`` is crude.
     max_vertices : int
         Beyond, the mixed-integer program is used.
+    max_exact : int
+        Vertices that rational arithmetic decides; with more doubtful ones ``upper`` is crude.
     rng : numpy.random.Generator, optional
         For the first guess in high dimensions; fixed if not given.
 
@@ -137,7 +142,7 @@ def steepest_ridge(
         comb(dimension, f) * 2**f * comb(n_kinks, dimension - f) for f in range(1, dimension + 1)
     )
     if dimension <= MAX_DIMENSION and count <= max_vertices:
-        search = Vertices(h, box.lower)
+        search = Vertices(h, box.lower, max_exact)
         search.run()
         best, upper, method = search.best, search.upper, "vertices"
         n_vertices, n_exact = search.n_vertices, search.n_exact
