@@ -75,13 +75,16 @@ def search_box(
         ``descend(start, radius)`` looks for a better point in the box; it is called now and then.
     """
     heap: list[tuple[float, int, Node]] = []
-    order = 0
-    for root in roots(centre, radius):
-        order += 1
-        heapq.heappush(heap, (0.0, order, root))
-    n_nodes, stuck, proved = 0, False, np.inf
-    while heap:
-        parent_bound, _, node = heapq.heappop(heap)
+    order = n_nodes = 0
+    stuck, proved = False, np.inf
+    pending = roots(centre, radius)  # up to 2^m: made one by one, all before their parts
+    while True:
+        node = next(pending, None)
+        parent_bound = 0.0
+        if node is None:
+            if not heap:
+                break
+            parent_bound, _, node = heapq.heappop(heap)
         if n_nodes >= max_nodes:
             return BoxAnswer(BoxOutcome.BUDGET, n_nodes, parent_bound, None)
         relaxed = relax(centre, node)

@@ -13,7 +13,7 @@ try:
 except ImportError:  # the extra "exact" is not installed
     HAVE_FLINT = False
 
-__all__ = ["HAVE_FLINT", "dot", "null_basis", "reduce_rows", "solve"]
+__all__ = ["HAVE_FLINT", "dot", "gram", "null_basis", "reduce_rows", "solve"]
 
 Vector = tuple[Fraction, ...]
 
@@ -84,6 +84,27 @@ def _by_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list
 def _primitive(row: list[int]) -> list[int]:
     common = gcd(*row)
     return row if common <= 1 else [x // common for x in row]
+
+
+def gram(columns: Sequence[Sequence[int]], *, use_flint: bool | None = None) -> list[list[int]]:
+    """Inner products of integer vectors.
+
+    Examples
+    --------
+    >>> gram([[1, 2], [3, 4]])
+    [[5, 11], [11, 25]]
+    """
+    if HAVE_FLINT if use_flint is None else use_flint:
+        matrix = flint.fmpz_mat([list(column) for column in columns])
+        products = matrix * matrix.transpose()
+        return [[int(products[i, j]) for j in range(len(columns))] for i in range(len(columns))]
+    result = [[0] * len(columns) for _ in columns]
+    for i, x in enumerate(columns):
+        for j in range(i + 1):
+            y = columns[j]
+            value = sum(p * q for p, q in zip(x, y, strict=True) if p and q)
+            result[i][j] = result[j][i] = value
+    return result
 
 
 def solve(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from landscape.effective import EffectiveProblem
 from landscape.rational import sqrt_bracket
 from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegative, merge
-from landscape.rational_check._linear import Vector, dot, null_basis, reduce_rows, solve
+from landscape.rational_check._linear import Vector, dot, gram, null_basis, reduce_rows, solve
 from landscape.rational_check._record import ExactMinimum
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 
@@ -174,8 +174,8 @@ class _Proof:
         s = self._residuals()
         common = lcm(*(p.denominator for p in s))
         right = [int(p * common) for p in s]
-        gram = [[Fraction(_product(p, q)) for q in whole] for p in whole]
-        steps = solve(gram, [Fraction(-_product(p, right), common) for p in whole])
+        normal = [[Fraction(p) for p in row] for row in gram(whole)]
+        steps = solve(normal, [Fraction(-_product(p, right), common) for p in whole])
         if steps is None:  # normal equations always have a solution
             raise _NotProvedError("the equations of the face have no solution")
         for step, scale, (owner, v) in zip(steps, scales, owners, strict=True):
