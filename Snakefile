@@ -18,6 +18,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/minima.smk"
 include: "workflow/rules/probe.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/regularization.smk"
 
 
 # Quick ones: on a cluster they run beside Snakemake itself.
