@@ -19,6 +19,8 @@ include: "workflow/rules/minima.smk"
 include: "workflow/rules/probe.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/regularization.smk"
+include: "workflow/rules/atlas.smk"
+include: "workflow/rules/paper.smk"
 
 
 # Quick ones: on a cluster they run beside Snakemake itself.
@@ -44,3 +46,4 @@ rule all:
             figure=FIGURES,
             format=["svg", "png"],
         ),
+        atlas=ATLAS_TARGETS,

@@ -203,7 +203,7 @@ def _stack(ax: Axes, verdicts: dict[str, pd.Series]) -> None:
             below += share
         ax.annotate(f"{len(values)}", (k, 1.02), ha="center", fontsize=7)
     ax.set_xticks(range(len(verdicts)), list(verdicts))
-    ax.set_ylim(0, 1.14)
+    ax.set(xlim=(-0.6, len(verdicts) - 0.4), ylim=(0, 1.14))
     ax.set_yticks([0, 0.5, 1])
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.grid(axis="x", visible=False)

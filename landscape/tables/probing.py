@@ -207,7 +207,8 @@ def _stability(own: Own) -> str:
     largest = f"{ratios.max():.4f}" if len(ratios) else "unknown"
     return (
         f"distance at most 2√2 √r for {len(within)} pairs of N*: {_verdicts(within['verdict'])}, "
-        f"largest distance / √r {largest}; for {len(outside)} pairs outside, where it must fail: "
+        f"largest distance / √r {largest}; for {len(outside)} pairs outside, where it must fail "
+        "as r goes to 0: "
         f"{_verdicts(outside['verdict'])}"
     )
 

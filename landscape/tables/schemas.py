@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from landscape.tables.atlas_schemas import ATLAS, COVERAGE
 from landscape.tables.columns import CELL, MINIMUM, MSE, PARAMETERS, SEMINORM, Column, Table
 from landscape.tables.experiments import EXPERIMENTS
 
@@ -272,7 +273,8 @@ PROVENANCE = Table(
 
 #: All tables by name.
 TABLES: dict[str, Table] = {
-    table.name: table for table in (FITS, MINIMA, PROBES, PAIRS, *EXPERIMENTS, SUMMARY, PROVENANCE)
+    table.name: table
+    for table in (FITS, MINIMA, PROBES, PAIRS, *EXPERIMENTS, ATLAS, COVERAGE, SUMMARY, PROVENANCE)
 }
 
 

@@ -79,7 +79,9 @@ class TestResults:
     def test_every_table_and_figure_is_there(self, study):
         figures = [path.name for path in sorted((study / "results/figures").iterdir())]
         assert figures == [
-            f"{figure}.{format}" for figure in sorted(FIGURES) for format in ("png", "svg")
+            f"{figure}.{format}"
+            for figure in sorted([*FIGURES, "atlas", "coverage"])
+            for format in ("png", "svg")
         ]
         for name in TABLES:
             csv = read_table(name, study / f"results/tables/{name}.csv")
@@ -141,6 +143,12 @@ class TestResults:
         pairs = tables["stability"]
         assert set(pairs.loc[pairs["within"] == 1, "verdict"]) == {"holds"}
         assert set(pairs.loc[pairs["within"] == 0, "verdict"]) == {"violated"}
+
+    def test_the_atlas_has_every_minimum_that_starts_found(self, tables):
+        atlas, coverage = tables["atlas"], tables["coverage"]
+        assert atlas["is_global"].sum() >= 1 and atlas["problem"].eq("tiny").all()
+        # -2 would be a certified end that the atlas lacks.
+        assert (coverage["number"] >= -1).all() and set(coverage["solver"]) == {"trf", "descent"}
 
     def test_every_data_set_has_its_findings(self, tables):
         findings = tables["findings"]

@@ -1,51 +1,10 @@
 # Atlases: all local minima of small problems, and how many of them multi-starts find.
-# `snakemake atlases` makes their tables and figures; `rule all` may ask for ATLAS_TARGETS.
 
-ATLAS = {
-    # By name: a data set (as under `datasets`) and the neurons m of the network with biases.
-    "problems": {
-        "sine-m1": {
-            "neurons": 1,
-            "data": {
-                "kind": "smooth",
-                "function": "sine",
-                "n_samples": 12,
-                "n_features": 1,
-                "noise": 0.1,
-                "seed": 21,
-            },
-        },
-        "sine-m2": {
-            "neurons": 2,
-            "data": {
-                "kind": "smooth",
-                "function": "sine",
-                "n_samples": 12,
-                "n_features": 1,
-                "noise": 0.1,
-                "seed": 21,
-            },
-        },
-        "bump-2d-m1": {
-            "neurons": 1,
-            "data": {
-                "kind": "smooth",
-                "function": "bump",
-                "n_samples": 8,
-                "n_features": 2,
-                "noise": 0.1,
-                "seed": 22,
-            },
-        },
-    },
-    "starts": 1000,  # per problem and solver
-    "max_supports": 5_000_000,  # least squares problems per atlas; larger ones are refused
-    "solvers": ["SLSQP", "L-BFGS-B", "trf", "descent"],
-    **config.get("atlas", {}),
-}
+ATLAS = config["atlas"]
+ATLAS_TABLES = ["atlas", "coverage"] if ATLAS["problems"] else []
 ATLAS_TARGETS = expand(
-    "results/tables/{table}.{format}", table=["atlas", "coverage"], format=["csv", "parquet"]
-) + expand("results/figures/{figure}.{format}", figure=["atlas", "coverage"], format=["svg", "png"])
+    "results/tables/{table}.{format}", table=ATLAS_TABLES, format=["csv", "parquet"]
+) + expand("results/figures/{figure}.{format}", figure=ATLAS_TABLES, format=["svg", "png"])
 
 
 wildcard_constraints:
