@@ -14,12 +14,13 @@ from landscape.plots.style import legend
 
 __all__ = ["regularization_figure"]
 
-#: One panel each: title, measure.
+#: One column each: title, measure.
 _PANELS = (
     ("imbalance,\ntrained", "trained_imbalance"),
     ("largest cosine,\ntrained", "trained_cosine"),
-    ("starts within 1 %\nof the best loss", "near_best"),
-    ("starts with lower minus\nthose with higher loss", "loss"),
+    ("share within 1 %\nof the best loss", "near_best"),
+    ("share with a\nviolation", "violated"),
+    ("share with lower\nminus higher loss", "loss"),
 )
 _MARKERS = (("o", BLUE), ("s", ORANGE), ("^", GREEN), ("D", RED), ("v", "0.4"), ("P", "0.6"))
 
@@ -37,40 +38,47 @@ def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figu
     Returns
     -------
     matplotlib.figure.Figure
-        One line per arm, one marker per data set: filled where the interval leaves out 0 (in the
-        last panel, which has no intervals: where Holm's adjusted sign test is below
-        ``1 - level``), open elsewhere.
+        A row of panels per number of neurons, a line per arm, a marker per data set: filled where
+        the interval leaves out 0 (in the last panel, which has no intervals: where Holm's
+        adjusted sign test is below ``1 - level``), open elsewhere.
     """
     frame = summary[summary["against"] != ""].assign(key=summary["strength"].fillna(-1.0))
-    arms = frame[["arm", "key", "against"]].drop_duplicates()
-    places = {(arm, key): k for k, (arm, key) in enumerate(zip(arms["arm"], arms["key"]))}  # noqa: B905
-    cells = list(frame.groupby(["dataset", "neurons"], sort=False))
+    arms = frame[["arm", "key", "against"]].drop_duplicates().to_numpy().tolist()
+    places = {(arm, key): k for k, (arm, key, _) in enumerate(arms)}
+    neurons = sorted(set(frame["neurons"]))
+    datasets = list(dict.fromkeys(frame["dataset"]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(TWO_COLUMNS, 1.1 + 0.3 * len(places)), layout="constrained")
-        axes = figure.subplots(1, len(_PANELS), sharey=True)
-        for ax, (title, measure) in zip(axes, _PANELS, strict=True):
-            ax.set_title(title)
-            ax.axvline(0.0, color="0.3", linewidth=0.8)
-            for k, (_, cell) in enumerate(cells):
-                shift = 0.7 * ((k + 0.5) / len(cells) - 0.5)
-                for row in cell[cell["measure"] == measure].itertuples():
+        height = 1.0 + (0.24 * len(places) + 0.3) * len(neurons)
+        figure = Figure(figsize=(TWO_COLUMNS, height), layout="constrained")
+        axes = figure.subplots(len(neurons), len(_PANELS), sharey=True, sharex="col", squeeze=False)
+        for m, line in zip(neurons, axes, strict=True):
+            own = frame[frame["neurons"] == m]
+            for ax, (title, measure) in zip(line, _PANELS, strict=True):
+                if m == neurons[0]:
+                    ax.set_title(title)
+                ax.axvline(0.0, color="0.3", linewidth=0.8)
+                for row in own[own["measure"] == measure].itertuples():
+                    k = datasets.index(str(row.dataset))
+                    shift = 0.8 * ((k + 0.5) / len(datasets) - 0.5)
                     _mark(ax, row, places[row.arm, row.key] + shift, k, 1.0 - level)
-        axes[0].set_yticks(range(len(places)), [_name(*row) for row in arms.to_numpy()])
-        axes[0].set_ylim(len(places) - 0.5, -0.5)
-        axes[-1].set_xlim(-1.05, 1.05)
+            line[0].set_yticks(range(len(places)), [_name(*arm) for arm in arms])
+            line[0].set_ylim(len(places) - 0.5, -0.5)
+            line[-1].set_xlim(-1.05, 1.05)
+            line[-1].annotate(
+                f"$m = {m}$", (1.05, 0.5), xycoords="axes fraction", rotation=270, va="center"
+            )
         figure.supxlabel("paired difference", fontsize=8)
         handles = [
-            axes[0].scatter([], [], marker=marker, s=18, color=[colour])
-            for marker, colour in _MARKERS[: len(cells)]
+            axes[0, 0].scatter([], [], marker=marker, s=16, color=[colour])
+            for marker, colour in _MARKERS[: len(datasets)]
         ]
-        labels = [f"{dataset}, $m = {m}$" for (dataset, m), _ in cells]
-        legend(figure, handles, labels)
+        legend(figure, handles, datasets)
     return figure
 
 
 def _name(arm: str, key: float, against: str) -> str:
     name = f"{arm} {key:g}" if key >= 0 else arm
-    return name if against == "none" else f"{name}\n(to {against})"
+    return name if against == "none" else f"{name} (to {against})"
 
 
 def _mark(ax: Axes, row: Any, y: float, k: int, alpha: float) -> None:
@@ -80,7 +88,9 @@ def _mark(ax: Axes, row: Any, y: float, k: int, alpha: float) -> None:
         x, found = (row.n_less - row.n_more) / max(row.n, 1), row.p_holm < alpha
     else:
         x, found = row.difference, row.low > 0 or row.high < 0
-        ax.plot([row.low, row.high], [y, y], color=colour, linewidth=0.9)
+        ax.plot([row.low, row.high], [y, y], color=colour, linewidth=0.8)
     face = colour if found else "white"
-    ax.scatter([x], [y], marker=marker, s=16, linewidths=0.7, zorder=3, facecolors=[face],
-               edgecolors=[colour])  # fmt: skip
+    ax.scatter(
+        [x], [y], marker=marker, s=9, linewidths=0.6, zorder=3, facecolors=[face],
+        edgecolors=[colour],
+    )  # fmt: skip
