@@ -125,23 +125,42 @@ def subsets(n: int) -> Iterator[tuple[int, ...]]:
         yield from combinations(range(n), size)
 
 
+def plausible(columns: np.ndarray, target: np.ndarray) -> bool:
+    """Whether independent columns may combine to the target with coefficients >= 0."""
+    scale = max(1.0, float(np.abs(target).max(initial=0.0)))
+    if columns.shape[1] == 0:
+        return float(np.abs(target).max(initial=0.0)) <= 1e-6 * scale
+    found, _, rank, _ = np.linalg.lstsq(columns, target, rcond=1e-10)
+    gap = np.abs(columns @ found - target).max()
+    return bool(
+        rank == columns.shape[1]
+        and gap <= 1e-6 * scale
+        and found.min() >= -1e-6 * max(1.0, np.abs(found).max())
+    )
+
+
 def inner_combination(columns: Sequence[Vector], target: Vector) -> list[Fraction] | None:
     """A point of the relative interior of {c >= 0 : G c = target}; None if empty. Exhaustive.
 
     {c >= 0 : G c = target} is the hull of its vertices (supports with independent columns) and of
-    its extreme rays (non-negative circuits); their sum is positive wherever anything is.
+    its extreme rays (non-negative circuits); their sum is positive wherever anything is. Floats
+    leave out what is far from either.
     """
     n = len(columns)
     vertices, rays = [], []
+    table = np.array([[float(e) for e in column] for column in columns]).reshape(n, len(target)).T
+    goal = np.array([float(e) for e in target])
     for subset in subsets(n):
         part = [columns[j] for j in subset]
-        found = solve(part, target)
+        found = solve(part, target) if plausible(table[:, subset], goal) else None
         if found is not None and all(c >= 0 for c in found):
             vertices.append(dict(zip(subset, found, strict=True)))
         if subset:
             # A circuit: the last column is minus a combination of the others, all positive.
             negative = tuple(-e for e in part[-1])
-            others = solve(part[:-1], negative)
+            others = None
+            if plausible(table[:, subset[:-1]], -table[:, subset[-1]]):
+                others = solve(part[:-1], negative)
             if others is not None and all(c > 0 for c in others):
                 rays.append(dict(zip(subset, [*others, Fraction(1)], strict=True)))
     if not vertices:
