@@ -17,7 +17,7 @@ from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.rational_check import ConeBudget, _linear, prove_minimum
 from landscape.rational_check._cone import _simplex, is_nonnegative
-from landscape.rational_check._linear import dot, null_basis, reduce_rows, solve
+from landscape.rational_check._linear import dot, gram, null_basis, reduce_rows, solve
 from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace, make_space
 from tests.oracles.local_minimum import decide
 from tests.oracles.problems import DATA, lifted
@@ -278,6 +278,9 @@ def test_linear_algebra(use_flint):
     if use_flint:
         pytest.importorskip("flint")
     rng = np.random.default_rng(0)
+    columns = [[int(p) << 60 for p in row] for row in rng.integers(-9, 9, (3, 5))]
+    wanted = [[sum(p * q for p, q in zip(x, y, strict=True)) for y in columns] for x in columns]
+    assert gram(columns, use_flint=use_flint) == wanted
     for _ in range(30):
         n, d = rng.integers(1, 6, 2)
         rows = [
