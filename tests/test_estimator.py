@@ -140,6 +140,101 @@ def test_penalty_is_certified_and_shrinks(data, space):
     assert sizes[0] > sizes[1] > sizes[2]
 
 
+def with_gradients(d=2, n=50):
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((n, d))
+    y = np.sin(2 * X[:, 0]) + (X**2).sum(axis=1) / 3
+    G = 2 * X / 3
+    G[:, 0] += 2 * np.cos(2 * X[:, 0])
+    return X, y, G
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+@pytest.mark.parametrize("alpha", [0.0, 0.01])
+def test_sobolev_minimum_is_not_improved_by_search(space, alpha):
+    X, y, G = with_gradients()
+    model = ShallowReLURegressor(
+        n_neurons=2, space=space, alpha=alpha, gradient_weight=0.3, n_starts=12, random_state=0
+    ).fit(X, y, y_gradient=G)
+    assert model.certificate_.is_minimum and model.certificate_.kind == "sobolev"
+    assert model.radius_ > 0 and np.isnan(model.realization_radius_)
+    theta, inputs = model.parametrization_, model.space_.embed(X)
+    m = len(theta.weights) - (space == "unrestricted")
+
+    def value(a, c):
+        """The loss by its definition."""
+        z = inputs @ a[:m].T
+        values, gradients = np.maximum(z, 0) @ c[:m], ((z > 0) * c[:m]) @ a[:m, :2]
+        if space == "unrestricted":
+            values = values + c[-1]
+        products = c[:m, None] * a[:m, :2]
+        errors = (values - y) ** 2 + 0.3 * ((gradients - G) ** 2).sum(axis=1)
+        return np.mean(errors) + alpha * (products**2).sum()
+
+    rng = np.random.default_rng(0)
+    lowest = np.inf
+    for share in (1.0, 0.1, 1e-3, 1e-5):
+        for _ in range(200):
+            a = theta.weights + share * model.radius_ * rng.uniform(-1, 1, theta.weights.shape)
+            c = np.sign(theta.output_weights) * np.abs(a).max(axis=1)
+            if space == "unrestricted":
+                a[-1] = theta.weights[-1]
+                c = theta.output_weights + share * model.radius_ * rng.uniform(-1, 1, m + 1)
+            lowest = min(lowest, value(a, c))
+    assert lowest >= model.loss_ - model.certificate_.slack - 1e-12
+    # The least value nearby is the one that is certified: the envelope is attained in the limit.
+    assert lowest == pytest.approx(model.loss_, rel=1e-3)
+
+
+def test_sobolev_training_learns_gradients_and_weights_are_repetition():
+    X, y, G = with_gradients(n=40)
+    model = ShallowReLURegressor(n_neurons=2, n_starts=6, random_state=0)
+    plain = clone(model).fit(X, y)
+    weights = np.arange(40) % 3
+    sobolev = clone(model).fit(X, y, sample_weight=weights, y_gradient=G)
+    repeat = np.repeat(np.arange(40), weights)[::-1]
+    same(sobolev, clone(model).fit(X[repeat], y[repeat], y_gradient=G[repeat]))
+    both = clone(model).fit(X, y, y_gradient=G)
+    error = [np.mean((fit.gradient(X) - G) ** 2) for fit in (plain, both)]
+    assert error[1] < error[0]
+    off = clone(model).set_params(gradient_weight=0).fit(X, y, y_gradient=G)
+    assert off.loss_ == plain.loss_
+
+
+def test_sobolev_training_recovers_a_teacher_from_few_samples():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((12, 2))
+
+    def teacher(X):
+        z = X @ [[1.0, 0.5], [-1.0, 1.0]] + [0.2, -0.1]
+        return np.maximum(z, 0) @ [1.0, -2.0], ((z > 0) * [1.0, -2.0]) @ np.array(
+            [[1.0, -1.0], [0.5, 1.0]]
+        )
+
+    y, G = teacher(X)
+    model = ShallowReLURegressor(n_neurons=2, space="unrestricted", n_starts=12, random_state=0)
+    model.fit(X, y, y_gradient=G)
+    assert model.loss_ < 1e-20
+
+
+def test_y_gradient_has_the_shape_of_the_features(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"y_gradient: expected shape \(60, 2\)"):
+        ShallowReLURegressor(n_neurons=1, n_starts=1).fit(X, y, y_gradient=X[:, :1])
+
+
+def test_y_gradient_is_routed(data):
+    X, y, G = with_gradients()
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = ShallowReLURegressor(n_neurons=1, n_starts=3, random_state=0)
+        model.set_fit_request(y_gradient=True)
+        found = cross_validate(
+            model, X, y, cv=KFold(2), params={"y_gradient": G}, return_estimator=True
+        )
+    alone = clone(model).fit(X[25:], y[25:], y_gradient=G[25:])
+    np.testing.assert_array_equal(found["estimator"][0].predict(X), alone.predict(X))
+
+
 def test_gradient_is_the_difference_quotient(fitted, rng):
     X = rng.standard_normal((50, 2))  # samples of the fit may lie on kinks
     step = 1e-7

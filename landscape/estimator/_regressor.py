@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -80,6 +80,8 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
         on biases and not on the offset. Convex on each cell like the loss itself, so that descent
         and certificate are as exact as without. ``solver`` is not used with it: descent does all.
+    gradient_weight : float, default=1
+        Weight of the gradients' errors in Sobolev training, see ``y_gradient`` of ``fit``.
     max_iter : int, default=1000
         Limit of the solver's iterations and of the descent's line searches, for each start.
     tol : float, default=1e-6
@@ -108,7 +110,8 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     space_ : Space
         The set of parametrizations that was optimized over.
     loss_ : float
-        Mean squared error, weighted by ``sample_weight``, plus the penalty.
+        Mean squared error, weighted by ``sample_weight``, plus the penalty and, in Sobolev
+        training, ``gradient_weight`` times the mean squared norm of the gradients' errors.
     loss_curve_ : list of float
         Losses of the chosen start: at its beginning, after the solver, and after every line
         search of the descent.
@@ -130,7 +133,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         loss: the larger of ``r**2 / 8`` (Proposition 1.2 with the sharp constant, N* only) and
         the ball of rescaled neurons, decided exactly. nan where neither holds; always on N,
         where close functions may need distant parameters. With ``alpha`` the first one only: on N*
-        the function determines its penalty as well.
+        the function determines its penalty as well. nan in Sobolev training.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,)
         Only if X has feature names that are all strings.
@@ -174,6 +177,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         "n_starts": [Interval(Integral, 1, None, closed="left")],
         "margin": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "gradient_weight": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
@@ -192,6 +196,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         n_starts: int = 20,
         margin: float = 1e-3,
         alpha: float = 0.0,
+        gradient_weight: float = 1.0,
         max_iter: int = 1000,
         tol: float = 1e-6,
         warm_start: bool = False,
@@ -206,6 +211,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         self.n_starts = n_starts
         self.margin = margin
         self.alpha = alpha
+        self.gradient_weight = gradient_weight
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
@@ -218,7 +224,11 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        y_gradient: ArrayLike | None = None,
     ) -> ShallowReLURegressor:
         """Find the best certified local minimum among the starts.
 
@@ -228,6 +238,10 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         y : array_like of shape (n_samples,)
         sample_weight : array_like of shape (n_samples,), default=None
             Non-negative. The same as repeating samples, exactly.
+        y_gradient : array_like of shape (n_samples, n_features), default=None
+            Gradients of the target by the features, for Sobolev training: their squared errors
+            join the loss with ``gradient_weight``. As gradients jump at kinks, the certificate
+            speaks of the loss's lower semicontinuous envelope, its value off the kinks.
 
         Returns
         -------
@@ -250,10 +264,23 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
-        samples = merge_samples(features, target, weights)
+        gradients = None
+        if y_gradient is not None:
+            gradients = check_array(y_gradient, dtype=np.float64, input_name="y_gradient")
+            if gradients.shape != features.shape:
+                raise ValueError(
+                    f"y_gradient: expected shape {features.shape} as X has, got {gradients.shape}"
+                )
+        samples = merge_samples(features, target, weights, gradients)
         space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))
         problem = Problem.build(
-            samples, space, self.solver, self.max_iter, float(self.tol), float(self.alpha)
+            samples,
+            space,
+            self.solver,
+            self.max_iter,
+            float(self.tol),
+            float(self.alpha),
+            float(self.gradient_weight),
         )
         given = self._given(space)
         tie = TIE * samples.scales()[3] ** 2
@@ -467,7 +494,11 @@ def _realization_radius(
 ) -> float:
     """Radius in W^{1,inf} of the realization as a minimum of the loss on R(space)."""
     space = problem.space
-    if not certificate.is_minimum or isinstance(space, UnrestrictedSpace):
+    if (
+        not certificate.is_minimum
+        or isinstance(space, UnrestrictedSpace)
+        or problem.gradients is not None  # other losses than those of values
+    ):
         return float("nan")
     if certificate.kind == "global":
         return float("inf")

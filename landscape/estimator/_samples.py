@@ -33,12 +33,18 @@ class Samples:
     constant : float
         Weighted mean of the squared distances of the targets from those means: for every
         function of the features, the loss on the samples is the loss here plus this.
+    gradients : array of shape (g, d) or None
+        Weighted means of the targets of the gradients.
+    gradient_constant : float
+        The constant of the gradients' part of the loss.
     """
 
     features: Array
     target: Array
     weights: Array
     constant: float
+    gradients: Array | None = None
+    gradient_constant: float = 0.0
 
     def scales(self) -> tuple[Array, Array, float, float]:
         """Weighted mean and standard deviation of the features (d,), and of the target.
@@ -53,7 +59,9 @@ class Samples:
         return mean[:-1], deviation[:-1], float(mean[-1]), float(deviation[-1])
 
 
-def merge_samples(X: Array, y: Array, sample_weight: Array | None = None) -> Samples:
+def merge_samples(
+    X: Array, y: Array, sample_weight: Array | None = None, gradients: Array | None = None
+) -> Samples:
     """Merge samples with equal features; drop those of weight zero.
 
     Parameters
@@ -61,6 +69,7 @@ def merge_samples(X: Array, y: Array, sample_weight: Array | None = None) -> Sam
     X : array of shape (n, d)
     y : array of shape (n,)
     sample_weight : array of shape (n,), optional
+    gradients : array of shape (n, d), optional
 
     Raises
     ------
@@ -85,20 +94,29 @@ def merge_samples(X: Array, y: Array, sample_weight: Array | None = None) -> Sam
         raise ValueError("sample_weight: all weights are zero, there is nothing to fit")
     used = weights > 0
     # Adding 0 turns -0 into 0: equal numbers have to be equal bits.
-    X, y, weights = X[used] + 0.0, y[used] + 0.0, weights[used]
-    order = np.lexsort((weights, y, *X.T[::-1]))
-    X, y, weights = X[order], y[order], weights[order]
+    targets = y[:, None] if gradients is None else np.column_stack([y, gradients])
+    X, targets, weights = X[used] + 0.0, targets[used] + 0.0, weights[used]
+    order = np.lexsort((weights, *targets.T[::-1], *X.T[::-1]))
+    X, targets, weights = X[order], targets[order], weights[order]
     new_row = np.append(True, (X[1:] != X[:-1]).any(axis=1))
     # Equal samples first: of one target, the mean is that target and not a rounded quotient.
-    new_sample = new_row | np.append(True, y[1:] != y[:-1])
+    new_sample = new_row | np.append(True, (targets[1:] != targets[:-1]).any(axis=1))
     first = np.flatnonzero(new_sample)
-    weights, y, new_row = np.add.reduceat(weights, first), y[first], new_row[first]
+    weights, targets = np.add.reduceat(weights, first), targets[first]
+    new_row = new_row[first]
     rows = np.flatnonzero(new_row)
-    single = np.diff(np.append(rows, len(y))) == 1
+    single = np.diff(np.append(rows, len(targets))) == 1
     totals = np.add.reduceat(weights, rows)
-    means = np.where(single, y[rows], np.add.reduceat(weights * y, rows) / totals)
-    distances = (y - means[np.cumsum(new_row) - 1]) ** 2
+    means = np.add.reduceat(weights[:, None] * targets, rows) / totals[:, None]
+    means[single] = targets[rows[single]]
+    distances = (targets - means[np.cumsum(new_row) - 1]) ** 2
     total = totals.sum()
+    constants = weights @ distances / total
     return Samples(
-        X[first[rows]], means, totals / total, float((weights * distances).sum() / total)
+        X[first[rows]],
+        means[:, 0],
+        totals / total,
+        float(constants[0]),
+        None if gradients is None else means[:, 1:],
+        float(constants[1:].sum()),
     )

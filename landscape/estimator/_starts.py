@@ -14,10 +14,11 @@ from threadpoolctl import ThreadpoolController
 from landscape.descent import _Search
 from landscape.effective import EffectiveProblem
 from landscape.estimator._samples import Samples
+from landscape.estimator._sobolev import SobolevSearch
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
-from landscape.realization import realize
+from landscape.realization import input_gradients, realize
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.stationarity import Budget
 from landscape.training import draw_network, train
@@ -67,9 +68,12 @@ class Problem:
         Of the features.
     penalty : array of shape (space.n_inputs,) or None
         Of the squares of product coordinates; zero for the constant inputs.
+    gradients : array of shape (g, d) or None
+        Targets of the input gradients, for Sobolev training.
+    gradient_weight : float
     solver : str
         "descent" for none, otherwise one of :data:`landscape.training.SOLVERS`. They do not know
-        penalties: with one, descent does it all.
+        penalties and gradients: with them, descent does it all.
     max_iter : int
     tol : float
     """
@@ -81,6 +85,8 @@ class Problem:
     mean: Array
     scale: Array
     penalty: Array | None
+    gradients: Array | None
+    gradient_weight: float
     solver: str
     max_iter: int
     tol: float
@@ -94,6 +100,7 @@ class Problem:
         max_iter: int,
         tol: float,
         alpha: float = 0.0,
+        gradient_weight: float = 0.0,
     ) -> Problem:
         """The problem on the merged samples."""
         X, y = weight_samples(space.embed(samples.features), samples.target, samples.weights)
@@ -102,7 +109,24 @@ class Problem:
         if alpha > 0:
             penalty = np.append(np.full(mean.size, alpha), np.zeros(space.extra_inputs))
             solver = "descent"
-        return cls(space, X, y, samples.constant, mean, scale, penalty, solver, max_iter, tol)
+        gradients, constant = None, samples.constant
+        if samples.gradients is not None and gradient_weight > 0:
+            gradients, solver = samples.gradients, "descent"
+            constant += gradient_weight * samples.gradient_constant
+        return cls(
+            space,
+            X,
+            y,
+            constant,
+            mean,
+            scale,
+            penalty,
+            gradients,
+            gradient_weight,
+            solver,
+            max_iter,
+            tol,
+        )
 
 
 @dataclass(frozen=True)
@@ -196,6 +220,13 @@ def replant(
     # Unscaled inputs have 1 in this column: with the scaled ones it is the root of the weight.
     plain = X if isinstance(space, UnrestrictedSpace) else X[:, :-1]
     ridges = np.maximum(plain @ rows.T, 0.0)
+    if problem.gradients is not None:
+        # What the ridges add to the gradients, and the gradients' residuals, below the values.
+        factors = np.sqrt(problem.gradient_weight) * np.abs(plain[:, -1])
+        slopes = ((plain @ rows.T > 0) * factors[:, None])[:, None, :] * rows[:, :-1].T
+        ridges = np.vstack([ridges, slopes.reshape(-1, CANDIDATES)])
+        found = input_gradients(theta, X)[:, : problem.mean.size] - problem.gradients
+        s = np.append(s, factors[:, None] * found)
     sizes = np.linalg.norm(ridges, axis=0)
     useful = np.flatnonzero(sizes > 1e-6 * sizes.max(initial=0.0))
     a, c = theta.weights.copy(), theta.output_weights.copy()
@@ -225,6 +256,14 @@ def replant(
         return None
     planted = Parametrization(a, c)
     return planted if isinstance(space, UnrestrictedSpace) else planted.balance()
+
+
+def _search(problem: Problem, theta: Parametrization) -> _Traced | SobolevSearch:
+    """The descent from theta."""
+    effective = EffectiveProblem.build(theta, problem.X, problem.y, problem.space, problem.penalty)
+    if problem.gradients is None:
+        return _Traced(effective, BUDGET)
+    return SobolevSearch(effective, problem.gradients, problem.gradient_weight)
 
 
 def run_start(
@@ -276,8 +315,7 @@ def run_start(
     losses: list[float] = []
     with single_thread(), np.errstate(over="ignore", invalid="ignore"):
         try:
-            effective = EffectiveProblem.build(theta, X, y, space, problem.penalty)
-            losses.append(effective.loss(effective.state()) + constant)
+            losses.append(_search(problem, theta).loss + constant)
             row["loss_start"] = row["loss_trained"] = row["loss"] = losses[0]
             if problem.solver != "descent":
                 fit = train(
@@ -295,10 +333,9 @@ def run_start(
             rng = np.random.default_rng(seed)
             n_iter, limit = 0, problem.max_iter
             for round_number in range(1 + ROUNDS):
-                effective = EffectiveProblem.build(theta, X, y, space, problem.penalty)
-                search = _Traced(effective, BUDGET)
+                search = _search(problem, theta)
                 outcome, reason = search.run(limit)
-                theta = effective.parametrization(search.state)
+                theta = search.problem.parametrization(search.state)
                 n_iter, limit = n_iter + search.n_iter, limit - search.n_iter
                 losses.extend(value + constant for value in search.losses)
                 planted = None
@@ -315,9 +352,13 @@ def run_start(
                 "n_iter": n_iter,
                 "loss": search.loss + constant,
             }
-            certificate = certify_minimum(
-                theta, X, y, space=space, budget=BUDGET, penalty=problem.penalty
-            )
+            if isinstance(search, SobolevSearch):
+                messages = [violation.message for violation in space.violations(theta)]
+                certificate = search.certificate(theta, X, messages)
+            else:
+                certificate = certify_minimum(
+                    theta, X, y, space=space, budget=BUDGET, penalty=problem.penalty
+                )
             row |= {
                 "loss": certificate.loss + constant,
                 "verdict": certificate.verdict.value,
