@@ -38,7 +38,14 @@ rule all:
     input:
         tables=expand(
             "results/tables/{table}.{format}",
-            table=[*TABLES, "summary", "findings", "provenance"],
+            table=[
+                *TABLES,
+                "summary",
+                "rates",
+                "degeneracies",
+                "findings",
+                "provenance",
+            ],
             format=["csv", "parquet"],
         ),
         figures=expand(

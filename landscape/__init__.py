@@ -28,6 +28,7 @@ _PUBLIC = {
     "train": "training",
     "descend": "descent",
     "certify_minimum": "minima",
+    "bracket_radius": "radius",
     "probe_realization": "probe",
     "reparametrize_near": "stability",
     "ShallowReLURegressor": "estimator",

@@ -11,12 +11,14 @@ from landscape.tables import (
     TableError,
     cells_frame,
     controls_frame,
+    degeneracies_frame,
     findings_frame,
     fits_frame,
     minima_frame,
     pairs_frame,
     probes_frame,
     provenance_frame,
+    rates_frame,
     read_table,
     render_markdown,
     solvers_frame,
@@ -283,6 +285,30 @@ def test_pairs_of_stability_are_numbered_within_their_kind():
     assert frame[["kind", "pair", "within", "width"]].values.tolist() == [
         ["C.1", 0, 0, 3], ["random", 0, 1, 2], ["random", 1, 1, 2],
     ]  # fmt: skip
+
+
+def test_rates_are_those_of_the_pairs():
+    r = 10.0 ** -np.arange(8)
+    pairs = pd.DataFrame(
+        {
+            "dataset": "d", "neurons": 2, "within": [1] * 8 + [0] * 8, "inputs": 3, "width": 3,
+            "seminorm": np.concatenate([r, r]),
+            "distance": np.concatenate([2 * np.sqrt(r), np.full(8, 1.5)]),
+        }
+    )  # fmt: skip
+    rounding = pairs.iloc[:1].assign(seminorm=1e-15, distance=1e-3)
+    frame = rates_frame(pd.concat([pairs, rounding])).set_index("within")
+    assert frame.loc[1, "exponent"] == pytest.approx(0.5)
+    assert frame.loc[1, "constant"] == pytest.approx(2.0)
+    assert frame.loc[0, "exponent"] == pytest.approx(0.0, abs=1e-12)
+    assert frame["pairs"].tolist() == [8, 8]
+
+
+def test_degeneracies_are_shares_of_the_minima():
+    frame = degeneracies_frame(natural_table("balanced", [1, 0], ["violated", "holds"]))
+    row = frame.iloc[0]
+    assert (row["minima"], row["spare_share"]) == (2, 0.5)
+    assert (row["holds_share"], row["violated_share"], row["undecided_share"]) == (0.5, 0.5, 0.0)
 
 
 def test_findings_count_what_the_tables_hold(tables):

@@ -235,6 +235,53 @@ STABILITY = Table(
     ("dataset", "neurons", "kind", "pair"),
 )
 
+RATES = Table(
+    "rates",
+    "Inverse stability per data set and width: the power law that the pairs' distances follow.",
+    (
+        _DATASET,
+        _NEURONS,
+        Column("within", "integer", "1 for pairs from N*, 0 for the controls outside."),
+        Column("inputs", "integer", "Inputs of the networks, d + 2 for d features."),
+        Column("width", "integer", "Neurons of the networks, the largest number."),
+        Column("pairs", "integer", "Pairs with positive distances and r > 1e-9."),
+        Column(
+            "exponent",
+            "number",
+            "Slope of a line through the largest distance in each decade of r, in logarithms: 1/2 "
+            "where extremal pairs are among them. Near 0: the distance stays as r goes to 0.",
+        ),
+        Column(
+            "constant",
+            "number",
+            "Largest distance / sqrt(r); proven on N*: at most 2 sqrt(2), in the paper 4.",
+        ),
+    ),
+    ("dataset", "neurons", "within"),
+)
+
+DEGENERACIES = Table(
+    "degeneracies",
+    "How often minima of N' and of unrestricted training are degenerate, per data set and width.",
+    (
+        _DATASET,
+        Column("space", "text", "balanced (N') or unrestricted."),
+        _NEURONS,
+        Column("minima", "integer", "Distinct certified minima that were examined."),
+        Column("silent_share", "number", "Of them, with silent neurons."),
+        Column("zero_share", "number", "With neurons of c_i = 0 or a_i = 0."),
+        Column("redundant_share", "number", "With neurons of the same direction."),
+        Column("opposite_share", "number", "With neurons of opposite directions."),
+        Column("spare_share", "number", "With neurons that the realization could do without."),
+        Column("median_imbalance", "number", "Median of the largest |log(|c_i| / |a_i|)|."),
+        Column("median_flip_gap", "number", "Median flip gap (notes 12).", SEMINORM),
+        Column("holds_share", "number", "Where the implication of Proposition 1.2 holds."),
+        Column("violated_share", "number", "Where it fails."),
+        Column("undecided_share", "number", "Where it is undecided."),
+    ),
+    ("dataset", "space", "neurons"),
+)
+
 FINDINGS = Table(
     "findings",
     "One data set: what was tested, what held, what failed and what is undecided.",
@@ -257,5 +304,7 @@ EXPERIMENTS = (
     CONVERSE,
     NATURAL,
     STABILITY,
+    RATES,
+    DEGENERACIES,
     FINDINGS,
 )

@@ -36,6 +36,10 @@ rule summary:
             category="Tables",
         ),
         summary_parquet="results/tables/summary.parquet",
+        rates_csv="results/tables/rates.csv",
+        rates_parquet="results/tables/rates.parquet",
+        degeneracies_csv="results/tables/degeneracies.csv",
+        degeneracies_parquet="results/tables/degeneracies.parquet",
         findings_csv=report(
             "results/tables/findings.csv",
             caption="../report/findings.rst",

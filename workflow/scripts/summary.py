@@ -1,8 +1,15 @@
-"""Tables summary and findings from the other tables."""
+"""Tables summary, rates, degeneracies and findings from the other tables."""
 
 from job import job
 
-from landscape.tables import findings_frame, read_table, summary_frame, write_table
+from landscape.tables import (
+    degeneracies_frame,
+    findings_frame,
+    rates_frame,
+    read_table,
+    summary_frame,
+    write_table,
+)
 
 SUMMARIZED = ("fits", "minima", "probes", "controls", "natural")
 
@@ -13,6 +20,8 @@ def main(snakemake):
                   if name != "code"}  # fmt: skip
         frames = {
             "summary": summary_frame(*(tables[name] for name in SUMMARIZED)),
+            "rates": rates_frame(tables["stability"]),
+            "degeneracies": degeneracies_frame(tables["natural"]),
             "findings": findings_frame(tables),
         }
         for name, frame in frames.items():
