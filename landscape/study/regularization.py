@@ -269,7 +269,7 @@ def compare_runs(
     For every measure the mean, the mean paired difference, and its percentile bootstrap interval
     over starts (the same resamples for all arms of a cell). For the loss, the trained loss and the
     shares an exact two-sided sign test over the starts that differ (for shares that is McNemar's
-    test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Losses
+    test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Values
     that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
     is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
     ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
@@ -300,10 +300,12 @@ def compare_runs(
             against = rows[0]["against"]
             for measure, own in values[arm, strength].items():
                 other = values[against, -1.0][measure]
-                differences = own - other
+                # Ends that differ by rounding only are the same.
+                slack = BEST_TOLERANCE * np.maximum(np.abs(own), np.abs(other))
+                differences = np.where(np.abs(own - other) <= slack, 0.0, own - other)
                 usable = np.isfinite(differences)
                 low, high = _interval(differences, usable, resamples, tail)
-                less, more = _signs(measure, own, other)
+                less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
                 tested = measure in (*SHARES, "loss", "trained_loss")
                 p = binomtest(less, less + more).pvalue if less + more else 1.0
                 found.append(
@@ -366,12 +368,6 @@ def _interval(
     sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
     low, high = np.percentile(sums[counts > 0] / counts[counts > 0], [tail, 100.0 - tail])
     return float(low), float(high)
-
-
-def _signs(measure: str, own: Array, other: Array) -> tuple[int, int]:
-    """Starts at which an arm has less and more of the measure than its counterpart."""
-    slack = BEST_TOLERANCE * np.maximum(np.abs(own), np.abs(other)) if "loss" in measure else 0.0
-    return int(np.sum(own < other - slack)), int(np.sum(own > other + slack))
 
 
 def _adjust(rows: list[Row]) -> None:
