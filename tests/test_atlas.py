@@ -268,8 +268,9 @@ class TestExactness:
         assert not sine_atlas.entries[1].is_global
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("m", [2])
+    @pytest.mark.parametrize("m", [2, 3])
     def test_of_twelve_samples_agrees_with_cells_judged_exactly(self, m):
+        """Two and three neurons in N*: without and with one for the offset (some minutes)."""
         rng = np.random.default_rng(7)
         x = np.sort(rng.choice(100, 12, replace=False))
         y = np.round(20 * np.sin(x / 15) + 2 * rng.standard_normal(12)).astype(int)
