@@ -24,7 +24,7 @@ from landscape.parametrization import Parametrization, max_norms
 from landscape.spaces import Space
 from landscape.stationarity import Budget, Verdict
 
-__all__ = ["Descent", "DescentOutcome", "descend", "line_search"]
+__all__ = ["Descent", "DescentOutcome", "Search", "descend", "line_search"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -65,6 +65,8 @@ class Descent:
         Full first-order tests.
     reason : str
         For outcomes other than a minimum, in terms of the neuron concerned.
+    losses : tuple of float
+        The loss after each line search.
     """
 
     parametrization: Parametrization
@@ -74,6 +76,7 @@ class Descent:
     n_iter: int
     n_tests: int
     reason: str
+    losses: tuple[float, ...]
 
 
 def descend(
@@ -110,7 +113,7 @@ def descend(
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
     problem = EffectiveProblem.build(theta, X, y, space, penalty)
-    search = _Search(problem, budget)
+    search = Search(problem, budget)
     outcome, reason = search.run(max_iter)
     end = problem.parametrization(search.state)
     return Descent(
@@ -121,6 +124,7 @@ def descend(
         search.n_iter,
         search.n_tests,
         reason,
+        tuple(search.losses),
     )
 
 
@@ -220,8 +224,11 @@ def _running(values: Array, first: Mask, group: NDArray[np.intp]) -> Array:
     return total - total[first][group]
 
 
-class _Search:
-    """State of a descent: the point, its face, and the cached bases of the face."""
+class Search:
+    """A descent under way: the point, its face, the cached bases of the face, the losses so far.
+
+    :func:`descend` is the way to run it; the estimator keeps it to go on from its state.
+    """
 
     def __init__(self, problem: EffectiveProblem, budget: Budget | None) -> None:
         self.problem, self.budget = problem, budget
@@ -232,6 +239,7 @@ class _Search:
         self.at_lower: Mask = np.zeros((m, d), dtype=bool)
         self.at_upper: Mask = np.zeros((m, d), dtype=bool)
         self.n_iter = self.n_tests = self.n_sideways = 0
+        self.losses: list[float] = []
         self._bases: dict[bytes, tuple[Array, Array] | None] = {}
         self._faces: list[tuple[Array, Array] | None] = [None] * m
         self._old_held, self._old_walls = self.held, self.at_lower
@@ -370,6 +378,7 @@ class _Search:
             return False
         self.n_sideways = self.n_sideways + 1 if sideways else 0
         self.loss = new_loss
+        self.losses.append(new_loss)
         self.n_iter += 1
         return True
 

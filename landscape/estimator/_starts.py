@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from landscape.descent import _Search
+from landscape.descent import Search
 from landscape.effective import EffectiveProblem
 from landscape.estimator._samples import Samples
 from landscape.estimator._sobolev import SobolevSearch
@@ -178,20 +178,6 @@ def draw_start(
     return theta, n_positive
 
 
-class _Traced(_Search):
-    """A descent that keeps the loss after every step."""
-
-    def __init__(self, problem: EffectiveProblem, budget: Budget | None) -> None:
-        super().__init__(problem, budget)
-        self.losses: list[float] = []
-
-    def _move(self, *args: Any) -> bool:
-        moved = super()._move(*args)
-        if moved:
-            self.losses.append(self.loss)
-        return moved
-
-
 def replant(
     problem: Problem, theta: Parametrization, rng: np.random.Generator
 ) -> Parametrization | None:
@@ -258,11 +244,11 @@ def replant(
     return planted if isinstance(space, UnrestrictedSpace) else planted.balance()
 
 
-def _search(problem: Problem, theta: Parametrization) -> _Traced | SobolevSearch:
+def _search(problem: Problem, theta: Parametrization) -> Search | SobolevSearch:
     """The descent from theta."""
     effective = EffectiveProblem.build(theta, problem.X, problem.y, problem.space, problem.penalty)
     if problem.gradients is None:
-        return _Traced(effective, BUDGET)
+        return Search(effective, BUDGET)
     return SobolevSearch(effective, problem.gradients, problem.gradient_weight)
 
 
