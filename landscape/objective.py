@@ -132,6 +132,10 @@ class Objective(ABC):
         """Derivatives of the residuals, shape (n, x.size)."""
 
     @abstractmethod
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """The loss and its gradient at x, without forming the Jacobian."""
+
+    @abstractmethod
     def bounds(self) -> tuple[Array, Array]:
         """Lower and upper bounds of the flat coordinates."""
 
@@ -139,11 +143,6 @@ class Objective(ABC):
         """The loss at x."""
         s = self.residuals(x)
         return float(s @ s / s.size)
-
-    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        """The loss and its gradient at x."""
-        s = self.residuals(x)
-        return float(s @ s / s.size), (2.0 / s.size) * (s @ self.jacobian(x))
 
 
 @dataclass(frozen=True)
@@ -179,6 +178,13 @@ class ProductObjective(Objective):
         """See :meth:`Objective.jacobian`."""
         active = (self.X @ x.reshape(self.lower.shape).T > 0) * self.signs
         return (active[:, :, None] * self.X[:, None, :]).reshape(self.y.size, x.size)
+
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """See :meth:`Objective.value_and_gradient`."""
+        z = self.X @ x.reshape(self.lower.shape).T
+        s = np.maximum(z, 0.0) @ self.signs - self.y
+        gradient = ((z > 0) * s[:, None] * self.signs).T @ self.X
+        return float(s @ s / s.size), (2.0 / s.size) * gradient.ravel()
 
     def bounds(self) -> tuple[Array, Array]:
         """See :meth:`Objective.bounds`."""
@@ -235,6 +241,19 @@ class RawObjective(Objective):
         if self.offset:
             blocks.append(self.X[:, -1:])
         return np.hstack(blocks)
+
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """See :meth:`Objective.value_and_gradient`."""
+        a, c = self._split(x)
+        z = self.X @ a.T
+        active = np.maximum(z, 0.0)
+        s = active @ c[: self._free] - self.y
+        if self.offset:
+            s = s + c[-1] * self.X[:, -1]
+        parts = [(((z > 0) * s[:, None] * c[: self._free]).T @ self.X).ravel(), s @ active]
+        if self.offset:
+            parts.append(np.array([s @ self.X[:, -1]]))
+        return float(s @ s / s.size), (2.0 / s.size) * np.concatenate(parts)
 
     def bounds(self) -> tuple[Array, Array]:
         """No bounds."""
