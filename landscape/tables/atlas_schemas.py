@@ -46,7 +46,11 @@ COVERAGE = Table(
         *_PROBLEM,
         Column("solver", "text", "Before the descent: SLSQP, L-BFGS-B, trf; descent for none."),
         Column("start", "integer", "Index of the start."),
-        Column("number", "integer", "Entry of the atlas; -1: no certified minimum."),
+        Column(
+            "number",
+            "integer",
+            "Entry of the atlas; -1: no certified minimum; -2: one that the atlas lacks.",
+        ),
         Column("is_global", "integer", "1 if that is a global minimum, else 0."),
         Column("distinct", "integer", "Distinct entries found up to this start."),
         Column("global_hits", "integer", "Starts up to this one that ended in a global minimum."),
