@@ -145,9 +145,10 @@ def degeneracies_frame(natural: pd.DataFrame) -> pd.DataFrame:
         arrays["verdict"] = own["verdict"].to_numpy().astype(str)
         shares = natural_frequencies(arrays)
         verdicts = ("holds", "violated", "undecided")
+        place: dict[str, Any] = dict(zip(cell, key, strict=True))
         rows.append(
             {
-                **dict(zip(cell, key, strict=True)),
+                **place,
                 "minima": len(own),
                 **{f"{name}_share": shares[name] for name in (*counts, *verdicts)},
                 "median_imbalance": own["imbalance"].median(),
