@@ -11,14 +11,12 @@ from landscape.tables import (
     TableError,
     cells_frame,
     controls_frame,
-    degeneracies_frame,
     findings_frame,
     fits_frame,
     minima_frame,
     pairs_frame,
     probes_frame,
     provenance_frame,
-    rates_frame,
     read_table,
     render_markdown,
     solvers_frame,
@@ -27,6 +25,7 @@ from landscape.tables import (
     write_table,
 )
 from landscape.tables.files import shape_frame
+from landscape.tables.rates import degeneracies_frame, rates_frame
 
 ROOT = Path(__file__).parents[1]
 NUMBERS = [0.1, -0.0, np.nan, np.inf, -np.inf, 5e-324, 1 / 3, 1e300]

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from landscape.study.natural import natural_frequencies
-from landscape.study.stability import power_law
 from landscape.study.verdicts import count_verdicts, sentence
 from landscape.tables.files import shape_frame
 from landscape.tables.frames import Arrays, Cell, rows_of
@@ -18,9 +16,7 @@ from landscape.tables.schemas import TABLES
 __all__ = [
     "cells_frame",
     "controls_frame",
-    "degeneracies_frame",
     "findings_frame",
-    "rates_frame",
     "solvers_frame",
     "stability_frame",
 ]
@@ -36,10 +32,6 @@ RENAMED = {
     "n_inputs": "inputs",
     "n_neurons": "width",
 }
-
-
-#: Seminorms up to here are rounding.
-ROUNDING = 1e-9
 
 
 def cells_frame(name: str, cells: Iterable[tuple[Cell, Arrays]]) -> pd.DataFrame:
@@ -112,50 +104,6 @@ def solvers_frame(runs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return shape_frame(TABLES["solvers"], rows)
-
-
-def rates_frame(stability: pd.DataFrame) -> pd.DataFrame:
-    """Table ``rates`` from the table ``stability``."""
-    cell = ["dataset", "neurons", "within"]
-    rows = []
-    # Below are pairs that differ by rounding only (the same minimum, reached twice).
-    stability = stability[stability["seminorm"] > ROUNDING]
-    for key, own in stability.groupby(cell):
-        exponent, constant = power_law(own["seminorm"].to_numpy(), own["distance"].to_numpy())
-        rows.append(
-            {
-                **dict(zip(cell, key, strict=True)),
-                "inputs": own["inputs"].max(),
-                "width": own["width"].max(),
-                "pairs": int((own["distance"] > 0).sum()),
-                "exponent": exponent,
-                "constant": constant,
-            }
-        )
-    return shape_frame(TABLES["rates"], rows)
-
-
-def degeneracies_frame(natural: pd.DataFrame) -> pd.DataFrame:
-    """Table ``degeneracies`` from the table ``natural``."""
-    cell = ["dataset", "space", "neurons"]
-    counts = ("silent", "zero", "redundant", "opposite", "spare")
-    rows = []
-    for key, own in natural.groupby(cell):
-        arrays = {f"n_{name}": own[name].to_numpy() for name in counts}
-        arrays["verdict"] = own["verdict"].to_numpy().astype(str)
-        shares = natural_frequencies(arrays)
-        verdicts = ("holds", "violated", "undecided")
-        place: dict[str, Any] = dict(zip(cell, key, strict=True))
-        rows.append(
-            {
-                **place,
-                "minima": len(own),
-                **{f"{name}_share": shares[name] for name in (*counts, *verdicts)},
-                "median_imbalance": own["imbalance"].median(),
-                "median_flip_gap": own["flip_gap"].median(),
-            }
-        )
-    return shape_frame(TABLES["degeneracies"], rows)
 
 
 def findings_frame(tables: Own) -> pd.DataFrame:

@@ -28,7 +28,7 @@ rule tables:
 rule summary:
     input:
         **{name: f"results/tables/{name}.parquet" for name in FOUND},
-        code=code("landscape.tables"),
+        code=code("landscape.tables", "landscape.tables.rates"),
     output:
         summary_csv=report(
             "results/tables/summary.csv",

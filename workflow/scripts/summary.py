@@ -3,13 +3,12 @@
 from job import job
 
 from landscape.tables import (
-    degeneracies_frame,
     findings_frame,
-    rates_frame,
     read_table,
     summary_frame,
     write_table,
 )
+from landscape.tables.rates import degeneracies_frame, rates_frame
 
 SUMMARIZED = ("fits", "minima", "probes", "controls", "natural")
 
