@@ -57,7 +57,7 @@ class Descent:
     parametrization : Parametrization
         In the space that was descended in.
     loss, loss_start : float
-        Mean squared error; the loss never increases.
+        Mean squared error; it never increases, up to rounding.
     outcome : DescentOutcome
     n_iter : int
         Steps along a line.
