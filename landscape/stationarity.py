@@ -56,12 +56,16 @@ class Budget:
         limit depends on the machine).
     milp_nodes : int
         Node limit of the mixed-integer program.
+    milp_binaries : int
+        Concave kinks, one binary variable each, beyond which it is not tried: with hundreds a
+        limit of nodes does not keep it from taking minutes.
     """
 
     max_vertices: int = 64
     max_rays: int = 200_000
     milp_seconds: float = 0.0
     milp_nodes: int = 2_000
+    milp_binaries: int = 60
 
 
 @dataclass(frozen=True)
@@ -397,6 +401,8 @@ def _milp(h: KinkFunction, tolerance: float, budget: Budget, n_rays: int) -> Neu
     concave = h.weights < 0
     d, q = h.gradient.size, len(h.weights)
     n_concave = int(concave.sum())
+    if n_concave > budget.milp_binaries:
+        return undecided(f"too many for a mixed-integer program ({n_concave} concave ones)")
     scale = float(np.abs(h.weights).max() * np.abs(h.kinks).sum(axis=1).max())
     sizes = np.abs(h.kinks).sum(axis=1)
     # Variables: v (d), relu values p (q), binaries b (n_concave).
