@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.objective import check_data
+from landscape.objective import check_problem
 from landscape.parametrization import Parametrization, group_directions, max_norms
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 
@@ -101,12 +101,7 @@ class EffectiveProblem:
         ValueError
             If the data do not fit the space, or theta does not have its shape.
         """
-        inputs, targets = check_data(X, y, space.n_inputs)
-        if theta.weights.shape != (space.n_neurons, space.n_inputs):
-            raise ValueError(
-                f"theta: expected weights of shape {(space.n_neurons, space.n_inputs)} as in the "
-                f"{space.name} space, got {theta.weights.shape}"
-            )
+        inputs, targets = check_problem(theta, X, y, space)
         signs = np.where(theta.output_weights < 0, -1.0, 1.0)
         lower, upper = space.bounds()
         column = None

@@ -60,6 +60,25 @@ def check_data(X: ArrayLike, y: ArrayLike, n_inputs: int) -> tuple[Array, Array]
     return inputs, targets
 
 
+def check_problem(
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space
+) -> tuple[Array, Array]:
+    """Data as :func:`check_data` has them, for a theta of the space's shape.
+
+    Raises
+    ------
+    ValueError
+        If the data do not fit the space, or theta does not have its shape.
+    """
+    inputs, targets = check_data(X, y, space.n_inputs)
+    if theta.weights.shape != (space.n_neurons, space.n_inputs):
+        raise ValueError(
+            f"theta: expected weights of shape {(space.n_neurons, space.n_inputs)} as in the "
+            f"{space.name} space, got {theta.weights.shape}"
+        )
+    return inputs, targets
+
+
 def loss(theta: Parametrization, X: ArrayLike, y: ArrayLike) -> float:
     """Mean squared error ``(1/n) sum_k (R(theta)(x_k) - y_k)^2``, (6)."""
     inputs, targets = check_data(X, y, theta.n_inputs)
@@ -267,12 +286,7 @@ def objective_for(theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Spa
     N' and N*: product coordinates with the signs of ``theta`` (a zero sign counts as +1), so the
     optimization stays in one component of N*. N: the parameters themselves.
     """
-    inputs, targets = check_data(X, y, space.n_inputs)
-    if theta.weights.shape != (space.n_neurons, space.n_inputs):
-        raise ValueError(
-            f"theta: expected weights of shape {(space.n_neurons, space.n_inputs)} as in the "
-            f"{space.name} space, got {theta.weights.shape}"
-        )
+    inputs, targets = check_problem(theta, X, y, space)
     if isinstance(space, UnrestrictedSpace):
         return RawObjective(inputs, targets, space.n_neurons, space.offset)
     signs = np.where(theta.output_weights < 0, -1.0, 1.0)
