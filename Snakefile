@@ -37,7 +37,7 @@ rule all:
     default_target: True
     input:
         tables=expand(
-            "results/tables/{table}.{format}",
+            "<results>/tables/{table}.{format}",
             table=[
                 *TABLES,
                 "summary",
@@ -49,7 +49,7 @@ rule all:
             format=["csv", "parquet"],
         ),
         figures=expand(
-            "results/figures/{figure}.{format}",
+            "<results>/figures/{figure}.{format}",
             figure=FIGURES,
             format=["svg", "png"],
         ),

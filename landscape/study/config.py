@@ -56,7 +56,7 @@ def _sentence(error: Any, config: Mapping[str, Any]) -> str:
         meaning = " ".join(str(entry.get("description", "")).split())
         return f"{where}: key {missing!r} is missing; add it. {meaning}".rstrip()
     if "propertyNames" in error.absolute_schema_path:
-        return f"{where}: {error.instance!r} is no valid name; use letters, digits, - and ."
+        return f"{where}: {error.instance!r} is no valid name; use letters, digits, -, _ and ."
     message = " ".join(str(error.message).split())
     expected = " ".join(expected.split())
     return f"{where}: {message}." + (f" Expected: {expected}" if expected else "")

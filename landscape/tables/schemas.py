@@ -283,8 +283,8 @@ def render_markdown() -> str:
     lines = [
         "# Tables",
         "",
-        "`make study` writes every table twice with the same content: `results/tables/<name>.csv`",
-        "for people, `results/tables/<name>.parquet` for programs. Rows are sorted, numbers are",
+        "`make study` writes each table twice with the same content, in `results/<study>/tables/`:",
+        "`<name>.csv` for people, `<name>.parquet` for programs. Rows are sorted, numbers are",
         "written so that reading them gives the same number back. This page is made from",
         "`landscape/tables/schemas.py`; a test compares them.",
     ]

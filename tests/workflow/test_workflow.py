@@ -16,13 +16,22 @@ from landscape.tables import TABLES, read_table
 
 ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "tests/config"
-VICTIM = "results/fits/teacher/2/0-2.npz"
+#: Where the tests' study, whose name is tiny, writes.
+RESULTS = "results/tiny"
+VICTIM = f"{RESULTS}/fits/teacher/2/0-2.npz"
 
 
-def snakemake(folder, *arguments, cores=2, check=True, profile="workflow/profiles/default"):
+def snakemake(
+    folder,
+    *arguments,
+    cores=2,
+    check=True,
+    profile="workflow/profiles/default",
+    config="config.yaml",
+):
     """Run Snakemake on the study in ``folder``, as ``make study`` does."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
-    command += ["--directory", folder, "--configfile", folder / "config.yaml"]
+    command += ["--directory", folder, "--configfile", folder / config]
     command += ["--workflow-profile", ROOT / profile if profile else "none"]
     environment = {
         **os.environ,
@@ -72,20 +81,20 @@ def copy(study, tmp_path):
 
 @pytest.fixture(scope="module")
 def tables(study):
-    return {name: read_table(name, study / f"results/tables/{name}.parquet") for name in TABLES}
+    return {name: read_table(name, study / f"{RESULTS}/tables/{name}.parquet") for name in TABLES}
 
 
 class TestResults:
     def test_every_table_and_figure_is_there(self, study):
-        figures = [path.name for path in sorted((study / "results/figures").iterdir())]
+        figures = [path.name for path in sorted((study / f"{RESULTS}/figures").iterdir())]
         assert figures == [
             f"{figure}.{format}"
             for figure in sorted([*FIGURES, "atlas", "coverage"])
             for format in ("png", "svg")
         ]
         for name in TABLES:
-            csv = read_table(name, study / f"results/tables/{name}.csv")
-            parquet = read_table(name, study / f"results/tables/{name}.parquet")
+            csv = read_table(name, study / f"{RESULTS}/tables/{name}.csv")
+            parquet = read_table(name, study / f"{RESULTS}/tables/{name}.parquet")
             pd.testing.assert_frame_equal(csv, parquet, check_exact=True)
 
     def test_every_start_is_accounted_for(self, tables):
@@ -161,7 +170,7 @@ class TestResults:
         assert len(lifted) and (lifted["lifts_not_worse"] == 1).all()
 
     def test_no_table_names_a_place(self, study):
-        for path in (study / "results/tables").iterdir():
+        for path in (study / f"{RESULTS}/tables").iterdir():
             content = path.read_bytes()
             for place in (str(study), str(ROOT)):
                 assert place.encode() not in content, path.name
@@ -173,9 +182,17 @@ class TestResults:
 
 class TestReruns:
     def test_second_run_does_nothing(self, study):
-        before = digests(study, "results/**/*.*")
+        before = digests(study, f"{RESULTS}/**/*.*")
         assert "Nothing to be done" in snakemake(study)
-        assert digests(study, "results/**/*.*") == before
+        assert digests(study, f"{RESULTS}/**/*.*") == before
+
+    def test_studies_stand_side_by_side(self, copy):
+        config = (copy / "config.yaml").read_text()
+        (copy / "other.yaml").write_text(config.replace("study: tiny", "study: other"))
+        snakemake(copy, "--until", "data", config="other.yaml")
+        written = {path.relative_to(copy).parts[:2] for path in copy.glob("*/*/data/*.*")}
+        assert written == {(a, b) for a in ("results", "logs") for b in ("tiny", "other")}
+        assert "Nothing to be done" in snakemake(copy, "--dry-run")
 
     def test_another_data_set_reruns_only_what_depends_on_it(self, copy):
         config = (copy / "config.yaml").read_text()
@@ -205,10 +222,10 @@ class TestReruns:
 
     @pytest.mark.slow
     def test_deleted_file_is_made_again_and_changes_nothing(self, copy):
-        before = digests(copy, "results/tables/*")
+        before = digests(copy, f"{RESULTS}/tables/*")
         (copy / VICTIM).unlink()
         snakemake(copy, "--forcerun", "tables")
-        assert digests(copy, "results/tables/*") == before
+        assert digests(copy, f"{RESULTS}/tables/*") == before
         assert (copy / VICTIM).exists()
 
     @pytest.mark.parametrize(
@@ -232,7 +249,7 @@ class TestReruns:
         own = (tmp_path / "own.csv").read_text().splitlines()
         own[3] = own[3].rsplit(",", 1)[0] + ",red"
         (tmp_path / "own.csv").write_text("\n".join(own))
-        output = snakemake(tmp_path, "results/data/own.npz", check=False)
+        output = snakemake(tmp_path, f"{RESULTS}/data/own.npz", check=False)
         assert "error in rule data: own.csv: row 4, column 'y' is 'red', not a number" in output
 
 
@@ -240,7 +257,7 @@ class TestReruns:
 class TestReproducibility:
     def test_one_core_gives_the_same_bytes_as_two(self, study, tmp_path):
         snakemake(new_study(tmp_path), cores=1)
-        for pattern in ("results/tables/*", "results/figures/*", "results/*/**/*.npz"):
+        for pattern in (f"{RESULTS}/tables/*", f"{RESULTS}/figures/*", f"{RESULTS}/*/**/*.npz"):
             assert digests(tmp_path, pattern) == digests(study, pattern)
 
     def test_block_size_changes_no_table(self, study, tmp_path):
@@ -248,16 +265,16 @@ class TestReproducibility:
         config = (tmp_path / "config.yaml").read_text()
         (tmp_path / "config.yaml").write_text(config.replace("block_size: 2", "block_size: 3"))
         snakemake(tmp_path)
-        mine, theirs = (digests(folder, "results/tables/*") for folder in (tmp_path, study))
+        mine, theirs = (digests(folder, f"{RESULTS}/tables/*") for folder in (tmp_path, study))
         for file in ("provenance.csv", "provenance.parquet"):  # holds the configuration
-            assert mine.pop(f"results/tables/{file}") != theirs.pop(f"results/tables/{file}")
+            assert mine.pop(f"{RESULTS}/tables/{file}") != theirs.pop(f"{RESULTS}/tables/{file}")
         assert mine == theirs
 
     def test_interruption_changes_no_table(self, study, tmp_path):
         new_study(tmp_path)
         snakemake(tmp_path, "--until", "minima")
         # As if killed while writing: a file without its job's mark of completion.
-        (tmp_path / "results/probes/teacher").mkdir(parents=True)
-        (tmp_path / "results/probes/teacher/.2.npz.partial").write_bytes(b"PK")
+        (tmp_path / f"{RESULTS}/probes/teacher").mkdir(parents=True)
+        (tmp_path / f"{RESULTS}/probes/teacher/.2.npz.partial").write_bytes(b"PK")
         snakemake(tmp_path)
-        assert digests(tmp_path, "results/tables/*") == digests(study, "results/tables/*")
+        assert digests(tmp_path, f"{RESULTS}/tables/*") == digests(study, f"{RESULTS}/tables/*")

@@ -3,12 +3,12 @@
 ATLAS = config["atlas"]
 ATLAS_TABLES = ["atlas", "coverage"] if ATLAS["problems"] else []
 ATLAS_TARGETS = expand(
-    "results/tables/{table}.{format}", table=ATLAS_TABLES, format=["csv", "parquet"]
-) + expand("results/figures/{figure}.{format}", figure=ATLAS_TABLES, format=["svg", "png"])
+    "<results>/tables/{table}.{format}", table=ATLAS_TABLES, format=["csv", "parquet"]
+) + expand("<results>/figures/{figure}.{format}", figure=ATLAS_TABLES, format=["svg", "png"])
 
 
 wildcard_constraints:
-    problem="[A-Za-z0-9][A-Za-z0-9.-]*",
+    problem="[A-Za-z0-9][A-Za-z0-9_.-]*",
 
 
 localrules:
@@ -30,12 +30,12 @@ rule atlas:
         ],
         code=code("landscape.study.coverage", "landscape.data"),
     output:
-        atlas="results/atlas/{problem}.npz",
-        coverage="results/coverage/{problem}.npz",
+        atlas="<results>/atlas/{problem}.npz",
+        coverage="<results>/coverage/{problem}.npz",
     log:
-        "logs/atlas/{problem}.log",
+        "<logs>/atlas/{problem}.log",
     benchmark:
-        "results/benchmarks/atlas/{problem}.jsonl"
+        "<benchmarks>/atlas/{problem}.jsonl"
     resources:
         mem_mb=2000,
         runtime=60,
@@ -51,30 +51,30 @@ rule atlas:
 
 rule atlas_tables:
     input:
-        atlas=expand("results/atlas/{problem}.npz", problem=ATLAS["problems"]),
-        coverage=expand("results/coverage/{problem}.npz", problem=ATLAS["problems"]),
+        atlas=expand("<results>/atlas/{problem}.npz", problem=ATLAS["problems"]),
+        coverage=expand("<results>/coverage/{problem}.npz", problem=ATLAS["problems"]),
         code=code("landscape.plots_atlas", "landscape.tables.atlas", "landscape.data"),
     output:
         **{
-            f"{table}_{format}": f"results/tables/{table}.{format}"
+            f"{table}_{format}": f"<results>/tables/{table}.{format}"
             for table in ("atlas", "coverage")
             for format in ("csv", "parquet")
         },
-        png=expand("results/figures/{figure}.png", figure=["atlas", "coverage"]),
+        png=expand("<results>/figures/{figure}.png", figure=["atlas", "coverage"]),
         atlas_svg=report(
-            "results/figures/atlas.svg",
+            "<results>/figures/atlas.svg",
             caption="../report/atlas.rst",
             category="Figures",
         ),
         coverage_svg=report(
-            "results/figures/coverage.svg",
+            "<results>/figures/coverage.svg",
             caption="../report/coverage.rst",
             category="Figures",
         ),
     log:
-        "logs/atlas_tables.log",
+        "<logs>/atlas_tables.log",
     benchmark:
-        "results/benchmarks/atlas_tables.jsonl"
+        "<benchmarks>/atlas_tables.jsonl"
     resources:
         mem_mb=2000,
         runtime=10,

@@ -17,6 +17,14 @@ if problem := config_error(config, yaml.safe_load(SCHEMA.read_text())):
     raise WorkflowError(problem)
 validate(config, str(SCHEMA))
 
+
+# Every study has its own folders; paths in the rules begin with one of these names.
+pathvars:
+    results=f"results/{config['study']}",
+    logs=f"logs/{config['study']}",
+    benchmarks="<results>/benchmarks",
+
+
 DATASETS = list(config["datasets"])
 NEURONS = config["neurons"]
 BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["block_size"])]
@@ -51,7 +59,7 @@ FIGURES = [
 
 
 wildcard_constraints:
-    dataset="[A-Za-z0-9][A-Za-z0-9.-]*",
+    dataset="[A-Za-z0-9][A-Za-z0-9_.-]*",
     neurons=r"\d+",
     block=r"\d+-\d+",
 
@@ -99,13 +107,13 @@ def dataset_files(wildcards):
 
 def blocks(step):
     """The files of all blocks of starts for a rule's data set and number of neurons."""
-    return expand(f"results/{step}/{{{{dataset}}}}/{{{{neurons}}}}/{{block}}.npz", block=BLOCKS)
+    return expand(f"<results>/{step}/{{{{dataset}}}}/{{{{neurons}}}}/{{block}}.npz", block=BLOCKS)
 
 
 def all_blocks(step):
     """The files of all blocks of starts."""
     return expand(
-        f"results/{step}/{{dataset}}/{{neurons}}/{{block}}.npz",
+        f"<results>/{step}/{{dataset}}/{{neurons}}/{{block}}.npz",
         dataset=DATASETS,
         neurons=NEURONS,
         block=BLOCKS,
@@ -114,7 +122,9 @@ def all_blocks(step):
 
 def cells(step):
     """The files of all data sets and numbers of neurons."""
-    return expand(f"results/{step}/{{dataset}}/{{neurons}}.npz", dataset=DATASETS, neurons=NEURONS)
+    return expand(
+        f"<results>/{step}/{{dataset}}/{{neurons}}.npz", dataset=DATASETS, neurons=NEURONS
+    )
 
 
 def package_files():

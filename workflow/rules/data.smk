@@ -3,11 +3,11 @@ rule data:
         files=dataset_files,
         code=code("landscape.data"),
     output:
-        "results/data/{dataset}.npz",
+        "<results>/data/{dataset}.npz",
     log:
-        "logs/data/{dataset}.log",
+        "<logs>/data/{dataset}.log",
     benchmark:
-        "results/benchmarks/data/{dataset}.jsonl"
+        "<benchmarks>/data/{dataset}.jsonl"
     resources:
         mem_mb=1000,
         runtime=5,

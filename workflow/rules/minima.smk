@@ -1,14 +1,14 @@
 rule minima:
     input:
-        data="results/data/{dataset}.npz",
-        fits="results/fits/{dataset}/{neurons}/{block}.npz",
+        data="<results>/data/{dataset}.npz",
+        fits="<results>/fits/{dataset}/{neurons}/{block}.npz",
         code=code("landscape.study.certificates", "landscape.data"),
     output:
-        "results/minima/{dataset}/{neurons}/{block}.npz",
+        "<results>/minima/{dataset}/{neurons}/{block}.npz",
     log:
-        "logs/minima/{dataset}/{neurons}/{block}.log",
+        "<logs>/minima/{dataset}/{neurons}/{block}.log",
     benchmark:
-        "results/benchmarks/minima/{dataset}/{neurons}/{block}.jsonl"
+        "<benchmarks>/minima/{dataset}/{neurons}/{block}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,

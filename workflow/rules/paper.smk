@@ -1,4 +1,5 @@
 # The paper's items, computed; also by itself: python -m landscape.paper
+# The same for every study, so outside their folders.
 
 
 rule paper:
@@ -20,7 +21,7 @@ rule paper:
     log:
         "logs/paper.log",
     benchmark:
-        "results/benchmarks/paper.jsonl"
+        "results/paper/benchmark.jsonl"
     resources:
         mem_mb=2000,
         runtime=15,

@@ -1,14 +1,14 @@
 rule probe:
     input:
-        data="results/data/{dataset}.npz",
+        data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),
         code=code("landscape.study.probes", "landscape.study.controls", "landscape.data"),
     output:
-        "results/probes/{dataset}/{neurons}.npz",
+        "<results>/probes/{dataset}/{neurons}.npz",
     log:
-        "logs/probes/{dataset}/{neurons}.log",
+        "<logs>/probes/{dataset}/{neurons}.log",
     benchmark:
-        "results/benchmarks/probes/{dataset}/{neurons}.jsonl"
+        "<benchmarks>/probes/{dataset}/{neurons}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
@@ -23,15 +23,15 @@ rule probe:
 
 rule pairs:
     input:
-        data="results/data/{dataset}.npz",
+        data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),
         code=code("landscape.study.pairs", "landscape.study.stability", "landscape.data"),
     output:
-        "results/pairs/{dataset}/{neurons}.npz",
+        "<results>/pairs/{dataset}/{neurons}.npz",
     log:
-        "logs/pairs/{dataset}/{neurons}.log",
+        "<logs>/pairs/{dataset}/{neurons}.log",
     benchmark:
-        "results/benchmarks/pairs/{dataset}/{neurons}.jsonl"
+        "<benchmarks>/pairs/{dataset}/{neurons}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
@@ -46,15 +46,15 @@ rule pairs:
 
 rule radii:
     input:
-        data="results/data/{dataset}.npz",
+        data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),
         code=code("landscape.study.radii", "landscape.study.brackets", "landscape.data"),
     output:
-        "results/radii/{dataset}/{neurons}.npz",
+        "<results>/radii/{dataset}/{neurons}.npz",
     log:
-        "logs/radii/{dataset}/{neurons}.log",
+        "<logs>/radii/{dataset}/{neurons}.log",
     benchmark:
-        "results/benchmarks/radii/{dataset}/{neurons}.jsonl"
+        "<benchmarks>/radii/{dataset}/{neurons}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
@@ -69,15 +69,15 @@ rule radii:
 
 rule cases:
     input:
-        data="results/data/{dataset}.npz",
+        data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),
         code=code("landscape.study.natural", "landscape.study.converse", "landscape.data"),
     output:
-        "results/cases/{dataset}/{neurons}.npz",
+        "<results>/cases/{dataset}/{neurons}.npz",
     log:
-        "logs/cases/{dataset}/{neurons}.log",
+        "<logs>/cases/{dataset}/{neurons}.log",
     benchmark:
-        "results/benchmarks/cases/{dataset}/{neurons}.jsonl"
+        "<benchmarks>/cases/{dataset}/{neurons}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,

@@ -18,14 +18,14 @@ localrules:
 
 rule regularization_runs:
     input:
-        data="results/data/{dataset}.npz",
+        data="<results>/data/{dataset}.npz",
         code=code("landscape.study.regularization", "landscape.data"),
     output:
-        runs="results/regularization/{dataset}-{neurons}.csv",
+        runs="<results>/regularization/{dataset}-{neurons}.csv",
     log:
-        "logs/regularization/{dataset}-{neurons}.log",
+        "<logs>/regularization/{dataset}-{neurons}.log",
     benchmark:
-        "results/benchmarks/regularization/{dataset}-{neurons}.jsonl"
+        "<benchmarks>/regularization/{dataset}-{neurons}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
@@ -40,17 +40,17 @@ rule regularization_runs:
 rule regularization:
     input:
         runs=expand(
-            "results/regularization/{dataset}-{neurons}.csv",
+            "<results>/regularization/{dataset}-{neurons}.csv",
             dataset=DATASETS,
             neurons=REGULARIZATION["neurons"],
         ),
         code=code("landscape.study.regularization", "landscape.plots_regularization"),
     output:
-        summary="results/tables/regularization.csv",
-        figure="results/figures/regularization.png",
-        svg="results/figures/regularization.svg",
+        summary="<results>/tables/regularization.csv",
+        figure="<results>/figures/regularization.png",
+        svg="<results>/figures/regularization.svg",
     log:
-        "logs/regularization/summary.log",
+        "<logs>/regularization/summary.log",
     params:
         seed=config["seed"],
     script:

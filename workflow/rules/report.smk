@@ -10,14 +10,14 @@ rule tables:
         code=code("landscape.tables", "landscape.study.certificates", "landscape.study.probes"),
     output:
         **{
-            f"{table}_{format}": f"results/tables/{table}.{format}"
+            f"{table}_{format}": f"<results>/tables/{table}.{format}"
             for table in TABLES
             for format in ("csv", "parquet")
         },
     log:
-        "logs/tables.log",
+        "<logs>/tables.log",
     benchmark:
-        "results/benchmarks/tables.jsonl"
+        "<benchmarks>/tables.jsonl"
     resources:
         mem_mb=2000,
         runtime=30,
@@ -27,29 +27,29 @@ rule tables:
 
 rule summary:
     input:
-        **{name: f"results/tables/{name}.parquet" for name in FOUND},
+        **{name: f"<results>/tables/{name}.parquet" for name in FOUND},
         code=code("landscape.tables", "landscape.tables.rates"),
     output:
         summary_csv=report(
-            "results/tables/summary.csv",
+            "<results>/tables/summary.csv",
             caption="../report/summary.rst",
             category="Tables",
         ),
-        summary_parquet="results/tables/summary.parquet",
-        rates_csv="results/tables/rates.csv",
-        rates_parquet="results/tables/rates.parquet",
-        degeneracies_csv="results/tables/degeneracies.csv",
-        degeneracies_parquet="results/tables/degeneracies.parquet",
+        summary_parquet="<results>/tables/summary.parquet",
+        rates_csv="<results>/tables/rates.csv",
+        rates_parquet="<results>/tables/rates.parquet",
+        degeneracies_csv="<results>/tables/degeneracies.csv",
+        degeneracies_parquet="<results>/tables/degeneracies.parquet",
         findings_csv=report(
-            "results/tables/findings.csv",
+            "<results>/tables/findings.csv",
             caption="../report/findings.rst",
             category="Tables",
         ),
-        findings_parquet="results/tables/findings.parquet",
+        findings_parquet="<results>/tables/findings.parquet",
     log:
-        "logs/summary.log",
+        "<logs>/summary.log",
     benchmark:
-        "results/benchmarks/summary.jsonl"
+        "<benchmarks>/summary.jsonl"
     resources:
         mem_mb=2000,
         runtime=10,
@@ -59,19 +59,19 @@ rule summary:
 
 rule provenance:
     input:
-        data=expand("results/data/{dataset}.npz", dataset=DATASETS),
+        data=expand("<results>/data/{dataset}.npz", dataset=DATASETS),
         code=package_files(),
     output:
         csv=report(
-            "results/tables/provenance.csv",
+            "<results>/tables/provenance.csv",
             caption="../report/provenance.rst",
             category="Tables",
         ),
-        parquet="results/tables/provenance.parquet",
+        parquet="<results>/tables/provenance.parquet",
     log:
-        "logs/provenance.log",
+        "<logs>/provenance.log",
     benchmark:
-        "results/benchmarks/provenance.jsonl"
+        "<benchmarks>/provenance.jsonl"
     resources:
         mem_mb=1000,
         runtime=10,
@@ -83,22 +83,22 @@ rule provenance:
 
 rule figures:
     input:
-        **{name: f"results/tables/{name}.parquet" for name in TABLES},
+        **{name: f"<results>/tables/{name}.parquet" for name in TABLES},
         code=code("landscape.plots", "landscape.tables"),
     output:
-        **{f"{figure}_png": f"results/figures/{figure}.png" for figure in FIGURES},
+        **{f"{figure}_png": f"<results>/figures/{figure}.png" for figure in FIGURES},
         **{
             f"{figure}_svg": report(
-                f"results/figures/{figure}.svg",
+                f"<results>/figures/{figure}.svg",
                 caption=f"../report/{figure}.rst",
                 category="Figures",
             )
             for figure in FIGURES
         },
     log:
-        "logs/figures.log",
+        "<logs>/figures.log",
     benchmark:
-        "results/benchmarks/figures.jsonl"
+        "<benchmarks>/figures.jsonl"
     resources:
         mem_mb=2000,
         runtime=10,

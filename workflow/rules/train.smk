@@ -1,13 +1,13 @@
 rule train:
     input:
-        data="results/data/{dataset}.npz",
+        data="<results>/data/{dataset}.npz",
         code=code("landscape.study.fits", "landscape.data"),
     output:
-        "results/fits/{dataset}/{neurons}/{block}.npz",
+        "<results>/fits/{dataset}/{neurons}/{block}.npz",
     log:
-        "logs/fits/{dataset}/{neurons}/{block}.log",
+        "<logs>/fits/{dataset}/{neurons}/{block}.log",
     benchmark:
-        "results/benchmarks/fits/{dataset}/{neurons}/{block}.jsonl"
+        "<benchmarks>/fits/{dataset}/{neurons}/{block}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,
@@ -22,14 +22,14 @@ rule train:
 
 rule solvers:
     input:
-        data="results/data/{dataset}.npz",
+        data="<results>/data/{dataset}.npz",
         code=code("landscape.study.solvers", "landscape.data"),
     output:
-        "results/solvers/{dataset}/{neurons}.npz",
+        "<results>/solvers/{dataset}/{neurons}.npz",
     log:
-        "logs/solvers/{dataset}/{neurons}.log",
+        "<logs>/solvers/{dataset}/{neurons}.log",
     benchmark:
-        "results/benchmarks/solvers/{dataset}/{neurons}.jsonl"
+        "<benchmarks>/solvers/{dataset}/{neurons}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,

@@ -111,4 +111,4 @@ def main(results):
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["results"]))
+    main(*(sys.argv[1:] or ["results/default"]))

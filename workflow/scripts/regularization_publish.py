@@ -4,6 +4,7 @@ Run from the repository's root: python workflow/scripts/regularization_publish.p
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -83,16 +84,17 @@ def tables(summary):
     )
 
 
-def main():
-    summary = pd.read_csv("results/tables/regularization.csv").fillna({"against": ""})
+def main(results):
+    results = Path(results)
+    summary = pd.read_csv(results / "tables/regularization.csv").fillna({"against": ""})
     page = Path("docs/regularization.md")
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     page.write_text(f"{before}{BEGIN}\n\n{tables(summary)}\n\n{END}{after}", encoding="utf-8")
     figures = Path("docs/figures")
     figures.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile("results/figures/regularization.png", figures / "regularization.png")
+    shutil.copyfile(results / "figures/regularization.png", figures / "regularization.png")
 
 
 if __name__ == "__main__":
-    main()
+    main(*(sys.argv[1:] or ["results/default"]))
