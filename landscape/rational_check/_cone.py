@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from landscape.rational_check._linear import Vector, dot, null_basis, reduce_rows, solve
+from landscape.rational_check._transfers import have_transfers
 
 __all__ = ["ConeAnswer", "ConeBudget", "is_nonnegative"]
 
@@ -34,11 +35,14 @@ class ConeBudget:
         Rays of the kink arrangement.
     max_simplex : int
         Columns of an exact linear program.
+    max_transfers : int
+        Pairs of a convex and a concave kink for multipliers that follow the choice.
     """
 
     max_choices: int = 256
     max_rays: int = 4000
     max_simplex: int = 60
+    max_transfers: int = 2000
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,9 @@ def is_nonnegative(
         return _choices(g, kinks, weights, walls, budget)
     if n_rays <= budget.max_rays:
         return _rays(g, kinks, weights, walls, n_rays)
+    n_pairs = len(concave) * (len(kinks) - len(concave))
+    if n_pairs <= budget.max_transfers and have_transfers(g, kinks, weights, walls):
+        return ConeAnswer(True, f"the {len(concave)} concave kinks are paid by the convex ones")
     return ConeAnswer(
         None, f"{len(concave)} concave kinks, {n_rays} rays: beyond the budget of exact checks"
     )

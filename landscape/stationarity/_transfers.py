@@ -61,7 +61,7 @@ def find_transfers(h: KinkFunction) -> Transfers | None:
             A_eq=equal,
             b_eq=right,
             bounds=[(0, None)] * (cost.size - 1) + [(-1, 0.5)],
-            method="highs",
+            method="highs-ipm",  # ten times faster here than the simplex method
         )
     if result.x is None or result.x[-1] < -1e-7:
         return None

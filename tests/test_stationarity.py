@@ -1,0 +1,208 @@
+"""Mixed kinks beyond all choices and all rays: descents by sweeps and cuts, proofs by transfers.
+
+The oracle decides over the rationals, cell by cell, by Farkas' multipliers; the tested code is
+floating-point linear programming and line searches.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+
+from landscape.rational_check import ConeBudget
+from landscape.rational_check._cone import is_nonnegative
+from landscape.stationarity import Budget, KinkFunction, Verdict, check_neuron, merge_kinks
+from landscape.stationarity._descents import corner_cut, search, sweep
+from landscape.stationarity._transfers import find_transfers, missing
+from tests.oracles.rational import combination
+
+NO_CHOICES = Budget(max_vertices=0, max_rays=0, milp_nodes=0)
+
+
+def small_problem(seed: int) -> tuple[KinkFunction, bool]:
+    """Integers with dependent, parallel and zero kinks; and whether h >= 0, exactly."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 4))
+    q = int(rng.integers(d, 7))
+    kinks = rng.integers(-2, 3, (q, d))
+    weights = rng.integers(-1, 4, q)
+    gradient = -(weights * rng.integers(1, 4, q)) @ kinks / 4
+    walls = np.eye(d)[: rng.integers(0, d + 1)] * (rng.random() < 0.3)
+    walls = walls[np.abs(walls).any(axis=1)]
+    gradient = gradient + rng.integers(0, 2, len(walls)) @ walls
+    h = merge_kinks(gradient, kinks.astype(float), weights.astype(float), walls)
+    return h, decide(gradient, kinks, weights, walls)
+
+
+def decide(gradient, kinks, weights, walls) -> bool:
+    """H >= 0 on each cell of the kinks within the walls."""
+    for signs in product((1, -1), repeat=len(kinks)):
+        slope = [Fraction(float(p)) for p in gradient]
+        for sign, x, w in zip(signs, kinks, weights, strict=True):
+            if sign > 0:
+                slope = [p + int(w) * int(q) for p, q in zip(slope, x, strict=True)]
+        rows = [
+            tuple(Fraction(sign * int(p)) for p in x) for sign, x in zip(signs, kinks, strict=True)
+        ]
+        rows += [tuple(Fraction(int(p)) for p in wall) for wall in walls]
+        if combination(rows, tuple(slope))[0] is None:
+            return False
+    return True
+
+
+def tolerance_of(h: KinkFunction) -> float:
+    return 1e-9 * float(np.abs(h.weights).sum() + np.abs(h.gradient).sum() + 1e-300)
+
+
+def test_mixed_kinks_against_the_oracle():
+    """Never wrong, whatever the budget; and how often the proof and the searches decide."""
+    counts = dict.fromkeys(["holds", "proved", "falls", "found"], 0)
+    for seed in range(400):
+        h, expected = small_problem(seed)
+        if not (h.weights < 0).any():
+            continue
+        tolerance = tolerance_of(h)
+        found = check_neuron(h, tolerance=tolerance)
+        assert found.verdict is (Verdict.HOLDS if expected else Verdict.VIOLATED)
+        forced = check_neuron(h, tolerance=tolerance, budget=NO_CHOICES)
+        assert forced.verdict in (found.verdict, Verdict.UNDECIDED)
+        counts["holds" if expected else "falls"] += 1
+        counts["proved"] += forced.verdict is Verdict.HOLDS
+        counts["found"] += forced.verdict is Verdict.VIOLATED
+        if forced.direction is not None:
+            assert float(h(forced.direction[None, :])[0]) < 0
+            assert (h.walls @ forced.direction >= -1e-12).all()
+    assert counts["holds"] >= 40 and counts["falls"] >= 50, counts
+    assert counts["proved"] >= 0.95 * counts["holds"], counts
+    assert counts["found"] >= 0.8 * counts["falls"], counts
+
+
+def crowd(seed: int, d: int, n_convex: int, n_concave: int, spread: float) -> KinkFunction:
+    """Concave kinks (x, 1) in the middle of convex ones, less heavy: h >= 0."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n_convex + n_concave, d - 1))
+    x[n_convex:] *= spread
+    kinks = np.column_stack([x, np.ones(len(x))])
+    weights = rng.uniform(0.5, 1.5, len(x))
+    weights[n_convex:] *= -0.2 * n_convex / n_concave
+    return merge_kinks(-0.5 * weights @ kinks, kinks, weights)
+
+
+@pytest.mark.parametrize(("d", "n_convex", "n_concave"), [(4, 30, 9), (11, 60, 30)])
+def test_transfers_prove_where_rays_are_too_many(d, n_convex, n_concave):
+    h = crowd(1, d, n_convex, n_concave, 0.3)
+    tolerance = tolerance_of(h)
+    check = check_neuron(h, tolerance=tolerance, budget=Budget(max_rays=10_000))
+    assert (check.verdict, check.method) == (Verdict.HOLDS, "transfers")
+    assert float(np.linalg.norm(check.residual)) <= tolerance
+    # The record alone re-verifies: for any choice, multipliers in [0, 1] and a zero sum.
+    record = check.transfers
+    rng = np.random.default_rng(0)
+    for t in rng.integers(0, 2, (50, n_concave)):
+        multipliers = record.base + record.share @ t
+        assert (multipliers >= -1e-12).all() and (multipliers <= 1 + 1e-12).all()
+        total = h.gradient + (h.weights[record.concave] * t) @ h.kinks[record.concave]
+        total = total + (h.weights[record.convex] * multipliers) @ h.kinks[record.convex]
+        assert np.abs(total).max() <= tolerance
+    # And so do directions: none descends.
+    v = rng.standard_normal((20_000, d))
+    assert (h(v) >= -tolerance * np.linalg.norm(v, axis=1)).all()
+
+
+def test_wrong_transfers_are_noticed():
+    h = crowd(1, 4, 30, 9, 0.3)
+    found = find_transfers(h)
+    assert missing(h, found) <= tolerance_of(h)
+    found.base[3] += 1e-3
+    assert missing(h, found) > 1e-5
+    found.base[3] -= 1e-3
+    found.base[:] += 2.0  # out of [0, 1]
+    assert missing(h, found) > 1.0
+
+
+@pytest.mark.parametrize("n_concave", [9, 20])
+def test_exact_transfers(n_concave):
+    """The same in rationals; and refused where a concave kink sticks out."""
+    h = crowd(2, 6, 40, n_concave, 0.3)
+    budget = ConeBudget(max_rays=0, max_choices=0)
+
+    def exact(kinks: np.ndarray, weights: np.ndarray):
+        g = -0.5 * weights @ kinks
+        return is_nonnegative(
+            [Fraction(p) for p in g.tolist()],
+            [tuple(map(Fraction, row)) for row in kinks.tolist()],
+            [Fraction(p) for p in weights.tolist()],
+            [],
+            budget,
+        )
+
+    assert exact(h.kinks, h.weights).holds is True
+    kinks = h.kinks.copy()
+    kinks[np.argmin(h.weights), :-1] = 1000.0
+    assert exact(kinks, h.weights).holds is None
+
+
+def test_corner_cuts_descend_at_the_apex():
+    """442 samples of ten features: some are extreme, so where one is concave h is negative."""
+    from sklearn.datasets import load_diabetes
+
+    features, y = load_diabetes(return_X_y=True)
+    features = (features - features.mean(0)) / features.std(0)
+    X = np.column_stack([features, np.ones(len(features))])
+    s = (y - y.mean()) / y.std()
+    for sign in (1.0, -1.0):
+        h = merge_kinks(np.zeros(11), X, sign * s)
+        check = check_neuron(h, tolerance=tolerance_of(h))
+        assert check.verdict is Verdict.VIOLATED
+        assert check.slope * np.abs(check.direction).max() == pytest.approx(
+            float(h(check.direction[None, :])[0])
+        )
+        for v in (corner_cut(h), search(h)):
+            assert float(h(v[None, :])[0]) < 0
+
+
+def test_a_single_concave_corner_is_cut():
+    """Only one sample outside of the cloud is concave: sweeps and cuts, in any column scale."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-1, 1, (300, 5))
+    x[17] = 1.2
+    weights = np.ones(300)
+    weights[17] = -0.01
+    kinks = np.column_stack([x, np.ones(300)]) * [1e3, 1.0, 1e-3, 1.0, 7.0, 1.0]
+    h = merge_kinks(np.zeros(6), kinks, weights)
+    v = corner_cut(h)
+    assert float(h(v[None, :])[0]) < 0
+    assert h.kinks[17] @ v > 0
+    # It is all that was needed: with the other sign nothing descends.
+    for found in (corner_cut, search):
+        assert found(KinkFunction(h.gradient, h.kinks, np.abs(h.weights), h.walls)) is None
+
+
+def test_sweeps_find_the_least_value_of_their_circles():
+    rng = np.random.default_rng(5)
+    for case in range(30):
+        d, q = int(rng.integers(2, 5)), int(rng.integers(1, 9))
+        walls = np.eye(d)[:1] if case % 3 == 0 else np.empty((0, d))
+        kinks = rng.integers(-2, 3, (q, d)).astype(float)
+        kinks = kinks[np.abs(kinks).any(axis=1)]
+        weights = rng.standard_normal(len(kinks))
+        h = merge_kinks(rng.standard_normal(d), kinks, weights, walls)
+        v, others = rng.standard_normal(d), rng.standard_normal((3, d))
+        v[0] = abs(v[0])
+        best, value = sweep(h, v, others)
+        assert value == float(h(best[None, :])[0])
+        assert np.linalg.norm(best) == pytest.approx(1.0)
+        first, least = v / np.linalg.norm(v), np.inf
+        for other in others:
+            second = other - (other @ first) * first
+            second /= np.linalg.norm(second)
+            angles = np.linspace(0, 2 * np.pi, 4001)[:, None]
+            points = np.cos(angles) * first + np.sin(angles) * second
+            feasible = (points @ walls.T >= 0).all(axis=1)
+            least = min(least, float(h(points[feasible]).min()))
+        size = np.abs(h.weights) @ np.linalg.norm(h.kinks, axis=1) + np.linalg.norm(h.gradient)
+        assert value <= least + 1e-12 * size
+        assert value >= least - 2e-3 * size
