@@ -11,7 +11,6 @@ from landscape.tables import (
     TableError,
     cells_frame,
     controls_frame,
-    findings_frame,
     fits_frame,
     minima_frame,
     pairs_frame,
@@ -308,27 +307,6 @@ def test_degeneracies_are_shares_of_the_minima():
     row = frame.iloc[0]
     assert (row["minima"], row["spare_share"]) == (2, 0.5)
     assert (row["holds_share"], row["violated_share"], row["undecided_share"]) == (0.5, 0.5, 0.0)
-
-
-def test_findings_count_what_the_tables_hold(tables):
-    empty = {name: shape_frame(TABLES[name], []) for name in TABLES}
-    read = {
-        **empty,
-        "minima": tables[1],
-        "probes": tables[2],
-        "controls": control_table(["violated", "violated"]),
-        "natural": natural_table("balanced", [1, 0], ["violated", "holds"]),
-    }
-    found = findings_frame(read).set_index("topic")["finding"]
-    balls = found["balls and controls"]
-    assert balls.startswith("d: 3 balls around 1 minimum of N*: 2 holds, 0 violated, 1 undecided")
-    assert "1 control outside N*, which has to fail: 1 violated" in balls
-    assert "of 2 minima of N', 1 have spare neurons" in found["natural"]
-    assert "1 holds, 1 violated, 0 undecided" in found["natural"]
-    assert "1 of 1 bracketed minima is known from both sides" in found["radii"]
-    assert "a factor 2," in found["radii"]
-    # Nothing measured is said to be so, not passed over.
-    assert "of 0 networks" in found["converse"]
 
 
 def test_control_pairs_lie_above_the_bound(tables):

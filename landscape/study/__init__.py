@@ -12,7 +12,7 @@
   and the converse of Proposition 1.2;
 - :mod:`landscape.study.pairs`, :mod:`landscape.study.stability`: parameter distance against the
   seminorm;
-- :mod:`landscape.study.verdicts`: verdicts counted, findings in sentences;
+- :mod:`landscape.study.verdicts`: verdicts, counted;
 - :mod:`landscape.study.coverage`: solvers held against atlases;
 - :mod:`landscape.study.config`: errors in the configuration, one line each.
 

@@ -4,10 +4,12 @@
   the main line of the study in :mod:`landscape.tables.experiments`);
 - :mod:`landscape.tables.frames`, :mod:`landscape.tables.probing`: from the steps' arrays to data
   frames;
+- :mod:`landscape.tables.findings`: what the tables say about each data set, in sentences;
 - :mod:`landscape.tables.files`: writing and reading, checked against the schema.
 """
 
 from landscape.tables.files import TableError, read_table, write_table
+from landscape.tables.findings import findings_frame
 from landscape.tables.frames import (
     fits_frame,
     minima_frame,
@@ -19,7 +21,6 @@ from landscape.tables.frames import (
 from landscape.tables.probing import (
     cells_frame,
     controls_frame,
-    findings_frame,
     solvers_frame,
     stability_frame,
 )

@@ -284,13 +284,19 @@ DEGENERACIES = Table(
 
 FINDINGS = Table(
     "findings",
-    "One data set: what was tested, what held, what failed and what is undecided.",
+    "One finding about one data set: what was tested, held, failed, or is undecided.",
     (
         _DATASET,
+        Column("topic", "text", "starts, certificates, ..., inverse stability, solvers."),
         Column(
-            "topic", "text", "balls and controls, converse, natural, radii, solvers, stability."
+            "status",
+            "text",
+            "Beside what is proven: agrees, contradicts, undecided or not tested; measured where "
+            "nothing is proven.",
         ),
-        Column("finding", "text", "A sentence, with its numbers from the other tables."),
+        Column("finding", "text", "Sentences, with their numbers from the other tables."),
+        Column("table", "text", "Where its rows are."),
+        Column("search", "text", "Which they are: terms column=value that all of them meet."),
     ),
     ("dataset", "topic"),
 )

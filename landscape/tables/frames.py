@@ -21,6 +21,7 @@ __all__ = [
     "LOSS_TOLERANCE",
     "fits_frame",
     "minima_frame",
+    "not_worse",
     "pairs_frame",
     "probes_frame",
     "provenance_frame",
@@ -196,7 +197,7 @@ def pairs_frame(cells: Iterable[tuple[Cell, Arrays, Arrays]]) -> pd.DataFrame:
     return shape_frame(TABLES["pairs"], rows)
 
 
-def _not_worse(loss: pd.Series, reference: pd.Series) -> pd.Series:
+def not_worse(loss: pd.Series, reference: pd.Series) -> pd.Series:
     """Whether each loss is at most its reference, up to rounding."""
     return loss <= reference + LOSS_TOLERANCE * np.maximum(1.0, reference.abs())
 
@@ -273,10 +274,10 @@ def _summarize(
         "median_loss": group["loss"].median(),
         "median_trained_loss": group["trained_loss"].median(),
         "paired_starts": len(common),
-        "paired_not_worse": _share(_not_worse(own, reference)),
-        "paired_better": _share(~_not_worse(reference, own)),
+        "paired_not_worse": _share(not_worse(own, reference)),
+        "paired_better": _share(~not_worse(reference, own)),
         "lifts": len(lifts),
-        "lifts_not_worse": _share(_not_worse(lifts["lift_loss"], lifts["loss"])),
+        "lifts_not_worse": _share(not_worse(lifts["lift_loss"], lifts["loss"])),
         "best_lift_loss": lifts["lift_loss"].min(),
         "probed_minima": balls["minimum"].nunique(),
         "probes_hold": int(counts.get("holds", 0)),

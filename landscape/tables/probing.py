@@ -1,14 +1,12 @@
-"""Frames of the tables beside the main line of the study, and the findings drawn from them."""
+"""Frames of the tables beside the main line of the study."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from landscape.study.verdicts import count_verdicts, sentence
 from landscape.tables.files import shape_frame
 from landscape.tables.frames import Arrays, Cell, rows_of
 from landscape.tables.schemas import TABLES
@@ -16,13 +14,9 @@ from landscape.tables.schemas import TABLES
 __all__ = [
     "cells_frame",
     "controls_frame",
-    "findings_frame",
     "solvers_frame",
     "stability_frame",
 ]
-
-#: Tables by name.
-Own = dict[str, pd.DataFrame]
 
 #: Arrays whose names differ from their columns'.
 RENAMED = {
@@ -104,123 +98,3 @@ def solvers_frame(runs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return shape_frame(TABLES["solvers"], rows)
-
-
-def findings_frame(tables: Own) -> pd.DataFrame:
-    """Table ``findings``: per data set what was tested, held, failed and is undecided.
-
-    Parameters
-    ----------
-    tables : dict of DataFrame
-        ``minima``, ``probes``, ``controls``, ``brackets``, ``converse``, ``natural``,
-        ``stability`` and ``solvers``.
-    """
-    topics = {
-        "balls and controls": _balls_and_controls,
-        "radii": _radii,
-        "converse": _converse,
-        "natural": _natural,
-        "stability": _stability,
-        "solvers": _solvers,
-    }
-    rows = []
-    for dataset in sorted(set(tables["minima"]["dataset"])):
-        own = {
-            name: frame[frame["dataset"] == dataset]
-            for name, frame in tables.items()
-            if "dataset" in frame
-        }
-        for topic, write in topics.items():
-            rows.append(
-                {"dataset": dataset, "topic": topic, "finding": f"{dataset}: {write(own)}."}
-            )
-    return shape_frame(TABLES["findings"], rows)
-
-
-def _of(count: Any, total: Any) -> str:
-    return f"{int(count)} of {int(total)}"
-
-
-def _median(values: pd.Series) -> str:
-    finite = values[np.isfinite(values)]
-    return f"{finite.median():.2g}" if len(finite) else "unknown"
-
-
-def _verdicts(values: pd.Series) -> str:
-    return ", ".join(f"{n} {name}" for name, n in count_verdicts(values.to_numpy()).items())
-
-
-def _balls_and_controls(own: Own) -> str:
-    probes = own["probes"]
-    balls = probes[(probes["space"] == "restricted") & (probes["ball"] != "control C.1")]
-    arrays = {
-        name: {
-            "minimum": frame["minimum"].to_numpy(),
-            "n_neurons": frame["neurons"].to_numpy(),
-            "verdict": frame["verdict"].to_numpy().astype(str),
-            **({"kind": frame["kind"].to_numpy().astype(str)} if name == "controls" else {}),
-        }
-        for name, frame in (("balls", balls), ("controls", own["controls"]))
-    }
-    text = sentence("", arrays["balls"], arrays["controls"])
-    return text.removeprefix(": ").removesuffix(".")
-
-
-def _radii(own: Own) -> str:
-    minima = own["minima"][own["minima"]["radius_high_method"] != ""]
-    found = minima[np.isfinite(minima["radius_high"]) & (minima["radius_low"] > 0)]
-    wide = own["brackets"]
-    better = wide[np.isfinite(wide["radius_high"]) & (wide["radius_low"] > 0)]
-    return (
-        f"the radius of {_of(len(found), len(minima))} bracketed minima is known from both sides, "
-        f"in the median up to a factor {_median(found['radius_high'] / found['radius_low'])}, and "
-        f"{_median(found['radius_low'] / found['radius'])} times the certified one; the radius in "
-        f"realization space of {_of(len(better), len(wide))} minima of N*, in the median up to a "
-        f"factor {_median(better['radius_high'] / better['radius_low'])}"
-    )
-
-
-def _converse(own: Own) -> str:
-    draws = own["converse"]
-    return (
-        f"of {len(draws)} networks with random directions and optimal scales, as minima in "
-        f"realization space: {_verdicts(draws['realization'])}; as minima of the parameters: "
-        f"{_verdicts(draws['parameters'])}"
-    )
-
-
-def _natural(own: Own) -> str:
-    parts = []
-    for space, name in (("balanced", "N'"), ("unrestricted", "the unrestricted space")):
-        rows = own["natural"][own["natural"]["space"] == space]
-        parts.append(
-            f"of {len(rows)} minima of {name}, {int((rows['spare'] > 0).sum())} have spare neurons "
-            f"and the implication: {_verdicts(rows['verdict'])}"
-        )
-    return "; ".join(parts)
-
-
-def _stability(own: Own) -> str:
-    pairs = own["stability"]
-    within, outside = pairs[pairs["within"] == 1], pairs[pairs["within"] == 0]
-    ratios = within["ratio"][np.isfinite(within["ratio"])]
-    largest = f"{ratios.max():.4f}" if len(ratios) else "unknown"
-    return (
-        f"distance at most 2√2 √r for {len(within)} pairs of N*: {_verdicts(within['verdict'])}, "
-        f"largest distance / √r {largest}; for {len(outside)} pairs outside, where it must fail "
-        "as r goes to 0: "
-        f"{_verdicts(outside['verdict'])}"
-    )
-
-
-def _solvers(own: Own) -> str:
-    parts = [
-        f"{row.solver} {_of(row.trained_certified, row.starts)} before and "
-        f"{_of(row.certified, row.starts)} after"
-        for row in own["solvers"]
-        .groupby("solver")[["trained_certified", "certified", "starts"]]
-        .sum()
-        .reset_index()
-        .itertuples()
-    ]
-    return "certified ends before and after the descent: " + "; ".join(parts)

@@ -1,0 +1,275 @@
+"""Findings: made-up tables, so that each sentence is seen to say what its rows hold, and no more."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from landscape.tables import TABLES, findings_frame
+from landscape.tables.files import shape_frame
+from landscape.tables.findings import ALARM, STATUSES, TOPICS, number
+
+NAMES = (
+    "fits", "minima", "probes", "controls", "brackets", "converse", "natural", "stability",
+    "solvers",
+)  # fmt: skip
+NEUTRAL = {"text": "", "number": 0.0, "integer": 0}
+CELL = {"dataset": "d", "space": "restricted", "neurons": 2}
+
+
+def rows(name, *changes):
+    table = TABLES[name]
+    known = {key: value for key, value in CELL.items() if key in table.names}
+    base = {column.name: NEUTRAL[column.type] for column in table.columns} | known
+    return shape_frame(table, [{**base, **change} for change in changes])
+
+
+def findings(**tables):
+    """Findings on the data set d by topic; every table that is not given is empty."""
+    start = {"start": 0, "verdict": "holds", "training_outcome": "converged",
+             "lift_loss": np.nan}  # fmt: skip
+    read = {name: rows(name) for name in NAMES} | {"fits": rows("fits", start)} | tables
+    return findings_frame(read).set_index("topic")
+
+
+def found(topic, **tables):
+    row = findings(**tables).loc[topic]
+    return row["status"], row["finding"], row["search"]
+
+
+def balls(*verdicts, **cell):
+    return rows(
+        "probes",
+        *({"minimum": k, "ball": "paper", "verdict": v} | cell for k, v in enumerate(verdicts)),
+    )
+
+
+def controls(**kinds):
+    """Steps of controls from minimum 0: kind = verdicts from the largest distance on."""
+    return rows(
+        "controls",
+        *(
+            {"kind": kind, "step": k, "verdict": verdict}
+            for kind, verdicts in kinds.items()
+            for k, verdict in enumerate(verdicts)
+        ),
+    )
+
+
+def select(frame, search):
+    """The rows that a search finds."""
+    for term in search.split():
+        column, value = term.split("=")
+        frame = frame[frame[column].astype(str) == value]
+    return frame
+
+
+class TestNothing:
+    def test_no_start_no_finding(self):
+        assert findings(fits=rows("fits")).empty
+
+    def test_what_was_not_tested_is_said_to_be_so(self):
+        status = findings()["status"]
+        assert list(sorted(status.index)) == sorted(TOPICS)
+        assert (status.drop(["starts", "certificates"]) == "not tested").all()
+
+    def test_no_control_is_a_gap(self):
+        assert "would not be noticed" in found("controls", probes=balls("holds"))[1]
+
+
+class TestStarts:
+    FITS = rows(
+        "fits",
+        {"start": 0, "verdict": "holds", "training_outcome": "converged", "lift_loss": np.nan},
+        {"start": 1, "verdict": "violated", "training_outcome": "failed", "minimum": -1,
+         "lift_loss": np.nan},
+        {"start": 2, "verdict": "undecided", "training_outcome": "stalled", "minimum": -1,
+         "lift_loss": np.nan},
+    )  # fmt: skip
+
+    def test_outcomes(self):
+        text = found("starts", fits=self.FITS)[1]
+        assert text.startswith("3 starts for each of N* with m = 2, 3 in all")
+        for part in ("1 converged", "0 reached", "1 stalled", "1 failed"):
+            assert part in text
+
+    def test_certificates(self):
+        status, text, search = found("certificates", fits=self.FITS)
+        assert status == "undecided"
+        assert "Of 3 end points" in text
+        assert "1 are certified local minima, 1 proven to be none, 1 undecided" in text
+        assert select(self.FITS, search)["start"].tolist() == [2]
+
+    def test_distinct_minima_and_losses_by_space_and_width(self):
+        minima = rows(
+            "minima",
+            {"minimum": 0, "loss": 0.5},
+            {"minimum": 1, "loss": 0.25, "violations": "C.2"},
+            {"minimum": 0, "neurons": 3, "loss": 0.125},
+            {"minimum": 0, "space": "unrestricted", "loss": 1.0},
+        )
+        text = found("distinct minima", minima=minima)[1]
+        assert "N*: 2 (m = 2), 1 (m = 3); unrestricted networks: 1 (m = 2)" in text
+        assert "1 of them lies on the border" in text
+        text = found("losses", minima=minima)[1]
+        assert "N*: 0.25 (m = 2), 0.125 (m = 3); unrestricted networks: 1 (m = 2)." in text
+        assert "Start by start" not in text  # there is no pair of starts
+
+    @pytest.mark.parametrize(("lifted", "status"), [(0.5, "agrees"), (0.6, "contradicts")])
+    def test_lifts(self, lifted, status):
+        own = {"space": "unrestricted", "verdict": "holds", "training_outcome": "converged"}
+        fits = rows("fits", own | {"loss": 0.5, "lift_loss": lifted})
+        got, text, _ = found("lifts", fits=fits)
+        assert got == status and (ALARM in text) == (status == "contradicts")
+        assert f"{int(status == 'agrees')} end no higher" in text
+
+
+class TestBalls:
+    @pytest.mark.parametrize(
+        ("verdicts", "status", "marked"),
+        [
+            (("holds", "holds"), "agrees", 2),
+            (("holds", "undecided"), "undecided", 1),
+            (("holds", "undecided", "violated"), "contradicts", 1),
+        ],
+    )
+    def test_status_and_rows(self, verdicts, status, marked):
+        probes = balls(*verdicts)
+        got, text, search = found("balls of N*", probes=probes)
+        assert got == status and (ALARM in text) == (status == "contradicts")
+        assert len(select(probes, search)) == marked
+        assert (
+            f"Of {len(verdicts)} balls in realization space around {len(verdicts)} minima" in text
+        )
+        assert f"{verdicts.count('holds')} hold no better" in text
+        assert f"{verdicts.count('undecided')} are undecided" in text
+
+    def test_other_spaces_and_controls_do_not_count(self):
+        probes = pd.concat(
+            [balls("holds"), balls("violated", space="balanced"),
+             balls("violated", ball="control C.1")]
+        )  # fmt: skip
+        assert found("balls of N*", probes=probes)[0] == "agrees"
+        status, text, _ = found("balls of N'", probes=probes)
+        # A better realization contradicts nothing where nothing is proven.
+        assert status == "measured" and "Nothing is proven" in text
+        assert "Of 1 ball around 1 minimum of N', 0 hold no better realization, 1 has one" in text
+
+    def test_one_ball_is_singular(self):
+        assert (
+            "Of 1 ball in realization space around 1 minimum"
+            in found("balls of N*", probes=balls("holds"))[1]
+        )
+
+
+class TestControls:
+    @pytest.mark.parametrize(
+        ("kinds", "status", "counts"),
+        [
+            ({"C.1": ["violated"] * 2, "C.2": ["violated"]}, "agrees", (2, 0, 0)),
+            ({"C.1": ["violated", "undecided"], "C.2": ["violated"]}, "undecided", (1, 0, 1)),
+            ({"C.1": ["violated", "holds"], "C.2": ["undecided"]}, "contradicts", (0, 1, 1)),
+        ],
+    )
+    def test_a_control_fails_at_all_its_steps_or_not_at_all(self, kinds, status, counts):
+        got, text, _ = found("controls", controls=controls(**kinds))
+        assert got == status and (ALARM in text) == (status == "contradicts")
+        assert "2 controls outside N* (1 of C.1, 1 of C.2)" in text
+        there, not_there, undecided = counts
+        assert f"at {there} there are better" in text
+        assert f"at {not_there} not, {undecided} are undecided" in text
+
+
+class TestRadii:
+    def test_sides_that_are_known(self):
+        bracket = {"radius_high_method": "falsifier", "radius": 1.0, "radius_low": 2.0}
+        minima = rows(
+            "minima",
+            {"minimum": 0, **bracket, "radius_high": 6.0},
+            {"minimum": 1, **bracket, "radius_high": np.inf},
+            {"minimum": 2},
+        )
+        text = found("parameter radius", minima=minima)[1]
+        assert "Of 2 bracketed minima, the radius in parameter space of 1 is known" in text
+        assert "up to a factor 3, and 2 times the certified one; of 1 only from below" in text
+        unbounded = minima[minima["minimum"] > 0]
+        text = found("parameter radius", minima=unbounded)[1]
+        assert "of 0 is known" in text and "median" not in text
+        crossed = minima.assign(radius_high=1.0)
+        assert found("parameter radius", minima=crossed)[0] == "contradicts"
+
+    def test_the_promised_radius_beside_the_proven_one(self):
+        minima = rows("minima", {"minimum": 0, "paper_radius": 1e-6})
+        probes = balls("holds", ball="rigid", radius=0.5)
+        text = found("realization radius", minima=minima, probes=probes)[1]
+        assert "in the median 1e-06; at 1 minimum of N*" in text
+        assert "in the median 500,000 times as large, holds no better" in text
+        assert "Beyond it" not in text
+        # A ball that is undecided or violated proves nothing.
+        for verdict in ("undecided", "violated"):
+            probes = balls(verdict, ball="rigid", radius=0.5)
+            got = found("realization radius", minima=minima, probes=probes)
+            assert got[0] == "not tested"
+
+    def test_none_found_beyond(self):
+        wide = rows("brackets", {"radius_low": 1.0, "radius_high": np.inf})
+        text = found("realization radius", brackets=wide)[1]
+        assert "0 of 1 minimum" in text and "from below only" in text and "median" not in text
+
+
+class TestOutside:
+    def test_converse(self):
+        draws = rows("converse", {"draw": 0, "realization": "holds", "parameters": "violated"})
+        status, text, _ = found("converse", converse=draws)
+        assert status == "agrees" and "Of 1 network " in text
+        status, text, _ = found("converse", converse=draws.assign(realization="violated"))
+        assert status == "contradicts" and ALARM in text
+
+    def test_natural_violations_contradict_nothing(self):
+        natural = rows(
+            "natural",
+            {"space": "unrestricted", "minimum": 0, "spare": 1, "verdict": "violated"},
+            {"space": "unrestricted", "minimum": 1, "verdict": "holds"},
+        )
+        status, text, _ = found("natural cases", natural=natural)
+        assert status == "measured" and "N'" not in text
+        assert "of 2 minima of unrestricted networks, 1 has spare neurons" in text
+        assert "1 hold, 1 violated, 0 undecided" in text
+
+    @pytest.mark.parametrize(
+        ("verdict", "status"),
+        [("holds", "agrees"), ("violated", "contradicts"), ("undecided", "undecided")],
+    )
+    def test_inverse_stability(self, verdict, status):
+        pairs = rows(
+            "stability",
+            {"kind": "random", "within": 1, "ratio": 2.5, "verdict": verdict},
+            {"kind": "C.1", "within": 0, "ratio": 99.0, "verdict": "violated"},
+        )
+        got, text, _ = found("inverse stability", stability=pairs)
+        assert got == status and "distance / √r is 2.5000" in text
+        assert "At 1 pair outside" in text
+
+    def test_solvers_add_up(self):
+        solvers = rows(
+            "solvers",
+            *({"neurons": m, "solver": "trf", "starts": 10, "trained_certified": m, "certified": 9}
+              for m in (2, 3)),
+        )  # fmt: skip
+        assert "trf 5 and 18 of 20." in found("solvers", solvers=solvers)[1]
+
+
+def test_every_finding_has_a_known_status_and_rows_of_a_known_table():
+    frame = findings(probes=balls("violated"), controls=controls(**{"C.1": ["holds"]}))
+    assert set(frame["status"]) <= set(STATUSES)
+    for row in frame.itertuples():
+        columns = {term.split("=")[0] for term in row.search.split()}
+        assert columns <= set(TABLES[row.table].names)
+
+
+def test_strange_verdicts_are_refused():
+    with pytest.raises(ValueError, match="maybe"):
+        findings(probes=balls("maybe"))
+
+
+def test_numbers_read_as_in_a_sentence():
+    assert [number(n, "pair") for n in (0, 1, 2)] == ["no pair", "1 pair", "2 pairs"]
