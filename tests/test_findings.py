@@ -1,4 +1,4 @@
-"""Findings: made-up tables, so that each sentence is seen to say what its rows hold, and no more."""
+"""Findings: made-up tables show that each sentence says what its rows hold, and no more."""
 
 import numpy as np
 import pandas as pd

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,10 +135,10 @@ def _minima_of(frame: pd.DataFrame) -> int:
     return len(frame[["neurons", "minimum"]].drop_duplicates())
 
 
-def _cells(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:
+def _cells(frame: pd.DataFrame) -> list[tuple[str, Any, pd.DataFrame]]:
     """Rows by space and number of neurons, N* first."""
     return [
-        (space, int(neurons), own)
+        (space, neurons, own)
         for space in SPACE_NAMES
         for neurons, own in frame[frame["space"] == space].groupby("neurons")
     ]
@@ -231,8 +232,8 @@ def _lifts(own: Own) -> Finding:
         return Finding("not tested", "No end point was lifted into N*.", "fits")
     good = not_worse(lifts["lift_loss"], lifts["loss"])
     text = (
-        f"Of {number(len(lifts), 'end point')} of unrestricted networks, lifted into N* by Lemma A.4 "
-        f"and descended there, {good.sum():,} end no higher (Corollary 1.3, item 2)."
+        f"Of {number(len(lifts), 'end point')} of unrestricted networks, lifted into N* by Lemma "
+        f"A.4 and descended there, {good.sum():,} end no higher (Corollary 1.3, item 2)."
     )
     if not good.all():
         text += f" {ALARM}."
@@ -248,6 +249,14 @@ def _balls_in(own: Own, space: str) -> pd.DataFrame:
     return probes[(probes["space"] == space) & (probes["ball"] != "control C.1")]
 
 
+def _found(counts: Mapping[str, int]) -> str:
+    """What balls with these verdicts hold."""
+    return (
+        f"{counts['holds']:,} hold no better realization, {counts['violated']:,} "
+        f"{_have(counts['violated'])} one, {counts['undecided']:,} are undecided"
+    )
+
+
 def _balls(own: Own) -> Finding:
     balls = _balls_in(own, "restricted")
     if balls.empty:
@@ -257,8 +266,7 @@ def _balls(own: Own) -> Finding:
     minima = number(_minima_of(balls), "minimum", "minima")
     text = (
         f"Of {number(len(balls), 'ball')} in realization space around {minima} of N*, "
-        f"{counts['holds']:,} hold no better realization, {counts['violated']:,} {_have(counts['violated'])} one, "
-        f"{counts['undecided']:,} are undecided (Proposition 1.2, Corollary 1.3)."
+        f"{_found(counts)} (Proposition 1.2, Corollary 1.3)."
     )
     if status == "contradicts":
         text += f" {ALARM}."
@@ -274,9 +282,7 @@ def _balanced_balls(own: Own) -> Finding:
     text = (
         f"Nothing is proven on N', where opposite neurons are allowed. Of "
         f"{number(len(balls), 'ball')} around "
-        f"{number(_minima_of(balls), 'minimum', 'minima')} of N', {counts['holds']:,} hold no better "
-        f"realization, {counts['violated']:,} {_have(counts['violated'])} one, "
-        f"{counts['undecided']:,} are undecided."
+        f"{number(_minima_of(balls), 'minimum', 'minima')} of N', {_found(counts)}."
     )
     return Finding(
         "undecided" if counts["undecided"] else "measured", text, "probes", "space=balanced"
@@ -318,9 +324,13 @@ def _radii(own: Own) -> Finding:
         f"parameter space of {len(found):,} is known from both sides"
     )
     if len(found):
+        width, gain = (
+            found["radius_high"] / found["radius_low"],
+            found["radius_low"] / found["radius"],
+        )
         text += (
-            f", in the median up to a factor {_median(found['radius_high'] / found['radius_low'])}, "
-            f"and {_median(found['radius_low'] / found['radius'])} times the certified one"
+            f", in the median up to a factor {_median(width)}, and {_median(gain)} times the "
+            "certified one"
         )
     if len(minima) > len(found):
         text += f"; of {len(minima) - len(found):,} only from below: no better point was found"
@@ -349,8 +359,8 @@ def _realization(own: Own) -> Finding:
         many = number(len(rigid), "minimum", "minima")
         text = (
             f"Corollary 1.3 promises the radius r²/16, in the median "
-            f"{_median(promised.reindex(rigid.index))}; at {many} of N* the ball of radius close to "
-            f"½ min ‖u_i‖, in the median {_median(ratio)} times as large, holds no better "
+            f"{_median(promised.reindex(rigid.index))}; at {many} of N* the ball of radius close "
+            f"to ½ min ‖u_i‖, in the median {_median(ratio)} times as large, holds no better "
             "realization either. "
         )
     better = wide[np.isfinite(wide["radius_high"]) & (wide["radius_low"] > 0)]
@@ -375,8 +385,8 @@ def _converse(own: Own) -> Finding:
     counts = _counts(draws["realization"])
     status = _status(counts)
     text = (
-        f"Of {number(len(draws), 'network')} with random directions and optimal scales, as minima in "
-        f"realization space: {_verdicts(counts)}; as minima of the parameters: "
+        f"Of {number(len(draws), 'network')} with random directions and optimal scales, as minima "
+        f"in realization space: {_verdicts(counts)}; as minima of the parameters: "
         f"{_verdicts(_counts(draws['parameters']))}. Proposition 1.2 has no converse."
     )
     if status == "contradicts":
