@@ -1,10 +1,7 @@
 """Steps of a study: paired and reproducible starts, recorded failures, merged duplicates."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 
 from landscape.data import make_dataset
 from landscape.parametrization import Parametrization
@@ -13,12 +10,11 @@ from landscape.spaces import make_space
 from landscape.stability import parameter_distance
 from landscape.study import certificates
 from landscape.study.certificates import descend_block, distinct_minima
-from landscape.study.config import config_error, starts_of_blocks
+from landscape.study.config import starts_of_blocks
 from landscape.study.fits import train_block
 from landscape.study.pairs import extremal_pair, measure_pairs, opposed_pair
 from landscape.study.starts import Block, draw_start, generator, sign_class
 
-ROOT = Path(__file__).parents[1]
 SPACES = ["restricted", "balanced", "unrestricted"]
 TRAINING = {"margin": 1e-3, "solver": "SLSQP", "max_iter": 60, "tol": 1e-12}
 
@@ -182,46 +178,7 @@ class TestPairs:
         assert measure_pairs({}, rng=np.random.default_rng(0), max_pairs=5, scales=[0.1]) == {}
 
 
-class TestConfig:
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    good = yaml.safe_load((ROOT / "config.yaml").read_text())
-
-    def test_the_default_and_the_tests_profile_pass(self):
-        assert config_error(self.good, self.schema) is None
-        small = yaml.safe_load((ROOT / "tests/config/config.yaml").read_text())
-        assert config_error(small, self.schema) is None
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            ({"stars": 3}, "unknown key 'stars' (value 3); did you mean 'starts'?"),
-            ({"starts": 0}, "config key 'starts': 0 is less than the minimum of 1. Expected: a"),
-            ({"starts": "many"}, "config key 'starts': 'many' is not of type 'integer'"),
-            ({"neurons": [0]}, "config key 'neurons.0': 0 is less than the minimum of 1"),
-            ({"neurons": [2, 2]}, "config key 'neurons': [2, 2] has non-unique elements"),
-            ({"training": {"solver": "adam"}}, "'training.solver': 'adam' is not one of"),
-            ({"training": {"tolerance": 1}}, "'training': unknown key 'tolerance' (value 1); did"),
-            ({"training": {"tol": "1e-12"}}, "'training.tol': '1e-12' is not of type 'number'"),
-            ({"datasets": {}}, "'datasets': {} should be non-empty. Expected: one or more"),
-            ({"datasets": {"a/b": {"kind": "diabetes"}}}, "'a/b' is no valid name"),
-            ({"datasets": {"a": {"kind": "mnist"}}}, "'datasets.a.kind': 'mnist' is not one of"),
-            ({"datasets": {"a": {}}}, "'datasets.a': key 'kind' is missing"),
-            ({"datasets": {"a": {"kind": "csv", "path": "x"}}}, "key 'target' is missing; add it"),
-            ({"datasets": {"a": {"kind": "diabetes", "n": 3}}}, "unknown key 'n' (value 3)"),
-        ],
-    )
-    def test_errors_are_one_line_with_key_value_and_remedy(self, change, message):
-        found = config_error({**self.good, **change}, self.schema)
-        assert found is not None and message in found and "\n" not in found
-
-    def test_every_key_has_a_description(self):
-        def walk(schema, path):
-            for key, entry in schema.get("properties", {}).items():
-                assert "description" in entry or "$ref" in entry, f"{path}.{key}"
-                walk(entry, f"{path}.{key}")
-
-        walk(self.schema, "config")
-
+class TestBlockBorders:
     @pytest.mark.parametrize("size", [1, 3, 4, 10, 11])
     def test_blocks_cover_every_start_once(self, size):
         covered = [j for a, b in starts_of_blocks(10, size) for j in range(a, b)]

@@ -234,6 +234,7 @@ class TestReruns:
         [
             ("starts: 4", "starts: none", "config key 'starts': 'none' is not of type 'integer'"),
             ("seed: 7", "sede: 7", "unknown key 'sede' (value 7); did you mean 'seed'?"),
+            ("seed: 7", "seed: 7\nseed: 8", "config key 'seed': stands in line 3 and again in"),
         ],
     )
     def test_mistakes_in_the_config_are_answered_before_anything_runs(
@@ -245,13 +246,14 @@ class TestReruns:
         output = snakemake(tmp_path, check=False)
         assert message in output and not (tmp_path / "results").exists()
 
-    def test_mistakes_in_the_data_are_named(self, tmp_path):
+    def test_mistakes_in_the_data_are_answered_before_anything_runs(self, tmp_path):
         new_study(tmp_path)
         own = (tmp_path / "own.csv").read_text().splitlines()
         own[3] = own[3].rsplit(",", 1)[0] + ",red"
         (tmp_path / "own.csv").write_text("\n".join(own))
-        output = snakemake(tmp_path, f"{RESULTS}/data/own.npz", check=False)
-        assert "error in rule data: own.csv: row 4, column 'y' is 'red', not a number" in output
+        output = snakemake(tmp_path, check=False)
+        assert "'datasets.own': own.csv: row 4, column 'y' is 'red', not a number" in output
+        assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.slow

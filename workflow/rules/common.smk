@@ -1,6 +1,7 @@
 """Configuration, checked; and what the rules need to know of it."""
 
 import ast
+import copy
 import importlib.util
 from pathlib import Path
 
@@ -8,14 +9,27 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-from landscape.study.config import config_error, starts_of_blocks
+from landscape.study.checks import adapt_defaults, study_problems
+from landscape.study.config import config_problems, duplicate_keys, starts_of_blocks
 
 SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 
-# First our own sentence, one line; then Snakemake's validation, which fills in the defaults.
-if problem := config_error(config, yaml.safe_load(SCHEMA.read_text())):
-    raise WorkflowError(problem)
+
+def refuse(problems):
+    """End before any job runs, with one line per problem."""
+    if problems:
+        raise WorkflowError("\n".join(problems))
+
+
+# First our own sentences; then Snakemake's validation, which fills in the defaults; then what
+# needs them: combinations of keys, and the user's own tables.
+for path in workflow.configfiles:
+    refuse(duplicate_keys(Path(path).read_text(encoding="utf-8")))
+refuse(config_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+GIVEN = copy.deepcopy(config)
 validate(config, str(SCHEMA))
+refuse(study_problems(config, GIVEN))
+adapt_defaults(config, GIVEN)
 
 
 # Every study has its own folders; paths in the rules begin with one of these names.

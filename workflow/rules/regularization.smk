@@ -1,17 +1,6 @@
 # The paper's regularizers, with paired starts; `snakemake regularization`, or `make regularization`,
 # which also publishes table and figure in the docs. Not part of `rule all`.
 
-REGULARIZATION = {
-    "neurons": [2, 4],
-    "starts": 60,
-    "strengths": [1.0e-2, 1.0e-1],  # in units of the target's variance
-    "angle": 15,  # degrees, within which directions are penalized
-    "merging_angle": 5,  # degrees, within which neurons are merged
-    "every": 50,  # iterations between merges
-    "solver": "SLSQP",
-}
-
-
 localrules:
     regularization,
 
@@ -32,7 +21,7 @@ rule regularization_runs:
     params:
         seed=config["seed"],
         training={key: config["training"][key] for key in ("max_iter", "tol")},
-        options=REGULARIZATION,
+        options=config["regularization"],
     script:
         "../scripts/regularization.py"
 
@@ -42,7 +31,7 @@ rule regularization:
         runs=expand(
             "<results>/regularization/{dataset}-{neurons}.csv",
             dataset=DATASETS,
-            neurons=REGULARIZATION["neurons"],
+            neurons=config["regularization"]["neurons"],
         ),
         code=code("landscape.study.regularization", "landscape.plots_regularization"),
     output:
@@ -51,6 +40,11 @@ rule regularization:
         svg="<results>/figures/regularization.svg",
     log:
         "<logs>/regularization/summary.log",
+    benchmark:
+        "<benchmarks>/regularization/summary.jsonl"
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         seed=config["seed"],
     script:

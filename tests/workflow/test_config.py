@@ -1,0 +1,205 @@
+"""Mistakes in a configuration: each answered before any job runs, in one line."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import validate
+
+from landscape.atlas import atlas_cost
+from landscape.data import make_dataset
+from landscape.study.checks import adapt_defaults, study_problems
+from landscape.study.config import config_problems, duplicate_keys
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+TEACHER = {"kind": "teacher", "n_samples": 9, "n_features": 1, "n_neurons": 1}
+SINE = {"kind": "smooth", "function": "sine", "n_samples": 12, "n_features": 1}
+GOOD = {"datasets": {"a": TEACHER}}
+
+
+def problems(config):
+    """As the Snakefile finds them."""
+    config = copy.deepcopy(config)
+    found = config_problems(config, yaml.safe_load(SCHEMA.read_text()))
+    if found:
+        return found
+    given = copy.deepcopy(config)
+    validate(config, str(SCHEMA))
+    return study_problems(config, given)
+
+
+def data(**entries):
+    return {"datasets": {"a": TEACHER, **entries}}
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "tests/config/config.yaml"])
+def test_our_own_configurations_pass(file, monkeypatch):
+    monkeypatch.chdir(ROOT / "tests/config")
+    text = (ROOT / file).read_text()
+    assert problems(yaml.safe_load(text)) == [] and duplicate_keys(text) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stars": 3}, "unknown key 'stars' (value 3); did you mean 'starts'?"),
+        ({"starts": 0}, "config key 'starts': 0 is less than the minimum of 1. Expected: a"),
+        ({"starts": "many"}, "config key 'starts': 'many' is not of type 'integer'"),
+        ({"starts": True}, "config key 'starts': True is not of type 'integer'"),
+        ({"starts": 4.0}, "config key 'starts': 4.0 is written as a decimal number; write 4"),
+        ({"margin": float("nan")}, "config key 'margin': nan is not finite; write a finite number"),
+        ({"study": "a/b"}, "config key 'study': 'a/b' does not match"),
+        ({"study": "paper"}, "config key 'study': 'paper' should not be valid under"),
+        ({"neurons": [0]}, "config key 'neurons.0': 0 is less than the minimum of 1"),
+        ({"neurons": [2, 2]}, "config key 'neurons': 2 stands twice in [2, 2]; remove one"),
+        ({"neurons": 2}, "config key 'neurons': 2 is not of type 'array'"),
+        ({"training": {"solver": "adam"}}, "'training.solver': 'adam' is not one of"),
+        ({"training": {"tolerance": 1}}, "'training': unknown key 'tolerance' (value 1); did"),
+        ({"training": {"tol": "1e-12"}}, "'training.tol': '1e-12' is not of type 'number'"),
+        ({"regularization": {"solver": "trf"}}, "'regularization.solver': 'trf' is not one of"),
+        ({"regularization": {"angle": 90}}, "'regularization.angle': 90 is greater than or equal"),
+        ({"datasets": {}}, "'datasets': {} should be non-empty. Expected: one or more"),
+        (data(**{"a/b": {"kind": "diabetes"}}), "'a/b' is no valid name; use letters"),
+        (data(b={"kind": "mnist"}), "'datasets.b.kind': 'mnist' is not one of"),
+        (data(b={}), "'datasets.b': key 'kind' is missing; add it."),
+        (data(b={"kind": "csv", "path": "x"}), "'datasets.b': key 'target' is missing; add it."),
+        (data(b={"kind": "diabetes", "n": 3}), "'datasets.b': unknown key 'n' (value 3)"),
+        (data(A=TEACHER), "'datasets': 'a' and 'A' differ in case only, and name files; rename"),
+        (
+            data(b={**TEACHER, "n_features": 8}),
+            "'datasets.b.n_samples': 9 samples of 8 features are interpolated by an affine "
+            "function; give at least 10",
+        ),
+        (
+            {"spaces": ["restricted"], "natural": {"spaces": ["balanced"]}},
+            "'natural.spaces': 'balanced' is not trained; add it to `spaces` (restricted)",
+        ),
+        (
+            {"spaces": ["balanced"], "controls": {"max_minima": 3}},
+            "'controls.max_minima': 3 of restricted minima, and that space is not trained; add",
+        ),
+        (
+            {"atlas": {"problems": {"big": {"neurons": 4, "data": {**SINE, "n_samples": 40}}}}},
+            "'atlas.problems.big': needs 25,038,470,058 least squares problems, more than "
+            "atlas.max_supports (5,000,000); take fewer",
+        ),
+        (
+            {"atlas": {"problems": {"big": {"neurons": 3, "data": {**SINE, "n_features": 2}}}}},
+            "'atlas.problems.big': needs",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_key_value_and_remedy(change, message):
+    (found,) = problems({**GOOD, **change})
+    assert message in found and "\n" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("x,y\n1,2\n2,\n3,4\n4,4\n", {}, "own.csv: row 3, column 'y' is empty; fill it in"),
+        ("x,y\n1,2\n2,nan\n3,4\n4,4\n", {}, "row 3, column 'y' is 'nan', not finite"),
+        ("x,y\n1,2\nred,1\n3,4\n4,4\n", {}, "row 3, column 'x' is 'red', not a number; encode"),
+        ("x,y\n1,2\n2,2\n3,2\n4,2\n", {}, "column 'y' is constant (2); choose another `target`"),
+        ("x,y\n1,2\n1,3\n1,2\n1,5\n", {}, "column 'x' is constant (1); leave it out"),
+        ("x,z\n1,2\n2,3\n3,4\n", {}, "row 1 has no column 'y', only 'x', 'z'; correct `target`"),
+        ("x,y\n1,2\n2,3\n3,4\n", {"features": ["z"]}, "row 1 has no column 'z'"),
+        ("x,y\n1,2\n2,3\n", {}, "2 rows for 1 features; give at least 3 rows"),
+        ("x,x,y\n1,2,3\n", {}, "row 1 names column 'x' twice; rename one of them"),
+        ("", {}, "the file is empty; it needs a header line"),
+        (None, {}, "no such file; correct `path` in the config"),
+    ],
+)
+def test_a_mistake_in_a_table_is_found_before_anything_runs(
+    tmp_path, monkeypatch, text, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / "own.csv").write_text(text)
+    entry = {"kind": "csv", "path": "own.csv", "target": "y", **options}
+    (found,) = problems(data(own=entry))
+    assert found.startswith("config key 'datasets.own': own.csv: ") and message in found
+
+
+def test_all_mistakes_are_named_at_once():
+    found = problems({**GOOD, "starts": 0, "sede": 1, "stars": 2, "neurons": [0, 0]})
+    assert len(found) == 6 and all("\n" not in line for line in found)
+    found = problems({**data(A=TEACHER, b={**TEACHER, "n_samples": 3, "n_features": 2})})
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 1\nstarts: 2\nseed: 3\n", "'seed': stands in line 1 and again in line 3; remove"),
+        ("datasets:\n  a: {kind: csv, kind: smooth}\n", "'datasets.a.kind': stands in line 2"),
+        ("datasets:\n  a: {}\n  a: {}\n", "'datasets.a': stands in line 2 and again in line 3"),
+        ("- x: 1\n  x: 2\n", "'0.x': stands in line 1"),
+    ],
+)
+def test_keys_that_stand_twice_are_named(text, message):
+    (found,) = duplicate_keys(text)
+    assert message in found
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "a: &x {b: 1}\nc: *x\n", "a: 1\nb: {a: 2}\n"])
+def test_other_texts_have_no_duplicate_keys(text):
+    assert duplicate_keys(text) == []
+
+
+def test_defaults_follow_the_spaces_that_are_trained():
+    config = {**copy.deepcopy(GOOD), "spaces": ["restricted", "unrestricted"]}
+    given = copy.deepcopy(config)
+    validate(config, str(SCHEMA))
+    assert study_problems(config, given) == []
+    adapt_defaults(config, given)
+    assert config["natural"]["spaces"] == ["unrestricted"]
+
+
+@pytest.mark.parametrize(("n_samples", "neurons"), [(3, 1), (6, 2), (12, 3)])
+def test_the_budget_of_one_input_is_the_cost_that_the_atlas_counts(n_samples, neurons):
+    entry = {**SINE, "n_samples": n_samples, "noise": 0.0, "seed": 0}
+    cost = atlas_cost(make_dataset("p", entry).features, neurons + 1).n_supports
+    config = {"atlas": {"problems": {"p": {"neurons": neurons, "data": entry}}, "max_supports": 1}}
+    (found,) = problems({**GOOD, **config})
+    assert f"needs {cost:,} least" in found
+    config["atlas"]["max_supports"] = cost
+    assert problems({**GOOD, **config}) == []
+
+
+def keys(schema, path=()):
+    """All keys of the schema, with those that their values have."""
+    for name, entry in schema.get("properties", {}).items():
+        yield (*path, name), entry
+        yield from keys(entry, (*path, name))
+
+
+def test_every_key_is_described_and_documented_in_the_config():
+    schema = yaml.safe_load(SCHEMA.read_text())
+    lines = (ROOT / "config.yaml").read_text()
+    found = list(keys(schema))
+    for branch in schema["$defs"]["dataset"]["allOf"]:
+        found += [(("datasets", name), entry) for name, entry in keys(branch["then"])]
+    assert len(found) > 70
+    for path, entry in found:
+        name = path[-1] if isinstance(path[-1], str) else path[-1][-1]
+        described = "description" in entry or "$ref" in entry or name == "kind"
+        assert described, path
+        assert re.search(rf"^[ #]*{name}:|[{{ `]{name}[:`]", lines, re.MULTILINE), path
+
+
+def test_every_key_but_the_data_has_a_default_or_keys_of_its_own():
+    for path, entry in keys(yaml.safe_load(SCHEMA.read_text())):
+        assert "default" in entry or path == ("datasets",), path
+
+
+def test_the_default_study_gives_every_default_explicitly():
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for path, _ in keys(yaml.safe_load(SCHEMA.read_text())):
+        value = config
+        for name in path:
+            assert name in value, path
+            value = value[name]
