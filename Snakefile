@@ -34,6 +34,7 @@ localrules:
 
 
 rule all:
+    """The whole study: every table and figure."""
     default_target: True
     input:
         tables=expand(

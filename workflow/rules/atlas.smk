@@ -17,11 +17,13 @@ localrules:
 
 
 rule atlases:
+    """All atlases of the config, with their tables and figures."""
     input:
         ATLAS_TARGETS,
 
 
 rule atlas:
+    """Find all local minima of one small problem, and which of them starts find."""
     input:
         files=lambda wildcards: [
             entry["path"]
@@ -50,6 +52,7 @@ rule atlas:
 
 
 rule atlas_tables:
+    """Tables and figures of all atlases."""
     input:
         atlas=expand("<results>/atlas/{problem}.npz", problem=ATLAS["problems"]),
         coverage=expand("<results>/coverage/{problem}.npz", problem=ATLAS["problems"]),

@@ -12,7 +12,7 @@ from snakemake.utils import validate
 from landscape.study.checks import adapt_defaults, study_problems
 from landscape.study.config import config_problems, duplicate_keys, starts_of_blocks
 
-SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
 
 def refuse(problems):

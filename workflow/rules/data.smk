@@ -1,4 +1,5 @@
 rule data:
+    """Make or read one data set, check and standardize it."""
     input:
         files=dataset_files,
         code=code("landscape.data"),

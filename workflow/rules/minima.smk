@@ -1,4 +1,5 @@
 rule minima:
+    """Descend from one block of trained points to local minima, and certify them."""
     input:
         data="<results>/data/{dataset}.npz",
         fits="<results>/fits/{dataset}/{neurons}/{block}.npz",

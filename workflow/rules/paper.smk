@@ -3,6 +3,7 @@
 
 
 rule paper:
+    """Compute the paper's items: table, page and figures."""
     input:
         code=code(
             "landscape.paper.__main__",

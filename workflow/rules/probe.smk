@@ -1,4 +1,5 @@
 rule probe:
+    """Look for better realizations in balls around minima; build the controls C.1 to C.3."""
     input:
         data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),
@@ -22,6 +23,7 @@ rule probe:
 
 
 rule pairs:
+    """Measure pairs of networks: parameter distance against the exact seminorm."""
     input:
         data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),
@@ -45,6 +47,7 @@ rule pairs:
 
 
 rule radii:
+    """Bracket the radius of minima, in parameter space and in realization space."""
     input:
         data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),
@@ -68,6 +71,7 @@ rule radii:
 
 
 rule cases:
+    """Minima outside N* as training finds them, and the converse of Proposition 1.2."""
     input:
         data="<results>/data/{dataset}.npz",
         minima=blocks("minima"),

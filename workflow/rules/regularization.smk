@@ -1,11 +1,13 @@
 # The paper's regularizers, with paired starts; `snakemake regularization`, or `make regularization`,
 # which also publishes table and figure in the docs. Not part of `rule all`.
 
+
 localrules:
     regularization,
 
 
 rule regularization_runs:
+    """Train from paired starts with each of the paper's regularizers, one data set and m."""
     input:
         data="<results>/data/{dataset}.npz",
         code=code("landscape.study.regularization", "landscape.data"),
@@ -27,6 +29,7 @@ rule regularization_runs:
 
 
 rule regularization:
+    """Compare the regularizers over all data sets: table and figure."""
     input:
         runs=expand(
             "<results>/regularization/{dataset}-{neurons}.csv",

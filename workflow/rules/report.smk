@@ -1,4 +1,5 @@
 rule tables:
+    """Gather the results of all jobs in tables, CSV and Parquet."""
     input:
         fits=all_blocks("fits"),
         minima=all_blocks("minima"),
@@ -26,6 +27,7 @@ rule tables:
 
 
 rule summary:
+    """Tables summary, rates, degeneracies and findings from the other tables."""
     input:
         **{name: f"<results>/tables/{name}.parquet" for name in FOUND},
         code=code("landscape.tables", "landscape.tables.rates"),
@@ -58,6 +60,7 @@ rule summary:
 
 
 rule provenance:
+    """Record versions, seeds, configuration, code, data and platform."""
     input:
         data=expand("<results>/data/{dataset}.npz", dataset=DATASETS),
         code=package_files(),
@@ -82,6 +85,7 @@ rule provenance:
 
 
 rule figures:
+    """Draw all figures of the study, SVG and PNG."""
     input:
         **{name: f"<results>/tables/{name}.parquet" for name in TABLES},
         code=code("landscape.plots", "landscape.tables"),

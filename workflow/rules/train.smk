@@ -1,4 +1,5 @@
 rule train:
+    """Train one block of starts over every space with scipy.optimize."""
     input:
         data="<results>/data/{dataset}.npz",
         code=code("landscape.study.fits", "landscape.data"),
@@ -21,6 +22,7 @@ rule train:
 
 
 rule solvers:
+    """Run every solver over N* from the same starts; judge its end points, then descend from them."""
     input:
         data="<results>/data/{dataset}.npz",
         code=code("landscape.study.solvers", "landscape.data"),
