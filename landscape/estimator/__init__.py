@@ -3,6 +3,10 @@
 - `_regressor`: the estimator;
 - `_samples`: weighted samples in a canonical form, so that weights and repetition are the same;
 - `_starts`: one start, from its seed to its certificate;
+- `_smooth`, `_lbfgs`: its way to a good basin, smoothed, with swaps of neurons;
+- `_coordinates`: elements of a space on standardized data, and back;
+- `_replant`: silent neurons are put to use;
+- `_sobolev`: descent and test with gradients in the fit;
 - `_displays`: figures in the style of scikit-learn's displays.
 """
 

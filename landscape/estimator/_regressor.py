@@ -66,9 +66,11 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     space : {"restricted", "balanced", "unrestricted"}, default="restricted"
         Set of parametrizations to optimize over: N* of Definition 3.2, on which parameters and
         function determine each other; N' of (32), balanced networks; or N of (15), all networks.
-    solver : {"L-BFGS-B", "SLSQP", "trust-constr", "trf", "descent"}, default="L-BFGS-B"
-        What brings a start near a minimum: a solver of ``scipy.optimize`` or, with "descent",
-        none, so that active-set descent does all of it.
+    solver : str, default="smoothing"
+        "smoothing", "L-BFGS-B", "SLSQP", "trust-constr", "trf" or "descent".
+        What brings a start near a minimum. "smoothing": L-BFGS on a smoothed loss, with swaps of
+        the least useful neuron for a better one, so that a start seldom ends in a poor basin. Or a
+        solver of ``scipy.optimize``; or, with "descent", none: active-set descent does all of it.
     n_starts : int, default=20
         Random starts. A start does not depend on how many there are: more starts never give a
         larger ``loss_``. They take turns through the m + 1 possible numbers of positive
@@ -79,13 +81,15 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     alpha : float, default=0
         Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
         on biases and not on the offset. Convex on each cell like the loss itself, so that descent
-        and certificate are as exact as without. ``solver`` is not used with it: descent does all.
+        and certificate are as exact as without. Not with solvers of ``scipy.optimize``, for which
+        descent does all.
     gradient_weight : float, default=1
         Weight of the gradients' errors in Sobolev training, see ``y_gradient`` of ``fit``.
-    max_iter : int, default=1000
+    max_iter : int, default=10000
         Limit of the solver's iterations and of the descent's line searches, for each start.
-    tol : float, default=1e-6
-        Relative decrease of the loss at which the solver hands over to the descent. The descent
+    tol : float, default=1e-8
+        Decrease of the loss per iteration at which the solver hands over to the descent: in
+        variances of the target ("smoothing"), or as scipy's solvers understand it. The descent
         needs no tolerance: its test is exact.
     warm_start : bool, default=False
         Whether ``fit`` takes the previous solution as its first start.
@@ -173,7 +177,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
         "n_neurons": [Interval(Integral, 1, None, closed="left")],
         "space": [StrOptions(set(SPACES))],
-        "solver": [StrOptions({*SOLVERS, "descent"})],
+        "solver": [StrOptions({*SOLVERS, "smoothing", "descent"})],
         "n_starts": [Interval(Integral, 1, None, closed="left")],
         "margin": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -192,13 +196,13 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         n_neurons: int = 5,
         *,
         space: str = "restricted",
-        solver: str = "L-BFGS-B",
+        solver: str = "smoothing",
         n_starts: int = 20,
         margin: float = 1e-3,
         alpha: float = 0.0,
         gradient_weight: float = 1.0,
-        max_iter: int = 1000,
-        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        tol: float = 1e-8,
         warm_start: bool = False,
         init: Parametrization | Sequence[Parametrization] | None = None,
         n_jobs: int | None = None,

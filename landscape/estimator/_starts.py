@@ -13,13 +13,15 @@ from threadpoolctl import ThreadpoolController
 
 from landscape.descent import Search
 from landscape.effective import EffectiveProblem
+from landscape.estimator._coordinates import Standardization
+from landscape.estimator._replant import replant
 from landscape.estimator._samples import Samples
+from landscape.estimator._smooth import SmoothProblem, find_basin
 from landscape.estimator._sobolev import SobolevSearch
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
-from landscape.realization import input_gradients, realize
-from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
+from landscape.spaces import Space
 from landscape.stationarity import Budget
 from landscape.training import draw_network, train
 
@@ -31,8 +33,8 @@ Array = NDArray[np.float64]
 #: take minutes. Such a start ends as undecided, and others are there to be chosen.
 BUDGET = Budget(max_rays=20_000, milp_nodes=0)
 
-#: Directions that are tried for neurons that have become silent, and how often at most.
-CANDIDATES, ROUNDS = 256, 5
+#: How often silent neurons are put to use at most.
+ROUNDS = 5
 
 #: What bad numbers may raise; recorded as the outcome of a start.
 NUMERICAL_TROUBLE = (ArithmeticError, ValueError, RuntimeError, np.linalg.LinAlgError)
@@ -71,9 +73,12 @@ class Problem:
     gradients : array of shape (g, d) or None
         Targets of the input gradients, for Sobolev training.
     gradient_weight : float
+    standard : Standardization
+    smooth : SmoothProblem
+        The samples standardized, for the solver "smoothing".
     solver : str
-        "descent" for none, otherwise one of :data:`landscape.training.SOLVERS`. They do not know
-        penalties and gradients: with them, descent does it all.
+        "smoothing", "descent" for none, or one of :data:`landscape.training.SOLVERS`. These know no
+        penalty, and none of them gradients: there descent does it all.
     max_iter : int
     tol : float
     """
@@ -87,6 +92,8 @@ class Problem:
     penalty: Array | None
     gradients: Array | None
     gradient_weight: float
+    standard: Standardization
+    smooth: SmoothProblem
     solver: str
     max_iter: int
     tol: float
@@ -105,10 +112,11 @@ class Problem:
         """The problem on the merged samples."""
         X, y = weight_samples(space.embed(samples.features), samples.target, samples.weights)
         mean, scale, _, _ = samples.scales()
+        standard = Standardization.build(samples, space)
         penalty = None
         if alpha > 0:
             penalty = np.append(np.full(mean.size, alpha), np.zeros(space.extra_inputs))
-            solver = "descent"
+            solver = solver if solver == "smoothing" else "descent"
         gradients, constant = None, samples.constant
         if samples.gradients is not None and gradient_weight > 0:
             gradients, solver = samples.gradients, "descent"
@@ -123,6 +131,8 @@ class Problem:
             penalty,
             gradients,
             gradient_weight,
+            standard,
+            standard.problem(samples, alpha),
             solver,
             max_iter,
             tol,
@@ -178,77 +188,40 @@ def draw_start(
     return theta, n_positive
 
 
-def replant(
+def _train(
     problem: Problem, theta: Parametrization, rng: np.random.Generator
-) -> Parametrization | None:
-    """Put neurons that are silent on all samples where they lower the loss most.
-
-    A silent neuron is at a flat local minimum of its own, of no use to the function, and so is
-    free to become any other one, of either sign. Each takes the best of `CANDIDATES` random
-    directions, with its optimal size, given those before it (matching pursuit). The new ones make
-    the loss smaller by what they correlate with the residuals: a strict decrease.
-
-    Returns
-    -------
-    theta : Parametrization or None
-        None if no neuron is silent, or none of the candidates would help.
-    """
-    space, X = problem.space, problem.X
-    m = space.n_neurons - int(isinstance(space, UnrestrictedSpace))
-    silent = ~(1e-11 * np.abs(X).sum(axis=1)[:, None] < X @ theta.weights[:m].T).any(axis=0)
-    silent |= theta.output_weights[:m] == 0
-    if not silent.any():
-        return None
-    s = realize(theta, X) - problem.y
-    drawn = draw_network(rng, problem.mean.size, CANDIDATES, n_positive=0)
-    weights = drawn.weights / problem.scale
-    rows = np.column_stack([weights, drawn.biases - weights @ problem.mean])
-    # Unscaled inputs have 1 in this column: with the scaled ones it is the root of the weight.
-    plain = X if isinstance(space, UnrestrictedSpace) else X[:, :-1]
-    ridges = np.maximum(plain @ rows.T, 0.0)
-    if problem.gradients is not None:
-        # What the ridges add to the gradients, and the gradients' residuals, below the values.
-        factors = np.sqrt(problem.gradient_weight) * np.abs(plain[:, -1])
-        slopes = ((plain @ rows.T > 0) * factors[:, None])[:, None, :] * rows[:, :-1].T
-        ridges = np.vstack([ridges, slopes.reshape(-1, CANDIDATES)])
-        found = input_gradients(theta, X)[:, : problem.mean.size] - problem.gradients
-        s = np.append(s, factors[:, None] * found)
-    sizes = np.linalg.norm(ridges, axis=0)
-    useful = np.flatnonzero(sizes > 1e-6 * sizes.max(initial=0.0))
-    a, c = theta.weights.copy(), theta.output_weights.copy()
-    least = np.sqrt(np.mean(s**2)) * 1e-9
-    changed = False
-    for i in np.flatnonzero(silent):
-        if useful.size == 0:
-            break
-        gains = ridges[:, useful].T @ s / sizes[useful]
-        best = int(np.argmax(np.abs(gains)))
-        if abs(gains[best]) <= least:
-            break
-        k = int(useful[best])
-        amount = -gains[best] / sizes[k]
-        root = np.sqrt(abs(amount))
-        row, bias = rows[k] * root, rows[k, -1] * root
-        if not isinstance(space, UnrestrictedSpace):
-            margin = space.margin if isinstance(space, RestrictedSpace) else 0.0
-            # A width at which the products are above the margin, whatever the size.
-            width = np.abs(row).max() + 2 * margin / root
-            row = np.append(row[:-1], [width + max(bias, 0.0), width + max(-bias, 0.0)])
-        a[i], c[i] = row, np.sign(amount) * root
-        s = s + amount * ridges[:, k]
-        useful = np.delete(useful, best)
-        changed = True
-    if not changed:
-        return None
-    planted = Parametrization(a, c)
-    return planted if isinstance(space, UnrestrictedSpace) else planted.balance()
+) -> tuple[Parametrization, int]:
+    """Near a minimum by the problem's solver, and its iterations."""
+    if problem.solver == "descent":
+        return theta, 0
+    if problem.solver == "smoothing":
+        raw, n_iter = find_basin(
+            problem.smooth,
+            problem.standard.to_raw(theta),
+            rng,
+            tol=problem.tol,
+            max_iter=problem.max_iter,
+        )
+        return problem.standard.from_raw(raw), n_iter
+    fit = train(
+        theta,
+        problem.X,
+        problem.y,
+        space=problem.space,
+        solver=problem.solver,
+        max_iter=problem.max_iter,
+        tol=problem.tol,
+    )
+    return fit.parametrization, fit.n_iter
 
 
 def _search(problem: Problem, theta: Parametrization) -> Search | SobolevSearch:
-    """The descent from theta."""
+    """The descent from theta, which holds the kinks that theta is on."""
     effective = EffectiveProblem.build(theta, problem.X, problem.y, problem.space, problem.penalty)
     if problem.gradients is None:
-        return Search(effective, BUDGET)
+        search = Search(effective, BUDGET)
+        search.held = effective.kink_pairs(search.state, effective.preactivations(search.state))
+        return search
     return SobolevSearch(effective, problem.gradients, problem.gradient_weight)
 
 
@@ -303,20 +276,11 @@ def run_start(
         try:
             losses.append(_search(problem, theta).loss + constant)
             row["loss_start"] = row["loss_trained"] = row["loss"] = losses[0]
-            if problem.solver != "descent":
-                fit = train(
-                    theta,
-                    X,
-                    y,
-                    space=space,
-                    solver=problem.solver,
-                    max_iter=problem.max_iter,
-                    tol=problem.tol,
-                )
-                theta = fit.parametrization
-                losses.append(fit.loss + constant)
-                row |= {"loss_trained": losses[-1], "n_iter_solver": fit.n_iter}
             rng = np.random.default_rng(seed)
+            theta, n_iter_solver = _train(problem, theta, rng)
+            if n_iter_solver:
+                losses.append(_search(problem, theta).loss + constant)
+                row |= {"loss_trained": losses[-1], "n_iter_solver": n_iter_solver}
             n_iter, limit = 0, problem.max_iter
             for round_number in range(1 + ROUNDS):
                 search = _search(problem, theta)

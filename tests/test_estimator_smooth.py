@@ -1,0 +1,164 @@
+"""The smooth phase: its compiled loss, swaps, and the way onto the kinks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landscape import ShallowReLURegressor
+from landscape.estimator import _lbfgs
+from landscape.estimator._coordinates import Standardization
+from landscape.estimator._samples import merge_samples
+from landscape.estimator._smooth import (
+    RawNetwork,
+    SmoothProblem,
+    find_basin,
+    onto_kinks,
+    pack,
+    swap,
+    unpack,
+    value_and_gradient,
+)
+from landscape.realization import realize
+from landscape.spaces import make_space
+
+
+def make_problem(rng, *, offset=True, alpha=0.0, n=40, d=3):
+    roots = np.sqrt(rng.uniform(0.5, 2.0, n))
+    X = np.column_stack([rng.standard_normal((n, d)), np.ones(n)]) * roots[:, None]
+    penalty = np.append(np.full(d, alpha), 0.0)
+    return SmoothProblem(np.ascontiguousarray(X), rng.standard_normal(n) * roots, offset, penalty)
+
+
+def make_network(rng, m=4, width=4, offset=True):
+    e = float(rng.standard_normal()) if offset else 0.0
+    return RawNetwork(rng.standard_normal((m, width)), rng.standard_normal(m), e)
+
+
+@pytest.mark.parametrize("offset", [True, False])
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize("delta", [0.0, 0.05, 2.0])
+def test_compiled_loss_is_that_of_numpy(rng, offset, alpha, delta):
+    problem = make_problem(rng, offset=offset, alpha=alpha)
+    network = make_network(rng, offset=offset)
+    network.A[0] = 0.0  # on all kinks
+    v = pack(problem, network)
+    gradient, factors = np.empty_like(v), np.empty((problem.y.size, 4))
+    widths = delta * np.abs(problem.X[:, -1])
+    value = _lbfgs.value_and_gradient(
+        v, problem.X, problem.y, problem.column, widths, problem.penalty, 4, gradient, factors
+    )
+    expected, by_numpy = value_and_gradient(problem, v, delta)
+    np.testing.assert_allclose(value, expected, rtol=1e-13)
+    np.testing.assert_allclose(gradient, by_numpy, atol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [True, False])
+def test_gradient_is_the_difference_quotient(rng, offset):
+    problem = make_problem(rng, offset=offset, alpha=0.2)
+    v = pack(problem, make_network(rng, offset=offset))
+    gradient = value_and_gradient(problem, v, 0.3)[1]
+    for j, unit in enumerate(np.eye(v.size)):
+        sides = [value_and_gradient(problem, v + h * unit, 0.3)[0] for h in (1e-5, -1e-5)]
+        assert abs((sides[0] - sides[1]) / 2e-5 - gradient[j]) < 1e-6
+
+
+def test_no_band_is_the_loss_itself(rng):
+    problem = make_problem(rng, alpha=0.1)
+    network = make_network(rng)
+    assert np.isclose(
+        value_and_gradient(problem, pack(problem, network), 0.0)[0], problem.loss(network)
+    )
+
+
+def test_end_of_the_compiled_solver_is_stationary(rng):
+    """A wide band leaves a smooth problem, whose gradient vanishes at the end."""
+    problem = make_problem(rng, n=60)
+    v = pack(problem, make_network(rng))
+    start = value_and_gradient(problem, v, 0.5)[0]
+    widths = 0.5 * np.abs(problem.X[:, -1])
+    value, n_iter = _lbfgs.minimize(
+        v, problem.X, problem.y, problem.column, widths, problem.penalty, 4, 1e-13, 5000
+    )
+    expected, gradient = value_and_gradient(problem, v, 0.5)
+    assert value < start
+    assert 0 < n_iter <= 5000
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    assert np.abs(gradient).max() < 1e-4
+
+
+@pytest.mark.parametrize("offset", [True, False])
+def test_end_is_never_worse_and_limits_hold(rng, offset):
+    problem = make_problem(rng, offset=offset)
+    network = make_network(rng, offset=offset)
+    losses = []
+    for max_iter in (1, 10, 2000):
+        end, n_iter = find_basin(
+            problem, network, np.random.default_rng(1), tol=1e-8, max_iter=max_iter
+        )
+        assert n_iter <= max_iter
+        losses.append(problem.loss(end))
+    assert max(losses) <= problem.loss(network)
+    assert losses[-1] < 0.9 * problem.loss(network)
+
+
+def test_swap_finds_the_missing_neuron(rng):
+    """A silent neuron goes first, and what replaces it lowers the loss."""
+    problem = make_problem(rng, n=80)
+    network = make_network(rng)
+    network.A[2] = [0.0, 0.0, 0.0, -1.0]
+    other = swap(problem, network, rng)
+    assert (other.A[[0, 1, 3]] == network.A[[0, 1, 3]]).all()
+    assert problem.loss(other) < problem.loss(network)
+
+
+def test_minimum_on_a_kink_is_entered_exactly():
+    """Two ridges nearly through the sample at 0, whose residual is positive: both go through it."""
+    x = np.linspace(-1.0, 1.0, 21)
+    X = np.column_stack([x, np.ones(21)])
+    y = np.abs(x)
+    problem = SmoothProblem(X, y, True, np.zeros(2))
+    near = RawNetwork(np.array([[1.0, 1e-4], [-1.0, 2e-4]]), np.array([1.0, 1.0]), 0.01)
+    end = onto_kinks(problem, near, 0.003)
+    assert (end.A[:, 1] == 0).all()
+    assert problem.loss(end) < 1e-28
+
+
+@pytest.mark.parametrize("space", ["restricted", "balanced", "unrestricted"])
+def test_there_and_back(rng, space):
+    X, y = rng.standard_normal((25, 3)) * 7 + 3, rng.standard_normal(25) * 5 - 40
+    samples = merge_samples(X, y, rng.integers(1, 4, 25).astype(float))
+    place = make_space(space, 3, 4, margin=0.01)
+    standard = Standardization.build(samples, place)
+    network = make_network(
+        rng, m=4 if space == "unrestricted" else 5, offset=space == "unrestricted"
+    )
+    theta = standard.from_raw(network)
+    assert place.contains(theta)
+    inputs = place.embed(samples.features)
+    loss = samples.weights @ (realize(theta, inputs) - samples.target) ** 2
+    problem = standard.problem(samples, 0.0)
+    scale = standard.target_scale**2
+    np.testing.assert_allclose(problem.loss(network) * scale, loss, rtol=1e-12)
+    again = standard.to_raw(theta)
+    np.testing.assert_allclose(problem.loss(again), problem.loss(network), rtol=1e-12)
+    np.testing.assert_allclose(unpack(problem, pack(problem, again)).A, again.A)
+
+
+def test_loss_below_that_of_a_plain_solver_on_the_known_losses():
+    """Twenty samples and a noisy teacher, where plain L-BFGS ended in poor basins."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((120, 3))
+    A, b = rng.standard_normal((3, 3)), rng.uniform(-1, 1, 3)
+    y = np.maximum(X @ A.T + b, 0) @ [1.0, -1.0, 1.0] + 0.3 * rng.standard_normal(120)
+    losses = {
+        solver: np.median(
+            ShallowReLURegressor(
+                4, space="unrestricted", solver=solver, n_starts=10, random_state=0
+            )
+            .fit(X, y)
+            .starts_["loss"]
+        )
+        for solver in ("smoothing", "L-BFGS-B")
+    }
+    assert losses["smoothing"] < losses["L-BFGS-B"]
