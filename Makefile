@@ -21,7 +21,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study paper docs-assets regularization test test-slow test-all check format lock clean clean-env
+.PHONY: help env study paper docs-assets regularization test test-slow test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,15 @@ test-slow: $(STAMP) ## run the slow tests only
 
 test-all: $(STAMP) ## run every test
 	$(RUN) pytest -m "slow or not slow" $(ARGS)
+
+# The estimator is what other people's environments hold: it is tested with the oldest versions that
+# pyproject.toml allows, in an environment of its own.
+OLDEST := .venv-oldest
+test-oldest: $(STAMP) ## test the estimator with the oldest supported dependencies, in .venv-oldest
+	@$(UV_INDEX) $(UV) venv --quiet --clear --python $(BIN)/python $(OLDEST) && $(UV) pip install --quiet \
+		--python $(OLDEST)/bin/python --resolution lowest-direct -r pyproject.toml \
+		"pytest>=8.2" "pytest-xdist>=3.6"
+	$(OLDEST)/bin/python -m pytest -p no:cacheprovider tests/test_estimator*.py $(ARGS)
 
 check: $(STAMP) ## lint, format, types, import layers: everything but the tests
 	@failed=""; try() { echo "$$*"; $(BIN)/"$$@" || failed="$$failed $$1"; }; \

@@ -7,8 +7,9 @@ ReLU is replaced by a quadratic in a band of half width delta around its kink,
 
 and delta is reduced in stages. At a minimum of the smoothed loss, h'(z) in (0, 1) inside the band
 is what the multiplier of a kink is to the loss itself: the pairs inside the narrowest band are
-those on whose kinks the minimum nearby lies. They are held as equalities, the quadratic of that face is
-minimized, and active-set descent begins where it would otherwise have to walk to, kink by kink.
+those on whose kinks the minimum nearby lies. They are held as equalities, the quadratic of that
+face is minimized, and active-set descent begins where it would otherwise have to walk to, kink by
+kink.
 
 Poor basins are left by *swaps*: the neuron that the others can best do without becomes the one,
 out of random ridges, that lowers the loss most; a swap that does not pay is undone.
