@@ -180,13 +180,16 @@ def coverage_figure(coverage: pd.DataFrame, entries: Mapping[str, int]) -> Figur
         Number of minima that exist, by problem.
     """
     names = list(entries)
+    # A user's own solvers come after ours.
+    own_names = sorted(set(coverage["solver"]) - set(SOLVERS))
+    styles = SOLVERS | {solver: ("0.5", "-", "*") for solver in own_names}
     columns = max(len(names), 1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(TWO_COLUMNS, 3.6), layout="constrained")
         panels = figure.subplots(2, columns, squeeze=False, sharex="col", sharey="row")
         for j, name in enumerate(names):
             own = coverage[coverage["problem"] == name]
-            for solver, (colour, style, marker) in SOLVERS.items():
+            for solver, (colour, style, marker) in styles.items():
                 rows = own[own["solver"] == solver].sort_values("start")
                 if rows.empty:
                     continue
@@ -216,11 +219,11 @@ def coverage_figure(coverage: pd.DataFrame, entries: Mapping[str, int]) -> Figur
             ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         panels[0, 0].set_ylabel("local minima found")
         panels[1, 0].set_ylabel("starts that end in\na global minimum")
-        present = [solver for solver in SOLVERS if solver in set(coverage["solver"])]
+        present = [solver for solver in styles if solver in set(coverage["solver"])]
         figure.legend(
             [
                 Line2D([], [], color=c, linestyle=s, marker=k, markersize=3.5, mfc="white")
-                for c, s, k in (SOLVERS[solver] for solver in present)
+                for c, s, k in (styles[solver] for solver in present)
             ],
             [s if s == "descent" else f"{s}, then descent" for s in present],
             loc="outside upper center",

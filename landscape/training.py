@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "Fit",
     "FitOutcome",
     "Network",
+    "Solver",
     "draw_network",
     "train",
     "train_merging",
@@ -33,6 +35,8 @@ Array = NDArray[np.float64]
 
 #: Names as in ``scipy.optimize``; "trf" is ``least_squares(method="trf")``.
 SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
+#: One's own: ``solver(fun, x0, bounds=..., max_iter=..., tol=...)``, ``fun`` with its gradient.
+Solver = Callable[..., OptimizeResult]
 
 
 class FitOutcome(enum.Enum):
@@ -161,7 +165,7 @@ def train(
     y: ArrayLike,
     *,
     space: Space,
-    solver: str = "SLSQP",
+    solver: str | Solver = "SLSQP",
     max_iter: int = 1000,
     tol: float = 1e-12,
     regularizer: Regularizer | None = None,
@@ -176,7 +180,9 @@ def train(
         What the network sees, ``space.embed(features)``.
     y : array_like of shape (n,)
     space : Space
-    solver : {"SLSQP", "L-BFGS-B", "trust-constr", "trf"}
+    solver : {"SLSQP", "L-BFGS-B", "trust-constr", "trf"} or callable
+        A function is called as ``solver(fun, x0, bounds=bounds, max_iter=max_iter, tol=tol)`` and
+        returns an ``OptimizeResult``; ``fun(x)`` gives the loss and its gradient.
     max_iter : int
         Limit of iterations; reaching it is an outcome, not an error.
     tol : float
@@ -195,7 +201,7 @@ def train(
         For unknown solvers, data of the wrong shape, and a regularizer that does not apply or is
         infinite at the start. Numerical trouble does not raise.
     """
-    if solver not in SOLVERS:
+    if not callable(solver) and solver not in SOLVERS:
         raise ValueError(f"solver: expected one of {', '.join(SOLVERS)}, got {solver!r}")
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
@@ -221,8 +227,8 @@ def train(
     except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
         outcome, message, n_iter = FitOutcome.FAILED, f"{type(error).__name__}: {error}", 0
     else:
-        outcome = _outcome(result, solver)
-        message = str(result.message)
+        outcome = _outcome(result, solver, max_iter)
+        message = str(result.get("message", ""))
         n_iter = int(getattr(result, "nit", None) or getattr(result, "njev", 0) or 0)
     return Fit(
         objective.unpack(counted.best_x),
@@ -243,7 +249,7 @@ def train_merging(
     *,
     space: UnrestrictedSpace,
     merging: Merging,
-    solver: str = "SLSQP",
+    solver: str | Solver = "SLSQP",
     max_iter: int = 1000,
     tol: float = 1e-12,
     regularizer: Regularizer | None = None,
@@ -304,8 +310,18 @@ def train_merging(
     )
 
 
-def _run(counted: _Counted, start: Array, solver: str, max_iter: int, tol: float) -> OptimizeResult:
+def _run(
+    counted: _Counted, start: Array, solver: str | Solver, max_iter: int, tol: float
+) -> OptimizeResult:
     lower, upper = counted.lower, counted.upper
+    if callable(solver):
+        return solver(
+            counted.value_and_gradient,
+            start.copy(),
+            bounds=Bounds(lower, upper),
+            max_iter=max_iter,
+            tol=tol,
+        )
     bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any())
     if solver == "trf":
         return least_squares(
@@ -336,8 +352,13 @@ def _run(counted: _Counted, start: Array, solver: str, max_iter: int, tol: float
     )
 
 
-def _outcome(result: OptimizeResult, solver: str) -> FitOutcome:
+def _outcome(result: OptimizeResult, solver: str | Solver, max_iter: int) -> FitOutcome:
     """The solvers' status codes, as documented by scipy, in common terms."""
+    if callable(solver):
+        if result.get("success", False):
+            return FitOutcome.CONVERGED
+        limit = int(result.get("nit", 0)) >= max_iter
+        return FitOutcome.ITERATION_LIMIT if limit else FitOutcome.STALLED
     status = int(result.status)
     if solver == "trf":
         codes = {0: FitOutcome.ITERATION_LIMIT, -1: FitOutcome.FAILED}

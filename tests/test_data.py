@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from landscape.data import (
@@ -26,6 +27,7 @@ CSV_ROWS = "a,b,y\n" + "".join(f"{k},{k * k % 7},{3 - k % 5}\n" for k in range(1
 @pytest.fixture
 def configs(tmp_path):
     (tmp_path / "own.csv").write_text(CSV_ROWS)
+    pd.read_csv(tmp_path / "own.csv").to_parquet(tmp_path / "own.parquet")
     teacher = {"kind": "teacher", "n_samples": 30, "n_neurons": 3, "noise": 0.1, "seed": 5}
     smooth = {"kind": "smooth", "n_samples": 30, "n_features": 2, "noise": 0.0, "seed": 5}
     return {
@@ -34,10 +36,11 @@ def configs(tmp_path):
         **{name: {**smooth, "function": name} for name in SMOOTH_FUNCTIONS},
         "diabetes": {"kind": "diabetes"},
         "own": {"kind": "csv", "path": str(tmp_path / "own.csv"), "target": "y"},
+        "parquet": {"kind": "parquet", "path": str(tmp_path / "own.parquet"), "target": "y"},
     }
 
 
-NAMES = ["teacher-1d", "teacher-3d", *SMOOTH_FUNCTIONS, "diabetes", "own"]
+NAMES = ["teacher-1d", "teacher-3d", *SMOOTH_FUNCTIONS, "diabetes", "own", "parquet"]
 
 
 def test_contract_covers_every_kind(configs):

@@ -50,10 +50,12 @@ NO_GAIN = 1e-17
 def solvers_figure(tables: Tables) -> Figure:
     """What the descent still gains at each solver's end points, and which were minima."""
     runs = tables["runs"]
+    # A user's own solvers come after ours.
+    styles = SOLVERS | {name: ("o", "black") for name in sorted(set(runs["solver"]) - set(SOLVERS))}
     figure, axes = grid(runs, 1.55, share_x=True, share_y=True)
     for (dataset, neurons), ax in axes.items():
         ax.set_xscale("log")
-        for k, solver in enumerate(SOLVERS):
+        for k, solver in enumerate(styles):
             own = runs[
                 (runs["dataset"] == dataset)
                 & (runs["neurons"] == neurons)
@@ -61,7 +63,7 @@ def solvers_figure(tables: Tables) -> Figure:
             ].sort_values("start")
             if own.empty:
                 continue
-            _, colour = SOLVERS[solver]
+            _, colour = styles[solver]
             gain = np.maximum((own["trained_loss"] - own["loss"]).to_numpy(), NO_GAIN)
             passed = own["trained_verdict"].eq("holds").to_numpy()
             # Spread over the height of the solver's row: starts do not hide each other.
@@ -71,8 +73,8 @@ def solvers_figure(tables: Tables) -> Figure:
             share = f"{100 * passed.mean():.0f} %"
             place: Any = {"xycoords": ax.get_yaxis_transform(), "va": "center"}
             ax.annotate(share, (0.98, k), ha="right", fontsize=7, bbox=_PLAIN, **place)
-        ax.set_yticks(range(len(SOLVERS)), list(SOLVERS))
-        ax.set_ylim(len(SOLVERS) - 0.5, -0.5)
+        ax.set_yticks(range(len(styles)), list(styles))
+        ax.set_ylim(len(styles) - 0.5, -0.5)
         ax.set_xlim(NO_GAIN / 5, 300)
         ax.set_xticks([NO_GAIN, 1e-12, 1e-6, 1], ["none", "$10^{-12}$", "$10^{-6}$", "1"])
         ax.set_xticks([], minor=True)

@@ -14,7 +14,9 @@
   seminorm;
 - :mod:`landscape.study.verdicts`: verdicts, counted;
 - :mod:`landscape.study.coverage`: solvers held against atlases;
-- :mod:`landscape.study.config`: errors in the configuration, one line each.
+- :mod:`landscape.study.own_solvers`: a user's own solvers, from installed modules;
+- :mod:`landscape.study.config`, :mod:`landscape.study.checks`: errors in the configuration and its
+  data, one line each.
 
 The workflow's scripts read files, call one of these and write files. Nothing is imported here,
 so that a step loads only what it needs.

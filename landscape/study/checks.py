@@ -10,10 +10,17 @@ from collections.abc import Iterator, Mapping
 from math import comb
 from typing import Any
 
-from landscape.data import DataError, make_dataset
+from landscape.data import KINDS, DataError, load_function, make_dataset
+from landscape.study.config import nearest
 
 __all__ = ["adapt_defaults", "study_problems"]
 
+#: Solvers of scipy.optimize, as :data:`landscape.training.SOLVERS` has them (its import is slow).
+SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
+#: What an atlas can be searched with, beside a user's own.
+ATLAS_SOLVERS = ("descent", "SLSQP", "L-BFGS-B", "trf")
+#: Keys of a data set that a user's generator makes.
+OWN_KEYS = ("kind", "standardize", "seed", "options")
 #: Steps that go over spaces, by their keys; what they go over has to be trained.
 SPACES_OF = ("probe", "radius", "natural")
 #: Counts of what starts from the minima of N*.
@@ -42,6 +49,8 @@ def study_problems(config: Mapping[str, Any], given: Mapping[str, Any]) -> list[
     return [
         *_names(config),
         *_whole_numbers(config),
+        *_plugins(config),
+        *_solvers(config),
         *_spaces(config, given),
         *_datasets(config),
         *_atlases(config),
@@ -95,6 +104,41 @@ def _whole_numbers(config: Mapping[str, Any]) -> Iterator[str]:
     yield from below(config, ())
 
 
+def _plugins(config: Mapping[str, Any]) -> Iterator[str]:
+    """Functions that cannot be imported or called, or take a name that is taken."""
+    plugins = config["plugins"]
+    for group, taken in (("generators", tuple(KINDS)), ("solvers", (*SOLVERS, "descent"))):
+        for name in plugins[group]:
+            if name in taken:
+                yield f"config key 'plugins.{group}': {name!r} is built in; choose another name"
+    for name, path in plugins["generators"].items():
+        try:
+            load_function(f"config key 'plugins.generators.{name}'", path)
+        except DataError as error:
+            yield str(error)
+    if plugins["solvers"]:
+        from landscape.study.own_solvers import load_solver  # scipy.optimize: half a second
+
+        for name, path in plugins["solvers"].items():
+            try:
+                load_solver(f"config key 'plugins.solvers.{name}'", path)
+            except DataError as error:
+                yield str(error)
+
+
+def _solvers(config: Mapping[str, Any]) -> Iterator[str]:
+    """Names of solvers that do not exist, or not for that step."""
+    own = tuple(config["plugins"]["solvers"])
+    for key, names, known in (
+        ("training.solver", [config["training"]["solver"]], SOLVERS + own),
+        ("solvers.solvers", config["solvers"]["solvers"], SOLVERS + own),
+        ("atlas.solvers", config["atlas"]["solvers"], ATLAS_SOLVERS + own),
+    ):
+        for name in names:
+            if name not in known:
+                yield f"config key {key!r}: {name!r} is no solver here; {nearest(name, known)}"
+
+
 def _spaces(config: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
     trained = config["spaces"]
     for step in SPACES_OF:
@@ -122,9 +166,27 @@ def _datasets(config: Mapping[str, Any]) -> Iterator[str]:
         f"atlas.problems.{name}.data": (name, e["data"])
         for name, e in config["atlas"]["problems"].items()
     }
+    own = config["plugins"]["generators"]
+    known = [*KINDS, *own]
     for key, (name, entry) in entries.items():
         samples, features = entry.get("n_samples"), entry.get("n_features")
-        if entry["kind"] == "csv":
+        kind = entry["kind"]
+        if kind not in known:
+            yield f"config key '{key}.kind': {kind!r} is no kind of data; {nearest(kind, known)}"
+        elif kind in own:
+            for extra in sorted(set(entry) - set(OWN_KEYS)):
+                yield (
+                    f"config key {key!r}: unknown key {extra!r} (value {entry[extra]!r}); "
+                    f"{nearest(extra, OWN_KEYS)} The function's own arguments stand under options."
+                )
+            options, seed = entry.get("options", {}), entry.get("seed", 0)
+            if not isinstance(options, Mapping):
+                yield f"config key '{key}.options': {options!r} is no mapping; write name: value"
+            elif not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+                yield f"config key '{key}.seed': {seed!r}; expected a non-negative integer"
+            else:
+                yield from _generator(key, own[kind], options)
+        elif kind in ("csv", "parquet"):
             try:
                 make_dataset(name, entry)
             except DataError as error:
@@ -136,12 +198,21 @@ def _datasets(config: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
+def _generator(key: str, path: str, options: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        load_function(f"config key '{key}.options'", path, "rng", *options)
+    except DataError as error:
+        # A function that cannot be imported is named where its path stands.
+        if "signature" in str(error):
+            yield str(error)
+
+
 def _atlases(config: Mapping[str, Any]) -> Iterator[str]:
     """Problems beyond the budget; those whose data cannot be made are named already."""
     limit = config["atlas"]["max_supports"]
     for name, problem in config["atlas"]["problems"].items():
         try:
-            n_supports = _n_supports(name, problem)
+            n_supports = _n_supports(name, problem, config["plugins"]["generators"])
         except DataError:
             continue
         if n_supports > limit:
@@ -152,7 +223,7 @@ def _atlases(config: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _n_supports(name: str, problem: Mapping[str, Any]) -> int:
+def _n_supports(name: str, problem: Mapping[str, Any], generators: Mapping[str, str]) -> int:
     """Least squares problems of an atlas; an upper bound where its faces are too many to count."""
     data, n_neurons = problem["data"], problem["neurons"] + 1  # N* has one more
     if data.get("n_features") == 1:
@@ -160,4 +231,6 @@ def _n_supports(name: str, problem: Mapping[str, Any]) -> int:
         return sum(comb(2 * (4 * data["n_samples"] - 3), k) for k in range(n_neurons + 1))
     from landscape.atlas import atlas_cost  # its import takes a second
 
-    return atlas_cost(make_dataset(name, data).features, n_neurons).n_supports
+    return atlas_cost(
+        make_dataset(name, data, generators=generators).features, n_neurons
+    ).n_supports

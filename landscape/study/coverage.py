@@ -7,7 +7,7 @@ the starts say which minima were found, how soon, and how often a global one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from landscape.atlas import Atlas
 from landscape.descent import DescentOutcome, descend
 from landscape.study.fits import Arrays
+from landscape.study.own_solvers import solver_named
 from landscape.study.starts import draw_start
 from landscape.training import SOLVERS, train
 
@@ -83,6 +84,7 @@ def coverage(
     dataset: str,
     max_iter: int = 200,
     tol: float = 1e-12,
+    own: Mapping[str, str] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Coverage:
     """Run one solver from paired random starts and look its ends up in the atlas.
@@ -99,6 +101,8 @@ def coverage(
         As of a :class:`landscape.study.starts.Block`.
     max_iter, tol
         See :func:`landscape.training.train`.
+    own : mapping of str to str, optional
+        Import paths of a user's own solvers by name.
     progress : callable
         Receives lines of text.
 
@@ -111,10 +115,12 @@ def coverage(
     ValueError
         For unknown solvers, or if there are no starts.
     """
-    if solver != "descent" and solver not in SOLVERS:
+    own = own or {}
+    if solver not in ("descent", *SOLVERS, *own):
         raise ValueError(f"solver: expected descent or one of {', '.join(SOLVERS)}, got {solver!r}")
     if starts < 1:
         raise ValueError(f"starts: expected a positive integer, got {starts}")
+    function = solver_named(solver, own)
     space, y = atlas.space, atlas.target
     if space.n_neurons < 2:
         raise ValueError("atlas: starts are networks with an offset, expected 2 neurons or more")
@@ -130,7 +136,7 @@ def coverage(
         )
         if solver != "descent":
             theta = train(
-                theta, X, y, space=space, solver=solver, max_iter=max_iter, tol=tol
+                theta, X, y, space=space, solver=function, max_iter=max_iter, tol=tol
             ).parametrization
         end = descend(theta, X, y, space=space)
         trained[j], losses[j] = end.loss_start, end.loss
@@ -155,7 +161,7 @@ def coverage(
 def coverage_arrays(records: list[Coverage]) -> Arrays:
     """One row per solver and start: ``solver``, ``start``, ``number``, ``distinct``, ..."""
     return {
-        "solver": np.concatenate([np.full(len(r.numbers), r.solver, dtype="U16") for r in records]),
+        "solver": np.concatenate([np.full(len(r.numbers), r.solver) for r in records]),
         "start": np.concatenate([np.arange(len(r.numbers)) for r in records]),
         "number": np.concatenate([r.numbers for r in records]),
         "is_global": np.concatenate([np.isin(r.numbers, r.global_numbers) for r in records]),

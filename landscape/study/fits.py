@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landscape.spaces import make_space
 from landscape.study.starts import Block, draw_start
-from landscape.training import train
+from landscape.training import Solver, train
 
 __all__ = ["Arrays", "as_arrays", "join_parts", "split_parts", "train_block"]
 
@@ -24,7 +24,7 @@ def train_block(
     block: Block,
     *,
     margin: float,
-    solver: str,
+    solver: str | Solver,
     max_iter: int,
     tol: float,
     progress: Callable[[str], None] = lambda line: None,

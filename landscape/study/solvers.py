@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from landscape.minima import certify_minimum
 from landscape.spaces import make_space
 from landscape.study.certificates import NUMERICAL_TROUBLE
 from landscape.study.fits import Arrays, as_arrays
+from landscape.study.own_solvers import solver_named
 from landscape.study.starts import draw_start
 from landscape.training import train
 
@@ -33,6 +34,7 @@ def solver_rows(
     slow_max_iter: int,
     tol: float,
     max_descent: int,
+    own: Mapping[str, str] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Arrays:
     """Train the first ``starts`` starts of the study with every solver, test, descend.
@@ -40,7 +42,7 @@ def solver_rows(
     Parameters
     ----------
     solvers : sequence of str
-        Of :data:`landscape.training.SOLVERS`.
+        Of :data:`landscape.training.SOLVERS`, or of ``own``.
     max_iter : int
         Iterations of the solvers.
     slow_max_iter : int
@@ -49,6 +51,8 @@ def solver_rows(
         See :func:`landscape.training.train`.
     max_descent : int
         Steps of the descent.
+    own : mapping of str to str, optional
+        Import paths of a user's own solvers by name.
 
     Returns
     -------
@@ -63,13 +67,14 @@ def solver_rows(
     X = space.embed(features)
     rows = []
     for solver in solvers:
+        function = solver_named(solver, own or {})
         limit = slow_max_iter if solver == "trust-constr" else max_iter
         for start in range(starts):
             network, _ = draw_start(seed, dataset, n_features, n_neurons, start)
             theta = space.from_network(
                 network.weights, network.biases, network.output_weights, network.offset
             )
-            fit = train(theta, X, target, space=space, solver=solver, max_iter=limit, tol=tol)
+            fit = train(theta, X, target, space=space, solver=function, max_iter=limit, tol=tol)
             row: dict[str, Any] = {
                 "solver": solver,
                 "start": start,
@@ -95,7 +100,7 @@ def solver_rows(
             except NUMERICAL_TROUBLE as error:
                 row["trained_reason"] = f"{type(error).__name__}: {error}"
             rows.append(row)
-        own = [row for row in rows if row["solver"] == solver]
-        passed = sum(row["trained_verdict"] == "holds" for row in own)
+        mine = [row for row in rows if row["solver"] == solver]
+        passed = sum(row["trained_verdict"] == "holds" for row in mine)
         progress(f"{solver}: {passed} of {starts} end points are minima before descent")
     return as_arrays(rows)

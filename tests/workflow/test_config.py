@@ -4,6 +4,9 @@ import copy
 import re
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 import yaml
 from snakemake.utils import validate
@@ -56,14 +59,16 @@ def test_our_own_configurations_pass(file, monkeypatch):
         ({"neurons": [0]}, "config key 'neurons.0': 0 is less than the minimum of 1"),
         ({"neurons": [2, 2]}, "config key 'neurons': 2 stands twice in [2, 2]; remove one"),
         ({"neurons": 2}, "config key 'neurons': 2 is not of type 'array'"),
-        ({"training": {"solver": "adam"}}, "'training.solver': 'adam' is not one of"),
+        ({"training": {"solver": "slsqp"}}, "'training.solver': 'slsqp' is no solver here; known:"),
+        ({"solvers": {"solvers": ["tf"]}}, "'tf' is no solver here; did you mean 'trf'?"),
+        ({"atlas": {"solvers": ["trust-constr"]}}, "'atlas.solvers': 'trust-constr' is no solver"),
         ({"training": {"tolerance": 1}}, "'training': unknown key 'tolerance' (value 1); did"),
         ({"training": {"tol": "1e-12"}}, "'training.tol': '1e-12' is not of type 'number'"),
         ({"regularization": {"solver": "trf"}}, "'regularization.solver': 'trf' is not one of"),
         ({"regularization": {"angle": 90}}, "'regularization.angle': 90 is greater than or equal"),
         ({"datasets": {}}, "'datasets': {} should be non-empty. Expected: one or more"),
         (data(**{"a/b": {"kind": "diabetes"}}), "'a/b' is no valid name; use letters"),
-        (data(b={"kind": "mnist"}), "'datasets.b.kind': 'mnist' is not one of"),
+        (data(b={"kind": "mnist"}), "'datasets.b.kind': 'mnist' is no kind of data; known: "),
         (data(b={}), "'datasets.b': key 'kind' is missing; add it."),
         (data(b={"kind": "csv", "path": "x"}), "'datasets.b': key 'target' is missing; add it."),
         (data(b={"kind": "diabetes", "n": 3}), "'datasets.b': unknown key 'n' (value 3)"),
@@ -122,6 +127,45 @@ def test_a_mistake_in_a_table_is_found_before_anything_runs(
     entry = {"kind": "csv", "path": "own.csv", "target": "y", **options}
     (found,) = problems(data(own=entry))
     assert found.startswith("config key 'datasets.own': own.csv: ") and message in found
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"x": [1, 2, 3], "y": [1.0, None, 2.0]}, "row 2, column 'y' is empty; fill it in"),
+        ({"x": [1, 2, 3], "y": [1.0, float("inf"), 2.0]}, "row 2, column 'y' is inf, not finite"),
+        ({"x": ["a", "b", "c"], "y": [1, 2, 3]}, "column 'x' holds string, not numbers; encode"),
+        ({"x": [1, 2, 3], "y": [1, 1, 1]}, "column 'y' is constant (1); choose another `target`"),
+        ({"x": [1, 2, 3], "z": [1, 2, 1]}, "the file has no column 'y', only 'x', 'z'; correct"),
+        ({"x": [1, 2], "y": [1, 2]}, "2 rows for 1 features; give at least 3 rows"),
+        (None, "no such file; correct `path`"),
+        (b"no parquet", "cannot be read as Parquet ("),
+    ],
+)
+def test_a_mistake_in_a_parquet_file_is_found_as_well(tmp_path, monkeypatch, columns, message):
+    monkeypatch.chdir(tmp_path)
+    if isinstance(columns, bytes):
+        Path("own.parquet").write_bytes(columns)
+    elif columns is not None:
+        parquet.write_table(pa.table(columns), "own.parquet")
+    (found,) = problems(data(own={"kind": "parquet", "path": "own.parquet", "target": "y"}))
+    assert found.startswith("config key 'datasets.own': own.parquet: ") and message in found
+    assert "\n" not in found
+
+
+def test_parquet_and_csv_give_the_same_data(tmp_path):
+    table = {"x": [0.1, 0.2, 0.7, 1.0], "b": [True, False, True, True], "y": [1, 5, 2, 3]}
+    parquet.write_table(pa.table(table), tmp_path / "own.parquet")
+    rows = zip(*table.values(), strict=True)
+    lines = ["x,b,y", *(f"{x!r},{int(b)},{y}" for x, b, y in rows)]
+    (tmp_path / "own.csv").write_text("\n".join(lines))
+    one, two = (
+        make_dataset("own", {"kind": kind, "path": str(tmp_path / f"own.{kind}"), "target": "y"})
+        for kind in ("csv", "parquet")
+    )
+    np.testing.assert_array_equal(one.features, two.features)
+    np.testing.assert_array_equal(one.target, two.target)
+    assert one.feature_names == two.feature_names == ("x", "b")
 
 
 def test_all_mistakes_are_named_at_once():

@@ -25,11 +25,8 @@ rule atlases:
 rule atlas:
     """Find all local minima of one small problem, and which of them starts find."""
     input:
-        files=lambda wildcards: [
-            entry["path"]
-            for entry in [ATLAS["problems"][wildcards.problem]["data"]]
-            if entry["kind"] == "csv"
-        ],
+        files=lambda wildcards: files_of(ATLAS["problems"][wildcards.problem]["data"]),
+        solvers=solver_files(ATLAS["solvers"]),
         code=code("landscape.study.coverage", "landscape.data"),
     output:
         atlas="<results>/atlas/{problem}.npz",
@@ -46,6 +43,8 @@ rule atlas:
         margin=config["margin"],
         training={key: config["training"][key] for key in ("max_iter", "tol")},
         problem=lambda wildcards: ATLAS["problems"][wildcards.problem],
+        generators=lambda wildcards: generators_of(ATLAS["problems"][wildcards.problem]["data"]),
+        own=own_solvers(ATLAS["solvers"]),
         options={key: ATLAS[key] for key in ("starts", "max_supports", "solvers")},
     script:
         "../scripts/atlas.py"

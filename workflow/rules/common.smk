@@ -9,6 +9,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+from landscape.data import plugins
 from landscape.study.checks import adapt_defaults, study_problems
 from landscape.study.config import config_problems, duplicate_keys, starts_of_blocks
 
@@ -116,7 +117,31 @@ def dataset_config(wildcards):
 def dataset_files(wildcards):
     """The files that a data set is read from."""
     entry = dataset_config(wildcards)
-    return [entry["path"]] if entry["kind"] == "csv" else []
+    return files_of(entry)
+
+
+def files_of(entry):
+    """The files that an entry of a data set stands for: its table, or its generator's module."""
+    own = [plugins.module_file(path) for path in generators_of(entry).values()]
+    return [path for path in [entry.get("path"), *own] if path]
+
+
+def generators_of(entry):
+    """Import path of the generator of a data set, by its kind; empty for our own kinds."""
+    own = config["plugins"]["generators"]
+    return {kind: path for kind, path in own.items() if kind == entry["kind"]}
+
+
+def own_solvers(names):
+    """Import paths of those solvers that are the user's own, by name."""
+    own = config["plugins"]["solvers"]
+    return {name: path for name, path in own.items() if name in names}
+
+
+def solver_files(names):
+    """Modules of the user's own solvers among these: what uses them depends on them."""
+    own = [plugins.module_file(path) for path in own_solvers(names).values()]
+    return [path for path in own if path]
 
 
 def blocks(step):

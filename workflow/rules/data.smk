@@ -14,5 +14,6 @@ rule data:
         runtime=5,
     params:
         dataset=dataset_config,
+        generators=lambda wildcards: generators_of(dataset_config(wildcards)),
     script:
         "../scripts/data.py"

@@ -2,7 +2,8 @@ rule train:
     """Train one block of starts over every space with scipy.optimize."""
     input:
         data="<results>/data/{dataset}.npz",
-        code=code("landscape.study.fits", "landscape.data"),
+        code=code("landscape.study.fits", "landscape.study.own_solvers", "landscape.data"),
+        solver=solver_files([config["training"]["solver"]]),
     output:
         "<results>/fits/{dataset}/{neurons}/{block}.npz",
     log:
@@ -17,6 +18,7 @@ rule train:
         margin=config["margin"],
         spaces=config["spaces"],
         options=config["training"],
+        own=own_solvers([config["training"]["solver"]]),
     script:
         "../scripts/train.py"
 
@@ -26,6 +28,7 @@ rule solvers:
     input:
         data="<results>/data/{dataset}.npz",
         code=code("landscape.study.solvers", "landscape.data"),
+        own=solver_files(config["solvers"]["solvers"]),
     output:
         "<results>/solvers/{dataset}/{neurons}.npz",
     log:
@@ -43,6 +46,7 @@ rule solvers:
             "max_iter": config["training"]["max_iter"],
             "tol": config["training"]["tol"],
             "max_descent": config["descent"]["max_iter"],
+            "own": own_solvers(config["solvers"]["solvers"]),
         },
     script:
         "../scripts/solvers.py"

@@ -11,7 +11,7 @@ from landscape.study.coverage import atlas_arrays, coverage, coverage_arrays
 def main(snakemake):
     with job(snakemake) as progress:
         name, params = snakemake.wildcards.problem, snakemake.params
-        data = make_dataset(name, params.problem["data"])
+        data = make_dataset(name, params.problem["data"], generators=params.generators)
         space = make_space(
             "restricted",
             data.features.shape[1],
@@ -37,6 +37,7 @@ def main(snakemake):
                 starts=params.options["starts"],
                 seed=params.seed,
                 dataset=name,
+                own=params.own,
                 **params.training,
                 progress=progress,
             )

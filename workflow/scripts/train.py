@@ -4,11 +4,14 @@ from job import block_of, job
 
 from landscape.data import read_dataset, write_arrays
 from landscape.study.fits import join_parts, train_block
+from landscape.study.own_solvers import solver_named
 
 
 def main(snakemake):
     with job(snakemake) as progress:
         data = read_dataset(snakemake.input.data)
+        options = dict(snakemake.params.options)
+        options["solver"] = solver_named(options["solver"], snakemake.params.own)
         fits = {}
         for space in snakemake.params.spaces:
             progress(space)
@@ -17,7 +20,7 @@ def main(snakemake):
                 data.target,
                 block_of(snakemake, space),
                 margin=snakemake.params.margin,
-                **snakemake.params.options,
+                **options,
                 progress=progress,
             )
         write_arrays(snakemake.output[0], "fits", join_parts(fits))

@@ -1,0 +1,70 @@
+"""A user's own solvers, named in the config by the import path of an installed module.
+
+A solver is called as ``solver(fun, x0, bounds=bounds, max_iter=max_iter, tol=tol)``: ``fun(x)``
+gives the loss and its gradient, ``bounds`` is a ``scipy.optimize.Bounds``, and what it returns is a
+``scipy.optimize.OptimizeResult``. The best point that it evaluated within the bounds counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, OptimizeResult
+
+from landscape.data import DataError, load_function
+from landscape.training import Solver
+
+__all__ = ["load_solver", "solver_named"]
+
+
+def load_solver(key: str, path: str) -> Solver:
+    """Import a solver and try it on a parabola.
+
+    Parameters
+    ----------
+    key : str
+        Where the path stands in the config, for errors.
+    path : str
+        ``package.module:function``.
+
+    Raises
+    ------
+    DataError
+        If it cannot be imported or called, returns something else, or not the same twice.
+    """
+    solver = load_function(key, path, "fun", "x0", "bounds", "max_iter", "tol")
+    first, second = (_try(key, path, solver) for _ in range(2))
+    if not np.array_equal(first, second):
+        raise DataError(
+            f"{key}: {path!r} returned {first.tolist()} and then {second.tolist()} for the same "
+            "problem; seed its random numbers"
+        )
+    return solver
+
+
+def solver_named(name: str, own: Mapping[str, str]) -> str | Solver:
+    """What :func:`landscape.training.train` takes: the name, or a user's own function."""
+    return load_solver(f"plugins.solvers.{name}", own[name]) if name in own else name
+
+
+def _try(key: str, path: str, solver: Solver) -> NDArray[np.float64]:
+    def parabola(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        away = np.asarray(x, dtype=float) - [1.0, -1.0, 2.0]
+        return float(away @ away), 2.0 * away
+
+    start, bounds = np.ones(3), Bounds(np.array([-np.inf, 0.0, -np.inf]), np.full(3, np.inf))
+    wanted = "return a scipy.optimize.OptimizeResult with a finite x of the start's shape"
+    try:
+        found: Any = solver(parabola, start, bounds=bounds, max_iter=50, tol=1e-9)
+    except Exception as error:  # a user's code
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"{key}: {path!r} failed on a parabola ({reason}); correct it") from error
+    if not isinstance(found, OptimizeResult) or "x" not in found:
+        raise DataError(f"{key}: {path!r} returned a {type(found).__name__}; {wanted}")
+    x = np.asarray(found.x, dtype=float)
+    if x.shape != start.shape or not np.isfinite(x).all():
+        raise DataError(f"{key}: {path!r} returned x = {x.tolist()}; {wanted}")
+    return x
