@@ -14,20 +14,25 @@ EPS = 2.0**-52
 
 FEASIBLE, CONFLICT, UNKNOWN = 0, 1, 2
 
+#: Slots for supports that were confirmed to be conflicts.
+REMEMBERED = 4096
+
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def min_norm_point(Z, active, n, multipliers, support, n_support, x):
+def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
     """Wolfe's algorithm: the point of least norm in the hull of the rows ``Z[active[:n]]``.
 
     A non-zero point has positive products with all rows, so it separates them; zero is a convex
     combination of at most d + 1 rows, a conflict. ``support[:n_support]`` may hold affinely
-    independent rows to start from.
+    independent rows to start from; ``columns`` is Z transposed, for products that vectorize.
 
     Returns (outcome, size of the support); `support` and `multipliers` hold the combination.
     """
     d = Z.shape[1]
     matrix = np.empty((d + 2, d + 2))
+    gram = np.empty((d + 2, d + 2))
     solution = np.empty(d + 2)
+    values = np.empty(Z.shape[0])
     size = n_support
     if size == 0:
         least = 1e300
@@ -46,10 +51,8 @@ def min_norm_point(Z, active, n, multipliers, support, n_support, x):
             multipliers[p] = 1.0 / size
     largest = 0.0
     for p in range(size):
-        s = 0.0
-        for k in range(d):
-            s += Z[support[p], k] * Z[support[p], k]
-        largest = max(largest, s)
+        _products(Z, support, p, gram)
+        largest = max(largest, gram[p, p])
     fresh = n_support > 0
     for _ in range(50 * (d + 5)):
         if not fresh:
@@ -63,16 +66,17 @@ def min_norm_point(Z, active, n, multipliers, support, n_support, x):
                 xx += x[k] * x[k]
             if xx <= 1e-22 * largest:
                 return CONFLICT, size
+            for i in range(Z.shape[0]):
+                values[i] = columns[0, i] * x[0]
+            for k in range(1, d):
+                for i in range(Z.shape[0]):
+                    values[i] += columns[k, i] * x[k]
             least = 1e300
             j = -1
             for q in range(n):
-                i = active[q]
-                s = 0.0
-                for k in range(d):
-                    s += Z[i, k] * x[k]
-                if s < least:
-                    least = s
-                    j = i
+                if values[active[q]] < least:
+                    j = active[q]
+                    least = values[j]
             if least > 0.0:
                 return FEASIBLE, size
             for p in range(size):
@@ -80,12 +84,10 @@ def min_norm_point(Z, active, n, multipliers, support, n_support, x):
                     return UNKNOWN, size
             if size > d:
                 return UNKNOWN, size
-            s = 0.0
-            for k in range(d):
-                s += Z[j, k] * Z[j, k]
-            largest = max(largest, s)
             support[size] = j
             multipliers[size] = 0.0
+            _products(Z, support, size, gram)
+            largest = max(largest, gram[size, size])
             size += 1
         fresh = False
         while True:
@@ -97,12 +99,8 @@ def min_norm_point(Z, active, n, multipliers, support, n_support, x):
                 matrix[0, p + 1] = 1.0
                 matrix[p + 1, 0] = 1.0
                 solution[p + 1] = 0.0
-                for q in range(p, size):
-                    s = 0.0
-                    for k in range(d):
-                        s += Z[support[p], k] * Z[support[q], k]
-                    matrix[p + 1, q + 1] = s
-                    matrix[q + 1, p + 1] = s
+                for q in range(size):
+                    matrix[p + 1, q + 1] = gram[p, q]
             if not _solve(matrix, solution, order):
                 return UNKNOWN, size
             negative = False
@@ -123,8 +121,13 @@ def min_norm_point(Z, active, n, multipliers, support, n_support, x):
             for p in range(size):
                 value = (1 - step) * multipliers[p] + step * solution[p + 1]
                 if value > 1e-13:
+                    if kept < p:
+                        support[kept] = support[p]
+                        for q in range(size):
+                            gram[kept, q] = gram[p, q]
+                        for q in range(size):
+                            gram[q, kept] = gram[q, p]
                     multipliers[kept] = value
-                    support[kept] = support[p]
                     kept += 1
             if kept == size:
                 kept = size - 1
@@ -132,6 +135,17 @@ def min_norm_point(Z, active, n, multipliers, support, n_support, x):
                 return UNKNOWN, 0
             size = kept
     return UNKNOWN, size
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _products(Z, support, p, gram):
+    """Row and column p of the matrix of inner products of the support's rows."""
+    for q in range(p + 1):
+        s = 0.0
+        for k in range(Z.shape[1]):
+            s += Z[support[p], k] * Z[support[q], k]
+        gram[p, q] = s
+        gram[q, p] = s
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
@@ -284,6 +298,7 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
     support = np.empty(width + 1, np.int64)
     x = np.empty(d)
     Z = units.copy()
+    columns = np.empty((d, k))
     residual = np.empty(k)
     share = np.empty(k)
     capacity = 2 * k + 8
@@ -295,6 +310,14 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
     n_pending = 0
     unresolved = np.inf
     state = np.empty(k, np.int8)
+    # The conflicts that a node's bound rests on are tried first in its children.
+    longest = 4 * k
+    inherited = np.empty((capacity, longest, width), np.int16)
+    n_inherited = np.zeros(capacity, np.int64)
+    chain = np.empty((longest, width), np.int16)
+    # Supports that were confirmed lately: the same ones are found again and again.
+    confirmed = np.full((REMEMBERED, width), -2, np.int16)
+    n_chain = 0
     while top > 0:
         if nodes >= max_nodes or stop[0] != 0:
             bound = min(best, unresolved)
@@ -307,20 +330,61 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
         floor = floors[top]
         if floor >= best - slack:
             continue
+        n_chain = n_inherited[top]
+        chain[:n_chain] = inherited[top, :n_chain]
         nodes += 1
         done = False
         outcome = UNKNOWN
         lower = cost
-        for _round in range(3):
+        for _round in range(4):
             lower = cost
             for i in range(k):
                 share[i] = 0.0
                 residual[i] = 0.0 if state[i] == 2 else weights[i]
+            n_kept = 0
+            replayed = _round == 0 and n_chain > 0
+            if not replayed:
+                n_chain = 0
+            for c in range(n_chain):
+                step = 1e300
+                soft = 0
+                holds = True
+                for q in range(width):
+                    i = chain[c, q]
+                    if i < 0:
+                        break
+                    if state[i] == 0:
+                        soft += 1
+                        step = min(step, residual[i])
+                    elif state[i] == 2:
+                        holds = False
+                        break
+                if not holds or step <= threshold:
+                    continue
+                if soft == 0:
+                    done = True
+                    break
+                lower += step
+                for q in range(width):
+                    i = chain[c, q]
+                    if i < 0:
+                        break
+                    if state[i] == 0:
+                        residual[i] -= step
+                        share[i] += step / soft
+                if n_kept < c:
+                    chain[n_kept] = chain[c]
+                n_kept += 1
+            if done or lower >= best - slack:
+                done = True
+                break
+            n_chain = n_kept
             # Rows scaled by what they may still cost: conflicts among costly rows come first.
             for i in range(k):
                 f = 1.0 if state[i] == 1 else max(1e-3, residual[i] / heaviest)
                 for c in range(d):
                     Z[i, c] = units[i, c] * f
+                    columns[c, i] = Z[i, c]
             warm = 0
             while True:
                 n = 0
@@ -331,9 +395,13 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                 if n == 0:
                     outcome = FEASIBLE
                     break
-                outcome, size = min_norm_point(Z, active, n, multipliers, support, warm, x)
+                outcome, size = min_norm_point(
+                    Z, columns, active, n, multipliers, support, warm, x
+                )
                 if outcome == UNKNOWN and warm > 0:
-                    outcome, size = min_norm_point(Z, active, n, multipliers, support, 0, x)
+                    outcome, size = min_norm_point(
+                        Z, columns, active, n, multipliers, support, 0, x
+                    )
                 warm = 0
                 if outcome == UNKNOWN:
                     break
@@ -380,7 +448,21 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                         break
                 if refused:
                     break
-                if all_pending or not surely_conflict(Y, support, size):
+                if not all_pending:
+                    slot = 0
+                    for q in range(size):
+                        slot = (slot * 1000003 + support[q] + 1) % REMEMBERED
+                    same = True
+                    for q in range(width):
+                        if confirmed[slot, q] != (support[q] if q < size else -1):
+                            same = False
+                            break
+                    if not same:
+                        same = surely_conflict(Y, support, size)
+                        if same:
+                            for q in range(width):
+                                confirmed[slot, q] = support[q] if q < size else -1
+                if all_pending or not same:
                     if n_pending == pending.shape[0]:
                         larger = np.empty((2 * n_pending, width), np.int32)
                         larger[:n_pending] = pending
@@ -399,6 +481,10 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                     done = True
                     break
                 lower += step
+                if n_chain < longest:
+                    for q in range(width):
+                        chain[n_chain, q] = support[q] if q < size else -1
+                    n_chain += 1
                 for q in range(size):
                     i = support[q]
                     if state[i] == 0:
@@ -407,6 +493,7 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                         f = max(1e-3, residual[i] / heaviest)
                         for c in range(d):
                             Z[i, c] = units[i, c] * f
+                            columns[c, i] = Z[i, c]
                         if residual[i] <= threshold:
                             continue
                     support[warm] = i
@@ -423,7 +510,7 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                 if state[i] == 0 and lower + residual[i] >= best - slack:
                     state[i] = 1
                     changed = True
-            if not changed:
+            if not changed and not replayed:
                 break
         if done:
             continue
@@ -450,10 +537,14 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
         states[top, branch] = 2
         costs[top] = cost + weights[branch]
         floors[top] = max(lower, cost + weights[branch])
+        inherited[top, :n_chain] = chain[:n_chain]
+        n_inherited[top] = n_chain
         top += 1
         states[top] = state
         states[top, branch] = 1
         costs[top] = cost
         floors[top] = lower
+        inherited[top, :n_chain] = chain[:n_chain]
+        n_inherited[top] = n_chain
         top += 1
     return best, min(best, unresolved), unresolved >= best - slack, nodes, pending[:n_pending]
