@@ -21,10 +21,10 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study paper docs-assets regularization test test-slow test-all test-oldest check format lock clean clean-env
+.PHONY: help env study paper docs-assets regularization benchmark-seminorm test test-slow test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PYTHON=python3.12 make env    build the environment with another Python (when there is none)"
 	@echo "  make study CORES=2 ARGS=-n    fewer cores; further arguments for snakemake or pytest"
@@ -45,6 +45,9 @@ docs-assets: study ## publish figures and summary of the default study in README
 regularization: $(STAMP) ## the experiment with the paper's regularizers, published in the docs
 	$(RUN) snakemake --workflow-profile workflow/profiles/default --cores $(CORES) regularization $(ARGS)
 	$(BIN)/python workflow/scripts/regularization_publish.py
+
+benchmark-seminorm: $(STAMP) ## time the seminorm's methods, published in the docs
+	$(RUN) python -m benchmarks.seminorm --full --publish $(ARGS)
 
 test: $(STAMP) ## run the fast tests
 	$(RUN) pytest $(ARGS)

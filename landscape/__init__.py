@@ -9,7 +9,7 @@ Names are imported when they are first used: ``import landscape`` costs next to 
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 
 #: Public names and the modules that define them.
 _PUBLIC = {
@@ -39,6 +39,8 @@ __all__ = [*_PUBLIC, "__version__"]
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
+        from importlib import metadata  # slow to import
+
         try:
             return metadata.version("landscape-relu")
         except metadata.PackageNotFoundError:  # used from a source tree

@@ -79,19 +79,26 @@ def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) ->
     first = noticeable.argmax(axis=1) if d else np.zeros(m, dtype=int)
     heads = units[np.arange(m), first] if d else np.zeros(m)
     signs = np.where(heads < 0, -1, 1).astype(np.int8)
-    groups = group_directions(rows, oriented=False, tolerance=tolerance)
+    groups = group_directions(rows, oriented=False, tolerance=tolerance, units=units)
     _, exponents = np.frexp(max_norms(rows))
     mantissas = np.ldexp(rows, -exponents[:, None]) * signs[:, None]
     oriented = units * signs[:, None]
     present = np.flatnonzero(groups >= 0)
     # Sorted by direction, ties by the unrounded row: independent of the order of the input.
-    keys = tuple(mantissas[present].T[::-1]) + tuple(oriented[present].T[::-1])
-    order = present[np.lexsort(keys)] if d and present.size else present
+    order = present
+    if d and present.size:
+        keys = np.hstack([oriented, mantissas])[present]
+        order = present[_lexicographic(keys)]
+    labels = np.full(m, -1, dtype=np.intp)
+    if (groups[present] == present).all():  # nothing to merge
+        labels[order] = np.arange(order.size)
+        merged = np.asarray(mantissas[order] + 0.0, dtype=np.float64)
+        orientations = np.where(labels >= 0, signs, 0).astype(np.int8)
+        return Hyperplanes(merged, labels, orientations, tolerance)
     # Each group is numbered by its first member in this order, which represents it.
     _, first_seen, member_of = np.unique(groups[order], return_index=True, return_inverse=True)
     ranks = np.empty(len(first_seen), dtype=np.intp)
     ranks[np.argsort(first_seen)] = np.arange(len(first_seen))
-    labels = np.full(m, -1, dtype=np.intp)
     labels[order] = ranks[member_of]
     chosen = order[np.sort(first_seen)]
     merged = np.asarray(mantissas[chosen] + 0.0, dtype=np.float64)
@@ -102,6 +109,22 @@ def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) ->
         agreement = (oriented[chosen][labels[present]] * units[present]).sum(axis=1)
         orientations[present] = np.where(agreement < 0, -1, 1)
     return Hyperplanes(merged, labels, orientations, tolerance)
+
+
+def _lexicographic(rows: Array) -> NDArray[np.intp]:
+    """Order of the rows, as `numpy.lexsort`; later columns are looked at where earlier ones tie."""
+    order = np.argsort(rows[:, 0], kind="stable")
+    # Runs of rows that agree so far are numbered; rows alone in their run are done.
+    same = np.concatenate([[False], np.diff(rows[order, 0]) == 0])
+    for j in range(1, rows.shape[1]):
+        tied = np.flatnonzero(same | np.append(same[1:], False))
+        if not tied.size:
+            break
+        runs = np.cumsum(~same)[tied]
+        order[tied] = order[tied][np.lexsort((rows[order[tied], j], runs))]
+        column = rows[order, j]
+        same[1:] &= column[1:] == column[:-1]
+    return order
 
 
 def exact_sums(values: Array, labels: NDArray[np.intp], n_groups: int) -> Array:

@@ -34,7 +34,13 @@ def max_norms(rows: Array) -> Array:
     """Max-norm of every row of an (m, d) array, shape (m,)."""
     if rows.shape[1] == 0:
         return np.zeros(rows.shape[0])
-    return np.abs(rows).max(axis=1)
+    if rows.shape[1] > 16:
+        return np.abs(rows).max(axis=1)
+    # Column by column: numpy's reduction over few columns is slow for many rows.
+    norms = np.abs(rows[:, 0])
+    for j in range(1, rows.shape[1]):
+        np.maximum(norms, np.abs(rows[:, j]), out=norms)
+    return norms
 
 
 def unit_directions(rows: Array) -> Array:
@@ -48,7 +54,11 @@ def unit_directions(rows: Array) -> Array:
 
 
 def group_directions(
-    rows: Array, *, oriented: bool = True, tolerance: float = DIRECTION_TOLERANCE
+    rows: Array,
+    *,
+    oriented: bool = True,
+    tolerance: float = DIRECTION_TOLERANCE,
+    units: Array | None = None,
 ) -> NDArray[np.intp]:
     """Label the rows by direction.
 
@@ -59,6 +69,8 @@ def group_directions(
         Whether ``a`` and ``-a`` are different directions (they span the same hyperplane).
     tolerance : float
         Largest entrywise difference of directions of max-norm one that count as equal.
+    units : array of shape (m, d), optional
+        The directions, where they are known.
 
     Returns
     -------
@@ -67,7 +79,7 @@ def group_directions(
     """
     rows = np.asarray(rows, dtype=float)
     m, d = rows.shape
-    units = unit_directions(rows)
+    units = unit_directions(rows) if units is None else units
     labels = np.arange(m)
     labels[max_norms(rows) == 0] = -1
     # One number per direction, such that equal directions have nearly equal numbers: only

@@ -195,6 +195,18 @@ def test_limits_give_intervals() -> None:
     assert timed.lower < timed.upper
 
 
+@pytest.mark.parametrize("method", SEARCHES)
+def test_a_node_limit_stops_every_method_with_an_interval(method: str) -> None:
+    d = 4 if method in ("flats", "cones", "enumeration") else 8
+    theta = Parametrization(*balanced(np.random.default_rng(2), d, 30))
+    exact = sobolev_seminorm(theta, method="conflicts").value
+    record = sobolev_seminorm(theta, method=method, node_limit=2)
+    assert not record.exact
+    assert record.lower <= exact * (1 + 1e-12)
+    assert record.upper >= exact * (1 - 1e-12)
+    assert_evidence(theta, record)
+
+
 def test_empty_and_silent_networks() -> None:
     for theta in (
         Parametrization(np.zeros((0, 3)), []),

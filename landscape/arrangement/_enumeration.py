@@ -8,7 +8,7 @@ position, and no tolerance is involved: all numbers are integers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 
 from landscape.arrangement._integers import IntVector, dot, oriented, primitive
@@ -22,8 +22,25 @@ class TooManyCells(Exception):
     """The enumeration passed its limit."""
 
 
-def enumerate_cells(rows: Sequence[IntVector], dim: int, limit: int | None = None) -> Cells:
-    """Cells of pairwise non-parallel, non-zero integer rows in ``dim`` dimensions."""
+class Interrupted(Exception):
+    """The enumeration was told to stop."""
+
+
+def enumerate_cells(
+    rows: Sequence[IntVector],
+    dim: int,
+    limit: int | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Cells:
+    """Cells of pairwise non-parallel, non-zero integer rows in ``dim`` dimensions.
+
+    Raises
+    ------
+    TooManyCells
+        If there are more than ``limit``.
+    Interrupted
+        If ``stop``, which is asked before each hyperplane at every level, says so.
+    """
     if not rows:
         return {0: (0,) * dim}
     if len(rows) == 1:
@@ -33,19 +50,26 @@ def enumerate_cells(rows: Sequence[IntVector], dim: int, limit: int | None = Non
         return _plane_cells(rows)
     cells: Cells = {0: (0,) * dim}
     for k, normal in enumerate(rows):
-        cells = _cut(cells, rows[:k], normal, k, limit)
+        if stop is not None and stop():
+            raise Interrupted
+        cells = _cut(cells, rows[:k], normal, k, limit, stop)
         if limit is not None and len(cells) > limit:
             raise TooManyCells(f"more than {limit} cells")
     return cells
 
 
 def _cut(
-    cells: Cells, rows: Sequence[IntVector], normal: IntVector, k: int, limit: int | None
+    cells: Cells,
+    rows: Sequence[IntVector],
+    normal: IntVector,
+    k: int,
+    limit: int | None,
+    stop: Callable[[], bool] | None,
 ) -> Cells:
     """Add the hyperplane ``normal^⊥`` as number k to the cells of ``rows``."""
     bit = 1 << k
     result: Cells = {}
-    sections = _section_cells(rows, normal, limit)
+    sections = _section_cells(rows, normal, limit, stop)
     for pattern, point in cells.items():
         if pattern not in sections:
             result[pattern | bit if dot(normal, point) > 0 else pattern] = point
@@ -64,7 +88,12 @@ def _cut(
     return result
 
 
-def _section_cells(rows: Sequence[IntVector], normal: IntVector, limit: int | None) -> Cells:
+def _section_cells(
+    rows: Sequence[IntVector],
+    normal: IntVector,
+    limit: int | None,
+    stop: Callable[[], bool] | None,
+) -> Cells:
     """Patterns of ``rows`` on the hyperplane ``normal^⊥``, with points in it."""
     pivot = min(
         (j for j, entry in enumerate(normal) if entry),
@@ -80,7 +109,7 @@ def _section_cells(rows: Sequence[IntVector], normal: IntVector, limit: int | No
         key, orientation = oriented(reduced)
         masks = groups.setdefault(key, [0, 0])
         masks[orientation < 0] |= 1 << i
-    inner = enumerate_cells(list(groups), len(others), limit)
+    inner = enumerate_cells(list(groups), len(others), limit, stop)
     masks_list = list(groups.values())
     result: Cells = {}
     for pattern, point in inner.items():

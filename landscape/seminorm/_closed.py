@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import TooManyCells
-from landscape.arrangement._enumeration import enumerate_cells
+from landscape.arrangement._enumeration import Interrupted, enumerate_cells
 from landscape.arrangement._integers import IntVector, integer_vector
+from landscape.seminorm._limits import Limits
+from landscape.seminorm._local import at_known
 from landscape.seminorm._problem import EPS, Problem
 from landscape.seminorm._record import Found, OutOfReach, Pattern
 
@@ -120,8 +122,9 @@ def plane(problem: Problem) -> Found:
 
 def _sorted_rays(rays: Array) -> NDArray[np.intp]:
     """Order of the rays by angle; neighbours too close for floats are compared exactly."""
-    order = np.argsort(np.arctan2(rays[:, 1], rays[:, 0]), kind="stable")
-    angles = np.arctan2(rays[:, 1], rays[:, 0])[order]
+    angles = np.arctan2(rays[:, 1], rays[:, 0])
+    order = np.argsort(angles, kind="stable")
+    angles = angles[order]
     close = np.flatnonzero(np.diff(angles) <= 16 * EPS * np.pi)
     if not close.size:
         return order
@@ -141,8 +144,12 @@ def _clockwise(first: tuple[IntVector, int], second: tuple[IntVector, int]) -> i
     return b * c - a * d
 
 
-def enumeration(problem: Problem, limit: int | None = CELL_LIMIT) -> Found:
+def enumeration(
+    problem: Problem, limit: int | None = CELL_LIMIT, limits: Limits | None = None
+) -> Found:
     """All cells in exact arithmetic: slow, and right on every input.
+
+    An incomplete enumeration says nothing: if the limits stop it, the interval is the trivial one.
 
     Raises
     ------
@@ -154,7 +161,13 @@ def enumeration(problem: Problem, limit: int | None = CELL_LIMIT) -> Found:
         # r independent hyperplanes alone have that many.
         raise OutOfReach(f"enumeration: at least 2^{r} cells")
     try:
-        cells = enumerate_cells(problem.exact_rows, r, limit)
+        cells = enumerate_cells(
+            problem.exact_rows, r, limit, None if limits is None else limits.step
+        )
+    except Interrupted:
+        some = at_known(problem)
+        ceiling = float(problem.bounds.max())
+        return Found(some.lower, ceiling, some.pattern, some.point, False, "enumeration")
     except TooManyCells as error:
         raise OutOfReach(f"enumeration: {error}") from None
     keys = sorted(cells)

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.seminorm._conflicts import alarm
 from landscape.seminorm._flats import Unresolved
+from landscape.seminorm._limits import Limits, alarm
 from landscape.seminorm._local import at_point, climb
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found
-from landscape.seminorm._reference import Limits
+from landscape.seminorm._tiers import call
 
 
 def cones(problem: Problem, limits: Limits | None = None, incumbent: Found | None = None) -> Found:
@@ -34,10 +34,11 @@ def cones(problem: Problem, limits: Limits | None = None, incumbent: Found | Non
     from landscape.seminorm import _kernels_cones as kernels
 
     limits = limits or Limits()
-    best = climb(problem, n_starts=8, patience=20) if incumbent is None else incumbent
+    best = climb(problem, limits=limits) if incumbent is None else incumbent
     point = np.zeros(problem.shape[1])
     with alarm(limits) as stop:
-        _, bound, complete, nodes = kernels.search(
+        _, bound, complete, nodes = call(
+            kernels.search,
             problem.rows,
             problem.weights,
             problem.offset,
@@ -47,6 +48,7 @@ def cones(problem: Problem, limits: Limits | None = None, incumbent: Found | Non
             min(limits.remaining_nodes, 2**62),
             stop,
             point,
+            work=np.inf,
         )
     limits.nodes += int(nodes)
     if point.any():

@@ -8,43 +8,21 @@ confirmed in integers after the search. If one is refuted, the search is repeate
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement._integers import Infeasible, IntVector, strict_solution
+from landscape.seminorm._limits import Limits, alarm
 from landscape.seminorm._local import at_point, climb
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found
-from landscape.seminorm._reference import Limits, coordinate_problem, reference
+from landscape.seminorm._reference import coordinate_problem, reference
+from landscape.seminorm._tiers import call
 
 Array = NDArray[np.float64]
 
 #: How often a search is repeated because exact arithmetic refuted one of its conflicts.
 REPEATS = 4
-
-
-@contextmanager
-def alarm(limits: Limits) -> Iterator[NDArray[np.int64]]:
-    """A flag that compiled code reads and that a timer sets when the time is up."""
-    flag = np.zeros(1, dtype=np.int64)
-    if not np.isfinite(limits.remaining_time):
-        yield flag
-        return
-
-    def ring() -> None:
-        flag[0] = 1
-
-    timer = threading.Timer(max(limits.remaining_time, 0.0), ring)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield flag
-    finally:
-        timer.cancel()
 
 
 def confirm(
@@ -85,8 +63,11 @@ def conflicts(
     from landscape.seminorm import _kernels_conflicts as kernels
 
     limits = limits or Limits()
-    best = climb(problem) if incumbent is None else incumbent
-    d = problem.shape[1]
+    k, d = problem.shape
+    best = incumbent
+    if best is None:
+        # Few hyperplanes are searched faster than climbed.
+        best = climb(problem, n_starts=min(8, 1 + k // 8), limits=limits)
     norms = np.linalg.norm(problem.rows, axis=1)
     upper = best.lower
     complete = True
@@ -106,7 +87,8 @@ def conflicts(
         for _ in range(REPEATS):
             point = np.zeros(d)
             with alarm(limits) as stop:
-                _, bound, decided, nodes, pending = kernels.search(
+                _, bound, decided, nodes, pending = call(
+                    kernels.search,
                     Y,
                     units,
                     np.abs(weights[index]),
@@ -117,6 +99,8 @@ def conflicts(
                     stop,
                     point,
                     confirm_all,
+                    work=1e-5 * len(Y) ** 2 * d,
+                    stop=7,
                 )
             limits.nodes += int(nodes)
             if point.any():

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from landscape.arrangement import Infeasible, interior_point
 from landscape.arrangement._integers import pivot_columns
-from landscape.seminorm._conflicts import alarm
+from landscape.seminorm._limits import Limits, alarm
 from landscape.seminorm._local import at_known, climb, settle
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found, Pattern
-from landscape.seminorm._reference import Limits, reference
+from landscape.seminorm._reference import reference
+from landscape.seminorm._tiers import call
 
 Array = NDArray[np.float64]
 Solver = Callable[..., Found]
@@ -70,33 +71,38 @@ def flats(
 
     limits = limits or Limits()
     k, r = problem.shape
-    if incumbent is not None:
-        best = incumbent
-    elif math.comb(k, r - 2) * k < SMALL:
-        best = at_known(problem)
-    else:
-        best = climb(problem, n_starts=2, patience=10)
+    visited = math.comb(k, r - 2) * k
+    best = incumbent
+    if best is None and visited >= SMALL:
+        best = climb(problem, n_starts=2, patience=10, limits=limits)
+    floor = -1.0 if best is None else best.lower
     units = problem.rows / np.linalg.norm(problem.rows, axis=1)[:, None]
     first, last = rows if rows is not None else (0, k)
     with alarm(limits) as stop:
-        value, point, free, items, bounds, dependent, n_flats, complete = kernels.search(
+        value, point, free, items, bounds, dependent, n_flats, complete = call(
+            kernels.search,
             units,
             problem.weights,
             problem.offset,
             first,
             last,
-            best.lower,
+            floor,
             problem.tolerance,
             MAX_ITEMS,
+            limits.remaining_nodes,
             stop,
+            work=1e-6 * visited * (5 + r),
+            stop=9,
         )
     limits.nodes += int(n_flats)
-    if value > best.lower:
+    if value > floor:
         pattern, inside = _beside(problem, point, free[:, 0])
         best = Found(problem.norm(pattern), np.inf, pattern, inside, False, "flats")
+    if best is None:
+        best = at_known(problem)
     if not complete and not limits.exhausted:
         raise Unresolved("too many degenerate places")
-    for subset in np.unique(dependent, axis=0):
+    for subset in np.unique(dependent, axis=0) if len(dependent) else ():
         chosen = [problem.exact_rows[i] for i in subset if i >= 0]
         if len(pivot_columns(chosen)) == len(chosen):
             raise Unresolved("nearly dependent hyperplanes")
@@ -123,15 +129,12 @@ def _beside(problem: Problem, point: Array, free: NDArray[np.intp]) -> tuple[Pat
     opposite[free] = False
     plus = np.maximum(weights[free], 0.0).sum(axis=0)
     minus = np.minimum(weights[free], 0.0).sum(axis=0)
-    best, pattern, x = -np.inf, sides, point
-    for base, y in ((sides, point), (opposite, -point)):
-        gradient = problem.offset + weights[base].sum(axis=0)
-        for j in range(len(gradient)):
-            for top in (True, False):
-                value = gradient[j] + plus[j] if top else -gradient[j] - minus[j]
-                if value > best:
-                    best, pattern, x = value, base.copy(), y
-                    pattern[free] = weights[free, j] > 0 if top else weights[free, j] < 0
+    # |gradient| at the point and at its antipode, per coordinate, upwards and downwards.
+    gradient = problem.offset + np.stack([sides, opposite]).astype(float) @ weights
+    values = np.stack([gradient + plus, -gradient - minus], axis=2)
+    side, j, down = np.unravel_index(int(values.argmax()), values.shape)
+    pattern, x = (sides, point) if side == 0 else (opposite, -point)
+    pattern[free] = weights[free, j] < 0 if down else weights[free, j] > 0
     target = np.where(pattern[free], 1.0, -1.0)
     step = np.linalg.lstsq(rows[free], target, rcond=None)[0]
     others = np.ones(len(rows), dtype=bool)

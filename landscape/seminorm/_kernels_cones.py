@@ -4,7 +4,6 @@
 # numba infers the types; arrays are float64 unless said otherwise.
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 EPS = 2.0**-52
@@ -13,7 +12,6 @@ EPS = 2.0**-52
 WORST = 1e-7
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _bound(G, plus, minus, total, q):
     """Bound of |g(x)| and |g(-x)| where the undetermined weights are free."""
     best = -1.0
@@ -24,7 +22,6 @@ def _bound(G, plus, minus, total, q):
     return best
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _free_weights(D, errors, rows, n, weights, plus, minus, G, state):
     """Classify rows on a cone: 2 crosses it, 3 touches it within the error, 1 and 0 are decided.
 
@@ -67,7 +64,6 @@ def _free_weights(D, errors, rows, n, weights, plus, minus, G, state):
     return open_rows
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _value_at(rows, weights, offset, total, x, gradient):
     """|g| at x or -x, whichever is larger; negative if x is on a hyperplane up to rounding."""
     m, d = rows.shape
@@ -93,7 +89,6 @@ def _value_at(rows, weights, offset, total, x, gradient):
     return best
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def search(rows, weights, offset, total, incumbent, slack, max_nodes, stop, best_point):
     """Best cell by splitting the orthants of a half-space.
 
@@ -306,7 +301,6 @@ def search(rows, weights, offset, total, incumbent, slack, max_nodes, stop, best
     return best, max(best, left_out), True, nodes
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _sort(keys, values, n):
     """Sort the pairs by key (shell sort)."""
     gap = n // 2

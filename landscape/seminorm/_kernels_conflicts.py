@@ -1,13 +1,12 @@
 """Compiled conflict search for one coordinate, see `_conflicts`.
 
-Only this module and its siblings `_kernels_*` import numba; they are imported when first used.
+Plain Python as its siblings `_kernels_*`; `_tiers` compiles them.
 """
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 unless said otherwise.
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 EPS = 2.0**-52
@@ -18,7 +17,6 @@ FEASIBLE, CONFLICT, UNKNOWN = 0, 1, 2
 REMEMBERED = 4096
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
     """Wolfe's algorithm: the point of least norm in the hull of the rows ``Z[active[:n]]``.
 
@@ -137,7 +135,6 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
     return UNKNOWN, size
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _products(Z, support, p, gram):
     """Row and column p of the matrix of inner products of the support's rows."""
     for q in range(p + 1):
@@ -148,7 +145,6 @@ def _products(Z, support, p, gram):
         gram[q, p] = s
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _solve(matrix, rhs, n):
     """Gaussian elimination with partial pivoting, in place; false if singular."""
     for p in range(n):
@@ -181,7 +177,6 @@ def _solve(matrix, rhs, n):
     return True
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def surely_conflict(Y, support, size):
     """Whether d + 1 rows have positive multipliers beyond all rounding errors.
 
@@ -266,7 +261,6 @@ def surely_conflict(Y, support, size):
     return smallest > error
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point, all_pending):
     """Least violated weight of ``<Y[i], x> > 0`` by conflicts, dual ascent and branching.
 
@@ -311,12 +305,12 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
     unresolved = np.inf
     state = np.empty(k, np.int8)
     # The conflicts that a node's bound rests on are tried first in its children.
-    longest = 4 * k
-    inherited = np.empty((capacity, longest, width), np.int16)
+    longest = min(4 * k, 1000)
+    inherited = np.empty((capacity, longest, width), np.int32)
     n_inherited = np.zeros(capacity, np.int64)
-    chain = np.empty((longest, width), np.int16)
+    chain = np.empty((longest, width), np.int32)
     # Supports that were confirmed lately: the same ones are found again and again.
-    confirmed = np.full((REMEMBERED, width), -2, np.int16)
+    confirmed = np.full((REMEMBERED, width), -2, np.int32)
     n_chain = 0
     while top > 0:
         if nodes >= max_nodes or stop[0] != 0:
@@ -395,9 +389,11 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                 if n == 0:
                     outcome = FEASIBLE
                     break
-                outcome, size = min_norm_point(
-                    Z, columns, active, n, multipliers, support, warm, x
-                )
+                if stop[0] != 0:
+                    # The bound so far holds; the next node is not begun.
+                    outcome = UNKNOWN
+                    break
+                outcome, size = min_norm_point(Z, columns, active, n, multipliers, support, warm, x)
                 if outcome == UNKNOWN and warm > 0:
                     outcome, size = min_norm_point(
                         Z, columns, active, n, multipliers, support, 0, x

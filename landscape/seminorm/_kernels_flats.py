@@ -4,7 +4,6 @@
 # numba infers the types; arrays are float64 unless said otherwise.
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from landscape.seminorm._kernels_sweep import sort_by
@@ -17,7 +16,6 @@ CONTAINS = 1e-7
 DEPENDENT = 1e-6
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _project(P, n, i, Q, v):
     """Coordinates of all rows in the orthogonal complement of row i; v is the reflector.
 
@@ -50,7 +48,6 @@ def _project(P, n, i, Q, v):
     return norm
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _lift(a, b, reflectors, d, x):
     """The point of R^d with coordinates (a, b) in the flat."""
     levels = d - 2
@@ -66,7 +63,6 @@ def _lift(a, b, reflectors, d, x):
             x[level + k] -= s * reflectors[level, k]
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _value(G, rest, plus, minus, q):
     """Largest |gradient| over x and -x and the free signs: G plus sums of free weights."""
     best = -1.0
@@ -78,8 +74,7 @@ def _value(G, rest, plus, minus, q):
     return best
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
-def search(units, weights, offset, first, last, incumbent, slack, max_items, stop):
+def search(units, weights, offset, first, last, incumbent, slack, max_items, max_flats, stop):
     """Best cell over the flats whose smallest row number is in ``[first, last)``.
 
     Parameters
@@ -88,6 +83,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
     weights : (k, q); offset : (q,)
     incumbent, slack : cells that are not better than their sum are of no interest
     max_items : most unresolved places to collect
+    max_flats : stop after so many
     stop : (1,) set from outside to interrupt
 
     Returns
@@ -133,6 +129,10 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
     index = np.empty(m, np.int64)
     order = np.empty(m, np.int64)
     norms = np.empty(m)
+    # The rows' coordinates in the flat, turned so that their rays lie in the upper half-plane.
+    turned_a = np.empty(m)
+    turned_b = np.empty(m)
+    sides = np.empty(m)
     G = np.empty(q)
     rest = np.empty(q)
     wide_plus = np.empty(q)
@@ -154,7 +154,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
         if i >= end:
             level -= 1
             continue
-        if stop[0] != 0:
+        if stop[0] != 0 or flats >= max_flats:
             return (
                 best,
                 best_point,
@@ -224,10 +224,14 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
             norms[n] = length
             keys[n] = b / a if a != 0.0 else -1e300
             index[n] = r
+            side = 1.0 if a > 0 or (a == 0 and b < 0) else -1.0
+            sides[n] = side
+            turned_a[n] = side * a
+            turned_b[n] = side * b
             n += 1
-            if a > 0 or (a == 0 and b < 0):
-                for k in range(q):
-                    G[k] += weights[r, k]
+            before = 0.5 * (1.0 + side)
+            for k in range(q):
+                G[k] += before * weights[r, k]
         if n == 0 or contains > 0.01:
             # Floats say nothing here: everything is open.
             _lift(1.0, 0.0, reflectors, d, x)
@@ -239,20 +243,16 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
         for t in range(n):
             u = order[t - 1] if t > 0 else order[n - 1]
             v = order[t]
-            ua = P[index[u], 0]
-            ub = P[index[u], 1]
-            va = P[index[v], 0]
-            vb = P[index[v], 1]
-            cross = (ua * vb - ub * va) / (norms[u] * norms[v])
+            ua = turned_a[u]
+            ub = turned_b[u]
+            va = turned_a[v]
+            vb = turned_b[v]
+            cross = ua * vb - ub * va
             unclear[t] = 0
-            if n > 1 and abs(cross) <= closeness:
+            if n > 1 and abs(cross) <= closeness * (norms[u] * norms[v]):
                 # The same line, but is the gap between these two rays the narrow one?
-                ca = ua if ua > 0 or (ua == 0 and ub < 0) else -ua
-                cb = ub if ua > 0 or (ua == 0 and ub < 0) else -ub
-                ea = va if va > 0 or (va == 0 and vb < 0) else -va
-                eb = vb if va > 0 or (va == 0 and vb < 0) else -vb
                 turn = -1.0 if t == 0 else 1.0
-                if turn * (ca * ea + cb * eb) > 0:
+                if turn * (ua * va + ub * vb) > 0:
                     unclear[t] = 1
                     any_unclear = True
         if not any_unclear and n_containing == 0:
@@ -263,7 +263,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
                     best = value
                     position = t
                 r = index[order[t]]
-                s = -1.0 if P[r, 0] > 0 or (P[r, 0] == 0 and P[r, 1] < 0) else 1.0
+                s = -sides[order[t]]
                 for k in range(q):
                     G[k] += s * weights[r, k]
             if position >= 0:
@@ -294,7 +294,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
                             items, bounds, n_items, x, radius + 10 * error, value
                         )
             r = index[order[t]]
-            s = -1.0 if P[r, 0] > 0 or (P[r, 0] == 0 and P[r, 1] < 0) else 1.0
+            s = -sides[order[t]]
             for k in range(q):
                 G[k] += s * weights[r, k]
         # Rays where several hyperplanes meet, exactly or nearly: their signs are free.
@@ -332,10 +332,7 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
             a = P[r, 0]
             b = P[r, 1]
             length = norms[order[t % n]]
-            if a > 0 or (a == 0 and b < 0):
-                ra, rb = -b / length, a / length
-            else:
-                ra, rb = b / length, -a / length
+            ra, rb = -sides[order[t % n]] * b / length, sides[order[t % n]] * a / length
             for k in range(q):
                 rest[k] = 0.0
             for u in range(n):
@@ -391,7 +388,6 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, sto
     )
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _gap(P, index, order, n, position, reflectors, d, x):
     """A point in the middle of the gap before ray number ``position``."""
     r = index[order[position]]
@@ -417,7 +413,6 @@ def _gap(P, index, order, n, position, reflectors, d, x):
         _lift(la + ha, lb + hb, reflectors, d, x)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _push(items, bounds, n_items, x, radius, value):
     """Append a place that exact arithmetic has to look at."""
     d = x.shape[0]

@@ -4,13 +4,11 @@
 # numba infers the types; arrays are float64 unless said otherwise.
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def sort_by(keys, order, n):
-    """Write into ``order[:n]`` the order of ``keys[:n]``: quicksort, ties in no fixed order.
+    """Sort ``keys[:n]``, write their order into ``order[:n]``: quicksort, ties in no fixed order.
 
     numpy's own would do, but takes numba many seconds to compile.
     """
@@ -25,17 +23,18 @@ def sort_by(keys, order, n):
         low, high = lows[top], highs[top]
         while high - low > 16:
             # Median of three, then Hoare's partition; the larger part waits.
-            middle = (low + high) // 2
-            a, b, c = keys[order[low]], keys[order[middle]], keys[order[high]]
+            a, b, c = keys[low], keys[(low + high) // 2], keys[high]
             pivot = max(min(a, b), min(max(a, b), c))
             i, j = low, high
             while i <= j:
-                while keys[order[i]] < pivot:
+                while keys[i] < pivot:
                     i += 1
-                while keys[order[j]] > pivot:
+                while keys[j] > pivot:
                     j -= 1
                 if i <= j:
-                    order[i], order[j] = order[j], order[i]
+                    key, moved = keys[i], order[i]
+                    keys[i], order[i] = keys[j], order[j]
+                    keys[j], order[j] = key, moved
                     i += 1
                     j -= 1
             if j - low < high - i:
@@ -47,15 +46,16 @@ def sort_by(keys, order, n):
             top += 1
         for i in range(low + 1, high + 1):
             moved = order[i]
-            key = keys[moved]
+            key = keys[i]
             j = i - 1
-            while j >= low and keys[order[j]] > key:
+            while j >= low and keys[j] > key:
+                keys[j + 1] = keys[j]
                 order[j + 1] = order[j]
                 j -= 1
+            keys[j + 1] = key
             order[j + 1] = moved
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
 def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, point):
     """Best cell on the circle through x and y; writes a point of it and returns its norm."""
     k, r = rows.shape
@@ -81,7 +81,7 @@ def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, po
         value = 0.0
         for c in range(q):
             value = max(value, abs(gradient[c]), abs(total[c] - gradient[c]))
-        if value > best and (p == 0 or p == k or keys[order[p]] > keys[order[p - 1]]):
+        if value > best and (p == 0 or p == k or keys[p] > keys[p - 1]):
             best = value
             position = p
         if p < k:
@@ -89,12 +89,16 @@ def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, po
             s = -1.0 if xs[h] > 0 else 1.0
             for c in range(q):
                 gradient[c] += s * weights[h, c]
-    low = np.arctan2(1.0, -keys[order[position - 1]]) if position > 0 else 0.0
-    high = np.arctan2(1.0, -keys[order[position]]) if position < k else np.pi
-    angle = 0.5 * (low + high)
+    # The middle of the two rays beside the gap; no trigonometry, whose last bits differ.
+    low_x, low_y = 1.0, 0.0
+    if position > 0:
+        low_x, low_y = _ray(keys[position - 1])
+    high_x, high_y = -1.0, 0.0
+    if position < k:
+        high_x, high_y = _ray(keys[position])
     norm = 0.0
     for c in range(r):
-        point[c] = np.cos(angle) * x[c] + np.sin(angle) * y[c]
+        point[c] = (low_x + high_x) * x[c] + (low_y + high_y) * y[c]
         norm += point[c] * point[c]
     norm = np.sqrt(norm)
     if norm > 0:
@@ -103,8 +107,15 @@ def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, po
     return best
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
-def climb(rows, weights, offset, total, starts, directions, patience, best_point):
+def _ray(key):
+    """The unit vector in the upper half-plane whose cotangent is ``-key``."""
+    size = max(1.0, abs(key))
+    a, b = -key / size, 1.0 / size
+    norm = np.sqrt(a * a + b * b)
+    return a / norm, b / norm
+
+
+def climb(rows, weights, offset, total, starts, directions, patience, stop, best_point):
     """Climb from each start along circles in the given directions; returns the best norm.
 
     Every other direction is a hyperplane's normal: it crosses that hyperplane.
@@ -120,7 +131,7 @@ def climb(rows, weights, offset, total, starts, directions, patience, best_point
         x = starts[s].copy()
         current = -1.0
         failures = 0
-        while failures < patience:
+        while failures < patience and stop[0] == 0:
             if used % 2 == 1:
                 y = rows[(used * 7919) % k].copy()
             else:

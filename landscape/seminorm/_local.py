@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.seminorm._limits import Limits, alarm
 from landscape.seminorm._problem import Problem, values_and_errors
 from landscape.seminorm._record import Found, Pattern
+from landscape.seminorm._tiers import call
 
 Array = NDArray[np.float64]
 
@@ -85,23 +87,33 @@ def at_known(problem: Problem) -> Found:
     raise AssertionError("no generic point found")  # pragma: no cover
 
 
-def climb(problem: Problem, n_starts: int = 8, patience: int = 20, seed: int = 0) -> Found:
+def climb(
+    problem: Problem,
+    n_starts: int = 8,
+    patience: int = 20,
+    seed: int = 0,
+    limits: Limits | None = None,
+) -> Found:
     """The best cell that a compiled local search finds: a lower bound, never the value."""
     from landscape.seminorm import _kernels_sweep
 
     rng = np.random.default_rng([seed, *problem.shape])
-    r = problem.shape[1]
+    k, r = problem.shape
     best_point = np.zeros(r)
-    _kernels_sweep.climb(
-        problem.rows,
-        problem.weights,
-        problem.offset,
-        problem.total,
-        rng.standard_normal((n_starts, r)),
-        rng.standard_normal((256, r)),
-        patience,
-        best_point,
-    )
+    with alarm(limits or Limits()) as stop:
+        call(
+            _kernels_sweep.climb,
+            problem.rows,
+            problem.weights,
+            problem.offset,
+            problem.total,
+            rng.standard_normal((n_starts, r)),
+            rng.standard_normal((256, r)),
+            patience,
+            stop,
+            best_point,
+            work=1e-7 * n_starts * (patience + 15) * k * (10 + 3 * r + 4 * len(problem.offset)),
+        )
     found = at_point(problem, best_point, "local")
     start = at_known(problem)
     return start if found is None or start.lower > found.lower else found

@@ -16,10 +16,10 @@ from landscape.arrangement import Arrangement, sides_at
 from landscape.parametrization import Parametrization
 from landscape.realization import difference
 from landscape.seminorm._conflicts import conflicts
+from landscape.seminorm._limits import Limits
 from landscape.seminorm._portfolio import solve
 from landscape.seminorm._problem import Problem, Setting, finish, network_products
 from landscape.seminorm._record import Found, Pattern, Seminorm
-from landscape.seminorm._reference import Limits
 
 Array = NDArray[np.float64]
 

@@ -14,11 +14,11 @@ from landscape.arrangement import general_position_count
 from landscape.arrangement._enumeration import enumerate_cells
 from landscape.arrangement._integers import IntVector, primitive
 from landscape.seminorm._closed import unpack
+from landscape.seminorm._limits import Limits
 from landscape.seminorm._local import at_point, climb
 from landscape.seminorm._portfolio import solve
 from landscape.seminorm._problem import EPS, Problem, Setting, finish
 from landscape.seminorm._record import Found, Pattern, Seminorm
-from landscape.seminorm._reference import Limits
 
 Array = NDArray[np.float64]
 

@@ -22,9 +22,10 @@ from landscape.seminorm import _closed
 from landscape.seminorm._cones import cones
 from landscape.seminorm._conflicts import conflicts
 from landscape.seminorm._flats import Unresolved, flats
+from landscape.seminorm._limits import Limits
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found, OutOfReach
-from landscape.seminorm._reference import Limits, reference
+from landscape.seminorm._reference import reference
 
 METHODS = ("auto", "enumeration", "plane", "flats", "cones", "conflicts", "reference")
 
@@ -68,7 +69,7 @@ def solve(
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     k, rank = problem.shape
     if method == "enumeration":
-        return _closed.enumeration(problem)
+        return _closed.enumeration(problem, limits=limits)
     found = _closed.independent(problem)
     if found is None and method == "auto":
         found = _closed.one_signed(problem, jumps_parallel)

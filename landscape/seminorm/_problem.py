@@ -128,10 +128,16 @@ class Setting:
         n_planes, q = len(planes.rows), products.shape[1]
         back = planes.orientations < 0
         signed = planes.orientations[:, None] * products
-        weights = np.empty((n_planes, q))
-        for j in range(q):
-            weights[:, j] = exact_sums(signed[:, j], planes.labels, n_planes)
-        offset = np.array([math.fsum(column) for column in products[back].T]).reshape(q)
+        present = planes.labels >= 0
+        if np.count_nonzero(present) == n_planes:  # nothing was merged
+            weights = np.zeros((n_planes, q))
+            weights[planes.labels[present]] = signed[present]
+        else:
+            weights = np.empty((n_planes, q))
+            for j in range(q):
+                weights[:, j] = exact_sums(signed[:, j], planes.labels, n_planes)
+        columns_back = products[back].T.tolist()
+        offset = np.array([math.fsum(column) for column in columns_back]).reshape(q)
         used = np.flatnonzero(max_norms(weights) > 0)
         columns = self.independent_columns(used)
         # Compiled searches are specialized on the memory layout: keep it the same for all.
@@ -266,6 +272,8 @@ def _surely_full_column_rank(rows: Array) -> bool:
     k, d = rows.shape
     if k < d or d == 0:
         return d == 0
+    if k > 40 * d and _surely_full_column_rank(rows[: 20 * d]):
+        return True
     singular = np.linalg.svd(rows, compute_uv=False)
     return bool(singular[-1] > 1e3 * EPS * max(k, d) * singular[0])
 
@@ -303,7 +311,7 @@ def finish(
     except Infeasible as error:  # pragma: no cover - a search returned what is not a cell
         raise AssertionError(f"{found.method}: the pattern found is not a cell") from error
     pattern = setting.neuron_pattern(sides)
-    gradient = np.array([math.fsum(column) for column in products[pattern].T])
+    gradient = np.array([math.fsum(column) for column in products[pattern].T.tolist()])
     gradient = gradient.reshape(products.shape[1]) + 0.0
     coordinate = int(np.abs(gradient).argmax())
     lower = float(np.abs(gradient[coordinate]))

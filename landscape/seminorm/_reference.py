@@ -9,9 +9,8 @@ programming, so nothing here depends on rounding but the sums of the weights.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,38 +22,12 @@ from landscape.arrangement._integers import (
     move_off,
     strict_solution,
 )
+from landscape.seminorm._limits import Limits
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found
 
 Array = NDArray[np.float64]
 Conflict = frozenset[int]
-
-
-@dataclass
-class Limits:
-    """When a search has to stop: a clock and a number of nodes, shared by all its parts."""
-
-    time_limit: float | None = None
-    node_limit: int | None = None
-    nodes: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def remaining_time(self) -> float:
-        """Seconds left."""
-        if self.time_limit is None:
-            return float("inf")
-        return self.time_limit - (time.monotonic() - self.started)
-
-    @property
-    def remaining_nodes(self) -> int:
-        """Nodes left."""
-        return 2**62 if self.node_limit is None else max(self.node_limit - self.nodes, 0)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether to stop now."""
-        return self.remaining_nodes <= 0 or self.remaining_time <= 0
 
 
 @dataclass

@@ -83,17 +83,23 @@ def by_milp(
         low[facet] = 1.0
         for j in range(d):
             for sign in (1.0, -1.0):
+                # What this program's gradient can contribute, there or at the antipode; only
+                # what is not worse than the best cell so far is sought.
+                gain = max(0.0, -sign * total[j])
+                objective = np.concatenate([np.zeros(d), sign * products[:, j]])
+                better = LinearConstraint(objective[None, :], lower - gain, np.inf)
                 result = milp(
-                    np.concatenate([np.zeros(d), -sign * products[:, j]]),
-                    constraints=system,
+                    -objective,
+                    constraints=[system, better],
                     bounds=Bounds(low, high),
                     integrality=np.concatenate([np.zeros(d), np.ones(m)]),
                     options={"time_limit": time_limit, "mip_rel_gap": 0.0},
                 )
-                if result.x is None:
+                if result.status == 2:  # infeasible: no better cell here
                     continue
-                gradient = (rows @ result.x[:d] > 0).astype(float) @ products
-                lower = max(lower, *np.abs(gradient), *np.abs(total - gradient))
-                bound = -float(result.mip_dual_bound)
-                upper = max(upper, bound, bound - sign * total[j])
-    return lower, upper
+                if result.x is not None:
+                    gradient = (rows @ result.x[:d] > 0).astype(float) @ products
+                    lower = max(lower, *np.abs(gradient), *np.abs(total - gradient))
+                bound = getattr(result, "mip_dual_bound", None)
+                upper = max(upper, np.inf if bound is None else gain - float(bound))
+    return lower, max(lower, upper)

@@ -1,0 +1,122 @@
+"""Table and plot of the measurements, and their place in the docs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+Row = dict[str, object]
+BEGIN = "<!-- begin: made by benchmarks.seminorm --publish -->"
+END = "<!-- end: made by benchmarks.seminorm --publish -->"
+
+
+def number(row: Row, key: str) -> float:
+    """An entry that is a number."""
+    return float(str(row[key]))
+
+
+def ratios(rows: Sequence[Row]) -> dict[tuple[object, ...], float]:
+    """Median over the seeds of "auto" divided by the fastest prototype, per family, d and m."""
+    networks: dict[tuple[object, ...], dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        if row.get("exact") and "seconds" in row:
+            key = (row["family"], row["d"], row["m"], row["seed"])
+            networks[key][str(row["method"])] = number(row, "seconds")
+    found = defaultdict(list)
+    for key, seconds in networks.items():
+        others = [value for name, value in seconds.items() if name.startswith("prototype")]
+        if others and "auto" in seconds:
+            found[key[:3]].append(seconds["auto"] / max(min(others), 1e-9))
+    return {key: median(values) for key, values in found.items()}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Medians over the seeds; an interval that did not close is marked by ``>``."""
+    cells: dict[tuple[object, ...], list[tuple[float, bool]]] = defaultdict(list)
+    methods = list(dict.fromkeys(str(row["method"]) for row in rows))
+    for row in rows:
+        if "seconds" in row:
+            key = (row["family"], row["d"], row["m"], row["method"])
+            cells[key].append((number(row, "seconds"), bool(row["exact"])))
+    compared = ratios(rows)
+    heads = ["networks", "d, m", *methods, *(["auto / best prototype"] if compared else [])]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "--:|" * (len(heads) - 2)]
+    for family, d, m in dict.fromkeys((r["family"], r["d"], r["m"]) for r in rows):
+        entries = []
+        for method in methods:
+            times = cells.get((family, d, m, method), [])
+            closed = all(exact for _, exact in times)
+            text = f"{median(seconds for seconds, _ in times):.2g}" if times else "-"
+            entries.append(text if closed else f">{text}")
+        if compared:
+            ratio = compared.get((family, d, m))
+            entries.append("-" if ratio is None else f"{ratio:.2g}")
+        lines.append(f"| {family} | {d}, {m} | " + " | ".join(entries) + " |")
+    return "\n".join(lines)
+
+
+def plot(rows: Sequence[Row], path: Path) -> None:
+    """Seconds against m, one panel for each d; gaussian networks."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    timed = [row for row in rows if row["family"] == "gaussian" and "seconds" in row]
+    inputs = sorted({int(str(row["d"])) for row in timed})
+    if not inputs:
+        return
+    methods = list(dict.fromkeys(str(row["method"]) for row in timed))
+    n_columns = min(4, len(inputs))
+    n_rows = -(-len(inputs) // n_columns)
+    figure, axes = plt.subplots(
+        n_rows, n_columns, figsize=(3.2 * n_columns, 2.8 * n_rows), squeeze=False, sharey=True
+    )
+    for axis in axes.flat[len(inputs) :]:
+        axis.set_visible(False)
+    for axis, d in zip(axes.flat, inputs, strict=False):
+        for k, method in enumerate(methods):
+            points = defaultdict(list)
+            for row in timed:
+                if row["d"] == d and row["method"] == method:
+                    points[int(str(row["m"]))].append(number(row, "seconds"))
+            if points:
+                widths = sorted(points)
+                axis.loglog(
+                    widths,
+                    [max(np.median(points[m]), 1e-5) for m in widths],
+                    marker="osd^vx*P"[k % 8],
+                    color=f"C{k}",
+                    label=method,
+                )
+        axis.set(title=f"d = {d}", xlabel="neurons m")
+    axes[0, 0].set_ylabel("CPU seconds")
+    handles = {}
+    for axis in axes.flat:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles[label] = handle
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    figure.set_layout_engine("constrained")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def publish(text: str, page: Path) -> None:
+    """Put the table between the page's markers.
+
+    Raises
+    ------
+    ValueError
+        If the page has no markers.
+    """
+    old = page.read_text()
+    if BEGIN not in old or END not in old:
+        raise ValueError(f"{page}: expected the markers {BEGIN} and {END}")
+    head, rest = old.split(BEGIN)
+    new = page.with_suffix(".new")
+    new.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
+    new.replace(page)
