@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import tracemalloc
 import warnings
 
 import joblib
@@ -25,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from landscape import ShallowReLURegressor, certify_minimum, realize
 from landscape.estimator import LandscapeDisplay, RealizationDisplay
-from landscape.estimator._regressor import _realization_radius
+from landscape.estimator._results import realization_radius
 from landscape.estimator._samples import merge_samples
 from landscape.estimator._starts import Problem, draw_start, replant, run_start
 from landscape.objective import loss
@@ -299,7 +300,7 @@ def test_realization_radius_says_nothing_where_nothing_is_known(data):
     theta, n = draw_start(samples, space, 2, [0], 1)
     end = run_start(problem, theta, 0, "random", n, np.random.SeedSequence(0))
     assert end.certificate.is_minimum
-    assert np.isnan(_realization_radius(end.certificate, end.parametrization, problem))
+    assert np.isnan(realization_radius(end.certificate, end.parametrization, problem))
 
 
 # --- samples --------------------------------------------------------------------------------------
@@ -469,6 +470,21 @@ def test_metadata_routing(data):
     train = np.arange(30, 60)
     alone = clone(model).fit(X[train], y[train], sample_weight=weights[train])
     np.testing.assert_array_equal(found["estimator"][0].predict(X), alone.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_memory_is_flat_in_the_number_of_starts(rng):
+    """Kept arrays of a start, 1000 samples times 4 neurons, would add up to megabytes."""
+    X = rng.standard_normal((1000, 2))
+    y = np.sin(X[:, 0]) + X[:, 1] ** 2
+    peaks = []
+    for n_starts in (2, 5, 60):  # the first one loads what is loaded once
+        model = ShallowReLURegressor(n_neurons=3, n_starts=n_starts, max_iter=5, random_state=0)
+        tracemalloc.start()
+        model.fit(X, y)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 55 * 1000 * 4 * 8 / 4
 
 
 def test_importing_the_package_stays_light():

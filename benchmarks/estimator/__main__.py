@@ -2,6 +2,7 @@
 
     .venv/bin/python -m benchmarks.estimator            # everything that is installed
     .venv/bin/python -m benchmarks.estimator --data diabetes --neurons 8 --no-cv
+    .venv/bin/python -m benchmarks.estimator --publish  # the table of the last run into docs/
 
 One process, one thread, the same standardized data for all, one method after the other. Times are
 CPU times of this process, so that other programs on the machine matter less. Networks: best of the
@@ -20,50 +21,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold
-from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
+from benchmarks.estimator import report
 from benchmarks.estimator.data import load_all
+from benchmarks.estimator.peers import BestMLP, BestTorch, has_torch
 from landscape import ShallowReLURegressor
-
-
-class BestMLP(RegressorMixin, BaseEstimator):
-    """MLPRegressor(lbfgs), the best of several starts by training loss."""
-
-    def __init__(self, n_neurons: int, n_starts: int, alpha: float = 0.0) -> None:
-        self.n_neurons, self.n_starts, self.alpha = n_neurons, n_starts, alpha
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> BestMLP:
-        fits = []
-        for seed in range(self.n_starts):
-            model = MLPRegressor(
-                hidden_layer_sizes=(self.n_neurons,),
-                solver="lbfgs",
-                alpha=self.alpha,
-                max_iter=20_000,
-                max_fun=200_000,
-                tol=1e-9,
-                random_state=seed,
-            ).fit(X, y)
-            fits.append((model.loss_, seed, model))
-        self.best_ = min(fits, key=lambda fit: fit[:2])[2]
-        return self
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        return self.best_.predict(X)
 
 
 def methods(m: int, n_starts: int) -> dict[str, Callable[[], Any]]:
     """Estimators by name. ``unrestricted`` has exactly MLPRegressor's functions."""
-    return {
+    found: dict[str, Callable[[], Any]] = {
         "landscape, N*": lambda: ShallowReLURegressor(m, n_starts=n_starts, random_state=0),
         "landscape, N": lambda: ShallowReLURegressor(
             m, space="unrestricted", n_starts=n_starts, random_state=0
+        ),
+        "landscape, N, alpha=0.03": lambda: ShallowReLURegressor(
+            m, space="unrestricted", alpha=0.03, n_starts=n_starts, random_state=0
         ),
         "MLP lbfgs": lambda: BestMLP(m, n_starts),
         "MLP lbfgs, alpha=0.1": lambda: BestMLP(m, n_starts, 0.1),
@@ -71,27 +50,69 @@ def methods(m: int, n_starts: int) -> dict[str, Callable[[], Any]]:
         "ridge": lambda: RidgeCV(np.geomspace(1e-3, 1e3, 13)),
         "gradient boosting": lambda: GradientBoostingRegressor(random_state=0),
     }
+    if has_torch():
+        found["torch L-BFGS"] = lambda: BestTorch(m, n_starts)
+    return found
 
 
-def measure(name: str, model: Any, X: np.ndarray, y: np.ndarray, cv: bool) -> dict[str, Any]:
-    """Training loss and time on all samples; out-of-fold R²."""
+def measure(name: str, model: Any, X: np.ndarray, y: np.ndarray, cv: bool) -> list[dict[str, Any]]:
+    """Training loss and time on all samples, for some numbers of starts; out-of-fold R²."""
     start = time.process_time()
     fitted = clone(model).fit(X, y)
-    row: dict[str, Any] = {"method": name, "seconds": time.process_time() - start}
-    row["training loss"] = float(np.mean((fitted.predict(X) - y) ** 2))
+    row: dict[str, Any] = {"method": name, "starts": getattr(model, "n_starts", 1)}
+    row["seconds"] = time.process_time() - start
+    row["loss"] = float(np.mean((fitted.predict(X) - y) ** 2))
+    fewer = [k for k in (1, 5) if k < row["starts"]]
+    rows = []
     if isinstance(fitted, ShallowReLURegressor):
-        holds = fitted.starts_["verdict"] == "holds"
-        row["certified"] = f"{int(holds.sum())}/{len(holds)}"
+        row["certified"] = f"{int((fitted.starts_['verdict'] == 'holds').sum())}/{row['starts']}"
         row["radius"] = fitted.radius_
-        row["realization radius"] = fitted.realization_radius_
+        for k in fewer:
+            start = time.process_time()
+            short = clone(model).set_params(n_starts=k).fit(X, y)
+            seconds = time.process_time() - start
+            loss = float(np.mean((short.predict(X) - y) ** 2))
+            rows.append({"method": name, "starts": k, "seconds": seconds, "loss": loss})
+    elif hasattr(fitted, "trace_"):
+        times, losses = np.array(fitted.trace_).T
+        row["seconds to best"] = float(times[np.argmin(losses)])
+        for k in fewer:
+            seconds, loss = float(times[k - 1]), float(losses[:k].min())
+            rows.append({"method": name, "starts": k, "seconds": seconds, "loss": loss})
     if cv:
         predictions = np.empty(len(y))
-        start = time.process_time()
         for train, test in KFold(5, shuffle=True, random_state=0).split(X):
             predictions[test] = clone(model).fit(X[train], y[train]).predict(X[test])
         row["cv R2"] = r2_score(y, predictions)
-        row["cv seconds"] = time.process_time() - start
-    return row
+    return [*rows, row]
+
+
+def run(arguments: argparse.Namespace) -> pd.DataFrame:
+    """All data sets, widths and methods; prints as it goes."""
+    rows: list[dict[str, Any]] = []
+    if not has_torch():
+        print("torch L-BFGS: skipped, torch is not installed")
+    compiled = np.linspace(-1.0, 1.0, 10)[:, None]  # kernels are loaded before anything is timed
+    for name, build in methods(1, 1).items():
+        if "landscape" in name:
+            build().fit(compiled, compiled[:, 0] ** 2)
+    for name, data in load_all(arguments.data):
+        if isinstance(data, str):
+            print(f"\n## {name}: skipped, {data}", flush=True)
+            continue
+        X, y = data
+        n, d = X.shape
+        for m in arguments.neurons:
+            print(f"\n## {name}: n = {n}, d = {d}, m = {m}", flush=True)
+            found = []
+            for method, build in methods(m, arguments.starts).items():
+                if arguments.no_cv and "alpha" in method:
+                    continue
+                found += measure(method, build(), X, y, not arguments.no_cv)
+            rows += [{"data": name, "n": n, "d": d, "neurons": m, **row} for row in found]
+            text = pd.DataFrame(found).groupby("method", sort=False).tail(1).set_index("method")
+            print(text.fillna("").to_string(float_format=lambda value: f"{value:.4g}"), flush=True)
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
@@ -101,27 +122,18 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=20)
     parser.add_argument("--no-cv", action="store_true", help="training losses only")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks/estimator.csv"))
+    parser.add_argument("--publish", action="store_true", help="table of the last run into docs/")
     arguments = parser.parse_args()
-    rows = []
+    if arguments.publish:
+        report.publish(arguments.output)
+        return
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lbfgs hits its limits
-        for name, data in load_all(arguments.data):
-            if isinstance(data, str):
-                print(f"\n## {name}: skipped, {data}", flush=True)
-                continue
-            X, y = data
-            for m in arguments.neurons:
-                print(f"\n## {name}: n = {X.shape[0]}, d = {X.shape[1]}, m = {m}", flush=True)
-                found = []
-                for method, build in methods(m, arguments.starts).items():
-                    if arguments.no_cv and "alpha" in method:
-                        continue
-                    found.append(measure(method, build(), X, y, not arguments.no_cv))
-                rows += [{"data": name, "neurons": m, **row} for row in found]
-                text = pd.DataFrame(found).set_index("method").fillna("")
-                print(text.to_string(float_format=lambda value: f"{value:.4g}"), flush=True)
+        table = run(arguments)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(arguments.output, index=False)
+    table.to_csv(arguments.output, index=False, float_format="%.6g")
+    report.figure(table, arguments.output.with_suffix(".png"))
+    print(f"\nwrote {arguments.output} and {arguments.output.with_suffix('.png')}")
 
 
 if __name__ == "__main__":

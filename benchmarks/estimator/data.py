@@ -1,4 +1,9 @@
-"""Data sets of the benchmark: those at hand are used, the others are skipped with the reason."""
+"""Data sets of the benchmark: those at hand are used, the others are skipped with the reason.
+
+The optional ones come with packages that work offline, without most of what these depend on:
+
+    .venv/bin/python -m pip install --no-deps statsmodels patsy ISLP
+"""
 
 from __future__ import annotations
 

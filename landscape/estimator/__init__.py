@@ -1,12 +1,12 @@
 """A scikit-learn regressor whose fit is a certified local minimum, and displays for it.
 
-- `_regressor`: the estimator;
+- `_regressor`: the estimator; `_results`: what it reports; `_fitted`: what can be asked of it;
 - `_samples`: weighted samples in a canonical form, so that weights and repetition are the same;
 - `_starts`: one start, from its seed to its certificate;
 - `_smooth`, `_lbfgs`: its way to a good basin, smoothed, with swaps of neurons;
 - `_coordinates`: elements of a space on standardized data, and back;
 - `_replant`: silent neurons are put to use;
-- `_sobolev`: descent and test with gradients in the fit;
+- `_sobolev`, `_sobolev_cells`: descent and test with gradients in the fit;
 - `_displays`: figures in the style of scikit-learn's displays.
 """
 

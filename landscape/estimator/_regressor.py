@@ -13,30 +13,26 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
+from landscape.estimator._fitted import FittedNetwork, validate_data
+from landscape.estimator._results import (
+    better,
+    layers,
+    line,
+    n_positive_of,
+    realization_radius,
+    single_target,
+)
 from landscape.estimator._samples import Samples, merge_samples
 from landscape.estimator._starts import End, Problem, draw_start, run_start, single_thread
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
-from landscape.probe import probe_realization, rigidity_radius
-from landscape.realization import input_gradients, realize
-from landscape.seminorm import Seminorm, sobolev_seminorm
-from landscape.spaces import SPACES, RestrictedSpace, Space, UnrestrictedSpace, make_space
-from landscape.stationarity import Verdict
+from landscape.spaces import SPACES, Space, make_space
 from landscape.training import SOLVERS
-
-try:
-    from sklearn.utils.validation import validate_data
-except ImportError:  # scikit-learn < 1.6
-
-    def validate_data(estimator: Any, X: Any, y: Any = "no_validation", **kwargs: Any) -> Any:
-        """Its predecessor, a method."""
-        return estimator._validate_data(X, y=y, **kwargs)
-
 
 __all__ = ["ShallowReLURegressor"]
 
@@ -46,7 +42,7 @@ Array = NDArray[np.float64]
 TIE = 1e-12
 
 
-class ShallowReLURegressor(RegressorMixin, BaseEstimator):
+class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
     r"""Shallow ReLU network with biases, trained to a certified local minimum.
 
     Minimizes the (weighted) mean squared error of
@@ -264,7 +260,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         features, targets = validate_data(
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
         )
-        target = _single_target(targets)
+        target = single_target(targets)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
@@ -298,8 +294,8 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
                 rows.append(end.row)
                 if self.verbose:
-                    print(_line(end.row), flush=True)
-                if best is None or _better(end, best, tie):
+                    print(line(end.row), flush=True)
+                if best is None or better(end, best, tie):
                     best = end
             assert best is not None
             self._keep(best, rows, space, problem)
@@ -332,7 +328,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         entropy = [int(word) for word in source.randint(np.iinfo(np.int32).max, size=4)]
         for number, (theta, origin) in enumerate(given):
             seed = np.random.SeedSequence(entropy, spawn_key=(number, 1))
-            yield theta, number, origin, _n_positive(theta, space), seed
+            yield theta, number, origin, n_positive_of(theta, space), seed
         for index in range(self.n_starts):
             theta, n_positive = draw_start(samples, space, self.n_neurons, entropy, index)
             seed = np.random.SeedSequence(entropy, spawn_key=(index, 2))
@@ -342,7 +338,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         """Set the fitted attributes."""
         theta, certificate = best.parametrization, best.certificate
         self.space_, self.parametrization_ = space, theta
-        self.coefs_, self.intercepts_ = _layers(theta, space)
+        self.coefs_, self.intercepts_ = layers(theta, space)
         self.starts_ = pd.DataFrame(rows)
         self.best_start_ = int(best.row["start"])
         self.loss_ = float(best.row["loss"])
@@ -353,7 +349,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         if certificate is not None:
             self.certificate_ = replace(certificate, loss=certificate.loss + problem.constant)
             self.radius_ = float(certificate.radius)
-            self.realization_radius_ = _realization_radius(certificate, theta, problem)
+            self.realization_radius_ = realization_radius(certificate, theta, problem)
         if certificate is None or not certificate.is_minimum:
             self._warn(best)
 
@@ -372,161 +368,3 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             ConvergenceWarning,
             stacklevel=4,
         )
-
-    # --- what was fitted ----------------------------------------------------------------------
-
-    def _embed(self, X: ArrayLike) -> Array:
-        check_is_fitted(self)
-        return self.space_.embed(validate_data(self, X, dtype=np.float64, reset=False))
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Values of the network.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : array of shape (n_samples,)
-        """
-        inputs = self._embed(X)
-        return realize(self.parametrization_, inputs)
-
-    def gradient(self, X: ArrayLike) -> Array:
-        """Gradients of the prediction with respect to the features.
-
-        On a kink the neuron counts as inactive, which gives one of the one-sided gradients.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        gradients : array of shape (n_samples, n_features)
-        """
-        inputs = self._embed(X)
-        return input_gradients(self.parametrization_, inputs)[:, : self.n_features_in_]
-
-    def sobolev_seminorm(self) -> Seminorm:
-        """``|R(parametrization_)|_{W^{1,inf}}`` of (17), exactly, over all of the network's inputs.
-
-        These are the features and the constant inputs of the space. So this bounds the Lipschitz
-        constant of ``predict`` from above (max-norm of the gradient).
-
-        Returns
-        -------
-        seminorm : Seminorm
-            Value, bounds, and a point with the gradient that attains it.
-        """
-        check_is_fitted(self)
-        return sobolev_seminorm(self.parametrization_)
-
-    def to_parametrization(self, space: str | None = None) -> Parametrization:
-        """The network as an element of a space.
-
-        Parameters
-        ----------
-        space : {"restricted", "balanced", "unrestricted"}, optional
-            By default the space of the fit: ``parametrization_`` itself. A fit over N* or N' has
-            m + 1 neurons and no offset; as an element of N it keeps them and gets the offset 0.
-
-        Returns
-        -------
-        theta : Parametrization
-        """
-        check_is_fitted(self)
-        if space is None or space == self.space_.name:
-            return self.parametrization_
-        (a, c), (b, e) = self.coefs_, self.intercepts_
-        margin = float(self.margin)
-        target = make_space(space, self.n_features_in_, len(b), margin=margin)
-        return target.from_network(a.T, b, c[:, 0], float(e[0]))
-
-
-def _single_target(y: Array) -> Array:
-    """``y`` as a vector, or an error that says what to do."""
-    if y.ndim == 1:
-        return np.asarray(y, dtype=float)
-    if y.shape[1] > 1:
-        raise ValueError(
-            f"y: ShallowReLURegressor fits one target, got {y.shape[1]}. Wrap it to fit one "
-            "network for each: sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())."
-        )
-    warnings.warn(
-        "A column-vector y was passed when a 1d array was expected. Please change the shape of "
-        "y to (n_samples, ), for example using ravel().",
-        DataConversionWarning,
-        stacklevel=4,
-    )
-    return np.asarray(y[:, 0], dtype=float)
-
-
-def _better(end: End, other: End, tie: float) -> bool:
-    """Certified minima before everything else, then the smaller loss, then the earlier start."""
-    certified, has_been = (
-        candidate.row["verdict"] == Verdict.HOLDS.value for candidate in (end, other)
-    )
-    if certified != has_been:
-        return bool(certified)
-    return bool(end.row["loss"] < other.row["loss"] - tie)
-
-
-def _n_positive(theta: Parametrization, space: Space) -> int:
-    signs = theta.signs
-    if isinstance(space, UnrestrictedSpace):
-        signs = signs[:-1]
-    return int((signs > 0).sum())
-
-
-def _layers(theta: Parametrization, space: Space) -> tuple[list[Array], list[Array]]:
-    """Weights and biases in scikit-learn's layout, float arrays that can be written to."""
-    a, c = theta.weights, theta.output_weights
-    if isinstance(space, UnrestrictedSpace):
-        hidden, bias, output, offset = a[:-1, :-1], a[:-1, -1], c[:-1], c[-1]
-    else:
-        hidden, bias, output, offset = a[:, :-2], a[:, -2] - a[:, -1], c, 0.0
-    return (
-        [hidden.T.copy(), output[:, None].copy()],
-        [bias.copy(), np.array([offset], dtype=float)],
-    )
-
-
-def _realization_radius(
-    certificate: Certificate, theta: Parametrization, problem: Problem
-) -> float:
-    """Radius in W^{1,inf} of the realization as a minimum of the loss on R(space)."""
-    space = problem.space
-    if (
-        not certificate.is_minimum
-        or isinstance(space, UnrestrictedSpace)
-        or problem.gradients is not None  # other losses than those of values
-    ):
-        return float("nan")
-    if certificate.kind == "global":
-        return float("inf")
-    if certificate.violations:  # on the border (C.2), where Proposition 1.2 says nothing
-        return float("nan")
-    radius = float("nan")
-    if isinstance(space, RestrictedSpace):
-        radius = certificate.radius**2 / 8
-    if problem.penalty is not None:  # rescaled neurons are compared by their errors alone
-        return radius
-    rigid = rigidity_radius(theta) * (1 - 1e-9)
-    if rigid > 0 and not radius >= rigid:
-        try:
-            probe = probe_realization(theta, problem.X, problem.y, radius=rigid, space=space)
-        except (ArithmeticError, ValueError, RuntimeError):  # out of reach: the other one stays
-            return radius
-        if probe.verdict is Verdict.HOLDS:
-            return rigid
-    return radius
-
-
-def _line(row: dict[str, Any]) -> str:
-    return (
-        f"start {row['start']} ({row['origin']}, {row['n_positive']} positive): "
-        f"loss {row['loss_start']:.6g} -> {row['loss_trained']:.6g} -> {row['loss']:.6g}, "
-        f"{row['outcome']}, {row['verdict']} after {row['n_iter']} line searches"
-    )

@@ -37,7 +37,7 @@ Mask = NDArray[np.bool_]
 COARSE, STAGES = 0.1, (0.03, 0.003)
 
 #: Swaps at most; failures in a row that end them; what of the loss a swap has to gain.
-SWAPS, FAILURES, GAIN = 6, 2, 1e-4
+SWAPS, FAILURES, GAIN = 12, 4, 1e-4
 
 #: Ridges that compete for the place of a swapped neuron.
 RIDGES = 128
@@ -157,11 +157,13 @@ def descend_smoothly(
     return unpack(problem, v), float(value), int(n_iter)
 
 
-def swap(problem: SmoothProblem, network: RawNetwork, rng: np.random.Generator) -> RawNetwork:
+def swap(
+    problem: SmoothProblem, network: RawNetwork, rng: np.random.Generator, rank: int = 0
+) -> RawNetwork:
     """Replace the neuron that the others can best do without by the best of random ridges.
 
-    Both are judged with optimal output weights of all others; kinks of the ridges go through
-    samples.
+    With ``rank`` 1, 2, ... it is the second, third one. Both are judged with optimal output weights
+    of all others; kinks of the ridges go through samples.
     """
     X, y = problem.X, problem.y
     n, width = X.shape
@@ -173,7 +175,8 @@ def swap(problem: SmoothProblem, network: RawNetwork, rng: np.random.Generator) 
     output = inverse @ (features.T @ y)
     m = len(network.c)
     # The least squares problem without column j is worse by output_j^2 / inverse_jj.
-    worst = int(np.argmin((output**2 / np.diag(inverse))[:m]))
+    order = np.argsort((output**2 / np.diag(inverse))[:m], kind="stable")
+    worst = int(order[rank % m])
     basis, _ = np.linalg.qr(np.delete(features, worst, axis=1))
     residual = y - basis @ (basis.T @ y)
     directions = rng.standard_normal((RIDGES, width - 1)) / np.sqrt(width - 1)
@@ -281,7 +284,7 @@ def find_basin(
     for _ in range(SWAPS):
         if left <= 0 or failures == FAILURES:
             break
-        other = swap(problem, network.balanced(), rng)
+        other = swap(problem, network.balanced(), rng, failures)
         other, other_loss, n_iter = descend_smoothly(problem, other, COARSE, coarse, left)
         left -= n_iter
         if other_loss < loss * (1 - GAIN):
