@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,26 +39,30 @@ def highs(theta: Parametrization, time_limit: float, margin: float = 1e-6) -> Ou
     system = LinearConstraint(
         np.hstack([rows, -np.diag(reach + margin)]), -reach, np.full(m, -margin)
     )
+    # What no program is left time for is bounded by its weights' signs alone.
+    ceiling = float(np.maximum(products, 0.0).sum(axis=0).max())
+    ceiling = max(ceiling, float(-np.minimum(products, 0.0).sum(axis=0).min()))
     lower = upper = 0.0
-    for facet in range(d):
+    start = time.monotonic()
+    for facet, j, sign in itertools.product(range(d), range(d), (1.0, -1.0)):
+        if time.monotonic() - start > time_limit:
+            return Outcome(float(lower), ceiling)
         low = np.concatenate([-np.ones(d), np.zeros(m)])
         low[facet] = 1.0
-        for j in range(d):
-            for sign in (1.0, -1.0):
-                result = milp(
-                    np.concatenate([np.zeros(d), -sign * products[:, j]]),
-                    constraints=system,
-                    bounds=Bounds(low, np.ones(d + m)),
-                    integrality=np.concatenate([np.zeros(d), np.ones(m)]),
-                    options={"time_limit": time_limit / (2 * d * d), "mip_rel_gap": 0.0},
-                )
-                bound = getattr(result, "mip_dual_bound", None)
-                if bound is not None:
-                    # The gradients at x and -x add up to `total`.
-                    upper = max(upper, -float(bound), -float(bound) - sign * total[j])
-                if result.x is not None:
-                    gradient = (rows @ result.x[:d] > 0) @ products
-                    lower = max(lower, *np.abs(gradient), *np.abs(total - gradient))
+        result = milp(
+            np.concatenate([np.zeros(d), -sign * products[:, j]]),
+            constraints=system,
+            bounds=Bounds(low, np.ones(d + m)),
+            integrality=np.concatenate([np.zeros(d), np.ones(m)]),
+            options={"time_limit": time_limit / (2 * d * d), "mip_rel_gap": 0.0},
+        )
+        bound = getattr(result, "mip_dual_bound", None)
+        # The gradients at x and -x add up to `total`.
+        gain = max(0.0, -sign * total[j])
+        upper = max(upper, ceiling if bound is None else min(ceiling, gain - float(bound)))
+        if result.x is not None:
+            gradient = (rows @ result.x[:d] > 0) @ products
+            lower = max(lower, *np.abs(gradient), *np.abs(total - gradient))
     return Outcome(float(lower), float(max(lower, upper)))
 
 
