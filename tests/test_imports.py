@@ -1,0 +1,55 @@
+"""What is imported when: the package itself nothing, a fit no more than it needs."""
+
+import subprocess
+import sys
+
+#: What costs a tenth of a second or more to import, or pulls in something that does.
+HEAVY = {
+    "numpy",
+    "scipy.optimize",
+    "scipy.stats",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "seaborn",
+    "sklearn",
+    "numba",
+    "joblib",
+    "clarabel",
+    "flint",
+    "snakemake",
+}
+TABLES_AND_FIGURES = {
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "seaborn",
+    "sklearn",
+    "joblib",
+    "snakemake",
+}
+
+
+def loaded_by(statement):
+    """Heavy modules that a new interpreter has loaded after a statement."""
+    code = f"import sys\n{statement}\nprint(*({HEAVY!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_package_imports_nothing_heavy():
+    assert loaded_by("import landscape") == set()
+    # The check sees what is there.
+    assert loaded_by("import landscape; landscape.UnrestrictedSpace") == {"numpy"}
+
+
+def test_configuration_is_checked_without_numpy():
+    assert loaded_by("import landscape.study.config") == set()
+
+
+def test_steps_load_neither_tables_nor_figures():
+    """A job of the study starts in a second: what it imports is paid by every job."""
+    steps = "fits certificates solvers probes controls pairs stability radii brackets natural"
+    modules = [f"landscape.study.{step}" for step in [*steps.split(), "converse", "coverage"]]
+    loaded = loaded_by(f"import landscape.data, {', '.join(modules)}")
+    assert "numpy" in loaded and not loaded & (TABLES_AND_FIGURES | {"numba", "scipy.stats"})
