@@ -2,7 +2,9 @@
 # Needs make and Python 3.11 or later (with venv and pip); works with GNU make 3.81 and later.
 
 PYTHON ?= python3
-CORES ?= all
+PROFILE ?= default
+# On a cluster this is the cores of one job; there are as many jobs as the profile says.
+CORES ?= $(if $(filter default,$(PROFILE)),all,1)
 ARGS ?=
 
 VENV := .venv
@@ -21,12 +23,13 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study paper docs-assets regularization benchmark-seminorm test test-slow test-all test-oldest check format lock clean clean-env
+.PHONY: help env study paper docs-assets regularization benchmark-seminorm test test-slow test-slurm test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PYTHON=python3.12 make env    build the environment with another Python (when there is none)"
+	@echo "  make study PROFILE=slurm      on a cluster: docs/cluster.md"
 	@echo "  make study CORES=2 ARGS=-n    fewer cores; further arguments for snakemake or pytest"
 
 env: $(STAMP) ## build .venv from the lock files; quick when nothing changed
@@ -34,16 +37,16 @@ env: $(STAMP) ## build .venv from the lock files; quick when nothing changed
 
 study: $(STAMP) ## run the default study (CORES=all)
 	@$(BIN)/python -m compileall -q landscape
-	$(RUN) snakemake --workflow-profile workflow/profiles/default --cores $(CORES) $(ARGS)
+	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS)
 
 paper: $(STAMP) ## compute the paper's items: results/paper/paper.csv, paper.md, figures
-	$(RUN) snakemake --workflow-profile workflow/profiles/default --cores $(CORES) $(ARGS) results/paper/paper.csv
+	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS) results/paper/paper.csv
 
 docs-assets: study ## publish figures and summary of the default study in README and docs
 	$(BIN)/python workflow/scripts/publish.py
 
 regularization: $(STAMP) ## the experiment with the paper's regularizers, published in the docs
-	$(RUN) snakemake --workflow-profile workflow/profiles/default --cores $(CORES) regularization $(ARGS)
+	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) regularization $(ARGS)
 	$(BIN)/python workflow/scripts/regularization_publish.py
 
 benchmark-seminorm: $(STAMP) ## time the seminorm's methods, published in the docs
@@ -54,6 +57,17 @@ test: $(STAMP) ## run the fast tests
 
 test-slow: $(STAMP) ## run the slow tests only
 	$(RUN) pytest -m slow $(ARGS)
+
+# The plugin stands aside: beside a stale slurm.conf it would slow down every call of snakemake.
+SLURM_PLUGIN := $(VENV)/slurm
+test-slurm: $(SLURM_PLUGIN) ## run the study on a Slurm of one node (Linux, root, Slurm installed)
+	PYTHONPATH="$(CURDIR)/$(SLURM_PLUGIN)" $(RUN) pytest -m slow -rs tests/slurm $(ARGS)
+
+$(SLURM_PLUGIN): $(STAMP)
+	@rm -rf $@ $@.partial
+	@$(PIP) install --no-deps --target $@.partial "snakemake-executor-plugin-slurm>=2" \
+		snakemake-executor-plugin-slurm-jobstep throttler
+	@mv $@.partial $@
 
 test-all: $(STAMP) ## run every test
 	$(RUN) pytest -m "slow or not slow" $(ARGS)

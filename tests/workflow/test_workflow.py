@@ -39,7 +39,7 @@ def snakemake(
         "XDG_CACHE_HOME": str(folder / ".cache"),
     }
     done = subprocess.run(
-        [*map(str, command), "--cores", str(cores), *arguments],
+        [*map(str, command), *(["--cores", str(cores)] if cores else []), *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
