@@ -22,14 +22,14 @@ done
 trap 'code=$?; [ $code -eq 0 ] || "$here/stop.sh" "$folder"' EXIT
 
 mkdir -p "$folder/state" "$folder/spool"
-# munged refuses folders that others could write to, and keys that others could read.
-install -d -m 0755 -o munge -g munge "$folder/munge"
 [ -e /etc/munge/munge.key ] || mungekey --create
 if ! munge -n >/dev/null 2>&1; then
+	# Its files stand where its user may reach them, which FOLDER need not allow.
 	install -d -m 0755 -o munge -g munge /run/munge
 	setpriv --reuid=munge --regid=munge --clear-groups munged \
-		--log-file "$folder/munge/munged.log" --pid-file "$folder/munge/munged.pid" \
-		--seed-file "$folder/munge/munged.seed"
+		--log-file /run/munge/munged.log --seed-file /run/munge/munged.seed \
+		--pid-file /run/munge/munged.pid
+	ln -s /run/munge/munged.pid "$folder/munged.pid"
 fi
 
 mkdir -p "$(dirname "$conf")"

@@ -14,7 +14,7 @@ if [ -e "$folder/conf" ]; then
 		sleep 0.5
 	done
 fi
-for daemon in slurmd slurmctld munge/munged; do
+for daemon in slurmd slurmctld munged; do
 	file="$folder/$daemon.pid"
 	[ -e "$file" ] || continue
 	pid=$(cat "$file")

@@ -1,0 +1,1 @@
+"""What a study costs beside its work: ``python -m benchmarks.overhead``."""

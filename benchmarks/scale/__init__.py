@@ -1,0 +1,1 @@
+"""What a study costs by its size: ``python -m benchmarks.scale``."""

@@ -1,0 +1,266 @@
+"""``python -m benchmarks.scale [--starts 6] [--publish]``: costs by samples, features and neurons.
+
+On a grid of sine-like problems, from the study's own starts over N*: CPU time of training one start
+(SLSQP, as in the default study), of descending and certifying it, and of one probe in realization
+space; and the bytes that a start takes on disk. To each, the power law c n^a d^b m^e is fitted by
+least squares of logarithms to all single measurements. Its scatter is the factor within which two
+thirds of these lie, up and down. Then the tables of all starts and minima are built from copies of the
+blocks, for growing numbers of starts: CPU time and the largest memory.
+
+Writes results/benchmarks/scale.csv, laws and a figure beside it; --publish puts them in the docs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from benchmarks.descent.problems import sine_like
+from landscape.data import write_arrays
+from landscape.spaces import make_space
+from landscape.study.certificates import descend_block, distinct_minima
+from landscape.study.fits import join_parts, train_block
+from landscape.study.probes import probe_minima
+from landscape.study.starts import Block
+
+ROOT = Path(__file__).resolve().parents[2]
+BEGIN = "<!-- begin: made by python -m benchmarks.scale --publish -->"
+END = "<!-- end: made by python -m benchmarks.scale --publish -->"
+SAMPLES = (50, 150, 450)
+FEATURES = (1, 3, 10)
+NEURONS = (2, 4, 8)
+#: Grid points with a larger n d m are left out: there a start takes seconds.
+LARGEST = 20_000
+ROWS = (1_000, 10_000, 100_000)
+STEPS = {
+    "train": "training of a start",
+    "minimum": "descent and certificate of a start",
+    "probe": "probe of a ball",
+}
+
+
+def timed(call: Callable[[], object]) -> tuple[float, object]:
+    begin = time.process_time()
+    result = call()
+    return time.process_time() - begin, result
+
+
+def measure(n: int, d: int, m: int, n_starts: int) -> tuple[list[dict], dict, dict]:
+    """CPU seconds of every step of single starts; and what the study would store of them."""
+    rng = np.random.default_rng([n, d, m])
+    features = rng.uniform(-1, 1, (n, d))
+    target = sine_like(features, rng)
+    space = make_space("restricted", d, m, margin=1e-3)
+    rows, fits, ends = [], [], []
+    for start in range(n_starts):
+        block = Block("scale", "restricted", m, start, start + 1, seed=1)
+        train, fit = timed(
+            lambda block=block: train_block(
+                features, target, block, margin=1e-3, solver="SLSQP", max_iter=200, tol=1e-12
+            )
+        )
+        minimum, end = timed(
+            lambda block=block, fit=fit: descend_block(
+                features, target, block, fit, margin=1e-3, max_iter=10000
+            )
+        )
+        found = distinct_minima([end])
+        row = {"n": n, "d": d, "m": m, "start": start, "train": train, "minimum": minimum}
+        row["probe"] = np.nan
+        if len(found.get("minimum", ())):
+            seconds, balls = timed(
+                lambda found=found: probe_minima(
+                    features, target, found, space=space, max_minima=1, rigid_fraction=0.98
+                )
+            )
+            row["probe"] = seconds / len(balls["verdict"])
+        rows.append(row)
+        fits.append(fit)
+        ends.append(end)
+    return rows, *(join_blocks(blocks) for blocks in (fits, ends))
+
+
+def join_blocks(blocks: list[dict]) -> dict:
+    """One block of all starts."""
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def power_law(rows: pd.DataFrame, step: str) -> dict:
+    """Least squares of the logarithm, and the scatter around it as a factor."""
+    rows = rows[np.isfinite(rows[step]) & (rows[step] > 0)]
+    design = np.column_stack([np.ones(len(rows)), *(np.log(rows[key]) for key in "ndm")])
+    solution, *_ = np.linalg.lstsq(design, np.log(rows[step]), rcond=None)
+    rest = np.abs(np.log(rows[step]) - design @ solution)
+    names = ("coefficient", "n", "d", "m")
+    law = dict(zip(names, [np.exp(solution[0]), *solution[1:]], strict=True))
+    return {"step": step, **law, "scatter": np.exp(np.quantile(rest, 2 / 3)), "runs": len(rows)}
+
+
+def predicted(law: dict, n: int, d: int, m: int) -> float:
+    return law["coefficient"] * n ** law["n"] * d ** law["d"] * m ** law["m"]
+
+
+def bytes_per_start(fits: dict, ends: dict, folder: Path) -> float:
+    """On disk, in both files of a block, per start: many copies, so that headers do not count."""
+    copies, size = 200, 0
+    for kind, arrays in (("fits", fits), ("minima", ends)):
+        many = {name: np.concatenate([values] * copies) for name, values in arrays.items()}
+        write_arrays(folder / "block.npz", kind, join_parts({"restricted": many}))
+        size += (folder / "block.npz").stat().st_size
+    return size / (copies * len(fits["start"]))
+
+
+#: In a process of its own, for its largest memory: the tables of starts and of minima from blocks,
+#: in the worst case that every start has found another minimum.
+TABLE = """
+import resource, sys, time
+from pathlib import Path
+import numpy as np
+from landscape.data import read_arrays
+from landscape.study.certificates import distinct_minima
+from landscape.study.fits import split_parts
+from landscape.tables import fits_frame, minima_frame, write_table
+folder, n_blocks, per_block = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+begin = time.process_time()
+def block(kind, k):
+    arrays = split_parts(read_arrays(folder / f"{kind}.npz", kind).arrays)["restricted"]
+    start = np.arange(k * per_block, (k + 1) * per_block)
+    if kind == "minima":
+        arrays["is_minimum"][:] = True
+        arrays["key"] = np.array([f"{key} {j}" for key, j in zip(arrays["key"], start)])
+    return arrays | {"start": start}
+fits = [block("fits", k) for k in range(n_blocks)]
+ends = [block("minima", k) for k in range(n_blocks)]
+distinct = distinct_minima(ends)
+cell = {"dataset": "scale", "space": "restricted", "neurons": 4}
+tables = {
+    "fits": fits_frame([(cell, fit, end, distinct) for fit, end in zip(fits, ends)]),
+    "minima": minima_frame([(cell, distinct, {})]),
+}
+size = 0
+for name, frame in tables.items():
+    files = folder / f"{name}.csv", folder / f"{name}.parquet"
+    write_table(name, frame, *files)
+    size += sum(file.stat().st_size for file in files)
+unit = 1 if sys.platform == "darwin" else 1024
+peak = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(len(tables["fits"]), time.process_time() - begin, peak, size)
+"""
+
+
+def build_table(fits: dict, ends: dict, rows: int, folder: Path) -> dict:
+    """CPU time, memory and bytes of the tables of about so many starts."""
+    per_block = min(rows, 1_000)
+    copies = -(-per_block // len(fits["start"]))
+    for kind, arrays in (("fits", fits), ("minima", ends)):
+        many = {k: np.concatenate([v] * copies)[:per_block] for k, v in arrays.items()}
+        write_arrays(folder / f"{kind}.npz", kind, join_parts({"restricted": many}))
+    arguments = [sys.executable, "-c", TABLE, str(folder), str(rows // per_block), str(per_block)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
+    names = ("rows", "seconds", "memory", "bytes")
+    return dict(zip(names, map(float, done.stdout.split()), strict=True))
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def report(laws: list[dict], disk: dict, tables: list[dict]) -> str:
+    """The measured numbers as text for the docs."""
+    at = [(60, 1, 4), (442, 10, 4), (442, 10, 8)]
+    head = ["CPU time", "law in ms", "scatter", *(f"n, d, m = {n}, {d}, {m}" for n, d, m in at)]
+    lines = [
+        [
+            STEPS[law["step"]],
+            f"{1e3 * law['coefficient']:.2g} n^{law['n']:.2f} d^{law['d']:.2f} m^{law['m']:.2f}",
+            f"× or / {law['scatter']:.1f}",
+            *(f"{1e3 * predicted(law, *point):.2g} ms" for point in at),
+        ]
+        for law in laws
+    ]
+    sizes = [
+        [f"{entry['rows']:,.0f}", f"{entry['seconds']:.1f} s", f"{entry['memory'] / 1e9:.2f} GB",
+         f"{entry['bytes'] / 1e6:.1f} MB"]
+        for entry in tables
+    ]  # fmt: skip
+    stored = ", ".join(f"{size:.0f} bytes for d, m = {d}, {m}" for (d, m), size in disk.items())
+    parts = [
+        markdown(head, lines),
+        f"Arrays of a start on disk, in one space: {stored}.",
+        markdown(["starts in the tables", "CPU time", "largest memory", "on disk"], sizes),
+        "![Measured cost and power laws](figures/scale.png)",
+    ]
+    return "\n\n".join(parts)
+
+
+def figure(rows: pd.DataFrame, laws: list[dict], path: Path) -> None:
+    """Measured against predicted, a panel per step."""
+    from matplotlib.figure import Figure
+
+    canvas = Figure(figsize=(10, 3.4), layout="constrained")
+    for axes, law in zip(canvas.subplots(1, len(laws)), laws, strict=True):
+        expected = [predicted(law, *point) for point in rows[["n", "d", "m"]].to_numpy()]
+        points = axes.scatter(expected, rows[law["step"]], c=rows["n"], s=9, cmap="viridis")
+        ends = [min(expected), max(expected)]
+        axes.plot(ends, ends, color="0.5", linewidth=1)
+        axes.set(xscale="log", yscale="log", title=STEPS[law["step"]])
+        axes.set(xlabel="power law / s of CPU", ylabel="measured / s of CPU")
+    canvas.colorbar(points, ax=axes, label="samples n")
+    canvas.savefig(path, dpi=110)
+
+
+def publish(text: str, picture: Path) -> None:
+    page = ROOT / "docs/scale.md"
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    shutil.copyfile(picture, ROOT / "docs/figures/scale.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--starts", type=int, default=6, help="per grid point")
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="starts in the tables")
+    parser.add_argument("--publish", action="store_true", help="also write docs/scale.md")
+    options = parser.parse_args()
+    out = ROOT / "results/benchmarks"
+    out.mkdir(parents=True, exist_ok=True)
+    rows, stored, disk = [], {}, {}
+    with threadpool_limits(1), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        measure(50, 1, 2, 2)  # loads what is loaded once
+        for n, d, m in itertools.product(SAMPLES, FEATURES, NEURONS):
+            if n * d * m <= LARGEST:
+                more, *stored[n, d, m] = measure(n, d, m, options.starts)
+                rows += more
+                means = [np.nanmean([row[step] for row in more]) for step in STEPS]
+                print(f"n {n:4} d {d:3} m {m:2}: " + ", ".join(
+                    f"{step} {1e3 * mean:8.1f} ms" for step, mean in zip(STEPS, means, strict=True)
+                ), flush=True)  # fmt: skip
+        for n, d, m in ((150, 1, 2), (150, 10, 8)):
+            disk[d, m] = bytes_per_start(*stored[n, d, m], folder)
+        tables = [build_table(*stored[150, 3, 4], count, folder) for count in options.rows]
+    frame = pd.DataFrame(rows)
+    laws = [power_law(frame, step) for step in STEPS]
+    frame.to_csv(out / "scale.csv", index=False)
+    pd.DataFrame(laws).to_csv(out / "scale-laws.csv", index=False)
+    figure(frame, laws, out / "scale.png")
+    text = report(laws, disk, tables)
+    print(f"\n{text}")
+    if options.publish:
+        publish(text, out / "scale.png")
+
+
+if __name__ == "__main__":
+    main()
