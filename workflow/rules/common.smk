@@ -3,6 +3,7 @@
 import ast
 import copy
 import importlib.util
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -90,14 +91,26 @@ def code(*modules):
         if path is None or path in found:
             continue
         found.add(path)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                waiting += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
-            elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
+        waiting += imported_by(path)
     return sorted(os.path.relpath(path) for path in found)
 
 
+@cache
+def imported_by(path):
+    """Names of the modules, and of what may be modules, that a file imports.
+
+    Once per file: rules share most of them, and every job of a cluster reads the Snakefile again.
+    """
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return [name for name in names if name.startswith("landscape.")]
+
+
+@cache
 def module_file(module):
     """The file of a module of the package; None for other names."""
     first, *rest = module.split(".")
