@@ -4,8 +4,8 @@ On a grid of sine-like problems, from the study's own starts over N*: CPU time o
 (SLSQP, as in the default study), of descending and certifying it, and of one probe in realization
 space; and the bytes that a start takes on disk. To each, the power law c n^a d^b m^e is fitted by
 least squares of logarithms to all single measurements. Its scatter is the factor within which two
-thirds of these lie, up and down. Then the tables of all starts and minima are built from copies of the
-blocks, for growing numbers of starts: CPU time and the largest memory.
+thirds of these lie, up and down. Then the tables of all starts and minima are built from copies of
+the blocks, for growing numbers of starts: CPU time and the largest memory.
 
 Writes results/benchmarks/scale.csv, laws and a figure beside it; --publish puts them in the docs.
 """
