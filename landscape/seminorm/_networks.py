@@ -234,8 +234,9 @@ def sobolev_distances(
 ) -> list[Seminorm]:
     """Distances of many networks to one, or seminorms of many where ``gamma`` is None.
 
-    Compiled searches run outside the interpreter's lock, so threads use all cores; the results
-    do not depend on their number or order.
+    Compiled searches run outside the interpreter's lock, so threads use all cores where searching
+    is what takes time (milliseconds each); for smaller networks preparing them is, one at a time.
+    The results do not depend on the number of threads or their order.
 
     Parameters
     ----------
