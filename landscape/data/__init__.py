@@ -4,13 +4,24 @@
 - :mod:`landscape.data.sources`: generators and loaders, by the kinds of the config;
 - :mod:`landscape.data.own_tables`: a user's tables, CSV and Parquet;
 - :mod:`landscape.data.plugins`: a user's functions, from installed modules;
-- :mod:`landscape.data.store`: array files, written atomically and checked when read.
+- :mod:`landscape.data.files`: files that are written completely or not at all;
+- :mod:`landscape.data.store`: array files, checked when read.
 
 The paper's lift ``x -> (x, 1, -1)`` is a property of the space that is trained over, not of the
 data stored here.
 """
 
 from landscape.data.datasets import DataError, Dataset, standardize
+from landscape.data.files import (
+    AGAIN,
+    StoreError,
+    check_origin,
+    copy_file,
+    read_file,
+    replace_file,
+    unwritable,
+    write_text,
+)
 from landscape.data.own_tables import load_csv, load_parquet
 from landscape.data.plugins import load_function, module_file
 from landscape.data.sources import (
@@ -21,23 +32,18 @@ from landscape.data.sources import (
     load_diabetes,
     make_dataset,
 )
-from landscape.data.store import (
-    Record,
-    StoreError,
-    read_arrays,
-    read_dataset,
-    replace_file,
-    write_arrays,
-    write_dataset,
-)
+from landscape.data.store import Record, read_arrays, read_dataset, write_arrays, write_dataset
 
 __all__ = [
+    "AGAIN",
     "KINDS",
     "SMOOTH_FUNCTIONS",
     "DataError",
     "Dataset",
     "Record",
     "StoreError",
+    "check_origin",
+    "copy_file",
     "draw_smooth",
     "draw_teacher",
     "load_csv",
@@ -48,8 +54,11 @@ __all__ = [
     "module_file",
     "read_arrays",
     "read_dataset",
+    "read_file",
     "replace_file",
     "standardize",
+    "unwritable",
     "write_arrays",
     "write_dataset",
+    "write_text",
 ]

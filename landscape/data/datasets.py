@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,6 +103,13 @@ class Dataset:
     def n_features(self) -> int:
         """Number of features, d without the inputs that a space adds."""
         return self.features.shape[1]
+
+    @property
+    def digest(self) -> str:
+        """Digest of names and values: what was made from other data has another one."""
+        names = json.dumps([self.feature_names, self.target_name, self.features.shape])
+        content = names.encode() + self.features.tobytes() + self.target.tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, n_samples={self.n_samples}, n_features={self.n_features})"

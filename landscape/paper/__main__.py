@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from landscape.data import StoreError
 from landscape.paper.registry import Effort, Row, Verdict, load_checks, run_checks
 
 
@@ -46,11 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.only:
         from landscape.paper.output import write_figures, write_page, write_table
 
-        options.out.mkdir(parents=True, exist_ok=True)
-        write_table(rows, options.out)
-        if not options.no_figures:
-            write_figures(effort, options.out)
-        write_page(rows, options.out, figures=not options.no_figures)
+        try:
+            write_table(rows, options.out)
+            if not options.no_figures:
+                write_figures(effort, options.out)
+            write_page(rows, options.out, figures=not options.no_figures)
+        except StoreError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
         print(f"wrote {options.out / 'paper.csv'} and paper.md", flush=True)
     return int(any(row.verdict == Verdict.FAILED for row in rows))
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
+from landscape.data import replace_file, write_text
 from landscape.paper.figures import FIGURES
 from landscape.paper.registry import Effort, Row
 from landscape.paper.section3 import sharp_table
@@ -38,22 +42,27 @@ CAPTIONS = {
 def write_table(rows: Sequence[Row], folder: Path) -> Path:
     """Write ``paper.csv``."""
     path = folder / "paper.csv"
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([getattr(row, name) for name in COLUMNS] for row in rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(row, name) for name in COLUMNS] for row in rows)
+    write_text(path, text.getvalue())
     return path
+
+
+def _pour(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 def write_figures(effort: Effort, folder: Path) -> list[Path]:
     """Draw all figures into ``figures/``."""
-    target = folder / "figures"
-    target.mkdir(exist_ok=True)
     paths = []
     for name, draw in FIGURES.items():
-        path = target / f"{name}.png"
+        path = folder / "figures" / f"{name}.png"
+        content = io.BytesIO()
         # Without the version in the metadata, equal figures are equal files.
-        draw(effort).savefig(path, dpi=110, metadata={"Software": None})
+        draw(effort).savefig(content, format="png", dpi=110, metadata={"Software": None})
+        replace_file(path, partial(_pour, content.getvalue()))
         paths.append(path)
     return paths
 
@@ -112,5 +121,5 @@ def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> Path:
         for name, caption in CAPTIONS.items():
             lines += [f"![{name}](figures/{name}.png)", "", _cell(caption), ""]
     path = folder / "paper.md"
-    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines).rstrip() + "\n")
     return path

@@ -1,82 +1,14 @@
 """The whole DAG on the small `tests` profile, run as a user runs it."""
 
-import hashlib
 import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from landscape.plots import FIGURES
 from landscape.tables import TABLES, read_table
-
-ROOT = Path(__file__).parents[2]
-PROFILE = ROOT / "tests/config"
-#: Where the tests' study, whose name is tiny, writes.
-RESULTS = "results/tiny"
-VICTIM = f"{RESULTS}/fits/teacher/2/0-2.npz"
-
-
-def snakemake(
-    folder,
-    *arguments,
-    cores=2,
-    check=True,
-    profile="workflow/profiles/default",
-    config="config.yaml",
-):
-    """Run Snakemake on the study in ``folder``, as ``make study`` does."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
-    command += ["--directory", folder, "--configfile", folder / config]
-    command += ["--workflow-profile", ROOT / profile if profile else "none"]
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "XDG_CACHE_HOME": str(folder / ".cache"),
-    }
-    done = subprocess.run(
-        [*map(str, command), *(["--cores", str(cores)] if cores else []), *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    if check:
-        assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def new_study(folder):
-    for name in ("config.yaml", "own.csv"):
-        shutil.copy(PROFILE / name, folder / name)
-    return folder
-
-
-def digests(folder, pattern):
-    """SHA-256 of files by name."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.glob(pattern))
-    }
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A finished study; tests may damage copies of it only."""
-    folder = new_study(tmp_path_factory.mktemp("study"))
-    snakemake(folder)
-    return folder
-
-
-@pytest.fixture
-def copy(study, tmp_path):
-    # As deep as the original: the inputs' paths, relative to it, stay the same.
-    assert len(tmp_path.parts) == len(study.parts)
-    return Path(shutil.copytree(study, tmp_path, dirs_exist_ok=True))
+from tests.workflow.runs import RESULTS, ROOT, VICTIM, digests, new_study, snakemake
 
 
 @pytest.fixture(scope="module")

@@ -27,4 +27,4 @@ rule paper:
         mem_mb=2000,
         runtime=15,
     shell:
-        "python -m landscape.paper --out results/paper > {log} 2>&1"
+        "trap - INT; python -m landscape.paper --out results/paper > {log} 2>&1"

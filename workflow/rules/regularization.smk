@@ -12,7 +12,7 @@ rule regularization_runs:
         data="<results>/data/{dataset}.npz",
         code=code("landscape.study.regularization", "landscape.data"),
     output:
-        runs="<results>/regularization/{dataset}-{neurons}.csv",
+        runs="<results>/regularization/{dataset}/{neurons}.npz",
     log:
         "<logs>/regularization/{dataset}-{neurons}.log",
     benchmark:
@@ -32,7 +32,7 @@ rule regularization:
     """Compare the regularizers over all data sets: table and figure."""
     input:
         runs=expand(
-            "<results>/regularization/{dataset}-{neurons}.csv",
+            "<results>/regularization/{dataset}/{neurons}.npz",
             dataset=DATASETS,
             neurons=config["regularization"]["neurons"],
         ),

@@ -1,6 +1,7 @@
 rule tables:
     """Gather the results of all jobs in tables, CSV and Parquet."""
     input:
+        data=expand("<results>/data/{dataset}.npz", dataset=DATASETS),
         fits=all_blocks("fits"),
         minima=all_blocks("minima"),
         probes=cells("probes"),

@@ -1,9 +1,9 @@
 """All local minima of one small problem, and the starts of each solver looked up among them."""
 
-from job import job
+from job import job, save
 
 from landscape.atlas import AtlasTooLarge, make_atlas
-from landscape.data import DataError, make_dataset, write_arrays
+from landscape.data import DataError, make_dataset
 from landscape.spaces import make_space
 from landscape.study.coverage import atlas_arrays, coverage, coverage_arrays
 
@@ -46,8 +46,8 @@ def main(snakemake):
         for record in records:
             for start in record.missing:
                 progress(f"{record.solver}: the atlas lacks the minimum of start {start}")
-        write_arrays(snakemake.output.atlas, "atlas", atlas_arrays(atlas))
-        write_arrays(snakemake.output.coverage, "coverage", coverage_arrays(records))
+        save(snakemake, snakemake.output.atlas, "atlas", atlas_arrays(atlas), data)
+        save(snakemake, snakemake.output.coverage, "coverage", coverage_arrays(records), data)
 
 
 main(snakemake)  # noqa: F821

@@ -1,8 +1,7 @@
 """Minima outside N* as training finds them, and the converse of Proposition 1.2."""
 
-from job import job, read_blocks
+from job import job, load_blocks, load_data, save
 
-from landscape.data import read_dataset, write_arrays
 from landscape.spaces import make_space
 from landscape.study.certificates import distinct_minima
 from landscape.study.converse import converse_rows
@@ -12,9 +11,9 @@ from landscape.study.natural import natural_rows
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
+        data = load_data(snakemake, snakemake.input.data)
         neurons, params = int(snakemake.wildcards.neurons), snakemake.params
-        blocks = read_blocks(snakemake.input.minima, "minima")
+        blocks = load_blocks(snakemake, snakemake.input.minima, "minima", data)
         found = {}
         for name in params.natural["spaces"]:
             progress(name)
@@ -36,7 +35,7 @@ def main(snakemake):
             **params.converse,
             progress=progress,
         )
-        write_arrays(snakemake.output[0], "cases", join_parts(found))
+        save(snakemake, snakemake.output[0], "cases", join_parts(found), data)
 
 
 main(snakemake)  # noqa: F821

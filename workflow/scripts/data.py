@@ -3,6 +3,7 @@
 from job import job
 
 from landscape.data import make_dataset, write_dataset
+from landscape.study.origins import file_origin
 
 
 def main(snakemake):
@@ -13,7 +14,8 @@ def main(snakemake):
             generators=snakemake.params.generators,
         )
         progress(repr(dataset))
-        write_dataset(snakemake.output[0], dataset)
+        path = snakemake.output[0]
+        write_dataset(path, dataset, file_origin("dataset", path, snakemake.config))
 
 
 main(snakemake)  # noqa: F821

@@ -3,22 +3,16 @@
 from pathlib import Path
 
 from job import job
+from tabular import load_tables, save_figure
 
-from landscape.data import replace_file
-from landscape.plots import FIGURES, render
-from landscape.tables import read_table
+from landscape.plots import FIGURES
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        tables = {
-            name: read_table(name, path) for name, path in snakemake.input.items() if name != "code"
-        }
+        tables = load_tables(snakemake)
         for path in map(Path, snakemake.output):
-            figure = FIGURES[path.stem](tables)
-            content = render(figure, path.suffix[1:])
-            replace_file(path, lambda file, content=content: file.write(content))
-            progress(path.name)
+            save_figure(FIGURES[path.stem](tables), path, progress)
 
 
 main(snakemake)  # noqa: F821

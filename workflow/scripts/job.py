@@ -1,12 +1,22 @@
-"""What every script does: a log with progress, and errors in one line."""
+"""What every script does: a log with progress, errors in one line, files with their origin."""
 
+import signal
 import sys
 import time
 import traceback
 from contextlib import contextmanager
 
-from landscape.data import DataError, StoreError, read_arrays
+from landscape.data import (
+    DataError,
+    StoreError,
+    read_arrays,
+    read_dataset,
+    unwritable,
+    write_arrays,
+)
 from landscape.study.fits import split_parts
+from landscape.study.lock import attend
+from landscape.study.origins import file_origin
 from landscape.study.starts import Block
 
 
@@ -17,23 +27,68 @@ def job(snakemake):
     An error that a user can mend (data, files) ends the job with one line, in the log and on the
     terminal; anything else is a mistake in the program, and its traceback is in both.
     """
-    with open(snakemake.log[0], "w", encoding="utf-8") as log:
-        start = time.perf_counter()
+    attend(".", snakemake.config["study"])
+    # Ignored until here (workflow/rules/runs.smk), so that imports end without a traceback.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    start = time.perf_counter()
+    try:
+        log = open(snakemake.log[0], "w", encoding="utf-8")  # noqa: SIM115 - closed below
+    except OSError as error:
+        _end(snakemake, unwritable(snakemake.log[0], error))
 
-        def progress(line):
-            print(f"[{time.perf_counter() - start:8.2f} s] {line}", file=log, flush=True)
-
-        wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
-        progress(f"{snakemake.rule}: {wildcards}" if wildcards else snakemake.rule)
+    def progress(line):
         try:
-            yield progress
-        except (DataError, StoreError) as error:
-            progress(f"error: {error}")
-            sys.exit(f"error in rule {snakemake.rule}: {error}")
-        except BaseException:
-            traceback.print_exc(file=log)
-            raise
+            print(f"[{time.perf_counter() - start:8.2f} s] {line}", file=log, flush=True)
+        except OSError as error:
+            _end(snakemake, unwritable(snakemake.log[0], error))
+
+    wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+    progress(f"{snakemake.rule}: {wildcards}" if wildcards else snakemake.rule)
+    try:
+        yield progress
         progress("done")
+    except (DataError, StoreError) as error:
+        progress(f"error: {error}")
+        _end(snakemake, error)
+    except KeyboardInterrupt:
+        progress("interrupted; run the study again to go on")
+        sys.exit(130)
+    except Exception:
+        progress(traceback.format_exc())
+        raise
+
+
+def _end(snakemake, error):
+    sys.exit(f"error in rule {snakemake.rule}: {error}")
+
+
+def load_data(snakemake, path):
+    """A data set of this study."""
+    return read_dataset(path, file_origin("dataset", path, snakemake.config))
+
+
+def load(snakemake, path, kind, data=None):
+    """The arrays of a file of this study; of another one's, or made from other data: an error."""
+    origin = file_origin(kind, path, snakemake.config, data)
+    return read_arrays(path, kind, origin).arrays
+
+
+def save(snakemake, path, kind, arrays, data=None):
+    """Write arrays together with what they were made from."""
+    origin = file_origin(kind, path, snakemake.config, data)
+    write_arrays(path, kind, arrays, origin=origin)
+
+
+def load_blocks(snakemake, paths, kind, data=None):
+    """The arrays of several blocks by space, in the order of their starts."""
+    spaces = {}
+    for path in paths:
+        for space, arrays in split_parts(load(snakemake, path, kind, data)).items():
+            spaces.setdefault(space, []).append(arrays)
+    return {
+        space: sorted(blocks, key=lambda arrays: arrays["start"][0])
+        for space, blocks in spaces.items()
+    }
 
 
 def block_of(snakemake, space):
@@ -47,15 +102,3 @@ def block_of(snakemake, space):
         stop=stop,
         seed=snakemake.params.seed,
     )
-
-
-def read_blocks(paths, kind):
-    """The arrays of several blocks by space, in the order of their starts."""
-    spaces = {}
-    for path in paths:
-        for space, arrays in split_parts(read_arrays(path, kind).arrays).items():
-            spaces.setdefault(space, []).append(arrays)
-    return {
-        space: sorted(blocks, key=lambda arrays: arrays["start"][0])
-        for space, blocks in spaces.items()
-    }

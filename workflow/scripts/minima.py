@@ -1,16 +1,15 @@
 """Descend from one block of trained points in every space and certify the ends."""
 
-from job import block_of, job
+from job import block_of, job, load, load_data, save
 
-from landscape.data import read_arrays, read_dataset, write_arrays
 from landscape.study.certificates import descend_block
 from landscape.study.fits import join_parts, split_parts
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
-        fits = split_parts(read_arrays(snakemake.input.fits, "fits").arrays)
+        data = load_data(snakemake, snakemake.input.data)
+        fits = split_parts(load(snakemake, snakemake.input.fits, "fits", data))
         ends = {}
         for space in snakemake.params.spaces:
             progress(space)
@@ -23,7 +22,7 @@ def main(snakemake):
                 **snakemake.params.options,
                 progress=progress,
             )
-        write_arrays(snakemake.output[0], "minima", join_parts(ends))
+        save(snakemake, snakemake.output[0], "minima", join_parts(ends), data)
 
 
 main(snakemake)  # noqa: F821

@@ -1,8 +1,7 @@
 """Measure pairs of networks: parameter distance against the seminorm."""
 
-from job import job, read_blocks
+from job import job, load_blocks, load_data, save
 
-from landscape.data import read_dataset, write_arrays
 from landscape.study.certificates import distinct_minima
 from landscape.study.fits import join_parts
 from landscape.study.pairs import measure_pairs
@@ -12,9 +11,9 @@ from landscape.study.starts import generator
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
+        data = load_data(snakemake, snakemake.input.data)
         neurons, params = int(snakemake.wildcards.neurons), snakemake.params
-        blocks = read_blocks(snakemake.input.minima, "minima")
+        blocks = load_blocks(snakemake, snakemake.input.minima, "minima", data)
         minima = distinct_minima(blocks.get("restricted", []))
         found = {}
         # 2, 4: apart from the random numbers of starts and controls.
@@ -35,7 +34,7 @@ def main(snakemake):
             **params.stability,
             progress=progress,
         )
-        write_arrays(snakemake.output[0], "pairs", join_parts(found))
+        save(snakemake, snakemake.output[0], "pairs", join_parts(found), data)
 
 
 main(snakemake)  # noqa: F821

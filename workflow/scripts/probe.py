@@ -1,8 +1,7 @@
 """Probe the balls around distinct minima, and build the controls from those of N*."""
 
-from job import job, read_blocks
+from job import job, load_blocks, load_data, save
 
-from landscape.data import read_dataset, write_arrays
 from landscape.spaces import make_space
 from landscape.study.certificates import distinct_minima
 from landscape.study.controls import control_rows
@@ -12,10 +11,10 @@ from landscape.study.probes import probe_minima
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
+        data = load_data(snakemake, snakemake.input.data)
         neurons, margin = int(snakemake.wildcards.neurons), snakemake.params.margin
         options = dict(snakemake.params.probe)
-        blocks = read_blocks(snakemake.input.minima, "minima")
+        blocks = load_blocks(snakemake, snakemake.input.minima, "minima", data)
         found = {}
         for name in options.pop("spaces"):
             progress(name)
@@ -39,7 +38,7 @@ def main(snakemake):
             **snakemake.params.controls,
             progress=progress,
         )
-        write_arrays(snakemake.output[0], "probes", join_parts(found))
+        save(snakemake, snakemake.output[0], "probes", join_parts(found), data)
 
 
 main(snakemake)  # noqa: F821

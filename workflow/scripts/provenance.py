@@ -1,14 +1,13 @@
 """Table provenance: versions, seeds, configuration, code, data, platform."""
 
-from job import job
+from job import job, load_data
 
-from landscape.data import read_dataset
 from landscape.tables import provenance_frame, write_table
 
 
 def main(snakemake):
     with job(snakemake):
-        datasets = [read_dataset(path) for path in snakemake.input.data]
+        datasets = [load_data(snakemake, path) for path in snakemake.input.data]
         frame = provenance_frame(
             snakemake.params.config,
             {data.name: data.metadata for data in datasets},

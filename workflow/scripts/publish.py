@@ -3,10 +3,10 @@
 Run from the repository's root: python workflow/scripts/publish.py
 """
 
-import shutil
 import sys
 from pathlib import Path
 
+from landscape.data import copy_file, write_text
 from landscape.tables import read_table, render_markdown
 
 BEGIN, END = "<!-- begin: made by publish.py -->", "<!-- end: made by publish.py -->"
@@ -99,15 +99,14 @@ def main(results):
     names = ("summary", "probes", "minima", "controls", "converse", "natural", "runs")
     read = {name: read_table(name, results / f"tables/{name}.parquet") for name in names}
     target = Path("docs/figures")
-    target.mkdir(parents=True, exist_ok=True)
     for figure in FIGURES:
-        shutil.copyfile(results / f"figures/{figure}.png", target / f"{figure}.png")
+        copy_file(results / f"figures/{figure}.png", target / f"{figure}.png")
     readme = Path("README.md")
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     content = f"\n{findings(read)}\n\n{table(read['summary'])}\n"
-    readme.write_text(before + BEGIN + "\n" + content + "\n" + END + after, encoding="utf-8")
-    Path("docs/tables.md").write_text(render_markdown(), encoding="utf-8")
+    write_text(readme, before + BEGIN + "\n" + content + "\n" + END + after)
+    write_text("docs/tables.md", render_markdown())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Bracket the radii of minima: in parameter space, and of N* in realization space."""
 
-from job import job, read_blocks
+from job import job, load_blocks, load_data, save
 
-from landscape.data import read_dataset, write_arrays
 from landscape.radius import RadiusBudget
 from landscape.spaces import make_space
 from landscape.study.brackets import bracket_rows
@@ -13,9 +12,9 @@ from landscape.study.radii import radius_rows
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
+        data = load_data(snakemake, snakemake.input.data)
         neurons, params = int(snakemake.wildcards.neurons), snakemake.params
-        blocks = read_blocks(snakemake.input.minima, "minima")
+        blocks = load_blocks(snakemake, snakemake.input.minima, "minima", data)
         options = params.radius
         budget = RadiusBudget(
             max_nodes=options["max_nodes"], ratio=options["ratio"], n_starts=options["n_starts"]
@@ -45,7 +44,7 @@ def main(snakemake):
             **params.realization,
             progress=progress,
         )
-        write_arrays(snakemake.output[0], "radii", join_parts(found))
+        save(snakemake, snakemake.output[0], "radii", join_parts(found), data)
 
 
 main(snakemake)  # noqa: F821

@@ -1,15 +1,14 @@
 """Paired starts of one data set with each of the paper's regularizers."""
 
-import pandas as pd
-from job import job
+from job import job, load_data, save
 
-from landscape.data import read_dataset, replace_file
+from landscape.study.fits import as_arrays
 from landscape.study.regularization import make_arms, regularization_runs
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
+        data = load_data(snakemake, snakemake.input.data)
         options, params = snakemake.params.options, snakemake.params
         arms = make_arms(
             options["strengths"],
@@ -29,8 +28,7 @@ def main(snakemake):
             **params.training,
             progress=progress,
         )
-        text = pd.DataFrame(runs).to_csv(index=False, lineterminator="\n").encode()
-        replace_file(snakemake.output.runs, lambda file: file.write(text))
+        save(snakemake, snakemake.output.runs, "regularization", as_arrays(runs), data)
 
 
 main(snakemake)  # noqa: F821

@@ -3,11 +3,12 @@
 Run from the repository's root: python workflow/scripts/regularization_publish.py
 """
 
-import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
+
+from landscape.data import copy_file, write_text
 
 BEGIN, END = (f"<!-- {word}: made by regularization_publish.py -->" for word in ("begin", "end"))
 #: Measures with an interval, and those with a sign test, by their heading.
@@ -90,10 +91,8 @@ def main(results):
     page = Path("docs/regularization.md")
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n\n{tables(summary)}\n\n{END}{after}", encoding="utf-8")
-    figures = Path("docs/figures")
-    figures.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(results / "figures/regularization.png", figures / "regularization.png")
+    write_text(page, f"{before}{BEGIN}\n\n{tables(summary)}\n\n{END}{after}")
+    copy_file(results / "figures/regularization.png", "docs/figures/regularization.png")
 
 
 if __name__ == "__main__":

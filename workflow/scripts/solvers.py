@@ -1,14 +1,13 @@
 """What each solver ends at over N*, before and after the descent."""
 
-from job import job
+from job import job, load_data, save
 
-from landscape.data import read_dataset, write_arrays
 from landscape.study.solvers import solver_rows
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
+        data = load_data(snakemake, snakemake.input.data)
         runs = solver_rows(
             data.features,
             data.target,
@@ -19,7 +18,7 @@ def main(snakemake):
             **snakemake.params.options,
             progress=progress,
         )
-        write_arrays(snakemake.output[0], "solvers", runs)
+        save(snakemake, snakemake.output[0], "solvers", runs, data)
 
 
 main(snakemake)  # noqa: F821

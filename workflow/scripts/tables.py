@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import job, read_blocks
+from job import job, load, load_blocks, load_data
+from tabular import save_tables
 
-from landscape.data import read_arrays
 from landscape.study.certificates import distinct_minima
 from landscape.study.fits import split_parts
 from landscape.study.probes import control_balls
@@ -17,7 +17,6 @@ from landscape.tables import (
     probes_frame,
     solvers_frame,
     stability_frame,
-    write_table,
 )
 
 
@@ -29,22 +28,31 @@ def by_folder(paths):
     return folders
 
 
-def by_cell(paths, kind):
-    """The arrays of files of one data set and number of neurons each."""
-    return {
-        (path.parts[-2], int(path.stem)): read_arrays(path, kind).arrays
-        for path in map(Path, paths)
-    }
+def reader(snakemake):
+    """What gives the arrays of files of one data set and number of neurons each."""
+    data = {Path(path).stem: load_data(snakemake, path) for path in snakemake.input.data}
+
+    def by_cell(paths, kind):
+        return {
+            (path.parts[-2], int(path.stem)): load(snakemake, path, kind, data[path.parts[-2]])
+            for path in map(Path, paths)
+        }
+
+    def by_block(paths, kind):
+        dataset = Path(paths[0]).parts[-3]
+        return load_blocks(snakemake, paths, kind, data[dataset])
+
+    return by_cell, by_block
 
 
-def starts_and_minima(files):
+def starts_and_minima(files, by_cell, by_block):
     """Tables of the starts and of the distinct minima."""
     ended = by_folder(files.minima)
     radii = {cell: split_parts(arrays) for cell, arrays in by_cell(files.radii, "radii").items()}
     rows, minima = [], []
     for (dataset, neurons), blocks in by_folder(files.fits).items():
-        fits = read_blocks(blocks, "fits")
-        ends = read_blocks(ended[dataset, neurons], "minima")
+        fits = by_block(blocks, "fits")
+        ends = by_block(ended[dataset, neurons], "minima")
         for space in fits:
             cell = {"dataset": dataset, "space": space, "neurons": int(neurons)}
             distinct = distinct_minima(ends[space])
@@ -54,7 +62,7 @@ def starts_and_minima(files):
     return {"fits": fits_frame(rows), "minima": minima_frame(minima)}
 
 
-def beside(files):
+def beside(files, by_cell):
     """The other tables, of one file per data set and number of neurons."""
     parts = {
         kind: {cell: split_parts(arrays) for cell, arrays in by_cell(paths, kind).items()}
@@ -100,10 +108,9 @@ def beside(files):
 
 def main(snakemake):
     with job(snakemake) as progress:
-        for name, frame in (starts_and_minima(snakemake.input) | beside(snakemake.input)).items():
-            files = (snakemake.output[f"{name}_csv"], snakemake.output[f"{name}_parquet"])
-            write_table(name, frame, *files)
-            progress(f"{name}: {len(frame)} rows")
+        files, (by_cell, by_block) = snakemake.input, reader(snakemake)
+        frames = starts_and_minima(files, by_cell, by_block) | beside(files, by_cell)
+        save_tables(snakemake, frames, progress)
 
 
 main(snakemake)  # noqa: F821

@@ -1,15 +1,14 @@
 """Train one block of starts over every space."""
 
-from job import block_of, job
+from job import block_of, job, load_data, save
 
-from landscape.data import read_dataset, write_arrays
 from landscape.study.fits import join_parts, train_block
 from landscape.study.own_solvers import solver_named
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = read_dataset(snakemake.input.data)
+        data = load_data(snakemake, snakemake.input.data)
         options = dict(snakemake.params.options)
         options["solver"] = solver_named(options["solver"], snakemake.params.own)
         fits = {}
@@ -23,7 +22,7 @@ def main(snakemake):
                 **options,
                 progress=progress,
             )
-        write_arrays(snakemake.output[0], "fits", join_parts(fits))
+        save(snakemake, snakemake.output[0], "fits", join_parts(fits), data)
 
 
 main(snakemake)  # noqa: F821

@@ -1,0 +1,155 @@
+"""Files that are written completely or not at all, and errors that name the file and the remedy."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+__all__ = [
+    "AGAIN",
+    "StoreError",
+    "check_origin",
+    "copy_file",
+    "read_file",
+    "replace_file",
+    "unwritable",
+    "write_text",
+]
+
+AGAIN = "delete it and run the study again"
+
+_FULL = "free some space, then run again"
+_LOCKED = "make its folder writable, or work in another one"
+#: What to do about errors of the file system.
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "raise the limit on the size of files, then run again",
+    errno.EROFS: _LOCKED,
+    errno.EACCES: _LOCKED,
+    errno.EPERM: _LOCKED,
+}
+
+
+class StoreError(RuntimeError):
+    """A file that cannot be written or read, or that holds something else than expected."""
+
+
+def replace_file(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file completely or not at all: beside its place first, then ``os.replace``.
+
+    Raises
+    ------
+    StoreError
+        If the file system refuses; the old file, if there is one, stays as it was.
+
+    Examples
+    --------
+    >>> try:
+    ...     replace_file("/dev/null/a/t.txt", lambda file: file.write(b"text"))
+    ... except StoreError as error:
+    ...     print(error)
+    /dev/null/a/t.txt: cannot be written (Not a directory); run again when that is mended
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                write(file)
+                # Some file systems report a full disk only here; and after a power failure the
+                # new name must not stand for content that never arrived.
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(unwritable(path, error)) from error
+
+
+def unwritable(path: str | Path, error: OSError) -> str:
+    """One line on a file that cannot be written: what the system says, and what to do."""
+    remedy = _REMEDIES.get(error.errno or 0, "run again when that is mended")
+    return f"{path}: cannot be written ({error.strerror or error}); {remedy}"
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text as :func:`replace_file` does."""
+    replace_file(path, lambda file: file.write(text.encode()))
+
+
+def copy_file(source: str | Path, path: str | Path) -> None:
+    """Copy a file as :func:`replace_file` writes one."""
+    content = read_file(source)
+    replace_file(path, lambda file: file.write(content))
+
+
+def read_file(path: str | Path) -> bytes:
+    """The content of a file that must not be empty.
+
+    Raises
+    ------
+    StoreError
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file; run the study again") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if not content:
+        raise StoreError(f"{path}: is empty; {AGAIN}")
+    return content
+
+
+def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Refuse a file that was made from something else.
+
+    Parameters
+    ----------
+    path : path
+        Named in the error.
+    found, expected : mapping
+        JSON values by name. Every name in ``expected`` is compared; others in ``found`` are not.
+
+    Raises
+    ------
+    StoreError
+        Names the first value that differs.
+
+    Examples
+    --------
+    >>> try:
+    ...     check_origin("2.npz", {"training": {"tol": 0.1}}, {"training": {"tol": 0.2}})
+    ... except StoreError as error:
+    ...     print(str(error).split(";")[0])
+    2.npz: made with training.tol 0.1, here 0.2 is expected: a file of another place or study
+    """
+    plain = json.loads(json.dumps(expected))
+    for name in plain:
+        if difference := _difference(name, found.get(name), plain[name]):
+            key, one, other = difference
+            raise StoreError(
+                f"{path}: made with {key} {_show(one)}, here {_show(other)} is expected: "
+                f"a file of another place or study; {AGAIN}"
+            )
+
+
+def _difference(key: str, found: Any, expected: Any) -> tuple[str, Any, Any] | None:
+    """The first place where two JSON values differ, and what is there."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for name in sorted(found.keys() | expected.keys()):
+            if inner := _difference(f"{key}.{name}", found.get(name), expected.get(name)):
+                return inner
+        return None
+    return None if found == expected else (key, found, expected)
+
+
+def _show(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
