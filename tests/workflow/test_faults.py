@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from landscape.data import StoreError, read_arrays, replace_file, write_arrays
@@ -375,3 +374,145 @@ class TestDamagedStudy:
         name = f"{RESULTS}/tables/stability.parquet"
         shutil.copy(other / name, copy / name)
         self.refused(copy, f"{RESULTS}/tables/rates.csv", "made with converse.n_draws 3, here 4")
+
+
+def start(folder, **options):
+    """A run of its own process group, as a terminal starts one."""
+    line, environment = command(folder, **options)
+    return subprocess.Popen(
+        line,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # A test run in the background would hand down an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def wait_for(condition, process):
+    """Until something is true of a run; the run must not end before."""
+    end = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def finished(folder):
+    """Jobs that the runs of a study finished."""
+    return len(list((folder / RESULTS / "benchmarks").glob("**/*.jsonl")))
+
+
+@pytest.mark.slow
+class TestKilled:
+    def test_twenty_kills_change_no_table(self, study, tmp_path):
+        """Each run is killed a random time after a random number of jobs; the last one ends."""
+        rng = random.Random(20261126)
+        folder = new_study(tmp_path)
+        jobs, kills, healed = finished(study), 0, 0
+        # Spread over the run: up to 24 kills, each when a few more jobs than before are done.
+        for k in range(24):
+            process = start(folder)
+            goal = min(finished(folder) + rng.choice([0, 0, 1, 2, 3]), jobs * (k + 1) // 24)
+            ended = False
+            try:
+                wait_for(lambda goal=goal: finished(folder) >= goal, process)
+                # Half of them while Snakemake starts, or within the next job.
+                time.sleep(rng.uniform(0.0, 4.0))
+            finally:
+                ended = process.poll() is not None
+                if not ended:
+                    os.killpg(process.pid, signal.SIGKILL)
+                output = process.communicate()[0]
+            assert "Traceback" not in output and "Error" not in output, output
+            healed += "an earlier run was killed here" in output
+            kills += not ended
+        assert kills >= 20 and healed >= 10
+        snakemake(folder)
+        for pattern in ("tables/*", "figures/*", "**/*.npz"):
+            assert digests(folder, f"{RESULTS}/{pattern}") == digests(study, f"{RESULTS}/{pattern}")
+        assert not list((folder / "results").glob("**/.*.partial"))
+        print(f"{kills} kills, {healed} left-over locks removed")
+
+
+class TestInterrupted:
+    def test_a_second_run_is_refused_and_ctrl_c_ends_without_tracebacks(self, tmp_path):
+        folder = new_study(tmp_path)
+        process = start(folder)
+        try:
+            wait_for(lambda: any((folder / "logs").glob("**/*.log")), process)
+            second = snakemake(folder, check=False)
+            line = next(line for line in second.splitlines() if line.startswith("another run of"))
+            assert f"(process {process.pid}, since 20" in line and "Ctrl-C" in line
+            # Looking is allowed meanwhile.
+            assert "dry-run" in snakemake(folder, "--dry-run", "--quiet", "rules")
+            assert process.poll() is None
+            os.killpg(process.pid, signal.SIGINT)
+        finally:
+            if process.poll() is None and process.returncode is None:
+                output = process.communicate(timeout=300)[0]
+        assert process.returncode != 0
+        assert "Traceback" not in output, output
+        assert "what is done is kept. Run the same command again to go on" in output
+        assert not list((folder / "results").glob("**/.*.partial"))
+        assert "killed here" not in snakemake(folder, f"{RESULTS}/data/own.npz")
+
+
+@contextmanager
+def small_disk(folder, size):
+    """A file system of its own; skips the test where none may be mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("only root on Linux can mount a small disk")
+    options = [mount, "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(options, capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        yield lambda: subprocess.run(
+            [mount, "-o", "remount,ro", str(folder)], check=True, capture_output=True
+        )
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+class TestDisk:
+    def test_read_only_results_are_answered_before_any_job(self, tmp_path):
+        folder = new_study(tmp_path)
+        with small_disk(folder / "results", "2m") as remount:
+            remount()
+            output = snakemake(folder, check=False)
+            line = next(line for line in output.splitlines() if line.startswith("results"))
+            assert ": cannot be written (Read-only file system); make its folder" in line
+            assert "Traceback" not in output and "Finished jobid" not in output
+
+    @pytest.mark.slow
+    def test_a_read_only_folder_is_answered_in_one_line(self, tmp_path):
+        folder = tmp_path / "work"
+        with small_disk(folder, "2m") as remount:
+            new_study(folder)
+            remount()
+            output = snakemake(folder, check=False, environment={"XDG_CACHE_HOME": str(tmp_path)})
+            assert "Read-only file system" in output and "Traceback" not in output
+
+    @pytest.mark.slow
+    def test_a_full_disk_ends_jobs_with_one_line_and_nothing_half_written(self, study, tmp_path):
+        folder = new_study(tmp_path)
+        with small_disk(folder / "results", "2m"):
+            ballast = folder / "results/ballast"
+            ballast.write_bytes(b" " * (2**21 - 20 * 4096))
+            output = snakemake(folder, check=False)
+            lines = [line for line in output.splitlines() if "No space left on device" in line]
+            assert any(re.match(r"error in rule \w+: results/.*free some space", x) for x in lines)
+            assert not list((folder / "results").glob("**/.*.partial"))
+            for path in (folder / "results").glob("**/*.npz"):
+                assert digests(folder, path.relative_to(folder).as_posix()) == digests(
+                    study, path.relative_to(folder).as_posix()
+                )
+            ballast.unlink()
+            subprocess.run(["mount", "-o", "remount,size=50m", folder / "results"], check=True)
+            snakemake(folder)
+            assert digests(folder, f"{RESULTS}/tables/*") == digests(study, f"{RESULTS}/tables/*")

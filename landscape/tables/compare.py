@@ -1,0 +1,243 @@
+"""``python -m landscape.tables.compare A B``: two studies' tables, cell by cell, in digits.
+
+What is *discrete* (keys, verdicts, outcomes, counts) must be the same. Numbers must agree to a
+stated relative tolerance, or differ by no more than an absolute one (losses are in units of the
+target's variance, so that 1e-9 is nothing). How a solver got to its end, in steps and words,
+depends on the last bits of the processor's arithmetic: such columns are reported and never count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from landscape.data import StoreError
+from landscape.tables.columns import Table
+from landscape.tables.files import read_table
+from landscape.tables.schemas import TABLES
+
+__all__ = ["ATOL", "PATH", "RTOL", "Difference", "Report", "compare_frames", "compare_studies"]
+
+#: Default tolerances.
+RTOL, ATOL = 1e-6, 1e-9
+
+#: Columns on the way to a result, not of it.
+PATH: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One value that differs by more than the tolerance.
+
+    Attributes
+    ----------
+    table, column : str
+    row : str
+        The row's key, as text.
+    one, other : object
+    digits : float
+        Decimal digits to which they agree; 0 for what is not a number.
+    """
+
+    table: str
+    column: str
+    row: str
+    one: object
+    other: object
+    digits: float
+
+    def __str__(self) -> str:
+        one, other = (
+            f"{value:.17g}" if isinstance(value, float) else repr(value)
+            for value in (self.one, self.other)
+        )
+        digits = f", {self.digits:.1f} digits" if self.digits else ""
+        return f"{self.table}: {self.row}: column {self.column}: {one} against {other}{digits}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """How two tables compare.
+
+    Attributes
+    ----------
+    table : str
+    rows : int
+    differences : tuple of Difference
+        Those that count.
+    aside : tuple of Difference
+        Those of columns that do not.
+    digits : dict of str to float
+        By column of numbers: digits to which its worst value agrees, among those whose difference
+        exceeds the absolute tolerance; inf if there are none.
+    """
+
+    table: str
+    rows: int
+    differences: tuple[Difference, ...]
+    aside: tuple[Difference, ...]
+    digits: dict[str, float]
+
+    def __str__(self) -> str:
+        worst = min(self.digits, key=self.digits.__getitem__, default=None)
+        text = f"{self.table}: {self.rows} rows, {len(self.differences)} differences"
+        if worst is not None and np.isfinite(self.digits[worst]):
+            text += f"; numbers agree to {self.digits[worst]:.1f} digits or more ({worst})"
+        elif self.digits:
+            text += "; numbers agree within the absolute tolerance"
+        if self.aside:
+            columns = sorted({difference.column for difference in self.aside})
+            text += f"; {len(self.aside)} on the way ({', '.join(columns)})"
+        return text
+
+
+def compare_frames(
+    table: Table,
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    *,
+    rtol: float = RTOL,
+    atol: float = ATOL,
+) -> Report:
+    """Compare two frames of one table, row by row.
+
+    Examples
+    --------
+    >>> table = TABLES["rates"]
+    >>> row = {"dataset": "a", "neurons": 2, "within": 1, "pairs": 9, "constant": 1.0}
+    >>> frame = pd.DataFrame([{**dict.fromkeys(table.names, 0.5), **row}])[table.names]
+    >>> print(compare_frames(table, frame, frame.assign(constant=1.001)).differences[0])
+    rates: dataset a, neurons 2, within 1: column constant: 1 against 1.0009999999999999, 3.0 digits
+    """
+    key = list(table.key)
+    names = [_row(key, values) for values in one[key].itertuples(index=False)]
+    theirs = [_row(key, values) for values in other[key].itertuples(index=False)]
+    differences: list[Difference] = []
+    aside: list[Difference] = []
+    for row in names:
+        if row not in set(theirs):
+            differences.append(Difference(table.name, "(row)", row, "there", "missing", 0.0))
+    for row in theirs:
+        if row not in set(names):
+            differences.append(Difference(table.name, "(row)", row, "missing", "there", 0.0))
+    place = {row: k for k, row in enumerate(theirs)}
+    common = [(k, place[row]) for k, row in enumerate(names) if row in place]
+    mine, yours = [k for k, _ in common], [k for _, k in common]
+    digits: dict[str, float] = {}
+    for column in table.columns:
+        if column.name in key:
+            continue
+        a, b = one[column.name].iloc[mine], other[column.name].iloc[yours]
+        if column.type == "number":
+            agreed, differ = _numbers(a.to_numpy(float), b.to_numpy(float), rtol, atol)
+            digits[column.name] = float(agreed.min(initial=np.inf))
+        else:
+            differ = a.to_numpy() != b.to_numpy()
+            agreed = np.zeros(len(a))
+        for k in np.flatnonzero(differ):
+            values = a.iloc[k], b.iloc[k]
+            found = Difference(table.name, column.name, names[mine[k]], *values, float(agreed[k]))
+            (aside if column.name in PATH else differences).append(found)
+    return Report(table.name, len(common), tuple(differences), tuple(aside), digits)
+
+
+def compare_studies(
+    one: str | Path,
+    other: str | Path,
+    *,
+    rtol: float = RTOL,
+    atol: float = ATOL,
+    tables: Iterable[str] | None = None,
+) -> list[Report]:
+    """Compare the tables of two studies.
+
+    Parameters
+    ----------
+    one, other : path
+        Folders with CSV files, or studies' folders, in whose ``tables`` they are.
+    rtol, atol : float
+        Numbers count as equal if ``|a - b| <= max(atol, rtol * max(|a|, |b|))``.
+    tables : iterable of str, optional
+        Default: all that the first folder has, but for ``provenance``.
+
+    Raises
+    ------
+    StoreError
+        If a table is missing, damaged, or there is none at all.
+    """
+    folders = [_tables(Path(folder)) for folder in (one, other)]
+    if tables is None:
+        tables = [name for name in TABLES if (folders[0] / f"{name}.csv").exists()]
+        tables = [name for name in tables if name != "provenance"]
+    names = list(tables)
+    if not names:
+        raise StoreError(f"{one}: holds no table of a study; name a folder like results/<study>")
+    return [
+        compare_frames(
+            TABLES[name],
+            *(read_table(name, folder / f"{name}.csv") for folder in folders),
+            rtol=rtol,
+            atol=atol,
+        )
+        for name in names
+    ]
+
+
+def _tables(folder: Path) -> Path:
+    return folder / "tables" if (folder / "tables").is_dir() else folder
+
+
+def _row(key: list[str], values: Iterable[object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
+
+
+def _numbers(
+    a: NDArray[np.float64], b: NDArray[np.float64], rtol: float, atol: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Digits to which numbers agree (inf where equal or within ``atol``), and which differ."""
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    finite = np.isfinite(a) & np.isfinite(b)
+    gap = np.abs(np.subtract(a, b, where=finite, out=np.full(len(a), np.inf)))
+    scale = np.maximum(np.abs(a), np.abs(b))
+    ratio = np.divide(gap, scale, where=finite & (scale > 0), out=np.ones(len(a)))
+    small = same | (finite & (gap <= atol))
+    digits = np.where(small, np.inf, np.maximum(-np.log10(np.where(small, 1.0, ratio)), 0.0))
+    return digits, ~small & ~(finite & (ratio <= rtol))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare two folders; 0 if they agree, 1 if they differ, 2 if that cannot be told."""
+    parser = argparse.ArgumentParser(
+        prog="python -m landscape.tables.compare",
+        description="Compare two studies' tables: discrete columns exactly, numbers in digits.",
+    )
+    parser.add_argument("one", type=Path, help="results/<study>, or a folder with its CSV files")
+    parser.add_argument("other", type=Path)
+    parser.add_argument("--rtol", type=float, default=RTOL, help="relative (default %(default)g)")
+    parser.add_argument("--atol", type=float, default=ATOL, help="absolute (default %(default)g)")
+    parser.add_argument("--show", type=int, default=5, help="differences per table (default 5)")
+    options = parser.parse_args(arguments)
+    try:
+        reports = compare_studies(options.one, options.other, rtol=options.rtol, atol=options.atol)
+    except StoreError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for report in reports:
+        print(report)
+        for difference in report.differences[: options.show]:
+            print(f"  {difference}")
+    count = sum(len(report.differences) for report in reports)
+    print(f"{len(reports)} tables, {count} differences beyond rtol {options.rtol:g}, ", end="")
+    print(f"atol {options.atol:g}")
+    return int(count > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
