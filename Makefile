@@ -23,7 +23,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study paper docs-assets regularization benchmark-seminorm test test-slow test-slurm test-all test-oldest check format lock clean clean-env
+.PHONY: help env study paper docs-assets regularization reference benchmark-seminorm test test-slow test-slurm test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,13 @@ regularization: $(STAMP) ## the experiment with the paper's regularizers, publis
 
 benchmark-seminorm: $(STAMP) ## time the seminorm's methods, published in the docs
 	$(RUN) python -m benchmarks.seminorm --full --publish $(ARGS)
+
+REFERENCE := results/.reference
+reference: $(STAMP) ## compute the tables anew that the tests compare digits with (tests/reference)
+	rm -rf $(REFERENCE) && mkdir -p $(REFERENCE) && cp tests/config/* $(REFERENCE)
+	$(RUN) snakemake --workflow-profile workflow/profiles/default --cores $(CORES) --directory $(REFERENCE) \
+		--configfile $(REFERENCE)/config.yaml $(ARGS)
+	$(BIN)/python -m tests.workflow.reference $(REFERENCE)/results/tiny
 
 test: $(STAMP) ## run the fast tests
 	$(RUN) pytest $(ARGS)

@@ -139,7 +139,7 @@ def _unsealed(content: bytes) -> str:
         return f"truncated or damaged ({error})"
     if version != FORMAT:
         return _version(version)
-    return "damaged: the content does not match its checksum"
+    return "truncated or damaged: the content does not match its checksum"
 
 
 def _version(version: object) -> str:

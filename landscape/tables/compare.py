@@ -29,7 +29,23 @@ __all__ = ["ATOL", "PATH", "RTOL", "Difference", "Report", "compare_frames", "co
 RTOL, ATOL = 1e-6, 1e-9
 
 #: Columns on the way to a result, not of it.
-PATH: frozenset[str] = frozenset()
+PATH = frozenset(
+    {
+        "training_message",
+        "training_iterations",
+        "training_evaluations",
+        "descent_iterations",
+        "iterations",
+        "cuts",
+        "programs",
+        "radius_nodes",
+        "witnesses",
+        "reason",
+        "reason_low",
+        "radius_reason",
+        "trained_reason",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ class Difference:
 
     def __str__(self) -> str:
         one, other = (
-            f"{value:.17g}" if isinstance(value, float) else repr(value)
+            f"{value:.17g}" if isinstance(value, float) else str(value)
             for value in (self.one, self.other)
         )
         digits = f", {self.digits:.1f} digits" if self.digits else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.test_workflow import digests, new_study, snakemake
+from tests.workflow.runs import digests, new_study, snakemake
 
 PROFILE = "workflow/profiles/slurm"
 #: This Slurm has no accounting, which the plugin asks by default; and jobs are done in seconds.

@@ -47,6 +47,7 @@ def snakemake(folder, *arguments, check=True, environment=None, **options):
 
 
 def new_study(folder):
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.yaml", "own.csv"):
         shutil.copy(PROFILE / name, folder / name)
     return folder

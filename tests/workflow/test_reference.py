@@ -1,0 +1,148 @@
+"""The same study elsewhere: the reference's digits, and the same bytes in other surroundings."""
+
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from landscape.tables import TABLES, read_table, write_table
+from landscape.tables.compare import PATH, compare_frames, main
+from landscape.tables.files import shape_frame
+from tests.workflow import reference
+from tests.workflow.runs import RESULTS, ROOT, digests, new_study, snakemake
+
+
+def test_the_study_gives_the_digits_of_the_reference(study):
+    """A failure lists the first values that moved; `make reference` accepts them."""
+    reports = [
+        compare_frames(
+            TABLES[name],
+            read_table(name, reference.FOLDER / f"{name}.csv"),
+            reference.kept(name, study / RESULTS),
+            rtol=1e-8,
+            atol=1e-10,
+        )
+        for name in reference.NAMES
+    ]
+    print("\n".join(map(str, reports)))
+    assert all(report.rows for report in reports)
+    moved = [str(difference) for report in reports for difference in report.differences]
+    assert not moved, "\n".join(moved[:20])
+
+
+def rates(**changes):
+    row = {column.name: 0.5 for column in TABLES["rates"].columns}
+    row |= {"dataset": "a", "neurons": 2, "within": 1}
+    other = {**row, "dataset": "b"}
+    rows = [{**row, **changes}, other]
+    integers = [column.name for column in TABLES["rates"].columns if column.type == "integer"]
+    for entry in rows:
+        entry |= {name: int(entry[name]) for name in integers}
+    return shape_frame(TABLES["rates"], rows)
+
+
+class TestCompare:
+    def compare(self, one, other, **options):
+        return compare_frames(TABLES["rates"], one, other, **options)
+
+    def test_equal_frames_agree_and_nan_equals_nan(self):
+        frame = rates(constant=np.nan, exponent=np.inf)
+        report = self.compare(frame, frame.copy())
+        assert report.differences == () and report.digits["constant"] == np.inf
+
+    @pytest.mark.parametrize(
+        ("one", "other", "digits"),
+        [(1.0, 1.0 + 1e-4, 4), (1.0, -1.0, 0), (np.nan, 1.0, 0), (np.inf, 1.0, 0), (0.0, 1e-3, 0)],
+    )
+    def test_a_number_that_differs_is_named_with_its_digits(self, one, other, digits):
+        report = self.compare(rates(constant=one), rates(constant=other))
+        (found,) = report.differences
+        assert found.column == "constant" and found.row == "dataset a, neurons 2, within 1"
+        assert int(found.digits + 1e-9) == digits
+        assert "rates: dataset a" in str(found) and "constant" in str(found)
+
+    def test_tolerances(self):
+        one, other = rates(constant=1.0), rates(constant=1.0 + 1e-7)
+        assert not self.compare(one, other).differences
+        assert self.compare(one, other, rtol=1e-8).differences
+        near, zero = rates(constant=1e-12), rates(constant=0.0)
+        assert not self.compare(near, zero).differences
+        assert self.compare(near, zero, atol=0.0).differences
+
+    def test_counts_and_rows_must_be_the_same(self):
+        frame = rates()
+        other = frame.assign(pairs=frame["pairs"] + 1)
+        assert {d.column for d in self.compare(frame, other).differences} == {"pairs"}
+        (missing,) = self.compare(frame, frame.iloc[:1]).differences
+        (more,) = self.compare(frame.iloc[:1], frame).differences
+        assert missing.other == more.one == "missing" and "dataset b" in missing.row
+
+    def test_the_way_to_a_result_is_reported_and_does_not_count(self):
+        table = TABLES["runs"]
+        row = {c.name: {"text": "x", "number": 1.0, "integer": 1}[c.type] for c in table.columns}
+        frame = shape_frame(table, [row])
+        report = compare_frames(table, frame, frame.assign(descent_iterations=2))
+        assert not report.differences and len(report.aside) == 1
+        assert "1 on the way (descent_iterations)" in str(report)
+        assert not PATH & {name for table in TABLES.values() for name in table.key}
+
+    def test_command(self, tmp_path, capsys):
+        for name, frame in {"a": rates(), "b": rates(exponent=0.25)}.items():
+            folder = tmp_path / name / "tables"
+            write_table("rates", frame, folder / "rates.csv", folder / "rates.parquet")
+        a, b = (str(tmp_path / name) for name in "ab")
+        assert main([a, a]) == 0 and main([a, b]) == 1
+        assert "column exponent: 0.5 against 0.25" in capsys.readouterr().out
+        assert main([a, str(tmp_path / "none")]) == 2
+        assert "no such file" in capsys.readouterr().err
+        assert main([str(tmp_path), a]) == 2
+        assert "holds no table of a study" in capsys.readouterr().err
+
+
+def same_tables(folder, study, but=()):
+    mine, theirs = (digests(place, f"{RESULTS}/tables/*") for place in (folder, study))
+    for name in but:
+        mine.pop(f"{RESULTS}/tables/{name}"), theirs.pop(f"{RESULTS}/tables/{name}")
+    return mine == theirs
+
+
+@pytest.mark.slow
+class TestElsewhere:
+    def test_locale_time_zone_hashes_umask_and_threads_change_no_byte(self, study, tmp_path):
+        surroundings = {
+            "LC_ALL": "C",
+            "LANG": "C",
+            "TZ": "Asia/Kathmandu",
+            "PYTHONHASHSEED": "4242",
+            "OPENBLAS_NUM_THREADS": "2",
+            "OMP_NUM_THREADS": "2",
+            "COLUMNS": "33",
+        }
+        old = os.umask(0o077)
+        try:
+            snakemake(new_study(tmp_path), environment=surroundings, cores=1)
+        finally:
+            os.umask(old)
+        assert same_tables(tmp_path, study)
+        for pattern in ("figures/*", "**/*.npz"):
+            pattern = f"{RESULTS}/{pattern}"
+            assert digests(tmp_path, pattern) == digests(study, pattern)
+
+    def test_a_second_clone_gives_the_same_bytes(self, study, tmp_path):
+        if shutil.which("git") is None or not (ROOT / ".git").exists():
+            pytest.skip("not in a git clone")
+        clone = tmp_path / "some/deeper folder/clone"
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        made = subprocess.run(["make", "env"], cwd=clone, capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"make env: {made.stderr.strip().splitlines()[-1]}")
+        folder = new_study(clone / "study")
+        snakemake(folder, root=clone)
+        # What is committed may lag behind the working tree: then provenance says so.
+        clean = not subprocess.run(
+            ["git", "status", "--porcelain", "landscape"], cwd=ROOT, capture_output=True
+        ).stdout
+        but = () if clean else ("provenance.csv", "provenance.parquet")
+        assert same_tables(folder, study, but)
