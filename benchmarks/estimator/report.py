@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -108,6 +109,9 @@ def _losses(ax: Axes, rows: pd.DataFrame, neurons: list[int]) -> None:
 
 def _scores(ax: Axes, rows: pd.DataFrame, neurons: list[int]) -> None:
     scored = rows[rows["cv R2"].notna()] if "cv R2" in rows else rows.head(0)
+    if scored.empty:
+        ax.set_visible(False)
+        return
     for (method, m), points in scored.groupby(["method", "neurons"], sort=False):
         colour, line = STYLES[method]
         network = method not in ("ridge", "gradient boosting")
@@ -180,22 +184,31 @@ def page(table: pd.DataFrame) -> str:
     parts = [
         "# Benchmark",
         "",
-        "Made by `python -m benchmarks.estimator`, then `--publish`, from the table",
-        f"[benchmark.csv](benchmark.csv). Best of {starts} starts each, one thread, CPU seconds,",
-        'the same standardized data for all; `MLPRegressor(solver="lbfgs")` without penalty, to',
-        f"convergence (`tol=1e-9`).{skipped} Losses are mean squared errors on the training data",
-        "in variances of the target. N has exactly `MLPRegressor`'s functions;",
-        "N*, the default, has",
-        'one neuron more, which takes over the offset\'s role. "To best" is the time until the',
-        "start of `MLPRegressor` that turned out to be its best had ended, which only hindsight",
-        "knows.",
+        _prose(
+            "Made by `python -m benchmarks.estimator`, then `--publish`, from the table "
+            f"[benchmark.csv](benchmark.csv). Best of {starts} starts each, one thread, CPU "
+            "seconds, "
+            'the same standardized data for all; `MLPRegressor(solver="lbfgs")` without penalty, '
+            "to "
+            f"convergence (`tol=1e-9`).{skipped} Losses are mean squared errors on the training "
+            "data in variances of the target. N has exactly `MLPRegressor`'s functions; N*, the "
+            'default, has one neuron more, which takes over the offset\'s role. "To best" is the '
+            "time until the start of `MLPRegressor` that turned out to be its best had ended, "
+            "which "
+            "only hindsight knows."
+        ),
         "",
-        f"- Lowest training loss by this estimator: {int((~lost).sum())} of {len(rows)} rows.",
-        f"  Not so: {where(lost)}.",
-        f"- On equal functions, N above `MLPRegressor`: {where(equal)}.",
-        f"- `MLPRegressor` takes {ratio:.1f} times the time of N (median). This estimator takes",
-        f"  longer than all starts of `MLPRegressor`: {where(slower)}.",
-        f"- N takes longer than `MLPRegressor` to its best start: {where(later)}.",
+        _prose(
+            f"- Lowest training loss by this estimator: {int((~lost).sum())} of {len(rows)} rows. "
+            f"Not so: {where(lost)}."
+        ),
+        _prose(f"- On equal functions, N above `MLPRegressor`: {where(equal)}."),
+        _prose(
+            f"- `MLPRegressor` takes {ratio:.1f} times the time of N (median). This estimator "
+            "takes "
+            f"longer than all starts of `MLPRegressor`: {where(slower)}."
+        ),
+        _prose(f"- N takes longer than `MLPRegressor` to its best start: {where(later)}."),
         "",
         "![Training loss and cross-validated R² against time](../figures/estimator.png)",
         "",
@@ -213,10 +226,11 @@ def page(table: pd.DataFrame) -> str:
             "",
             "## Out of sample",
             "",
-            "R² of five-fold predictions, without penalties but for the last column. A lower",
-            "training loss is no better prediction where the network is too wide for the data:",
-            "choose",
-            "`n_neurons` and `alpha` by [cross-validation](choosing-n-neurons.md).",
+            _prose(
+                "R² of five-fold predictions, without penalties but for the last column. A lower "
+                "training loss is no better prediction where the network is too wide for the data: "
+                "choose `n_neurons` and `alpha` by [cross-validation](choosing-n-neurons.md)."
+            ),
             "",
             "| data | m | N* | N | MLP | ridge | gradient boosting | best of all |",
             "|---|---|---|---|---|---|---|---|",
@@ -228,6 +242,13 @@ def page(table: pd.DataFrame) -> str:
                 f"{row['best method']} |"
             )
     return "\n".join(parts) + "\n"
+
+
+def _prose(text: str) -> str:
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(
+        text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def publish(source: Path) -> None:
