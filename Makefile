@@ -23,7 +23,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study paper docs-assets regularization reference benchmark-seminorm test test-slow test-slurm test-all test-oldest check format lock clean clean-env
+.PHONY: help env study paper docs-assets graphs regularization reference benchmark-seminorm test test-slow test-slurm test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ paper: $(STAMP) ## compute the paper's items: results/paper/paper.csv, paper.md,
 
 docs-assets: study ## publish figures and summary of the default study in README and docs
 	$(BIN)/python workflow/scripts/publish.py
+
+graphs: $(STAMP) ## draw rule graph and DAG of the default study in docs/graphs.md
+	$(RUN) python workflow/scripts/graphs.py
 
 regularization: $(STAMP) ## the experiment with the paper's regularizers, published in the docs
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) regularization $(ARGS)

@@ -22,6 +22,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/regularization.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/progress.smk"
 
 
 # Quick ones: on a cluster they run beside Snakemake itself.

@@ -112,6 +112,12 @@ class TestResults:
                 host = re.escape(os.uname().nodename)
                 assert not re.search(rf"\b{host}\b", content.decode()), path.name
 
+    def test_where_the_time_went_is_told(self, study):
+        times = pd.read_csv(study / f"{RESULTS}/benchmarks/summary.csv", index_col="step")
+        assert {"fits", "minima", "radii", "tables", "figures"} <= set(times.index)
+        assert times.loc["fits", "jobs"] == 4 and (times["wall_s"] > 0).all()
+        assert abs(times["share"].sum() - 1) < 0.01
+
 
 class TestReruns:
     def test_second_run_does_nothing(self, study):
@@ -122,7 +128,8 @@ class TestReruns:
     def test_studies_stand_side_by_side(self, copy):
         config = (copy / "config.yaml").read_text()
         (copy / "other.yaml").write_text(config.replace("study: tiny", "study: other"))
-        snakemake(copy, "--until", "data", config="other.yaml")
+        output = snakemake(copy, "--until", "data", config="other.yaml")
+        assert re.search(r"^2 jobs, about \d+ s on 2 cores", output, re.MULTILINE)
         written = {path.relative_to(copy).parts[:2] for path in copy.glob("*/*/data/*.*")}
         assert written == {(a, b) for a in ("results", "logs") for b in ("tiny", "other")}
         assert "Nothing to be done" in snakemake(copy, "--dry-run")

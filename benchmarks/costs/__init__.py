@@ -1,0 +1,1 @@
+"""What the jobs of a study cost: ``python -m benchmarks.costs``."""
