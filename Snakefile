@@ -25,6 +25,7 @@ include: "workflow/rules/paper.smk"
 include: "workflow/rules/progress.smk"
 
 
+# What much or long work waits for has a higher priority, so that no core is idle at the end.
 # Quick ones: on a cluster they run beside Snakemake itself.
 localrules:
     all,

@@ -35,6 +35,7 @@ rule atlas:
         "<logs>/atlas/{problem}.log",
     benchmark:
         "<benchmarks>/atlas/{problem}.jsonl"
+    priority: 40
     resources:
         mem_mb=2000,
         runtime=60,

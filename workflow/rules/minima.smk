@@ -10,6 +10,7 @@ rule minima:
         "<logs>/minima/{dataset}/{neurons}/{block}.log",
     benchmark:
         "<benchmarks>/minima/{dataset}/{neurons}/{block}.jsonl"
+    priority: 30
     resources:
         mem_mb=1000,
         runtime=60,

@@ -10,6 +10,7 @@ rule probe:
         "<logs>/probes/{dataset}/{neurons}.log",
     benchmark:
         "<benchmarks>/probes/{dataset}/{neurons}.jsonl"
+    priority: 10
     resources:
         mem_mb=1000,
         runtime=60,
@@ -34,6 +35,7 @@ rule pairs:
         "<logs>/pairs/{dataset}/{neurons}.log",
     benchmark:
         "<benchmarks>/pairs/{dataset}/{neurons}.jsonl"
+    priority: 10
     resources:
         mem_mb=1000,
         runtime=60,
@@ -58,6 +60,7 @@ rule radii:
         "<logs>/radii/{dataset}/{neurons}.log",
     benchmark:
         "<benchmarks>/radii/{dataset}/{neurons}.jsonl"
+    priority: 20
     resources:
         mem_mb=1000,
         runtime=60,
@@ -82,6 +85,7 @@ rule cases:
         "<logs>/cases/{dataset}/{neurons}.log",
     benchmark:
         "<benchmarks>/cases/{dataset}/{neurons}.jsonl"
+    priority: 10
     resources:
         mem_mb=1000,
         runtime=60,

@@ -10,6 +10,7 @@ rule train:
         "<logs>/fits/{dataset}/{neurons}/{block}.log",
     benchmark:
         "<benchmarks>/fits/{dataset}/{neurons}/{block}.jsonl"
+    priority: 30
     resources:
         mem_mb=1000,
         runtime=60,
