@@ -120,8 +120,8 @@ clean: ## remove caches and build products (not .venv, not results)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-clean-env: ## remove .venv
-	rm -rf $(VENV)
+clean-env: ## remove .venv and .venv-oldest
+	rm -rf $(VENV) $(OLDEST)
 
 # --- the environment -------------------------------------------------------------------------
 
