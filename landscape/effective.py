@@ -8,7 +8,7 @@ coordinates and maps parametrizations there and back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +25,11 @@ Array = NDArray[np.float64]
 #: A sample counts as on the kink of a neuron when |<u_i, x_k>| is at most this times
 #: ‖u_i‖_inf ‖x_k‖_1: some thousand rounding errors of the inner product.
 KINK_TOLERANCE = 1e-11
+
+#: Columns whose root mean square is off one by more than this factor, and columns whose mean
+#: exceeds their spread by more than that one, get units of their own.
+OFF_SCALE = 8.0
+OFF_CENTRE = 4.0
 
 
 @dataclass
@@ -45,6 +50,69 @@ class State:
     def copy(self) -> State:
         """A copy that can be changed."""
         return State(self.u.copy(), self.e)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Other coordinates of the inputs: ``x' = (x - shifts l) / scales`` with the last input l.
+
+    Scales are powers of two, so nothing is lost by them; shifts are multiples of the scales.
+
+    Attributes
+    ----------
+    scales : array of shape (d,)
+    shifts : array of shape (d,)
+        0 for the last.
+    """
+
+    scales: Array
+    shifts: Array
+
+    @classmethod
+    def of(cls, X: Array, *, shift: bool) -> Units | None:
+        """Units in which no column is far from size one or far from centred; None if all fit."""
+        last = X[:, -1]
+        scales, shifts = np.ones(X.shape[1]), np.zeros(X.shape[1])
+        with np.errstate(over="ignore", under="ignore"):
+            size = np.abs(X).max(axis=0)
+            units = X / np.where(size > 0, size, 1.0)
+            for j in range(X.shape[1]):
+                values = units[:, j]
+                if shift and j < X.shape[1] - 1 and last.all():
+                    mean = float(values @ units[:, -1]) / float(units[:, -1] @ units[:, -1])
+                    spread = float(np.std(values - mean * units[:, -1]))
+                    if spread > 1e-12 and abs(mean) > OFF_CENTRE * spread:
+                        grid = _power(spread) * _power(size[j]) / _power(size[-1])
+                        offset = mean * (size[j] / size[-1])
+                        shifts[j] = np.round(offset / grid) * grid
+                        values = values - shifts[j] / size[j] * last
+                root = float(np.sqrt(np.mean(values**2)))
+                if root > 0 and not OFF_SCALE > root * size[j] > 1 / OFF_SCALE:
+                    scales[j] = _power(root * size[j])
+        if (scales == 1).all() and not shifts.any():
+            return None
+        return cls(scales, shifts)
+
+    def data(self, X: Array) -> Array:
+        """The inputs in these units."""
+        return (X - X[:, -1:] * self.shifts) / self.scales
+
+    def into(self, u: Array) -> Array:
+        """Weight vectors (m, d) in these units: the same values on the data."""
+        v = u * self.scales
+        v[:, -1] += (u @ self.shifts) * self.scales[-1]
+        return v
+
+    def back(self, v: Array) -> Array:
+        """Weight vectors in the units of the data."""
+        u = v / self.scales
+        u[:, -1] -= u @ self.shifts
+        return u
+
+
+def _power(size: float) -> float:
+    """The power of two next to a positive size."""
+    return float(2.0 ** np.clip(np.round(np.log2(size)), -1000, 1000))
 
 
 @dataclass(frozen=True)
@@ -69,6 +137,8 @@ class EffectiveProblem:
         Whether the flat direction of lifted data was divided out.
     penalty : array of shape (d,) or None
         Of each coordinate's squares; None for none.
+    units : Units or None
+        In which X, the bounds, the penalty and states are given, see :meth:`in_own_units`.
     """
 
     space: Space
@@ -81,6 +151,7 @@ class EffectiveProblem:
     column: Array | None
     reduced: bool
     penalty: Array | None = None
+    units: Units | None = None
 
     @classmethod
     def build(
@@ -132,6 +203,27 @@ class EffectiveProblem:
                 upper = -lower
         return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced, weights)
 
+    def in_own_units(self) -> EffectiveProblem:
+        """The same problem with inputs of size about one, centred where nothing speaks against it.
+
+        So tolerances, which are relative to the largest column, mean the same for all columns and
+        whatever the units of the data are. Standardized data stay as they are.
+        """
+        if self.units is not None:
+            return self
+        shift = not self.bounded and (self.penalty is None or self.penalty[-1] == 0)
+        units = Units.of(self.X, shift=shift)
+        if units is None:
+            return self
+        return replace(
+            self,
+            X=np.ascontiguousarray(units.data(self.X)),
+            lower=self.lower * units.scales,
+            upper=self.upper * units.scales,
+            penalty=None if self.penalty is None else self.penalty / units.scales**2,
+            units=units,
+        )
+
     @cached_property
     def norms(self) -> Array:
         """``‖x_k‖_1`` in effective coordinates, shape (n,)."""
@@ -139,15 +231,31 @@ class EffectiveProblem:
 
     @cached_property
     def resolution(self) -> Array:
-        """What the difference p - q of lifted coordinates loses to rounding, shape (m,)."""
+        """What p - q of lifted coordinates, and shifts, lose to rounding, shape (m,)."""
+        eps = 4 * np.finfo(float).eps
+        if self.units is not None:
+            m, units = len(self.signs), self.units
+            products = np.abs(self.theta.products[:m])
+            sums = products[:, : len(units.shifts)] @ np.abs(units.shifts)
+            if self.reduced:
+                sums += products[:, -2:].max(axis=1)
+            return np.asarray(eps * units.scales[-1] * sums)
         if not self.reduced:
             return np.zeros(len(self.signs))
-        return 4 * np.finfo(float).eps * max_norms(self.theta.products)
+        return eps * max_norms(self.theta.products)
 
     @cached_property
     def bounded(self) -> bool:
         """Whether any coordinate has a bound."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    @cached_property
+    def stretch(self) -> float:
+        """How much larger a change of a weight vector can be in the own units, by max-norms."""
+        if self.units is None:
+            return 1.0
+        scales = self.units.scales
+        return max(float(scales.max()), float(scales[-1] * (1 + np.abs(self.units.shifts).sum())))
 
     # --- there and back -----------------------------------------------------------------------
 
@@ -164,25 +272,31 @@ class EffectiveProblem:
             u = np.column_stack([u[:, :-2], p - q])
             # What is left of (0, ..., 0, t, t) but rounding is the apex: exactly zero.
             u[max_norms(u) <= 4 * np.finfo(float).eps * scale] = 0.0
+        if self.units is not None:
+            u = self.units.into(u)
         return State(np.clip(u, self.lower, self.upper), e)
 
     def parametrization(self, state: State) -> Parametrization:
         """The element of the space at ``state``; flat families of lifted data: see ``_unfold``."""
+        u = state.u if self.units is None else self.units.back(state.u)
         if isinstance(self.space, UnrestrictedSpace):
-            return self._rescaled(state)
+            return self._rescaled(State(u, state.e))
         if not self.reduced:
-            return Parametrization.from_products(state.u, self.signs)
-        return Parametrization.from_products(self._unfold(state.u), self.signs)
+            return Parametrization.from_products(u, self.signs)
+        return Parametrization.from_products(self._unfold(u), self.signs)
 
     def _unfold(self, u: Array) -> Array:
         """One member of the flat family (p + t, q + t) of each neuron, off N*'s border.
 
         A wide member: ``‖u_i‖_inf``, by which the certified radius shrinks, stays within 5 % of
-        the least possible. Neurons that would be parallel (C.2) get different members. Of several
-        neurons at the apex (0, ..., 0, t, t) all but the first turn silent, which on the data is
-        the same.
+        the least possible, unless p - q would lose digits by that. Neurons that would be parallel
+        (C.2) get different members. Of several neurons at the apex (0, ..., 0, t, t) all but the
+        first turn silent, which on the data is the same.
         """
         w, bias = max_norms(u[:, :-1]), u[:, -1].copy()
+        if self.units is not None:
+            own = max_norms(u[:, :-1] * self.units.scales[:-1] * self.units.scales[-1])
+            w = np.minimum(w, own + np.abs(u[:, :-1]) @ np.abs(self.units.shifts[:-1]))
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
         least = np.maximum(np.maximum(2 * margin, w - np.abs(bias)), np.abs(bias) / 20)
         apex = np.flatnonzero((w == 0) & (bias == 0))
@@ -218,6 +332,8 @@ class EffectiveProblem:
         Of a lifted neuron's shifts it takes the one that leaves no bound. With an offset, the last
         row is that of the offset's own output weight, ``e (0, ..., 0, 1)``.
         """
+        if self.units is not None:
+            direction = self.units.back(direction)
         if self.reduced:
             bias = direction[:, -1]
             up, down = np.maximum(bias, 0.0), np.maximum(-bias, 0.0)
@@ -258,6 +374,11 @@ class EffectiveProblem:
     def term_sizes(self, state: State) -> Array:
         """Per sample, the size of what the residual is a sum of: rounding is relative to it."""
         sizes = self.norms * float(max_norms(state.u).sum()) + np.abs(self.y)
+        if self.units is not None:  # back in the data's units the shifts are terms, too
+            terms = np.abs(self.units.back(state.u)) @ np.abs(self.units.shifts)
+            if self.reduced:  # and the last two coordinates, of which p - q is a difference
+                terms = terms + max_norms(self.theta.products[:, -2:])
+            sizes = sizes + np.abs(self.X[:, -1]) * self.units.scales[-1] * float(terms.sum())
         return sizes if self.column is None else sizes + abs(state.e) * np.abs(self.column)
 
     def touched(self, state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -102,16 +102,18 @@ def kink_functions(
     active = (z > 0) & ~kinks
     gradients = problem.signs[:, None] * ((active * s[:, None]).T @ problem.X)
     gradients += problem.pull(state.u)
-    at_lower, at_upper = problem.touched(state)
+    walls = np.empty((0, problem.X.shape[1]))
+    if problem.bounded:
+        at_lower, at_upper = problem.touched(state)
     functions = []
     for i, sign in enumerate(problem.signs):
         rows = np.flatnonzero(kinks[:, i])
         weights = sign * s[rows]
         # A residual of rounding size has no sign: as a kink weight it is zero.
         keep = np.abs(weights) * problem.norms[rows] * max(1, rows.size) > 0.25 * tolerance[i]
-        walls = np.vstack(
-            [np.eye(problem.X.shape[1])[at_lower[i]], -np.eye(problem.X.shape[1])[at_upper[i]]]
-        )
+        if problem.bounded:
+            eye = np.eye(problem.X.shape[1])
+            walls = np.vstack([eye[at_lower[i]], -eye[at_upper[i]]])
         functions.append(merge_kinks(gradients[i], problem.X[rows[keep]], weights[keep], walls))
     return functions, kinks
 

@@ -165,7 +165,9 @@ def certify_minimum(
     for violation in violations:
         if violation.condition != "C.2":
             raise ValueError(f"theta: not in the {space.name} space: {violation.message}")
-    certificate = _certify(problem, theta, X, budget, tuple(v.message for v in violations))
+    certificate = _certify(
+        problem.in_own_units(), theta, X, budget, tuple(v.message for v in violations)
+    )
     if not exact:
         return certificate
     if certificate.is_minimum:
@@ -291,7 +293,7 @@ def _slack(
     """How far below the loss the first-order conditions' residuals allow to get in the box."""
     m, d = len(problem.signs), theta.n_inputs
     sizes = np.abs(theta.output_weights[:m]) + max_norms(theta.weights[:m]) + radius
-    reach = np.sqrt(d) * 2 * radius * sizes
+    reach = np.sqrt(d) * 2 * radius * sizes * problem.stretch
     dropped = 0.25 * tolerances(problem, problem.state(), s, z) * check.kinks.any(axis=0)
     residuals = np.array([np.linalg.norm(neuron.residual) for neuron in check.neurons])
     total = float((residuals + dropped) @ reach)
@@ -351,8 +353,11 @@ def _zero_neurons(
             continue
         if not isinstance(problem.space, UnrestrictedSpace):
             continue
-        z = X @ theta.weights[i]
-        kink = np.abs(z) <= 1e-11 * norms * np.abs(theta.weights[i]).max()
+        weights = theta.weights[i]
+        if problem.units is not None:
+            weights = problem.units.into(weights[None, :])[0]
+        z = X @ weights
+        kink = np.abs(z) <= 1e-11 * norms * np.abs(weights).max()
         concerned = (z > 0) | kink
         tolerance = float((STATIONARITY_TOLERANCE * np.abs(s) + noise) @ (norms * concerned))
         gradient = X.T @ (s * ((z > 0) & ~kink))
@@ -378,6 +383,7 @@ def activation_key(theta: Parametrization, X: ArrayLike, *, space: Space) -> str
     that the data do not see. Neurons that are silent on all samples count as one kind.
     """
     problem = EffectiveProblem.build(theta, X, np.zeros(len(np.asarray(X))), space)
+    problem = problem.in_own_units()
     state: State = problem.state()
     z = problem.preactivations(state)
     kinks = problem.kink_pairs(state, z)

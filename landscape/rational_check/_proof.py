@@ -77,9 +77,11 @@ class _Proof:
         state = problem.state()
         self.u0 = [_exact(row) for row in state.u]
         self.e0 = Fraction(state.e)
-        z = problem.preactivations(state)
+        # Only which samples are on kinks is a matter of units; all that follows is exact.
+        own = problem.in_own_units()
+        z = own.preactivations(own.state())
         nonzero = problem.norms > 0
-        self.kinks = problem.kink_pairs(state, z) & nonzero[:, None]
+        self.kinks = own.kink_pairs(own.state(), z) & nonzero[:, None]
         self.active = (z > 0) & ~self.kinks
         self.at_lower, self.at_upper = problem.touched(state)
         m = len(self.signs)

@@ -20,8 +20,8 @@ __all__ = ["corner_cut", "search", "sweep"]
 Array = NDArray[np.float64]
 
 #: Planes of the first sweep, and sweeps that sharpen a direction.
-PLANES = 64
-ROUNDS = 40
+PLANES = 32
+ROUNDS = 20
 
 
 def sweep(h: KinkFunction, v: Array, others: Array) -> tuple[Array, float]:
@@ -125,7 +125,7 @@ class _Whitened:
         for _ in range(ROUNDS):
             slope = h.gradient + (h.weights * (h.kinks @ v > 0)) @ h.kinks
             v, lower = sweep(h, v, np.vstack([np.eye(v.size), slope[None, :]]))
-            if lower >= value - 1e-3 * abs(value):
+            if lower >= value - 0.05 * abs(value):
                 break
             value = lower
         return self.back @ v

@@ -165,7 +165,7 @@ def merge_kinks(
         return KinkFunction(g, np.empty((0, g.size)), np.empty(0), walls)
     amounts = weights * max_norms(kinks)
     units = unit_directions(kinks)
-    if len(kinks) == 1:
+    if _apart(units):
         firsts, merged = np.flatnonzero(amounts), amounts[amounts != 0]
         return KinkFunction(g, units[firsts], merged, walls)
     labels = group_directions(kinks, oriented=False)
@@ -176,3 +176,13 @@ def merge_kinks(
     g -= amounts[opposite] @ units[labels[opposite]]
     keep = merged != 0
     return KinkFunction(g, units[firsts[keep]], merged[keep], walls)
+
+
+def _apart(units: Array) -> bool:
+    """Whether no two rows are anywhere near parallel: the usual case, and cheap to see."""
+    if len(units) > 64:
+        return False
+    sizes = (units * units).sum(axis=1)
+    squares = (units @ units.T) ** 2
+    squares.flat[:: len(units) + 1] = 0.0
+    return bool(sizes.all() and (squares < (1 - 1e-9) * np.multiply.outer(sizes, sizes)).all())

@@ -1,0 +1,114 @@
+"""Active-set descent to an exact local minimum of the piecewise quadratic loss (notes 7).
+
+A *face* is an activation pattern with some kinks and bounds as equalities. On a face the loss is a
+convex quadratic: the step is the exact Newton step in the null space of the equalities, the line
+search is exact over all breakpoints. On a stationary point of the face the full first-order test
+(:mod:`landscape.first_order`) either proves a local minimum or gives a direction of descent that
+takes every kink at the point into account; descent goes on along it, or along the Newton step of
+the face that it enters. The loss falls strictly between tests, so no face is visited twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from landscape.descent._least_squares import solve_least_squares
+from landscape.descent._line import line_search
+from landscape.descent._search import DescentOutcome, Search
+from landscape.effective import EffectiveProblem
+from landscape.objective import loss as mean_squared_error
+from landscape.parametrization import Parametrization
+from landscape.spaces import Space
+from landscape.stationarity import Budget
+
+__all__ = [
+    "Descent",
+    "DescentOutcome",
+    "Search",
+    "descend",
+    "line_search",
+    "solve_least_squares",
+]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """End of a descent.
+
+    Attributes
+    ----------
+    parametrization : Parametrization
+        In the space that was descended in.
+    loss, loss_start : float
+        Mean squared error; it never increases, up to rounding.
+    outcome : DescentOutcome
+    n_iter : int
+        Steps along a line.
+    n_tests : int
+        Full first-order tests.
+    reason : str
+        For outcomes other than a minimum, in terms of the neuron concerned.
+    losses : tuple of float
+        The loss after each line search.
+    """
+
+    parametrization: Parametrization
+    loss: float
+    loss_start: float
+    outcome: DescentOutcome
+    n_iter: int
+    n_tests: int
+    reason: str
+    losses: tuple[float, ...]
+
+
+def descend(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: Space,
+    max_iter: int = 10_000,
+    budget: Budget | None = None,
+    penalty: ArrayLike | None = None,
+) -> Descent:
+    """Descend from ``theta`` to a point that passes the exact test of a local minimum.
+
+    Parameters
+    ----------
+    theta : Parametrization
+        Of the space's shape. The signs of its output weights stay.
+    X : array_like of shape (n, d)
+        What the network sees, ``space.embed(features)``.
+    y : array_like of shape (n,)
+    space : Space
+    max_iter : int
+        Limit of line searches; an outcome, not an error.
+    budget : Budget, optional
+        For mixed kinks, see :class:`landscape.stationarity.Budget`.
+    penalty : array_like of shape (d,), optional
+        Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``.
+
+    Returns
+    -------
+    descent : Descent
+    """
+    if max_iter < 1:
+        raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
+    problem = EffectiveProblem.build(theta, X, y, space, penalty)
+    search = Search(problem, budget)
+    outcome, reason = search.run(max_iter)
+    problem = search.problem
+    end = problem.parametrization(search.state)
+    return Descent(
+        end,
+        mean_squared_error(end, X, y) + problem.penalty_value(search.state.u),
+        search.loss_start,
+        outcome,
+        search.n_iter,
+        search.n_tests,
+        reason,
+        tuple(search.losses),
+    )
