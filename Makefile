@@ -23,7 +23,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study paper docs-assets graphs regularization reference benchmark-seminorm test test-slow test-slurm test-all test-oldest check format lock clean clean-env
+.PHONY: help env study report paper docs-assets graphs regularization reference benchmark-seminorm test test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,9 @@ env: $(STAMP) ## build .venv from the lock files; quick when nothing changed
 study: $(STAMP) ## run the default study (CORES=all)
 	@$(BIN)/python -m compileall -q landscape
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS)
+
+report: study ## the study and its report: results/<study>/report.html, summary.pdf
+	@echo "report: $$(ls -t results/*/report.html | head -n 1), for print summary.pdf beside it"
 
 paper: $(STAMP) ## compute the paper's items: results/paper/paper.csv, paper.md, figures
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS) results/paper/paper.csv
@@ -67,6 +70,9 @@ test: $(STAMP) ## run the fast tests
 
 test-slow: $(STAMP) ## run the slow tests only
 	$(RUN) pytest -m slow $(ARGS)
+
+test-report: $(STAMP) ## open the report in a headless Chromium (the study's own too, if it is there)
+	$(RUN) pytest -m "slow or not slow" -rs tests/test_report.py $(ARGS)
 
 # The plugin stands aside: beside a stale slurm.conf it would slow down every call of snakemake.
 SLURM_PLUGIN := $(VENV)/slurm

@@ -23,6 +23,7 @@ include: "workflow/rules/regularization.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/progress.smk"
+include: "workflow/rules/page.smk"
 
 
 # What much or long work waits for has a higher priority, so that no core is idle at the end.
@@ -42,14 +43,7 @@ rule all:
     input:
         tables=expand(
             "<results>/tables/{table}.{format}",
-            table=[
-                *TABLES,
-                "summary",
-                "rates",
-                "degeneracies",
-                "findings",
-                "provenance",
-            ],
+            table=[*TABLES, *SUMMARIES],
             format=["csv", "parquet"],
         ),
         figures=expand(
@@ -58,3 +52,4 @@ rule all:
             format=["svg", "png"],
         ),
         atlas=ATLAS_TARGETS,
+        report=["<results>/report.html", "<results>/summary.pdf"],

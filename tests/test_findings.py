@@ -201,7 +201,7 @@ class TestRadii:
         minima = rows("minima", {"minimum": 0, "paper_radius": 1e-6})
         probes = balls("holds", ball="rigid", radius=0.5)
         text = found("realization radius", minima=minima, probes=probes)[1]
-        assert "in the median 1e-06; at 1 minimum of N*" in text
+        assert "in the median 1 × 10⁻⁶; at 1 minimum of N*" in text
         assert "in the median 500,000 times as large, holds no better" in text
         assert "Beyond it" not in text
         # A ball that is undecided or violated proves nothing.

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from landscape.data import AGAIN, StoreError, check_origin, read_file, replace_file
 from landscape.tables.schemas import TABLES, Table
 
-__all__ = ["FORMAT", "TableError", "read_table", "shape_frame", "write_table"]
+__all__ = ["FORMAT", "TableError", "csv_text", "read_table", "shape_frame", "write_table"]
 
 #: Version of the format. 1 had no metadata of ours.
 FORMAT = 2
@@ -58,6 +58,11 @@ def shape_frame(table: Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame.sort_values(list(table.key), ignore_index=True)
 
 
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as CSV: line feeds, missing numbers empty, the shortest digits that are exact."""
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
 def write_table(
     name: str,
     frame: pd.DataFrame,
@@ -86,7 +91,7 @@ def write_table(
         If the file system refuses.
     """
     _check(TABLES[name], frame, f"table {name}")
-    text = frame.to_csv(index=False, lineterminator="\n").encode()
+    text = csv_text(frame).encode()
     header = {
         "format": FORMAT,
         "table": name,

@@ -102,11 +102,18 @@ def _have(count: int) -> str:
     return "has" if count == 1 else "have"
 
 
+#: Exponents as a reader expects them.
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def _figures(value: float) -> str:
-    """Two significant digits, the last as it stands: 41,000, not 4.1e+04."""
+    """Two significant digits: 0.25, 41,000, 3.1 × 10⁻¹⁰."""
     if not np.isfinite(value):
         return "unbounded" if value > 0 else "unknown"
-    return f"{float(f'{value:.2g}'):,.0f}" if 100 <= value < 1e9 else f"{value:.2g}"
+    if 100 <= value < 1e7:
+        return f"{float(f'{value:.2g}'):,.0f}"
+    digits, _, power = f"{value:.2g}".partition("e")
+    return f"{digits} × 10{str(int(power)).translate(SUPERSCRIPTS)}" if power else digits
 
 
 def _median(values: pd.Series) -> str:

@@ -1,5 +1,7 @@
 """The whole DAG on the small `tests` profile, run as a user runs it."""
 
+import base64
+import json
 import os
 import re
 
@@ -28,6 +30,17 @@ class TestResults:
             csv = read_table(name, study / f"{RESULTS}/tables/{name}.csv")
             parquet = read_table(name, study / f"{RESULTS}/tables/{name}.parquet")
             pd.testing.assert_frame_equal(csv, parquet, check_exact=True)
+
+    def test_the_report_holds_what_the_study_made(self, study):
+        page = (study / RESULTS / "report.html").read_text(encoding="utf-8")
+        for figure in (*FIGURES, "atlas", "coverage"):
+            svg = base64.b64encode((study / RESULTS / f"figures/{figure}.svg").read_bytes())
+            assert svg.decode() in page, figure
+        for name in TABLES:
+            text = (study / RESULTS / f"tables/{name}.csv").read_text(encoding="utf-8")
+            embedded = re.search(rf'id="csv-{name}">(.*?)</script>', page, re.S)[1]
+            assert json.loads(embedded) == text, name
+        assert (study / RESULTS / "summary.pdf").read_bytes().startswith(b"%PDF")
 
     def test_every_start_is_accounted_for(self, tables):
         fits, summary = tables["fits"], tables["summary"]

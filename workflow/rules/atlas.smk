@@ -68,11 +68,13 @@ rule atlas_tables:
             "<results>/figures/atlas.svg",
             caption="../report/atlas.rst",
             category="Figures",
+            labels={"figure": "atlas"},
         ),
         coverage_svg=report(
             "<results>/figures/coverage.svg",
             caption="../report/coverage.rst",
             category="Figures",
+            labels={"figure": "coverage"},
         ),
     log:
         "<logs>/atlas_tables.log",

@@ -58,6 +58,8 @@ TABLES = [
     "natural",
     "stability",
 ]
+#: What is drawn from them.
+SUMMARIES = ["summary", "rates", "degeneracies", "findings", "provenance"]
 #: What the findings are drawn from.
 FOUND = [name for name in TABLES if name not in ("pairs", "runs")]
 FIGURES = [
@@ -177,6 +179,11 @@ def cells(step):
     return expand(
         f"<results>/{step}/{{dataset}}/{{neurons}}.npz", dataset=DATASETS, neurons=NEURONS
     )
+
+
+def page_parts():
+    """Files of the package that the report's page is put together from."""
+    return sorted(os.path.relpath(path) for path in PACKAGE.glob("report/page.*"))
 
 
 def package_files():

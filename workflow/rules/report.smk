@@ -37,6 +37,7 @@ rule summary:
             "<results>/tables/summary.csv",
             caption="../report/summary.rst",
             category="Tables",
+            labels={"table": "summary"},
         ),
         summary_parquet="<results>/tables/summary.parquet",
         rates_csv="<results>/tables/rates.csv",
@@ -47,6 +48,7 @@ rule summary:
             "<results>/tables/findings.csv",
             caption="../report/findings.rst",
             category="Tables",
+            labels={"table": "findings"},
         ),
         findings_parquet="<results>/tables/findings.parquet",
     log:
@@ -70,6 +72,7 @@ rule provenance:
             "<results>/tables/provenance.csv",
             caption="../report/provenance.rst",
             category="Tables",
+            labels={"table": "provenance"},
         ),
         parquet="<results>/tables/provenance.parquet",
     log:
@@ -97,6 +100,7 @@ rule figures:
                 f"<results>/figures/{figure}.svg",
                 caption=f"../report/{figure}.rst",
                 category="Figures",
+                labels={"figure": figure},
             )
             for figure in FIGURES
         },

@@ -10,7 +10,14 @@ def main(snakemake):
         datasets = [load_data(snakemake, path) for path in snakemake.input.data]
         frame = provenance_frame(
             snakemake.params.config,
-            {data.name: data.metadata for data in datasets},
+            {
+                data.name: {
+                    **data.metadata,
+                    "n_samples": data.n_samples,
+                    "n_features": data.n_features,
+                }
+                for data in datasets
+            },
             snakemake.input.code,
         )
         write_table("provenance", frame, snakemake.output.csv, snakemake.output.parquet)

@@ -1,0 +1,15 @@
+"""The report of a study: one HTML file that needs nothing else, and a short one for print.
+
+- :mod:`landscape.report.contents`: figures and tables in their order, with their titles;
+- :mod:`landscape.report.html`: the page, from tables, figures and captions;
+- :mod:`landscape.report.printed`: a page or two as PDF.
+
+Both say only what the tables hold, through :mod:`landscape.tables.findings`; the same study gives
+the same bytes.
+"""
+
+from landscape.report.contents import FIGURE_TITLES, TABLE_ORDER
+from landscape.report.html import report_page
+from landscape.report.printed import printed_summary
+
+__all__ = ["FIGURE_TITLES", "TABLE_ORDER", "printed_summary", "report_page"]

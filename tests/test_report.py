@@ -1,0 +1,312 @@
+"""The report: what the page holds, and that a real browser shows it, without any request."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+
+from landscape.plots import FIGURES, render
+from landscape.report import FIGURE_TITLES, TABLE_ORDER, printed_summary, report_page
+from landscape.report.atlas import atlas_findings
+from landscape.report.contents import verdict_of_study
+from landscape.report.printed import SHOWN
+from landscape.tables import TABLES, findings_frame, read_table, solvers_frame, summary_frame
+from landscape.tables.files import csv_text, shape_frame
+from landscape.tables.findings import ALARM, TOPICS
+from tests.browser import MISSING, browser
+from tests.made_up import drawn_tables, rows
+
+ROOT = Path(__file__).parents[1]
+NASTY = '</script><b>&"quoted", and\nbroken $lead'
+SUMMARIZED = ("fits", "minima", "probes", "controls", "natural")
+
+
+def complete(drawn):
+    """All tables of a report, from those that figures are drawn from."""
+    empty = {name: shape_frame(TABLES[name], []) for name in TABLE_ORDER}
+    tables = {**empty, **drawn}
+    for column in ("verdict", "training_outcome"):
+        word = "holds" if column == "verdict" else "converged"
+        tables["fits"] = tables["fits"].assign(**{column: word})
+    tables["solvers"] = solvers_frame(tables["runs"])
+    tables["stability"] = tables["stability"].assign(verdict="holds", within=1)
+    tables["controls"] = tables["controls"].assign(reason=NASTY)
+    about = {"kind": "csv", "standardize": "none", "n_samples": 1234, "n_features": 2,
+             "options": {"target": "a & b"}}  # fmt: skip
+    facts = [("config", "seed", "1"), ("config", "sha256", "0" * 64), ("seed", "study", "1"),
+             ("package", "landscape-relu", "0.1"),
+             ("data", "one", json.dumps(about))]  # fmt: skip
+    tables["provenance"] = rows(
+        "provenance", [dict(zip(("topic", "item", "value"), fact, strict=True)) for fact in facts]
+    )
+    tables["summary"] = summary_frame(*(tables[name] for name in SUMMARIZED))
+    tables["findings"] = findings_frame(tables)
+    return tables
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return complete(drawn_tables())
+
+
+@pytest.fixture(scope="module")
+def svg(tables):
+    return {name: render(draw(tables), "svg") for name, draw in FIGURES.items()}
+
+
+CAPTIONS = {name: f"What {name} shows, for x < 1 & y." for name in FIGURE_TITLES}
+
+
+@pytest.fixture(scope="module")
+def page(tables, svg):
+    return report_page(tables, svg, CAPTIONS, study="made-up")
+
+
+def embedded(page, name):
+    """The text of one of the page's JSON elements."""
+    return json.loads(re.search(rf'id="{name}">(.*?)</script>', page, re.S)[1])
+
+
+class TestPage:
+    def test_every_figure_with_its_caption_and_every_sentence(self, page, tables):
+        for name in FIGURES:
+            assert f'id="figure-{name}"' in page
+            assert f"What {name} shows, for x &lt; 1 &amp; y." in page
+        for text in tables["findings"]["finding"]:
+            assert text.replace("'", "&#x27;") in page
+
+    def test_tables_are_the_files_of_the_study_byte_for_byte(self, page, tables):
+        for name in TABLE_ORDER:
+            assert embedded(page, f"csv-{name}") == csv_text(tables[name])
+        # What a table holds cannot end its element, or be taken for the page's own text.
+        assert "</script><b>" not in page
+
+    def test_nothing_is_fetched(self, page):
+        own = re.sub(r'src="data:[^"]*"', "", page)
+        own = re.sub(r'<script type="application/json".*?</script>', "", own, flags=re.S)
+        assert "://" not in own and 'src="' not in own
+        assert "default-src 'none'" in own
+
+    def test_same_study_same_bytes(self, page, tables, svg):
+        assert report_page(tables, svg, CAPTIONS, study="made-up") == page
+
+    def test_data_sets_are_described_by_what_is_known_of_them(self, page):
+        assert "Kind csv, 1,234 samples of 2 features; target a &amp; b. Nothing is" in page
+        assert "The provenance table does not describe this data set." in page
+
+    def test_every_placeholder_is_filled(self, page):
+        own = re.sub(r'<script type="application/json".*?</script>', "", page, flags=re.S)
+        assert not re.search(r"^\$\w+$|>\$\w+<", own, re.M)
+
+    def test_study_without_rows(self):
+        empty = {name: shape_frame(TABLES[name], []) for name in TABLE_ORDER}
+        page = report_page(empty, {}, {}, study="nothing")
+        assert "there is nothing to report" in page and "agree." not in page
+        assert printed_summary(empty, {}, {}, study="nothing").startswith(b"%PDF")
+
+
+class TestVerdictOfStudy:
+    @staticmethod
+    def say(*statuses):
+        data = [(f"d{k}", "lifts", status) for k, status in enumerate(statuses)]
+        return verdict_of_study(pd.DataFrame(data, columns=["dataset", "topic", "status"]))
+
+    def test_each_status_is_counted(self):
+        text = self.say("agrees", "agrees", "contradicts", "undecided", "not tested")
+        assert text == (
+            "5 comparisons with a proven statement: 2 agree, 1 contradicts it, "
+            "1 is undecided in part, 1 was not tested."
+        )
+
+    def test_nothing_agrees_where_nothing_was_tested(self):
+        assert "agree" not in self.say("not tested", "not tested")
+        assert self.say() == "No proven statement was compared with anything."
+
+
+class TestAtlas:
+    ATLAS = rows("atlas", [{"problem": "p", "number": k, "loss": k + 1.0, "is_global": int(k == 0)}
+                           for k in range(3)])  # fmt: skip
+
+    def found(self, *numbers):
+        starts = [
+            {"problem": "p", "solver": "trf", "start": k, "number": n, "is_global": int(n == 0)}
+            for k, n in enumerate(numbers)
+        ]
+        return atlas_findings({"atlas": self.ATLAS, "coverage": rows("coverage", starts)})["p"]
+
+    def test_counts(self):
+        found = self.found(0, 0, 2)
+        assert found.status == "agrees"
+        assert "3 connected sets of local minima, 1 of them global" in found.text
+        assert "trf 2, with 2 of 3 starts at a global one" in found.text
+
+    def test_a_minimum_that_the_atlas_lacks(self):
+        found = self.found(0, -2, -1)
+        assert found.status == "contradicts" and ALARM in found.text
+        assert "1 certified end of them the atlas lacks" in found.text
+        assert "1 end of them certified no minimum" in found.text
+
+    def test_no_starts(self):
+        assert self.found().status == "not tested"
+        assert atlas_findings({}) == {}
+
+
+class TestPrinted:
+    def test_two_pages_and_the_same_bytes(self, tables):
+        png = {name: render(FIGURES[name](tables), "png") for name in SHOWN}
+        one, two = (printed_summary(tables, png, CAPTIONS, study="s") for _ in range(2))
+        assert one == two and one.startswith(b"%PDF") and b"CreationDate" not in one
+        assert len(re.findall(rb"/Type /Page\b", one)) == 2
+
+    def test_many_data_sets_go_on(self, tables):
+        many = {
+            name: pd.concat(
+                [frame.assign(dataset=f"{d}-{k}") for k in range(5)
+                 for d, frame in tables[name].groupby("dataset")]
+            )
+            for name in ("findings", "summary")
+        }  # fmt: skip
+        pdf = printed_summary({**tables, **many}, {}, {}, study="s")
+        assert len(re.findall(rb"/Type /Page\b", pdf)) > 1
+
+
+# --- in a browser --------------------------------------------------------------------------------
+
+
+def select(frame, search):
+    """The rows that a finding's search finds, by pandas."""
+    for term in search.split():
+        column, value = term.split("=")
+        frame = frame[frame[column].astype(str) == value]
+    return frame
+
+
+@pytest.fixture(scope="module", params=["made-up", "study"])
+def shown(request, tmp_path_factory):
+    """A window with the page, and the page's tables; `study`: the newest one in results."""
+    if MISSING:
+        pytest.skip(f"{MISSING} not installed (Debian: apt-get install chromium chromium-driver)")
+    if request.param == "made-up":
+        tables = request.getfixturevalue("tables")
+        path = tmp_path_factory.mktemp("report") / "report.html"
+        path.write_text(request.getfixturevalue("page"), encoding="utf-8")
+    else:
+        reports = sorted(ROOT.glob("results/*/report.html"), key=lambda p: p.stat().st_mtime)
+        if not reports:
+            pytest.skip("there is no results/*/report.html: make report")
+        path = reports[-1]
+        files = {name: path.parent / f"tables/{name}.csv" for name in TABLE_ORDER}
+        tables = {name: read_table(name, file) for name, file in files.items() if file.exists()}
+    with browser(tmp_path_factory.mktemp("profile")) as window:
+        window.requests()  # those of the browser's own first tab
+        window.open(path.as_uri())
+        yield window, tables
+
+
+@pytest.mark.slow
+class TestInABrowser:
+    def test_the_script_ran_and_every_figure_is_drawn(self, shown):
+        window, _ = shown
+        assert window.run("return document.documentElement.dataset.ready") == "yes"
+        sizes = window.run(
+            "return [...document.images].map(i => [i.id, i.complete, i.naturalWidth,"
+            " i.naturalHeight, i.getBoundingClientRect().width])"
+        )
+        names = {name.removeprefix("figure-") for name, *_ in sizes}
+        assert set(FIGURES) <= names <= set(FIGURE_TITLES)
+        for name, loaded, *size in sizes:
+            assert loaded and min(size) > 100, name
+
+    def test_every_table_is_there_with_its_rows(self, shown):
+        window, tables = shown
+        window.type("#search", "")
+        for name, frame in tables.items():
+            window.click(f'#tabs button[data-table="{name}"]')
+            assert self.count(window) == f"{len(frame)} of {len(frame)} rows"
+            drawn = window.run("return document.querySelectorAll('#rows tbody tr').length")
+            assert drawn == min(len(frame), 100)
+            heads = window.run(
+                "return [...document.querySelectorAll('#rows thead button')]"
+                ".map(b => b.textContent)"
+            )
+            assert heads == list(frame.columns)
+            assert window.run("return csvOf(arguments[0])", name) == csv_text(frame)
+
+    @staticmethod
+    def count(window):
+        return window.run("return document.querySelector('#count').textContent")
+
+    @pytest.mark.parametrize(
+        ("search", "rows"),
+        [
+            ("space=restricted", lambda f: f["space"] == "restricted"),
+            ("SPACE:strict neurons>1", lambda f: f["space"].str.contains("strict", case=False)
+             & (f["neurons"] > 1)),
+            ("space!=restricted gap>=0.002", lambda f: (f["space"] != "restricted")
+             & (f["gap"] >= 0.002)),
+            ('ball="control C.1"', lambda f: f["ball"] == "control C.1"),
+            ("radius<=0.1", lambda f: f["radius"] <= 0.1),
+            ("violated", lambda f: f["verdict"] == "violated"),
+            ("no-such-word", lambda f: f["verdict"] == "no-such-word"),
+        ],
+    )  # fmt: skip
+    def test_search_filters_rows(self, shown, search, rows):
+        window, tables = shown
+        frame = tables["probes"]
+        window.click('#tabs button[data-table="probes"]')
+        window.type("#search", search.replace("SPACE", "space"))
+        expected = int(rows(frame).sum())
+        assert self.count(window) == f"{expected} of {len(frame)} rows"
+        # The other tabs say how many of their rows the search finds.
+        tab = window.run("return document.querySelector('[data-table=probes] span').textContent")
+        assert tab == f"{expected} / {len(frame)}"
+
+    def test_a_column_sorts_up_down_and_not_at_all(self, shown):
+        window, tables = shown
+        window.type("#search", "")
+        window.click('#tabs button[data-table="minima"]')
+        values = tables["minima"]["rigidity_radius"]
+        place = list(tables["minima"].columns).index("rigidity_radius") + 1
+        click = f"#rows thead th:nth-child({place}) button"
+        ordered = values.sort_values(kind="stable").tolist()
+        for expected in (ordered, sorted(ordered, reverse=True), values.tolist()):
+            window.click(click)
+            cells = window.run(
+                "return [...document.querySelectorAll('#rows tbody td:nth-child(' + arguments[0]"
+                " + ')')].map(c => c.title)", place,
+            )  # fmt: skip
+            assert [float(cell) for cell in cells] == expected[:100]
+
+    def test_findings_open_their_rows(self, shown):
+        window, tables = shown
+        links = window.run(
+            "return [...document.querySelectorAll('#findings a[href^=\"#rows/\"]')]"
+            ".map(a => a.getAttribute('href'))"
+        )
+        assert len(links) >= len(tables["findings"]) >= len(TOPICS)
+        for href in dict.fromkeys(links):
+            window.run("location.hash = arguments[0]; follow()", href)
+            name, search = href.removeprefix("#rows/").split("/")
+            found = select(tables[name], unquote(search))
+            assert self.count(window) == f"{len(found)} of {len(tables[name])} rows"
+
+    def test_a_narrow_window_needs_no_scrolling_sideways(self, shown):
+        window, _ = shown
+        window.size(500, 900)
+        room = "return document.scrollingElement.scrollWidth - document.documentElement.clientWidth"
+        assert window.run(room) <= 0
+        window.size(1400, 1000)
+
+    def test_no_error_and_no_request(self, shown):
+        window, _ = shown
+        assert window.log("browser") == []
+        asked = window.requests()
+        assert any(url.startswith("file:") for url in asked)
+        # chrome: are the browser's own parts.
+        assert all(url.startswith(("file:", "data:", "chrome:")) for url in asked)
+        # The log that says so is one that would show a request.
+        window.run("fetch('http://127.0.0.1:9/').catch(() => {})")
+        assert window.log("browser") != []

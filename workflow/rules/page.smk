@@ -1,0 +1,46 @@
+# The report as one HTML file, and a summary for print; `make report`.
+
+PAGE_TABLES = [*TABLES, *ATLAS_TABLES, *SUMMARIES]
+PAGE_FIGURES = [*FIGURES, *ATLAS_TABLES]
+
+
+localrules:
+    page,
+
+
+rule page:
+    """Put findings, figures and tables into one HTML file, and the main ones on paper."""
+    input:
+        tables=expand("<results>/tables/{table}.parquet", table=PAGE_TABLES),
+        svg=expand("<results>/figures/{figure}.svg", figure=PAGE_FIGURES),
+        png=expand("<results>/figures/{figure}.png", figure=PAGE_FIGURES),
+        captions=[
+            os.path.relpath(workflow.source_path(f"../report/{figure}.rst"))
+            for figure in PAGE_FIGURES
+        ],
+        code=code("landscape.report", "landscape.data"),
+        parts=page_parts(),
+    output:
+        page=report(
+            "<results>/report.html",
+            caption="../report/page.rst",
+            category="Report",
+            labels={"what": "Findings, figures and searchable tables in one page"},
+        ),
+        summary=report(
+            "<results>/summary.pdf",
+            caption="../report/printed.rst",
+            category="Report",
+            labels={"what": "Summary for print"},
+        ),
+    log:
+        "<logs>/page.log",
+    benchmark:
+        "<benchmarks>/page.jsonl"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        study=config["study"],
+    script:
+        "../scripts/report.py"

@@ -1,0 +1,29 @@
+"""The report of a study as one HTML file, and its short summary for print."""
+
+from pathlib import Path
+
+from job import job
+
+from landscape.data import replace_file
+from landscape.report import printed_summary, report_page
+from landscape.tables import read_table
+
+
+def main(snakemake):
+    with job(snakemake) as progress:
+        named = snakemake.input
+        tables = {Path(path).stem: read_table(Path(path).stem, path) for path in named.tables}
+        captions = {Path(path).stem: Path(path).read_text("utf-8") for path in named.captions}
+        study = snakemake.params.study
+        for output, write, figures in (
+            (snakemake.output.page, report_page, named.svg),
+            (snakemake.output.summary, printed_summary, named.png),
+        ):
+            drawn = {Path(path).stem: Path(path).read_bytes() for path in figures}
+            content = write(tables, drawn, captions, study=study)
+            content = content if isinstance(content, bytes) else content.encode()
+            replace_file(output, lambda file, content=content: file.write(content))
+            progress(f"{output}: {len(content):,} bytes")
+
+
+main(snakemake)  # noqa: F821
