@@ -59,8 +59,9 @@ def atlas_figure(problems: Mapping[str, Arrays]) -> Figure:
             _breaks(axes[1], arrays)
             axes[0].set_ylabel(r"$\mathcal{R}(\Gamma)(x)$")
             axes[1].set_ylabel("loss $L$ at the minimum")
-            axes[0].set_title(title, loc="left")
-            axes[1].set_title(f"all {len(arrays['loss'])} sets of local minima", loc="left")
+            # Above the ticks of the samples.
+            axes[0].set_title(title, loc="left", pad=9)
+            axes[1].set_title(f"all {len(arrays['loss'])} sets of local minima", loc="left", pad=9)
         for ax in panels[-1]:
             ax.set_xlabel(
                 "input $x$ (ticks above: samples)" if ax is panels[-1, 1] else "input $x$"

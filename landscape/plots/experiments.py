@@ -75,8 +75,8 @@ def solvers_figure(tables: Tables) -> Figure:
             ax.annotate(share, (0.98, k), ha="right", fontsize=7, bbox=_PLAIN, **place)
         ax.set_yticks(range(len(styles)), list(styles))
         ax.set_ylim(len(styles) - 0.5, -0.5)
-        ax.set_xlim(NO_GAIN / 5, 300)
-        ax.set_xticks([NO_GAIN, 1e-12, 1e-6, 1], ["none", "$10^{-12}$", "$10^{-6}$", "1"])
+        ax.set_xlim(NO_GAIN / 5, 3e6)  # the shares stand right of every loss
+        ax.set_xticks([NO_GAIN, 1e-10, 1e-5, 1], ["none", "$10^{-10}$", "$10^{-5}$", "1"])
         ax.set_xticks([], minor=True)
     figure.supxlabel(
         "loss that the descent still gains (1 = variance of the target); "
@@ -169,12 +169,12 @@ def controls_figure(tables: Tables) -> Figure:
         ax.set(xscale="log", yscale="log")
         ax.set_xlabel(r"seminorm distance of the better realization")
     left.set_ylabel("decrease of the loss")
-    right.set_ylabel("distance to all its parametrizations ≥")
+    right.set_ylabel("distance to its fibre, at least")
     if len(controls):
         r = np.geomspace(controls["distance"].min() / 2, controls["distance"].max() * 2, 50)
         handles += right.plot(r, 2 * np.sqrt(2 * r), "--", color="black", linewidth=0.9)
-    labels = [label for *_, label in CONTROLS.values()] + [r"$2\sqrt{2}\,\sqrt{r}$ of N*"]
-    labels[-1] = r"$2\sqrt{2}\,\sqrt{r}$, the bound on $\mathcal{N}^*$"
+    labels = [label for *_, label in CONTROLS.values()]
+    labels.append(r"$2\sqrt{2}\,\sqrt{r}$, the bound on $\mathcal{N}^*$")
     legend(figure, handles if len(controls) else [], labels)
     return figure
 
