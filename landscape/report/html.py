@@ -28,7 +28,7 @@ from landscape.report.contents import (
 )
 from landscape.tables import TABLES
 from landscape.tables.files import csv_text
-from landscape.tables.findings import TOPICS
+from landscape.tables.findings import TOPICS, number
 
 __all__ = ["report_page"]
 
@@ -235,9 +235,13 @@ def _about(name: str, provenance: pd.DataFrame) -> str:
         return "The provenance table does not describe this data set."
     facts = json.loads(value)
     text = f"Kind {facts.get('kind', 'unknown')}"
+    options = dict(facts.get("options", {}))
     if "n_samples" in facts and "n_features" in facts:
-        text += f", {facts['n_samples']:,} samples of {facts['n_features']:,} features"
-    if options := facts.get("options"):
+        text += (
+            f", {number(facts['n_samples'], 'sample')} of {number(facts['n_features'], 'feature')}"
+        )
+        options = {key: value for key, value in options.items() if key not in facts}
+    if options:
         text += "; " + ", ".join(f"{key} {value}" for key, value in sorted(options.items()))
     standard = {
         "both": "Features and target are standardized: a loss of 1 is the variance of the target",
@@ -287,7 +291,7 @@ def _provenance(provenance: pd.DataFrame) -> str:
     code = _facts(provenance, "code")
     parts.append(
         f"<p>Digests of {len(code)} modules of the package are in the table "
-        '<a class="only-screen" href="#rows/provenance/topic%3Dcode">provenance</a>. There are no '
+        '<a href="#rows/provenance/topic%3Dcode">provenance</a>. There are no '
         "times and no places in this file: the same study gives the same bytes.</p>"
     )
     return "".join(parts)

@@ -14,10 +14,6 @@ rule page:
         tables=expand("<results>/tables/{table}.parquet", table=PAGE_TABLES),
         svg=expand("<results>/figures/{figure}.svg", figure=PAGE_FIGURES),
         png=expand("<results>/figures/{figure}.png", figure=PAGE_FIGURES),
-        captions=[
-            os.path.relpath(workflow.source_path(f"../report/{figure}.rst"))
-            for figure in PAGE_FIGURES
-        ],
         code=code("landscape.report", "landscape.data"),
         parts=page_parts(),
     output:
@@ -42,5 +38,10 @@ rule page:
         runtime=10,
     params:
         study=config["study"],
+        # Their text, not their place: that differs from run to run.
+        captions={
+            figure: Path(workflow.source_path(f"../report/{figure}.rst")).read_text("utf-8")
+            for figure in PAGE_FIGURES
+        },
     script:
         "../scripts/report.py"

@@ -13,8 +13,7 @@ def main(snakemake):
     with job(snakemake) as progress:
         named = snakemake.input
         tables = {Path(path).stem: read_table(Path(path).stem, path) for path in named.tables}
-        captions = {Path(path).stem: Path(path).read_text("utf-8") for path in named.captions}
-        study = snakemake.params.study
+        study, captions = snakemake.params.study, snakemake.params.captions
         for output, write, figures in (
             (snakemake.output.page, report_page, named.svg),
             (snakemake.output.summary, printed_summary, named.png),
