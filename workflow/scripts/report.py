@@ -6,13 +6,17 @@ from job import job
 
 from landscape.data import replace_file
 from landscape.report import printed_summary, report_page
+from landscape.study.origins import table_origin
 from landscape.tables import read_table
 
 
 def main(snakemake):
     with job(snakemake) as progress:
         named = snakemake.input
-        tables = {Path(path).stem: read_table(Path(path).stem, path) for path in named.tables}
+        tables = {
+            name: read_table(name, path, table_origin(name, snakemake.config))
+            for name, path in ((Path(path).stem, path) for path in named.tables)
+        }
         study, captions = snakemake.params.study, snakemake.params.captions
         for output, write, figures in (
             (snakemake.output.page, report_page, named.svg),
