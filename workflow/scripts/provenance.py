@@ -2,6 +2,7 @@
 
 from job import job, load_data
 
+from landscape.study.origins import table_origin
 from landscape.tables import provenance_frame, write_table
 
 
@@ -20,7 +21,8 @@ def main(snakemake):
             },
             snakemake.input.code,
         )
-        write_table("provenance", frame, snakemake.output.csv, snakemake.output.parquet)
+        files = (snakemake.output.csv, snakemake.output.parquet)
+        write_table("provenance", frame, *files, table_origin("provenance", snakemake.config))
 
 
 main(snakemake)  # noqa: F821
