@@ -34,24 +34,24 @@ from benchmarks.estimator.peers import BestMLP, BestTorch, has_torch
 from landscape import ShallowReLURegressor
 
 
-def methods(m: int, n_starts: int) -> dict[str, Callable[[], Any]]:
+def methods(m: int, n_starts: int, seed: int) -> dict[str, Callable[[], Any]]:
     """Estimators by name. ``unrestricted`` has exactly MLPRegressor's functions."""
     found: dict[str, Callable[[], Any]] = {
-        "landscape, N*": lambda: ShallowReLURegressor(m, n_starts=n_starts, random_state=0),
+        "landscape, N*": lambda: ShallowReLURegressor(m, n_starts=n_starts, random_state=seed),
         "landscape, N": lambda: ShallowReLURegressor(
-            m, space="unrestricted", n_starts=n_starts, random_state=0
+            m, space="unrestricted", n_starts=n_starts, random_state=seed
         ),
         "landscape, N, alpha=0.03": lambda: ShallowReLURegressor(
-            m, space="unrestricted", alpha=0.03, n_starts=n_starts, random_state=0
+            m, space="unrestricted", alpha=0.03, n_starts=n_starts, random_state=seed
         ),
-        "MLP lbfgs": lambda: BestMLP(m, n_starts),
-        "MLP lbfgs, alpha=0.1": lambda: BestMLP(m, n_starts, 0.1),
-        "MLP lbfgs, alpha=1": lambda: BestMLP(m, n_starts, 1.0),
+        "MLP lbfgs": lambda: BestMLP(m, n_starts, seed),
+        "MLP lbfgs, alpha=0.1": lambda: BestMLP(m, n_starts, seed, 0.1),
+        "MLP lbfgs, alpha=1": lambda: BestMLP(m, n_starts, seed, 1.0),
         "ridge": lambda: RidgeCV(np.geomspace(1e-3, 1e3, 13)),
-        "gradient boosting": lambda: GradientBoostingRegressor(random_state=0),
+        "gradient boosting": lambda: GradientBoostingRegressor(random_state=seed),
     }
     if has_torch():
-        found["torch L-BFGS"] = lambda: BestTorch(m, n_starts)
+        found["torch L-BFGS"] = lambda: BestTorch(m, n_starts, seed)
     return found
 
 
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> pd.DataFrame:
     if not has_torch():
         print("torch L-BFGS: skipped, torch is not installed")
     compiled = np.linspace(-1.0, 1.0, 10)[:, None]  # kernels are loaded before anything is timed
-    for name, build in methods(1, 1).items():
+    for name, build in methods(1, 1, 0).items():
         if "landscape" in name:
             build().fit(compiled, compiled[:, 0] ** 2)
     for name, data in load_all(arguments.data):
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> pd.DataFrame:
         for m in arguments.neurons:
             print(f"\n## {name}: n = {n}, d = {d}, m = {m}", flush=True)
             found = []
-            for method, build in methods(m, arguments.starts).items():
+            for method, build in methods(m, arguments.starts, arguments.seed).items():
                 if arguments.no_cv and "alpha" in method:
                     continue
                 found += measure(method, build(), X, y, not arguments.no_cv)
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="*", help="names of data sets (default: all)")
     parser.add_argument("--neurons", nargs="*", type=int, default=[2, 4, 8])
     parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1, help="of all starts (default: 1)")
     parser.add_argument("--no-cv", action="store_true", help="training losses only")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks/estimator.csv"))
     parser.add_argument("--publish", action="store_true", help="table of the last run into docs/")

@@ -16,12 +16,12 @@ class BestMLP(RegressorMixin, BaseEstimator):
     ``trace_`` has, per start, the CPU time since the beginning and the mean squared error.
     """
 
-    def __init__(self, n_neurons: int, n_starts: int, alpha: float = 0.0) -> None:
-        self.n_neurons, self.n_starts, self.alpha = n_neurons, n_starts, alpha
+    def __init__(self, n_neurons: int, n_starts: int, seed: int, alpha: float = 0.0) -> None:
+        self.n_neurons, self.n_starts, self.seed, self.alpha = n_neurons, n_starts, seed, alpha
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> BestMLP:
         begin, fits, self.trace_ = time.process_time(), [], []
-        for seed in range(self.n_starts):
+        for seed in range(1000 * self.seed, 1000 * self.seed + self.n_starts):
             model = MLPRegressor(
                 hidden_layer_sizes=(self.n_neurons,),
                 solver="lbfgs",
@@ -47,8 +47,8 @@ class BestTorch(RegressorMixin, BaseEstimator):
     ``trace_`` as for :class:`BestMLP`.
     """
 
-    def __init__(self, n_neurons: int, n_starts: int) -> None:
-        self.n_neurons, self.n_starts = n_neurons, n_starts
+    def __init__(self, n_neurons: int, n_starts: int, seed: int) -> None:
+        self.n_neurons, self.n_starts, self.seed = n_neurons, n_starts, seed
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> BestTorch:
         import torch
@@ -56,7 +56,7 @@ class BestTorch(RegressorMixin, BaseEstimator):
         torch.set_num_threads(1)
         inputs, targets = torch.tensor(X), torch.tensor(y)[:, None]
         begin, best, self.trace_ = time.process_time(), np.inf, []
-        for seed in range(self.n_starts):
+        for seed in range(1000 * self.seed, 1000 * self.seed + self.n_starts):
             torch.manual_seed(seed)
             model = torch.nn.Sequential(
                 torch.nn.Linear(X.shape[1], self.n_neurons),
