@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.publish import markers, publish
 from benchmarks.seminorm import __main__ as comparison
 from benchmarks.seminorm import prototypes, report
 
@@ -46,9 +47,12 @@ def test_larger_sizes_are_skipped_after_the_limit(monkeypatch: pytest.MonkeyPatc
 
 def test_tables_replace_what_is_between_the_markers(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    report.publish("new", page)
-    assert page.read_text() == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
-    page.write_text("nothing")
-    with pytest.raises(ValueError, match="markers"):
-        report.publish("new", page)
+    begin, end = markers("a command")
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    publish("new", page, "a command")
+    assert page.read_text() == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
+    for wrong in ("nothing", f"{end} {begin}", f"{begin} {begin} {end}"):
+        page.write_text(wrong)
+        with pytest.raises(ValueError, match="markers"):
+            publish("new", page, "a command")
+        assert page.read_text() == wrong

@@ -1,7 +1,9 @@
-"""``python -m benchmarks.descent [--starts 50] [--problems 3]``: time, loss and certified share.
+"""``python -m benchmarks.descent [--starts 20] [--problems 3]``: time, loss and certified share.
 
 CPU time of one core per start. Every scipy solver is followed by descent: how much loss that
 still gains, and the share of the solver's own end points that pass the certificate before it.
+MLPRegressor has the same width and as many starts, its own ones; its end points are read as
+networks of N* for the certificate. ``--publish`` puts tables and findings into docs/minima.md.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from benchmarks.descent.problems import Problem, problems
-from landscape import certify_minimum, descend
+from benchmarks.descent.report import report
+from benchmarks.publish import publish
+from landscape import Parametrization, certify_minimum, descend
+from landscape.data import write_text
 from landscape.training import train
 
 SOLVERS = ("trf", "SLSQP", "L-BFGS-B")
@@ -31,65 +36,49 @@ def measure(run: Callable[[Any], Any], starts: list[Any]) -> tuple[float, list[A
     return 1e3 * (time.process_time() - begin) / len(starts), results
 
 
-def row(problem: Problem, method: str, ms: float, losses: list[float], **more: float) -> dict:
-    """One line of the table."""
-    return {
-        "problem": problem.name,
-        "method": method,
-        "ms per start": ms,
-        "median loss": float(np.median(losses)),
-        "best loss": float(np.min(losses)),
-        **more,
-    }
-
-
 def compare(problem: Problem, n_starts: int) -> list[dict]:
-    """All methods on one problem."""
+    """One row per method on one problem."""
     space = problem.space()
     X, y = space.embed(problem.features), problem.targets
     starts = problem.starts(n_starts, space)
+    rows = []
 
-    def share(thetas: list[Any]) -> float:
+    def add(method: str, ms: float, losses: list[float], thetas: list[Parametrization]) -> None:
         checks = [certify_minimum(theta, X, y, space=space).is_minimum for theta in thetas]
-        return float(np.mean(checks))
-
-    ms, ends = measure(lambda theta: descend(theta, X, y, space=space), starts)
-    rows = [
-        row(
-            problem,
-            "descent",
-            ms,
-            [end.loss for end in ends],
-            certified=share([end.parametrization for end in ends]),
+        rows.append(
+            {
+                "problem": problem.name,
+                "method": method,
+                "starts": n_starts,
+                "ms per start": ms,
+                "median loss": float(np.median(losses)),
+                "best loss": float(np.min(losses)),
+                "certified": float(np.mean(checks)),
+            }
         )
-    ]
+
+    def add_ends(method: str, ms: float, ends: list[Any]) -> None:
+        add(method, ms, [end.loss for end in ends], [end.parametrization for end in ends])
+
+    add_ends("descent", *measure(lambda theta: descend(theta, X, y, space=space), starts))
     for solver in SOLVERS:
         ms, fits = measure(
             lambda theta, solver=solver: train(theta, X, y, space=space, solver=solver), starts
         )
-        before = share([fit.parametrization for fit in fits])
-        rows.append(row(problem, solver, ms, [fit.loss for fit in fits], certified=before))
+        add_ends(solver, ms, fits)
         more, ends = measure(lambda fit: descend(fit.parametrization, X, y, space=space), fits)
-        rows.append(
-            row(
-                problem,
-                f"{solver}, then descent",
-                ms + more,
-                [end.loss for end in ends],
-                certified=share([end.parametrization for end in ends]),
-            )
-        )
-    rows.append(perceptron(problem, n_starts))
+        add_ends(f"{solver}, then descent", ms + more, ends)
+    add("MLPRegressor", *perceptron(problem, n_starts))
     return rows
 
 
-def perceptron(problem: Problem, n_starts: int) -> dict:
-    """scikit-learn's MLPRegressor of the same width; its own initialization."""
+def perceptron(problem: Problem, n_starts: int) -> tuple[float, list[float], list[Parametrization]]:
+    """scikit-learn's MLPRegressor of the same width, from its own starts, as networks of N*."""
     from sklearn.neural_network import MLPRegressor
 
-    def fit(seed: int) -> float:
+    def fit(seed: int) -> Any:
         model = MLPRegressor(
-            problem.n_neurons,
+            hidden_layer_sizes=(problem.n_neurons,),
             solver="lbfgs",
             alpha=0.0,
             max_iter=2000,
@@ -98,29 +87,40 @@ def perceptron(problem: Problem, n_starts: int) -> dict:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model.fit(problem.features, problem.targets)
-        return float(np.mean((model.predict(problem.features) - problem.targets) ** 2))
+            return model.fit(problem.features, problem.targets)
 
-    ms, losses = measure(fit, list(range(n_starts)))
-    return row(problem, "MLPRegressor(lbfgs)", ms, losses)
+    space = problem.space()
+    ms, models = measure(fit, list(range(n_starts)))
+    losses, thetas = [], []
+    for model in models:
+        losses.append(float(np.mean((model.predict(problem.features) - problem.targets) ** 2)))
+        (weights, outputs), (biases, offset) = model.coefs_, model.intercepts_
+        theta = space.from_network(weights.T, biases, outputs[:, 0], float(offset[0]))
+        thetas.append(theta)
+    return ms, losses, thetas
 
 
 def main() -> None:
     """Print the table and keep it under results/benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.descent", description=__doc__)
-    parser.add_argument("--starts", type=int, default=50)
+    parser.add_argument("--starts", type=int, default=20)
     parser.add_argument("--problems", type=int, default=None, help="only the first so many")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks/descent.csv"))
+    parser.add_argument("--publish", action="store_true", help="tables and findings into the docs")
     arguments = parser.parse_args()
     rows = []
     with threadpool_limits(1):
+        compare(problems()[0], 1)  # loads and compiles what is loaded and compiled once
         for problem in problems()[: arguments.problems]:
             rows += compare(problem, arguments.starts)
             table = pd.DataFrame(rows)
             print(table[table["problem"] == problem.name].to_string(index=False), flush=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(arguments.output, index=False)
-    print(f"kept in {arguments.output}")
+    write_text(arguments.output, table.to_csv(index=False))
+    text = report(table)
+    print(f"\n{text}\n\nkept in {arguments.output}")
+    if arguments.publish:
+        publish(text, Path("docs/minima.md"), "python -m benchmarks.descent --publish")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from benchmarks.descent.problems import sine_like
+from benchmarks.publish import markdown, publish
 from landscape.data import write_arrays
 from landscape.spaces import make_space
 from landscape.study.certificates import descend_block, distinct_minima
@@ -35,8 +36,7 @@ from landscape.study.probes import probe_minima
 from landscape.study.starts import Block
 
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN = "<!-- begin: made by python -m benchmarks.scale --publish -->"
-END = "<!-- end: made by python -m benchmarks.scale --publish -->"
+MAKER = "python -m benchmarks.scale --publish"
 SAMPLES = (50, 150, 450)
 FEATURES = (1, 3, 10)
 NEURONS = (2, 4, 8)
@@ -172,11 +172,6 @@ def build_table(fits: dict, ends: dict, rows: int, folder: Path) -> dict:
     return dict(zip(names, map(float, done.stdout.split()), strict=True))
 
 
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def report(laws: list[dict], disk: dict, tables: list[dict]) -> str:
     """The measured numbers as text for the docs."""
     at = [(60, 1, 4), (442, 10, 4), (442, 10, 8)]
@@ -221,13 +216,6 @@ def figure(rows: pd.DataFrame, laws: list[dict], path: Path) -> None:
     canvas.savefig(path, dpi=110)
 
 
-def publish(text: str, picture: Path) -> None:
-    page = ROOT / "docs/scale.md"
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
-    shutil.copyfile(picture, ROOT / "docs/figures/scale.png")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--starts", type=int, default=6, help="per grid point")
@@ -259,7 +247,8 @@ def main() -> None:
     text = report(laws, disk, tables)
     print(f"\n{text}")
     if options.publish:
-        publish(text, out / "scale.png")
+        publish(text, ROOT / "docs/scale.md", MAKER)
+        shutil.copyfile(out / "scale.png", ROOT / "docs/figures/scale.png")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from statistics import median
 import numpy as np
 
 Row = dict[str, object]
-BEGIN = "<!-- begin: made by benchmarks.seminorm --publish -->"
-END = "<!-- end: made by benchmarks.seminorm --publish -->"
+MAKER = "benchmarks.seminorm --publish"
 
 
 def number(row: Row, key: str) -> float:
@@ -103,20 +102,3 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     figure.set_layout_engine("constrained")
     figure.savefig(path, dpi=110)
     plt.close(figure)
-
-
-def publish(text: str, page: Path) -> None:
-    """Put the table between the page's markers.
-
-    Raises
-    ------
-    ValueError
-        If the page has no markers.
-    """
-    old = page.read_text()
-    if BEGIN not in old or END not in old:
-        raise ValueError(f"{page}: expected the markers {BEGIN} and {END}")
-    head, rest = old.split(BEGIN)
-    new = page.with_suffix(".new")
-    new.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
-    new.replace(page)
