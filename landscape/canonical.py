@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,11 @@ class Hyperplanes:
     labels: NDArray[np.intp]
     orientations: NDArray[np.int8]
     tolerance: float
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether no two rows have the same hyperplane."""
+        return np.count_nonzero(self.orientations) == len(self.rows)
 
 
 def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) -> Hyperplanes:

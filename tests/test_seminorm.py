@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from landscape.canonical import merge_hyperplanes
 from landscape.parametrization import Parametrization
 from landscape.realization import gradient_at
 from landscape.seminorm import (
@@ -22,9 +23,18 @@ from landscape.seminorm import (
     sobolev_distances,
     sobolev_seminorm,
 )
+from landscape.seminorm._kernels_prepare import surely_full_column_rank
 from landscape.seminorm._local import climb, climb_reference
 from landscape.seminorm._problem import Setting
-from tests.oracles.networks import balanced, coplanar, grid, shared, small_network
+from tests.oracles.networks import (
+    DEGENERATE,
+    GENERIC,
+    balanced,
+    coplanar,
+    grid,
+    shared,
+    small_network,
+)
 from tests.oracles.seminorm_search import by_cells, by_milp
 
 SEARCHES = [name for name in METHODS if name not in ("auto", "plane")]
@@ -101,6 +111,38 @@ def test_agrees_with_mixed_integer_programs() -> None:
 def test_agrees_with_more_mixed_integer_programs(block: int) -> None:
     for seed in range(10 * block, 10 * block + 10):
         check_middle(seed)
+
+
+@pytest.mark.parametrize("make", [*GENERIC, *DEGENERATE])
+def test_hyperplanes_are_those_of_the_canonical_form(make, rng: np.random.Generator) -> None:
+    """The compiled way of clearly different directions and the general one, bit by bit."""
+    alone = 0
+    for d in (1, 2, 3, 7):
+        for m in (0, 1, 2, 9, 40):
+            rows = make(rng, d, m)[0] if m else np.zeros((0, d))
+            rows = np.ldexp(rows, rng.integers(-300, 300, len(rows))[:, None])
+            planes, expected = Setting(rows).planes, merge_hyperplanes(rows)
+            assert np.array_equal(planes.rows, expected.rows)
+            assert np.array_equal(planes.labels, expected.labels)
+            assert np.array_equal(planes.orientations, expected.orientations)
+            alone += planes.alone
+    assert alone > 0
+
+
+def test_the_rank_is_never_overestimated(rng: np.random.Generator) -> None:
+    for d in (2, 3, 6, 12):
+        for _ in range(20):
+            k = int(rng.integers(d, 4 * d + 1))
+            rows = rng.standard_normal((k, d))
+            assert surely_full_column_rank(rows)
+            # A column that depends on the others, in floats only up to rounding.
+            mixture = rng.standard_normal(d - 1)
+            dependent = np.column_stack([rows[:, 1:], rows[:, 1:] @ mixture])
+            assert not surely_full_column_rank(dependent)
+            nearly = dependent + 1e-14 * rng.standard_normal(dependent.shape)
+            assert not surely_full_column_rank(nearly)
+    assert not surely_full_column_rank(np.zeros((3, 2)))
+    assert not surely_full_column_rank(np.ones((1, 2)))
 
 
 @pytest.mark.parametrize("seed", range(12))

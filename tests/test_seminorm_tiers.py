@@ -12,7 +12,10 @@ from landscape.parametrization import Parametrization
 from landscape.seminorm import _tiers, sobolev_seminorm
 from tests.oracles.networks import DEGENERATE, GENERIC
 
-KERNELS = [f"landscape.seminorm._kernels_{name}" for name in ("sweep", "flats", "conflicts")]
+KERNELS = [
+    f"landscape.seminorm._kernels_{name}"
+    for name in ("prepare", "plane", "sweep", "flats", "conflicts")
+]
 
 
 def evidence(theta: Parametrization, method: str) -> tuple[object, ...]:
@@ -32,6 +35,7 @@ def test_both_tiers_give_the_same_bits(make, monkeypatch: pytest.MonkeyPatch) ->
     rng = np.random.default_rng(11)
     networks = [Parametrization(*make(rng, d, 9)) for d in (3, 4, 6)]
     cases = [(theta, method) for theta in networks for method in ("flats", "conflicts")]
+    cases += [(Parametrization(*make(rng, d, 30)), "auto") for d in (1, 2)]
     for name in KERNELS:
         _tiers.compiled(name)
     expected = [evidence(*case) for case in cases]

@@ -93,7 +93,14 @@ def run(
     methods: dict[str, Method] = {name: partial(own, name, limit) for name in METHODS}
     methods |= {name: partial(prototype, function) for name, function in sketches.items()}
     methods |= {name: partial(peer, solver, limit) for name, solver in solvers.items()}
-    for kernels in ("sweep", "flats", "cones", "conflicts"):  # compile or load before timing
+    for kernels in (
+        "prepare",
+        "plane",
+        "sweep",
+        "flats",
+        "cones",
+        "conflicts",
+    ):  # compile or load before timing
         _tiers.compiled(f"landscape.seminorm._kernels_{kernels}")
     for d in (2, 3, 6):
         for name in METHODS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cmp_to_key
 
 import numpy as np
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from landscape.arrangement import TooManyCells
 from landscape.arrangement._enumeration import Interrupted, enumerate_cells
 from landscape.arrangement._integers import IntVector, integer_vector
+from landscape.seminorm import _kernels_plane as kernels
 from landscape.seminorm._limits import Limits
 from landscape.seminorm._local import at_known
-from landscape.seminorm._problem import EPS, Problem
+from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found, OutOfReach, Pattern
+from landscape.seminorm._tiers import INTERPRETED, call
 
 Array = NDArray[np.float64]
 
@@ -57,6 +60,9 @@ def one_signed(problem: Problem, jumps_parallel: bool) -> Found | None:
     k, r = problem.shape
     if not jumps_parallel or k == 0 or problem.weights.shape[1] != r:
         return None
+    jumps = np.einsum("ij,ij->i", problem.rows, problem.weights)
+    if jumps.min() < 0 < jumps.max():
+        return None
     at = np.abs(problem.rows).argmax(axis=1)
     index = np.arange(k)
     signs = np.sign(problem.rows[index, at]) * np.sign(problem.weights[index, at])
@@ -86,56 +92,59 @@ def plane(problem: Problem) -> Found:
     k, r = problem.shape
     if r != 2:
         raise OutOfReach("the angular sweep needs rank 2")
-    rows = problem.rows
-    p, q = rows[:, 0], rows[:, 1]
-    # The ray of the line <row, x> = 0 with angle in [0, pi).
-    flip = np.where((p > 0) | ((p == 0) & (q < 0)), 1.0, -1.0)
-    rays = np.column_stack([-q * flip, p * flip])
-    order = _sorted_rays(rays)
-    sorted_rays = rays[order]
-    # Just before its ray (clockwise) a row with flip > 0 is positive; every ray flips its row.
-    active = flip > 0
-    gains = np.where(active, -1.0, 1.0)[order, None] * problem.weights[order]
-    base = problem.offset + problem.weights[active].sum(axis=0)
-    gradients = np.vstack([base, base + np.cumsum(gains, axis=0)])[:k]
-    opposite = problem.total - gradients
-    scores = np.abs(gradients).max(axis=1)
-    other = np.abs(opposite).max(axis=1)
-    best = int(np.maximum(scores, other).argmax())
-    pattern = active.copy()
-    pattern[order[:best]] = ~pattern[order[:best]]
-    low = -sorted_rays[-1] if best == 0 else sorted_rays[best - 1]
-    high = sorted_rays[best]
+    rows, weights = problem.rows, problem.weights
+    order = _sorted_lines(rows)
+    pattern = np.empty(k, dtype=bool)
+    best = call(
+        kernels.sweep,
+        rows,
+        weights,
+        problem.offset,
+        problem.total,
+        order,
+        pattern,
+        work=4 * INTERPRETED * weights.size,
+    )
+
+    high, low = _ray(rows[order[best]]), _ray(rows[order[best - 1]])
+    if best == 0:
+        low = (-low[0], -low[1])
     point: Array | tuple[int, ...]
-    if abs(low[0] * high[1] - low[1] * high[0]) > 1e-12 * float(np.abs(low) @ np.abs(high)):
-        point = low / np.linalg.norm(low) + high / np.linalg.norm(high)
+    sizes = math.hypot(*low), math.hypot(*high)
+    if abs(low[0] * high[1] - low[1] * high[0]) > 1e-12 * sizes[0] * sizes[1]:
+        point = np.array([x / sizes[0] + y / sizes[1] for x, y in zip(low, high, strict=True)])
     else:
         # Too thin for floats: the exact sum of the two rays.
-        one, two = integer_vector(low.tolist()), integer_vector(high.tolist())
+        one, two = integer_vector(low), integer_vector(high)
         point = (one[0] + two[0], one[1] + two[1])
-    if other[best] > scores[best]:
-        pattern = ~pattern
+    value, other = problem.norm(pattern), problem.norm(~pattern)
+    if other > value:
+        pattern, value = ~pattern, other
         point = (-point[0], -point[1]) if isinstance(point, tuple) else -point
-    value = problem.norm(pattern)
     return Found(value, value, pattern, point, True, "plane")
 
 
-def _sorted_rays(rays: Array) -> NDArray[np.intp]:
-    """Order of the rays by angle; neighbours too close for floats are compared exactly."""
-    angles = np.arctan2(rays[:, 1], rays[:, 0])
-    order = np.argsort(angles, kind="stable")
-    angles = angles[order]
-    close = np.flatnonzero(np.diff(angles) <= 16 * EPS * np.pi)
-    if not close.size:
+def _sorted_lines(rows: Array) -> NDArray[np.intp]:
+    """Order of the lines ``<row, x> = 0`` by angle in [0, pi); close ones compared exactly."""
+    k = len(rows)
+    order, close = np.empty(k, dtype=np.intp), np.zeros(k, dtype=bool)
+    if not call(kernels.sort_lines, rows, order, close, work=6 * INTERPRETED * k):
         return order
-    # Runs of close angles, sorted by exact cross products.
-    breaks = np.flatnonzero(np.diff(close) > 1) + 1
-    for run in np.split(close, breaks):
+    # Runs of close lines, sorted by exact cross products.
+    ties = np.flatnonzero(close)
+    breaks = np.flatnonzero(np.diff(ties) > 1) + 1
+    for run in np.split(ties, breaks):
         span = slice(int(run[0]), int(run[-1]) + 2)
-        exact = [(integer_vector(rays[i].tolist()), int(i)) for i in order[span]]
+        exact = [(integer_vector(_ray(rows[i])), i) for i in order[span].tolist()]
         exact.sort(key=cmp_to_key(_clockwise))
         order[span] = [i for _, i in exact]
     return order
+
+
+def _ray(row: Array) -> tuple[float, float]:
+    """The ray of the line ``<row, x> = 0`` with angle in [0, pi)."""
+    x, y = row.tolist()
+    return (-y, x) if x > 0 or (x == 0 and y < 0) else (y, -x)
 
 
 def _clockwise(first: tuple[IntVector, int], second: tuple[IntVector, int]) -> int:

@@ -68,7 +68,7 @@ def conflicts(
     if best is None:
         # Few hyperplanes are searched faster than climbed.
         best = climb(problem, n_starts=min(8, 1 + k // 8), limits=limits)
-    norms = np.linalg.norm(problem.rows, axis=1)
+    norms = np.sqrt((problem.rows * problem.rows).sum(axis=1))
     upper = best.lower
     complete = True
     for j in np.argsort(-problem.bounds, kind="stable"):

@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 
 from landscape.arrangement import Infeasible, interior_point
 from landscape.arrangement._integers import pivot_columns
+from landscape.seminorm import _kernels_prepare as kernels_prepare
 from landscape.seminorm._limits import Limits, alarm
 from landscape.seminorm._local import at_known, climb, settle
+from landscape.seminorm._points import generic_direction
 from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found, Pattern
 from landscape.seminorm._reference import reference
-from landscape.seminorm._tiers import call
+from landscape.seminorm._tiers import INTERPRETED, call
 
 Array = NDArray[np.float64]
 Solver = Callable[..., Found]
@@ -76,7 +78,7 @@ def flats(
     if best is None and visited >= SMALL:
         best = climb(problem, n_starts=2, patience=10, limits=limits)
     floor = -1.0 if best is None else best.lower
-    units = problem.rows / np.linalg.norm(problem.rows, axis=1)[:, None]
+    units = problem.rows / np.sqrt((problem.rows * problem.rows).sum(axis=1))[:, None]
     first, last = rows if rows is not None else (0, k)
     with alarm(limits) as stop:
         value, point, free, items, bounds, dependent, n_flats, complete = call(
@@ -110,7 +112,7 @@ def flats(
     if not complete:
         return Found(best.lower, ceiling, best.pattern, best.point, False, "flats")
     seen: set[bytes] = set()
-    for t in np.argsort(-bounds, kind="stable"):
+    for t in np.argsort(-bounds, kind="stable") if len(bounds) else ():
         if bounds[t] <= best.lower + problem.tolerance:
             break
         if limits.exhausted:
@@ -122,30 +124,19 @@ def flats(
 
 def _beside(problem: Problem, point: Array, free: NDArray[np.intp]) -> tuple[Pattern, Array | None]:
     """The best cell at a point where exactly the ``free`` hyperplanes meet, and a point of it."""
-    rows, weights = problem.rows, problem.weights
-    sides = rows @ point > 0
-    sides[free] = False
-    opposite = ~sides
-    opposite[free] = False
-    plus = np.maximum(weights[free], 0.0).sum(axis=0)
-    minus = np.minimum(weights[free], 0.0).sum(axis=0)
-    # |gradient| at the point and at its antipode, per coordinate, upwards and downwards.
-    gradient = problem.offset + np.stack([sides, opposite]).astype(float) @ weights
-    values = np.stack([gradient + plus, -gradient - minus], axis=2)
-    side, j, down = np.unravel_index(int(values.argmax()), values.shape)
-    pattern, x = (sides, point) if side == 0 else (opposite, -point)
-    pattern[free] = weights[free, j] < 0 if down else weights[free, j] > 0
-    target = np.where(pattern[free], 1.0, -1.0)
-    step = np.linalg.lstsq(rows[free], target, rcond=None)[0]
-    others = np.ones(len(rows), dtype=bool)
-    others[free] = False
-    slopes = np.abs(rows[others] @ step)
-    room = np.abs(rows[others] @ x) / np.maximum(slopes, 1e-300)
-    moved = x + 0.5 * min(1.0, float(room.min(initial=1.0))) * step
-    settled = settle(problem, moved)
-    if settled is not None and np.array_equal(settled[1], pattern):
-        return pattern, settled[0]
-    return pattern, None
+    pattern, inside = np.empty(len(problem.rows), dtype=bool), point.copy()
+    settled = call(
+        kernels_prepare.beside,
+        problem.rows,
+        problem.weights,
+        problem.offset,
+        inside,
+        np.ascontiguousarray(free),
+        generic_direction(len(point)),
+        pattern,
+        work=4 * INTERPRETED * (problem.rows.size + problem.weights.size),
+    )
+    return pattern, inside if settled else None
 
 
 def _resolve(

@@ -48,7 +48,7 @@ class Limits:
 def alarm(limits: Limits) -> Iterator[NDArray[np.int64]]:
     """A flag that compiled code reads and that a timer sets when the time is up."""
     flag = np.zeros(1, dtype=np.int64)
-    if not np.isfinite(limits.remaining_time):
+    if limits.time_limit is None:
         yield flag
         return
 

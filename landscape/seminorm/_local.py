@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.seminorm._limits import Limits, alarm
-from landscape.seminorm._problem import Problem, values_and_errors
+from landscape.seminorm._points import settle_point
+from landscape.seminorm._problem import Problem
 from landscape.seminorm._record import Found, Pattern
 from landscape.seminorm._tiers import call
 
@@ -18,23 +21,7 @@ def settle(problem: Problem, point: Array) -> tuple[Array, Pattern] | None:
 
     Hyperplanes that the point is clearly not on are not crossed.
     """
-    rows = problem.rows
-    point = point / max(float(np.abs(point).max(initial=0.0)), 1e-300)
-    values, errors = values_and_errors(rows, point)
-    clear = np.abs(values) > errors
-    if clear.all():
-        return point, values > 0
-    generic = np.cos(1.0 + 2.0 * np.arange(rows.shape[1]) ** 2)
-    slopes = np.abs(rows @ generic)
-    room = np.abs(values[clear]) / np.maximum(slopes[clear], 1e-300)
-    moved = point + 0.5 * min(1.0, float(room.min(initial=1.0))) * generic
-    moved /= np.abs(moved).max()
-    new_values, new_errors = values_and_errors(rows, moved)
-    if not (np.abs(new_values) > new_errors).all():
-        return None
-    if not np.array_equal(new_values[clear] > 0, values[clear] > 0):
-        return None
-    return moved, new_values > 0
+    return settle_point(problem.rows, point, np.full(len(problem.rows), -1, dtype=np.int8))
 
 
 def at_point(problem: Problem, point: Array, method: str) -> Found | None:
@@ -97,8 +84,8 @@ def climb(
     """The best cell that a compiled local search finds: a lower bound, never the value."""
     from landscape.seminorm import _kernels_sweep
 
-    rng = np.random.default_rng([seed, *problem.shape])
     k, r = problem.shape
+    starts, directions = _random_directions(seed, k, r, n_starts)
     best_point = np.zeros(r)
     with alarm(limits or Limits()) as stop:
         call(
@@ -107,13 +94,19 @@ def climb(
             problem.weights,
             problem.offset,
             problem.total,
-            rng.standard_normal((n_starts, r)),
-            rng.standard_normal((256, r)),
+            starts,
+            directions,
             patience,
             stop,
             best_point,
             work=1e-7 * n_starts * (patience + 15) * k * (10 + 3 * r + 4 * len(problem.offset)),
         )
     found = at_point(problem, best_point, "local")
-    start = at_known(problem)
-    return start if found is None or start.lower > found.lower else found
+    return at_known(problem) if found is None else found
+
+
+@lru_cache(maxsize=64)
+def _random_directions(seed: int, k: int, r: int, n_starts: int) -> tuple[Array, Array]:
+    """Where local search starts, and the directions of its great circles."""
+    rng = np.random.default_rng([seed, k, r])
+    return rng.standard_normal((n_starts, r)), rng.standard_normal((256, r))

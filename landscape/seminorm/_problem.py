@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,16 @@ from landscape.arrangement._integers import (
     IntVector,
     dot,
     integer_rows,
-    integer_vector,
     move_off,
     pivot_columns,
-    sign,
     to_floats,
 )
 from landscape.canonical import Hyperplanes, exact_sums, merge_hyperplanes
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization, max_norms
+from landscape.seminorm import _kernels_prepare as kernels
+from landscape.seminorm._points import round_inside, settle_point
 from landscape.seminorm._record import Found, Pattern, Seminorm
+from landscape.seminorm._tiers import INTERPRETED, call
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
@@ -58,30 +59,37 @@ class Problem:
         return self.rows.shape[0], self.rows.shape[1]
 
     @cached_property
+    def _sums(self) -> Array:
+        sums = np.empty((5, self.weights.shape[1]))
+        call(
+            kernels.summarize, self.weights, self.offset, sums, work=INTERPRETED * self.weights.size
+        )
+        return sums
+
+    @property
     def total(self) -> Array:
         """``g(x) + g(-x)``, the same for all x: one side of a coordinate gives the other."""
-        return 2 * self.offset + self.weights.sum(axis=0)
+        return self._sums[0]
 
-    @cached_property
+    @property
     def positive(self) -> Array:
         """Sum of the positive weights per coordinate, shape (q,)."""
-        return np.maximum(self.weights, 0.0).sum(axis=0)
+        return self._sums[1]
 
-    @cached_property
+    @property
     def negative(self) -> Array:
         """Sum of the negative weights per coordinate, shape (q,)."""
-        return np.minimum(self.weights, 0.0).sum(axis=0)
+        return self._sums[2]
 
-    @cached_property
+    @property
     def bounds(self) -> Array:
         """Bound of ``|g_j|`` by its weights' signs alone, per coordinate, shape (q,)."""
-        return np.maximum(self.offset + self.positive, -self.offset - self.negative)
+        return self._sums[3]
 
     @cached_property
     def tolerance(self) -> float:
         """Bound on the rounding error of a value of the objective, any order of summation."""
-        sizes = np.abs(self.weights).sum(axis=0) + np.abs(self.offset)
-        return 4 * EPS * (len(self.rows) + 2) * float(sizes.max(initial=0.0))
+        return 4 * EPS * (len(self.rows) + 2) * max(self._sums[4].tolist(), default=0.0)
 
     @cached_property
     def exact_rows(self) -> list[IntVector]:
@@ -96,7 +104,7 @@ class Problem:
     def norm(self, pattern: Pattern) -> float:
         """Value of the objective at one pattern of shape (k,)."""
         gradient = self.offset + self.weights[pattern].sum(axis=0)
-        return float(np.abs(gradient).max(initial=0.0))
+        return max(map(abs, gradient.tolist()), default=0.0)
 
 
 class Setting:
@@ -109,7 +117,7 @@ class Setting:
     """
 
     def __init__(self, rows: Array) -> None:
-        self.planes: Hyperplanes = merge_hyperplanes(rows)
+        self.planes: Hyperplanes = _hyperplanes(rows)
         self.n_neurons, self.n_inputs = rows.shape
         self._columns: dict[bytes, list[int]] = {}
 
@@ -126,29 +134,36 @@ class Setting:
         """
         planes = self.planes
         n_planes, q = len(planes.rows), products.shape[1]
-        back = planes.orientations < 0
-        signed = planes.orientations[:, None] * products
-        present = planes.labels >= 0
-        if np.count_nonzero(present) == n_planes:  # nothing was merged
-            weights = np.zeros((n_planes, q))
-            weights[planes.labels[present]] = signed[present]
+        if planes.alone:
+            weights, offset = np.empty((n_planes, q)), np.zeros(q)
+            jumping = call(
+                kernels.weigh,
+                np.ascontiguousarray(products),
+                planes.labels,
+                planes.orientations,
+                weights,
+                offset,
+                work=INTERPRETED * products.size,
+            )
         else:
-            weights = np.empty((n_planes, q))
-            for j in range(q):
-                weights[:, j] = exact_sums(signed[:, j], planes.labels, n_planes)
-        columns_back = products[back].T.tolist()
-        offset = np.array([math.fsum(column) for column in columns_back]).reshape(q)
-        used = np.flatnonzero(max_norms(weights) > 0)
+            weights, offset = _merged(planes, products)
+            jumping = -1
+        everything = jumping == n_planes
+        used = np.arange(n_planes) if everything else np.flatnonzero(max_norms(weights) > 0)
         columns = self.independent_columns(used)
+        if everything and len(columns) == self.n_inputs:
+            return Problem(planes.rows, weights, offset), used, columns
         # Compiled searches are specialized on the memory layout: keep it the same for all.
         rows = np.ascontiguousarray(_rescaled(planes.rows[used][:, columns]))
-        return Problem(rows, np.ascontiguousarray(weights[used]), offset + 0.0), used, columns
+        return Problem(rows, np.ascontiguousarray(weights[used]), offset), used, columns
 
     def independent_columns(self, used: NDArray[np.intp]) -> list[int]:
         """Inputs that alone reach every cell of the used hyperplanes, exactly (rank reduction)."""
         key = used.tobytes()
         if key not in self._columns:
-            rows = self.planes.rows[used]
+            rows = self.planes.rows
+            if len(used) < len(rows):
+                rows = rows[used]
             if _surely_full_column_rank(rows):
                 self._columns[key] = list(range(self.n_inputs))
             else:
@@ -162,6 +177,9 @@ class Setting:
 
     def neuron_pattern(self, sides: Pattern) -> Pattern:
         """Activation of the neurons where the hyperplanes have these sides."""
+        if len(sides) == self.n_neurons == len(self.planes.rows) and self.planes.alone:
+            everywhere: Pattern = sides[self.planes.labels] == (self.planes.orientations > 0)
+            return everywhere
         active: Pattern = np.zeros(self.n_neurons, dtype=bool)
         some = self.planes.labels >= 0
         active[some] = sides[self.planes.labels[some]] == (self.planes.orientations[some] > 0)
@@ -190,9 +208,9 @@ class Setting:
         if isinstance(found.point, np.ndarray):
             point = np.zeros(self.n_inputs)
             point[columns] = found.point
-            witness = self._settle(point, used, found.pattern)
-            if witness is not None:
-                return witness, None, rows @ witness > 0
+            settled = self._settle(point, used, found.pattern)
+            if settled is not None:
+                return settled[0], None, settled[1]
         reduced = [tuple(self.exact_rows[h][j] for j in columns) for h in used]
         if isinstance(found.point, tuple):
             inner: Sequence[int] = found.point
@@ -203,62 +221,59 @@ class Setting:
             exact[j] = value
         rounded = self._settle(to_floats(exact), used, found.pattern)
         if rounded is not None:
-            return rounded, None, rows @ rounded > 0
+            return rounded[0], None, rounded[1]
         exact = list(move_off(self.exact_rows, exact))
         sides = np.array([dot(row, exact) > 0 for row in self.exact_rows])
         if not np.array_equal(sides[used], found.pattern):
             raise AssertionError("the exact witness left its cell")
-        return _round_inside(exact, self.exact_rows, sides)
+        return round_inside(exact, self.exact_rows, sides)
 
-    def _settle(self, point: Array, used: NDArray[np.intp], pattern: Pattern) -> Array | None:
+    def _settle(
+        self, point: Array, used: NDArray[np.intp], pattern: Pattern
+    ) -> tuple[Array, Pattern] | None:
         """The point, moved off the unused hyperplanes, if it is inside beyond rounding errors."""
-        norm = np.abs(point).max(initial=0.0)
-        if norm > 0:
-            point = point / norm
-        rows = self.planes.rows
-        values, errors = values_and_errors(rows, point)
-        inside = (values[used] > errors[used]) == pattern
-        inside &= np.abs(values[used]) > errors[used]
-        if not inside.all():
-            return None
-        if (np.abs(values) > errors).all():
-            return point
-        # A generic direction, and half as far as the used hyperplanes allow.
-        generic = np.cos(1.0 + 2.0 * np.arange(self.n_inputs) ** 2)
-        slopes = np.abs(rows[used] @ generic)
-        room = np.abs(values[used]) / np.where(slopes > 0, slopes, 1.0)
-        step = 0.5 * min(1.0, float(room[slopes > 0].min(initial=1.0)))
-        point = point + step * generic
-        point /= np.abs(point).max()
-        values, errors = values_and_errors(rows, point)
-        if not (np.abs(values) > errors).all():
-            return None
-        return point if np.array_equal(values[used] > 0, pattern) else None
+        wanted = np.full(len(self.planes.rows), -1, dtype=np.int8)
+        wanted[used] = pattern
+        return settle_point(self.planes.rows, point, wanted)
 
 
-def values_and_errors(rows: Array, point: Array) -> tuple[Array, Array]:
-    """``rows @ point`` with bounds on its rounding errors."""
-    values = rows @ point
-    errors = 2 * (rows.shape[1] + 2) * EPS * (np.abs(rows) @ np.abs(point))
-    # Products that underflow lose their error bound.
-    return values, errors + 1e-300
+def _hyperplanes(rows: Array) -> Hyperplanes:
+    """`merge_hyperplanes`, faster where directions clearly differ."""
+    rows = np.ascontiguousarray(rows, dtype=float)
+    m, d = rows.shape
+    merged = np.empty((m, d))
+    labels, orientations = np.empty(m, dtype=np.intp), np.empty(m, dtype=np.int8)
+    count = call(
+        kernels.arrange,
+        rows,
+        generic_keys(d),
+        DIRECTION_TOLERANCE,
+        2 * DIRECTION_TOLERANCE,
+        merged,
+        labels,
+        orientations,
+        work=4 * INTERPRETED * (rows.size + m),
+    )
+    if count < 0:
+        return merge_hyperplanes(rows)
+    return Hyperplanes(merged[:count], labels, orientations, DIRECTION_TOLERANCE)
 
 
-def _round_inside(
-    exact: Sequence[int], rows: list[IntVector], sides: Pattern
-) -> tuple[Array, tuple[Fraction, ...] | None, Pattern]:
-    """The exact witness rounded, together with its fractions where rounding is too coarse."""
-    witness = to_floats(exact)
-    largest = max(map(abs, exact))
-    rational = tuple(Fraction(value, largest) for value in exact)
-    values = [sign(dot(row, integer_vector(witness))) for row in rows]
-    still = all(value == (1 if side else -1) for value, side in zip(values, sides, strict=True))
-    if still:
-        float_rows = np.array([to_floats(row) for row in rows])
-        computed, errors = values_and_errors(float_rows, witness)
-        if (np.abs(computed) > errors).all():
-            return witness, None, sides
-    return witness, rational, sides
+def _merged(planes: Hyperplanes, products: Array) -> tuple[Array, Array]:
+    """Weights of hyperplanes with several neurons, and the gradient on their negative sides."""
+    n_planes, q = len(planes.rows), products.shape[1]
+    signed = planes.orientations[:, None] * products
+    weights = np.empty((n_planes, q))
+    for j in range(q):
+        weights[:, j] = exact_sums(signed[:, j], planes.labels, n_planes)
+    columns_back = products[planes.orientations < 0].T.tolist()
+    return weights, np.array([math.fsum(column) for column in columns_back]).reshape(q) + 0.0
+
+
+@lru_cache(maxsize=64)
+def generic_keys(n: int) -> Array:
+    """Coefficients by which different directions get different numbers."""
+    return np.cos(1.0 + np.arange(n) ** 2)
 
 
 def _rescaled(rows: Array) -> Array:
@@ -270,25 +285,25 @@ def _rescaled(rows: Array) -> Array:
 def _surely_full_column_rank(rows: Array) -> bool:
     """Whether floating point is enough to see that the rank is the number of columns."""
     k, d = rows.shape
-    if k < d or d == 0:
-        return d == 0
-    if k > 40 * d and _surely_full_column_rank(rows[: 20 * d]):
+    if call(
+        kernels.surely_full_column_rank,
+        np.ascontiguousarray(rows),
+        work=INTERPRETED * min(k, 20 * d) * d * (d + 2),
+    ):
         return True
+    if k < d:
+        return False
     singular = np.linalg.svd(rows, compute_uv=False)
     return bool(singular[-1] > 1e3 * EPS * max(k, d) * singular[0])
 
 
 def scaled_products(rows: Array, factors: Array) -> tuple[Array, int]:
     """``factors[i] * rows[i] = products[i] * 2^exponent`` without overflow or underflow."""
-    norms = max_norms(rows)
-    _, row_exponents = np.frexp(norms)
-    mantissas, factor_exponents = np.frexp(factors)
-    exponents = row_exponents.astype(np.int64) + factor_exponents
-    active = (norms > 0) & (factors != 0)
-    top = int(exponents[active].max()) if active.any() else 0
-    products = np.ldexp(rows, -row_exponents[:, None]) * mantissas[:, None]
-    shifts = np.where(active, np.maximum(exponents - top, -2000), 0)
-    return np.ldexp(products, shifts[:, None]), top
+    rows, factors = np.ascontiguousarray(rows), np.ascontiguousarray(factors)
+    products = np.empty(rows.shape)
+    work = 2 * INTERPRETED * rows.size
+    exponent = call(kernels.scale_products, rows, factors, products, work=work)
+    return products, int(exponent)
 
 
 def network_products(theta: Parametrization) -> tuple[Array, int]:
@@ -311,10 +326,11 @@ def finish(
     except Infeasible as error:  # pragma: no cover - a search returned what is not a cell
         raise AssertionError(f"{found.method}: the pattern found is not a cell") from error
     pattern = setting.neuron_pattern(sides)
-    gradient = np.array([math.fsum(column) for column in products[pattern].T.tolist()])
-    gradient = gradient.reshape(products.shape[1]) + 0.0
-    coordinate = int(np.abs(gradient).argmax())
-    lower = float(np.abs(gradient[coordinate]))
+    active = products[pattern].T.tolist()
+    gradient = np.array([math.fsum(column) for column in active]) + 0.0
+    sizes = [abs(entry) for entry in gradient.tolist()]
+    lower = max(sizes)
+    coordinate = sizes.index(lower)
     upper = lower if found.exact else max(lower, found.upper)
     return Seminorm(
         value=_ldexp(lower, exponent),

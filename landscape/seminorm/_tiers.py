@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 #: CPU seconds that a process interprets before it loads numba, which takes about twice as long.
 BUDGET = 0.25
+#: Seconds that it takes per entry of a matrix that a kernel reads once, roughly.
+INTERPRETED = 5e-7
 
 _compiled: dict[str, dict[str, Any]] = {}
 _lock = threading.RLock()
