@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -31,6 +32,7 @@ from tests.oracles.networks import (
     GENERIC,
     balanced,
     coplanar,
+    degeneracies,
     grid,
     shared,
     small_network,
@@ -74,10 +76,36 @@ def test_agrees_with_linear_programs(block: int) -> None:
         check_small(seed, ["auto"])
 
 
+#: The slow test's blocks of networks, and how many of each class the oracles must have seen.
+BLOCKS, BLOCK = 40, 50
+CLASSES = {
+    "integer grid": 150,
+    "parallel": 250,
+    "opposite": 250,
+    "coplanar": 120,
+    "zero rows": 100,
+    "rank-deficient": 250,
+    "shared hyperplanes": 100,
+    "extreme scales": 100,
+}
+
+
+def test_the_networks_compared_have_every_degeneracy() -> None:
+    counts = Counter[str]()
+    degenerate = 0
+    for seed in range(BLOCKS * BLOCK):
+        kind, weights, _ = small_network(seed)
+        counts.update(degeneracies(kind, weights))
+        degenerate += kind in [make.__name__ for make in DEGENERATE]
+    assert BLOCKS * BLOCK >= 2000
+    assert degenerate == BLOCKS * BLOCK // 2
+    assert {name: counts[name] for name in CLASSES if counts[name] < CLASSES[name]} == {}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("block", range(40))
+@pytest.mark.parametrize("block", range(BLOCKS))
 def test_every_method_agrees_with_linear_programs(block: int) -> None:
-    for seed in range(50 * block, 50 * block + 50):
+    for seed in range(BLOCK * block, BLOCK * block + BLOCK):
         check_small(seed, ["auto", *SEARCHES])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 
@@ -91,3 +92,37 @@ def small_network(seed: int) -> tuple[str, np.ndarray, np.ndarray]:
         # A power of two: any other factor rounds, and coplanar rows are coplanar no more.
         weights = np.ldexp(weights, rng.integers(-498, 499))
     return make.__name__, weights, outputs
+
+
+def degeneracies(kind: str, weights: np.ndarray) -> set[str]:
+    """Which kinds of degeneracy a network has, by inspection of its rows.
+
+    ``kind`` is the name of what made it: that a difference shares hyperplanes is by construction.
+    """
+    found = {"shared hyperplanes"} if kind == "shared" else set()
+    norms = np.abs(weights).max(axis=1, initial=0.0)
+    present = norms > 0
+    if not present.all():
+        found.add("zero rows")
+    if weights.size and np.isin(weights, (-1.0, 0.0, 1.0)).all():
+        found.add("integer grid")
+    if present.any() and norms[present].max() >= 1e100 * norms[present].min():
+        found.add("extreme scales")
+    units = weights[present] / norms[present, None]
+    n, d = units.shape
+    if n and np.linalg.matrix_rank(units) < min(n, d):
+        found.add("rank-deficient")
+    pairs = np.array(list(combinations(range(n), 2)), dtype=int).reshape(-1, 2)
+    same = (units[pairs[:, 0]] == units[pairs[:, 1]]).all(axis=1)
+    turned = (units[pairs[:, 0]] == -units[pairs[:, 1]]).all(axis=1)
+    if same.any():
+        found.add("parallel")
+    if turned.any():
+        found.add("opposite")
+    if d >= 3:
+        lines = {tuple(pair) for pair in pairs[same | turned].tolist()}
+        triples = [t for t in combinations(range(n), 3) if not lines & set(combinations(t, 2))]
+        spans = np.linalg.svd(units[np.array(triples, dtype=int).reshape(-1, 3)], compute_uv=False)
+        if (spans[:, 2] < 1e-12 * spans[:, 0]).any():
+            found.add("coplanar")
+    return found
