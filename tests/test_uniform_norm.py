@@ -56,8 +56,34 @@ def test_empty_networks_and_wrong_arguments() -> None:
         uniform_norm(wide, method="vertices")
 
 
-def test_a_time_limit_gives_an_interval() -> None:
-    theta = Parametrization(*balanced(np.random.default_rng(0), 12, 60))
-    record = uniform_norm(theta, time_limit=0.5)
-    assert record.method == "milp"
-    assert record.lower <= record.upper
+@pytest.mark.parametrize(("method", "d", "m"), [("vertices", 3, 9), ("milp", 12, 40)])
+def test_limits_give_honest_intervals(method: str, d: int, m: int, monkeypatch) -> None:
+    theta = Parametrization(*balanced(np.random.default_rng(0), d, m))
+    best = np.abs(realize(theta, np.random.default_rng(1).uniform(-1, 1, (20_000, d)))).max()
+    if method == "vertices":
+        best = uniform_norm(theta, method=method).value
+    widths = []
+    for limits in ({"node_limit": 0}, {"node_limit": 3}, {"time_limit": 0.0}, {"time_limit": 0.3}):
+        record = uniform_norm(theta, method=method, **limits)
+        assert record.method == method
+        assert record.lower <= record.upper
+        assert record.value == pytest.approx(abs(realize(theta, record.witness[None])[0]))
+        assert record.upper >= best * (1 - 1e-12)
+        if 0 in limits.values():
+            assert not record.exact
+        widths.append(record.upper - record.lower)
+    assert widths[0] == widths[2] > 0
+    # What has expired calls no solver.
+    monkeypatch.setattr("scipy.optimize.milp", None)
+    monkeypatch.setattr("landscape.seminorm._uniform._solve_all", None)
+    for limits in ({"node_limit": 0}, {"time_limit": 0.0}):
+        assert uniform_norm(theta, method=method, **limits).upper >= best * (1 - 1e-12)
+
+
+def test_a_generous_limit_changes_nothing(rng: np.random.Generator) -> None:
+    theta = Parametrization(*balanced(rng, 3, 7))
+    for method in ("vertices", "milp"):
+        free = uniform_norm(theta, method=method)
+        limited = uniform_norm(theta, method=method, node_limit=10**6, time_limit=1e6)
+        assert limited.exact
+        assert (free.value, free.upper) == (limited.value, limited.upper)

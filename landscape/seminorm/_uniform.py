@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from landscape.canonical import merge_hyperplanes
 from landscape.parametrization import Parametrization
+from landscape.seminorm._limits import Limits
 from landscape.seminorm._networks import sobolev_seminorm
 from landscape.seminorm._problem import EPS, scaled_products
 from landscape.seminorm._record import OutOfReach, Seminorm
@@ -87,6 +88,7 @@ def uniform_norm(
     bound: float = 1.0,
     method: str = "auto",
     time_limit: float | None = None,
+    node_limit: int | None = None,
 ) -> UniformNorm:
     """The uniform norm of ``R(theta)`` on the box ``[-bound, bound]^d``.
 
@@ -99,7 +101,10 @@ def uniform_norm(
         "vertices", exact for few inputs; "milp", HiGHS; "auto" takes vertices while there are at
         most `VERTEX_LIMIT`.
     time_limit : float, optional
-        Seconds for the mixed-integer programs; the result is then an interval.
+        Seconds after which the search stops and returns an interval. HiGHS looks at the clock now
+        and then only, and loading scipy's optimizers for the first time is not counted.
+    node_limit : int, optional
+        Vertices, or nodes of the mixed-integer programs, after which it stops.
 
     Raises
     ------
@@ -129,12 +134,16 @@ def uniform_norm(
     if method == "vertices" and count > 30 * VERTEX_LIMIT:
         raise OutOfReach(f"uniform_norm: {count} vertices")
     if method == "vertices" or (method == "auto" and count <= VERTEX_LIMIT):
-        witness = _best_vertex(products, signs, hyperplanes)
+        limits = Limits(time_limit, node_limit)
+        witness, complete = _best_vertex(products, signs, hyperplanes, limits)
         value = abs(_value(products, signs, witness))
-        upper, found_by = value, "vertices"
+        found_by = "vertices"
+        upper = value if complete else max(value, *_ceilings(products, signs))
         tolerance = 64 * EPS * (len(products) + theta.n_inputs) * scale
     else:
-        witness, upper = _by_milp(products, signs, time_limit)
+        import scipy.optimize  # noqa: F401  # before the clock starts
+
+        witness, upper = _by_milp(products, signs, Limits(time_limit, node_limit))
         value = abs(_value(products, signs, witness))
         upper, found_by = max(upper, value), "milp"
         tolerance = 1e-6 * scale
@@ -156,7 +165,11 @@ def uniform_norm(
 
 
 def sobolev_norm(
-    theta: Parametrization, *, bound: float = 1.0, time_limit: float | None = None
+    theta: Parametrization,
+    *,
+    bound: float = 1.0,
+    time_limit: float | None = None,
+    node_limit: int | None = None,
 ) -> SobolevNorm:
     """The norm of ``R(theta)`` in W^{1,inf} of the box ``[-bound, bound]^d``.
 
@@ -164,8 +177,8 @@ def sobolev_norm(
     ----------
     theta : Parametrization
     bound : float
-    time_limit : float, optional
-        Seconds, for each of the two parts.
+    time_limit, node_limit : see `uniform_norm` and `sobolev_seminorm`
+        For each of the two parts.
 
     Examples
     --------
@@ -173,8 +186,8 @@ def sobolev_norm(
     >>> norm.value, norm.seminorm.value
     (4.0, 1.0)
     """
-    uniform = uniform_norm(theta, bound=bound, time_limit=time_limit)
-    seminorm = sobolev_seminorm(theta, time_limit=time_limit)
+    uniform = uniform_norm(theta, bound=bound, time_limit=time_limit, node_limit=node_limit)
+    seminorm = sobolev_seminorm(theta, time_limit=time_limit, node_limit=node_limit)
     return SobolevNorm(
         value=max(uniform.value, seminorm.value),
         lower=max(uniform.lower, seminorm.lower),
@@ -190,13 +203,24 @@ def _value(products: Array, signs: Array, point: Array) -> float:
     return math.fsum((signs * np.maximum(products @ point, 0.0)).tolist())
 
 
+def _ceilings(products: Array, signs: Array) -> tuple[float, float]:
+    """Bounds of R and of -R on the unit cube: no neuron exceeds the 1-norm of its product."""
+    reach = np.abs(products).sum(axis=1)
+    return float(reach[signs > 0].sum()), float(reach[signs < 0].sum())
+
+
 def _vertex_count(k: int, d: int) -> int:
     """Subsets of hyperplanes times faces of the cube where they may meet in a vertex."""
     return sum(math.comb(d, f) * 2 ** (d - f) * math.comb(k, f) for f in range(d))
 
 
-def _best_vertex(products: Array, signs: Array, hyperplanes: Array) -> Array:
-    """The vertex of the arrangement on the unit cube's surface with the largest value."""
+def _best_vertex(
+    products: Array, signs: Array, hyperplanes: Array, limits: Limits
+) -> tuple[Array, bool]:
+    """The vertex of the arrangement on the unit cube's surface with the largest value.
+
+    With it whether all were visited within the limits.
+    """
     k, d = hyperplanes.shape[0], products.shape[1]
     best, witness = -1.0, np.ones(d)
     for n_free in range(min(d - 1, k) + 1):
@@ -206,6 +230,10 @@ def _best_vertex(products: Array, signs: Array, hyperplanes: Array) -> Array:
             for corner in product((-1.0, 1.0), repeat=len(fixed)):
                 shifts = hyperplanes[:, fixed] @ np.array(corner)
                 for subsets in _chunks(combinations(range(k), n_free), chunk):
+                    subsets = subsets[: limits.remaining_nodes]
+                    if limits.exhausted:
+                        return witness, False
+                    limits.nodes += len(subsets)
                     points = np.empty((len(subsets), d))
                     points[:, fixed] = corner
                     if n_free:
@@ -219,7 +247,7 @@ def _best_vertex(products: Array, signs: Array, hyperplanes: Array) -> Array:
                     if values.size and values.max() > best:
                         best = float(values.max())
                         witness = points[int(values.argmax())].copy()
-    return witness
+    return witness, True
 
 
 def _solve_all(rows: Array, shifts: Array, subsets: NDArray[np.intp]) -> Array:
@@ -241,15 +269,21 @@ def _chunks(subsets: Iterator[tuple[int, ...]], size: int) -> Iterator[NDArray[n
         yield np.array(chunk, dtype=np.intp).reshape(len(chunk), -1)
 
 
-def _by_milp(products: Array, signs: Array, time_limit: float | None) -> tuple[Array, float]:
+def _by_milp(products: Array, signs: Array, limits: Limits) -> tuple[Array, float]:
     """A good point of the unit cube and an upper bound, by two mixed-integer programs."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     m, d = products.shape
-    best, witness, upper = -1.0, np.ones(d), 0.0
+    witness = _best_corner(products, signs)
+    best, upper = abs(_value(products, signs, witness)), 0.0
     reach = np.abs(products).sum(axis=1)
     identity, zero = np.eye(m), np.zeros((m, m))
-    for side in (1.0, -1.0):
+    for side, ceiling in zip((1.0, -1.0), _ceilings(products, signs), strict=True):
+        if ceiling <= best:
+            continue
+        if limits.exhausted:
+            upper = max(upper, ceiling)
+            continue
         # Variables x, h = relu(<u, x>), z = [active]. Where h is minimized, h >= <u, x> is enough.
         rising = side * signs > 0
         system = [
@@ -261,9 +295,13 @@ def _by_milp(products: Array, signs: Array, time_limit: float | None) -> tuple[A
                 np.hstack([np.zeros((m, d)), identity, -np.diag(reach)])[rising], -np.inf, 0.0
             ),
         ]
-        options = {"mip_rel_gap": 0.0}
-        if time_limit is not None:
-            options["time_limit"] = time_limit / 2
+        options: dict[str, float] = {"mip_rel_gap": 0.0}
+        # The first program leaves half of what there is to the second.
+        share = 2 if side > 0 else 1
+        if limits.time_limit is not None:
+            options["time_limit"] = max(limits.remaining_time / share, 0.0)
+        if limits.node_limit is not None:
+            options["node_limit"] = -(-limits.remaining_nodes // share)
         result = milp(
             np.concatenate([np.zeros(d), -side * signs, np.zeros(m)]),
             constraints=[part for part in system if part.A.shape[0]],
@@ -275,17 +313,35 @@ def _by_milp(products: Array, signs: Array, time_limit: float | None) -> tuple[A
             options=options,
         )
         dual = getattr(result, "mip_dual_bound", None)
-        ceiling = float(reach[rising].sum())
+        limits.nodes += int(getattr(result, "mip_node_count", None) or 1)
         upper = max(upper, ceiling if dual is None else min(ceiling, -float(dual)))
         if result.x is not None:
-            point = _polished(products, signs, np.clip(result.x[:d], -1.0, 1.0), side)
+            point = np.clip(result.x[:d], -1.0, 1.0)
+            if limits.remaining_time > 0:
+                point = _polished(products, signs, point, side, limits)
             value = side * _value(products, signs, point)
             if value > best:
                 best, witness = value, point
     return witness, upper
 
 
-def _polished(products: Array, signs: Array, point: Array, side: float) -> Array:
+def _best_corner(products: Array, signs: Array) -> Array:
+    """A corner of the unit cube where |R| is large: from some, to where the gradient points."""
+    d = products.shape[1]
+    corners = np.sign(np.random.default_rng(d).standard_normal((64, d)))
+    best, witness = -1.0, np.ones(d)
+    for _ in range(8):
+        activations = corners @ products.T
+        values = np.maximum(activations, 0.0) @ signs
+        i = int(np.abs(values).argmax())
+        if abs(values[i]) > best:
+            best, witness = abs(float(values[i])), corners[i].copy()
+        gradients = ((activations > 0) * signs) @ products
+        corners = np.where(np.sign(values)[:, None] * gradients >= 0, 1.0, -1.0)
+    return witness
+
+
+def _polished(products: Array, signs: Array, point: Array, side: float, limits: Limits) -> Array:
     """The best point of the box in the closed cell of ``point``: a linear program."""
     from scipy.optimize import linprog
 
@@ -297,6 +353,7 @@ def _polished(products: Array, signs: Array, point: Array, side: float) -> Array
         b_ub=np.zeros(len(products)),
         bounds=[(-1.0, 1.0)] * len(point),
         method="highs",
+        options={} if limits.time_limit is None else {"time_limit": limits.remaining_time},
     )
     if result.x is None:
         return point
