@@ -143,6 +143,19 @@ def test_distinct_minima_merge_sort_and_count():
     assert distinct_minima([ends([(0, "", 1.0, "")])]) == {}
 
 
+@pytest.mark.parametrize("loss", [0.25, 1e-3, 40.0, 0.0])
+def test_the_first_start_decides_between_losses_that_rounding_parts(loss):
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        # Groups of equal losses, each blurred; which start is in which group is left to chance.
+        group = rng.permutation(np.repeat(np.arange(4), 3))
+        exact = loss * (1 + 1e-6 * group) if loss else 1e-3 * group
+        blur = exact * 1e-13 * rng.standard_normal(12) + 1e-30 * rng.random(12)
+        rows = [(k, f"key {k}", exact[k] + blur[k], "") for k in range(12)]
+        found = distinct_minima([ends(rows)])
+        assert found["start"].tolist() == sorted(range(12), key=lambda k: (group[k], k))
+
+
 class TestPairs:
     space = make_space("restricted", 2, 3)
     theta = space.sample(np.random.default_rng(1))

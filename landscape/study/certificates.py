@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ __all__ = ["NUMERICAL_TROUBLE", "descend_block", "distinct_minima"]
 #: What a computation may raise on bad numbers; recorded as the outcome of a start. Anything else
 #: is a mistake in the program and has to surface.
 NUMERICAL_TROUBLE = (ArithmeticError, ValueError, RuntimeError)
+
+#: Losses closer than this, relatively, are equal up to rounding; its square is that of a perfect fit
+#: (losses are in units of the target's variance).
+_TIE = 1e-9
 
 _UNDECIDED: dict[str, Any] = {
     "verdict": "undecided",
@@ -136,7 +141,8 @@ def distinct_minima(blocks: Sequence[Arrays]) -> Arrays:
     """The distinct certified minima of a cell, from all its blocks.
 
     Two minima are the same when their activation keys agree: the same cell up to permutation and
-    shifts that the data do not see (notes 5). Ordered by loss, then by first start.
+    shifts that the data do not see (notes 5). Ordered by loss; losses that differ by rounding only
+    are equal, and the first start decides, so that numbers do not depend on the platform.
 
     Parameters
     ----------
@@ -172,5 +178,25 @@ def distinct_minima(blocks: Sequence[Arrays]) -> Arrays:
                 "members": " ".join(str(row["start"]) for row in group),
             }
         )
-    found.sort(key=lambda row: (float(row["loss"]), int(row["start"])))
-    return as_arrays([{"minimum": k, **row} for k, row in enumerate(found)])
+    rank = _ranks([float(row["loss"]) for row in found])
+    order = sorted(range(len(found)), key=lambda k: (rank[k], int(found[k]["start"])))
+    return as_arrays([{"minimum": k, **found[index]} for k, index in enumerate(order)])
+
+
+def _ranks(losses: Sequence[float]) -> list[int]:
+    """Ranks from 0; equal for neighbours, in increasing order, within :data:`_TIE`.
+
+    Gaps between neighbours part the losses into groups, so this is a total preorder, which
+    closeness in pairs would not be.
+
+    Examples
+    --------
+    >>> _ranks([0.5, 0.25 + 1e-13, 0.25, 1e-30, 3e-31])
+    [2, 1, 1, 0, 0]
+    """
+    order = sorted(range(len(losses)), key=losses.__getitem__)
+    ranks = [0] * len(losses)
+    for before, here in pairwise(order):
+        apart = losses[here] - losses[before] > _TIE * max(losses[here], _TIE)
+        ranks[here] = ranks[before] + apart
+    return ranks

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["config_problems", "duplicate_keys", "nearest", "starts_of_blocks"]
+__all__ = ["config_problems", "duplicate_keys", "nearest", "sound_part", "starts_of_blocks"]
 
 
 def config_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -40,14 +40,49 @@ def config_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> lis
     ... )
     ["config key 'starts': 0 is less than the minimum of 1. Expected: starts per cell."]
     """
+    found = [line for error in _errors(config, schema) for line in _sentences(error)]
+    odd = [
+        f"config key {'.'.join(path)!r}: {value} is not finite; write a finite number"
+        for path, value in _odd_numbers(config)
+    ]
+    return list(dict.fromkeys([*found, *odd]))
+
+
+def sound_part(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is left of a wrong configuration to be judged further: all mistakes are told at once.
+
+    Without the data sets that the schema refuses, and without other top-level keys that hold a
+    mistake, which then have their defaults. None where a judgement of the rest would mislead.
+
+    Examples
+    --------
+    >>> schema = {"properties": {"starts": {"type": "integer"}}}
+    >>> sound_part({"starts": "many", "seed": 1, "datasets": {"a": {}}}, schema)
+    {'seed': 1, 'datasets': {'a': {}}}
+    """
+    places: list[tuple[Any, ...]] = [path for path, _ in _odd_numbers(config)]
+    for error in _errors(config, schema):
+        place = tuple(error.absolute_path)
+        extra = set(error.instance) - set(error.schema.get("properties", {})) if not place else ()
+        places += [(*place, name) for name in extra] or [place]
+    part = {key: dict(v) if isinstance(v, Mapping) else v for key, v in config.items()}
+    for place in places:
+        if place[:1] == ("datasets",) and len(place) > 1:
+            part.get("datasets", {}).pop(place[1], None)
+        elif place:
+            part.pop(place[0], None)
+    # Names of a user's own solvers and generators would seem unknown without their section.
+    lost = "plugins" in config and "plugins" not in part
+    return None if lost or _errors(part, schema) else part
+
+
+def _errors(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Any]:
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-    errors = sorted(
+    return sorted(
         Draft202012Validator(dict(schema)).iter_errors(dict(config)),
         key=lambda error: (list(map(str, error.absolute_path)), error.message),
     )
-    found = [line for error in errors for line in _sentences(error)]
-    return list(dict.fromkeys([*found, *_odd_numbers(config)]))
 
 
 def _sentences(error: Any) -> Iterator[str]:
@@ -87,8 +122,10 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
 
 
-def _odd_numbers(value: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """Numbers that JSON does not have, which every bound of a schema lets pass."""
+def _odd_numbers(
+    value: Any, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Numbers that JSON does not have, which every bound of a schema lets pass; and their places."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
             yield from _odd_numbers(entry, (*path, str(key)))
@@ -96,7 +133,7 @@ def _odd_numbers(value: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
         for k, entry in enumerate(value):
             yield from _odd_numbers(entry, (*path, str(k)))
     elif isinstance(value, float) and not math.isfinite(value):
-        yield f"config key {'.'.join(path)!r}: {value} is not finite; write a finite number"
+        yield path, value
 
 
 def duplicate_keys(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from snakemake.utils import validate
 from landscape.atlas import atlas_cost
 from landscape.data import make_dataset
 from landscape.study.checks import adapt_defaults, study_problems
-from landscape.study.config import config_problems, duplicate_keys
+from landscape.study.config import config_problems, duplicate_keys, sound_part
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -25,13 +25,14 @@ GOOD = {"datasets": {"a": TEACHER}}
 
 def problems(config):
     """As the Snakefile finds them."""
-    config = copy.deepcopy(config)
-    found = config_problems(config, yaml.safe_load(SCHEMA.read_text()))
-    if found:
+    schema = yaml.safe_load(SCHEMA.read_text())
+    found = config_problems(config, schema)
+    part = sound_part(config, schema)
+    if part is None:
         return found
-    given = copy.deepcopy(config)
-    validate(config, str(SCHEMA))
-    return study_problems(config, given)
+    given = copy.deepcopy(part)
+    validate(part, str(SCHEMA))
+    return found + study_problems(part, given)
 
 
 def data(**entries):
@@ -173,6 +174,21 @@ def test_all_mistakes_are_named_at_once():
     assert len(found) == 6 and all("\n" not in line for line in found)
     found = problems({**data(A=TEACHER, b={**TEACHER, "n_samples": 3, "n_features": 2})})
     assert len(found) == 2
+    # By the schema, and by what needs it: in what is sound.
+    bad = {"sede": 1, "training": {"solver": "x"}, "solvers": {"solvers": ["y"], "starts": 0}}
+    found = problems({**data(A=TEACHER, b={"kind": "csv", "path": "x"}), **bad})
+    for place in ("'datasets.b': key 'target'", "'solvers.starts': 0", "unknown key 'sede'"):
+        assert sum(place in line for line in found) == 1
+    assert sum("'training.solver': 'x' is no solver" in line for line in found) == 1
+    assert len(found) == 5 and sum("differ in case only" in line for line in found) == 1
+
+
+def test_sections_that_are_refused_are_no_reason_for_more():
+    """Names that a refused section would define are not called unknown."""
+    own = {"generators": {"mine": "a.b"}, "solvers": {"s": 3}}
+    found = problems({**data(b={"kind": "mine"}), "plugins": own, "training": {"solver": "s"}})
+    assert len(found) == 1 and "plugins.solvers.s" in found[0]
+    assert len(problems({"datasets": 3, "spaces": ["x"]})) == 2
 
 
 @pytest.mark.parametrize(

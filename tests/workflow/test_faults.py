@@ -438,6 +438,7 @@ class TestKilled:
         print(f"{kills} kills, {healed} left-over locks removed")
 
 
+@pytest.mark.slow
 class TestInterrupted:
     def test_a_second_run_is_refused_and_ctrl_c_ends_without_tracebacks(self, tmp_path):
         folder = new_study(tmp_path)

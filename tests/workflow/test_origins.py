@@ -87,6 +87,6 @@ def test_a_table_s_origin_has_every_key(key):
 def test_blocks_and_places_change_no_table_s_origin():
     before = configuration()[0]
     for key, value in {"block_size": 3, "study": "other", "datasets.own.path": "x.csv"}.items():
+        after = configuration(key, value)[0]
         for name in TABLES:
-            after = configuration(key, value)[0]
             assert table_origin(name, before) == table_origin(name, after)

@@ -12,7 +12,12 @@ from snakemake.utils import validate
 
 from landscape.data import plugins
 from landscape.study.checks import adapt_defaults, study_problems
-from landscape.study.config import config_problems, duplicate_keys, starts_of_blocks
+from landscape.study.config import (
+    config_problems,
+    duplicate_keys,
+    sound_part,
+    starts_of_blocks,
+)
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
@@ -23,14 +28,24 @@ def refuse(problems):
         raise WorkflowError("\n".join(problems))
 
 
-# First our own sentences; then Snakemake's validation, which fills in the defaults; then what
-# needs them: combinations of keys, and the user's own tables.
-for path in workflow.configfiles:
-    refuse(duplicate_keys(Path(path).read_text(encoding="utf-8")))
-refuse(config_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+def judge(part):
+    """What is wrong with a configuration that is valid by the schema; fills in its defaults."""
+    given = copy.deepcopy(part)
+    validate(part, str(SCHEMA))
+    return study_problems(part, given)
+
+
+# First our own sentences on what is written; then, on what of it is sound, Snakemake's validation,
+# which fills in the defaults, and what needs them: combinations of keys, and the user's own tables.
+STRUCTURE = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+found = [
+    problem
+    for path in workflow.configfiles
+    for problem in duplicate_keys(Path(path).read_text(encoding="utf-8"))
+] + config_problems(config, STRUCTURE)
 GIVEN = copy.deepcopy(config)
-validate(config, str(SCHEMA))
-refuse(study_problems(config, GIVEN))
+part = sound_part(config, STRUCTURE) if found else config
+refuse(found + (judge(part) if part is not None else []))
 adapt_defaults(config, GIVEN)
 
 

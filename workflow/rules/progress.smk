@@ -1,5 +1,6 @@
 """Before the start how much there is to do; at the end where the time went."""
 
+import atexit
 import json
 
 from landscape.data import make_dataset, replace_file
@@ -61,9 +62,20 @@ def write_times():
     return f"Where the time went (all runs of this study): {shares}; {folder / 'summary.csv'}"
 
 
-onstart:
-    waiting = [job for job in workflow.dag.needrun_jobs() if job.rule.output]
+def announce():
+    """How many jobs there are, and how long they take, in one line."""
+    dag = workflow.dag
+    waiting = [job for job in dag.jobs if dag.needrun(job) and job.rule.output]
     print(describe(expected_seconds(waiting), workflow.cores or 1), file=sys.stderr)
+
+
+onstart:
+    announce()
+
+
+# Snakemake has no such place for a dry run: there the line comes last.
+if RUNS_HERE and workflow.output_settings.dryrun:
+    atexit.register(lambda: workflow.dag and announce())
 
 
 onsuccess:

@@ -6,14 +6,12 @@ from snakemake.logging import logger
 
 from landscape.study.lock import RunError, begin, check_writable, looks_only
 
-# Not in the jobs' own processes, nor where nothing runs, nor as a module of another workflow, whose
-# runs hold no such lock.
-if (
+# Not in the jobs' own processes, nor as a module of another workflow, whose runs hold no such lock.
+RUNS_HERE = (
     workflow.is_main_process
-    and not workflow.output_settings.dryrun
-    and not looks_only(sys.argv[1:])
     and Path(workflow.main_snakefile).resolve().parent == Path(workflow.basedir).resolve()
-):
+)
+if RUNS_HERE and not workflow.output_settings.dryrun and not looks_only(sys.argv[1:]):
     try:
         if sentence := begin(".", config["study"]):
             logger.warning(sentence)
