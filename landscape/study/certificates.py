@@ -23,7 +23,7 @@ __all__ = ["NUMERICAL_TROUBLE", "descend_block", "distinct_minima"]
 #: is a mistake in the program and has to surface.
 NUMERICAL_TROUBLE = (ArithmeticError, ValueError, RuntimeError)
 
-#: Losses closer than this, relatively, are equal up to rounding; its square is that of a perfect fit
+#: Losses closer than this, relatively, are equal up to rounding; its square is a perfect fit's
 #: (losses are in units of the target's variance).
 _TIE = 1e-9
 

@@ -122,10 +122,8 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
 
 
-def _odd_numbers(
-    value: Any, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Numbers that JSON does not have, which every bound of a schema lets pass; and their places."""
+def _odd_numbers(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Places of numbers that JSON does not have, which every bound of a schema lets pass."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
             yield from _odd_numbers(entry, (*path, str(key)))
