@@ -47,7 +47,7 @@ STEPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "atlas": (("problem",), _ATLAS),
     "coverage": (("problem",), _ATLAS),
-    "regularization": (_CELL, ("seed", "training.max_iter", "training.tol")),
+    "regularization": (_CELL, ("seed", "training.max_iter", "training.tol", "regularization")),
 }
 
 #: By table: the config keys it depends on; those that are not named here are made of every step's.

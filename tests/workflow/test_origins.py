@@ -2,13 +2,14 @@
 
 import re
 
+import pandas as pd
 import pytest
 import yaml
 from snakemake.utils import validate
 
 from landscape.study.origins import STEPS, file_origin, table_origin
 from landscape.tables import TABLES
-from tests.workflow.runs import PROFILE, ROOT, snakemake
+from tests.workflow.runs import PROFILE, RESULTS, ROOT, snakemake
 
 RULES = {
     "dataset": "data",
@@ -75,6 +76,26 @@ def test_a_file_is_made_again_exactly_when_its_origin_changes(copy, key):
     old, new = origins(before), origins(after)
     moved = {rule for kind, rule in RULES.items() if old[kind] != new[kind]}
     assert moved == again & set(RULES.values())
+
+
+@pytest.mark.slow
+def test_the_regularizers_are_compared_anew_when_their_settings_change(copy):
+    snakemake(copy, "regularization")
+    results = copy / RESULTS
+    table = pd.read_csv(results / "tables/regularization.csv")
+    assert set(table["dataset"]) == {"own", "teacher"} and set(table["neurons"]) == {2}
+    assert (results / "figures/regularization.svg").exists()
+    assert "Nothing to be done" in snakemake(copy, "--dry-run", "regularization")
+    before, _ = configuration()
+    for key, value in {"regularization.starts": 3, "training.tol": 1e-11, "margin": 2e-3}.items():
+        after, given = configuration(key, value)
+        (copy / "config.yaml").write_text(given)
+        again = "regularization_runs" in snakemake(copy, "--dry-run", "regularization")
+        one, two = (
+            file_origin("regularization", "regularization/own/2.npz", config)
+            for config in (before, after)
+        )
+        assert again == (one != two) == (key != "margin"), key
 
 
 @pytest.mark.parametrize("key", CHANGES)
