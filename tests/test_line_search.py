@@ -11,7 +11,7 @@ from landscape.descent import _line, line_search
 @pytest.mark.parametrize("integers", [False, True])
 def test_the_nearest_breakpoints_agree_with_all_of_them(integers, monkeypatch):
     rng = np.random.default_rng(0)
-    n_long = 0
+    n_long = n_tied = 0
     for case in range(300):
         n, m = int(rng.integers(1, 40)), int(rng.integers(1, 4))
         z, dz = rng.standard_normal((2, n, m))
@@ -39,7 +39,21 @@ def test_the_nearest_breakpoints_agree_with_all_of_them(integers, monkeypatch):
         steps = np.linspace(0, t, 30)
         values = [loss(step) for step in steps]
         assert (np.diff(values) <= 1e-9 * (1 + values[0])).all()
-        # (Of several breakpoints at one place the first that turns the slope is enough to stop.)
-        if t < limit and not integers:
+        if t < limit:
             assert loss(t * (1 + 1e-6)) >= values[-1] - 1e-9 * (1 + values[0])
+            n_tied += hits.sum() > 1
     assert n_long > 10
+    assert n_tied >= 3 or not integers
+
+
+@pytest.mark.parametrize("nearest", [True, False])
+@pytest.mark.parametrize(("heavy", "expected"), [(0.5, 1.0), (3.0, 5 / 3)])
+def test_breakpoints_at_one_place_count_together(heavy, expected, nearest, monkeypatch):
+    """Slope -3 before t = 1, where one kink adds 4 and another takes ``heavy`` away."""
+    if not nearest:
+        monkeypatch.setattr(_line, "_nearest", lambda *_: None)
+    for order in ([0, 1, 2], [1, 0, 2]):
+        s, z = np.array([4.0, -heavy, -4.0])[order], np.array([-1.0, -1.0, 0.0])[order]
+        t, slope, hits = line_search(z[:, None], np.ones((3, 1)), np.ones(1), s)
+        assert (t, slope) == (pytest.approx(expected), -4.0)
+        assert hits[:2].all() == (expected == 1.0) and not hits[2]

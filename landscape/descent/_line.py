@@ -13,6 +13,9 @@ Mask = NDArray[np.bool_]
 #: Breakpoints that are looked at first: most searches end within them.
 NEAREST = 24
 
+#: Breakpoints that are relatively as close as this are one: only behind the last the slope counts.
+TIE = 1e-14
+
 
 def line_search(
     z: Array,
@@ -77,7 +80,7 @@ def line_search(
         return float(limit), slope, n_hits
     t, on_kink = found
     if on_kink:
-        n_hits.ravel()[at[np.abs(times - t) <= 1e-14 * t]] = True
+        n_hits.ravel()[at[np.abs(times - t) <= TIE * t]] = True
     return t, slope, n_hits
 
 
@@ -113,17 +116,22 @@ def _nearest(
         v0[samples].tolist(),
         strict=True,
     ):
-        if slope + curvature * (t - start) >= 0:
-            return start - slope / curvature, False
+        if t > start * (1 + TIE):
+            if slope >= 0:
+                return start, True
+            if slope + curvature * (t - start) >= 0:
+                return start - slope / curvature, False
         slope += curvature * (t - start)
         before, before_t = passed.get(k, (0.0, 0.0))
         slope += (residual + rate * t + before * t - before_t) * jump
         curvature = max(curvature + jump * (2 * (rate + before) + jump), 0.0)
-        if slope >= 0:
-            return t, True
         passed[k] = before + jump, before_t + jump * t
         start = t
-    if times.size > NEAREST or curvature * (limit - start) + slope < 0 or curvature == 0:
+    if times.size > NEAREST:
+        return None
+    if slope >= 0:
+        return start, True
+    if curvature * (limit - start) + slope < 0 or curvature == 0:
         return None
     return start - slope / curvature, False
 
@@ -161,8 +169,9 @@ def _walk(
     gains[np.isnan(gains)] = 0.0
     at_start = slope + kicks + np.concatenate([[0.0], np.cumsum(gains[:-1])])
     stop = (at_start + gains >= 0) | (at_start >= 0)
-    piece = int(np.argmax(stop)) if stop.size else 0
-    if not stop.size or not stop[piece]:
+    stop[:-1] &= ends[:-1] > starts[:-1] * (1 + TIE)
+    piece = int(np.argmax(stop))
+    if not stop[piece]:
         return None
     if at_start[piece] >= 0:  # the loss falls up to a kink and rises behind it
         return float(starts[piece]), True
