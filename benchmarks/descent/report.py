@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from benchmarks.descent.problems import problems
 from benchmarks.publish import markdown
 
 PEERS = ("trf", "SLSQP", "L-BFGS-B", "MLPRegressor")
@@ -35,6 +36,8 @@ def report(table: pd.DataFrame) -> str:
 
     head = ["inputs, m, n", "descent", *PEERS]
     parts = [f"{table['starts'].iloc[0]} starts per problem."]
+    if len(names) < (n_all := len(problems())):
+        parts[0] += f" Only the first {len(names)} of {n_all} problems (`--problems {len(names)}`)."
     for title, cell in (
         ("CPU time per start, in ms:", time),
         ("Loss, median (best):", losses),
