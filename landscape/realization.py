@@ -72,8 +72,17 @@ def difference(gamma: Parametrization, theta: Parametrization) -> Parametrizatio
     ValueError
         If the networks have different numbers of inputs.
     """
+    return Parametrization(*stacked_difference(gamma, theta))
+
+
+def stacked_difference(gamma: Parametrization, theta: Parametrization) -> tuple[Array, Array]:
+    """Weights and output weights of `difference`, read-only and not checked again."""
     if gamma.n_inputs != theta.n_inputs:
         raise ValueError(
             f"theta: expected {gamma.n_inputs} inputs as gamma has, got {theta.n_inputs}"
         )
-    return Parametrization.concatenate([gamma, theta.negate()])
+    weights = np.concatenate([gamma.weights, theta.weights])
+    outputs = np.concatenate([gamma.output_weights, -theta.output_weights])
+    weights.setflags(write=False)
+    outputs.setflags(write=False)
+    return weights, outputs

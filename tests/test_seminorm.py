@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ from landscape.realization import gradient_at
 from landscape.seminorm import (
     METHODS,
     OutOfReach,
+    _batch,
     exact_seminorm,
     gradient_ranges,
     maximizing_cells,
@@ -319,15 +321,47 @@ def test_gradient_ranges_against_all_cells(rng: np.random.Generator) -> None:
         assert any(np.array_equal(row, sobolev_seminorm(theta).pattern) for row in best)
 
 
-def test_batches_do_not_depend_on_the_number_of_threads(rng: np.random.Generator) -> None:
-    networks = [Parametrization(*balanced(rng, 5, 6)) for _ in range(6)]
-    one = sobolev_distances(networks[0], networks, n_jobs=1)
-    two = sobolev_distances(networks[0], networks, n_jobs=2)
-    assert [record.value for record in one] == [record.value for record in two]
-    assert one[0].value == 0.0
-    matrix = pairwise_distances(networks)
-    np.testing.assert_array_equal(matrix, matrix.T)
-    assert matrix[0].tolist() == [record.value for record in one]
+@pytest.mark.parametrize("way", ["calling thread", "threads", "processes"])
+def test_batches_are_single_calls_however_they_run(
+    way: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_batch, "PILOT", 1e9 if way == "calling thread" else 0.0)
+    monkeypatch.setattr(_batch, "THREADS_FROM", 0.0 if way == "threads" else np.inf)
+    monkeypatch.setattr(_batch, "PROCESSES_FROM", 0.0 if way == "processes" else np.inf)
+    monkeypatch.setattr("landscape.seminorm._tiers.loaded", lambda: True)
+    used = []
+    in_processes = _batch._Batch._in_processes
+    monkeypatch.setattr(
+        _batch._Batch,
+        "_in_processes",
+        lambda self, *arguments: used.append("processes") or in_processes(self, *arguments),
+    )
+    networks = [Parametrization(*make(rng, 4, 6)) for make in (*GENERIC, *DEGENERATE)]
+    before = set(multiprocessing.active_children())
+    batch = sobolev_distances(networks[0], networks, n_jobs=2)
+    alone = [sobolev_distance(networks[0], theta) for theta in networks]
+    for one, other in zip(batch, alone, strict=True):
+        assert (one.value, one.upper, one.method) == (other.value, other.upper, other.method)
+        assert one.witness.tobytes() == other.witness.tobytes()
+        assert one.pattern.tobytes() == other.pattern.tobytes()
+    assert used == (["processes"] if way == "processes" else [])
+    assert set(multiprocessing.active_children()) <= before
+    assert batch[0].value == 0.0
+    serial = sobolev_distances(networks[0], networks, n_jobs=1)
+    assert [record.value for record in serial] == [record.value for record in batch]
+    if way != "processes":
+        matrix = pairwise_distances(networks)
+        np.testing.assert_array_equal(matrix, matrix.T)
+        assert matrix[0].tolist() == [record.value for record in batch]
+
+
+def test_batches_of_seminorms_and_of_nothing() -> None:
+    networks = [Parametrization([[1.0, 2.0]], [3.0]), Parametrization([[1.0, 0.0]], [-1.0])]
+    assert [record.value for record in sobolev_distances(None, networks)] == [6.0, 1.0]
+    assert sobolev_distances(networks[0], []) == []
+    assert pairwise_distances([]).shape == (0, 0)
+    with pytest.raises(ValueError, match="inputs"):
+        sobolev_distances(networks[0], [Parametrization([[1.0]], [1.0])])
 
 
 def test_differences_of_wide_and_narrow_networks(rng: np.random.Generator) -> None:

@@ -15,14 +15,13 @@ and `_portfolio` chooses among them. `_networks` has what users call.
 
 from __future__ import annotations
 
+from landscape.seminorm._batch import pairwise_distances, sobolev_distances
 from landscape.seminorm._exact import ExactSeminorm, exact_seminorm
 from landscape.seminorm._networks import (
     GradientRanges,
     gradient_ranges,
     maximizing_cells,
-    pairwise_distances,
     sobolev_distance,
-    sobolev_distances,
     sobolev_seminorm,
 )
 from landscape.seminorm._oracle import GradientOracle, Violation

@@ -1,24 +1,19 @@
-"""Seminorms of networks and their differences: one, per coordinate, all maximizers, many."""
+"""Seminorms of networks and their differences: one, per coordinate, all maximizers."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import Arrangement, sides_at
 from landscape.parametrization import Parametrization
-from landscape.realization import difference
+from landscape.realization import stacked_difference
 from landscape.seminorm._conflicts import conflicts
 from landscape.seminorm._limits import Limits
 from landscape.seminorm._portfolio import solve
-from landscape.seminorm._problem import Problem, Setting, finish, network_products
+from landscape.seminorm._problem import Problem, Setting, finish, network_products, scaled_products
 from landscape.seminorm._record import Found, Pattern, Seminorm
 
 Array = NDArray[np.float64]
@@ -68,12 +63,19 @@ def sobolev_seminorm(
     >>> result.value, result.exact, result.proved
     (1.0, True, True)
     """
-    limits = Limits(time_limit, node_limit)
-    setting = Setting(theta.weights)
-    products, exponent = network_products(theta)
+    weights, outputs = theta.weights, theta.output_weights
+    return seminorm_of(weights, outputs, method, Limits(time_limit, node_limit), certify)
+
+
+def seminorm_of(
+    weights: Array, outputs: Array, method: str, limits: Limits, certify: bool = False
+) -> Seminorm:
+    """`sobolev_seminorm` of arrays that are known to be a network's."""
+    setting = Setting(weights)
+    products, exponent = scaled_products(weights, outputs)
     problem, used, columns = setting.problem(products)
     # Where inputs were dropped, weights are not multiples of the remaining rows any more.
-    parallel = len(columns) == theta.n_inputs
+    parallel = len(columns) == weights.shape[1]
     found = solve(problem, method=method, limits=limits, jumps_parallel=parallel)
     proved = None
     if certify:
@@ -133,13 +135,8 @@ def sobolev_distance(
     >>> abs(sobolev_distance(gamma, theta).value - 1) < 1e-12
     True
     """
-    return sobolev_seminorm(
-        difference(gamma, theta),
-        method=method,
-        time_limit=time_limit,
-        node_limit=node_limit,
-        certify=certify,
-    )
+    weights, outputs = stacked_difference(gamma, theta)
+    return seminorm_of(weights, outputs, method, Limits(time_limit, node_limit), certify)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,64 +218,3 @@ def maximizing_cells(
     norms = np.abs(cells.patterns.astype(float) @ products).max(axis=1)
     best: Pattern = cells.patterns[norms >= norms.max() * (1 - tolerance)]
     return best[np.lexsort(best.T[::-1])]
-
-
-def sobolev_distances(
-    gamma: Parametrization | None,
-    thetas: Iterable[Parametrization],
-    *,
-    method: str = "auto",
-    time_limit: float | None = None,
-    node_limit: int | None = None,
-    n_jobs: int | None = None,
-) -> list[Seminorm]:
-    """Distances of many networks to one, or seminorms of many where ``gamma`` is None.
-
-    Compiled searches run outside the interpreter's lock, so threads use all cores where searching
-    is what takes time (milliseconds each); for smaller networks preparing them is, one at a time.
-    The results do not depend on the number of threads or their order.
-
-    Parameters
-    ----------
-    gamma : Parametrization or None
-    thetas : iterable of Parametrization
-    method, time_limit, node_limit : see `sobolev_seminorm`, per distance
-    n_jobs : int, optional
-        Number of threads; all cores by default.
-    """
-
-    def distance(theta: Parametrization) -> Seminorm:
-        network = theta if gamma is None else difference(gamma, theta)
-        return sobolev_seminorm(
-            network, method=method, time_limit=time_limit, node_limit=node_limit
-        )
-
-    return _in_parallel(distance, list(thetas), n_jobs)
-
-
-def pairwise_distances(
-    thetas: Sequence[Parametrization], *, n_jobs: int | None = None, method: str = "auto"
-) -> Array:
-    """Symmetric matrix of seminorm distances between networks, shape (n, n).
-
-    Only exact distances: there is no time limit.
-    """
-    pairs = list(combinations(range(len(thetas)), 2))
-
-    def distance(pair: tuple[int, int]) -> Seminorm:
-        return sobolev_distance(thetas[pair[0]], thetas[pair[1]], method=method)
-
-    matrix = np.zeros((len(thetas), len(thetas)))
-    for (i, j), record in zip(pairs, _in_parallel(distance, pairs, n_jobs), strict=True):
-        matrix[i, j] = matrix[j, i] = record.value
-    return matrix
-
-
-def _in_parallel(
-    function: Callable[[Any], Seminorm], items: list[Any], n_jobs: int | None
-) -> list[Seminorm]:
-    workers = n_jobs or os.cpu_count() or 1
-    if workers == 1 or len(items) < 2:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, items))
