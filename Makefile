@@ -36,7 +36,7 @@ env: $(STAMP) ## build .venv from the lock files; quick when nothing changed
 	@:
 
 study: $(STAMP) ## run the default study (CORES=all)
-	@$(BIN)/python -m compileall -q landscape
+	@$(BIN)/python -m compileall -q landscape workflow/scripts
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS)
 
 report: study ## the study and its report: results/<study>/report.html, summary.pdf

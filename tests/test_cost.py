@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from landscape.study.cost import LAWS, STARTUP, describe, job_seconds, units
+from landscape.study.cost import FIXED, LAWS, RULES, STARTUP, describe, job_seconds, units
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
-RULES = ("train", "minima", "solvers", "probe", "radii", "cases", "pairs")
 
 
 def test_every_law_has_its_startup_and_its_units():
     assert set(LAWS) == set(STARTUP) == set(RULES)
+    assert not set(FIXED) & set(RULES)
     for rule in RULES:
         assert units(rule, CONFIG, 50) > 0
     with pytest.raises(ValueError, match="'tables' has no units"):
@@ -21,7 +21,7 @@ def test_every_law_has_its_startup_and_its_units():
 
 @pytest.mark.parametrize("rule", RULES)
 def test_more_starts_never_cost_less(rule):
-    times = [job_seconds(rule, CONFIG, (60, 1, 2), starts) for starts in (1, 10, 100, 1000)]
+    times = [job_seconds(rule, CONFIG, [(60, 1, 2)], starts) for starts in (1, 10, 100, 1000)]
     assert times == sorted(times) and times[0] > STARTUP[rule]
 
 
@@ -30,7 +30,20 @@ def test_units_are_what_the_steps_go_over():
     assert units("solvers", CONFIG, 100) == 120
     assert units("cases", CONFIG, 100) == 150
     assert units("cases", CONFIG, 10) == 70
-    assert job_seconds("tables", CONFIG, (1, 1, 1), 100) > 0
+    assert job_seconds("tables", CONFIG, [], 100) == FIXED["tables"] > 0
+
+
+def test_a_job_of_several_numbers_of_neurons_starts_once():
+    both = job_seconds("train", CONFIG, [(60, 1, 2), (60, 1, 4)], 50)
+    each = sum(job_seconds("train", CONFIG, [(60, 1, m)], 50) for m in (2, 4))
+    assert both == pytest.approx(each - STARTUP["train"])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_larger_problems_never_cost_less(rule):
+    sizes = [(10, 1, 1), (100, 1, 1), (100, 10, 1), (100, 10, 10), (10**6, 100, 100)]
+    times = [job_seconds(rule, CONFIG, [size], 50) for size in sizes]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize(

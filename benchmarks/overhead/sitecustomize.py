@@ -1,8 +1,9 @@
 """Python imports this file at its start when its folder is on the path: CPU time by purpose.
 
 Every process writes one JSON file, when it ends, into the folder that OVERHEAD_RECORDS names: its
-CPU time in all, until it could run anything, for imports (the lazy ones as well), and for loading
-or compiling numba's kernels. Nested imports are counted once.
+CPU time in all, until it could run anything, for imports (the lazy ones as well), for loading
+numba's kernels and for compiling those that no earlier process has compiled; and the rule and the
+wildcards of its job. Nested imports are counted once.
 """
 
 import atexit
@@ -14,7 +15,7 @@ import os
 import sys
 import time
 
-spent = {"start": time.process_time(), "imports": 0.0, "kernels": 0.0}
+spent = {"start": time.process_time(), "imports": 0.0, "kernels": 0.0, "compiling": 0.0}
 inside = []
 
 
@@ -28,7 +29,8 @@ def counted(function, purpose):
         try:
             return function(*args, **kwargs)
         finally:
-            spent[purpose] += time.process_time() - begin
+            missed = purpose == "kernels" and sum(args[0].stats.cache_misses.values())
+            spent["compiling" if missed else purpose] += time.process_time() - begin
             inside.pop()
             watch_kernels()
 
@@ -45,7 +47,11 @@ def watch_kernels():
 
 @atexit.register
 def write():
-    record = {"pid": os.getpid(), "argv": sys.argv, "total": time.process_time(), **spent}
+    # Snakemake gives a script its job by this name.
+    job = getattr(sys.modules["__main__"], "snakemake", None)
+    rule = getattr(job, "rule", "")
+    wildcards = dict(job.wildcards.items()) if rule else {}
+    record = {"rule": rule, "wildcards": wildcards, "total": time.process_time(), **spent}
     path = os.path.join(os.environ["OVERHEAD_RECORDS"], f"{os.getpid()}.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(record, file)

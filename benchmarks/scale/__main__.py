@@ -5,9 +5,12 @@ On a grid of sine-like problems, from the study's own starts over N*: CPU time o
 space; and the bytes that a start takes on disk. To each, the power law c n^a d^b m^e is fitted by
 least squares of logarithms to all single measurements. Its scatter is the factor within which two
 thirds of these lie, up and down. Then the tables of all starts and minima are built from copies of
-the blocks, for growing numbers of starts: CPU time and the largest memory.
+the blocks, for growing numbers of starts: CPU time and the largest memory. From all this follows
+what a million starts need. Last, a small study measures what each job of the workflow costs
+(:mod:`benchmarks.scale.jobs`).
 
-Writes results/benchmarks/scale.csv, laws and a figure beside it; --publish puts them in the docs.
+Writes results/benchmarks/scale.csv, laws and a figure beside it; --publish puts them in the docs,
+and the costs of jobs where the workflow's estimate reads them (landscape/study/_costs.py).
 """
 
 from __future__ import annotations
@@ -28,10 +31,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.descent.problems import sine_like
 from benchmarks.publish import markdown, publish
+from benchmarks.scale.jobs import TABLE, measure_jobs, table
 from landscape.data import write_arrays
 from landscape.spaces import make_space
 from landscape.study.certificates import descend_block, distinct_minima
-from landscape.study.fits import join_parts, train_block
+from landscape.study.columns import join_parts
+from landscape.study.fits import train_block
 from landscape.study.probes import probe_minima
 from landscape.study.starts import Block
 
@@ -43,6 +48,11 @@ NEURONS = (2, 4, 8)
 #: Grid points with a larger n d m are left out: there a start takes seconds.
 LARGEST = 20_000
 ROWS = (1_000, 10_000, 100_000)
+#: Problems for which the page says what a million starts need.
+POINTS = ((60, 1, 4), (442, 10, 4), (442, 10, 8))
+MILLION = 1_000_000
+#: CPU seconds of the training and the descent of one block.
+BLOCK_SECONDS = 300
 STEPS = {
     "train": "training of a start",
     "minimum": "descent and certificate of a start",
@@ -101,10 +111,14 @@ def power_law(rows: pd.DataFrame, step: str) -> dict:
     rows = rows[np.isfinite(rows[step]) & (rows[step] > 0)]
     design = np.column_stack([np.ones(len(rows)), *(np.log(rows[key]) for key in "ndm")])
     solution, *_ = np.linalg.lstsq(design, np.log(rows[step]), rcond=None)
-    rest = np.abs(np.log(rows[step]) - design @ solution)
+    expected = np.exp(design @ solution)
+    rest = np.abs(np.log(rows[step] / expected))
     names = ("coefficient", "n", "d", "m")
     law = dict(zip(names, [np.exp(solution[0]), *solution[1:]], strict=True))
-    return {"step": step, **law, "scatter": np.exp(np.quantile(rest, 2 / 3)), "runs": len(rows)}
+    scatter = np.exp(np.quantile(rest, 2 / 3))
+    # Sums are above the law, which is nearer to the median than to the mean.
+    excess = rows[step].sum() / expected.sum()
+    return {"step": step, **law, "scatter": scatter, "excess": excess, "runs": len(rows)}
 
 
 def predicted(law: dict, n: int, d: int, m: int) -> float:
@@ -123,13 +137,13 @@ def bytes_per_start(fits: dict, ends: dict, folder: Path) -> float:
 
 #: In a process of its own, for its largest memory: the tables of starts and of minima from blocks,
 #: in the worst case that every start has found another minimum.
-TABLE = """
+BUILD = """
 import resource, sys, time
 from pathlib import Path
 import numpy as np
 from landscape.data import read_arrays
 from landscape.study.certificates import distinct_minima
-from landscape.study.fits import split_parts
+from landscape.study.columns import split_parts
 from landscape.tables import fits_frame, minima_frame, write_table
 folder, n_blocks, per_block = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 begin = time.process_time()
@@ -166,22 +180,57 @@ def build_table(fits: dict, ends: dict, rows: int, folder: Path) -> dict:
     for kind, arrays in (("fits", fits), ("minima", ends)):
         many = {k: np.concatenate([v] * copies)[:per_block] for k, v in arrays.items()}
         write_arrays(folder / f"{kind}.npz", kind, join_parts({"restricted": many}))
-    arguments = [sys.executable, "-c", TABLE, str(folder), str(rows // per_block), str(per_block)]
+    arguments = [sys.executable, "-c", BUILD, str(folder), str(rows // per_block), str(per_block)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
     names = ("rows", "seconds", "memory", "bytes")
     return dict(zip(names, map(float, done.stdout.split()), strict=True))
 
 
+def million(laws: list[dict], disk: dict, tables: list[dict]) -> str:
+    """What a million starts need in one space: jobs and arrays by problem; tables for all."""
+    head = ["n, d, m", "CPU time", "`block_size`", "blocks", "arrays on disk"]
+    by_step = {law["step"]: law for law in laws}
+    lines = []
+    for point in POINTS:
+        each = sum(
+            by_step[step]["excess"] * predicted(by_step[step], *point)
+            for step in ("train", "minimum")
+        )
+        block = max(round(BLOCK_SECONDS / each, -3), 1_000)
+        lines.append(
+            [
+                ", ".join(map(str, point)),
+                f"{MILLION * each / 3600:.1f} h",
+                f"{block:,.0f}",
+                f"{np.ceil(MILLION / block):.0f}",
+                f"{MILLION * disk[point[1:]] / 1e9:.1f} GB",
+            ]
+        )
+    (first, last) = tables[-2:]
+    more = (MILLION - last["rows"]) / (last["rows"] - first["rows"])
+    seconds, memory, size = (
+        last[key] + more * (last[key] - first[key]) for key in ("seconds", "memory", "bytes")
+    )
+    return "\n\n".join(
+        [
+            markdown(head, lines),
+            f"Its tables, by the last two rows above: {seconds:.0f} s, {memory / 1e9:.1f} GB of "
+            f"memory, {size / 1e9:.2f} GB on disk.",
+        ]
+    )
+
+
 def report(laws: list[dict], disk: dict, tables: list[dict]) -> str:
     """The measured numbers as text for the docs."""
-    at = [(60, 1, 4), (442, 10, 4), (442, 10, 8)]
-    head = ["CPU time", "law in ms", "scatter", *(f"n, d, m = {n}, {d}, {m}" for n, d, m in at)]
+    head = ["CPU time", "law in ms", "scatter", "sums above the law"]
+    head += [f"n, d, m = {n}, {d}, {m}" for n, d, m in POINTS]
     lines = [
         [
             STEPS[law["step"]],
             f"{1e3 * law['coefficient']:.2g} n^{law['n']:.2f} d^{law['d']:.2f} m^{law['m']:.2f}",
             f"× or / {law['scatter']:.1f}",
-            *(f"{1e3 * predicted(law, *point):.2g} ms" for point in at),
+            f"× {law['excess']:.1f}",
+            *(f"{1e3 * predicted(law, *point):.2g} ms" for point in POINTS),
         ]
         for law in laws
     ]
@@ -196,6 +245,8 @@ def report(laws: list[dict], disk: dict, tables: list[dict]) -> str:
         f"Arrays of a start on disk, in one space: {stored}.",
         markdown(["starts in the tables", "CPU time", "largest memory", "on disk"], sizes),
         "![Measured cost and power laws](figures/scale.png)",
+        "A million starts in one space:",
+        million(laws, disk, tables),
     ]
     return "\n\n".join(parts)
 
@@ -236,19 +287,21 @@ def main() -> None:
                 print(f"n {n:4} d {d:3} m {m:2}: " + ", ".join(
                     f"{step} {1e3 * mean:8.1f} ms" for step, mean in zip(STEPS, means, strict=True)
                 ), flush=True)  # fmt: skip
-        for n, d, m in ((150, 1, 2), (150, 10, 8)):
-            disk[d, m] = bytes_per_start(*stored[n, d, m], folder)
+        for _, d, m in POINTS:
+            disk[d, m] = bytes_per_start(*stored[150, d, m], folder)
         tables = [build_table(*stored[150, 3, 4], count, folder) for count in options.rows]
+        jobs = table(measure_jobs())
     frame = pd.DataFrame(rows)
     laws = [power_law(frame, step) for step in STEPS]
     frame.to_csv(out / "scale.csv", index=False)
     pd.DataFrame(laws).to_csv(out / "scale-laws.csv", index=False)
     figure(frame, laws, out / "scale.png")
     text = report(laws, disk, tables)
-    print(f"\n{text}")
+    print(f"\n{text}\n\n{jobs}")
     if options.publish:
         publish(text, ROOT / "docs/scale.md", MAKER)
         shutil.copyfile(out / "scale.png", ROOT / "docs/figures/scale.png")
+        TABLE.write_text(jobs, encoding="utf-8")
 
 
 if __name__ == "__main__":

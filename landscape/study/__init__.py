@@ -1,6 +1,7 @@
 """The steps of a study as pure functions of configuration and arrays; no files.
 
 - :mod:`landscape.study.starts`: paired random starts, each from its own seed;
+- :mod:`landscape.study.columns`: columns of equal length, what steps hand on;
 - :mod:`landscape.study.fits`: train a block of starts;
 - :mod:`landscape.study.certificates`: descend to local minima, certify, merge duplicates;
 - :mod:`landscape.study.solvers`: end points of each solver, before and after the descent;

@@ -12,8 +12,8 @@ from landscape.parametrization import Parametrization, max_norms
 from landscape.probe import SearchBudget, search_ball
 from landscape.spaces import BalancedSpace
 from landscape.study.certificates import NUMERICAL_TROUBLE
+from landscape.study.columns import Arrays, as_arrays
 from landscape.study.controls import within_space
-from landscape.study.fits import Arrays, as_arrays
 from landscape.study.starts import generator
 
 __all__ = ["bracket_rows"]

@@ -14,7 +14,7 @@ from landscape.minima import activation_key, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.realization import realize
 from landscape.spaces import Space, make_space
-from landscape.study.fits import Arrays, as_arrays
+from landscape.study.columns import Arrays, as_arrays
 from landscape.study.starts import Block
 
 __all__ = ["NUMERICAL_TROUBLE", "descend_block", "distinct_minima"]

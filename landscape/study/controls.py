@@ -16,7 +16,7 @@ from landscape.probe.controls import active_direction
 from landscape.realization import realize
 from landscape.spaces import RestrictedSpace, make_space
 from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.fits import Arrays, as_arrays
+from landscape.study.columns import Arrays, as_arrays
 from landscape.study.starts import generator
 
 __all__ = ["control_rows", "extend_by_linear", "ridge_rows"]

@@ -20,7 +20,7 @@ from landscape.probe import probe_realization, rigidity_radius
 from landscape.realization import realize
 from landscape.spaces import make_space
 from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.fits import Arrays, as_arrays
+from landscape.study.columns import Arrays, as_arrays
 from landscape.study.starts import draw_start
 
 __all__ = ["converse_rows", "optimal_scales"]

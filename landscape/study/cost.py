@@ -5,8 +5,10 @@ draws), ::
 
     coefficient * (n d)^size * m^neurons
 
-CPU seconds for n samples of d features and m neurons. ``python -m benchmarks.costs`` measures units
-on the cells of the default study, fits these laws and prints them as they stand here.
+CPU seconds for n samples of d features and m neurons. ``python -m benchmarks.scale --publish``
+measures units on the cells of the default study, fits these laws and writes them where they are
+read from. Of other jobs it measures the whole: tables and figures take about as long for all
+studies that are not much larger.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LAWS", "Law", "describe", "job_seconds", "units"]
+from landscape.study import _costs
+
+__all__ = ["FIXED", "LAWS", "RULES", "STARTUP", "Law", "describe", "job_seconds", "units"]
 
 
 @dataclass(frozen=True)
@@ -31,28 +35,11 @@ class Law:
         return self.coefficient * (n_samples * n_features) ** self.size * n_neurons**self.neurons
 
 
-#: Made by python -m benchmarks.costs --quick.
-LAWS: dict[str, Law] = {
-    "train": Law(0.0016, 0.25, 0.58),
-    "minima": Law(0.0011, 0.37, 0.68),
-    "solvers": Law(0.012, 0.24, 0.46),
-    "probe": Law(0.028, 0.05, -0.03),
-    "radii": Law(0.11, 0.16, 0.88),
-    "cases": Law(0.0037, 0.21, 0.80),
-    "pairs": Law(0.13, -0.22, 0.34),
-}
-#: CPU seconds of a job before its work begins, by its imports; the same command measures them.
-STARTUP: dict[str, float] = {
-    "train": 0.5,
-    "minima": 0.6,
-    "solvers": 0.6,
-    "probe": 0.6,
-    "radii": 0.7,
-    "cases": 0.6,
-    "pairs": 0.6,
-}
-#: Jobs without a law: tables, figures and the like, of the default study.
-FIXED = 5.0
+LAWS: dict[str, Law] = {rule: Law(*law) for rule, law in _costs.LAWS.items()}
+STARTUP: dict[str, float] = _costs.STARTUP
+FIXED: dict[str, float] = _costs.FIXED
+#: Rules with laws: what they cost depends on the size of the problem and on the counts.
+RULES = ("train", "minima", "solvers", "probe", "radii", "cases", "pairs")
 
 
 def units(rule: str, config: Mapping[str, Any], n_starts: int) -> float:
@@ -95,12 +82,16 @@ def units(rule: str, config: Mapping[str, Any], n_starts: int) -> float:
 
 
 def job_seconds(
-    rule: str, config: Mapping[str, Any], size: tuple[int, int, int], n_starts: int
+    rule: str,
+    config: Mapping[str, Any],
+    sizes: Sequence[tuple[int, int, int]],
+    n_starts: int,
 ) -> float:
-    """CPU seconds of one job of size (n, d, m); of other rules than those with laws, a constant."""
+    """CPU seconds of one job for problems of sizes (n, d, m); a constant without a law."""
     if rule not in LAWS:
-        return FIXED
-    return STARTUP[rule] + units(rule, config, n_starts) * LAWS[rule](*size)
+        return FIXED.get(rule, 0.0)
+    work = units(rule, config, n_starts)
+    return STARTUP[rule] + sum(work * LAWS[rule](*size) for size in sizes)
 
 
 def describe(seconds: Sequence[float], cores: int) -> str:

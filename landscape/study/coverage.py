@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from landscape.atlas import Atlas
 from landscape.descent import DescentOutcome, descend
-from landscape.study.fits import Arrays
+from landscape.study.columns import Arrays
 from landscape.study.own_solvers import solver_named
 from landscape.study.starts import draw_start
 from landscape.training import SOLVERS, train

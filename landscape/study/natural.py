@@ -13,7 +13,7 @@ from landscape.parametrization import Parametrization
 from landscape.probe import Natural, examine_minimum
 from landscape.spaces import Space
 from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.fits import Arrays, as_arrays
+from landscape.study.columns import Arrays, as_arrays
 
 __all__ = ["natural_frequencies", "natural_rows"]
 

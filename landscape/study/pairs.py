@@ -12,7 +12,7 @@ from landscape.parametrization import Parametrization
 from landscape.seminorm import sobolev_distance
 from landscape.stability import parameter_distance
 from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.fits import Arrays, as_arrays
+from landscape.study.columns import Arrays, as_arrays
 
 __all__ = ["extremal_pair", "measure_pairs", "opposed_pair"]
 

@@ -12,7 +12,7 @@ from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
 from landscape.spaces import Space
 from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.fits import Arrays, as_arrays
+from landscape.study.columns import Arrays, as_arrays
 
 __all__ = ["control_balls", "probe_minima", "radii"]
 

@@ -12,7 +12,7 @@ from landscape.descent import descend
 from landscape.minima import certify_minimum
 from landscape.spaces import make_space
 from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.fits import Arrays, as_arrays
+from landscape.study.columns import Arrays, as_arrays
 from landscape.study.own_solvers import solver_named
 from landscape.study.starts import draw_start
 from landscape.training import train

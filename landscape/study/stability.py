@@ -24,8 +24,8 @@ from landscape.spaces import RestrictedSpace, make_space
 from landscape.stability import distance_to_fibre, parameter_distance
 from landscape.stability.theorem import SHARP_CONSTANT
 from landscape.study.certificates import NUMERICAL_TROUBLE
+from landscape.study.columns import Arrays, as_arrays
 from landscape.study.controls import within_space
-from landscape.study.fits import Arrays, as_arrays
 from landscape.study.pairs import extremal_pair, opposed_pair
 
 __all__ = ["OUTSIDE", "power_law", "stability_rows", "uniform_bound"]

@@ -225,6 +225,19 @@ class TestReproducibility:
             assert mine.pop(f"{RESULTS}/tables/{file}") != theirs.pop(f"{RESULTS}/tables/{file}")
         assert mine == theirs
 
+    def test_neurons_together_or_apart_are_the_same_arrays_and_tables(self, tmp_path):
+        found = []
+        for together in ("true", "false"):
+            folder = new_study(tmp_path / together)
+            config = (folder / "config.yaml").read_text()
+            config = config.replace("neurons: [2]\n", "neurons: [1, 2]\n", 1)
+            (folder / "config.yaml").write_text(f"{config}\nneurons_together: {together}\n")
+            output = snakemake(folder, f"{RESULTS}/tables/fits.csv")
+            assert output.count("Rule: radii)") == (2 if together == "true" else 4)
+            found.append(digests(folder, f"{RESULTS}/*/**/*.npz"))
+            found[-1] |= digests(folder, f"{RESULTS}/tables/*")
+        assert found[0] == found[1] and f"{RESULTS}/radii/own/1.npz" in found[0]
+
     def test_interruption_changes_no_table(self, study, tmp_path):
         new_study(tmp_path)
         snakemake(tmp_path, "--until", "minima")

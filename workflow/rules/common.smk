@@ -1,8 +1,8 @@
 """Configuration, checked; and what the rules need to know of it."""
 
-import ast
 import copy
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +59,10 @@ pathvars:
 DATASETS = list(config["datasets"])
 NEURONS = config["neurons"]
 BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["block_size"])]
+#: A job of the steps from training to solvers does all numbers of neurons of its data set, or one.
+TOGETHER = config["neurons_together"]
+JOB_NEURONS = NEURONS if TOGETHER else ["{neurons}"]
+JOB = "{dataset}" if TOGETHER else "{dataset}/{neurons}"
 #: Tables that the rule `tables` writes; it and the rule `summary` know their inputs from here.
 TABLES = [
     "fits",
@@ -112,18 +116,25 @@ def code(*modules):
     return sorted(os.path.relpath(path) for path in found)
 
 
+#: An import of the package's modules, anywhere in a file; several names may be in brackets.
+IMPORT = re.compile(
+    r"^[ \t]*(?:from (landscape[\w.]*) import ([^(\n]+|\([^)]*\))|import ([\w., \t]+))",
+    re.MULTILINE,
+)
+
+
 @cache
 def imported_by(path):
     """Names of the modules, and of what may be modules, that a file imports.
 
-    Once per file: rules share most of them, and every job of a cluster reads the Snakefile again.
+    Once per file: rules share most of them, and every job of a cluster reads the Snakefile again;
+    for that reason also without a parser, which would take most of the time of reading it.
     """
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
-        elif isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+    for module, members, modules in IMPORT.findall(path.read_text(encoding="utf-8")):
+        members = re.findall(r"\w+", re.sub(r"#.*| as \w+", "", members))
+        names += [module, *(f"{module}.{member}" for member in members)]
+        names += re.findall(r"landscape[\w.]*", modules)
     return [name for name in names if name.startswith("landscape.")]
 
 
@@ -174,9 +185,25 @@ def solver_files(names):
     return [path for path in own if path]
 
 
-def blocks(step):
-    """The files of all blocks of starts for a rule's data set and number of neurons."""
-    return expand(f"<results>/{step}/{{{{dataset}}}}/{{{{neurons}}}}/{{block}}.npz", block=BLOCKS)
+def job_block(step):
+    """The files of a job's block of starts: one for each of its numbers of neurons."""
+    return expand(
+        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{{{block}}}}.npz", neurons=JOB_NEURONS
+    )
+
+
+def job_blocks(step):
+    """The files of all blocks of starts for a job's data set and its numbers of neurons."""
+    return expand(
+        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{block}}.npz",
+        neurons=JOB_NEURONS,
+        block=BLOCKS,
+    )
+
+
+def job_cells(step):
+    """The files of a job's data set, one for each of its numbers of neurons."""
+    return expand(f"<results>/{step}/{{{{dataset}}}}/{{neurons}}.npz", neurons=JOB_NEURONS)
 
 
 def all_blocks(step):

@@ -2,14 +2,14 @@ rule minima:
     """Descend from one block of trained points to local minima, and certify them."""
     input:
         data="<results>/data/{dataset}.npz",
-        fits="<results>/fits/{dataset}/{neurons}/{block}.npz",
+        fits=job_block("fits"),
         code=code("landscape.study.certificates", "landscape.data"),
     output:
-        "<results>/minima/{dataset}/{neurons}/{block}.npz",
+        job_block("minima"),
     log:
-        "<logs>/minima/{dataset}/{neurons}/{block}.log",
+        f"<logs>/minima/{JOB}/{{block}}.log",
     benchmark:
-        "<benchmarks>/minima/{dataset}/{neurons}/{block}.jsonl"
+        f"<benchmarks>/minima/{JOB}/{{block}}.jsonl"
     priority: 30
     resources:
         mem_mb=1000,

@@ -2,14 +2,14 @@ rule probe:
     """Look for better realizations in balls around minima; build the controls C.1 to C.3."""
     input:
         data="<results>/data/{dataset}.npz",
-        minima=blocks("minima"),
+        minima=job_blocks("minima"),
         code=code("landscape.study.probes", "landscape.study.controls", "landscape.data"),
     output:
-        "<results>/probes/{dataset}/{neurons}.npz",
+        job_cells("probes"),
     log:
-        "<logs>/probes/{dataset}/{neurons}.log",
+        f"<logs>/probes/{JOB}.log",
     benchmark:
-        "<benchmarks>/probes/{dataset}/{neurons}.jsonl"
+        f"<benchmarks>/probes/{JOB}.jsonl"
     priority: 10
     resources:
         mem_mb=1000,
@@ -27,14 +27,14 @@ rule pairs:
     """Measure pairs of networks: parameter distance against the exact seminorm."""
     input:
         data="<results>/data/{dataset}.npz",
-        minima=blocks("minima"),
+        minima=job_blocks("minima"),
         code=code("landscape.study.pairs", "landscape.study.stability", "landscape.data"),
     output:
-        "<results>/pairs/{dataset}/{neurons}.npz",
+        job_cells("pairs"),
     log:
-        "<logs>/pairs/{dataset}/{neurons}.log",
+        f"<logs>/pairs/{JOB}.log",
     benchmark:
-        "<benchmarks>/pairs/{dataset}/{neurons}.jsonl"
+        f"<benchmarks>/pairs/{JOB}.jsonl"
     priority: 10
     resources:
         mem_mb=1000,
@@ -52,14 +52,14 @@ rule radii:
     """Bracket the radius of minima, in parameter space and in realization space."""
     input:
         data="<results>/data/{dataset}.npz",
-        minima=blocks("minima"),
+        minima=job_blocks("minima"),
         code=code("landscape.study.radii", "landscape.study.brackets", "landscape.data"),
     output:
-        "<results>/radii/{dataset}/{neurons}.npz",
+        job_cells("radii"),
     log:
-        "<logs>/radii/{dataset}/{neurons}.log",
+        f"<logs>/radii/{JOB}.log",
     benchmark:
-        "<benchmarks>/radii/{dataset}/{neurons}.jsonl"
+        f"<benchmarks>/radii/{JOB}.jsonl"
     priority: 20
     resources:
         mem_mb=1000,
@@ -77,14 +77,14 @@ rule cases:
     """Minima outside N* as training finds them, and the converse of Proposition 1.2."""
     input:
         data="<results>/data/{dataset}.npz",
-        minima=blocks("minima"),
+        minima=job_blocks("minima"),
         code=code("landscape.study.natural", "landscape.study.converse", "landscape.data"),
     output:
-        "<results>/cases/{dataset}/{neurons}.npz",
+        job_cells("cases"),
     log:
-        "<logs>/cases/{dataset}/{neurons}.log",
+        f"<logs>/cases/{JOB}.log",
     benchmark:
-        "<benchmarks>/cases/{dataset}/{neurons}.jsonl"
+        f"<benchmarks>/cases/{JOB}.jsonl"
     priority: 10
     resources:
         mem_mb=1000,

@@ -5,11 +5,11 @@ rule train:
         code=code("landscape.study.fits", "landscape.study.own_solvers", "landscape.data"),
         solver=solver_files([config["training"]["solver"]]),
     output:
-        "<results>/fits/{dataset}/{neurons}/{block}.npz",
+        job_block("fits"),
     log:
-        "<logs>/fits/{dataset}/{neurons}/{block}.log",
+        f"<logs>/fits/{JOB}/{{block}}.log",
     benchmark:
-        "<benchmarks>/fits/{dataset}/{neurons}/{block}.jsonl"
+        f"<benchmarks>/fits/{JOB}/{{block}}.jsonl"
     priority: 30
     resources:
         mem_mb=1000,
@@ -31,11 +31,11 @@ rule solvers:
         code=code("landscape.study.solvers", "landscape.data"),
         own=solver_files(config["solvers"]["solvers"]),
     output:
-        "<results>/solvers/{dataset}/{neurons}.npz",
+        job_cells("solvers"),
     log:
-        "<logs>/solvers/{dataset}/{neurons}.log",
+        f"<logs>/solvers/{JOB}.log",
     benchmark:
-        "<benchmarks>/solvers/{dataset}/{neurons}.jsonl"
+        f"<benchmarks>/solvers/{JOB}.jsonl"
     resources:
         mem_mb=1000,
         runtime=60,

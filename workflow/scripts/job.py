@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
+from pathlib import Path
 
 from landscape.data import (
     DataError,
@@ -14,10 +15,9 @@ from landscape.data import (
     unwritable,
     write_arrays,
 )
-from landscape.study.fits import split_parts
+from landscape.study.columns import join_parts, split_parts
 from landscape.study.lock import attend
 from landscape.study.origins import file_origin
-from landscape.study.starts import Block
 
 
 @contextmanager
@@ -79,6 +79,17 @@ def save(snakemake, path, kind, arrays, data=None):
     write_arrays(path, kind, arrays, origin=origin)
 
 
+def outputs(snakemake, kind):
+    """Number of neurons and path of each file that a job writes; it may have several."""
+    for path in snakemake.output:
+        yield int(file_origin(kind, path, snakemake.config)["neurons"]), path
+
+
+def of_neurons(paths, neurons):
+    """Those files of blocks whose folder is this number of neurons."""
+    return [path for path in paths if Path(path).parent.name == str(neurons)]
+
+
 def load_blocks(snakemake, paths, kind, data=None):
     """The arrays of several blocks by space, in the order of their starts."""
     spaces = {}
@@ -91,13 +102,31 @@ def load_blocks(snakemake, paths, kind, data=None):
     }
 
 
-def block_of(snakemake, space):
+def measure_minima(snakemake, kind, measure):
+    """For each number of neurons of a job, write what is found out about its minima.
+
+    ``measure(snakemake, data, neurons, blocks, progress)`` gives arrays by part; ``blocks`` holds
+    those of all starts by space.
+    """
+    with job(snakemake) as progress:
+        data = load_data(snakemake, snakemake.input.data)
+        for neurons, path in outputs(snakemake, kind):
+            progress(f"neurons {neurons}")
+            starts = of_neurons(snakemake.input.minima, neurons)
+            blocks = load_blocks(snakemake, starts, "minima", data)
+            found = measure(snakemake, data, neurons, blocks, progress)
+            save(snakemake, path, kind, join_parts(found), data)
+
+
+def block_of(snakemake, space, neurons):
     """The block of starts that a job's wildcards and seed describe, in one space."""
+    from landscape.study.starts import Block  # with scipy.optimize, which other jobs do not need
+
     first, stop = map(int, snakemake.wildcards.block.split("-"))
     return Block(
         dataset=snakemake.wildcards.dataset,
         space=space,
-        n_neurons=int(snakemake.wildcards.neurons),
+        n_neurons=neurons,
         first=first,
         stop=stop,
         seed=snakemake.params.seed,

@@ -1,50 +1,47 @@
 """Bracket the radii of minima: in parameter space, and of N* in realization space."""
 
-from job import job, load_blocks, load_data, save
+from job import measure_minima
 
 from landscape.radius import RadiusBudget
 from landscape.spaces import make_space
 from landscape.study.brackets import bracket_rows
 from landscape.study.certificates import distinct_minima
-from landscape.study.fits import join_parts
 from landscape.study.radii import radius_rows
 
 
-def main(snakemake):
-    with job(snakemake) as progress:
-        data = load_data(snakemake, snakemake.input.data)
-        neurons, params = int(snakemake.wildcards.neurons), snakemake.params
-        blocks = load_blocks(snakemake, snakemake.input.minima, "minima", data)
-        options = params.radius
-        budget = RadiusBudget(
-            max_nodes=options["max_nodes"], ratio=options["ratio"], n_starts=options["n_starts"]
-        )
-        found = {}
-        for name in options["spaces"]:
-            progress(name)
-            found[name] = radius_rows(
-                data.features,
-                data.target,
-                distinct_minima(blocks.get(name, [])),
-                space=make_space(name, data.n_features, neurons, margin=params.margin),
-                seed=params.seed,
-                max_minima=options["max_minima"],
-                budget=budget,
-                progress=progress,
-            )
-        progress("realization space")
-        found["realization"] = bracket_rows(
+def brackets(snakemake, data, neurons, blocks, progress):
+    """Brackets of both kinds of radii for one number of neurons."""
+    params = snakemake.params
+    options = params.radius
+    budget = RadiusBudget(
+        max_nodes=options["max_nodes"], ratio=options["ratio"], n_starts=options["n_starts"]
+    )
+    found = {}
+    for name in options["spaces"]:
+        progress(name)
+        found[name] = radius_rows(
             data.features,
             data.target,
-            distinct_minima(blocks.get("restricted", [])),
-            space=make_space("restricted", data.n_features, neurons, margin=params.margin),
-            dataset=snakemake.wildcards.dataset,
+            distinct_minima(blocks.get(name, [])),
+            space=make_space(name, data.n_features, neurons, margin=params.margin),
             seed=params.seed,
-            n_neurons=neurons,
-            **params.realization,
+            max_minima=options["max_minima"],
+            budget=budget,
             progress=progress,
         )
-        save(snakemake, snakemake.output[0], "radii", join_parts(found), data)
+    progress("realization space")
+    found["realization"] = bracket_rows(
+        data.features,
+        data.target,
+        distinct_minima(blocks.get("restricted", [])),
+        space=make_space("restricted", data.n_features, neurons, margin=params.margin),
+        dataset=snakemake.wildcards.dataset,
+        seed=params.seed,
+        n_neurons=neurons,
+        **params.realization,
+        progress=progress,
+    )
+    return found
 
 
-main(snakemake)  # noqa: F821
+measure_minima(snakemake, "radii", brackets)  # noqa: F821

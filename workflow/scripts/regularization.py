@@ -2,7 +2,7 @@
 
 from job import job, load_data, save
 
-from landscape.study.fits import as_arrays
+from landscape.study.columns import as_arrays
 from landscape.study.regularization import make_arms, regularization_runs
 
 

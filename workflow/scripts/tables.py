@@ -6,7 +6,7 @@ from job import job, load, load_blocks, load_data
 from tabular import save_tables
 
 from landscape.study.certificates import distinct_minima
-from landscape.study.fits import split_parts
+from landscape.study.columns import split_parts
 from landscape.study.probes import control_balls
 from landscape.tables import (
     cells_frame,

@@ -1,1 +1,0 @@
-"""What the jobs of a study cost: ``python -m benchmarks.costs``."""
