@@ -24,11 +24,6 @@ Array = NDArray[np.float64]
 CELL_LIMIT = 200_000
 
 
-def best_of(problem: Problem, patterns: Pattern) -> int:
-    """Index of the first pattern with the largest norm."""
-    return int(np.abs(problem.gradients(patterns)).max(axis=1).argmax())
-
-
 def independent(problem: Problem) -> Found | None:
     """``rank = k``: every sign vector is a cell, so each coordinate reaches its bound."""
     k, r = problem.shape

@@ -53,7 +53,7 @@ def configuration(key=None, value=None):
         place = place.setdefault(name, {})
     if key:
         place[last] = value
-    given = yaml.safe_dump(config)
+    given = yaml.safe_dump(config, sort_keys=False)
     validate(config, str(ROOT / "workflow/schemas/config.schema.yaml"))
     return config, given
 
