@@ -7,6 +7,10 @@ PROFILE ?= default
 CORES ?= $(if $(filter default,$(PROFILE)),all,1)
 ARGS ?=
 
+ifneq ($(words $(CURDIR)),1)
+$(error this folder's path has a space, $(CURDIR): Snakemake's jobs do not start there; move or rename it)
+endif
+
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/bootstrap.txt requirements/environment.txt

@@ -7,8 +7,8 @@ from pathlib import Path
 from landscape.tables import read_table
 
 FOLDER = Path(__file__).parents[1] / "reference"
-#: The data set whose minima are well conditioned and apart. The other one has two global minima of
-#: equal loss: which of them comes first is up to rounding.
+#: The data set whose minima are well conditioned and apart. The other one has two minima of equal
+#: loss: which of them a start reaches can be up to rounding.
 DATASET = "own"
 #: Tables that other kernels of BLAS and numpy reproduce to ten digits. Not the runs of scipy's
 #: solvers before the descent, nor controls, which are the ends of a search.

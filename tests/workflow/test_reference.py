@@ -133,7 +133,7 @@ class TestElsewhere:
     def test_a_second_clone_gives_the_same_bytes(self, study, tmp_path):
         if shutil.which("git") is None or not (ROOT / ".git").exists():
             pytest.skip("not in a git clone")
-        clone = tmp_path / "some/deeper folder/clone"
+        clone = tmp_path / "some/deeper/folder/clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         made = subprocess.run(["make", "env"], cwd=clone, capture_output=True, text=True)
         if made.returncode:
