@@ -59,17 +59,22 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
-    """Seconds against m, one panel for each d; gaussian networks."""
+    """Seconds against m, one panel for each d; gaussian networks; hollow: not closed in time."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     timed = [row for row in rows if row["family"] == "gaussian" and "seconds" in row]
     inputs = sorted({int(str(row["d"])) for row in timed})
     if not inputs:
         return
     methods = list(dict.fromkeys(str(row["method"]) for row in timed))
+    open_ends = defaultdict(set)
+    for row in timed:
+        if not row.get("exact", True):
+            open_ends[row["d"], str(row["method"])].add(row["m"])
     n_columns = min(4, len(inputs))
     n_rows = -(-len(inputs) // n_columns)
     figure, axes = plt.subplots(
@@ -85,13 +90,20 @@ def plot(rows: Sequence[Row], path: Path) -> None:
                     points[int(str(row["m"]))].append(number(row, "seconds"))
             if points:
                 widths = sorted(points)
-                axis.loglog(
-                    widths,
-                    [max(np.median(points[m]), 1e-5) for m in widths],
-                    marker="osd^vx*P"[k % 8],
-                    color=f"C{k}",
-                    label=method,
-                )
+                heights = [max(float(np.median(points[m])), 1e-5) for m in widths]
+                style = {"marker": "osd^vx*P"[k % 8], "color": f"C{k}"}
+                axis.loglog(widths, heights, label=method, **style)
+                late = [m in open_ends[d, method] for m in widths]
+                axis.plot(
+                    np.array(widths)[late], np.array(heights)[late], linestyle="", zorder=3,
+                    markerfacecolor="white", **style,
+                )  # fmt: skip
+        sizes = sorted({int(str(row["m"])) for row in timed if row["d"] == d})
+        shown = [m for k, m in enumerate(sizes) if k == 0 or m >= 1.25 * sizes[k - 1]]
+        axis.xaxis.set_major_locator(FixedLocator(shown))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.set_xticklabels([f"{m:,}" for m in shown])
+        axis.margins(x=0.12)
         axis.set(title=f"d = {d}", xlabel="neurons m")
     axes[0, 0].set_ylabel("CPU seconds")
     handles = {}
