@@ -1,4 +1,8 @@
-"""CPU seconds of jobs: made by ``python -m benchmarks.scale --publish``."""
+"""CPU seconds of jobs; ``python -m benchmarks.scale --publish`` writes this file.
+
+The present numbers are older: from a short run on two data sets, negative exponents set to 0, that
+of ``tables`` a guess.
+"""
 
 #: Per unit of work, c (n d)^size m^neurons: (c, size, neurons).
 LAWS = {
