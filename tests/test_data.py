@@ -162,6 +162,18 @@ def test_dataset_refuses(features, target, message):
         Dataset("bad", features, target)
 
 
+@pytest.mark.parametrize("exponent", [-1060, -500, 0, 500, 1020])
+def test_standardize_is_the_same_for_values_near_the_ends_of_the_range(exponent):
+    """Powers of two change nothing but mean and scale, even where squares would overflow."""
+    rng = np.random.default_rng(5)
+    x, y = 1.0 + rng.integers(0, 9, (12, 2)), rng.integers(-8, 9, 12).astype(float)
+    one = standardize(Dataset("a", x, y))
+    two = standardize(Dataset("a", np.ldexp(x, exponent), np.ldexp(y, exponent)))
+    np.testing.assert_array_equal(one.features, two.features)
+    np.testing.assert_array_equal(one.target, two.target)
+    assert np.isclose(one.target.mean(), 0.0, atol=1e-15) and np.isclose(one.target.std(), 1.0)
+
+
 def test_standardize_refuses_a_constant_feature():
     data = Dataset("c", [[1.0, 0], [1, 1], [1, 2], [1, 3]], [0.0, 1, 2, 3])
     with pytest.raises(DataError, match="feature 'x1' is constant"):

@@ -23,7 +23,7 @@ from landscape.data.files import (
     write_text,
 )
 from landscape.data.own_tables import load_csv, load_parquet
-from landscape.data.plugins import load_function, module_file
+from landscape.data.plugins import load_function, module_file, own_code
 from landscape.data.sources import (
     KINDS,
     SMOOTH_FUNCTIONS,
@@ -52,6 +52,7 @@ __all__ = [
     "load_parquet",
     "make_dataset",
     "module_file",
+    "own_code",
     "read_arrays",
     "read_dataset",
     "read_file",

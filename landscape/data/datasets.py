@@ -11,13 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DataError", "Dataset", "standardize"]
+__all__ = ["DataError", "Dataset", "is_constant", "standardize"]
 
 Array = NDArray[np.float64]
 
 
 class DataError(ValueError):
     """Data that cannot be studied; the message says where, what was found and what to do."""
+
+
+def is_constant(column: Array) -> bool:
+    """Whether numbers are the same up to rounding: four units in the last place of the largest.
+
+    Examples
+    --------
+    >>> is_constant(np.array([0.3, 0.1 + 0.2])), is_constant(np.array([0.3, 0.3 + 1e-14]))
+    (True, False)
+    """
+    half = column / 2  # whose differences stay within the range of numbers
+    return bool(np.ptp(half) <= 4 * np.finfo(float).eps * np.abs(half).max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +90,7 @@ class Dataset:
             if not np.isfinite(column).all():
                 k = int(np.flatnonzero(~np.isfinite(column))[0])
                 raise DataError(f"{name}: sample {k}, column {label!r} is {column[k]}; remove it")
-        if (y == y[0]).all():
+        if is_constant(y):
             raise DataError(
                 f"{name}: target {target_name!r} is constant ({y[0]:g}); choose another target"
             )
@@ -147,22 +159,37 @@ def standardize(dataset: Dataset, *, features: bool = True, target: bool = True)
     x, y = dataset.features, dataset.target
     means, scales = np.zeros(x.shape[1]), np.ones(x.shape[1])
     if features:
-        for i in np.flatnonzero((x == x[0]).all(axis=0)):
+        for i in np.flatnonzero([is_constant(column) for column in x.T]):
             raise DataError(
                 f"{dataset.name}: feature {dataset.feature_names[i]!r} is constant ({x[0, i]:g}) "
                 "and cannot be standardized; leave it out"
             )
-        means, scales = x.mean(axis=0), x.std(axis=0)
-    mean, scale = (float(y.mean()), float(y.std())) if target else (0.0, 1.0)
+        x, means, scales = _standardized(x)
+    mean, scale = np.zeros(()), np.ones(())
+    if target:
+        y, mean, scale = _standardized(y)
     record = {
         "features": {"means": means.tolist(), "scales": scales.tolist()},
-        "target": {"mean": mean, "scale": scale},
+        "target": {"mean": float(mean), "scale": float(scale)},
     }
     return Dataset(
         dataset.name,
-        (x - means) / scales,
-        (y - mean) / scale,
+        x,
+        y,
         feature_names=dataset.feature_names,
         target_name=dataset.target_name,
         metadata={**dataset.metadata, "standardization": record},
     )
+
+
+def _standardized(values: Array) -> tuple[Array, Array, Array]:
+    """Values with mean 0 and standard deviation 1, per column, and what both were.
+
+    In units of a power of two near the largest value, so that no square leaves the range of
+    numbers; but for that, the same bits as without them.
+    """
+    exponents = np.frexp(np.abs(values).max(axis=0))[1]
+    plain = np.ldexp(values, -exponents)
+    means, scales = plain.mean(axis=0), plain.std(axis=0)
+    found = (plain - means) / scales
+    return found, np.ldexp(means, exponents), np.ldexp(scales, exponents)

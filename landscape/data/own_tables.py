@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.data.datasets import DataError
+from landscape.data.datasets import DataError, is_constant
 
 __all__ = ["load_csv", "load_parquet"]
 
@@ -48,6 +48,7 @@ def load_csv(
         If the file cannot be read or a value is not a finite number; the message names file, row
         (the line of the file, the header is 1), column, value and remedy.
     """
+    _no_folder(path)
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, delimiter=delimiter)
@@ -83,6 +84,7 @@ def load_parquet(
     import pyarrow as pa  # a quarter of a second
     import pyarrow.parquet as parquet
 
+    _no_folder(path)
     try:
         with parquet.ParquetFile(str(path)) as file:
             header = [str(name) for name in file.schema_arrow.names]
@@ -107,6 +109,11 @@ def load_parquet(
                 )
             table[k, j] = value
     return _checked(path, table, names, target)
+
+
+def _no_folder(path: str | Path) -> None:
+    if Path(path).is_dir():
+        raise DataError(f"{path}: a folder, not a file; correct `path` in the config")
 
 
 def _choose(
@@ -145,7 +152,7 @@ def _checked(
             f"{len(names) + 2} rows or choose fewer columns with `features`"
         )
     for name, column in zip((*names, target), table.T, strict=True):
-        if (column == column[0]).all():
+        if is_constant(column):
             remedy = "choose another `target`" if name == target else "leave it out of `features`"
             raise DataError(f"{path}: column {name!r} is constant ({column[0]:g}); {remedy}")
     return table[:, :-1], table[:, -1], names

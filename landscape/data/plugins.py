@@ -10,7 +10,8 @@ import importlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,40 @@ from numpy.typing import NDArray
 
 from landscape.data.datasets import DataError
 
-__all__ = ["draw_own", "load_function", "module_file"]
+__all__ = ["draw_own", "load_function", "module_file", "own_code"]
 
 Array = NDArray[np.float64]
 
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+@contextmanager
+def own_code(sentence: str, remedy: str) -> Iterator[None]:
+    """Answer whatever a user's code fails with, or ends the process with, in one line.
+
+    Parameters
+    ----------
+    sentence : str
+        What failed, and where it stands in the config; what the code said follows.
+    remedy : str
+
+    Raises
+    ------
+    DataError
+
+    Examples
+    --------
+    >>> with own_code("solvers.mine failed", "correct it"):
+    ...     1 / 0
+    Traceback (most recent call last):
+    landscape.data.datasets.DataError: solvers.mine failed (ZeroDivisionError: division by zero);
+    correct it
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"{sentence} ({said}); {remedy}") from error
 
 
 def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
@@ -55,14 +85,11 @@ def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
     if not _PATH.fullmatch(path):
         raise DataError(f"{key}: {path!r} is no import path; write package.module:function")
     name, attribute = path.split(":")
-    try:
+    with own_code(
+        f"{key}: module {name!r} of {path!r} cannot be imported",
+        "install its package in this environment",
+    ):
         module = importlib.import_module(name)
-    except Exception as error:  # whatever a user's module does when it is imported
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(
-            f"{key}: module {name!r} of {path!r} cannot be imported ({reason}); install its "
-            "package in this environment"
-        ) from None
     function = getattr(module, attribute, None)
     if not callable(function):
         found = "no such name" if function is None else f"a {type(function).__name__}"
@@ -119,7 +146,7 @@ def draw_own(
     """
     key, given = f"plugins.generators.{kind}", dict(options or {})
     function = load_function(key, path, "rng", *given)
-    first, second = (_call(key, path, function, seed, given) for _ in range(2))
+    first, second = (_draw(f"{key}: {path!r}", function, seed, given) for _ in range(2))
     if not all(np.array_equal(a, b) for a, b in zip(first, second, strict=True)):
         raise DataError(
             f"{key}: {path!r} returned different samples for the same seed; draw all random "
@@ -128,21 +155,18 @@ def draw_own(
     return first
 
 
-def _call(
-    key: str, path: str, function: Callable[..., Any], seed: int, options: dict[str, Any]
+def _draw(
+    what: str, function: Callable[..., Any], seed: int, options: dict[str, Any]
 ) -> tuple[Array, Array]:
-    try:
+    with own_code(f"{what} failed", "correct it or its options"):
         found = function(np.random.default_rng(seed), **options)
-    except Exception as error:  # a user's code
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"{key}: {path!r} failed ({reason}); correct it or its options") from error
     wanted = "return (features, target), numbers of shapes (n, d) and (n,)"
     if not (isinstance(found, tuple) and len(found) == 2):
-        raise DataError(f"{key}: {path!r} returned a {type(found).__name__}; {wanted}")
+        raise DataError(f"{what} returned a {type(found).__name__}; {wanted}")
     try:
         x, y = (np.asarray(part, dtype=float) for part in found)
     except (TypeError, ValueError):
-        raise DataError(f"{key}: {path!r} returned what is no array of numbers; {wanted}") from None
+        raise DataError(f"{what} returned what is no array of numbers; {wanted}") from None
     if x.ndim != 2 or y.shape != (len(x),):
-        raise DataError(f"{key}: {path!r} returned shapes {x.shape} and {y.shape}; {wanted}")
+        raise DataError(f"{what} returned shapes {x.shape} and {y.shape}; {wanted}")
     return x, y

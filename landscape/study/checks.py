@@ -166,7 +166,8 @@ def _datasets(config: Mapping[str, Any]) -> Iterator[str]:
         f"atlas.problems.{name}.data": (name, e["data"])
         for name, e in config["atlas"]["problems"].items()
     }
-    own = config["plugins"]["generators"]
+    # Names that are built in stay what they are; that they are taken is said already.
+    own = {k: path for k, path in config["plugins"]["generators"].items() if k not in KINDS}
     known = [*KINDS, *own]
     for key, (name, entry) in entries.items():
         samples, features = entry.get("n_samples"), entry.get("n_features")

@@ -100,7 +100,9 @@ def _sentences(error: Any) -> Iterator[str]:
             meaning = " ".join(str(entry.get("description", "")).split())
             yield f"{where}: key {missing!r} is missing; add it. {meaning}".rstrip()
     elif "propertyNames" in error.absolute_schema_path:
-        yield f"{where}: {error.instance!r} is no valid name; use letters, digits, -, _ and ."
+        name, quoted = error.instance, isinstance(error.instance, str)
+        remedy = "use letters, digits, -, _ and ." if quoted else f"write it in quotes, '{name}'"
+        yield f"{where}: {name!r} is no valid name; {remedy}"
     elif error.validator == "uniqueItems":
         twice = next(v for k, v in enumerate(error.instance) if v in error.instance[:k])
         yield f"{where}: {twice!r} stands twice in {error.instance!r}; remove one of them"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, OptimizeResult
 
-from landscape.data import DataError, load_function
+from landscape.data import DataError, load_function, own_code
 from landscape.training import Solver
 
 __all__ = ["load_solver", "solver_named"]
@@ -36,7 +36,7 @@ def load_solver(key: str, path: str) -> Solver:
         If it cannot be imported or called, returns something else, or not the same twice.
     """
     solver = load_function(key, path, "fun", "x0", "bounds", "max_iter", "tol")
-    first, second = (_try(key, path, solver) for _ in range(2))
+    first, second = (_try(f"{key}: {path!r}", solver) for _ in range(2))
     if not np.array_equal(first, second):
         raise DataError(
             f"{key}: {path!r} returned {first.tolist()} and then {second.tolist()} for the same "
@@ -50,21 +50,18 @@ def solver_named(name: str, own: Mapping[str, str]) -> str | Solver:
     return load_solver(f"plugins.solvers.{name}", own[name]) if name in own else name
 
 
-def _try(key: str, path: str, solver: Solver) -> NDArray[np.float64]:
+def _try(what: str, solver: Solver) -> NDArray[np.float64]:
     def parabola(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         away = np.asarray(x, dtype=float) - [1.0, -1.0, 2.0]
         return float(away @ away), 2.0 * away
 
     start, bounds = np.ones(3), Bounds(np.array([-np.inf, 0.0, -np.inf]), np.full(3, np.inf))
     wanted = "return a scipy.optimize.OptimizeResult with a finite x of the start's shape"
-    try:
+    with own_code(f"{what} failed on a parabola", "correct it"):
         found: Any = solver(parabola, start, bounds=bounds, max_iter=50, tol=1e-9)
-    except Exception as error:  # a user's code
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"{key}: {path!r} failed on a parabola ({reason}); correct it") from error
     if not isinstance(found, OptimizeResult) or "x" not in found:
-        raise DataError(f"{key}: {path!r} returned a {type(found).__name__}; {wanted}")
+        raise DataError(f"{what} returned a {type(found).__name__}; {wanted}")
     x = np.asarray(found.x, dtype=float)
     if x.shape != start.shape or not np.isfinite(x).all():
-        raise DataError(f"{key}: {path!r} returned x = {x.tolist()}; {wanted}")
+        raise DataError(f"{what} returned x = {x.tolist()}; {wanted}")
     return x

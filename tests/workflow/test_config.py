@@ -69,6 +69,10 @@ def test_our_own_configurations_pass(file, monkeypatch):
         ({"regularization": {"angle": 90}}, "'regularization.angle': 90 is greater than or equal"),
         ({"datasets": {}}, "'datasets': {} should be non-empty. Expected: one or more"),
         (data(**{"a/b": {"kind": "diabetes"}}), "'a/b' is no valid name; use letters"),
+        (
+            {"datasets": {1: {"kind": "diabetes"}}},
+            "'datasets': 1 is no valid name; write it in quotes, '1'",
+        ),
         (data(b={"kind": "mnist"}), "'datasets.b.kind': 'mnist' is no kind of data; known: "),
         (data(b={}), "'datasets.b': key 'kind' is missing; add it."),
         (data(b={"kind": "csv", "path": "x"}), "'datasets.b': key 'target' is missing; add it."),
@@ -115,7 +119,9 @@ def test_a_mistake_is_one_line_with_key_value_and_remedy(change, message):
         ("x,y\n1,2\n2,3\n3,4\n", {"features": ["z"]}, "row 1 has no column 'z'"),
         ("x,y\n1,2\n2,3\n", {}, "2 rows for 1 features; give at least 3 rows"),
         ("x,x,y\n1,2,3\n", {}, "row 1 names column 'x' twice; rename one of them"),
+        ("x,y\n1,0.3\n2,0.30000000000000004\n3,0.3\n", {}, "'y' is constant (0.3); choose"),
         ("", {}, "the file is empty; it needs a header line"),
+        (None, {"path": "."}, ".: a folder, not a file; correct `path` in the config"),
         (None, {}, "no such file; correct `path` in the config"),
     ],
 )
@@ -127,7 +133,8 @@ def test_a_mistake_in_a_table_is_found_before_anything_runs(
         (tmp_path / "own.csv").write_text(text)
     entry = {"kind": "csv", "path": "own.csv", "target": "y", **options}
     (found,) = problems(data(own=entry))
-    assert found.startswith("config key 'datasets.own': own.csv: ") and message in found
+    place = entry["path"]
+    assert found.startswith(f"config key 'datasets.own': {place}: ") and message in found
 
 
 @pytest.mark.parametrize(

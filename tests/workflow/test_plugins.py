@@ -51,6 +51,10 @@ def fails(rng, n):
     raise KeyError("no file")
 
 
+def ends(rng, n):
+    raise SystemExit(3)
+
+
 def pair(fun, x0, bounds, max_iter, tol):
     return x0, 0.0
 
@@ -120,6 +124,7 @@ def test_the_page_is_a_valid_study(site):
         ("one", "returned a ndarray; return (features, target)"),
         ("text", "returned what is no array of numbers; return"),
         ("fails", "failed (KeyError: 'no file'); correct it or its options"),
+        ("ends", "failed (SystemExit: 3); correct it or its options"),
     ],
 )
 def test_a_generator_that_breaks_the_contract_is_named(site, path, message):
@@ -136,7 +141,10 @@ def test_a_generator_that_breaks_the_contract_is_named(site, path, message):
         ("short", "returned x = [1.0]; return"),
         ("nan", "returned x = [nan, nan, nan]; return"),
         ("drifts", "for the same problem; seed its random numbers"),
-        ("raises", "failed on a parabola (ZeroDivisionError: division by zero); correct it"),
+        (
+            "raises",
+            "failed on a parabola (ZeroDivisionError: division by zero); correct it",
+        ),
         ("other", "has the signature (f, start), and is called with (fun, x0, bounds, max_iter"),
         ("number", "is a int, not a function; correct the import path"),
         ("gone", "is no such name, not a function"),

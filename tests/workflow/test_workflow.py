@@ -197,6 +197,7 @@ class TestReruns:
         (tmp_path / "config.yaml").write_text(config.replace(old, new, 1))
         output = snakemake(tmp_path, check=False)
         assert message in output and not (tmp_path / "results").exists()
+        assert "in <module>" not in output
 
     def test_mistakes_in_the_data_are_answered_before_anything_runs(self, tmp_path):
         new_study(tmp_path)

@@ -22,10 +22,16 @@ from landscape.study.config import (
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 
 
+class StudyError(WorkflowError):
+    """What a user can mend, told without the places of the workflow's files that found it."""
+
+    __traceback__ = None  # Snakemake prints what is here
+
+
 def refuse(problems):
     """End before any job runs, with one line per problem."""
     if problems:
-        raise WorkflowError("\n".join(problems))
+        raise StudyError("\n".join(problems))
 
 
 def judge(part):

@@ -1,7 +1,6 @@
 # One run at a time in a folder; what a killed one left behind is put away (landscape.study.lock).
 import sys
 
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from landscape.study.lock import RunError, begin, check_writable, looks_only
@@ -18,7 +17,7 @@ if RUNS_HERE and not workflow.output_settings.dryrun and not looks_only(sys.argv
         check_writable("results")
         check_writable("logs")
     except RunError as error:
-        raise WorkflowError(str(error))
+        refuse([str(error)])
 
 # Ctrl-C reaches every process. A job must not answer it with a traceback while it still imports;
 # after that it ends by itself, with a line in its log (workflow/scripts/job.py).
