@@ -7,13 +7,14 @@ import pandas as pd
 from benchmarks.descent.problems import problems
 from benchmarks.publish import markdown
 
+DESCENTS = ("descent", "descent, near")
 PEERS = ("trf", "SLSQP", "L-BFGS-B", "MLPRegressor")
 #: Losses that differ relatively by less count as equal: the digits of a sum of squares.
 EQUAL = 1e-9
 
 
 def report(table: pd.DataFrame) -> str:
-    """Three tables, by problem and method, and what they say about descent beside ``trf``."""
+    """Three tables, by problem and method, and what they say about descents beside ``trf``."""
     rows = table.set_index(["problem", "method"])
     names = list(dict.fromkeys(table["problem"]))
 
@@ -34,8 +35,9 @@ def report(table: pd.DataFrame) -> str:
             share += f", then {100 * entry(*after, 'certified'):.0f} %"
         return share
 
-    head = ["inputs, m, n", "descent", *PEERS]
-    parts = [f"{table['starts'].iloc[0]} starts per problem."]
+    head = ["inputs, m, n", *DESCENTS, *PEERS]
+    starts = (f"{name} {rows.loc[(name, 'trf'), 'starts']}" for name in names)
+    parts = [f"Starts per problem: {', '.join(starts)}."]
     if len(names) < (n_all := len(problems())):
         parts[0] += f" Only the first {len(names)} of {n_all} problems (`--problems {len(names)}`)."
     for title, cell in (
@@ -45,27 +47,21 @@ def report(table: pd.DataFrame) -> str:
     ):
         lines = [[name, *(cell(name, method) for method in head[1:])] for name in names]
         parts += [title, markdown(head, lines)]
-    slower = [
-        f"{name} ({time(name, 'descent')} against {time(name, 'trf')} ms)"
-        for name in names
-        if entry(name, "descent", "ms per start") >= entry(name, "trf", "ms per start")
-    ]
-    higher = [
-        f"{name} ({entry(name, 'descent', 'median loss'):.4g} against "
-        f"{entry(name, 'trf', 'median loss'):.4g})"
-        for name in names
-        if entry(name, "descent", "median loss") > entry(name, "trf", "median loss") * (1 + EQUAL)
-    ]
-    return "\n\n".join([*parts, finding(len(names), slower, higher)])
+    return "\n\n".join([*parts, *(finding(rows, names, method) for method in DESCENTS)])
 
 
-def finding(n_problems: int, slower: list[str], higher: list[str]) -> str:
-    """Where descent alone is slower than ``trf``, and where its median loss is higher."""
+def finding(rows: pd.DataFrame, names: list[str], method: str) -> str:
+    """Where a descent alone is slower than ``trf``, and where its median loss is higher."""
 
-    def where(found: list[str]) -> str:
-        return "on none" if not found else f"on {len(found)}: {'; '.join(found)}"
+    def where(column: str) -> str:
+        found = []
+        for name in names:
+            own, other = (float(rows.loc[(name, by), column]) for by in (method, "trf"))
+            if own > other * (1 + EQUAL):
+                found.append(f"{name} ({own:.3g} against {other:.3g})")
+        return f"on {len(found)}: {'; '.join(found)}" if found else "on none"
 
     return (
-        f"Of {n_problems} problems, descent alone is slower than `trf` {where(slower)}. "
-        f"Its median loss is higher {where(higher)}."
+        f"Of {len(names)} problems, {method}, alone is slower than `trf` {where('ms per start')}. "
+        f"Its median loss is higher {where('median loss')}."
     )

@@ -6,6 +6,10 @@ search is exact over all breakpoints. On a stationary point of the face the full
 (:mod:`landscape.first_order`) either proves a local minimum or gives a direction of descent that
 takes every kink at the point into account; descent goes on along it, or along the Newton step of
 the face that it enters. The loss falls strictly between tests, so no face is visited twice.
+
+Many local minima are shallow: a neuron that moves on along a straight line, uphill first, often
+reaches a lower loss than before. On a line the loss is piecewise quadratic, so that the least of
+all its local minima is found exactly; with ``far`` the descent goes on from there.
 """
 
 from __future__ import annotations
@@ -73,6 +77,7 @@ def descend(
     max_iter: int = 10_000,
     budget: Budget | None = None,
     penalty: ArrayLike | None = None,
+    far: bool = False,
 ) -> Descent:
     """Descend from ``theta`` to a point that passes the exact test of a local minimum.
 
@@ -90,6 +95,10 @@ def descend(
         For mixed kinks, see :class:`landscape.stationarity.Budget`.
     penalty : array_like of shape (d,), optional
         Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``.
+    far : bool
+        Leave stationary points, minima too, for lower ones on straight lines: the axes of single
+        neurons, and their own directions. At the end no such line reaches a loss that is lower by
+        a thousandth. For raw starts; the end of a trained network would no longer be near it.
 
     Returns
     -------
@@ -98,7 +107,7 @@ def descend(
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
     problem = EffectiveProblem.build(theta, X, y, space, penalty)
-    search = Search(problem, budget)
+    search = Search(problem, budget, far=far)
     outcome, reason = search.run(max_iter)
     problem = search.problem
     end = problem.parametrization(search.state)

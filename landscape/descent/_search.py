@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._line import line_search
-from landscape.effective import EffectiveProblem
+from landscape.descent._lines import least_on_axes
+from landscape.effective import EffectiveProblem, State
 from landscape.first_order import STATIONARITY_TOLERANCE, PointCheck, check_point, tolerances
 from landscape.parametrization import max_norms
 from landscape.stationarity import Budget, Verdict
@@ -18,9 +19,16 @@ __all__ = ["DescentOutcome", "Search"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+#: State, kinks held, values, and the bounds that are active.
+Saved = tuple[State, Mask, tuple[Array, Array] | None, Mask, Mask]
 
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 50
+
+#: Relative fall of the loss for which a stationary point is left for another place.
+LEAP = 1e-3
+#: Relative fall of the loss since the last look around in vain after which another one pays.
+LOOK_AGAIN = 1e-2
 
 
 class DescentOutcome(enum.Enum):
@@ -43,9 +51,11 @@ class Search:
     :func:`descend` is the way to run it; the estimator keeps it to go on from its state.
     """
 
-    def __init__(self, problem: EffectiveProblem, budget: Budget | None) -> None:
+    def __init__(
+        self, problem: EffectiveProblem, budget: Budget | None, *, far: bool = False
+    ) -> None:
         self.problem = problem = problem.in_own_units()
-        self.budget = budget
+        self.budget, self.far = budget, far
         self.state = problem.state()
         self.loss = self.loss_start = problem.loss(self.state)
         m, d = self.state.u.shape
@@ -63,6 +73,8 @@ class Search:
         #: Pre-activations and residuals at the state, unless it has moved since.
         self._values: tuple[Array, Array] | None = None
         self._settled = False
+        #: Loss at the last look around that found nothing lower.
+        self._looked = np.inf
 
     # --- faces --------------------------------------------------------------------------------
 
@@ -183,8 +195,7 @@ class Search:
         t, _, hits = line_search(z, dz, problem.signs, s, drift, limit, extra)
         if not 0 < t < np.inf:
             return False
-        old, old_held, old_values = self.state.copy(), self.held, self._values
-        old_walls = self.at_lower.copy(), self.at_upper.copy()
+        old = self._saved()
         self.state.u += t * delta
         self.state.e += t * delta_e
         if hits.any():
@@ -196,15 +207,14 @@ class Search:
         # on the way to a kink next to the point, which has to be held before the loss can fall.
         _, new_s = self._evaluated()
         new_loss = float(new_s @ new_s) / s.size + problem.penalty_value(self.state.u)
-        noise = 2 * np.finfo(float).eps * float(np.mean(np.abs(s) * problem.term_sizes(self.state)))
+        noise = self._noise(s)
         sideways = not new_loss < self.loss - noise
         if sideways and (
             not hits.any()
             or new_loss > min(self.loss + noise, self.loss_start)
             or self.n_sideways == MAX_SIDEWAYS
         ):
-            self.state, self.held, self._values = old, old_held, old_values
-            self.at_lower, self.at_upper = old_walls
+            self._restore(old)
             return False
         self.n_sideways = self.n_sideways + 1 if sideways else 0
         self.loss = new_loss
@@ -212,6 +222,43 @@ class Search:
         self.n_iter += 1
         self._settled = not (hits.any() or t >= limit)
         return True
+
+    def _noise(self, s: Array) -> float:
+        """Rounding errors of the loss at the state."""
+        sizes = self.problem.term_sizes(self.state)
+        return 2 * np.finfo(float).eps * float(np.mean(np.abs(s) * sizes))
+
+    def _saved(self) -> Saved:
+        """What a step changes, to be restored where it turns out to be none."""
+        walls = self.at_lower.copy(), self.at_upper.copy()
+        return self.state.copy(), self.held, self._values, *walls
+
+    def _restore(self, saved: Saved) -> None:
+        self.state, self.held, self._values, self.at_lower, self.at_upper = saved
+
+    def _leap(self) -> bool:
+        """Move one neuron to the least loss on a line; whether that is lower by a thousandth."""
+        problem = self.problem
+        z, s = self._snapped()
+        i, step, change = least_on_axes(problem, self.state.u, z, s)
+        if change < -LEAP * self.loss:
+            old, noise = self._saved(), self._noise(s)
+            self.state.u[i] += step
+            self.at_lower[i] = self.at_upper[i] = False
+            on_kinks = problem.kink_pairs(self.state, problem.preactivations(self.state))
+            self.held = self.held.copy()
+            self.held[:, i] = on_kinks[:, i]
+            self._project()
+            new_loss = problem.loss(self.state)
+            if new_loss < self.loss * (1 - LEAP / 2) - noise:
+                self.loss = new_loss
+                self.losses.append(new_loss)
+                self.n_iter += 1
+                self._settled = False
+                return True
+            self._restore(old)
+        self._looked = self.loss
+        return False
 
     def _evaluated(self) -> tuple[Array, Array]:
         """Pre-activations and residuals."""
@@ -291,6 +338,15 @@ class Search:
         return False
 
     def run(self, max_iter: int) -> tuple[DescentOutcome, str]:
+        """Descend until the test holds, or say why not; go on if ``far`` finds a lower place."""
+        while True:
+            outcome, reason = self._run(max_iter)
+            if not self.far or self.n_iter >= max_iter or self._looked <= self.loss:
+                return outcome, reason
+            if not self._leap():
+                return outcome, reason
+
+    def _run(self, max_iter: int) -> tuple[DescentOutcome, str]:
         """Descend until the test holds, or say why not."""
         self._project()
         self.loss = min(self.loss, self.problem.loss(self.state))
@@ -303,6 +359,9 @@ class Search:
                 delta, delta_e = self._newton(z > 0, s)
                 if self._move(z, s, delta, delta_e):
                     continue
+            if self.far and self.loss < (1 - LOOK_AGAIN) * self._looked and self._leap():
+                n_polished = 0
+                continue
             check = self._test(descent_only=True)
             if check.verdict is Verdict.VIOLATED and self._escape(check, z, s):
                 n_polished = 0

@@ -8,7 +8,7 @@ from scipy.optimize import lsq_linear
 
 from landscape.stationarity._records import KinkFunction, NeuronCheck, Verdict
 
-__all__ = ["check_convex", "check_smooth", "subgradient", "violated"]
+__all__ = ["check_convex", "check_smooth", "neighbours", "subgradient", "violated"]
 
 Array = NDArray[np.float64]
 
@@ -44,16 +44,14 @@ def violated(
 
 
 def subgradient(h: KinkFunction, gradient: Array, convex: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Shortest element of the subdifferential of the convex part, and the kinks' multipliers.
+    """Shortest element of the subdifferential of the convex part, and the multipliers.
 
     Minimizes ``‖gradient + sum_k w_k t_k x_k - walls^T mu‖_2`` over 0 <= t <= 1, mu >= 0. The
-    negative of the result is the steepest feasible descent direction.
+    negative of the result is the steepest feasible descent direction. Returns (t, mu) behind it.
     """
-    columns = np.vstack([h.weights[convex, None] * h.kinks[convex], -h.walls]).T
-    n_kinks = int(convex.sum())
+    columns, upper = _columns(h, convex)
     if columns.shape[1] == 0:
         return gradient, np.empty(0)
-    upper = np.concatenate([np.ones(n_kinks), np.full(len(h.walls), np.inf)])
     # Independent columns, the usual case, often have their multipliers inside the bounds.
     t = np.asarray(np.linalg.lstsq(columns, -gradient, rcond=1e-12)[0], dtype=float)
     if not ((t >= 0) & (t <= upper)).all():
@@ -63,12 +61,37 @@ def subgradient(h: KinkFunction, gradient: Array, convex: NDArray[np.bool_]) -> 
             )
         # Whatever it returns, the residual is recomputed: it cannot hold by mistake.
         t = np.clip(np.nan_to_num(solution.x), 0.0, upper)
-    return gradient + columns @ t, t[:n_kinks]
+    return gradient + columns @ t, t
+
+
+def neighbours(
+    h: KinkFunction, gradients: Array, convex: NDArray[np.bool_], multipliers: Array
+) -> Array:
+    """Elements of the subdifferentials for other gradients (q, d), by moving free multipliers.
+
+    Those strictly inside their bounds are solved for anew, the others stay: where a result is
+    short it decides like that of :func:`subgradient`, at a fraction of the cost.
+    """
+    columns, upper = _columns(h, convex)
+    free = (multipliers > 0) & (multipliers < upper)
+    residuals = gradients + columns[:, ~free] @ multipliers[~free]
+    if not free.any():
+        return residuals
+    t = np.linalg.lstsq(columns[:, free], -residuals.T, rcond=1e-12)[0].T
+    return np.asarray(residuals + np.clip(t, 0.0, upper[free]) @ columns[:, free].T)
+
+
+def _columns(h: KinkFunction, convex: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """What the multipliers of convex kinks and walls multiply, and their upper bounds."""
+    columns = np.vstack([h.weights[convex, None] * h.kinks[convex], -h.walls]).T
+    upper = np.concatenate([np.ones(int(convex.sum())), np.full(len(h.walls), np.inf)])
+    return columns, upper
 
 
 def check_convex(h: KinkFunction, tolerance: float) -> NeuronCheck:
     """Whether 0 is in the subdifferential."""
     residual, t = subgradient(h, h.gradient, h.weights > 0)
+    t = t[: len(h.weights)]
     if float(np.linalg.norm(residual)) <= tolerance:
         return NeuronCheck(
             Verdict.HOLDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.stationarity._convex import subgradient, violated
+from landscape.stationarity._convex import neighbours, subgradient, violated
 from landscape.stationarity._descents import corner_cut, search
 from landscape.stationarity._milp import check_program
 from landscape.stationarity._rays import check_rays, count_rays, row_space
@@ -71,17 +71,21 @@ def _found(
 def _vertices(h: KinkFunction, tolerance: float) -> NeuronCheck:
     """Every choice t in {0, 1} of the concave kinks bounds h from above: all together decide."""
     concave: NDArray[np.bool_] = h.weights < 0
+    choices = _choices(h, concave)
+    gradients = h.gradient + (h.weights[concave] * choices) @ h.kinks[concave]
     largest = np.zeros_like(h.gradient)
-    for t in _choices(h, concave):
-        gradient = h.gradient + (h.weights[concave] * t) @ h.kinks[concave]
-        residual, _ = subgradient(h, gradient, ~concave)
-        size = float(np.linalg.norm(residual))
-        if size > tolerance:
+    while len(gradients):
+        residual, multipliers = subgradient(h, gradients[0], ~concave)
+        if float(np.linalg.norm(residual)) > tolerance:
             return _descent(
                 h, "vertices", -residual, tolerance, "a choice of concave kinks descends"
             )
-        if size > np.linalg.norm(largest):
-            largest = residual
+        # Most of the other choices hold with nearly the same multipliers.
+        others = neighbours(h, gradients[1:], ~concave, multipliers)
+        sizes = np.linalg.norm(others, axis=1)
+        found = np.vstack([residual, others[sizes <= tolerance], largest])
+        largest = found[np.argmax(np.linalg.norm(found, axis=1))]
+        gradients = gradients[1:][sizes > tolerance]
     return NeuronCheck(
         Verdict.HOLDS,
         "mixed kinks",

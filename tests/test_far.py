@@ -1,0 +1,187 @@
+"""Descent that leaves stationary points for lower ones on straight lines of single neurons."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from landscape.descent import DescentOutcome, descend
+from landscape.descent._lines import axes, least_on_rays
+from landscape.descent._search import LEAP
+from landscape.minima import certify_minimum
+from landscape.spaces import RestrictedSpace, make_space
+
+
+def least(z, dz, sign, s, limit, slope, curvature) -> Fraction:
+    """The least value on one ray in rational arithmetic, from all pieces one by one."""
+    z, dz, s = ([Fraction(float(v)) for v in values] for values in (z, dz, s))
+    sign, slope, curvature = Fraction(float(sign)), Fraction(slope), Fraction(curvature)
+
+    def value(t):
+        half = Fraction(1, 2)
+        total = slope * t + half * curvature * t * t
+        for a, b, r in zip(z, dz, s, strict=True):
+            total += half * ((r + sign * (max(a + t * b, 0) - max(a, 0))) ** 2 - r * r)
+        return total
+
+    ends = {-a / b for a, b in zip(z, dz, strict=True) if a * b < 0}
+    limit = None if limit == np.inf else Fraction(limit)
+    ends = [0, *sorted(t for t in ends if limit is None or t < limit)]
+    ends.append(max([1, 2 * ends[-1]]) if limit is None else limit)
+    found = [value(t) for t in ends[:-1]] + ([] if limit is None else [value(limit)])
+    for low, high in pairwise(ends):
+        # A quadratic through three points: its vertex, if it lies on the piece.
+        middle = (low + high) / Fraction(2)
+        a, b, c = value(low), value(middle), value(high)
+        bend = 2 * (a - 2 * b + c)
+        if bend > 0:
+            vertex = low + (high - low) * (3 * a - 4 * b + c) / (2 * bend)
+            open_end = limit is None and high == ends[-1]
+            if low < vertex and (vertex < high or open_end):
+                found.append(value(vertex))
+    return min(found)
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_the_least_value_on_a_ray_agrees_with_rational_arithmetic(integers):
+    rng = np.random.default_rng(3)
+    n_uphill = 0
+    for case in range(200):
+        n, rays = int(rng.integers(1, 12)), 4
+        z, dz = rng.standard_normal((2, rays, n))
+        s = 2 * rng.standard_normal(n)
+        if integers:  # ties, kinks at t = 0, rates that vanish
+            z, dz, s = np.round(2 * z), np.round(2 * dz), np.round(2 * s)
+        signs = np.where(rng.random(rays) < 0.5, -1.0, 1.0)
+        limits = np.full(rays, (np.inf, 1.0, 0.25)[case % 3])
+        slopes = rng.integers(-1, 2, rays) * (case % 2) * 1.0
+        curvatures = np.abs(slopes) * rng.integers(1, 3)
+        gains, t = least_on_rays(z, dz, signs, s, limits, slopes, curvatures)
+        assert ((t >= 0) & (t <= limits) & (gains <= 0)).all()
+        for r in range(rays):
+            problem = z[r], dz[r], signs[r], s, limits[r], slopes[r], curvatures[r]
+            exact = least(*problem)
+            assert gains[r] == pytest.approx(float(exact), rel=1e-9, abs=1e-11)
+            # The value is attained where it is said to be.
+            ahead = signs[r] * (np.maximum(z[r] + t[r] * dz[r], 0) - np.maximum(z[r], 0))
+            reached = 0.5 * float(np.sum((s + ahead) ** 2 - s**2))
+            reached += slopes[r] * t[r] + 0.5 * curvatures[r] * t[r] ** 2
+            assert reached == pytest.approx(float(exact), rel=1e-9, abs=1e-11)
+            start = signs[r] * dz[r] * ((z[r] > 0) | ((z[r] == 0) & (dz[r] > 0)))
+            n_uphill += float(s @ start) + slopes[r] > 0 and exact < 0
+    assert n_uphill > 10
+
+
+def test_many_rays_in_blocks(monkeypatch):
+    rng = np.random.default_rng(4)
+    z, dz = rng.standard_normal((2, 50, 7))
+    s, signs = rng.standard_normal(7), np.where(rng.random(50) < 0.5, -1.0, 1.0)
+    rest = np.full(50, np.inf), np.zeros(50), np.zeros(50)
+    at_once = least_on_rays(z, dz, signs, s, *rest)
+    monkeypatch.setattr("landscape.descent._lines.BLOCK", 20)
+    for one, other in zip(at_once, least_on_rays(z, dz, signs, s, *rest), strict=True):
+        assert (one == other).all()
+
+
+def lowest_on_axes(theta, X, y, *, penalty=None, bounds=(-np.inf, np.inf)):
+    """The least loss on a fine grid of the lines of single neurons, by evaluating it."""
+    u, signs = theta.products, theta.signs
+    weights = np.zeros(u.shape[1]) if penalty is None else penalty
+
+    def loss(v):
+        s = np.maximum(X @ v.T, 0) @ signs - y
+        return float(np.mean(s**2)) + float((v * v).sum(axis=0) @ weights)
+
+    best, start = np.inf, loss(u)
+    for i, directions in enumerate(axes(u)):
+        for direction in directions:
+            for t in np.concatenate([np.linspace(0, 4, 81), 2.0 ** np.arange(-12, 8)]):
+                v = u.copy()
+                v[i] += t * direction
+                if (v >= bounds[0]).all() and (v <= bounds[1]).all():
+                    best = min(best, loss(v))
+    return best, start
+
+
+@pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
+def test_ends_are_minima_that_no_axis_leaves(dataset, name):
+    _, features, targets = dataset
+    rng = np.random.default_rng(21)
+    p, m = features.shape[1], 2
+    space = make_space(name, p, m)
+    X = space.embed(features)
+    for n_positive in range(3):
+        outputs = np.where(np.arange(m) < n_positive, 1.0, -1.0)
+        theta = space.from_network(
+            rng.standard_normal((m, p)), rng.standard_normal(m), outputs, 0.5
+        )
+        end = descend(theta, X, targets, space=space, far=True)
+        scale = float(np.mean(targets**2))
+        assert end.loss <= end.loss_start + 1e-12 * (end.loss_start + scale)
+        assert (np.diff(end.losses) <= 1e-12 * scale).all()
+        record = certify_minimum(end.parametrization, X, targets, space=space)
+        assert record.is_minimum == (end.outcome is DescentOutcome.MINIMUM)
+        assert end.outcome in (DescentOutcome.MINIMUM, DescentOutcome.UNDECIDED), end.reason
+        if name == "balanced":  # no bounds: all lines are open
+            best, loss = lowest_on_axes(end.parametrization, X, targets)
+            assert best >= loss * (1 - 1.01 * LEAP) - 1e-12 * scale
+
+
+def problem_of(seed: int):
+    rng = np.random.default_rng(seed)
+    features = rng.uniform(-1, 1, (20, 1))
+    return features, np.sin(4 * features[:, 0]) + 0.1 * rng.standard_normal(20)
+
+
+def test_starts_end_lower_than_by_descent_alone():
+    """Not each of them: the first leap may come before the first minimum."""
+    features, y = problem_of(5)
+    space = make_space("restricted", 1, 3, margin=1e-3)
+    X = space.embed(features)
+    near, far = [], []
+    for j in range(12):
+        rng = np.random.default_rng([7, j])
+        theta = space.from_network(
+            rng.standard_normal((3, 1)),
+            rng.uniform(-1, 1, 3),
+            np.where(np.arange(3) < j % 4, 1.0, -1.0),
+            0.1,
+        )
+        near.append(descend(theta, X, y, space=space).loss)
+        far.append(descend(theta, X, y, space=space, far=True).loss)
+    assert np.median(far) < 0.8 * np.median(near)
+
+
+def test_penalties_and_bounds_are_kept():
+    features, y = problem_of(6)
+    space = RestrictedSpace(3, 3, margin=0.05, bound=2.0)
+    X = space.embed(features)
+    penalty = np.array([0.01, 0.0, 0.0])
+    n_lower = 0
+    for j in range(8):
+        theta = space.sample(np.random.default_rng([8, j]), n_positive=j % 4)
+        options = {"space": space, "penalty": penalty}
+        near = descend(theta, X, y, **options)
+        far = descend(theta, X, y, far=True, **options)
+        assert far.outcome is DescentOutcome.MINIMUM, far.reason
+        assert [v for v in space.violations(far.parametrization) if v.condition != "C.2"] == []
+        best, loss = lowest_on_axes(
+            far.parametrization, X, y, penalty=penalty, bounds=space.bounds()
+        )
+        assert loss == pytest.approx(far.loss, rel=1e-9)
+        assert best >= loss * (1 - 1.01 * LEAP)
+        n_lower += far.loss < near.loss * (1 - LEAP)
+    assert n_lower >= 1
+
+
+def test_the_limit_of_iterations_holds():
+    features, targets = problem_of(9)
+    space = make_space("restricted", features.shape[1], 3)
+    X = space.embed(features)
+    theta = space.sample(np.random.default_rng(1), n_positive=2)
+    end = descend(theta, X, targets, space=space, far=True, max_iter=2)
+    assert end.n_iter <= 2
+    assert end.outcome in (DescentOutcome.ITERATION_LIMIT, DescentOutcome.MINIMUM)
