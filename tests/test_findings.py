@@ -167,16 +167,36 @@ class TestControls:
         [
             ({"C.1": ["violated"] * 2, "C.2": ["violated"]}, "agrees", (2, 0, 0)),
             ({"C.1": ["violated", "undecided"], "C.2": ["violated"]}, "undecided", (1, 0, 1)),
-            ({"C.1": ["violated", "holds"], "C.2": ["undecided"]}, "contradicts", (0, 1, 1)),
+            ({"C.1": ["violated"], "C.2": ["holds"] * 2}, "agrees", (1, 1, 0)),
+            ({"C.1": ["holds"], "C.2": ["holds"]}, "not tested", (0, 2, 0)),
         ],
     )
     def test_a_control_fails_at_all_its_steps_or_not_at_all(self, kinds, status, counts):
         got, text, _ = found("controls", controls=controls(**kinds))
         assert got == status and (ALARM in text) == (status == "contradicts")
         assert "2 controls outside N* (1 of C.1, 1 of C.2)" in text
-        there, not_there, undecided = counts
-        assert f"at {there} there are better" in text
-        assert f"at {not_there} not, {undecided} are undecided" in text
+        there, optimal, undecided = counts
+        assert f"at {there} there are better" in text and f"{undecided} are undecided" in text
+        assert (f"At {optimal} no network of any width is better" in text) == (optimal > 0)
+
+    @pytest.mark.parametrize(
+        ("base", "loss", "other", "status"),
+        [
+            ("minimum", 0.0, 0.0, "agrees"),
+            ("minimum", 0.5, 0.5 - 1e-9, "agrees"),
+            ("minimum", 0.5, 0.4, "contradicts"),
+            ("extended", 0.5, 0.4, "agrees"),  # which descended further: its loss is not here
+        ],
+    )
+    def test_what_no_network_betters_no_network_of_the_study_betters(
+        self, base, loss, other, status
+    ):
+        kinds = controls(**{"C.1": ["violated"], "C.2": ["holds"]}).assign(base=base)
+        minima = rows("minima", {"minimum": 0, "loss": loss})
+        fits = rows("fits", {"start": 0, "loss": loss}, {"start": 1, "loss": other})
+        fits = fits.assign(verdict="holds", training_outcome="converged", lift_loss=np.nan)
+        got, text, _ = found("controls", controls=kinds, minima=minima, fits=fits)
+        assert got == status and (ALARM in text) == (status == "contradicts")
 
 
 class TestRadii:
@@ -191,6 +211,9 @@ class TestRadii:
         text = found("parameter radius", minima=minima)[1]
         assert "Of 2 bracketed minima, the radius in parameter space of 1 is known" in text
         assert "up to a factor 3, and 2 times the certified one; of 1 only from below" in text
+        zero = minima.assign(radius_low=np.where(minima["minimum"] == 1, np.inf, 2.0))
+        text = found("parameter radius", minima=zero)[1]
+        assert "certified one; of 1 it is infinite: the residual is zero." in text
         unbounded = minima[minima["minimum"] > 0]
         text = found("parameter radius", minima=unbounded)[1]
         assert "of 0 is known" in text and "median" not in text
@@ -204,6 +227,9 @@ class TestRadii:
         assert "in the median 1 × 10⁻⁶; at 1 minimum of N*" in text
         assert "in the median 500,000 times as large, holds no better" in text
         assert "Beyond it" not in text
+        # Where the promise is infinite, nothing can be larger.
+        infinite = minima.assign(paper_radius=np.inf)
+        assert found("realization radius", minima=infinite, probes=probes)[0] == "not tested"
         # A ball that is undecided or violated proves nothing.
         for verdict in ("undecided", "violated"):
             probes = balls(verdict, ball="rigid", radius=0.5)

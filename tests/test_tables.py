@@ -250,10 +250,17 @@ def test_summary_counts_and_compares(tables):
 
 
 def test_a_control_with_one_step_that_is_not_violated_does_not_count(tables):
-    controls = control_table(["violated", "holds"])
+    controls = control_table(["violated", "undecided"])
     natural = natural_table("unrestricted", [], [])
     summary = summary_frame(*tables[:3], controls, natural).set_index("space").loc["restricted"]
     assert (summary["controls"], summary["controls_violated"]) == (1, 0)
+
+
+def test_a_control_than_which_nothing_is_better_does_not_have_to_fail(tables):
+    controls = control_table(["violated"] * 2 + ["holds"] * 2)
+    natural = natural_table("unrestricted", [], [])
+    summary = summary_frame(*tables[:3], controls, natural).set_index("space").loc["restricted"]
+    assert (summary["controls"], summary["controls_violated"]) == (1, 1)
 
 
 def test_solvers_are_judged_before_and_after_the_descent():

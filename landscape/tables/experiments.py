@@ -103,7 +103,11 @@ CONTROLS = Table(
             "realization: it does not go to 0.",
             PARAMETERS,
         ),
-        Column("verdict", "text", "violated, as it must be; holds; undecided."),
+        Column(
+            "verdict",
+            "text",
+            "violated, as it must be; holds where no network of any width is better; undecided.",
+        ),
         Column("reason", "text", "Why; where the control could not be built, why not."),
     ),
     ("dataset", "neurons", "minimum", "kind", "step"),

@@ -252,6 +252,7 @@ def _summarize(
     counts = balls["verdict"].value_counts()
     # Controls are built from the minima of N*.
     built = here(controls).iloc[: None if space == "restricted" else 0]
+    built = built[built["verdict"] != "holds"]  # where no network of any width is better
     decreases = built["verdict"].eq("violated").groupby([built["minimum"], built["kind"]]).all()
     open_ones = built["verdict"].eq("undecided").groupby([built["minimum"], built["kind"]]).any()
     found = here(natural)

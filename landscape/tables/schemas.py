@@ -237,7 +237,12 @@ SUMMARY = Table(
         Column("probes_hold", "integer", "Balls without a better realization."),
         Column("probes_violated", "integer", "Balls with one."),
         Column("probes_undecided", "integer", "Balls that could not be decided."),
-        Column("controls", "integer", "Controls C.1, C.2, C.3 that were built from minima of N*."),
+        Column(
+            "controls",
+            "integer",
+            "Controls C.1, C.2, C.3 from minima of N*, but those than which no network of any "
+            "width is better.",
+        ),
         Column(
             "controls_violated",
             "integer",

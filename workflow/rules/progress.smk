@@ -83,3 +83,5 @@ if RUNS_HERE and workflow.output_settings.dryrun:
 
 onsuccess:
     print(write_times(), file=sys.stderr)
+    if (report := Path(f"results/{config['study']}/report.html")).exists():
+        print(f"Read {report} first.", file=sys.stderr)
