@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from landscape import certify_minimum, descend
+from landscape.descent import DescentOutcome
 from landscape.effective import EffectiveProblem
 from landscape.spaces import make_space
 from landscape.stationarity import Verdict
@@ -119,6 +120,25 @@ def test_own_units_are_the_same_function():
         back = own.parametrization(own.state())
         again = EffectiveProblem.build(back, space.embed(features), np.zeros(30), space)
         assert again.loss(again.state()) == pytest.approx(problem.loss(problem.state()), rel=1e-9)
+
+
+@pytest.mark.parametrize(("name", "starts"), [("restricted", (18, 21)), ("unrestricted", (0, 8))])
+def test_far_away_the_last_gains_are_rounding(name, starts):
+    """Where the loss cannot show them any more, the conditions still lead to the minimum."""
+    rng = np.random.default_rng([1, 5])
+    x = rng.uniform(-1, 1, (150, 5))
+    y = np.sin(3 * x[:, 0]) + 0.1 * rng.standard_normal(150) + x[:, 1] ** 2
+    space = make_space(name, 5, 3)
+    X = space.embed(x + 1e7)
+    for j in starts:
+        rng = np.random.default_rng([5, j])
+        a = rng.standard_normal((3, 5)) / np.sqrt(5)
+        b = rng.uniform(-1, 1, 3) - a.sum(axis=1) * 1e7
+        c = np.where(np.arange(3) < j % 4, 0.5, -0.5)
+        result = descend(space.from_network(a, b, c, 0.1), X, y, space=space)
+        assert result.outcome is DescentOutcome.MINIMUM, result.reason
+        record = certify_minimum(result.parametrization, X, y, space=space)
+        assert record.verdict is Verdict.HOLDS, record.reason
 
 
 @pytest.mark.slow

@@ -181,8 +181,10 @@ class Search:
         i, j = np.unravel_index(int(np.argmin(room)), room.shape)
         return max(0.0, float(room[i, j])), int(i), int(j)
 
-    def _move(self, z: Array, s: Array, delta: Array, delta_e: float) -> bool:
-        """Exact line search along a direction; whether the loss fell."""
+    def _move(
+        self, z: Array, s: Array, delta: Array, delta_e: float, *, patient: bool = False
+    ) -> bool:
+        """Exact line search along a direction; whether the loss fell, or (patient) stayed."""
         problem = self.problem
         dz = problem.X @ delta.T
         # Along directions in a hyperplane, rounding alone must not leave it.
@@ -210,7 +212,7 @@ class Search:
         noise = self._noise(s)
         sideways = not new_loss < self.loss - noise
         if sideways and (
-            not hits.any()
+            not (patient or hits.any())
             or new_loss > min(self.loss + noise, self.loss_start)
             or self.n_sideways == MAX_SIDEWAYS
         ):
@@ -308,13 +310,13 @@ class Search:
         self.n_tests += 1
         return check_point(self.problem, self.state, self.budget, descent_only=descent_only)
 
-    def _escape(self, check: PointCheck, z: Array, s: Array) -> bool:
+    def _escape(self, check: PointCheck, z: Array, s: Array, *, patient: bool = False) -> bool:
         """Leave the point along the Newton step of the next face, or the test's direction."""
         assert check.direction is not None
         active = self._release(check, z)
         delta, delta_e = self._newton(active, s)
-        return self._move(z, s, delta, delta_e) or self._move(
-            z, s, check.direction, check.direction_offset
+        return self._move(z, s, delta, delta_e, patient=patient) or self._move(
+            z, s, check.direction, check.direction_offset, patient=patient
         )
 
     def _polish(self) -> bool:
@@ -376,6 +378,8 @@ class Search:
                 n_polished = 0
                 continue
             # What is left to gain is below rounding: only the conditions can still get better.
+            if self._escape(check, z, s, patient=True):
+                continue
             if n_polished == 3 or not self._polish():
                 return DescentOutcome.STALLED, check.reason
             n_polished += 1
