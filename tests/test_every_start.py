@@ -13,7 +13,9 @@ from landscape.training import train
 PROBLEMS = {problem.name: problem for problem in problems()}
 
 
-def share_certified(problem: Problem, space_name: str, n_starts: int, solver: str | None) -> float:
+def share_certified(
+    problem: Problem, space_name: str, n_starts: int, solver: str | None, *, far: bool = False
+) -> float:
     """Share of the starts that end certified; every other one has an honest outcome."""
     space = problem.space(space_name)
     X, y = space.embed(problem.features), problem.targets
@@ -21,7 +23,7 @@ def share_certified(problem: Problem, space_name: str, n_starts: int, solver: st
     for start in problem.starts(n_starts, space):
         if solver is not None:
             start = train(start, X, y, space=space, solver=solver, max_iter=300).parametrization
-        end = descend(start, X, y, space=space)
+        end = descend(start, X, y, space=space, far=far)
         assert end.loss <= end.loss_start * (1 + 1e-13)  # mapping back to the space rounds
         assert np.isclose(end.loss, np.mean((_values(end, X) - y) ** 2), rtol=1e-10)
         assert space.contains(end.parametrization)
@@ -46,7 +48,9 @@ def test_small_problems(name, space):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("solver", [None, "SLSQP"])
+@pytest.mark.parametrize(
+    ("solver", "far"), [(None, False), (None, True), ("SLSQP", False)], ids=["raw", "far", "SLSQP"]
+)
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_two_hundred_starts(name, solver):
-    assert share_certified(PROBLEMS[name], "restricted", 200, solver) >= 0.995
+def test_two_hundred_starts(name, solver, far):
+    assert share_certified(PROBLEMS[name], "restricted", 200, solver, far=far) >= 0.995
