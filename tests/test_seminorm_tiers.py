@@ -12,11 +12,6 @@ from landscape.parametrization import Parametrization
 from landscape.seminorm import _tiers, sobolev_seminorm
 from tests.oracles.networks import DEGENERATE, GENERIC
 
-KERNELS = [
-    f"landscape.seminorm._kernels_{name}"
-    for name in ("prepare", "plane", "sweep", "flats", "conflicts")
-]
-
 
 def evidence(theta: Parametrization, method: str) -> tuple[object, ...]:
     record = sobolev_seminorm(theta, method=method)
@@ -36,7 +31,7 @@ def test_both_tiers_give_the_same_bits(make, monkeypatch: pytest.MonkeyPatch) ->
     networks = [Parametrization(*make(rng, d, 9)) for d in (3, 4, 6)]
     cases = [(theta, method) for theta in networks for method in ("flats", "conflicts")]
     cases += [(Parametrization(*make(rng, d, 30)), "auto") for d in (1, 2)]
-    for name in KERNELS:
+    for name in _tiers.KERNELS:
         _tiers.compiled(name)
     expected = [evidence(*case) for case in cases]
     monkeypatch.setattr(_tiers, "_compiled", {})

@@ -34,8 +34,9 @@ METHODS = {
     "reference": lambda d, m: d > 2 and m <= 24,
 }
 COLUMNS = ["family", "d", "m", "seed", "method", "seconds", "lower", "upper", "exact", "note"]
-#: Runs shorter than this are repeated, and the fastest of so many counts.
-SHORT, REPEATS = 0.05, 5
+#: Runs shorter than this are repeated, and the fastest of so many counts; calls shorter than a tick
+#: are timed many together.
+SHORT, REPEATS, TICK = 0.05, 5, 0.002
 
 Row = dict[str, object]
 Method = Callable[[Parametrization], Row]
@@ -65,14 +66,17 @@ def prototype(function: prototypes.Prototype, theta: Parametrization) -> Row:
 
 
 def measure(method: Method, theta: Parametrization) -> Row:
-    """What a method returns, and its CPU seconds."""
-    seconds = float("inf")
+    """What a method returns, and its CPU seconds: of a batch of calls where one is too short."""
+    seconds, calls = float("inf"), 1
     for _ in range(REPEATS):
         start = time.process_time()
-        row = method(theta)
-        seconds = min(seconds, time.process_time() - start)
-        if seconds > SHORT:
+        for _ in range(calls):
+            row = method(theta)
+        spent = time.process_time() - start
+        seconds = min(seconds, spent / calls)
+        if spent > SHORT:
             break
+        calls = min(max(calls, int(TICK / max(seconds, 1e-6))), 2_000)
     return {**row, "seconds": seconds} if "lower" in row else row
 
 
@@ -93,15 +97,8 @@ def run(
     methods: dict[str, Method] = {name: partial(own, name, limit) for name in METHODS}
     methods |= {name: partial(prototype, function) for name, function in sketches.items()}
     methods |= {name: partial(peer, solver, limit) for name, solver in solvers.items()}
-    for kernels in (
-        "prepare",
-        "plane",
-        "sweep",
-        "flats",
-        "cones",
-        "conflicts",
-    ):  # compile or load before timing
-        _tiers.compiled(f"landscape.seminorm._kernels_{kernels}")
+    for kernels in _tiers.KERNELS:  # compile or load before timing
+        _tiers.compiled(kernels)
     for d in (2, 3, 6):
         for name in METHODS:
             own(name, limit, FAMILIES["gaussian"](d, 8, 0))

@@ -41,8 +41,8 @@ def main() -> None:
         Parametrization(rng.standard_normal((m, d)), rng.standard_normal(m))
         for _ in range(arguments.pairs + 1)
     )
-    for name in ("prepare", "plane", "sweep", "flats", "cones", "conflicts"):
-        _tiers.compiled(f"landscape.seminorm._kernels_{name}")
+    for name in _tiers.KERNELS:
+        _tiers.compiled(name)
     ways: dict[str, Callable[[], object]] = {
         "single calls": lambda: [sobolev_distance(gamma, theta) for theta in thetas],
         "batch, 1 job": lambda: sobolev_distances(gamma, thetas, n_jobs=1),

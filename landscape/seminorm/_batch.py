@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from landscape.parametrization import Parametrization
 from landscape.realization import stacked_difference
 from landscape.seminorm import _tiers
-from landscape.seminorm._limits import Limits
 from landscape.seminorm._networks import seminorm_of
 from landscape.seminorm._record import Seminorm
 
@@ -54,7 +53,7 @@ class _Batch:
         arrays = theta.weights, theta.output_weights
         if first is not None:
             arrays = stacked_difference(self.networks[first], theta)
-        return seminorm_of(*arrays, self.method, Limits(self.time_limit, self.node_limit))
+        return seminorm_of(*arrays, self.method, self.time_limit, self.node_limit)
 
     def some(self, pairs: Sequence[Pair]) -> list[Seminorm]:
         """Several of them, in the calling thread."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from landscape.arrangement import Infeasible, interior_point
 from landscape.arrangement._integers import pivot_columns
-from landscape.seminorm import _kernels_prepare as kernels_prepare
+from landscape.seminorm import _kernels_points as kernels_points
 from landscape.seminorm._limits import Limits, alarm
 from landscape.seminorm._local import at_known, climb, settle
 from landscape.seminorm._points import generic_direction
@@ -36,7 +36,7 @@ Solver = Callable[..., Found]
 #: More unresolved places than this are not worth it: conflicts do not mind degeneracy.
 MAX_ITEMS = 50_000
 #: Below this many visited rows, looking for a good first cell takes longer than the search.
-SMALL = 20_000
+SMALL = 200_000
 
 
 class Unresolved(Exception):
@@ -79,7 +79,8 @@ def flats(
         best = climb(problem, n_starts=2, patience=10, limits=limits)
     floor = -1.0 if best is None else best.lower
     units = problem.rows / np.sqrt((problem.rows * problem.rows).sum(axis=1))[:, None]
-    first, last = rows if rows is not None else (0, k)
+    # A cell has r facets at least, so it has a flat without the first two rows.
+    first, last = rows if rows is not None else (2, k)
     with alarm(limits) as stop:
         value, point, free, items, bounds, dependent, n_flats, complete = call(
             kernels.search,
@@ -98,7 +99,7 @@ def flats(
         )
     limits.nodes += int(n_flats)
     if value > floor:
-        pattern, inside = _beside(problem, point, free[:, 0])
+        pattern, inside = _beside(problem, point, free)
         best = Found(problem.norm(pattern), np.inf, pattern, inside, False, "flats")
     if best is None:
         best = at_known(problem)
@@ -126,7 +127,7 @@ def _beside(problem: Problem, point: Array, free: NDArray[np.intp]) -> tuple[Pat
     """The best cell at a point where exactly the ``free`` hyperplanes meet, and a point of it."""
     pattern, inside = np.empty(len(problem.rows), dtype=bool), point.copy()
     settled = call(
-        kernels_prepare.beside,
+        kernels_points.beside,
         problem.rows,
         problem.weights,
         problem.offset,

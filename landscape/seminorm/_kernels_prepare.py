@@ -1,4 +1,4 @@
-"""What surrounds every search: sorted hyperplanes, their weights, the rank, points off them.
+"""What surrounds every search: sorted hyperplanes, their weights, the rank.
 
 Plain Python that `_tiers` interprets or compiles: IEEE arithmetic in a fixed order.
 """
@@ -11,171 +11,286 @@ import math
 
 import numpy as np
 
+from landscape.seminorm._kernels_sort import order_lines, sort_by, sort_rows
+
 EPS = 2.220446049250313e-16
 
 
-def stable_order(keys):
-    """`numpy.argsort` by merging, from runs of eight: numba's quicksort takes minutes at worst."""
-    n = len(keys)
-    source, target = keys.copy(), np.empty(n)
-    order, other = np.arange(n), np.empty(n, dtype=np.int64)
-    for start in range(0, n, 8):
-        for t in range(start + 1, min(start + 8, n)):
-            key, index, s = source[t], order[t], t
-            while s > start and source[s - 1] > key:
-                source[s], order[s] = source[s - 1], order[s - 1]
-                s -= 1
-            source[s], order[s] = key, index
-    width = 8
-    while width < n:
-        for start in range(0, n, 2 * width):
-            middle, end = min(start + width, n), min(start + 2 * width, n)
-            left, right = start, middle
-            for t in range(start, end):
-                if right >= end or (left < middle and source[left] <= source[right]):
-                    target[t], other[t] = source[left], order[left]
-                    left += 1
-                else:
-                    target[t], other[t] = source[right], order[right]
-                    right += 1
-        source, target = target, source
-        order, other = other, order
-        width *= 2
-    return order
+def exact_sum(values, n, partials):
+    """The correctly rounded sum of ``values[:n]``, as `math.fsum`; partials (64,) is scratch.
 
-
-def sort_rows(table, chosen):
-    """The chosen rows' indices, sorted lexicographically."""
-    n = len(chosen)
-    tied = np.ones(n, dtype=np.bool_)  # with the one before
-    for column in range(table.shape[1]):
-        start, some = 0, False
-        while start < n:
-            end = start + 1
-            while end < n and tied[end]:
-                end += 1
-            if end > start + 1:
-                keys = np.empty(end - start)
-                for t in range(start, end):
-                    keys[t - start] = table[chosen[t], column]
-                order = stable_order(keys)
-                run = chosen[start:end].copy()
-                for t in range(start, end):
-                    chosen[t] = run[order[t - start]]
-                    if t > start:
-                        tied[t] = keys[order[t - start]] == keys[order[t - start - 1]]
-                        some = some or tied[t]
-            start = end
-        if not some:
+    Shewchuk's algorithm: partial sums that do not overlap, so that adding them loses nothing.
+    """
+    count = 0
+    for t in range(n):
+        x = values[t]
+        kept = 0
+        for s in range(count):
+            y = partials[s]
+            if abs(x) < abs(y):
+                x, y = y, x
+            high = x + y
+            low = y - (high - x)
+            if low != 0.0:
+                partials[kept] = low
+                kept += 1
+            x = high
+        partials[kept] = x
+        count = kept + 1
+    if count == 0:
+        return 0.0
+    count -= 1
+    high, low = partials[count], 0.0
+    while count > 0:
+        count -= 1
+        x, y = high, partials[count]
+        high = x + y
+        low = y - (high - x)
+        if low != 0.0:
             break
+    # Half-way cases are rounded by what is left.
+    if count > 0 and (
+        (low < 0.0 and partials[count - 1] < 0.0) or (low > 0.0 and partials[count - 1] > 0.0)
+    ):
+        y = 2.0 * low
+        x = high + y
+        if y == x - high:
+            high = x
+    return high
+
+
+def power_of_two(exponent):
+    """``2^exponent``, 0 or inf beyond the floats."""
+    return math.ldexp(1.0, min(max(exponent, -1100), 1024)) if exponent < 1024 else np.inf
+
+
+def scaled(value, exponent, power):
+    """``value * 2^exponent``; power is ``2^exponent``, a shortcut where it is a normal number."""
+    if 1e-300 < power < 1e300:
+        return value * power
+    return math.ldexp(value, exponent)
 
 
 def arrange(rows, generic, tolerance, noticeable, merged, labels, orientations):
-    """Orient and sort hyperplanes that clearly differ, as `landscape.canonical` does.
+    """Merge rows into hyperplanes, orient and sort them: `landscape.canonical.merge_hyperplanes`.
 
-    Returns their number; -1 if two may have to be merged, and then nothing is written that counts.
+    Parameters
+    ----------
+    rows : (m, d)
+    generic : (d,) functional that tells directions apart: equal ones have nearly equal values
+    tolerance : directions that differ by no more are equal
+    noticeable : the first entry of a normal that is larger than this is positive
+    merged : (m, d), labels, orientations : (m,)
+        Outputs, see `landscape.canonical.Hyperplanes`.
+
+    Returns
+    -------
+    n : number of hyperplanes
     """
     m, d = rows.shape
-    units = np.empty((m, d))
-    keys = np.empty(m)
+    # Directions and, where those agree, rows with powers of two taken out of them.
+    table = np.empty((m, 2 * d))
+    scratch = np.empty((2, m))
+    keys, ordered = scratch[0], scratch[1]
+    numbers = np.empty((5, m + 2), np.int64)
+    present, order, group, places = numbers[0], numbers[1], numbers[2], numbers[3]
     n = 0
     for i in range(m):
         labels[i], orientations[i] = -1, 0
         norm = 0.0
         for j in range(d):
             norm = max(norm, abs(rows[i, j]))
-        keys[i] = np.inf
         if norm == 0.0:
             continue
-        n += 1
         scale = -math.frexp(norm)[1]
-        norm = math.ldexp(norm, scale)
-        turn = 1.0
+        power = power_of_two(scale)
+        norm = scaled(norm, scale, power)
+        turn, searching = 1.0, True
         for j in range(d):
-            units[i, j] = math.ldexp(rows[i, j], scale) / norm
-        for j in range(d):
-            if abs(units[i, j]) > noticeable:
-                turn = -1.0 if units[i, j] < 0 else 1.0
-                break
+            mantissa = scaled(rows[i, j], scale, power)
+            unit = mantissa / norm
+            if searching and abs(unit) > noticeable:
+                turn, searching = (-1.0 if unit < 0 else 1.0), False
+            table[i, j], table[i, d + j] = unit, mantissa
         key = 0.0
         for j in range(d):
-            units[i, j] *= turn
-            key += units[i, j] * generic[j]
+            table[i, j] *= turn
+            table[i, d + j] = table[i, d + j] * turn + 0.0
+            key += table[i, j] * generic[j]
         orientations[i] = turn
-        keys[i] = abs(key)
-    # Equal directions have nearly equal keys.
-    order = stable_order(keys)[:n]
+        keys[n] = abs(key)
+        present[n] = i
+        n += 1
+    order_lines(keys, n, places, numbers[4], order, ordered)
     slack = 2 * (tolerance + EPS) * (d + 1)
-    for t in range(1, n):
-        if keys[order[t]] - keys[order[t - 1]] <= slack:
-            return -1
+    alone = True
     t = 0
-    for i in range(m):
-        if orientations[i] != 0:
-            order[t] = i
-            t += 1
-    sort_rows(units, order)
-    for h in range(n):
-        i = order[h]
-        labels[i] = h
-        norm = 0.0
-        for j in range(d):
-            norm = max(norm, abs(rows[i, j]))
-        scale = -math.frexp(norm)[1]
-        for j in range(d):
-            merged[h, j] = math.ldexp(rows[i, j], scale) * orientations[i] + 0.0
-    return n
+    while t < n:
+        # Only hyperplanes in a run of close keys may be equal.
+        end = t + 1
+        while end < n and ordered[end] - ordered[end - 1] <= slack:
+            end += 1
+        if end == t + 1:
+            group[present[order[t]]] = present[order[t]]
+        else:
+            # In the order of the input.
+            for s in range(t, end):
+                ordered[s] = order[s]
+            sort_by(ordered[t:end], places, end - t)
+            run = np.empty(end - t, np.int64)
+            for s in range(t, end):
+                run[s - t] = present[int(ordered[s])]
+            alone &= _group(table, run, tolerance, group)
+        t = end
+    order[:n] = present[:n]
+    sort_rows(table[:, : (d if alone else 2 * d)], order[:n])
+    # A group is represented by its first row in this order.
+    n_planes = 0
+    for t in range(n):
+        i = order[t]
+        first = group[i]
+        if labels[first] < 0:
+            # Numbered here; the first of the group itself may come later.
+            labels[first] = n_planes
+            places[n_planes] = i
+            for j in range(d):
+                merged[n_planes, j] = table[i, d + j]
+            n_planes += 1
+        labels[i] = labels[first]
+    if not alone:
+        # Compared with the representative, which is robust where a leading entry is negligible.
+        for t in range(n):
+            i = order[t]
+            chosen = places[labels[i]]
+            inner = 0.0
+            for j in range(d):
+                inner += table[chosen, j] * table[i, j]
+            if inner < 0:
+                orientations[i] = -orientations[i]
+    return n_planes
+
+
+def _group(table, run, tolerance, group):
+    """Compare each row of a run with the first of every group so far; whether all are alone."""
+    n, d = len(run), table.shape[1] // 2
+    alone = True
+    for t in range(n):
+        i = run[t]
+        group[i] = i
+        for s in range(t):
+            first = run[s]
+            if group[first] != first:
+                continue
+            same, opposite = True, True
+            for j in range(d):
+                same &= abs(table[i, j] - table[first, j]) <= tolerance
+                opposite &= abs(table[i, j] + table[first, j]) <= tolerance
+            if same or opposite:
+                group[i] = first
+                alone = False
+                break
+    return alone
 
 
 def scale_products(rows, factors, products):
     """Write ``factors[i] * rows[i]`` times a power of two, and return its exponent."""
     m, d = rows.shape
-    exponents = np.empty(m, dtype=np.int64)
-    scales = np.empty(m, dtype=np.int64)
-    active = np.zeros(m, dtype=np.bool_)
+    # Where all sizes are far from the floats' ends, products cannot lose digits.
+    largest, moderate = 0.0, True
+    for i in range(m):
+        factor, norm = abs(factors[i]), 0.0
+        for j in range(d):
+            entry = abs(rows[i, j])
+            norm = max(norm, entry)
+            moderate &= (entry == 0.0) | (entry > 1e-50)
+        largest = max(largest, norm * factor)
+        moderate &= (1e-50 < factor < 1e50) and norm < 1e50
+    if moderate and largest > 0.0:
+        exponent = math.frexp(largest)[1]
+        unit = math.ldexp(1.0, -exponent)
+        for i in range(m):
+            for j in range(d):
+                products[i, j] = (rows[i, j] * factors[i]) * unit
+        return exponent
+    numbers = np.empty((2, m), dtype=np.int64)
+    exponents, scales = numbers[0], numbers[1]
     top, some = 0, False
     for i in range(m):
         norm = 0.0
         for j in range(d):
             norm = max(norm, abs(rows[i, j]))
-        scales[i] = math.frexp(norm)[1]
-        exponents[i] = scales[i] + math.frexp(factors[i])[1]
-        if norm > 0 and factors[i] != 0:
-            active[i] = True
-            if not some or exponents[i] > top:
-                top, some = int(exponents[i]), True
+        scales[i] = -math.frexp(norm)[1]
+        exponents[i] = math.frexp(factors[i])[1] - scales[i]
+        if norm > 0 and factors[i] != 0 and (not some or exponents[i] > top):
+            top, some = int(exponents[i]), True
     for i in range(m):
         mantissa = math.frexp(factors[i])[0]
-        shift = max(int(exponents[i]) - top, -2000) if active[i] else 0
+        scale, shift = int(scales[i]), min(max(int(exponents[i]) - top, -2000), 0)
+        power, fraction = power_of_two(scale), power_of_two(shift)
         for j in range(d):
-            product = math.ldexp(rows[i, j], -int(scales[i])) * mantissa
-            products[i, j] = math.ldexp(product, shift)
+            product = scaled(rows[i, j], scale, power) * mantissa
+            products[i, j] = scaled(product, shift, fraction)
     return top
 
 
 def weigh(products, labels, orientations, weights, offset):
-    """Weights of hyperplanes with one neuron each, and the gradient on their negative sides.
+    """Weights of the hyperplanes and the gradient on their negative sides, correctly rounded.
 
     Returns the number of hyperplanes where the gradient jumps.
     """
     m, q = products.shape
-    neurons = np.empty(len(weights), dtype=np.int64)
+    n_planes = len(weights)
+    # The neurons of plane h are members[starts[h]:starts[h + 1]].
+    numbers = np.zeros((2, max(m, n_planes) + 2), dtype=np.int64)
+    starts, members = numbers[0], numbers[1]
     for i in range(m):
         if labels[i] >= 0:
-            neurons[labels[i]] = i
+            starts[labels[i] + 2] += 1
+    for h in range(n_planes):
+        starts[h + 2] += starts[h + 1]
+    for i in range(m):
+        if labels[i] >= 0:
+            members[starts[labels[i] + 1]] = i
+            starts[labels[i] + 1] += 1
+    values, partials = np.empty(m), np.empty(64)
     n_used = 0
-    for h in range(len(weights)):
-        i = neurons[h]
+    for h in range(n_planes):
+        start, end = starts[h], starts[h + 1]
         jumps = False
         for j in range(q):
-            weights[h, j] = orientations[i] * products[i, j]
-            if orientations[i] < 0:
-                offset[j] += products[i, j]
-            if products[i, j] != 0:
-                jumps = True
+            for t in range(start, end):
+                values[t - start] = orientations[members[t]] * products[members[t], j]
+            weight = values[0] if end == start + 1 else exact_sum(values, end - start, partials)
+            weights[h, j] = weight
+            jumps |= abs(weight) > 0
         if jumps:
             n_used += 1
+    for j in range(q):
+        n = 0
+        for i in range(m):
+            if orientations[i] < 0:
+                values[n] = products[i, j]
+                n += 1
+        offset[j] = exact_sum(values, n, partials) + 0.0
     return n_used
+
+
+def neuron_sides(sides, labels, orientations, pattern):
+    """Which neurons are active where the hyperplanes have these sides."""
+    for i in range(len(labels)):
+        pattern[i] = labels[i] >= 0 and (sides[labels[i]] == (orientations[i] > 0))
+
+
+def gradient_of(products, pattern, gradient):
+    """The gradient where these neurons are active, correctly rounded."""
+    values, partials = np.empty(len(products)), np.empty(64)
+    for j in range(products.shape[1]):
+        n = 0
+        for i in range(len(products)):
+            if pattern[i]:
+                values[n] = products[i, j]
+                n += 1
+        gradient[j] = exact_sum(values, n, partials) + 0.0
 
 
 def surely_full_column_rank(rows):
@@ -233,138 +348,3 @@ def summarize(weights, offset, sums):
         sums[2, j] = minus
         sums[3, j] = max(offset[j] + plus, -offset[j] - minus)
         sums[4, j] = plus - minus + abs(offset[j])
-
-
-def settle(rows, point, generic, wanted, positive):
-    """Move ``point`` (in place) off the hyperplanes that it is on; whether floats can tell.
-
-    ``wanted[h]`` is 1 or 0 where hyperplane h must have the point on its positive or negative side
-    before and after, and -1 where it need not. ``positive`` receives the sides. Hyperplanes that
-    the point is clearly not on are not crossed.
-    """
-    k, r = rows.shape
-    largest = 0.0
-    for j in range(r):
-        largest = max(largest, abs(point[j]))
-    if largest > 0:
-        for j in range(r):
-            point[j] /= largest
-    clear = np.empty(k, dtype=np.bool_)
-    all_clear, room = True, 2.0
-    for attempt in range(2):
-        for h in range(k):
-            value, size = 0.0, 0.0
-            for j in range(r):
-                term = rows[h, j] * point[j]
-                value += term
-                size += abs(term)
-            # Products that underflow lose their error bound.
-            here = abs(value) > 2 * (r + 2) * EPS * size + 1e-300
-            if attempt == 1:
-                if not here or (clear[h] and (value > 0) != positive[h]):
-                    return False
-                positive[h] = value > 0
-                continue
-            clear[h] = here
-            positive[h] = value > 0
-            if wanted[h] >= 0 and (not here or (value > 0) != (wanted[h] == 1)):
-                return False
-            if here:
-                slope = 0.0
-                for j in range(r):
-                    slope += rows[h, j] * generic[j]
-                if abs(slope) > 0:
-                    room = min(room, abs(value) / abs(slope))
-            else:
-                all_clear = False
-        if all_clear:
-            return True
-        if attempt == 0:
-            # A generic direction, and half as far as the others allow.
-            step, largest = 0.5 * min(1.0, room), 0.0
-            for j in range(r):
-                point[j] += step * generic[j]
-                largest = max(largest, abs(point[j]))
-            for j in range(r):
-                point[j] /= largest
-    return True
-
-
-def beside(rows, weights, offset, point, free, generic, pattern):
-    """The best cell at a point where exactly the ``free`` hyperplanes meet.
-
-    Writes its ``pattern``, moves ``point`` into it, and returns whether floats can tell.
-    """
-    k, r = rows.shape
-    q, n = weights.shape[1], len(free)
-    gradients = np.zeros((2, q))
-    plus, minus = np.zeros(q), np.zeros(q)
-    is_free = np.zeros(k, dtype=np.bool_)
-    for t in range(n):
-        is_free[free[t]] = True
-    for h in range(k):
-        value = 0.0
-        for j in range(r):
-            value += rows[h, j] * point[j]
-        pattern[h] = value > 0
-        for j in range(q):
-            if is_free[h]:
-                plus[j] += max(weights[h, j], 0.0)
-                minus[j] += min(weights[h, j], 0.0)
-            elif pattern[h]:
-                gradients[0, j] += weights[h, j]
-            else:
-                gradients[1, j] += weights[h, j]
-    best, side, at, down = -1.0, 0, 0, False
-    for s in range(2):
-        for j in range(q):
-            up = gradients[s, j] + offset[j] + plus[j]
-            if up > best:
-                best, side, at, down = up, s, j, False
-            if -(gradients[s, j] + offset[j] + minus[j]) > best:
-                best, side, at, down = -(gradients[s, j] + offset[j] + minus[j]), s, j, True
-    if side == 1:
-        for h in range(k):
-            pattern[h] = not pattern[h]
-        for j in range(r):
-            point[j] = -point[j]
-    # The least step with products 1 or -1, by the normal equations.
-    gram, right = np.empty((n, n)), np.empty(n)
-    for s in range(n):
-        pattern[free[s]] = weights[free[s], at] < 0 if down else weights[free[s], at] > 0
-        right[s] = 1.0 if pattern[free[s]] else -1.0
-        for t in range(n):
-            value = 0.0
-            for j in range(r):
-                value += rows[free[s], j] * rows[free[t], j]
-            gram[s, t] = value
-    for s in range(n):
-        if not gram[s, s] > 1e-14:
-            return False
-        for t in range(s + 1, n):
-            factor = gram[t, s] / gram[s, s]
-            right[t] -= factor * right[s]
-            for u in range(s, n):
-                gram[t, u] -= factor * gram[s, u]
-    step = np.zeros(r)
-    for s in range(n - 1, -1, -1):
-        for t in range(s + 1, n):
-            right[s] -= gram[s, t] * right[t]
-        right[s] /= gram[s, s]
-        for j in range(r):
-            step[j] += right[s] * rows[free[s], j]
-    room = 1.0
-    for h in range(k):
-        if not is_free[h]:
-            value, slope = 0.0, 0.0
-            for j in range(r):
-                value += rows[h, j] * point[j]
-                slope += rows[h, j] * step[j]
-            if abs(slope) > 0:
-                room = min(room, abs(value) / abs(slope))
-    for j in range(r):
-        point[j] += 0.5 * room * step[j]
-    wanted = np.empty(k, dtype=np.int8)
-    for h in range(k):
-        wanted[h] = 1 if pattern[h] else 0
-    return settle(rows, point, generic, wanted, is_free)

@@ -6,54 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-
-def sort_by(keys, order, n):
-    """Sort ``keys[:n]``, write their order into ``order[:n]``: quicksort, ties in no fixed order.
-
-    numpy's own would do, but takes numba many seconds to compile.
-    """
-    for i in range(n):
-        order[i] = i
-    lows = np.empty(64, np.int64)
-    highs = np.empty(64, np.int64)
-    lows[0], highs[0] = 0, n - 1
-    top = 1
-    while top > 0:
-        top -= 1
-        low, high = lows[top], highs[top]
-        while high - low > 16:
-            # Median of three, then Hoare's partition; the larger part waits.
-            a, b, c = keys[low], keys[(low + high) // 2], keys[high]
-            pivot = max(min(a, b), min(max(a, b), c))
-            i, j = low, high
-            while i <= j:
-                while keys[i] < pivot:
-                    i += 1
-                while keys[j] > pivot:
-                    j -= 1
-                if i <= j:
-                    key, moved = keys[i], order[i]
-                    keys[i], order[i] = keys[j], order[j]
-                    keys[j], order[j] = key, moved
-                    i += 1
-                    j -= 1
-            if j - low < high - i:
-                lows[top], highs[top] = i, high
-                high = j
-            else:
-                lows[top], highs[top] = low, j
-                low = i
-            top += 1
-        for i in range(low + 1, high + 1):
-            moved = order[i]
-            key = keys[i]
-            j = i - 1
-            while j >= low and keys[j] > key:
-                keys[j + 1] = keys[j]
-                order[j + 1] = order[j]
-                j -= 1
-            keys[j + 1] = key
-            order[j + 1] = moved
+from landscape.seminorm._kernels_sort import sort_by
 
 
 def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, point):

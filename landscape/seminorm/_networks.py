@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from landscape.seminorm._limits import Limits
 from landscape.seminorm._portfolio import solve
 from landscape.seminorm._problem import Problem, Setting, finish, network_products, scaled_products
 from landscape.seminorm._record import Found, Pattern, Seminorm
+from landscape.seminorm._whole import small_seminorm
 
 Array = NDArray[np.float64]
 
@@ -64,13 +65,23 @@ def sobolev_seminorm(
     (1.0, True, True)
     """
     weights, outputs = theta.weights, theta.output_weights
-    return seminorm_of(weights, outputs, method, Limits(time_limit, node_limit), certify)
+    return seminorm_of(weights, outputs, method, time_limit, node_limit, certify)
 
 
 def seminorm_of(
-    weights: Array, outputs: Array, method: str, limits: Limits, certify: bool = False
+    weights: Array,
+    outputs: Array,
+    method: str,
+    time_limit: float | None = None,
+    node_limit: int | None = None,
+    certify: bool = False,
 ) -> Seminorm:
     """`sobolev_seminorm` of arrays that are known to be a network's."""
+    if method == "auto" and node_limit is None and not certify:
+        record = small_seminorm(weights, outputs, time_limit)
+        if record is not None:
+            return record
+    limits = Limits(time_limit, node_limit)
     setting = Setting(weights)
     products, exponent = scaled_products(weights, outputs)
     problem, used, columns = setting.problem(products)
@@ -82,7 +93,7 @@ def seminorm_of(
         found, proved = _certified(problem, found, limits)
     record = finish(setting, products, exponent, problem, used, columns, found)
     if proved is not None:
-        record = replace(record, proved=proved and _genuine(setting, record))
+        record = record.with_proof(proved and _genuine(setting, record))
     return record
 
 
@@ -136,7 +147,7 @@ def sobolev_distance(
     True
     """
     weights, outputs = stacked_difference(gamma, theta)
-    return seminorm_of(weights, outputs, method, Limits(time_limit, node_limit), certify)
+    return seminorm_of(weights, outputs, method, time_limit, node_limit, certify)
 
 
 @dataclass(frozen=True, eq=False)

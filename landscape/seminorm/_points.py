@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement._integers import IntVector, dot, integer_vector, sign, to_floats
-from landscape.seminorm import _kernels_prepare as kernels
+from landscape.seminorm import _kernels_points as kernels
 from landscape.seminorm._record import Pattern
 from landscape.seminorm._tiers import INTERPRETED, call
 

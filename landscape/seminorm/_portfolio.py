@@ -5,7 +5,7 @@ rank 1, k = rank      closed form: every sign vector is a cell
 jumps of one sign     closed form: a unit vector satisfies every constraint
 rank 2                angular sweep, O(k log k)
 rank 3, 4, 5          flats while ``C(k, r - 2) k`` is small (see `FLATS_WORK`), then cones
-                      (ranks 4 and 5: conflicts between the two, see `CONES_FROM`)
+                      (rank 5: conflicts between the two, see `CONES_FROM`)
 rank 6 and more       conflicts
 ====================  =====================================================================
 
@@ -30,10 +30,10 @@ from landscape.seminorm._reference import reference
 METHODS = ("auto", "enumeration", "plane", "flats", "cones", "conflicts", "reference")
 
 #: Rows visited by the flats (number of flats times k) up to which they are chosen, by rank.
-#: About ten million are visited per second.
-FLATS_WORK = {3: 2e5, 4: 6e3, 5: 1e3}
+#: Some sixty million are visited per second.
+FLATS_WORK = {3: 4e6, 4: 1e6, 5: 9e3}
 #: Beyond that, the number of hyperplanes from which cones are chosen before conflicts.
-CONES_FROM = {3: 0, 4: 71, 5: 121}
+CONES_FROM = {3: 0, 4: 0, 5: 121}
 #: Rows visited by the flats up to which they replace cones that could not resolve degeneracy.
 FLATS_LIMIT = 1e9
 

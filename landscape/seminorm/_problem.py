@@ -26,7 +26,7 @@ from landscape.arrangement._integers import (
     pivot_columns,
     to_floats,
 )
-from landscape.canonical import Hyperplanes, exact_sums, merge_hyperplanes
+from landscape.canonical import Hyperplanes
 from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization, max_norms
 from landscape.seminorm import _kernels_prepare as kernels
 from landscape.seminorm._points import round_inside, settle_point
@@ -134,20 +134,16 @@ class Setting:
         """
         planes = self.planes
         n_planes, q = len(planes.rows), products.shape[1]
-        if planes.alone:
-            weights, offset = np.empty((n_planes, q)), np.zeros(q)
-            jumping = call(
-                kernels.weigh,
-                np.ascontiguousarray(products),
-                planes.labels,
-                planes.orientations,
-                weights,
-                offset,
-                work=INTERPRETED * products.size,
-            )
-        else:
-            weights, offset = _merged(planes, products)
-            jumping = -1
+        weights, offset = np.empty((n_planes, q)), np.empty(q)
+        jumping = call(
+            kernels.weigh,
+            np.ascontiguousarray(products),
+            planes.labels,
+            planes.orientations,
+            weights,
+            offset,
+            work=4 * INTERPRETED * products.size,
+        )
         everything = jumping == n_planes
         used = np.arange(n_planes) if everything else np.flatnonzero(max_norms(weights) > 0)
         columns = self.independent_columns(used)
@@ -177,9 +173,6 @@ class Setting:
 
     def neuron_pattern(self, sides: Pattern) -> Pattern:
         """Activation of the neurons where the hyperplanes have these sides."""
-        if len(sides) == self.n_neurons == len(self.planes.rows) and self.planes.alone:
-            everywhere: Pattern = sides[self.planes.labels] == (self.planes.orientations > 0)
-            return everywhere
         active: Pattern = np.zeros(self.n_neurons, dtype=bool)
         some = self.planes.labels >= 0
         active[some] = sides[self.planes.labels[some]] == (self.planes.orientations[some] > 0)
@@ -238,7 +231,7 @@ class Setting:
 
 
 def _hyperplanes(rows: Array) -> Hyperplanes:
-    """`merge_hyperplanes`, faster where directions clearly differ."""
+    """`merge_hyperplanes` by a kernel."""
     rows = np.ascontiguousarray(rows, dtype=float)
     m, d = rows.shape
     merged = np.empty((m, d))
@@ -252,22 +245,9 @@ def _hyperplanes(rows: Array) -> Hyperplanes:
         merged,
         labels,
         orientations,
-        work=4 * INTERPRETED * (rows.size + m),
+        work=8 * INTERPRETED * (rows.size + m),
     )
-    if count < 0:
-        return merge_hyperplanes(rows)
     return Hyperplanes(merged[:count], labels, orientations, DIRECTION_TOLERANCE)
-
-
-def _merged(planes: Hyperplanes, products: Array) -> tuple[Array, Array]:
-    """Weights of hyperplanes with several neurons, and the gradient on their negative sides."""
-    n_planes, q = len(planes.rows), products.shape[1]
-    signed = planes.orientations[:, None] * products
-    weights = np.empty((n_planes, q))
-    for j in range(q):
-        weights[:, j] = exact_sums(signed[:, j], planes.labels, n_planes)
-    columns_back = products[planes.orientations < 0].T.tolist()
-    return weights, np.array([math.fsum(column) for column in columns_back]).reshape(q) + 0.0
 
 
 @lru_cache(maxsize=64)
@@ -333,22 +313,20 @@ def finish(
     coordinate = sizes.index(lower)
     upper = lower if found.exact else max(lower, found.upper)
     return Seminorm(
-        value=_ldexp(lower, exponent),
-        lower=_ldexp(lower, exponent),
-        upper=_ldexp(upper, exponent),
-        witness=witness,
-        gradient=np.ldexp(gradient, exponent),
-        pattern=pattern,
-        coordinate=coordinate,
-        exact=found.exact,
-        method=found.method,
-        tolerance=_ldexp(problem.tolerance, exponent),
-        rational_witness=rational,
-        proved=found.proved,
+        unscaled(lower, exponent),
+        unscaled(upper, exponent),
+        (witness, np.ldexp(gradient, exponent), pattern),
+        coordinate,
+        found.exact,
+        found.method,
+        unscaled(problem.tolerance, exponent),
+        rational,
+        found.proved,
     )
 
 
-def _ldexp(value: float, exponent: int) -> float:
+def unscaled(value: float, exponent: int) -> float:
+    """``value * 2^exponent``, refused where it is no float."""
     try:
         return math.ldexp(value, exponent)
     except OverflowError:

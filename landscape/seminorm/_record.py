@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,15 @@ Array = NDArray[np.float64]
 Pattern = NDArray[np.bool_]
 
 
+#: Where the parts of a record are in a result of `_kernels_whole`: numbers, then witness, gradient
+#: and pattern.
+LOWER, TOLERANCE, EXPONENT, COORDINATE, PARTS = 0, 1, 2, 3, 4
+
+
 class OutOfReach(ValueError):
     """No exact method reaches a problem of this size."""
 
 
-@dataclass(frozen=True, eq=False)
 class Seminorm:
     """A W^{1,inf} seminorm (17) with its witness.
 
@@ -47,18 +53,100 @@ class Seminorm:
         the upper bound rests on. None when this was not asked for.
     """
 
+    # Not a dataclass: thousands are made of small networks, and arrays only where they are read.
+    __slots__ = (
+        "_parts",
+        "coordinate",
+        "exact",
+        "lower",
+        "method",
+        "proved",
+        "rational_witness",
+        "tolerance",
+        "upper",
+        "value",
+    )
+
     value: float
     lower: float
     upper: float
-    witness: Array
-    gradient: Array
-    pattern: Pattern
     coordinate: int
     exact: bool
     method: str
     tolerance: float
-    rational_witness: tuple[Fraction, ...] | None = None
-    proved: bool | None = None
+    rational_witness: tuple[Fraction, ...] | None
+    proved: bool | None
+    _parts: tuple[Array, Array, Pattern] | tuple[Array, int]
+
+    def __init__(
+        self,
+        lower: float,
+        upper: float,
+        parts: tuple[Array, Array, Pattern] | tuple[Array, int],
+        coordinate: int,
+        exact: bool,
+        method: str,
+        tolerance: float,
+        rational_witness: tuple[Fraction, ...] | None = None,
+        proved: bool | None = None,
+    ) -> None:
+        """``parts`` are witness, gradient and pattern, or a kernel's result and d."""
+        write = object.__setattr__
+        write(self, "value", lower)
+        write(self, "lower", lower)
+        write(self, "upper", upper)
+        write(self, "_parts", parts)
+        write(self, "coordinate", coordinate)
+        write(self, "exact", exact)
+        write(self, "method", method)
+        write(self, "tolerance", tolerance)
+        write(self, "rational_witness", rational_witness)
+        write(self, "proved", proved)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name}: a record cannot be changed")
+
+    def __reduce__(self) -> tuple[type[Seminorm], tuple[Any, ...]]:
+        parts = self.witness, self.gradient, self.pattern
+        numbers = self.coordinate, self.exact, self.method, self.tolerance
+        proofs = self.rational_witness, self.proved
+        return Seminorm, (self.lower, self.upper, parts, *numbers, *proofs)
+
+    def with_proof(self, proved: bool) -> Seminorm:
+        """The same record, proved or not."""
+        record = copy(self)
+        object.__setattr__(record, "proved", proved)
+        return record
+
+    def __repr__(self) -> str:
+        interval = f"{self.value!r}" if self.exact else f"[{self.lower!r}, {self.upper!r}]"
+        return f"Seminorm({interval}, method={self.method!r}, witness={self.witness!r})"
+
+    def _unpacked(self) -> tuple[Array, Array, Pattern]:
+        parts = self._parts
+        if len(parts) == 3:
+            return parts
+        result, d = parts
+        exponent = int(result[EXPONENT])
+        witness, gradient = result[PARTS : PARTS + d], result[PARTS + d : PARTS + 2 * d]
+        unpacked = witness.copy(), np.ldexp(gradient, exponent), result[PARTS + 2 * d :] > 0
+        object.__setattr__(self, "_parts", unpacked)
+        return unpacked
+
+    @property
+    def witness(self) -> Array:
+        """A point strictly inside a cell where the gradient has this norm."""
+        return self._unpacked()[0]
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient there."""
+        return self._unpacked()[1]
+
+    @property
+    def pattern(self) -> Pattern:
+        """Which neurons are active there."""
+        return self._unpacked()[2]
 
 
 @dataclass(frozen=True, eq=False)

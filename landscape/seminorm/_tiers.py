@@ -24,6 +24,11 @@ BUDGET = 0.25
 #: Seconds that it takes per entry of a matrix that a kernel reads once, roughly.
 INTERPRETED = 5e-7
 
+#: Modules of kernels; each compiles those that it imports as well.
+KERNELS = tuple(
+    f"landscape.seminorm._kernels_{name}" for name in ("whole", "sweep", "cones", "conflicts")
+)
+
 _compiled: dict[str, dict[str, Any]] = {}
 _lock = threading.RLock()
 _spent = 0.0
