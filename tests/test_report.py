@@ -94,7 +94,7 @@ class TestPage:
         assert report_page(tables, svg, CAPTIONS, study="made-up") == page
 
     def test_data_sets_are_described_by_what_is_known_of_them(self, page):
-        assert "Kind csv, 1,234 samples of 2 features; target a &amp; b. Nothing is" in page
+        assert "Kind csv, 1,234 samples of 2 features; target &#x27;a &amp; b&#x27;. " in page
         assert "The provenance table does not describe this data set." in page
 
     def test_every_placeholder_is_filled(self, page):

@@ -242,7 +242,7 @@ def _about(name: str, provenance: pd.DataFrame) -> str:
         )
         options = {key: value for key, value in options.items() if key not in facts}
     if options:
-        text += "; " + ", ".join(f"{key} {value}" for key, value in sorted(options.items()))
+        text += "; " + ", ".join(f"{key} {value!r}" for key, value in sorted(options.items()))
     standard = {
         "both": "Features and target are standardized: a loss of 1 is the variance of the target",
         "features": "Features are standardized",
