@@ -32,9 +32,9 @@ localrules:
     all,
     data,
     tables,
-    summary,
     provenance,
     figures,
+    more_figures,
 
 
 rule all:

@@ -12,12 +12,14 @@ from landscape.probe import SearchBudget
 from landscape.realization import realize
 from landscape.spaces import make_space
 from landscape.study.brackets import bracket_rows
-from landscape.study.certificates import descend_block, distinct_minima
+from landscape.study.certificates import descend_block
 from landscape.study.controls import control_rows, ridge_rows
 from landscape.study.converse import converse_rows, optimal_scales
+from landscape.study.distinct import distinct_minima
 from landscape.study.fits import train_block
-from landscape.study.natural import natural_frequencies, natural_rows
-from landscape.study.stability import OUTSIDE, power_law, stability_rows, uniform_bound
+from landscape.study.natural import natural_rows
+from landscape.study.rates import natural_frequencies, power_law
+from landscape.study.stability import OUTSIDE, stability_rows, uniform_bound
 from landscape.study.starts import Block
 from landscape.study.verdicts import count_verdicts
 

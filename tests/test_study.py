@@ -9,8 +9,9 @@ from landscape.seminorm import sobolev_distance
 from landscape.spaces import make_space
 from landscape.stability import parameter_distance
 from landscape.study import certificates
-from landscape.study.certificates import descend_block, distinct_minima
+from landscape.study.certificates import descend_block
 from landscape.study.config import starts_of_blocks
+from landscape.study.distinct import distinct_minima
 from landscape.study.fits import train_block
 from landscape.study.pairs import extremal_pair, measure_pairs, opposed_pair
 from landscape.study.starts import Block, draw_start, generator, sign_class

@@ -34,8 +34,9 @@ from benchmarks.publish import markdown, publish
 from benchmarks.scale.jobs import TABLE, measure_jobs, table
 from landscape.data import write_arrays
 from landscape.spaces import make_space
-from landscape.study.certificates import descend_block, distinct_minima
+from landscape.study.certificates import descend_block
 from landscape.study.columns import join_parts
+from landscape.study.distinct import distinct_minima
 from landscape.study.fits import train_block
 from landscape.study.probes import probe_minima
 from landscape.study.starts import Block
@@ -142,8 +143,8 @@ import resource, sys, time
 from pathlib import Path
 import numpy as np
 from landscape.data import read_arrays
-from landscape.study.certificates import distinct_minima
 from landscape.study.columns import split_parts
+from landscape.study.distinct import distinct_minima
 from landscape.tables import fits_frame, minima_frame, write_table
 folder, n_blocks, per_block = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 begin = time.process_time()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib.util import find_spec
 from math import gcd, lcm
-
-try:
-    import flint
-
-    HAVE_FLINT = True
-except ImportError:  # the extra "exact" is not installed
-    HAVE_FLINT = False
 
 __all__ = ["HAVE_FLINT", "dot", "gram", "null_basis", "reduce_rows", "solve"]
 
 Vector = tuple[Fraction, ...]
+
+#: Whether the extra "exact" is installed; python-flint is imported when a proof is asked for.
+HAVE_FLINT = find_spec("flint") is not None
 
 
 def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
@@ -42,6 +39,8 @@ def reduce_rows(
 
 
 def _by_flint(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
+    import flint
+
     entries = [flint.fmpq(p.numerator, p.denominator) for row in rows for p in row]
     width = len(rows[0])
     reduced, rank = flint.fmpq_mat(len(rows), width, entries).rref()
@@ -95,6 +94,8 @@ def gram(columns: Sequence[Sequence[int]], *, use_flint: bool | None = None) -> 
     [[5, 11], [11, 25]]
     """
     if HAVE_FLINT if use_flint is None else use_flint:
+        import flint
+
         matrix = flint.fmpz_mat([list(column) for column in columns])
         products = matrix * matrix.transpose()
         return [[int(products[i, j]) for j in range(len(columns))] for i in range(len(columns))]

@@ -6,9 +6,7 @@ of ``tables`` a guess.
 
 #: Per unit of work, c (n d)^size m^neurons: (c, size, neurons).
 LAWS = {
-    "cases": (0.0037, 0.21, 0.80),
     "minima": (0.0011, 0.37, 0.68),
-    "pairs": (0.13, 0.00, 0.34),
     "probe": (0.028, 0.05, 0.00),
     "radii": (0.11, 0.16, 0.88),
     "solvers": (0.012, 0.24, 0.46),
@@ -16,9 +14,7 @@ LAWS = {
 }
 #: Before the work of a job begins, by its imports.
 STARTUP = {
-    "cases": 0.60,
     "minima": 0.60,
-    "pairs": 0.60,
     "probe": 0.60,
     "radii": 0.70,
     "solvers": 0.60,

@@ -39,11 +39,13 @@ LAWS: dict[str, Law] = {rule: Law(*law) for rule, law in _costs.LAWS.items()}
 STARTUP: dict[str, float] = _costs.STARTUP
 FIXED: dict[str, float] = _costs.FIXED
 #: Rules with laws: what they cost depends on the size of the problem and on the counts.
-RULES = ("train", "minima", "solvers", "probe", "radii", "cases", "pairs")
+RULES = ("train", "minima", "solvers", "probe", "radii")
+#: Of the rule ``probe``: what a minimum outside N* or a draw, and what a pair costs beside a ball.
+CASE, PAIR = 0.35, 0.25
 
 
 def units(rule: str, config: Mapping[str, Any], n_starts: int) -> float:
-    """Units of work of one job.
+    """Units of work of one job: starts, minima or balls.
 
     Parameters
     ----------
@@ -67,17 +69,16 @@ def units(rule: str, config: Mapping[str, Any], n_starts: int) -> float:
     if rule == "solvers":
         return int(config["solvers"]["starts"]) * len(config["solvers"]["solvers"])
     if rule == "probe":
-        return len(config["probe"]["spaces"]) * minima("probe") + 4 * minima("controls")
+        balls = len(config["probe"]["spaces"]) * minima("probe") + 4 * minima("controls")
+        cases = len(config["natural"]["spaces"]) * minima("natural") + config["converse"]["n_draws"]
+        pairs = min(config["pairs"]["max_pairs"], n_starts * (n_starts - 1) // 2)
+        pairs += config["stability"]["n_random"]
+        pairs += len(config["stability"]["scales"]) * minima("stability")
+        return balls + CASE * cases + PAIR * pairs
     if rule == "radii":
         nodes = max(config["radius"]["max_nodes"], 1) / 150
         spaces = len(config["radius"]["spaces"])
         return spaces * minima("radius") * nodes + minima("realization")
-    if rule == "cases":
-        return len(config["natural"]["spaces"]) * minima("natural") + config["converse"]["n_draws"]
-    if rule == "pairs":
-        pairs = min(config["pairs"]["max_pairs"], n_starts * (n_starts - 1) // 2)
-        scales = len(config["stability"]["scales"])
-        return pairs + config["stability"]["n_random"] + scales * minima("stability")
     raise ValueError(f"rule: {rule!r} has no units")
 
 

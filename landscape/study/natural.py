@@ -15,7 +15,7 @@ from landscape.spaces import Space
 from landscape.study.certificates import NUMERICAL_TROUBLE
 from landscape.study.columns import Arrays, as_arrays
 
-__all__ = ["natural_frequencies", "natural_rows"]
+__all__ = ["natural_rows"]
 
 _EMPTY: dict[str, Any] = {
     "n_silent": -1,
@@ -64,23 +64,3 @@ def natural_rows(
         progress(f"minimum {row['minimum']}: {row['n_spare']} spare, {row['verdict']}")
         rows.append(row)
     return as_arrays(rows)
-
-
-def natural_frequencies(rows: Arrays) -> dict[str, float]:
-    """Shares of the minima with each degeneracy, and of each verdict.
-
-    Examples
-    --------
-    >>> rows = {"n_silent": np.array([0, 2]), "verdict": np.array(["holds", "violated"])}
-    >>> natural_frequencies(rows)
-    {'n_minima': 2.0, 'silent': 0.5, 'holds': 0.5, 'violated': 0.5, 'undecided': 0.0}
-    """
-    verdicts = rows.get("verdict", np.array([]))
-    n = len(verdicts)
-    shares = {"n_minima": float(n)}
-    for name in ("silent", "zero", "redundant", "opposite", "spare"):
-        if f"n_{name}" in rows and n:
-            shares[name] = float(np.mean(rows[f"n_{name}"] > 0))
-    for verdict in ("holds", "violated", "undecided"):
-        shares[verdict] = float(np.mean(verdicts == verdict)) if n else 0.0
-    return shares

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +10,11 @@ from numpy.typing import NDArray
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
 from landscape.spaces import Space
+from landscape.study.balls import NO_ANSWER
 from landscape.study.certificates import NUMERICAL_TROUBLE
 from landscape.study.columns import Arrays, as_arrays
 
-__all__ = ["control_balls", "probe_minima", "radii"]
-
-_EMPTY: dict[str, Any] = {
-    "verdict": "undecided",
-    "gap": np.nan,
-    "lower_bound": np.nan,
-    "tolerance": np.nan,
-    "distance": np.nan,
-    "n_cuts": 0,
-    "regime": "",
-    "reason": "",
-}
+__all__ = ["probe_minima", "radii"]
 
 
 def radii(radius: float, rigidity: float, rigid_fraction: float) -> dict[str, float]:
@@ -76,7 +65,12 @@ def probe_minima(
         theta = Parametrization(minima["weights"][k], minima["output_weights"][k])
         r, rigidity = float(minima["radius"][k]), rigidity_radius(theta)
         for ball, radius in radii(r, rigidity, rigid_fraction).items():
-            row = {"minimum": int(minima["minimum"][k]), "ball": ball, "radius": radius, **_EMPTY}
+            row = {
+                "minimum": int(minima["minimum"][k]),
+                "ball": ball,
+                "radius": radius,
+                **NO_ANSWER,
+            }
             try:
                 probe = probe_realization(theta, X, target, radius=radius, space=space)
                 row |= {
@@ -94,29 +88,6 @@ def probe_minima(
             rows.append(row)
         verdicts = " ".join(row["verdict"] for row in rows[-3:])
         progress(f"minimum {minima['minimum'][k]}: {verdicts}")
-    return as_arrays(rows)
-
-
-def control_balls(controls: Arrays) -> Arrays:
-    """The steps of the control C.1, as balls with better realizations in them.
-
-    Parameters
-    ----------
-    controls : dict of arrays
-        From :func:`landscape.study.controls.control_rows`.
-
-    Returns
-    -------
-    dict of arrays, one entry per step
-        The columns of :func:`probe_minima` with the ball ``"control C.1"`` and its radius the
-        distance, and ``parameter_distance`` (lower bound for every parametrization of the better
-        realization).
-    """
-    kept = ("minimum", "distance", "gap", "tolerance", "verdict", "reason", "parameter_distance")
-    rows = []
-    for k in np.flatnonzero(controls.get("kind", np.array([])) == "C.1"):
-        own = {name: controls[name][k] for name in kept}
-        rows.append({**_EMPTY, "ball": "control C.1", "radius": own["distance"], **own})
     return as_arrays(rows)
 
 

@@ -35,7 +35,7 @@ def radius_rows(
     features : array of shape (n, d)
     target : array of shape (n,)
     minima : dict of arrays
-        Distinct minima of the space (:func:`landscape.study.certificates.distinct_minima`).
+        Distinct minima of the space (:func:`landscape.study.distinct.distinct_minima`).
     space : Space
     seed : int
         Of the falsifier's starts, together with the number of the minimum's start.

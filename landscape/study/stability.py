@@ -28,7 +28,7 @@ from landscape.study.columns import Arrays, as_arrays
 from landscape.study.controls import within_space
 from landscape.study.pairs import extremal_pair, opposed_pair
 
-__all__ = ["OUTSIDE", "power_law", "stability_rows", "uniform_bound"]
+__all__ = ["OUTSIDE", "stability_rows", "uniform_bound"]
 
 Array = NDArray[np.float64]
 Pair = tuple[Parametrization, Parametrization]
@@ -213,42 +213,3 @@ def uniform_bound(gamma: Parametrization, theta: Parametrization) -> float:
     moves = np.abs(gamma.weights - theta.weights).sum(axis=1)
     sizes = np.abs(gamma.weights).sum(axis=1)
     return float(steps @ sizes + np.abs(theta.output_weights) @ moves)
-
-
-def power_law(seminorm: Array, distance: Array) -> tuple[float, float]:
-    """Exponent of the upper envelope of distance over seminorm, and the constant at exponent 1/2.
-
-    Parameters
-    ----------
-    seminorm, distance : arrays of shape (k,)
-        Non-positive and non-finite entries are left out.
-
-    Returns
-    -------
-    exponent : float
-        Slope of a line through the largest distance per decade of the seminorm, in logarithms;
-        nan with fewer than two decades.
-    constant : float
-        ``max distance / seminorm**0.5``; nan without entries.
-
-    Examples
-    --------
-    >>> r = np.logspace(-6, 0, 7)
-    >>> power_law(r, 2 * np.sqrt(r))
-    (0.5, 2.0)
-    """
-    r, distances = np.asarray(seminorm, dtype=float), np.asarray(distance, dtype=float)
-    usable = np.isfinite(r) & np.isfinite(distances) & (r > 0) & (distances > 0)
-    if not usable.any():
-        return np.nan, np.nan
-    x, z = np.log10(r[usable]), np.log10(distances[usable])
-    constant = float((distances[usable] / np.sqrt(r[usable])).max())
-    decades = np.round(x).astype(int)
-    # The largest ratio to the square root within a decade: bins do not bend the line.
-    tops = [
-        np.flatnonzero(decades == k)[int((z - x / 2)[decades == k].argmax())]
-        for k in np.unique(decades)
-    ]
-    if len(tops) < 2:
-        return np.nan, constant
-    return float(np.polyfit(x[tops], z[tops], 1)[0]), constant

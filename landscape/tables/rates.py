@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from landscape.study.natural import natural_frequencies
-from landscape.study.stability import power_law
+from landscape.study.rates import natural_frequencies, power_law
 from landscape.tables.files import shape_frame
 from landscape.tables.schemas import TABLES
 

@@ -78,8 +78,6 @@ def test_same_bytes_as_without_slurm(slurm, tmp_path_factory):
     assert {name.removeprefix("rule_") for name in sent} == {
         "group_blocks_minima_train",
         "atlas",
-        "cases",
-        "pairs",
         "probe",
         "radii",
         "solvers",

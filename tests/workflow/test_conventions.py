@@ -117,7 +117,7 @@ def test_another_workflow_uses_this_one_as_a_module(other):
     folder = other("summary")
     done = run("--dry-run", folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    for rule in ("landscape_train", "landscape_probe", "landscape_summary", "mine"):
+    for rule in ("landscape_train", "landscape_probe", "landscape_tables", "mine"):
         assert f"rule {rule}:" in done.stdout + done.stderr
 
 

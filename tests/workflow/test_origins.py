@@ -16,9 +16,9 @@ RULES = {
     "fits": "train",
     "minima": "minima",
     "probes": "probe",
-    "pairs": "pairs",
+    "pairs": "probe",
     "radii": "radii",
-    "cases": "cases",
+    "cases": "probe",
     "solvers": "solvers",
     "atlas": "atlas",
 }

@@ -69,7 +69,7 @@ BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["bloc
 TOGETHER = config["neurons_together"]
 JOB_NEURONS = NEURONS if TOGETHER else ["{neurons}"]
 JOB = "{dataset}" if TOGETHER else "{dataset}/{neurons}"
-#: Tables that the rule `tables` writes; it and the rule `summary` know their inputs from here.
+#: Tables of what the jobs found.
 TABLES = [
     "fits",
     "minima",
@@ -83,22 +83,11 @@ TABLES = [
     "natural",
     "stability",
 ]
-#: What is drawn from them.
+#: What is drawn from them, and where all is from.
 SUMMARIES = ["summary", "rates", "degeneracies", "findings", "provenance"]
-#: What the findings are drawn from.
-FOUND = [name for name in TABLES if name not in ("pairs", "runs")]
-FIGURES = [
-    "losses",
-    "stability",
-    "radii",
-    "probes",
-    "solvers",
-    "brackets",
-    "controls",
-    "converse",
-    "natural",
-    "inverse",
-]
+MAIN_FIGURES = ["losses", "stability", "radii", "probes"]
+MORE_FIGURES = ["solvers", "brackets", "controls", "converse", "natural", "inverse"]
+FIGURES = MAIN_FIGURES + MORE_FIGURES
 
 
 wildcard_constraints:

@@ -1,11 +1,21 @@
 rule probe:
-    """Look for better realizations in balls around minima; build the controls C.1 to C.3."""
+    """Probe balls, controls, pairs of networks, minima outside N* and the converse."""
     input:
         data="<results>/data/{dataset}.npz",
         minima=job_blocks("minima"),
-        code=code("landscape.study.probes", "landscape.study.controls", "landscape.data"),
+        code=code(
+            "landscape.study.probes",
+            "landscape.study.controls",
+            "landscape.study.pairs",
+            "landscape.study.stability",
+            "landscape.study.natural",
+            "landscape.study.converse",
+            "landscape.data",
+        ),
     output:
-        job_cells("probes"),
+        probes=job_cells("probes"),
+        pairs=job_cells("pairs"),
+        cases=job_cells("cases"),
     log:
         f"<logs>/probes/{JOB}.log",
     benchmark:
@@ -19,33 +29,12 @@ rule probe:
         margin=config["margin"],
         probe=config["probe"],
         controls=config["controls"],
-    script:
-        "../scripts/probe.py"
-
-
-rule pairs:
-    """Measure pairs of networks: parameter distance against the exact seminorm."""
-    input:
-        data="<results>/data/{dataset}.npz",
-        minima=job_blocks("minima"),
-        code=code("landscape.study.pairs", "landscape.study.stability", "landscape.data"),
-    output:
-        job_cells("pairs"),
-    log:
-        f"<logs>/pairs/{JOB}.log",
-    benchmark:
-        f"<benchmarks>/pairs/{JOB}.jsonl"
-    priority: 10
-    resources:
-        mem_mb=1000,
-        runtime=60,
-    params:
-        seed=config["seed"],
-        margin=config["margin"],
         pairs=config["pairs"],
         stability=config["stability"],
+        natural=config["natural"],
+        converse=config["converse"],
     script:
-        "../scripts/pairs.py"
+        "../scripts/probe.py"
 
 
 rule radii:
@@ -55,7 +44,7 @@ rule radii:
         minima=job_blocks("minima"),
         code=code("landscape.study.radii", "landscape.study.brackets", "landscape.data"),
     output:
-        job_cells("radii"),
+        radii=job_cells("radii"),
     log:
         f"<logs>/radii/{JOB}.log",
     benchmark:
@@ -71,28 +60,3 @@ rule radii:
         realization=config["realization"],
     script:
         "../scripts/radii.py"
-
-
-rule cases:
-    """Minima outside N* as training finds them, and the converse of Proposition 1.2."""
-    input:
-        data="<results>/data/{dataset}.npz",
-        minima=job_blocks("minima"),
-        code=code("landscape.study.natural", "landscape.study.converse", "landscape.data"),
-    output:
-        job_cells("cases"),
-    log:
-        f"<logs>/cases/{JOB}.log",
-    benchmark:
-        f"<benchmarks>/cases/{JOB}.jsonl"
-    priority: 10
-    resources:
-        mem_mb=1000,
-        runtime=60,
-    params:
-        seed=config["seed"],
-        margin=config["margin"],
-        natural=config["natural"],
-        converse=config["converse"],
-    script:
-        "../scripts/cases.py"

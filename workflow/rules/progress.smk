@@ -3,8 +3,14 @@
 import atexit
 import json
 
+from snakemake import benchmark
+
 from landscape.data import make_dataset, replace_file
 from landscape.study.cost import LAWS, describe, job_seconds
+
+# For `benchmark:` Snakemake looks at all processes of a job twice a second, 30 times, and then every
+# half minute. That took more of its time than anything else, and long jobs lost their last half minute.
+benchmark.BENCHMARK_INTERVAL_SHORT = 4
 
 
 def data_size(name):

@@ -1,5 +1,5 @@
 rule tables:
-    """Gather the results of all jobs in tables, CSV and Parquet."""
+    """Gather the results of all jobs in tables, CSV and Parquet, and sum them up in others."""
     input:
         data=expand("<results>/data/{dataset}.npz", dataset=DATASETS),
         fits=all_blocks("fits"),
@@ -9,13 +9,33 @@ rule tables:
         radii=cells("radii"),
         cases=cells("cases"),
         solvers=cells("solvers"),
-        code=code("landscape.tables", "landscape.study.certificates", "landscape.study.probes"),
+        code=code(
+            "landscape.tables",
+            "landscape.tables.rates",
+            "landscape.study.balls",
+            "landscape.study.distinct",
+            "landscape.data",
+        ),
     output:
         **{
             f"{table}_{format}": f"<results>/tables/{table}.{format}"
-            for table in TABLES
+            for table in [*TABLES, "rates", "degeneracies"]
             for format in ("csv", "parquet")
         },
+        summary_parquet="<results>/tables/summary.parquet",
+        summary_csv=report(
+            "<results>/tables/summary.csv",
+            caption="../report/summary.rst",
+            category="Tables",
+            labels={"table": "summary"},
+        ),
+        findings_parquet="<results>/tables/findings.parquet",
+        findings_csv=report(
+            "<results>/tables/findings.csv",
+            caption="../report/findings.rst",
+            category="Tables",
+            labels={"table": "findings"},
+        ),
     log:
         "<logs>/tables.log",
     benchmark:
@@ -25,41 +45,6 @@ rule tables:
         runtime=30,
     script:
         "../scripts/tables.py"
-
-
-rule summary:
-    """Tables summary, rates, degeneracies and findings from the other tables."""
-    input:
-        **{name: f"<results>/tables/{name}.parquet" for name in FOUND},
-        code=code("landscape.tables", "landscape.tables.rates"),
-    output:
-        summary_csv=report(
-            "<results>/tables/summary.csv",
-            caption="../report/summary.rst",
-            category="Tables",
-            labels={"table": "summary"},
-        ),
-        summary_parquet="<results>/tables/summary.parquet",
-        rates_csv="<results>/tables/rates.csv",
-        rates_parquet="<results>/tables/rates.parquet",
-        degeneracies_csv="<results>/tables/degeneracies.csv",
-        degeneracies_parquet="<results>/tables/degeneracies.parquet",
-        findings_csv=report(
-            "<results>/tables/findings.csv",
-            caption="../report/findings.rst",
-            category="Tables",
-            labels={"table": "findings"},
-        ),
-        findings_parquet="<results>/tables/findings.parquet",
-    log:
-        "<logs>/summary.log",
-    benchmark:
-        "<benchmarks>/summary.jsonl"
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    script:
-        "../scripts/summary.py"
 
 
 rule provenance:
@@ -88,13 +73,19 @@ rule provenance:
         "../scripts/provenance.py"
 
 
+# Two jobs, so that no core is idle at the end.
+
+
 rule figures:
-    """Draw all figures of the study, SVG and PNG."""
+    """Draw the figures of the study's main line, SVG and PNG."""
     input:
-        **{name: f"<results>/tables/{name}.parquet" for name in TABLES},
+        **{
+            name: f"<results>/tables/{name}.parquet"
+            for name in ("fits", "minima", "probes", "pairs")
+        },
         code=code("landscape.plots", "landscape.tables"),
     output:
-        **{f"{figure}_png": f"<results>/figures/{figure}.png" for figure in FIGURES},
+        **{f"{figure}_png": f"<results>/figures/{figure}.png" for figure in MAIN_FIGURES},
         **{
             f"{figure}_svg": report(
                 f"<results>/figures/{figure}.svg",
@@ -102,12 +93,50 @@ rule figures:
                 category="Figures",
                 labels={"figure": figure},
             )
-            for figure in FIGURES
+            for figure in MAIN_FIGURES
         },
     log:
         "<logs>/figures.log",
     benchmark:
         "<benchmarks>/figures.jsonl"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    script:
+        "../scripts/figures.py"
+
+
+rule more_figures:
+    """Draw the figures beside the main line: solvers, brackets, controls and the like."""
+    input:
+        **{
+            name: f"<results>/tables/{name}.parquet"
+            for name in (
+                "minima",
+                "runs",
+                "brackets",
+                "controls",
+                "converse",
+                "natural",
+                "stability",
+            )
+        },
+        code=code("landscape.plots", "landscape.tables"),
+    output:
+        **{f"{figure}_png": f"<results>/figures/{figure}.png" for figure in MORE_FIGURES},
+        **{
+            f"{figure}_svg": report(
+                f"<results>/figures/{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category="Figures",
+                labels={"figure": figure},
+            )
+            for figure in MORE_FIGURES
+        },
+    log:
+        "<logs>/more_figures.log",
+    benchmark:
+        "<benchmarks>/more_figures.jsonl"
     resources:
         mem_mb=2000,
         runtime=10,

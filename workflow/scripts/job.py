@@ -16,6 +16,7 @@ from landscape.data import (
     write_arrays,
 )
 from landscape.study.columns import join_parts, split_parts
+from landscape.study.distinct import distinct_minima
 from landscape.study.lock import attend
 from landscape.study.origins import file_origin
 
@@ -79,10 +80,10 @@ def save(snakemake, path, kind, arrays, data=None):
     write_arrays(path, kind, arrays, origin=origin)
 
 
-def outputs(snakemake, kind):
-    """Number of neurons and path of each file that a job writes; it may have several."""
-    for path in snakemake.output:
-        yield int(file_origin(kind, path, snakemake.config)["neurons"]), path
+def outputs(snakemake, kind, paths=None):
+    """Path by number of neurons of the files of one kind that a job writes; it may have several."""
+    paths = snakemake.output if paths is None else paths
+    return {int(file_origin(kind, path, snakemake.config)["neurons"]): path for path in paths}
 
 
 def of_neurons(paths, neurons):
@@ -102,20 +103,23 @@ def load_blocks(snakemake, paths, kind, data=None):
     }
 
 
-def measure_minima(snakemake, kind, measure):
+def measure_minima(snakemake, **measures):
     """For each number of neurons of a job, write what is found out about its minima.
 
-    ``measure(snakemake, data, neurons, blocks, progress)`` gives arrays by part; ``blocks`` holds
-    those of all starts by space.
+    For each kind of file ``measure(params, data, neurons, minima, progress)`` gives arrays by part;
+    ``minima`` holds the distinct ones by space.
     """
     with job(snakemake) as progress:
         data = load_data(snakemake, snakemake.input.data)
-        for neurons, path in outputs(snakemake, kind):
-            progress(f"neurons {neurons}")
+        paths = {kind: outputs(snakemake, kind, snakemake.output[kind]) for kind in measures}
+        for neurons in next(iter(paths.values())):
             starts = of_neurons(snakemake.input.minima, neurons)
             blocks = load_blocks(snakemake, starts, "minima", data)
-            found = measure(snakemake, data, neurons, blocks, progress)
-            save(snakemake, path, kind, join_parts(found), data)
+            minima = {space: distinct_minima(parts) for space, parts in blocks.items()}
+            for kind, measure in measures.items():
+                progress(f"neurons {neurons}, {kind}")
+                found = measure(snakemake.params, data, neurons, minima, progress)
+                save(snakemake, paths[kind][neurons], kind, join_parts(found), data)
 
 
 def block_of(snakemake, space, neurons):

@@ -9,7 +9,7 @@ from landscape.study.columns import join_parts, split_parts
 def main(snakemake):
     with job(snakemake) as progress:
         data = load_data(snakemake, snakemake.input.data)
-        for neurons, path in outputs(snakemake, "minima"):
+        for neurons, path in outputs(snakemake, "minima").items():
             (trained,) = of_neurons(snakemake.input.fits, neurons)
             fits = split_parts(load(snakemake, trained, "fits", data))
             ends = {}

@@ -5,13 +5,11 @@ from job import measure_minima
 from landscape.radius import RadiusBudget
 from landscape.spaces import make_space
 from landscape.study.brackets import bracket_rows
-from landscape.study.certificates import distinct_minima
 from landscape.study.radii import radius_rows
 
 
-def brackets(snakemake, data, neurons, blocks, progress):
+def brackets(params, data, neurons, minima, progress):
     """Brackets of both kinds of radii for one number of neurons."""
-    params = snakemake.params
     options = params.radius
     budget = RadiusBudget(
         max_nodes=options["max_nodes"], ratio=options["ratio"], n_starts=options["n_starts"]
@@ -22,7 +20,7 @@ def brackets(snakemake, data, neurons, blocks, progress):
         found[name] = radius_rows(
             data.features,
             data.target,
-            distinct_minima(blocks.get(name, [])),
+            minima.get(name, {}),
             space=make_space(name, data.n_features, neurons, margin=params.margin),
             seed=params.seed,
             max_minima=options["max_minima"],
@@ -33,9 +31,9 @@ def brackets(snakemake, data, neurons, blocks, progress):
     found["realization"] = bracket_rows(
         data.features,
         data.target,
-        distinct_minima(blocks.get("restricted", [])),
+        minima.get("restricted", {}),
         space=make_space("restricted", data.n_features, neurons, margin=params.margin),
-        dataset=snakemake.wildcards.dataset,
+        dataset=data.name,
         seed=params.seed,
         n_neurons=neurons,
         **params.realization,
@@ -44,4 +42,4 @@ def brackets(snakemake, data, neurons, blocks, progress):
     return found
 
 
-measure_minima(snakemake, "radii", brackets)  # noqa: F821
+measure_minima(snakemake, radii=brackets)  # noqa: F821

@@ -8,7 +8,7 @@ from landscape.study.solvers import solver_rows
 def main(snakemake):
     with job(snakemake) as progress:
         data = load_data(snakemake, snakemake.input.data)
-        for neurons, path in outputs(snakemake, "solvers"):
+        for neurons, path in outputs(snakemake, "solvers").items():
             progress(f"neurons {neurons}")
             runs = solver_rows(
                 data.features,

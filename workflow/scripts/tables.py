@@ -1,23 +1,28 @@
-"""All tables of starts, minima, probes and pairs from the arrays of all jobs."""
+"""All tables of starts, minima, probes and pairs from the arrays of all jobs, and their sums."""
 
 from pathlib import Path
 
 from job import job, load, load_blocks, load_data
 from tabular import save_tables
 
-from landscape.study.certificates import distinct_minima
+from landscape.study.balls import control_balls
 from landscape.study.columns import split_parts
-from landscape.study.probes import control_balls
+from landscape.study.distinct import distinct_minima
 from landscape.tables import (
     cells_frame,
     controls_frame,
+    findings_frame,
     fits_frame,
     minima_frame,
     pairs_frame,
     probes_frame,
     solvers_frame,
     stability_frame,
+    summary_frame,
 )
+from landscape.tables.rates import degeneracies_frame, rates_frame
+
+SUMMARIZED = ("fits", "minima", "probes", "controls", "natural")
 
 
 def by_folder(paths):
@@ -106,11 +111,21 @@ def beside(files, by_cell):
     }
 
 
+def sums(tables):
+    """What the other tables say, in short."""
+    return {
+        "summary": summary_frame(*(tables[name] for name in SUMMARIZED)),
+        "rates": rates_frame(tables["stability"]),
+        "degeneracies": degeneracies_frame(tables["natural"]),
+        "findings": findings_frame(tables),
+    }
+
+
 def main(snakemake):
     with job(snakemake) as progress:
         files, (by_cell, by_block) = snakemake.input, reader(snakemake)
         frames = starts_and_minima(files, by_cell, by_block) | beside(files, by_cell)
-        save_tables(snakemake, frames, progress)
+        save_tables(snakemake, frames | sums(frames), progress)
 
 
 main(snakemake)  # noqa: F821

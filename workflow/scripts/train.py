@@ -12,7 +12,7 @@ def main(snakemake):
         data = load_data(snakemake, snakemake.input.data)
         options = dict(snakemake.params.options)
         options["solver"] = solver_named(options["solver"], snakemake.params.own)
-        for neurons, path in outputs(snakemake, "fits"):
+        for neurons, path in outputs(snakemake, "fits").items():
             fits = {}
             for space in snakemake.params.spaces:
                 progress(f"neurons {neurons}, {space}")
