@@ -44,7 +44,7 @@ study: $(STAMP) ## run the default study (CORES=all)
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS)
 
 report: study ## the study and its report: results/<study>/report.html, summary.pdf
-	@echo "report: $$(ls -t results/*/report.html | head -n 1), for print summary.pdf beside it"
+	@echo "reports, the newest first (for print: summary.pdf beside them):"; ls -t results/*/report.html
 
 paper: $(STAMP) ## compute the paper's items: results/paper/paper.csv, paper.md, figures
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS) results/paper/paper.csv
