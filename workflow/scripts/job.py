@@ -122,16 +122,27 @@ def measure_minima(snakemake, **measures):
                 save(snakemake, paths[kind][neurons], kind, join_parts(found), data)
 
 
-def block_of(snakemake, space, neurons):
-    """The block of starts that a job's wildcards and seed describe, in one space."""
+def run_starts(snakemake, kind, run):
+    """For each number of neurons of a job, write what becomes of its block of starts.
+
+    ``run(snakemake, data, block, progress)`` gives the arrays of one space.
+    """
     from landscape.study.starts import Block  # with scipy.optimize, which other jobs do not need
 
     first, stop = map(int, snakemake.wildcards.block.split("-"))
-    return Block(
-        dataset=snakemake.wildcards.dataset,
-        space=space,
-        n_neurons=neurons,
-        first=first,
-        stop=stop,
-        seed=snakemake.params.seed,
-    )
+    with job(snakemake) as progress:
+        data = load_data(snakemake, snakemake.input.data)
+        for neurons, path in outputs(snakemake, kind).items():
+            found = {}
+            for space in snakemake.params.spaces:
+                progress(f"neurons {neurons}, {space}")
+                block = Block(
+                    dataset=data.name,
+                    space=space,
+                    n_neurons=neurons,
+                    first=first,
+                    stop=stop,
+                    seed=snakemake.params.seed,
+                )
+                found[space] = run(snakemake, data, block, progress)
+            save(snakemake, path, kind, join_parts(found), data)
