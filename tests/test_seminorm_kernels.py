@@ -96,6 +96,10 @@ def test_one_call_finds_what_many_find(make, rng: np.random.Generator) -> None:
                 assert record.method == expected.method
     if make in GENERIC:
         assert at_once > 4
+        theta = Parametrization(*make(rng, 2, 3000))
+        record, expected = sobolev_seminorm(theta), step_by_step(theta)
+        assert (record.value, record.method) == (expected.value, "plane")
+        assert record.pattern.tobytes() == expected.pattern.tobytes()
 
 
 def test_differences_that_share_hyperplanes_take_one_call(rng: np.random.Generator) -> None:

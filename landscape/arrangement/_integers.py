@@ -7,7 +7,6 @@ changes neither the hyperplanes nor on which side of them a point lies.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from math import gcd, lcm
 from operator import mul
 from typing import Any
@@ -32,9 +31,7 @@ def integer_vector(values: Iterable[Any]) -> IntVector:
 def _ratio(value: Any) -> tuple[int, int]:
     if isinstance(value, float):
         return value.as_integer_ratio()
-    if isinstance(value, Fraction):
-        return value.numerator, value.denominator
-    if hasattr(value, "as_integer_ratio"):
+    if hasattr(value, "as_integer_ratio"):  # fractions, ints, numpy's floats
         p, q = value.as_integer_ratio()
         return int(p), int(q)
     return int(value), 1

@@ -1,19 +1,19 @@
 """Many distances at once: networks checked once, and as many cores as pay.
 
-A batch starts in the calling thread. What that took says how the rest is run: searches of
-milliseconds in threads, since compiled code runs outside the interpreter's lock; many small ones,
-which that lock would keep on one core, in processes, once they take longer than starting these.
-Every distance is computed by the same function in every case, so the results are the same.
+Small networks go through one kernel, many in each call, and threads share the calls: compiled code
+runs outside the interpreter's lock. What is left is started in the calling thread; what that took
+says whether threads pay. Every distance is computed by the same kernels in every case, so the
+results are the same.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +23,20 @@ from landscape.realization import stacked_difference
 from landscape.seminorm import _tiers
 from landscape.seminorm._networks import seminorm_of
 from landscape.seminorm._record import Seminorm
+from landscape.seminorm._whole import is_small, small_seminorms
 
 Array = NDArray[np.float64]
 #: A network or, with the first index, its distance to a network.
 Pair = tuple[int | None, int]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
+#: Small networks per call of their kernel, and neurons.
+CHUNK, NEURONS = 256, 20_000
 #: Seconds that a batch spends in the calling thread before it decides (again).
 PILOT = 0.1
 #: Seconds per distance from which threads use all cores.
-THREADS_FROM = 2e-3
-#: Seconds for the rest of the batch from which processes for small networks pay: each of them
-#: imports this package and loads compiled code, well over a second together.
-PROCESSES_FROM = 8.0
+THREADS_FROM = 2e-4
 
 
 @dataclass(frozen=True)
@@ -46,24 +48,60 @@ class _Batch:
     time_limit: float | None = None
     node_limit: int | None = None
 
-    def one(self, pair: Pair) -> Seminorm:
-        """One distance, or one seminorm."""
+    def arrays(self, pair: Pair) -> tuple[Array, Array]:
+        """Weights and output weights of a network or a difference."""
         first, second = pair
         theta = self.networks[second]
-        arrays = theta.weights, theta.output_weights
-        if first is not None:
-            arrays = stacked_difference(self.networks[first], theta)
-        return seminorm_of(*arrays, self.method, self.time_limit, self.node_limit)
+        if first is None:
+            return theta.weights, theta.output_weights
+        return stacked_difference(self.networks[first], theta)
 
-    def some(self, pairs: Sequence[Pair]) -> list[Seminorm]:
-        """Several of them, in the calling thread."""
-        return [self.one(pair) for pair in pairs]
+    def one(self, pair: Pair) -> Seminorm:
+        """One distance, or one seminorm, that is not small."""
+        limits = self.time_limit, self.node_limit
+        return seminorm_of(*self.arrays(pair), self.method, *limits, at_once=False)
 
     def all(self, pairs: Sequence[Pair], n_jobs: int | None) -> list[Seminorm]:
         """All of them, in the order of the pairs."""
         workers = n_jobs or os.cpu_count() or 1
-        if workers == 1:
-            return self.some(pairs)
+        known: list[Seminorm | None] = [None] * len(pairs)
+        chunks = list(self._chunks(pairs))
+        parts = _in_order(lambda chunk: self._small(pairs, chunk), chunks, workers)
+        for chunk, part in zip(chunks, parts, strict=True):
+            for at, record in zip(chunk, part, strict=True):
+                known[at] = record
+        rest = self._others([pairs[at] for at, r in enumerate(known) if r is None], workers)
+        others = iter(rest)
+        return [next(others) if record is None else record for record in known]
+
+    def _chunks(self, pairs: Sequence[Pair]) -> Iterable[list[int]]:
+        """Positions of the small networks, as many together as one call takes."""
+        if self.method != "auto" or self.node_limit is not None:
+            return
+        chunk: list[int] = []
+        neurons = 0
+        for at, (first, second) in enumerate(pairs):
+            theta = self.networks[second]
+            m = theta.n_neurons + (0 if first is None else self.networks[first].n_neurons)
+            if not is_small(m, theta.n_inputs, self.time_limit):
+                continue
+            if chunk and (
+                len(chunk) == CHUNK
+                or neurons + m > NEURONS
+                or theta.n_inputs != self.networks[pairs[chunk[0]][1]].n_inputs
+            ):
+                yield chunk
+                chunk, neurons = [], 0
+            chunk.append(at)
+            neurons += m
+        if chunk:
+            yield chunk
+
+    def _small(self, pairs: Sequence[Pair], chunk: list[int]) -> list[Seminorm | None]:
+        return small_seminorms([self.arrays(pairs[at]) for at in chunk])
+
+    def _others(self, pairs: Sequence[Pair], workers: int) -> list[Seminorm]:
+        """Searches one by one, in threads where they take long enough."""
         records: list[Seminorm] = []
         while len(records) < len(pairs):
             # What interprets or loads the kernels says nothing about the rest.
@@ -71,33 +109,24 @@ class _Batch:
             start, done = time.thread_time(), len(records)
             while len(records) < len(pairs):
                 records.append(self.one(pairs[len(records)]))
-                if time.thread_time() - start >= PILOT:
+                if workers > 1 and time.thread_time() - start >= PILOT:
                     break
             each = (time.thread_time() - start) / (len(records) - done)
-            rest = pairs[len(records) :]
             if typical and each >= THREADS_FROM:
-                with ThreadPoolExecutor(workers) as pool:
-                    return records + list(pool.map(self.one, rest))
-            if typical and each * len(rest) >= PROCESSES_FROM:
-                return records + self._in_processes(rest, workers)
+                records += _in_order(self.one, pairs[len(records) :], workers)
         return records
 
-    def _in_processes(self, pairs: Sequence[Pair], workers: int) -> list[Seminorm]:
-        # Unlike multiprocessing's, loky's processes do not run the caller's script again.
-        from joblib.externals.loky import ProcessPoolExecutor
 
-        size = -(-len(pairs) // (4 * workers))
-        chunks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-        with ProcessPoolExecutor(workers) as pool:
-            parts = pool.map(_Batch.some, *zip(*map(self._part, chunks), strict=True))
-            return [record for part in parts for record in part]
+def _in_order(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> list[Result]:
+    """A function of each item, in threads where there are several of both."""
+    if workers == 1 or len(items) < 2:
+        return [function(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
 
-    def _part(self, pairs: Sequence[Pair]) -> tuple[_Batch, list[Pair]]:
-        """A batch with the networks of some pairs only, and these pairs in it."""
-        names = sorted({i for pair in pairs for i in pair if i is not None})
-        new: dict[int | None, int] = {i: n for n, i in enumerate(names)}
-        batch = replace(self, networks=[self.networks[i] for i in names])
-        return batch, [(new.get(first), new[second]) for first, second in pairs]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(function, items))
 
 
 def sobolev_distances(
@@ -111,9 +140,8 @@ def sobolev_distances(
 ) -> list[Seminorm]:
     """Distances of many networks to one, or seminorms of many where ``gamma`` is None.
 
-    The results are those of `sobolev_distance`, bit by bit, whatever runs them: threads where a
-    search takes milliseconds, processes where very many small ones take seconds in total, or the
-    calling thread.
+    The results are those of `sobolev_distance`, bit by bit, whatever runs them: threads where there
+    are hundreds of small networks or a search takes milliseconds, or the calling thread.
 
     Parameters
     ----------
@@ -121,7 +149,7 @@ def sobolev_distances(
     thetas : iterable of Parametrization
     method, time_limit, node_limit : see `sobolev_seminorm`, per distance
     n_jobs : int, optional
-        Number of threads or processes at most; all cores by default.
+        Number of threads at most; all cores by default.
 
     Examples
     --------

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from math import lcm
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import Arrangement
 from landscape.arrangement._integers import _ratio
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,7 @@ def exact_seminorm(
     --------
     The sharp pair of notes/mathematics, 3, with ``c = sign`` and product coordinates as weights:
 
+    >>> from fractions import Fraction
     >>> e = Fraction(1, 100)
     >>> rows = [[1, e, e], [2, 4 * e, 4 * e], [2, 6 * e, 6 * e]]
     >>> rows += [[-2, 6 * e, 6 * e], [-2, 4 * e, 4 * e], [-1, e, e]]
@@ -70,6 +73,8 @@ def exact_seminorm(
     >>> result.value, result.n_cells
     (Fraction(1, 1), 12)
     """
+    from fractions import Fraction
+
     matrix = np.array([list(row) for row in weights], dtype=object)
     if matrix.ndim != 2:
         raise ValueError("weights: expected shape (m, d)")

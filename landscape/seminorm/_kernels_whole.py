@@ -104,6 +104,23 @@ def network(rows, factors, generic, direction, tolerance, noticeable, most, resu
     return FLATS
 
 
+def networks(
+    rows, factors, starts, generic, direction, tolerance, noticeable, most, found, results
+):
+    """`network` of several, the rows ``starts[p]`` to ``starts[p + 1]`` of each.
+
+    ``found`` receives their methods, ``results`` one result after another.
+    """
+    d = rows.shape[1]
+    for p in range(len(found)):
+        start, end = starts[p], starts[p + 1]
+        at = p * (PARTS + 2 * d) + start
+        found[p] = network(
+            rows[start:end], factors[start:end], generic, direction, tolerance, noticeable, most,
+            results[at : at + PARTS + 2 * d + end - start],
+        )  # fmt: skip
+
+
 def _where_it_jumps(planes, weights, k):
     """The k hyperplanes with weights, and these."""
     d = planes.shape[1]
@@ -153,13 +170,18 @@ def _plane(rows, factors, direction, result):
         if abs(high - low) <= 24 * EPS * ((1.0 + abs(low)) * (1.0 + abs(high))):
             return ELSEWHERE
         low = high
+    # From here on in the order of the lines, so that memory is read in a row.
+    steps, first = np.empty((m, 2)), keys
     total, size = np.zeros(2), np.zeros(2)
     some, other = False, False
     for t in range(m):
         i = order[t]
+        first[t] = turns[i]
         for j in range(2):
-            total[j] += products[i, j]
-            size[j] += abs(products[i, j])
+            step = products[i, j]
+            steps[t, j] = step
+            total[j] += step
+            size[j] += abs(step)
         some |= factors[i] > 0
         other |= factors[i] < 0
     if not (some and other):
@@ -168,29 +190,22 @@ def _plane(rows, factors, direction, result):
     for j in range(2):
         middle[j] = 0.5 * total[j]
         reach[j] = abs(middle[j])
-    _, position = sweep_gaps(
-        turns, in_fours(products), index, order, m, middle, reach, values, -1.0
-    )
+    _, position = sweep_gaps(first, in_fours(steps), index, index, m, middle, reach, values, -1.0)
     point = np.empty(2)
     gap(turns, rows[:, 0], rows[:, 1], index, order, m, position, np.empty((0, 2)), 2, point)
     pattern = np.empty(m, np.bool_)
     if not settle(rows, point, direction, np.full(m, -1, np.int8), pattern):
         return ELSEWHERE
-    wanted = turns > 0
-    for t in range(position):
-        wanted[order[t]] = not wanted[order[t]]
-    for i in range(m):
-        if pattern[i] != wanted[i]:
+    here = np.zeros(2)
+    for t in range(m):
+        active = (first[t] > 0) != (t < position)
+        if pattern[order[t]] != active:
             return ELSEWHERE
+        if active:
+            for j in range(2):
+                here[j] += steps[t, j]
     # The better one of x and -x.
-    here, there = 0.0, 0.0
-    for j in range(2):
-        g = 0.0
-        for t in range(m):
-            if pattern[order[t]]:
-                g += products[order[t], j]
-        here, there = max(here, abs(g)), max(there, abs(total[j] - g))
-    if there > here:
+    if max(abs(total[0] - here[0]), abs(total[1] - here[1])) > max(abs(here[0]), abs(here[1])):
         for i in range(m):
             pattern[i] = not pattern[i]
         for j in range(2):

@@ -75,9 +75,13 @@ def seminorm_of(
     time_limit: float | None = None,
     node_limit: int | None = None,
     certify: bool = False,
+    at_once: bool = True,
 ) -> Seminorm:
-    """`sobolev_seminorm` of arrays that are known to be a network's."""
-    if method == "auto" and node_limit is None and not certify:
+    """`sobolev_seminorm` of arrays that are known to be a network's.
+
+    Not ``at_once`` where `small_seminorm` was tried before.
+    """
+    if at_once and method == "auto" and node_limit is None and not certify:
         record = small_seminorm(weights, outputs, time_limit)
         if record is not None:
             return record

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from landscape.arrangement._integers import IntVector, dot, integer_vector, sign
 from landscape.seminorm import _kernels_points as kernels
 from landscape.seminorm._record import Pattern
 from landscape.seminorm._tiers import INTERPRETED, call
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
@@ -53,6 +56,8 @@ def round_inside(
     exact: Sequence[int], rows: list[IntVector], sides: Pattern
 ) -> tuple[Array, tuple[Fraction, ...] | None, Pattern]:
     """The exact witness rounded, together with its fractions where rounding is too coarse."""
+    from fractions import Fraction
+
     witness = to_floats(exact)
     largest = max(map(abs, exact))
     rational = tuple(Fraction(value, largest) for value in exact)

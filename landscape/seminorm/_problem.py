@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from landscape.seminorm import _kernels_prepare as kernels
 from landscape.seminorm._points import round_inside, settle_point
 from landscape.seminorm._record import Found, Pattern, Seminorm
 from landscape.seminorm._tiers import INTERPRETED, call
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)

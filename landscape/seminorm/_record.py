@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # importing it takes milliseconds, and few records need it
+    from fractions import Fraction
 
 Array = NDArray[np.float64]
 Pattern = NDArray[np.bool_]

@@ -7,6 +7,7 @@ of numpy. What floats leave open there, and all that is not small, takes the way
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -44,26 +45,47 @@ def _work(m: int, d: int) -> float:
     return 1e-6 * work * (5 + d) + 60 * INTERPRETED * m * d
 
 
+def is_small(m: int, d: int, time_limit: float | None) -> bool:
+    """Whether a network of this shape is tried in one call."""
+    return _work(m, d) < math.inf and (time_limit is None or time_limit >= LONGEST)
+
+
 def small_seminorm(weights: Array, outputs: Array, time_limit: float | None) -> Seminorm | None:
     """The record of a network's seminorm, if it is small and floats decide everything."""
     m, d = weights.shape
-    work = _work(m, d)
-    if work == math.inf or (time_limit is not None and time_limit < LONGEST):
+    if not is_small(m, d, time_limit):
         return None
     result = np.empty(PARTS + 2 * d + m)
-    found = call(
-        kernels.network,
-        weights,
-        outputs,
-        generic_keys(d),
-        generic_direction(d),
-        DIRECTION_TOLERANCE,
-        2 * DIRECTION_TOLERANCE,
-        _most(d),
-        result,
-        work=work,
-    )
+    work = _work(m, d)
+    found = call(kernels.network, weights, outputs, *_settings(d), result, work=work)
     return None if found == kernels.ELSEWHERE else record_of(found, result, d)
+
+
+def small_seminorms(networks: Sequence[tuple[Array, Array]]) -> list[Seminorm | None]:
+    """The same for many networks of d inputs in one call, outside of the interpreter's lock."""
+    d = networks[0][0].shape[1]
+    starts = np.zeros(len(networks) + 1, dtype=np.int64)
+    np.cumsum([len(outputs) for _, outputs in networks], out=starts[1:])
+    rows = np.concatenate([weights for weights, _ in networks])
+    factors = np.concatenate([outputs for _, outputs in networks])
+    for array in (rows, factors):  # as a network's arrays are: kernels are compiled for those
+        array.setflags(write=False)
+    found = np.empty(len(networks), dtype=np.int64)
+    results = np.empty(len(networks) * (PARTS + 2 * d) + len(rows))
+    work = sum(_work(len(outputs), d) for _, outputs in networks)
+    call(kernels.networks, rows, factors, starts, *_settings(d), found, results, work=work)
+    ends = (starts + np.arange(len(starts)) * (PARTS + 2 * d)).tolist()
+    return [
+        None if method == kernels.ELSEWHERE else record_of(method, results[start:end], d)
+        for method, start, end in zip(found.tolist(), ends[:-1], ends[1:], strict=True)
+    ]
+
+
+@lru_cache(maxsize=64)
+def _settings(d: int) -> tuple[Array, Array, float, float, float]:
+    """What the kernel takes beside networks of d inputs."""
+    tolerances = DIRECTION_TOLERANCE, 2 * DIRECTION_TOLERANCE
+    return generic_keys(d), generic_direction(d), *tolerances, _most(d)
 
 
 def record_of(found: int, result: Array, d: int) -> Seminorm:
