@@ -102,6 +102,8 @@ class Report:
     digits: dict[str, float]
 
     def __str__(self) -> str:
+        if not self.rows:
+            return f"{self.table}: no row in both, {len(self.differences)} in one"
         worst = min(self.digits, key=self.digits.__getitem__, default=None)
         text = f"{self.table}: {self.rows} rows, {len(self.differences)} differences"
         if worst is not None and np.isfinite(self.digits[worst]):
@@ -137,13 +139,13 @@ def compare_frames(
     theirs = [_row(key, values) for values in other[key].itertuples(index=False)]
     differences: list[Difference] = []
     aside: list[Difference] = []
+    place, own = {row: k for k, row in enumerate(theirs)}, set(names)
     for row in names:
-        if row not in set(theirs):
+        if row not in place:
             differences.append(Difference(table.name, "(row)", row, "there", "missing", 0.0))
     for row in theirs:
-        if row not in set(names):
+        if row not in own:
             differences.append(Difference(table.name, "(row)", row, "missing", "there", 0.0))
-    place = {row: k for k, row in enumerate(theirs)}
     common = [(k, place[row]) for k, row in enumerate(names) if row in place]
     mine, yours = [k for k, _ in common], [k for _, k in common]
     digits: dict[str, float] = {}

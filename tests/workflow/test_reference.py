@@ -78,6 +78,8 @@ class TestCompare:
         (missing,) = self.compare(frame, frame.iloc[:1]).differences
         (more,) = self.compare(frame.iloc[:1], frame).differences
         assert missing.other == more.one == "missing" and "dataset b" in missing.row
+        apart = self.compare(frame.iloc[:1], frame.iloc[1:])
+        assert str(apart) == "rates: no row in both, 2 in one"
 
     def test_the_way_to_a_result_is_reported_and_does_not_count(self):
         table = TABLES["runs"]
