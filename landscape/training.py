@@ -37,6 +37,9 @@ Array = NDArray[np.float64]
 SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
 #: One's own: ``solver(fun, x0, bounds=..., max_iter=..., tol=...)``, ``fun`` with its gradient.
 Solver = Callable[..., OptimizeResult]
+#: What solvers fail with; one's own may with anything.
+_TROUBLE = (ArithmeticError, ValueError, np.linalg.LinAlgError)
+_OWN_TROUBLE = (Exception, SystemExit)
 
 
 class FitOutcome(enum.Enum):
@@ -220,12 +223,14 @@ def train(
     if not np.isfinite(counted.best_value) and regularizer is not None:
         raise ValueError("regularizer: not finite at the start; move parallel neurons apart first")
     loss_start = objective.value(start)
+    trouble: tuple[type[BaseException], ...] = _OWN_TROUBLE if callable(solver) else _TROUBLE
     try:
         with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
             warnings.simplefilter("ignore")  # solvers warn of what their status says as well
             result = _run(counted, start, solver, max_iter, tol)
-    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
-        outcome, message, n_iter = FitOutcome.FAILED, f"{type(error).__name__}: {error}", 0
+    except trouble as error:
+        outcome, n_iter = FitOutcome.FAILED, 0
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
     else:
         outcome = _outcome(result, solver, max_iter)
         message = str(result.get("message", ""))

@@ -68,6 +68,19 @@ def test_numerical_trouble_is_an_outcome(monkeypatch):
     assert fit.loss <= fit.loss_start
 
 
+@pytest.mark.parametrize("error", [KeyError("x"), SystemExit("bye\nsee you"), TypeError("no")])
+def test_whatever_a_users_solver_fails_with_is_an_outcome(error):
+    space, X, y, theta = problem("restricted")
+
+    def fail(fun, x0, **options):
+        fun(x0)
+        raise error
+
+    fit = train(theta, X, y, space=space, solver=fail)
+    assert fit.outcome is FitOutcome.FAILED and fit.loss == fit.loss_start
+    assert fit.message == f"{type(error).__name__}: {error}".split("\n")[0]
+
+
 def test_unknown_solver_is_named():
     space, X, y, theta = problem("restricted")
     with pytest.raises(ValueError, match=r"solver: expected one of SLSQP.*got 'adam'"):
