@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lstsq
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dgelsy, dgelsy_lwork, dpotrf, dpotrs
 
 __all__ = ["solve_least_squares"]
 
@@ -35,7 +34,21 @@ def solve_least_squares(A: Array, b: Array) -> Array:
             if pivots.min() > 1e-6 * pivots.max():
                 x[used] = dpotrs(factor, (A.T @ b) / sizes, lower=1)[0] / sizes
                 return x
-    # Pivoted QR: the shortest solution, several times faster than by singular values.
-    solution = lstsq(A / sizes, b, cond=1e-10, lapack_driver="gelsy", check_finite=False)[0]
-    x[used] = solution / sizes
+    x[used] = _by_qr(A / sizes, b) / sizes
     return x
+
+
+def _by_qr(A: Array, b: Array) -> Array:
+    """Shortest solution by pivoted QR, several times faster than by singular values.
+
+    As ``scipy.linalg.lstsq(..., lapack_driver="gelsy")``, without what that costs around LAPACK.
+    """
+    n, q = A.shape
+    right = np.zeros(max(n, q))
+    right[:n] = b
+    work, _ = dgelsy_lwork(n, q, 1, 1e-10)
+    pivots = np.zeros((q, 1), dtype=np.int32)
+    _, solution, _, _, info = dgelsy(A, right, pivots, 1e-10, int(work), False, True)
+    if info:  # pragma: no cover - wrong arguments only
+        raise ValueError(f"dgelsy: argument {-info}")
+    return np.asarray(solution[:q]).ravel()
