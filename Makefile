@@ -60,7 +60,7 @@ regularization: $(STAMP) ## the experiment with the paper's regularizers, publis
 	$(BIN)/python workflow/scripts/regularization_publish.py
 
 benchmark-seminorm: $(STAMP) ## time the seminorm's methods, published in the docs
-	$(RUN) python -m benchmarks.seminorm --full --publish $(ARGS)
+	$(RUN) python -m benchmarks.seminorm --full --publish --long 60 $(ARGS)
 
 REFERENCE := results/.reference
 reference: $(STAMP) ## compute the tables anew that the tests compare digits with (tests/reference)

@@ -45,6 +45,20 @@ def test_larger_sizes_are_skipped_after_the_limit(monkeypatch: pytest.MonkeyPatc
     assert {r["note"] for r in rows if "seconds" not in r} == {"not within 5 s at m = 10"}
 
 
+def test_what_did_not_close_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row("auto", 0, 5.0, exact=False), row("auto", 1, 5.0, exact=False)]
+    rows += [row("flats", 0, 5.0, exact=False), {**row("auto", 0, 1.0), "m": 8}]
+    monkeypatch.setattr(
+        comparison, "own", lambda method, limit, theta: {"lower": 2.0, "upper": 2.5, "exact": False}
+    )
+    longer = comparison.again(rows, 60.0)
+    assert [(r["m"], r["seed"], r["method"]) for r in longer] == [(9, 0, "auto")]
+    line = report.intervals(longer).splitlines()[-1]
+    assert line.startswith("| gaussian | 3, 9 | 2 | 2.5 | 25 % | ")
+    longer[0]["exact"] = True
+    assert " | closed | " in report.intervals(longer)
+
+
 def test_tables_replace_what_is_between_the_markers(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     begin, end = markers("a command")

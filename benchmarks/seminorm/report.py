@@ -58,6 +58,17 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def intervals(rows: Sequence[Row]) -> str:
+    """What is known of each network, and the CPU seconds that it took."""
+    lines = ["| networks | d, m | lower | upper | gap | CPU seconds |", "|---|---|--:|--:|--:|--:|"]
+    for row in rows:
+        low, high = number(row, "lower"), number(row, "upper")
+        gap = "closed" if row["exact"] else f"{100 * (high / low - 1):.2g} %"
+        head = f"| {row['family']} | {row['d']}, {row['m']} "
+        lines.append(f"{head}| {low:.6g} | {high:.6g} | {gap} | {number(row, 'seconds'):.3g} |")
+    return "\n".join(lines)
+
+
 def plot(rows: Sequence[Row], path: Path) -> None:
     """Seconds against m, one panel for each d; gaussian networks; hollow: not closed in time."""
     import matplotlib

@@ -27,8 +27,9 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
     Returns (outcome, size of the support); `support` and `multipliers` hold the combination.
     """
     d = Z.shape[1]
-    matrix = np.empty((d + 2, d + 2))
     gram = np.empty((d + 2, d + 2))
+    factor = np.empty((d + 2, d + 2))
+    forward = np.empty(d + 2)
     solution = np.empty(d + 2)
     values = np.empty(Z.shape[0])
     size = n_support
@@ -52,6 +53,8 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
         _products(Z, support, p, gram)
         largest = max(largest, gram[p, p])
     fresh = n_support > 0
+    # How many rows of the support are factored, and with which multiple of e e^T.
+    factored, sigma = 0, 0.0
     for _ in range(50 * (d + 5)):
         if not fresh:
             for k in range(d):
@@ -89,35 +92,32 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
             size += 1
         fresh = False
         while True:
-            # The least-norm point of the affine hull: [0 1; 1 G] [mu; alpha] = [1; 0].
-            order = size + 1
-            matrix[0, 0] = 0.0
-            solution[0] = 1.0
-            for p in range(size):
-                matrix[0, p + 1] = 1.0
-                matrix[p + 1, 0] = 1.0
-                solution[p + 1] = 0.0
-                for q in range(size):
-                    matrix[p + 1, q + 1] = gram[p, q]
-            if not _solve(matrix, solution, order):
-                return UNKNOWN, size
+            # The least-norm point of the affine hull: (G + sigma e e^T) y = e, scaled to sum one.
+            # The rows are affinely independent, so this is positive definite where G is not.
+            if largest > 4 * sigma:
+                factored, sigma = 0, largest
+            while factored < size:
+                if not _extend(gram, sigma, factor, forward, factored):
+                    return UNKNOWN, size
+                factored += 1
+            _back(factor, forward, size, solution)
             negative = False
             for p in range(size):
-                if solution[p + 1] <= 1e-13:
+                if solution[p] <= 1e-13:
                     negative = True
             if not negative:
                 for p in range(size):
-                    multipliers[p] = solution[p + 1]
+                    multipliers[p] = solution[p]
                 break
             step = 1.0
             for p in range(size):
-                if solution[p + 1] <= 1e-13:
-                    drop = multipliers[p] - solution[p + 1]
+                if solution[p] <= 1e-13:
+                    drop = multipliers[p] - solution[p]
                     if drop > 0:
                         step = min(step, multipliers[p] / drop)
             kept = 0
             for p in range(size):
-                value = (1 - step) * multipliers[p] + step * solution[p + 1]
+                value = (1 - step) * multipliers[p] + step * solution[p]
                 if value > 1e-13:
                     if kept < p:
                         support[kept] = support[p]
@@ -127,8 +127,11 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                             gram[q, kept] = gram[q, p]
                     multipliers[kept] = value
                     kept += 1
+                else:
+                    factored = min(factored, kept)
             if kept == size:
                 kept = size - 1
+                factored = min(factored, kept)
             if kept == 0:
                 return UNKNOWN, 0
             size = kept
@@ -145,36 +148,35 @@ def _products(Z, support, p, gram):
         gram[q, p] = s
 
 
-def _solve(matrix, rhs, n):
-    """Gaussian elimination with partial pivoting, in place; false if singular."""
-    for p in range(n):
-        pivot = p
-        for q in range(p + 1, n):
-            if abs(matrix[q, p]) > abs(matrix[pivot, p]):
-                pivot = q
-        if abs(matrix[pivot, p]) < 1e-14:
-            return False
-        if pivot != p:
-            for k in range(p, n):
-                t = matrix[p, k]
-                matrix[p, k] = matrix[pivot, k]
-                matrix[pivot, k] = t
-            t = rhs[p]
-            rhs[p] = rhs[pivot]
-            rhs[pivot] = t
-        inverse = 1.0 / matrix[p, p]
-        for q in range(p + 1, n):
-            f = matrix[q, p] * inverse
-            if f != 0.0:
-                for k in range(p + 1, n):
-                    matrix[q, k] -= f * matrix[p, k]
-                rhs[q] -= f * rhs[p]
-    for p in range(n - 1, -1, -1):
-        s = rhs[p]
-        for k in range(p + 1, n):
-            s -= matrix[p, k] * rhs[k]
-        rhs[p] = s / matrix[p, p]
+def _extend(gram, sigma, factor, forward, p):
+    """Row p of the Cholesky factor of ``G + sigma e e^T``, and of its forward substitution of e."""
+    for q in range(p):
+        s = gram[p, q] + sigma
+        for t in range(q):
+            s -= factor[p, t] * factor[q, t]
+        factor[p, q] = s / factor[q, q]
+    pivot, right = gram[p, p] + sigma, 1.0
+    for t in range(p):
+        pivot -= factor[p, t] * factor[p, t]
+        right -= factor[p, t] * forward[t]
+    if not pivot > 1e-15 * (gram[p, p] + sigma):
+        return False
+    factor[p, p] = np.sqrt(pivot)
+    forward[p] = right / factor[p, p]
     return True
+
+
+def _back(factor, forward, n, solution):
+    """Back substitution, scaled such that the solution's sum is one."""
+    total = 0.0
+    for p in range(n - 1, -1, -1):
+        s = forward[p]
+        for t in range(p + 1, n):
+            s -= factor[t, p] * solution[t]
+        solution[p] = s / factor[p, p]
+        total += solution[p]
+    for p in range(n):
+        solution[p] /= total
 
 
 def surely_conflict(Y, support, size):
