@@ -1,11 +1,11 @@
 """``python -m benchmarks.descent [--per-class 20] [--problems 3]``: time, loss, certified share.
 
-CPU time of one core per start; the classes of signs have equally many starts, so that no median
-depends on which ones come first. Descent is measured with ``far=True`` ("descent") and without
-("descent, near"). Every scipy solver is followed by descent: the share of the solver's own end
-points that pass the certificate before it, and after it.
-MLPRegressor has the same width and as many starts, its own ones; its end points are read as
-networks of N* for the certificate. ``--publish`` puts tables and findings into docs/minima.md.
+CPU time of one core per start, the methods in turn; the classes of signs have equally many starts,
+so that no median depends on which ones come first. Descent is measured with ``far=True``
+("descent") and without ("descent, near"). Every scipy solver is followed by descent: the share of
+the solver's own end points that pass the certificate before it, and after it. MLPRegressor has the
+same width and as many starts, its own ones; its end points are read as networks of N* for the
+certificate. ``--publish`` puts tables and findings into docs/minima.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,80 +34,80 @@ from landscape.training import train
 SOLVERS = ("trf", "SLSQP", "L-BFGS-B")
 
 
-def measure(run: Callable[[Any], Any], starts: list[Any]) -> tuple[float, list[Any]]:
-    """CPU milliseconds per start, and the results."""
+@dataclass
+class Record:
+    """What one method did from all starts."""
+
+    ms: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    certified: list[bool] = field(default_factory=list)
+
+
+def timed(run: Callable[[], Any]) -> tuple[float, Any]:
+    """CPU milliseconds, and the result."""
     begin = time.process_time()
-    results = [run(start) for start in starts]
-    return 1e3 * (time.process_time() - begin) / len(starts), results
+    result = run()
+    return 1e3 * (time.process_time() - begin), result
 
 
 def compare(problem: Problem, per_class: int) -> list[dict]:
-    """One row per method on one problem."""
+    """One row per method on one problem; the methods take turns, start by start."""
     space = problem.space()
     n_starts = max(1, round(per_class * problem.share)) * (problem.n_neurons + 1)
     X, y = space.embed(problem.features), problem.targets
-    starts = problem.starts(n_starts, space)
-    rows = []
+    records: dict[str, Record] = defaultdict(Record)
 
-    def add(method: str, ms: float, losses: list[float], thetas: list[Parametrization]) -> None:
-        checks = [certify_minimum(theta, X, y, space=space).is_minimum for theta in thetas]
-        rows.append(
-            {
-                "problem": problem.name,
-                "method": method,
-                "starts": n_starts,
-                "ms per start": ms,
-                "median loss": float(np.median(losses)),
-                "best loss": float(np.min(losses)),
-                "certified": float(np.mean(checks)),
-            }
-        )
+    def add(method: str, ms: float, loss: float, end: Parametrization) -> None:
+        record = records[method]
+        record.ms.append(ms)
+        record.losses.append(loss)
+        record.certified.append(certify_minimum(end, X, y, space=space).is_minimum)
 
-    def add_ends(method: str, ms: float, ends: list[Any]) -> None:
-        add(method, ms, [end.loss for end in ends], [end.parametrization for end in ends])
+    def descent(method: str, start: Parametrization, before: float = 0.0, **options: bool) -> None:
+        ms, end = timed(lambda: descend(start, X, y, space=space, **options))
+        add(method, before + ms, end.loss, end.parametrization)
 
-    for method, far in (("descent", True), ("descent, near", False)):
-        ms, ends = measure(
-            lambda theta, far=far: descend(theta, X, y, space=space, far=far), starts
-        )
-        add_ends(method, ms, ends)
-    for solver in SOLVERS:
-        ms, fits = measure(
-            lambda theta, solver=solver: train(theta, X, y, space=space, solver=solver), starts
-        )
-        add_ends(solver, ms, fits)
-        more, ends = measure(lambda fit: descend(fit.parametrization, X, y, space=space), fits)
-        add_ends(f"{solver}, then descent", ms + more, ends)
-    add("MLPRegressor", *perceptron(problem, n_starts))
-    return rows
+    for j, start in enumerate(problem.starts(n_starts, space)):
+        descent("descent", start, far=True)
+        descent("descent, near", start)
+        for solver in SOLVERS:
+            ms, fit = timed(partial(train, start, X, y, space=space, solver=solver))
+            add(solver, ms, fit.loss, fit.parametrization)
+            descent(f"{solver}, then descent", fit.parametrization, before=ms)
+        add("MLPRegressor", *perceptron(problem, j))
+    return [
+        {
+            "problem": problem.name,
+            "method": method,
+            "starts": n_starts,
+            "ms per start": float(np.mean(record.ms)),
+            "median loss": float(np.median(record.losses)),
+            "best loss": float(np.min(record.losses)),
+            "certified": float(np.mean(record.certified)),
+        }
+        for method, record in records.items()
+    ]
 
 
-def perceptron(problem: Problem, n_starts: int) -> tuple[float, list[float], list[Parametrization]]:
-    """scikit-learn's MLPRegressor of the same width, from its own starts, as networks of N*."""
+def perceptron(problem: Problem, seed: int) -> tuple[float, float, Parametrization]:
+    """scikit-learn's MLPRegressor of the same width, from its own start, as a network of N*."""
     from sklearn.neural_network import MLPRegressor
 
-    def fit(seed: int) -> Any:
-        model = MLPRegressor(
-            hidden_layer_sizes=(problem.n_neurons,),
-            solver="lbfgs",
-            alpha=0.0,
-            max_iter=2000,
-            tol=1e-10,
-            random_state=seed,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return model.fit(problem.features, problem.targets)
-
-    space = problem.space()
-    ms, models = measure(fit, list(range(n_starts)))
-    losses, thetas = [], []
-    for model in models:
-        losses.append(float(np.mean((model.predict(problem.features) - problem.targets) ** 2)))
-        (weights, outputs), (biases, offset) = model.coefs_, model.intercepts_
-        theta = space.from_network(weights.T, biases, outputs[:, 0], float(offset[0]))
-        thetas.append(theta)
-    return ms, losses, thetas
+    model = MLPRegressor(
+        hidden_layer_sizes=(problem.n_neurons,),
+        solver="lbfgs",
+        alpha=0.0,
+        max_iter=2000,
+        tol=1e-10,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ms, _ = timed(lambda: model.fit(problem.features, problem.targets))
+    loss = float(np.mean((model.predict(problem.features) - problem.targets) ** 2))
+    (weights, outputs), (biases, offset) = model.coefs_, model.intercepts_
+    theta = problem.space().from_network(weights.T, biases, outputs[:, 0], float(offset[0]))
+    return ms, loss, theta
 
 
 def main() -> None:

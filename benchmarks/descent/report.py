@@ -62,6 +62,6 @@ def finding(rows: pd.DataFrame, names: list[str], method: str) -> str:
         return f"on {len(found)}: {'; '.join(found)}" if found else "on none"
 
     return (
-        f"Of {len(names)} problems, {method}, alone is slower than `trf` {where('ms per start')}. "
+        f'Of {len(names)} problems, "{method}" alone is slower than `trf` {where("ms per start")}. '
         f"Its median loss is higher {where('median loss')}."
     )
