@@ -28,6 +28,7 @@ SOLVERS: dict[str, tuple[Any, Any, str]] = {
     "L-BFGS-B": (GREEN, (0, (1, 1)), "^"),
     "trf": (RED, (0, (5, 1, 1, 1)), "D"),
     "descent": ("black", "-", "o"),
+    "far descent": (BLUE, "-", "v"),
 }
 
 #: Local minima that are drawn as functions, the best ones.
@@ -226,7 +227,7 @@ def coverage_figure(coverage: pd.DataFrame, entries: Mapping[str, int]) -> Figur
                 Line2D([], [], color=c, linestyle=s, marker=k, markersize=3.5, mfc="white")
                 for c, s, k in (styles[solver] for solver in present)
             ],
-            [s if s == "descent" else f"{s}, then descent" for s in present],
+            [s if s.endswith("descent") else f"{s}, then descent" for s in present],
             loc="outside upper center",
             ncols=4,
             handletextpad=0.4,

@@ -428,14 +428,14 @@ def records():
     atlas = make_atlas(x, y, space=make_space("restricted", 1, 1, margin=1e-3))
     return atlas, [
         coverage(atlas, solver=solver, starts=25, seed=1, dataset="sine")
-        for solver in ("trf", "descent")
+        for solver in ("trf", "descent", "far descent")
     ]
 
 
 class TestCoverage:
     def test_curves(self, records):
-        atlas, both = records
-        for record in both:
+        atlas, every = records
+        for record in every:
             assert record.missing.size == 0
             assert record.n_entries == len(atlas)
             certified = record.numbers[record.numbers >= 0]
@@ -448,14 +448,18 @@ class TestCoverage:
                     assert loss == pytest.approx(atlas.entries[number].loss, abs=1e-9)
             assert (record.losses <= record.trained_losses + 1e-12).all()
 
+    def test_far_descent_finds_the_global_minimum_more_often(self, records):
+        _, (_, near, far) = records
+        assert far.global_hits[-1] > near.global_hits[-1]
+
     def test_depends_on_the_start_alone(self, records):
-        atlas, (_, descent) = records
+        atlas, (_, descent, _) = records
         fewer = coverage(atlas, solver="descent", starts=10, seed=1, dataset="sine")
         np.testing.assert_array_equal(fewer.numbers, descent.numbers[:10])
 
     def test_errors(self, records):
         atlas, _ = records
-        with pytest.raises(ValueError, match="solver: expected descent or one of"):
+        with pytest.raises(ValueError, match="solver: expected one of descent, far descent"):
             coverage(atlas, solver="Adam", starts=1, seed=1, dataset="sine")
         with pytest.raises(ValueError, match="starts"):
             coverage(atlas, solver="trf", starts=0, seed=1, dataset="sine")
@@ -463,27 +467,27 @@ class TestCoverage:
             coverage(atlas_of(*sine(4), 1), solver="trf", starts=1, seed=1, dataset="sine")
 
     def test_tables(self, records):
-        atlas, both = records
+        atlas, every = records
         entries = atlas_frame({"sine": (1, atlas_arrays(atlas))})
         assert list(entries.columns) == ATLAS.names
         assert len(entries) == len(atlas)
         assert entries["is_global"].sum() == 1
-        starts = coverage_frame({"sine": (1, coverage_arrays(both))})
+        starts = coverage_frame({"sine": (1, coverage_arrays(every))})
         assert list(starts.columns) == COVERAGE.names
-        assert len(starts) == 50
+        assert len(starts) == 25 * len(every)
         last = starts[starts["start"] == 24].set_index("solver")["distinct"]
-        assert last["trf"] == both[0].distinct[-1]
+        assert last["trf"] == every[0].distinct[-1]
 
     def test_figures(self, records):
-        atlas, both = records
+        atlas, every = records
         arrays = atlas_arrays(atlas)
         figure = atlas_figure({"sine, $m = 1$": arrays})
         assert figure.axes[1].get_title(loc="left") == f"all {len(atlas)} sets of local minima"
         assert render(figure, "png") == render(atlas_figure({"sine, $m = 1$": arrays}), "png")
-        frame = coverage_frame({"sine": (1, coverage_arrays(both))})
+        frame = coverage_frame({"sine": (1, coverage_arrays(every))})
         figure = coverage_figure(frame, {"sine": len(atlas)})
         heights = figure.axes[0].lines[0].get_ydata()
-        assert heights[-1] == pytest.approx(both[0].distinct[-1] / len(atlas))
+        assert heights[-1] == pytest.approx(every[0].distinct[-1] / len(atlas))
 
     def test_breakpoints(self):
         theta = Parametrization.from_products([[2.0, 1.0, 4.0], [0.0, 1.0, 2.0]], [1, -1])

@@ -18,7 +18,7 @@ __all__ = ["adapt_defaults", "study_problems"]
 #: Solvers of scipy.optimize, as :data:`landscape.training.SOLVERS` has them (its import is slow).
 SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
 #: What an atlas can be searched with, beside a user's own.
-ATLAS_SOLVERS = ("descent", "SLSQP", "L-BFGS-B", "trf")
+ATLAS_SOLVERS = ("descent", "far descent", "SLSQP", "L-BFGS-B", "trf")
 #: Keys of a data set that a user's generator makes.
 OWN_KEYS = ("kind", "standardize", "seed", "options")
 #: Steps that go over spaces, by their keys; what they go over has to be trained.
@@ -107,7 +107,10 @@ def _whole_numbers(config: Mapping[str, Any]) -> Iterator[str]:
 def _plugins(config: Mapping[str, Any]) -> Iterator[str]:
     """Functions that cannot be imported or called, or take a name that is taken."""
     plugins = config["plugins"]
-    for group, taken in (("generators", tuple(KINDS)), ("solvers", (*SOLVERS, "descent"))):
+    for group, taken in (
+        ("generators", tuple(KINDS)),
+        ("solvers", (*SOLVERS, "descent", "far descent")),
+    ):
         for name in plugins[group]:
             if name in taken:
                 yield f"config key 'plugins.{group}': {name!r} is built in; choose another name"

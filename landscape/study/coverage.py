@@ -22,8 +22,10 @@ from landscape.training import SOLVERS, train
 
 __all__ = ["COVERAGE_SOLVERS", "Coverage", "atlas_arrays", "coverage", "coverage_arrays"]
 
-#: Solvers that are compared; "descent" starts the active-set descent at once.
+#: Solvers that are compared by default; "descent" starts the active-set descent at once.
 COVERAGE_SOLVERS = ("SLSQP", "L-BFGS-B", "trf", "descent")
+#: The descent alone: as far as the next minimum, or with ``far=True``.
+DESCENTS = ("descent", "far descent")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,7 @@ def coverage(
     atlas : Atlas
         Of a space with at least two neurons: a network with biases and its offset.
     solver : str
-        One of :data:`COVERAGE_SOLVERS` or of :data:`landscape.training.SOLVERS`.
+        One of :data:`DESCENTS` or of :data:`landscape.training.SOLVERS`.
     starts : int
         Number S of starts; the sign classes take turns.
     seed, dataset
@@ -116,8 +118,9 @@ def coverage(
         For unknown solvers, or if there are no starts.
     """
     own = own or {}
-    if solver not in ("descent", *SOLVERS, *own):
-        raise ValueError(f"solver: expected descent or one of {', '.join(SOLVERS)}, got {solver!r}")
+    if solver not in (*DESCENTS, *SOLVERS, *own):
+        known = ", ".join((*DESCENTS, *SOLVERS))
+        raise ValueError(f"solver: expected one of {known}, got {solver!r}")
     if starts < 1:
         raise ValueError(f"starts: expected a positive integer, got {starts}")
     function = solver_named(solver, own)
@@ -134,11 +137,11 @@ def coverage(
         theta = space.from_network(
             network.weights, network.biases, network.output_weights, network.offset
         )
-        if solver != "descent":
+        if solver not in DESCENTS:
             theta = train(
                 theta, X, y, space=space, solver=function, max_iter=max_iter, tol=tol
             ).parametrization
-        end = descend(theta, X, y, space=space)
+        end = descend(theta, X, y, space=space, far=solver == "far descent")
         trained[j], losses[j] = end.loss_start, end.loss
         outcomes.append(end.outcome.name.lower())
         if end.outcome is DescentOutcome.MINIMUM:
