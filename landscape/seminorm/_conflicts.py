@@ -67,7 +67,8 @@ def conflicts(
     best = incumbent
     if best is None:
         # Few hyperplanes are searched faster than climbed.
-        best = climb(problem, n_starts=min(8, 1 + k // 8), limits=limits)
+        patience = 10 if k < 64 else 20
+        best = climb(problem, n_starts=min(8, 1 + k // 16), patience=patience, limits=limits)
     norms = np.sqrt((problem.rows * problem.rows).sum(axis=1))
     upper = best.lower
     complete = True

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.seminorm._kernels_sort import sort_by
+from landscape.seminorm._kernels_sort import order_lines
 
 
-def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, point):
-    """Best cell on the circle through x and y; writes a point of it and returns its norm."""
+def best_on_circle(rows, weights, offset, total, x, y, gradient, scratch, numbers, point):
+    """Best cell on the circle through x and y; writes a point of it and returns its norm.
+
+    ``scratch`` (3, k) and ``numbers`` (3, k + 2) are for what is sorted.
+    """
     k, r = rows.shape
     q = weights.shape[1]
     for c in range(q):
         gradient[c] = offset[c]
-    xs = np.empty(k)
+    xs, lines, keys = scratch[0], scratch[1], scratch[2]
+    order = numbers[0]
     for h in range(k):
         s = 0.0
         t = 0.0
@@ -23,11 +27,11 @@ def best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, po
             s += rows[h, c] * x[c]
             t += rows[h, c] * y[c]
         xs[h] = s
-        keys[h] = t / s if s != 0.0 else 1e300
+        lines[h] = min(max(t / s, -1e300), 1e300) if abs(s) > 0.0 else 1e300
         if s > 0:
             for c in range(q):
                 gradient[c] += weights[h, c]
-    sort_by(keys, order, k)
+    order_lines(lines, k, numbers[1], numbers[2], order, keys)
     best = -1.0
     position = 0
     for p in range(k + 1):
@@ -75,8 +79,8 @@ def climb(rows, weights, offset, total, starts, directions, patience, stop, best
     """
     k, r = rows.shape
     gradient = np.empty(weights.shape[1])
-    keys = np.empty(k)
-    order = np.empty(k, np.int64)
+    scratch = np.empty((3, k))
+    numbers = np.empty((3, k + 2), np.int64)
     point = np.empty(r)
     best = -1.0
     used = 0
@@ -90,7 +94,9 @@ def climb(rows, weights, offset, total, starts, directions, patience, stop, best
             else:
                 y = directions[(used // 2) % directions.shape[0]].copy()
             used += 1
-            value = best_on_circle(rows, weights, offset, total, x, y, gradient, keys, order, point)
+            value = best_on_circle(
+                rows, weights, offset, total, x, y, gradient, scratch, numbers, point
+            )
             if value > current * (1 + 1e-12):
                 current = value
                 x[:] = point
