@@ -37,6 +37,19 @@ def counted(function, purpose):
     return wrapper
 
 
+def only_new(imports, counting):
+    """Do not count imports of what is there: a function may do a million, cheaper than counting."""
+
+    @functools.wraps(imports)
+    def wrapper(name, globals=None, locals=None, fromlist=(), level=0):
+        module = sys.modules.get(name) if level == 0 else None
+        if module is not None and all(member in vars(module) for member in fromlist or ()):
+            return imports(name, globals, locals, fromlist, level)
+        return counting(name, globals, locals, fromlist, level)
+
+    return wrapper
+
+
 def watch_kernels():
     """As soon as numba is there, count what it loads or compiles."""
     module = sys.modules.get("numba.core.dispatcher")
@@ -57,5 +70,5 @@ def write():
         json.dump(record, file)
 
 
-builtins.__import__ = counted(builtins.__import__, "imports")
+builtins.__import__ = only_new(builtins.__import__, counted(builtins.__import__, "imports"))
 importlib.import_module = counted(importlib.import_module, "imports")

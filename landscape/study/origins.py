@@ -2,8 +2,7 @@
 
 Every file stores this, and every reader compares: a file of another data set, block or study that
 was put in its place is named, and so is one made with settings that have changed since. The
-settings of a step are those that its rule's parameters, and those of the rules before it, are made
-of; when one changes, Snakemake makes the file again.
+settings of a step are the parameters of its rule (:func:`settings_of`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 from landscape.data import Dataset
 
-__all__ = ["STEPS", "TABLES", "file_origin", "table_origin"]
+__all__ = ["STEPS", "TABLES", "file_origin", "settings_of", "table_origin"]
 
 Config = Mapping[str, Any]
 
@@ -83,11 +82,11 @@ def file_origin(
     >>> origin["dataset"], origin["neurons"], origin["block"], origin["seed"]
     ('a', '2', '0-50', 1)
     """
-    names, keys = STEPS[kind]
+    names, _ = STEPS[kind]
     path = Path(path)
     parts = [*path.parts[:-1], path.name.removesuffix(path.suffix)][-len(names) :]
     place: dict[str, Any] = dict(zip(names, parts, strict=True))
-    settings = _settings(config, keys)
+    settings = settings_of(config, kind)
     if "problem" in place:
         settings["atlas.problems"] = _problems(config, [place["problem"]])
     else:
@@ -105,6 +104,23 @@ def table_origin(name: str, config: Config) -> dict[str, Any]:
         return {**_settings(config, TABLES[name]), "atlas.problems": problems}
     datasets = {key: _content(entry) for key, entry in config["datasets"].items()}
     return {**_settings(config, (*_ALL, "neurons", "starts")), "datasets": datasets}
+
+
+def settings_of(config: Config, *kinds: str) -> dict[str, Any]:
+    """The parts of a configuration that files of these kinds are made from, by dotted key.
+
+    They are the parameters of the rule that makes them: when one changes, Snakemake makes the files
+    again.
+
+    Examples
+    --------
+    >>> settings_of(
+    ...     {"seed": 1, "training": {"tol": 0.1, "max_iter": 9}, "regularization": {}},
+    ...     "regularization",
+    ... )
+    {'seed': 1, 'training.max_iter': 9, 'training.tol': 0.1, 'regularization': {}}
+    """
+    return _settings(config, tuple(dict.fromkeys(key for kind in kinds for key in STEPS[kind][1])))
 
 
 def _settings(config: Config, keys: tuple[str, ...]) -> dict[str, Any]:

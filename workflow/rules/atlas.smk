@@ -40,13 +40,10 @@ rule atlas:
         mem_mb=2000,
         runtime=60,
     params:
-        seed=config["seed"],
-        margin=config["margin"],
-        training={key: config["training"][key] for key in ("max_iter", "tol")},
+        settings=settings_of(config, "coverage"),
         problem=lambda wildcards: ATLAS["problems"][wildcards.problem],
         generators=lambda wildcards: generators_of(ATLAS["problems"][wildcards.problem]["data"]),
         own=own_solvers(ATLAS["solvers"]),
-        options={key: ATLAS[key] for key in ("starts", "max_supports", "solvers")},
     script:
         "../scripts/atlas.py"
 

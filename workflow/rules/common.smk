@@ -18,6 +18,7 @@ from landscape.study.config import (
     sound_part,
     starts_of_blocks,
 )
+from landscape.study.origins import settings_of
 
 SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
 

@@ -15,9 +15,6 @@ rule minima:
         mem_mb=1000,
         runtime=60,
     params:
-        seed=config["seed"],
-        margin=config["margin"],
-        spaces=config["spaces"],
-        options=config["descent"],
+        settings=settings_of(config, "minima"),
     script:
         "../scripts/minima.py"

@@ -25,14 +25,7 @@ rule probe:
         mem_mb=1000,
         runtime=60,
     params:
-        seed=config["seed"],
-        margin=config["margin"],
-        probe=config["probe"],
-        controls=config["controls"],
-        pairs=config["pairs"],
-        stability=config["stability"],
-        natural=config["natural"],
-        converse=config["converse"],
+        settings=settings_of(config, "probes", "pairs", "cases"),
     script:
         "../scripts/probe.py"
 
@@ -54,9 +47,6 @@ rule radii:
         mem_mb=1000,
         runtime=60,
     params:
-        seed=config["seed"],
-        margin=config["margin"],
-        radius=config["radius"],
-        realization=config["realization"],
+        settings=settings_of(config, "radii"),
     script:
         "../scripts/radii.py"

@@ -21,9 +21,7 @@ rule regularization_runs:
         mem_mb=1000,
         runtime=60,
     params:
-        seed=config["seed"],
-        training={key: config["training"][key] for key in ("max_iter", "tol")},
-        options=config["regularization"],
+        settings=settings_of(config, "regularization"),
     script:
         "../scripts/regularization.py"
 

@@ -15,10 +15,7 @@ rule train:
         mem_mb=1000,
         runtime=60,
     params:
-        seed=config["seed"],
-        margin=config["margin"],
-        spaces=config["spaces"],
-        options=config["training"],
+        settings=settings_of(config, "fits"),
         own=own_solvers([config["training"]["solver"]]),
     script:
         "../scripts/train.py"
@@ -40,14 +37,7 @@ rule solvers:
         mem_mb=1000,
         runtime=60,
     params:
-        seed=config["seed"],
-        margin=config["margin"],
-        options={
-            **config["solvers"],
-            "max_iter": config["training"]["max_iter"],
-            "tol": config["training"]["tol"],
-            "max_descent": config["descent"]["max_iter"],
-            "own": own_solvers(config["solvers"]["solvers"]),
-        },
+        settings=settings_of(config, "solvers"),
+        own=own_solvers(config["solvers"]["solvers"]),
     script:
         "../scripts/solvers.py"

@@ -11,19 +11,20 @@ from landscape.study.coverage import atlas_arrays, coverage, coverage_arrays
 def main(snakemake):
     with job(snakemake) as progress:
         name, params = snakemake.wildcards.problem, snakemake.params
+        settings = params.settings
         data = make_dataset(name, params.problem["data"], generators=params.generators)
         space = make_space(
             "restricted",
             data.features.shape[1],
             params.problem["neurons"],
-            margin=params.margin,
+            margin=settings["margin"],
         )
         try:
             atlas = make_atlas(
                 data.features,
                 data.target,
                 space=space,
-                max_supports=params.options["max_supports"],
+                max_supports=settings["atlas.max_supports"],
                 progress=progress,
             )
         except AtlasTooLarge as error:
@@ -34,14 +35,15 @@ def main(snakemake):
             coverage(
                 atlas,
                 solver=solver,
-                starts=params.options["starts"],
-                seed=params.seed,
+                starts=settings["atlas.starts"],
+                seed=settings["seed"],
                 dataset=name,
                 own=params.own,
-                **params.training,
+                max_iter=settings["training.max_iter"],
+                tol=settings["training.tol"],
                 progress=progress,
             )
-            for solver in params.options["solvers"]
+            for solver in settings["atlas.solvers"]
         ]
         for record in records:
             for start in record.missing:

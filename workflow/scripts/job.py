@@ -106,8 +106,8 @@ def load_blocks(snakemake, paths, kind, data=None):
 def measure_minima(snakemake, **measures):
     """For each number of neurons of a job, write what is found out about its minima.
 
-    For each kind of file ``measure(params, data, neurons, minima, progress)`` gives arrays by part;
-    ``minima`` holds the distinct ones by space.
+    For each kind of file ``measure(settings, data, neurons, minima, progress)`` gives arrays by
+    part; ``minima`` holds the distinct ones by space.
     """
     with job(snakemake) as progress:
         data = load_data(snakemake, snakemake.input.data)
@@ -118,7 +118,7 @@ def measure_minima(snakemake, **measures):
             minima = {space: distinct_minima(parts) for space, parts in blocks.items()}
             for kind, measure in measures.items():
                 progress(f"neurons {neurons}, {kind}")
-                found = measure(snakemake.params, data, neurons, minima, progress)
+                found = measure(snakemake.params.settings, data, neurons, minima, progress)
                 save(snakemake, paths[kind][neurons], kind, join_parts(found), data)
 
 
@@ -134,7 +134,7 @@ def run_starts(snakemake, kind, run):
         data = load_data(snakemake, snakemake.input.data)
         for neurons, path in outputs(snakemake, kind).items():
             found = {}
-            for space in snakemake.params.spaces:
+            for space in snakemake.params.settings["spaces"]:
                 progress(f"neurons {neurons}, {space}")
                 block = Block(
                     dataset=data.name,
@@ -142,7 +142,7 @@ def run_starts(snakemake, kind, run):
                     n_neurons=neurons,
                     first=first,
                     stop=stop,
-                    seed=snakemake.params.seed,
+                    seed=snakemake.params.settings["seed"],
                 )
                 found[space] = run(snakemake, data, block, progress)
             save(snakemake, path, kind, join_parts(found), data)

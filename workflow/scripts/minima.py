@@ -14,8 +14,8 @@ def descend(snakemake, data, block, progress):
         data.target,
         block,
         split_parts(load(snakemake, trained, "fits", data))[block.space],
-        margin=snakemake.params.margin,
-        **snakemake.params.options,
+        margin=snakemake.params.settings["margin"],
+        **snakemake.params.settings["descent"],
         progress=progress,
     )
 

@@ -12,9 +12,9 @@ from landscape.study.stability import stability_rows
 from landscape.study.starts import generator
 
 
-def balls(params, data, neurons, minima, progress):
+def balls(settings, data, neurons, minima, progress):
     """Balls around the minima of every space, and the controls, built from those of N*."""
-    options = dict(params.probe)
+    options = dict(settings["probe"])
     found = {}
     for name in options.pop("spaces"):
         progress(name)
@@ -22,7 +22,7 @@ def balls(params, data, neurons, minima, progress):
             data.features,
             data.target,
             minima.get(name, {}),
-            space=make_space(name, data.n_features, neurons, margin=params.margin),
+            space=make_space(name, data.n_features, neurons, margin=settings["margin"]),
             **options,
             progress=progress,
         )
@@ -32,23 +32,23 @@ def balls(params, data, neurons, minima, progress):
         data.target,
         minima.get("restricted", {}),
         n_neurons=neurons,
-        margin=params.margin,
+        margin=settings["margin"],
         dataset=data.name,
-        seed=params.seed,
-        **params.controls,
+        seed=settings["seed"],
+        **settings["controls"],
         progress=progress,
     )
     return found
 
 
-def distances(params, data, neurons, minima, progress):
+def distances(settings, data, neurons, minima, progress):
     """Parameter distance against the seminorm: pairs, and inverse stability at the minima."""
     # 2, 4: apart from the random numbers of starts and controls.
     progress("pairs")
     pairs = measure_pairs(
         minima.get("restricted", {}),
-        rng=generator(params.seed, data.name, neurons, 0, 2),
-        **params.pairs,
+        rng=generator(settings["seed"], data.name, neurons, 0, 2),
+        **settings["pairs"],
         progress=progress,
     )
     progress("stability")
@@ -57,25 +57,25 @@ def distances(params, data, neurons, minima, progress):
         data.target,
         minima.get("restricted", {}),
         n_neurons=neurons,
-        margin=params.margin,
-        rng=generator(params.seed, data.name, neurons, 0, 4),
-        **params.stability,
+        margin=settings["margin"],
+        rng=generator(settings["seed"], data.name, neurons, 0, 4),
+        **settings["stability"],
         progress=progress,
     )
     return {"pairs": pairs, "stability": stability}
 
 
-def cases(params, data, neurons, minima, progress):
+def cases(settings, data, neurons, minima, progress):
     """Minima outside N* as training finds them, and the converse of Proposition 1.2."""
     found = {}
-    for name in params.natural["spaces"]:
+    for name in settings["natural"]["spaces"]:
         progress(f"natural, {name}")
         found[name] = natural_rows(
             data.features,
             data.target,
             minima.get(name, {}),
-            space=make_space(name, data.n_features, neurons, margin=params.margin),
-            max_minima=params.natural["max_minima"],
+            space=make_space(name, data.n_features, neurons, margin=settings["margin"]),
+            max_minima=settings["natural"]["max_minima"],
             progress=progress,
         )
     progress("converse")
@@ -84,8 +84,8 @@ def cases(params, data, neurons, minima, progress):
         data.target,
         n_neurons=neurons,
         dataset=data.name,
-        seed=params.seed,
-        **params.converse,
+        seed=settings["seed"],
+        **settings["converse"],
         progress=progress,
     )
     return found

@@ -8,9 +8,9 @@ from landscape.study.brackets import bracket_rows
 from landscape.study.radii import radius_rows
 
 
-def brackets(params, data, neurons, minima, progress):
+def brackets(settings, data, neurons, minima, progress):
     """Brackets of both kinds of radii for one number of neurons."""
-    options = params.radius
+    options = settings["radius"]
     budget = RadiusBudget(
         max_nodes=options["max_nodes"], ratio=options["ratio"], n_starts=options["n_starts"]
     )
@@ -21,8 +21,8 @@ def brackets(params, data, neurons, minima, progress):
             data.features,
             data.target,
             minima.get(name, {}),
-            space=make_space(name, data.n_features, neurons, margin=params.margin),
-            seed=params.seed,
+            space=make_space(name, data.n_features, neurons, margin=settings["margin"]),
+            seed=settings["seed"],
             max_minima=options["max_minima"],
             budget=budget,
             progress=progress,
@@ -32,11 +32,11 @@ def brackets(params, data, neurons, minima, progress):
         data.features,
         data.target,
         minima.get("restricted", {}),
-        space=make_space("restricted", data.n_features, neurons, margin=params.margin),
+        space=make_space("restricted", data.n_features, neurons, margin=settings["margin"]),
         dataset=data.name,
-        seed=params.seed,
+        seed=settings["seed"],
         n_neurons=neurons,
-        **params.realization,
+        **settings["realization"],
         progress=progress,
     )
     return found

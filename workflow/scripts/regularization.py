@@ -9,7 +9,8 @@ from landscape.study.regularization import make_arms, regularization_runs
 def main(snakemake):
     with job(snakemake) as progress:
         data = load_data(snakemake, snakemake.input.data)
-        options, params = snakemake.params.options, snakemake.params
+        settings = snakemake.params.settings
+        options = settings["regularization"]
         arms = make_arms(
             options["strengths"],
             angle=options["angle"],
@@ -22,10 +23,11 @@ def main(snakemake):
             dataset=snakemake.wildcards.dataset,
             n_neurons=int(snakemake.wildcards.neurons),
             starts=options["starts"],
-            seed=params.seed,
+            seed=settings["seed"],
             arms=arms,
             solver=options["solver"],
-            **params.training,
+            max_iter=settings["training.max_iter"],
+            tol=settings["training.tol"],
             progress=progress,
         )
         save(snakemake, snakemake.output.runs, "regularization", as_arrays(runs), data)

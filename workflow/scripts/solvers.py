@@ -7,17 +7,21 @@ from landscape.study.solvers import solver_rows
 
 def main(snakemake):
     with job(snakemake) as progress:
-        data = load_data(snakemake, snakemake.input.data)
+        data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
         for neurons, path in outputs(snakemake, "solvers").items():
             progress(f"neurons {neurons}")
             runs = solver_rows(
                 data.features,
                 data.target,
                 n_neurons=neurons,
-                margin=snakemake.params.margin,
+                margin=settings["margin"],
                 dataset=snakemake.wildcards.dataset,
-                seed=snakemake.params.seed,
-                **snakemake.params.options,
+                seed=settings["seed"],
+                **settings["solvers"],
+                max_iter=settings["training.max_iter"],
+                tol=settings["training.tol"],
+                max_descent=settings["descent.max_iter"],
+                own=snakemake.params.own,
                 progress=progress,
             )
             save(snakemake, path, "solvers", runs, data)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from landscape.data import replace_file
-from landscape.plots import render
 from landscape.study.origins import table_origin
 from landscape.tables import read_table, write_table
 
@@ -27,6 +26,8 @@ def save_tables(snakemake, frames, progress):
 
 def save_figure(figure, path, progress):
     """Write a figure in the format that its name ends with."""
+    from landscape.plots import render  # with matplotlib, which tables do not need
+
     path = Path(path)
     content = render(figure, path.suffix[1:])
     replace_file(path, lambda file: file.write(content))

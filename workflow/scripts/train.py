@@ -8,9 +8,10 @@ from landscape.study.own_solvers import solver_named
 
 def train(snakemake, data, block, progress):
     """The trained points of one block in one space."""
-    options = dict(snakemake.params.options)
+    settings = snakemake.params.settings
+    options = dict(settings["training"])
     options["solver"] = solver_named(options["solver"], snakemake.params.own)
-    margin = snakemake.params.margin
+    margin = settings["margin"]
     return train_block(
         data.features, data.target, block, margin=margin, **options, progress=progress
     )
