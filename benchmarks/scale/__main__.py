@@ -6,8 +6,8 @@ space; and the bytes that a start takes on disk. To each, the power law c n^a d^
 least squares of logarithms to all single measurements. Its scatter is the factor within which two
 thirds of these lie, up and down. Then the tables of all starts and minima are built from copies of
 the blocks, for growing numbers of starts: CPU time and the largest memory. From all this follows
-what a million starts need. Last, a small study measures what each job of the workflow costs
-(:mod:`benchmarks.scale.jobs`).
+what a million starts need. Last, the default study, with one job for each number of neurons,
+measures what each job of the workflow costs (:mod:`benchmarks.scale.jobs`).
 
 Writes results/benchmarks/scale.csv, laws and a figure beside it; --publish puts them in the docs,
 and the costs of jobs where the workflow's estimate reads them (landscape/study/_costs.py).
@@ -272,6 +272,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--starts", type=int, default=6, help="per grid point")
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="starts in the tables")
+    parser.add_argument(
+        "--cores", type=int, default=2, help="for the study that costs of jobs are from"
+    )
     parser.add_argument("--publish", action="store_true", help="also write docs/scale.md")
     options = parser.parse_args()
     out = ROOT / "results/benchmarks"
@@ -291,7 +294,7 @@ def main() -> None:
         for _, d, m in POINTS:
             disk[d, m] = bytes_per_start(*stored[150, d, m], folder)
         tables = [build_table(*stored[150, 3, 4], count, folder) for count in options.rows]
-        jobs = table(measure_jobs())
+        jobs = table(measure_jobs(options.cores))
     frame = pd.DataFrame(rows)
     laws = [power_law(frame, step) for step in STEPS]
     frame.to_csv(out / "scale.csv", index=False)

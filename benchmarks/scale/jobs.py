@@ -1,9 +1,10 @@
 """Laws of what the jobs of a study cost, for :mod:`landscape.study.cost`.
 
-The study `config.yaml` runs with small counts, one job per number of neurons, one at a time; every
-job accounts for its start, its imports and its kernels apart from its work (benchmarks.overhead).
-The work per unit of it is fitted by least squares of logarithms. No exponent is negative: where a
-larger problem happened to cost less, the law is constant in that size.
+The study `config.yaml` runs with one job per number of neurons; every job accounts for its start,
+its imports and its kernels apart from its work (benchmarks.overhead). The work per unit of it is
+fitted by least squares of logarithms. No exponent is negative: where a larger problem happened to
+cost less, the law is constant in that size. Coefficients are such that the sums over all jobs
+agree: it is sums that the estimate is made of.
 """
 
 from __future__ import annotations
@@ -21,20 +22,6 @@ from benchmarks.overhead.runs import ROOT, run_study
 from landscape.data import make_dataset
 from landscape.study.cost import RULES, units
 
-COUNTS = {
-    "neurons_together": False,
-    "starts": 12,
-    "block_size": 12,
-    "probe": {"max_minima": 6, "spaces": ["restricted", "balanced"]},
-    "controls": {"max_minima": 2},
-    "radius": {"max_minima": 1},
-    "realization": {"max_minima": 1},
-    "solvers": {"starts": 3},
-    "natural": {"max_minima": 6},
-    "converse": {"n_draws": 6},
-    "pairs": {"max_pairs": 20},
-    "stability": {"n_random": 4, "max_minima": 2, "scales": [1.0e-4, 1.0e-2]},
-}
 TABLE = ROOT / "landscape/study/_costs.py"
 PAGE = '''"""CPU seconds of jobs: made by ``python -m benchmarks.scale --publish``."""
 
@@ -48,7 +35,7 @@ FIXED = {fixed}
 
 
 def fit_law(sizes: Iterable[tuple[int, int, int]], seconds: Iterable[float]) -> tuple[float, ...]:
-    """Coefficient, exponent of n d and exponent of m, both at least 0.
+    """Coefficient, for which sums agree; exponents of n d and of m, both at least 0.
 
     Examples
     --------
@@ -57,23 +44,24 @@ def fit_law(sizes: Iterable[tuple[int, int, int]], seconds: Iterable[float]) -> 
     >>> [round(float(x), 6) for x in law]
     [3.0, 0.5, 1.0]
     >>> [round(float(x), 6) for x in fit_law(sizes, [2.0, 1.0, 2.0, 1.0])]
-    [1.414214, 0.0, 0.0]
+    [1.5, 0.0, 0.0]
     """
+    measured = np.array(list(seconds))
     design = np.array([[1.0, np.log(n * d), np.log(m)] for n, d, m in sizes])
-    found = lsq_linear(
-        design, np.log(list(seconds)), bounds=([-np.inf, 0, 0], np.inf), method="bvls"
-    ).x
-    return float(np.exp(found[0])), float(found[1]), float(found[2])
+    found = lsq_linear(design, np.log(measured), bounds=([-np.inf, 0, 0], np.inf), method="bvls").x
+    shape = np.exp(design[:, 1:] @ found[1:])
+    return float(measured.sum() / shape.sum()), float(found[1]), float(found[2])
 
 
-def measure_jobs() -> dict[str, dict]:
-    """LAWS, STARTUP and FIXED of :mod:`landscape.study.cost`."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) | COUNTS
+def measure_jobs(cores: int) -> dict[str, dict]:
+    """LAWS, STARTUP and FIXED of :mod:`landscape.study.cost`, from a study on so many cores."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config |= {"neurons_together": False, "block_size": config["starts"]}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        given = folder / "small.yaml"
+        given = folder / "given.yaml"
         given.write_text(yaml.safe_dump(config), encoding="utf-8")
-        _, records = run_study(given, 1, folder)
+        _, records = run_study(given, cores, folder)
     validate(config, str(ROOT / "workflow/schemas/config.schema.yaml"))
     data = {name: make_dataset(name, entry) for name, entry in config["datasets"].items()}
     costs: dict[str, dict] = {"laws": {}, "startup": {}, "fixed": {}}
