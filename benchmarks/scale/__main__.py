@@ -255,15 +255,20 @@ def report(laws: list[dict], disk: dict, tables: list[dict]) -> str:
 def figure(rows: pd.DataFrame, laws: list[dict], path: Path) -> None:
     """Measured against predicted, a panel per step."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     canvas = Figure(figsize=(10, 3.4), layout="constrained")
     for axes, law in zip(canvas.subplots(1, len(laws)), laws, strict=True):
-        expected = [predicted(law, *point) for point in rows[["n", "d", "m"]].to_numpy()]
-        points = axes.scatter(expected, rows[law["step"]], c=rows["n"], s=9, cmap="viridis")
+        expected = [1e3 * predicted(law, *point) for point in rows[["n", "d", "m"]].to_numpy()]
+        points = axes.scatter(expected, 1e3 * rows[law["step"]], c=rows["n"], s=9, cmap="viridis")
         ends = [min(expected), max(expected)]
         axes.plot(ends, ends, color="0.5", linewidth=1)
         axes.set(xscale="log", yscale="log", title=STEPS[law["step"]])
-        axes.set(xlabel="power law / s of CPU", ylabel="measured / s of CPU")
+        axes.set(xlabel="power law / ms of CPU", ylabel="measured / ms of CPU")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(NullFormatter())
     canvas.colorbar(points, ax=axes, label="samples n")
     canvas.savefig(path, dpi=110)
 
