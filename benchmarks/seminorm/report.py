@@ -63,7 +63,7 @@ def intervals(rows: Sequence[Row]) -> str:
     lines = ["| networks | d, m | lower | upper | gap | CPU seconds |", "|---|---|--:|--:|--:|--:|"]
     for row in rows:
         low, high = number(row, "lower"), number(row, "upper")
-        gap = "closed" if row["exact"] else f"{100 * (high / low - 1):.2g} %"
+        gap = "closed" if row["exact"] else f"{100 * (high / low - 1):.3g} %"
         head = f"| {row['family']} | {row['d']}, {row['m']} "
         lines.append(f"{head}| {low:.6g} | {high:.6g} | {gap} | {number(row, 'seconds'):.3g} |")
     return "\n".join(lines)
