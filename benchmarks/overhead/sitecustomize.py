@@ -42,7 +42,10 @@ def only_new(imports, counting):
 
     @functools.wraps(imports)
     def wrapper(name, globals=None, locals=None, fromlist=(), level=0):
-        module = sys.modules.get(name) if level == 0 else None
+        full = name
+        if level and (package := (globals or {}).get("__package__")):
+            full = ".".join(filter(None, [package.rsplit(".", level - 1)[0], name]))
+        module = sys.modules.get(full)
         if module is not None and all(member in vars(module) for member in fromlist or ()):
             return imports(name, globals, locals, fromlist, level)
         return counting(name, globals, locals, fromlist, level)
