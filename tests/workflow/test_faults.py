@@ -75,7 +75,7 @@ class TestDamagedStudy:
         content[len(content) // 2] ^= 4
         victim.write_bytes(bytes(content))
         message = "tables/stability.parquet: damaged: the content does not match its checksum"
-        self.refused(copy, f"{RESULTS}/tables/rates.csv", message)
+        self.refused(copy, f"{RESULTS}/figures/inverse.png", message)
 
     @pytest.mark.slow
     def test_a_table_of_another_study_is_named(self, copy, tmp_path_factory):
@@ -85,7 +85,7 @@ class TestDamagedStudy:
         snakemake(other, f"{RESULTS}/tables/stability.parquet")
         name = f"{RESULTS}/tables/stability.parquet"
         shutil.copy(other / name, copy / name)
-        self.refused(copy, f"{RESULTS}/tables/rates.csv", "made with converse.n_draws 3, here 4")
+        self.refused(copy, f"{RESULTS}/figures/inverse.png", "made with converse.n_draws 3, here 4")
 
 
 def start(folder, **options):
