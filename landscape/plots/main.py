@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -38,7 +39,9 @@ def losses_figure(tables: Tables) -> Figure:
         for space, (_, colour, style, width) in SPACES.items():
             own = here.loc[here["space"] == space, "loss"]
             if len(own):
-                ax.ecdf(np.maximum(own, 1e-16), color=colour, linestyle=style, linewidth=width)
+                sns.ecdfplot(
+                    x=np.maximum(own, 1e-16), ax=ax, color=colour, linestyle=style, linewidth=width
+                )
         positive = every.loc[every["loss"] > 1e-12, "loss"]
         if len(positive) and positive.max() > 10 * positive.min():
             ax.set_xscale("log")

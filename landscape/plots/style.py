@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
@@ -36,14 +37,7 @@ __all__ = [
 ONE_COLUMN, TWO_COLUMNS = 3.4, 6.9
 
 STYLE: Any = {  # what matplotlib calls a setting differs between its versions
-    "text.color": "0.15",
-    "axes.labelcolor": "0.15",
-    "axes.edgecolor": "0.15",
-    "xtick.color": "0.15",
-    "ytick.color": "0.15",
-    "lines.solid_capstyle": "round",
-    "patch.edgecolor": "white",
-    "patch.force_edgecolor": True,
+    **sns.axes_style("ticks"),
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "axes.titlesize": 8.0,
@@ -67,8 +61,7 @@ STYLE: Any = {  # what matplotlib calls a setting differs between its versions
     "figure.dpi": 300,
 }
 
-#: Wong's palette for the colour-blind, as seaborn has it.
-BLUE, ORANGE, GREEN, RED = "#0173b2", "#de8f05", "#029e73", "#d55e00"
+BLUE, ORANGE, GREEN, RED = (sns.color_palette("colorblind")[k] for k in (0, 1, 2, 3))
 
 #: Name, colour, line style and width of each space; the last is drawn on top.
 SPACES: dict[str, tuple[str, Any, Any, float]] = {
