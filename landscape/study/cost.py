@@ -19,7 +19,17 @@ from typing import Any
 
 from landscape.study import _costs
 
-__all__ = ["FIXED", "LAWS", "RULES", "STARTUP", "Law", "describe", "job_seconds", "units"]
+__all__ = [
+    "FIXED",
+    "LAWS",
+    "RULES",
+    "STARTUP",
+    "UNKNOWN",
+    "Law",
+    "describe",
+    "job_seconds",
+    "units",
+]
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,8 @@ STARTUP: dict[str, float] = _costs.STARTUP
 FIXED: dict[str, float] = _costs.FIXED
 #: Rules with laws: what they cost depends on the size of the problem and on the counts.
 RULES = ("train", "minima", "solvers", "probe", "radii")
+#: Rules of minutes for which there is neither a law nor a measured whole; others take seconds.
+UNKNOWN = ("regularization_runs", "paper")
 #: Of the rule ``probe``: what a minimum outside N* or a draw, and what a pair costs beside a ball.
 CASE, PAIR = 0.35, 0.25
 
@@ -95,8 +107,8 @@ def job_seconds(
     return STARTUP[rule] + sum(work * LAWS[rule](*size) for size in sizes)
 
 
-def describe(seconds: Sequence[float], cores: int) -> str:
-    """One line: how many jobs, and how long they take together.
+def describe(seconds: Sequence[float], cores: int, unknown: Sequence[str] = ()) -> str:
+    """One line: how many jobs, how long they take together, and which rules that leaves out.
 
     Examples
     --------
@@ -104,6 +116,8 @@ def describe(seconds: Sequence[float], cores: int) -> str:
     '3 jobs, about 3 min on 2 cores (6 min of CPU time)'
     >>> describe([], 2)
     'nothing to do'
+    >>> describe([10.0, 0.0], 1, ["paper"])
+    '2 jobs, about 10 s on 1 core (10 s of CPU time) and what paper takes, which is minutes'
     """
     if not seconds:
         return "nothing to do"
@@ -111,7 +125,8 @@ def describe(seconds: Sequence[float], cores: int) -> str:
     wall = max(total / cores, max(seconds))
     jobs = "1 job" if len(seconds) == 1 else f"{len(seconds)} jobs"
     place = "1 core" if cores == 1 else f"{cores} cores"
-    return f"{jobs}, about {_time(wall)} on {place} ({_time(total)} of CPU time)"
+    more = f" and what {', '.join(unknown)} takes, which is minutes" if unknown else ""
+    return f"{jobs}, about {_time(wall)} on {place} ({_time(total)} of CPU time){more}"
 
 
 def _time(seconds: float) -> str:

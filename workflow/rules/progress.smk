@@ -6,7 +6,7 @@ import json
 from snakemake import benchmark
 
 from landscape.data import make_dataset, replace_file
-from landscape.study.cost import LAWS, describe, job_seconds
+from landscape.study.cost import LAWS, UNKNOWN, describe, job_seconds
 
 # For `benchmark:` Snakemake looks at all processes of a job twice a second, 30 times, and then every
 # half minute. That took more of its time than anything else, and long jobs lost their last half minute.
@@ -75,7 +75,9 @@ def announce():
     """How many jobs there are, and how long they take, in one line."""
     dag = workflow.dag
     waiting = [job for job in dag.jobs if dag.needrun(job) and job.rule.output]
-    print(describe(expected_seconds(waiting), workflow.cores or 1), file=sys.stderr)
+    rules = {job.rule.name for job in waiting}
+    unknown = [name for name in UNKNOWN if name in rules]
+    print(describe(expected_seconds(waiting), workflow.cores or 1, unknown), file=sys.stderr)
 
 
 onstart:
