@@ -40,6 +40,7 @@ env: $(STAMP) ## build .venv from the lock files; quick when nothing changed
 	@:
 
 study: $(STAMP) ## run the default study (CORES=all)
+	@$(BIN)/python workflow/scripts/config_syntax.py $(ARGS)
 	@$(BIN)/python -m compileall -q landscape workflow/scripts
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS)
 
@@ -56,6 +57,7 @@ graphs: $(STAMP) ## draw rule graph and DAG of the default study in docs/graphs.
 	$(RUN) python workflow/scripts/graphs.py
 
 regularization: $(STAMP) ## the experiment with the paper's regularizers, published in the docs
+	@$(BIN)/python workflow/scripts/config_syntax.py $(ARGS)
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) regularization $(ARGS)
 	$(BIN)/python workflow/scripts/regularization_publish.py
 

@@ -2,6 +2,8 @@
 
 import copy
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -270,3 +272,31 @@ def test_the_default_study_gives_every_default_explicitly():
         for name in path:
             assert name in value, path
             value = value[name]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"study: a\ndatasets:\n  a:\n  \tkind: csv\n",
+            "', line 4, column 3: found character '\\t'",
+        ),
+        (b"study: a: b\n", "', line 1, column 9: mapping values are not allowed here"),
+        (b"neurons: [2,\nseed: 1\n", "', line "),
+        (b"study: \xff\n", "': 'utf-8' codec can't decode byte 0xff"),
+        (b"", "': holds no keys."),
+        (b"- 1\n", "': holds no keys."),
+        (None, "': No such file or directory."),
+        (b'{"study": "a"}', ""),
+        (b"study: a\n", ""),
+    ],
+)
+def test_a_config_that_is_no_yaml_is_answered_with_its_line(content, message, tmp_path):
+    path = tmp_path / "my.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    line = [sys.executable, ROOT / "workflow/scripts/config_syntax.py", "-n", "--configfile", path]
+    done = subprocess.run([*line, "--cores", "2"], capture_output=True, text=True)
+    assert done.returncode == (1 if message else 0)
+    expected = f"config file '{path}{message}" if message else ""
+    assert done.stderr.startswith(expected) and done.stderr.count("\n") == bool(message)
