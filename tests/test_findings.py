@@ -72,6 +72,22 @@ class TestNothing:
         assert list(sorted(status.index)) == sorted(TOPICS)
         assert (status.drop(["starts", "certificates"]) == "not tested").all()
 
+    @pytest.mark.parametrize(
+        ("space", "topic", "name"),
+        [("restricted", "balls of N*", "N*"), ("balanced", "balls of N'", "N'")],
+    )
+    def test_no_ball_has_its_reason(self, space, topic, name):
+        outside = {"minimum": 0, "space": space, "violations": "C.2"}
+        inside = {"minimum": 1, "space": space}
+        for minima, reason in [
+            ((), "training found no certified one"),
+            (({"space": "unrestricted"},), "training found no certified one"),
+            ((outside,), f"of 1 distinct one none keeps every condition of {name}"),
+            ((outside, inside), f"'{space}' is not in probe.spaces of the config, or"),
+        ]:
+            text = found(topic, minima=rows("minima", *minima))[1]
+            assert text.startswith(f"No ball around a minimum of {name} was tested: {reason}")
+
     def test_no_control_is_a_gap(self):
         assert "would not be noticed" in found("controls", probes=balls("holds"))[1]
 

@@ -47,11 +47,24 @@ def _found(counts: Mapping[str, int]) -> str:
     )
 
 
+def _why_no_ball(own: Own, space: str, name: str) -> str:
+    """That no ball was tested, and why."""
+    minima = own["minima"]
+    here = minima[minima["space"] == space]
+    if here.empty:
+        reason = "training found no certified one"
+    elif here["violations"].ne("").all():
+        reason = f"of {number(len(here), 'distinct one')} none keeps every condition of {name}"
+    else:
+        reason = f"'{space}' is not in probe.spaces of the config, or probe.max_minima is 0"
+    return f"No ball around a minimum of {name} was tested: {reason}."
+
+
 def balls(own: Own) -> Finding:
     """Proposition 1.2 around minima of N*."""
     balls = _balls_in(own, "restricted")
     if balls.empty:
-        return Finding("not tested", "No ball around a minimum of N* was tested.", "probes")
+        return Finding("not tested", _why_no_ball(own, "restricted", "N*"), "probes")
     counts = counts_of(balls["verdict"])
     status = status_of(counts)
     minima = number(minima_of(balls), "minimum", "minima")
@@ -69,7 +82,7 @@ def balanced_balls(own: Own) -> Finding:
     """The same balls around minima of N', where nothing is proven."""
     balls = _balls_in(own, "balanced")
     if balls.empty:
-        return Finding("not tested", "No ball around a minimum of N' was tested.", "probes")
+        return Finding("not tested", _why_no_ball(own, "balanced", "N'"), "probes")
     counts = counts_of(balls["verdict"])
     text = (
         f"Nothing is proven on N', where opposite neurons are allowed. Of "
