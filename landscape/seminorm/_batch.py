@@ -35,8 +35,9 @@ Result = TypeVar("Result")
 CHUNK, NEURONS = 256, 20_000
 #: Seconds that a batch spends in the calling thread before it decides (again).
 PILOT = 0.1
-#: Seconds per distance from which threads use all cores.
-THREADS_FROM = 2e-4
+#: Seconds per distance from which threads use all cores: shorter ones spend more in waiting for the
+#: interpreter's lock than the second core gains.
+THREADS_FROM = 8e-4
 
 
 @dataclass(frozen=True)
