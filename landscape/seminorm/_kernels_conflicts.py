@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from landscape.seminorm._kernels_sort import insert
 from landscape.seminorm._kernels_wolfe import FEASIBLE, UNKNOWN, min_norm_point
 
 EPS = 2.0**-52
@@ -262,16 +263,7 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                         best = violated
                         best_point[:] = x
                     break
-                for p in range(1, size):
-                    value = support[p]
-                    y = multipliers[p]
-                    q = p - 1
-                    while q >= 0 and support[q] > value:
-                        support[q + 1] = support[q]
-                        multipliers[q + 1] = multipliers[q]
-                        q -= 1
-                    support[q + 1] = value
-                    multipliers[q + 1] = y
+                insert(support, multipliers, 0, size)
                 refused = False
                 for b in range(banned.shape[0]):
                     same = True

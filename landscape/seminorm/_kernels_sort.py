@@ -13,6 +13,24 @@ import numpy as np
 CROWDED = 24
 
 
+def insert(keys, companions, start, end):
+    """Sort ``keys[start:end]`` by insertion, ties in order, and move their companions along.
+
+    For few keys, or many that are nearly in order.
+    """
+    for t in range(start + 1, end):
+        key = keys[t]
+        if keys[t - 1] > key:
+            companion = companions[t]
+            s = t
+            while s > start and keys[s - 1] > key:
+                keys[s] = keys[s - 1]
+                companions[s] = companions[s - 1]
+                s -= 1
+            keys[s] = key
+            companions[s] = companion
+
+
 def order_lines(keys, n, places, heads, order, ordered):
     """Sort lines by their cotangents ``keys[:n]``, finite: counting, then insertion.
 
@@ -49,17 +67,7 @@ def order_lines(keys, n, places, heads, order, ordered):
         order[at] = t
         ordered[at] = keys[t]
     # Within the boxes, and across them where rounding moved a key.
-    for t in range(1, n):
-        key = ordered[t]
-        s = t - 1
-        if ordered[s] > key:
-            moved = order[t]
-            while s >= 0 and ordered[s] > key:
-                ordered[s + 1] = ordered[s]
-                order[s + 1] = order[s]
-                s -= 1
-            ordered[s + 1] = key
-            order[s + 1] = moved
+    insert(ordered, order, 0, n)
 
 
 def sort_by(keys, order, n):
@@ -99,16 +107,7 @@ def sort_by(keys, order, n):
                 lows[top], highs[top] = low, j
                 low = i
             top += 1
-        for i in range(low + 1, high + 1):
-            moved = order[i]
-            key = keys[i]
-            j = i - 1
-            while j >= low and keys[j] > key:
-                keys[j + 1] = keys[j]
-                order[j + 1] = order[j]
-                j -= 1
-            keys[j + 1] = key
-            order[j + 1] = moved
+        insert(keys, order, low, high + 1)
 
 
 def stable_order(keys):
@@ -117,12 +116,7 @@ def stable_order(keys):
     source, target = keys.copy(), np.empty(n)
     order, other = np.arange(n), np.empty(n, dtype=np.int64)
     for start in range(0, n, 8):
-        for t in range(start + 1, min(start + 8, n)):
-            key, index, s = source[t], order[t], t
-            while s > start and source[s - 1] > key:
-                source[s], order[s] = source[s - 1], order[s - 1]
-                s -= 1
-            source[s], order[s] = key, index
+        insert(source, order, start, min(start + 8, n))
     width = 8
     while width < n:
         for start in range(0, n, 2 * width):
