@@ -18,7 +18,7 @@ from landscape.objective import check_problem
 from landscape.parametrization import Parametrization, group_directions, max_norms
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 
-__all__ = ["KINK_TOLERANCE", "EffectiveProblem", "State"]
+__all__ = ["KINK_TOLERANCE", "EffectiveProblem", "State", "room"]
 
 Array = NDArray[np.float64]
 
@@ -385,3 +385,17 @@ class EffectiveProblem:
         """Which coordinates are on their lower and upper bounds, each of shape (m, d)."""
         slack = 1e-12 * np.maximum(max_norms(state.u), np.finfo(float).tiny)[:, None]
         return state.u <= self.lower + slack, state.u >= self.upper - slack
+
+    def drop_rounding(self, rates: Array, directions: Array) -> None:
+        """Set rates (n, R) along directions (R, d) to zero where they are rounding, in place.
+
+        Along directions in a hyperplane, rounding alone must not leave it.
+        """
+        rates[np.abs(rates) <= 1e-13 * self.norms[:, None] * max_norms(directions)] = 0.0
+
+
+def room(u: Array, directions: Array, lower: Array, upper: Array) -> Array:
+    """How far every coordinate can go along directions within bounds; infinite where it stays."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = (np.where(directions < 0, lower, upper) - u) / directions
+    return np.where(np.isnan(steps) | (directions == 0), np.inf, steps)

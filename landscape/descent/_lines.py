@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.effective import EffectiveProblem
+from landscape.effective import EffectiveProblem, room
 
 __all__ = ["axes", "least_on_axes", "least_on_rays"]
 
@@ -63,13 +63,11 @@ def least_on_axes(
     for first in range(0, m, step):
         part = slice(first, first + step)
         along = directions[part]
-        dz = along @ problem.X.T
-        # Along directions in a hyperplane, rounding alone must not leave it.
-        sizes = problem.norms * np.abs(along).max(axis=2)[:, :, None]
-        dz[np.abs(dz) <= 1e-13 * sizes] = 0.0
+        dz = (along @ problem.X.T).reshape(-1, s.size)
+        problem.drop_rounding(dz.T, along.reshape(-1, along.shape[2]))
         found = least_on_rays(
             np.repeat(z.T[part], per_neuron, axis=0),
-            dz.reshape(-1, s.size),
+            dz,
             np.repeat(problem.signs[part], per_neuron),
             s,
             _room(problem, part, u[part], along).ravel(),
@@ -86,9 +84,7 @@ def _room(problem: EffectiveProblem, part: slice, u: Array, directions: Array) -
     if not problem.bounded:
         return np.full(directions.shape[:2], np.inf)
     lower, upper = problem.lower[part, None], problem.upper[part, None]
-    with np.errstate(all="ignore"):
-        room = (np.where(directions < 0, lower, upper) - u[:, None]) / directions
-    return np.maximum(0.0, np.where(directions == 0, np.inf, room).min(axis=2))
+    return np.maximum(0.0, room(u[:, None], directions, lower, upper).min(axis=2))
 
 
 def least_on_rays(

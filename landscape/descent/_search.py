@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._line import line_search
 from landscape.descent._lines import least_on_axes
-from landscape.effective import EffectiveProblem, State
+from landscape.effective import EffectiveProblem, State, room
 from landscape.first_order import STATIONARITY_TOLERANCE, PointCheck, check_point, tolerances
 from landscape.parametrization import max_norms
 from landscape.stationarity import Budget, Verdict
@@ -171,15 +171,10 @@ class Search:
         problem, u = self.problem, self.state.u
         if not problem.bounded:
             return np.inf, -1, -1
-        with np.errstate(divide="ignore", invalid="ignore"):
-            room = np.where(
-                delta < 0,
-                (problem.lower - u) / delta,
-                np.where(delta > 0, (problem.upper - u) / delta, np.inf),
-            )
-        room = np.where(np.isnan(room) | self.at_lower | self.at_upper, np.inf, room)
-        i, j = np.unravel_index(int(np.argmin(room)), room.shape)
-        return max(0.0, float(room[i, j])), int(i), int(j)
+        steps = room(u, delta, problem.lower, problem.upper)
+        steps[self.at_lower | self.at_upper] = np.inf
+        i, j = np.unravel_index(int(np.argmin(steps)), steps.shape)
+        return max(0.0, float(steps[i, j])), int(i), int(j)
 
     def _move(
         self, z: Array, s: Array, delta: Array, delta_e: float, *, patient: bool = False
@@ -187,9 +182,8 @@ class Search:
         """Exact line search along a direction; whether the loss fell, or (patient) stayed."""
         problem = self.problem
         dz = problem.X @ delta.T
-        # Along directions in a hyperplane, rounding alone must not leave it.
-        rounding = 1e-13 * problem.norms[:, None] * max_norms(delta)[None, :]
-        dz[self.held | (np.abs(dz) <= rounding)] = 0.0
+        problem.drop_rounding(dz, delta)
+        dz[self.held] = 0.0
         limit, i, j = self._limit(delta)
         drift = None if problem.column is None else delta_e * problem.column
         pull = float((problem.pull(self.state.u) * delta).sum())

@@ -92,7 +92,7 @@ class SobolevSearch(SobolevCells):
         """
         problem, u = self.problem, self.state.u
         z, dz = self._snapped(), problem.X @ du.T
-        dz[np.abs(dz) <= 1e-13 * problem.norms[:, None] * max_norms(du)[None, :]] = 0.0
+        problem.drop_rounding(dz, du)
         dz[self.held] = 0.0
         pattern = self.pattern.copy()
         s, g = self._residuals(pattern)
