@@ -202,6 +202,21 @@ def job_cells(step):
     return expand(f"<results>/{step}/{{{{dataset}}}}/{{neurons}}.npz", neurons=JOB_NEURONS)
 
 
+def figure_files(names):
+    """Where figures go, PNG and SVG; the report shows the latter."""
+    png = {f"{name}_png": f"<results>/figures/{name}.png" for name in names}
+    svg = {
+        f"{name}_svg": report(
+            f"<results>/figures/{name}.svg",
+            caption=f"../report/{name}.rst",
+            category="Figures",
+            labels={"figure": name},
+        )
+        for name in names
+    }
+    return png | svg
+
+
 def all_blocks(step):
     """The files of all blocks of starts."""
     return expand(

@@ -85,16 +85,7 @@ rule figures:
         },
         code=code("landscape.plots", "landscape.tables"),
     output:
-        **{f"{figure}_png": f"<results>/figures/{figure}.png" for figure in MAIN_FIGURES},
-        **{
-            f"{figure}_svg": report(
-                f"<results>/figures/{figure}.svg",
-                caption=f"../report/{figure}.rst",
-                category="Figures",
-                labels={"figure": figure},
-            )
-            for figure in MAIN_FIGURES
-        },
+        **figure_files(MAIN_FIGURES),
     log:
         "<logs>/figures.log",
     benchmark:
@@ -123,16 +114,7 @@ rule more_figures:
         },
         code=code("landscape.plots", "landscape.tables"),
     output:
-        **{f"{figure}_png": f"<results>/figures/{figure}.png" for figure in MORE_FIGURES},
-        **{
-            f"{figure}_svg": report(
-                f"<results>/figures/{figure}.svg",
-                caption=f"../report/{figure}.rst",
-                category="Figures",
-                labels={"figure": figure},
-            )
-            for figure in MORE_FIGURES
-        },
+        **figure_files(MORE_FIGURES),
     log:
         "<logs>/more_figures.log",
     benchmark:

@@ -11,8 +11,13 @@ from landscape.plots import FIGURES
 def main(snakemake):
     with job(snakemake) as progress:
         tables = load_tables(snakemake)
+        places = {}
         for path in map(Path, snakemake.output):
-            save_figure(FIGURES[path.stem](tables), path, progress)
+            places.setdefault(path.stem, []).append(path)
+        for name, paths in places.items():
+            figure = FIGURES[name](tables)
+            for path in paths:
+                save_figure(figure, path, progress)
 
 
 main(snakemake)  # noqa: F821
