@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from snakemake.api import SnakemakeApi
-from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
+from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
 ROOT = Path(__file__).parents[2]
 #: What `snakemake --lint` may say: an environment for each rule. There is one for all rules, made
@@ -17,12 +17,15 @@ ALLOWED = "Specify a conda environment or container for each rule."
 
 
 @pytest.fixture(scope="module")
-def rules():
-    """All rules, as Snakemake reads them."""
+def rules(tmp_path_factory):
+    """All rules, as Snakemake reads them; in a folder of their own, beside a study at work here."""
     before = Path.cwd()
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1), snakefile=ROOT / "Snakefile", workdir=ROOT
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=[ROOT / "config.yaml"]),
+            snakefile=ROOT / "Snakefile",
+            workdir=tmp_path_factory.mktemp("rules"),
         )
         found = list(workflow._workflow.rules)
     os.chdir(before)
