@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.parametrization import group_directions, max_norms, unit_directions
+from landscape.verdict import Verdict
 
 __all__ = ["Budget", "KinkFunction", "NeuronCheck", "Transfers", "Verdict", "merge_kinks"]
 
 Array = NDArray[np.float64]
-
-
-class Verdict(enum.StrEnum):
-    """Outcome of a check; ``undecided`` is never folded into ``holds``."""
-
-    HOLDS = "holds"
-    VIOLATED = "violated"
-    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
