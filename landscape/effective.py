@@ -1,4 +1,4 @@
-"""The piecewise quadratic loss in effective coordinates: what the data can see (notes 5, 6).
+"""The piecewise quadratic loss in effective coordinates: what the data can see (Theorem 5).
 
 For fixed signs the loss depends on the product coordinates ``u_i`` only, and on lifted data
 ``(x, 1, -1)`` only on ``(w_i, p_i - q_i)``: the flat direction (0, ..., 0, 1, 1) is divided out,
@@ -16,15 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.objective import check_problem
 from landscape.parametrization import Parametrization, group_directions, max_norms
+from landscape.rounding import KINK_FACTOR, gamma
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 
-__all__ = ["KINK_TOLERANCE", "EffectiveProblem", "State", "room"]
+__all__ = ["EffectiveProblem", "State", "largest_step"]
 
 Array = NDArray[np.float64]
-
-#: A sample counts as on the kink of a neuron when |<u_i, x_k>| is at most this times
-#: ‖u_i‖_inf ‖x_k‖_1: some thousand rounding errors of the inner product.
-KINK_TOLERANCE = 1e-11
 
 #: Columns whose root mean square is off one by more than this factor, and columns whose mean
 #: exceeds their spread by more than that one, get units of their own.
@@ -54,7 +51,7 @@ class State:
 
 @dataclass(frozen=True)
 class Units:
-    """Other coordinates of the inputs: ``x' = (x - shifts l) / scales`` with the last input l.
+    """Other units: ``x' = (x - shifts l) / scales`` with the last input l, ``y' = y / target``.
 
     Scales are powers of two, so nothing is lost by them; shifts are multiples of the scales.
 
@@ -63,14 +60,28 @@ class Units:
     scales : array of shape (d,)
     shifts : array of shape (d,)
         0 for the last.
+    target : float
+        A power of two.
     """
 
     scales: Array
     shifts: Array
+    target: float
 
     @classmethod
-    def of(cls, X: Array, *, shift: bool) -> Units | None:
-        """Units in which no column is far from size one or far from centred; None if all fit."""
+    def powers(cls, X: Array, y: Array) -> Units:
+        """Units in which no column and no target is far from size one."""
+        sizes = np.abs(X).max(axis=0)
+        scales = np.array([_power(size) if size > 0 else 1.0 for size in sizes])
+        size = float(np.abs(y).max())
+        return cls(scales, np.zeros(X.shape[1]), _power(size) if size > 0 else 1.0)
+
+    @classmethod
+    def centred(cls, X: Array, y: Array, *, shift: bool) -> Units:
+        """Units in which no column is far from size one, or (shift) far from centred.
+
+        Standardized data stay as they are.
+        """
         last = X[:, -1]
         scales, shifts = np.ones(X.shape[1]), np.zeros(X.shape[1])
         with np.errstate(over="ignore", under="ignore"):
@@ -89,25 +100,32 @@ class Units:
                 root = float(np.sqrt(np.mean(values**2)))
                 if root > 0 and not OFF_SCALE > root * size[j] > 1 / OFF_SCALE:
                     scales[j] = _power(root * size[j])
-        if (scales == 1).all() and not shifts.any():
-            return None
-        return cls(scales, shifts)
+            top = float(np.abs(y).max())
+            root = top * float(np.sqrt(np.mean((y / top) ** 2))) if top > 0 else 1.0
+        return cls(scales, shifts, 1.0 if OFF_SCALE > root > 1 / OFF_SCALE else _power(root))
+
+    @property
+    def trivial(self) -> bool:
+        """Whether they are the data's own."""
+        return bool((self.scales == 1).all() and not self.shifts.any() and self.target == 1)
 
     def data(self, X: Array) -> Array:
         """The inputs in these units."""
+        if not self.shifts.any():
+            return X / self.scales
         return (X - X[:, -1:] * self.shifts) / self.scales
 
     def into(self, u: Array) -> Array:
-        """Weight vectors (m, d) in these units: the same values on the data."""
+        """Product coordinates (m, d) in these units."""
         v = u * self.scales
         v[:, -1] += (u @ self.shifts) * self.scales[-1]
-        return v
+        return v / self.target
 
     def back(self, v: Array) -> Array:
-        """Weight vectors in the units of the data."""
+        """Product coordinates in the units of the data."""
         u = v / self.scales
         u[:, -1] -= u @ self.shifts
-        return u
+        return u * self.target
 
 
 def _power(size: float) -> float:
@@ -119,6 +137,7 @@ def _power(size: float) -> float:
 class EffectiveProblem:
     """The loss ``(1/n) sum_k (sum_i sigma_i relu(<u_i, x_k>) + e l_k - y_k)^2`` over (u, e).
 
+    The offset's input l is ``relu`` of the last one, as the frozen neuron (0, ..., 0, 1) sees it.
     With a penalty, plus ``sum_ij penalty_j u_ij^2``: a convex quadratic on each cell as well, so
     that along rays inside a cell's kinks the loss stays its first-order part plus squares.
 
@@ -192,7 +211,7 @@ class EffectiveProblem:
         if isinstance(space, UnrestrictedSpace):
             if space.offset:
                 signs, lower, upper = signs[:-1], lower[:-1], upper[:-1]
-                column = inputs[:, -1].copy()
+                column = np.maximum(inputs[:, -1], 0.0)
         elif inputs.shape[1] > 2 and np.array_equal(inputs[:, -2], -inputs[:, -1]):
             bound = space.bound if isinstance(space, RestrictedSpace) else np.inf
             if not np.isfinite(bound) and shifts:
@@ -206,23 +225,34 @@ class EffectiveProblem:
     def in_own_units(self) -> EffectiveProblem:
         """The same problem with inputs of size about one, centred where nothing speaks against it.
 
-        So tolerances, which are relative to the largest column, mean the same for all columns and
-        whatever the units of the data are. Standardized data stay as they are.
+        So a descent does the same whatever the units of the data are. Centred data are rounded.
         """
         if self.units is not None:
             return self
         shift = not self.bounded and (self.penalty is None or self.penalty[-1] == 0)
-        units = Units.of(self.X, shift=shift)
-        if units is None:
+        return self._in(Units.centred(self.X, self.y, shift=shift))
+
+    def in_powers_of_two(self) -> EffectiveProblem:
+        """The same problem with inputs and targets of size one, without any rounding."""
+        return self._in(Units.powers(self.X, self.y))
+
+    def _in(self, units: Units) -> EffectiveProblem:
+        if units.trivial:
             return self
         return replace(
             self,
             X=np.ascontiguousarray(units.data(self.X)),
-            lower=self.lower * units.scales,
-            upper=self.upper * units.scales,
+            y=self.y / units.target,
+            lower=self.lower * units.scales / units.target,
+            upper=self.upper * units.scales / units.target,
             penalty=None if self.penalty is None else self.penalty / units.scales**2,
             units=units,
         )
+
+    @cached_property
+    def sizes(self) -> Array:
+        """``|x_kj|``, shape (n, d)."""
+        return np.abs(self.X)
 
     @cached_property
     def norms(self) -> Array:
@@ -233,29 +263,25 @@ class EffectiveProblem:
     def resolution(self) -> Array:
         """What p - q of lifted coordinates, and shifts, lose to rounding, shape (m,)."""
         eps = 4 * np.finfo(float).eps
+        m = len(self.signs)
         if self.units is not None:
-            m, units = len(self.signs), self.units
+            units = self.units
             products = np.abs(self.theta.products[:m])
             sums = products[:, : len(units.shifts)] @ np.abs(units.shifts)
             if self.reduced:
                 sums += products[:, -2:].max(axis=1)
-            return np.asarray(eps * units.scales[-1] * sums)
-        if not self.reduced:
-            return np.zeros(len(self.signs))
-        return eps * max_norms(self.theta.products)
+            return np.asarray(eps * units.scales[-1] / units.target * sums)
+        return eps * max_norms(self.theta.products[:m]) if self.reduced else np.zeros(m)
+
+    @property
+    def unit(self) -> float:
+        """Of the targets, in those of the data."""
+        return 1.0 if self.units is None else self.units.target
 
     @cached_property
     def bounded(self) -> bool:
         """Whether any coordinate has a bound."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
-
-    @cached_property
-    def stretch(self) -> float:
-        """How much larger a change of a weight vector can be in the own units, by max-norms."""
-        if self.units is None:
-            return 1.0
-        scales = self.units.scales
-        return max(float(scales.max()), float(scales[-1] * (1 + np.abs(self.units.shifts).sum())))
 
     # --- there and back -----------------------------------------------------------------------
 
@@ -267,20 +293,23 @@ class EffectiveProblem:
             u, e = u[:-1], float(self.theta.output_weights[-1])
         u = u.copy()
         if self.reduced:
-            p, q = u[:, -2], u[:, -1]
             scale = max_norms(u)
-            u = np.column_stack([u[:, :-2], p - q])
+            p, q = self.theta.weights[:, -2], self.theta.weights[:, -1]
+            u = np.column_stack([u[:, :-2], np.abs(self.theta.output_weights) * (p - q)])
             # What is left of (0, ..., 0, t, t) but rounding is the apex: exactly zero.
             u[max_norms(u) <= 4 * np.finfo(float).eps * scale] = 0.0
         if self.units is not None:
             u = self.units.into(u)
+            e /= self.units.target
         return State(np.clip(u, self.lower, self.upper), e)
 
     def parametrization(self, state: State) -> Parametrization:
         """The element of the space at ``state``; flat families of lifted data: see ``_unfold``."""
-        u = state.u if self.units is None else self.units.back(state.u)
+        u, e = state.u, state.e
+        if self.units is not None:
+            u, e = self.units.back(u), e * self.units.target
         if isinstance(self.space, UnrestrictedSpace):
-            return self._rescaled(State(u, state.e))
+            return self._rescaled(State(u, e))
         if not self.reduced:
             return Parametrization.from_products(u, self.signs)
         return Parametrization.from_products(self._unfold(u), self.signs)
@@ -294,9 +323,12 @@ class EffectiveProblem:
         first turn silent, which on the data is the same.
         """
         w, bias = max_norms(u[:, :-1]), u[:, -1].copy()
+        largest = self.sizes.max(axis=0)
         if self.units is not None:
-            own = max_norms(u[:, :-1] * self.units.scales[:-1] * self.units.scales[-1])
-            w = np.minimum(w, own + np.abs(u[:, :-1]) @ np.abs(self.units.shifts[:-1]))
+            largest = self.units.scales * largest
+            largest += np.abs(self.units.shifts) * largest[-1]
+        if largest[-1] > 0:
+            w = np.minimum(w, max_norms(u[:, :-1] * (largest[:-1] / largest[-1])))
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
         least = np.maximum(np.maximum(2 * margin, w - np.abs(bias)), np.abs(bias) / 20)
         apex = np.flatnonzero((w == 0) & (bias == 0))
@@ -327,13 +359,14 @@ class EffectiveProblem:
         return Parametrization(a, c)
 
     def product_direction(self, direction: Array, offset: float) -> Array:
-        """A direction of u (and e) in the product coordinates of the space, (m, d).
+        """A direction of u (and e) in the product coordinates of the space, (m, d), up to a factor.
 
         Of a lifted neuron's shifts it takes the one that leaves no bound. With an offset, the last
         row is that of the offset's own output weight, ``e (0, ..., 0, 1)``.
         """
         if self.units is not None:
             direction = self.units.back(direction)
+            offset *= self.units.target
         if self.reduced:
             bias = direction[:, -1]
             up, down = np.maximum(bias, 0.0), np.maximum(-bias, 0.0)
@@ -348,10 +381,25 @@ class EffectiveProblem:
         """``<u_i, x_k>``, shape (n, m)."""
         return self.X @ state.u.T
 
+    def terms(self, u: Array) -> Array:
+        """``sum_j |u_ij x_kj|``, what the pre-activations are sums of, shape (n, m)."""
+        return np.asarray(self.sizes @ np.abs(u).T)
+
     def kink_pairs(self, state: State, z: Array) -> NDArray[np.bool_]:
-        """Which samples lie on which kinks, up to ``KINK_TOLERANCE``, shape (n, m)."""
-        widths = KINK_TOLERANCE * max_norms(state.u) + self.resolution
-        return np.abs(z) <= self.norms[:, None] * widths[None, :]
+        """Which samples are tried on which kinks, up to ``KINK_FACTOR``, shape (n, m)."""
+        widths = KINK_FACTOR * gamma(self.X.shape[1]) * self.terms(state.u)
+        return np.abs(z) <= widths + self.stored(state.u, self.resolution)
+
+    def stored(self, u: Array, resolution: Array) -> Array:
+        """What pre-activations lose when weight vectors are put on kinks and stored, (n, m).
+
+        Entries keep their digits relative to the largest one that the data see; of the last
+        entry, ``resolution`` (m,) is lost.
+        """
+        largest = self.sizes.max(axis=0)
+        relative = self.sizes @ (1.0 / np.where(largest > 0, largest, 1.0))
+        lost = 32 * np.finfo(float).eps * max_norms(np.abs(u) * largest)
+        return relative[:, None] * lost + self.sizes[:, -1:] * resolution
 
     def residuals(self, state: State, z: Array) -> Array:
         """``R(x_k) - y_k`` from the pre-activations, shape (n,)."""
@@ -373,17 +421,14 @@ class EffectiveProblem:
 
     def term_sizes(self, state: State) -> Array:
         """Per sample, the size of what the residual is a sum of: rounding is relative to it."""
-        sizes = self.norms * float(max_norms(state.u).sum()) + np.abs(self.y)
-        if self.units is not None:  # back in the data's units the shifts are terms, too
-            terms = np.abs(self.units.back(state.u)) @ np.abs(self.units.shifts)
-            if self.reduced:  # and the last two coordinates, of which p - q is a difference
-                terms = terms + max_norms(self.theta.products[:, -2:])
-            sizes = sizes + np.abs(self.X[:, -1]) * self.units.scales[-1] * float(terms.sum())
+        terms = self.terms(state.u)
+        active = self.preactivations(state) > -KINK_FACTOR * gamma(self.X.shape[1]) * terms
+        sizes = (terms * active).sum(axis=1) + np.abs(self.y)
         return sizes if self.column is None else sizes + abs(state.e) * np.abs(self.column)
 
     def touched(self, state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which coordinates are on their lower and upper bounds, each of shape (m, d)."""
-        slack = 1e-12 * np.maximum(max_norms(state.u), np.finfo(float).tiny)[:, None]
+        """Which coordinates are tried on their lower and upper bounds, each of shape (m, d)."""
+        slack = KINK_FACTOR * gamma(1) * max_norms(state.u)[:, None]
         return state.u <= self.lower + slack, state.u >= self.upper - slack
 
     def drop_rounding(self, rates: Array, directions: Array) -> None:
@@ -391,10 +436,10 @@ class EffectiveProblem:
 
         Along directions in a hyperplane, rounding alone must not leave it.
         """
-        rates[np.abs(rates) <= 1e-13 * self.norms[:, None] * max_norms(directions)] = 0.0
+        rates[np.abs(rates) <= 64 * gamma(self.X.shape[1]) * self.terms(directions)] = 0.0
 
 
-def room(u: Array, directions: Array, lower: Array, upper: Array) -> Array:
+def largest_step(u: Array, directions: Array, lower: Array, upper: Array) -> Array:
     """How far every coordinate can go along directions within bounds; infinite where it stays."""
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = (np.where(directions < 0, lower, upper) - u) / directions

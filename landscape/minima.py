@@ -1,4 +1,4 @@
-"""Certificates: is a parametrization a local minimum of the loss, and with what radius (notes 6).
+"""Certificates: is a parametrization a local minimum of the loss, and with what radius (Theorem 6).
 
 The radius is that of Proposition 1.2: for all Theta in the space with ``‖Theta - Gamma‖_inf <= r``
 the loss is at least that of Gamma, see (9). It needs no Hessian and no sampling, and covers weak
@@ -8,26 +8,38 @@ and flat minima.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.effective import EffectiveProblem, State
-from landscape.first_order import STATIONARITY_TOLERANCE, PointCheck, check_point, tolerances
+from landscape.effective import EffectiveProblem
+from landscape.errors import NumericalError
+from landscape.first_order import PointCheck, Values, check_point, slopes
 from landscape.parametrization import Parametrization, max_norms
 from landscape.rational_check import ExactMinimum, prove_minimum
+from landscape.rounding import (
+    MISSED,
+    SLACK_SHARE,
+    STATIONARITY_TOLERANCE,
+    WORTH,
+    Bounded,
+    exact_sign,
+    gamma,
+)
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
-from landscape.stationarity import Budget, NeuronCheck, Verdict, check_neuron, merge_kinks
+from landscape.stationarity import MERGING, Budget, NeuronCheck, check_neuron, merge_kinks
+from landscape.verdict import Verdict
 
 __all__ = ["Certificate", "activation_key", "certify_minimum"]
 
 Array = NDArray[np.float64]
 
 
-#: Certified radii are shrunk until their slack is at most this share of the loss.
-SLACK_SHARE = 1e-6
+#: A sample whose distance from a kink is no more than this many rounding bounds has no side that
+#: could be relied on when the parameters are written down again.
+BESIDE = 8.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,11 @@ class Certificate:
     Attributes
     ----------
     verdict : Verdict
-        ``holds``: a local minimum on the space; ``violated``: not; ``undecided``.
+        ``holds``: a local minimum on the space, up to the slack; ``violated``: theta itself is
+        none, for certain; ``undecided``.
+    at_kinks : Verdict
+        Of the first-order conditions with samples next to kinks exactly on them. Where it is
+        ``violated`` and the verdict ``undecided``, theta is off such a kink by rounding only.
     reason : str
         A sentence, in terms of the neuron concerned.
     kind : str
@@ -47,16 +63,18 @@ class Certificate:
     loss : float
         Mean squared error.
     stationarity : float
-        Largest residual of the first-order conditions, relative to the terms they sum.
+        How far the first-order conditions are missed, relative to the terms they sum.
     tolerance : float
-        What counts as zero for ``stationarity``.
+        ``STATIONARITY_TOLERANCE``: what counts as satisfied, but for rounding.
     radius : float
-        ``r_cell``, max-norm in the parameters (A, c): a radius in the sense of (9). inf where the
-        residual is zero, nan unless the verdict is ``holds``.
+        ``r_cell`` or, for the slack's sake, less; max-norm in the parameters (A, c): a radius in
+        the sense of (9). inf where the residual is zero, nan unless the verdict is ``holds``.
     slack : float
-        Within that radius the loss is at least ``loss - slack``: what the residuals of the
-        conditions, multiplied out over the box, and rounding can amount to. Where it would exceed
-        ``SLACK_SHARE`` of the loss, the radius is made smaller instead.
+        Within that radius the loss is at least ``loss - slack``, proved for the rationals that
+        parameters and data are (Theorem 19): what the first-order conditions miss, multiplied out
+        over the box, the distance of kinks and active bounds, and rounding. The radius is chosen so
+        that it is at most ``SLACK_SHARE`` of the loss; for ``"global"`` it is the loss itself, at
+        most ``GLOBAL_SHARE`` of the targets' variance.
     n_kinks : int
         Pairs of a neuron and a sample on its kink.
     n_silent : int
@@ -78,6 +96,7 @@ class Certificate:
     """
 
     verdict: Verdict
+    at_kinks: Verdict
     reason: str
     kind: str
     method: str
@@ -165,226 +184,343 @@ def certify_minimum(
     for violation in violations:
         if violation.condition != "C.2":
             raise ValueError(f"theta: not in the {space.name} space: {violation.message}")
-    certificate = _certify(
-        problem.in_own_units(), theta, X, budget, tuple(v.message for v in violations)
-    )
+    inputs = np.asarray(X, dtype=float)
+    messages = tuple(violation.message for violation in violations)
+    certificate = _Test(problem, theta, inputs, budget, messages).certificate()
     if not exact:
         return certificate
-    if certificate.is_minimum:
-        proof = prove_minimum(problem, np.asarray(X, dtype=float))
-    else:
-        proof = ExactMinimum(
-            False, f"not certified in floating-point numbers: {certificate.reason}"
-        )
+    proof = prove_minimum(problem, inputs)
     return replace(certificate, proved=proof.proved, proof=proof)
 
 
-def _certify(
-    problem: EffectiveProblem,
-    theta: Parametrization,
-    X: ArrayLike,
-    budget: Budget | None,
-    violations: tuple[str, ...],
-) -> Certificate:
-    """The certificate in floating-point numbers."""
-    state = problem.state()
-    z = problem.preactivations(state)
-    s = problem.residuals(state, z)
-    loss = float(s @ s) / s.size + problem.penalty_value(state.u)
-    special = _zero_neurons(problem, theta, s, budget)
-    check = check_point(problem, state, budget, instead=special)
-    inputs = np.asarray(X, dtype=float)
-    exact_fit = bool((np.abs(s) <= 64 * np.finfo(float).eps * problem.term_sizes(state)).all())
-    exact_fit &= problem.penalty_value(state.u) == 0.0
-    common = {
-        "loss": loss,
-        "n_kinks": int(check.kinks.sum()),
-        "n_silent": int(np.sum(~((z > 0) & ~check.kinks).any(axis=0))),
-        "multipliers": tuple(neuron.multipliers for neuron in check.neurons),
-        "violations": violations,
-        "tolerance": max(
-            [STATIONARITY_TOLERANCE]
-            + [
-                STATIONARITY_TOLERANCE * neuron.tolerance / tol
-                for neuron, tol in zip(check.neurons, tolerances(problem, state, s, z), strict=True)
-                if neuron.method == "milp"
-            ]
-        ),
-    }
-    if exact_fit:
+class _Test:
+    """The test of one parametrization, in units in which the data are of size one."""
+
+    def __init__(
+        self,
+        problem: EffectiveProblem,
+        theta: Parametrization,
+        inputs: Array,
+        budget: Budget | None,
+        violations: tuple[str, ...],
+    ) -> None:
+        space_bounds = problem.lower, problem.upper
+        problem = problem.in_powers_of_two()
+        # A copy: collapsed neurons take the sign that descends.
+        self.problem = problem = replace(problem, signs=problem.signs.copy())
+        self.theta, self.inputs, self.budget = theta, inputs, budget
+        self.violations = violations
+        #: Samples that are not 0, shape (n, 1).
+        self.seen = (inputs != 0).any(axis=1, keepdims=True)
+        self.theta_bounds = space_bounds
+        m, units = len(problem.signs), problem.units
+        self.a, self.c = theta.weights[:m], np.abs(theta.output_weights[:m])
+        a, error = self.a, np.zeros_like(problem.lower)
+        if problem.reduced:
+            a = np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]])
+            error[:, -1] = gamma(0) * np.abs(a[:, -1])
+        resolution = np.zeros(m)
+        if problem.reduced:
+            resolution = 4 * np.finfo(float).eps * max_norms(self.a[:, -2:])
+        scales = np.ones(a.shape[1]) if units is None else units.scales
+        self.target = 1.0 if units is None else units.target
+        # Powers of two for the neurons: nothing here is rounded.
+        _, exponents = np.frexp(max_norms(a * scales))
+        self.powers = np.ldexp(1.0, -np.clip(exponents, -1000, 1000))
+        weights = Bounded(a * scales, error * scales) * self.powers[:, None]
+        e = 0.0 if problem.column is None else float(theta.output_weights[-1]) / self.target
+        self.scales = scales
+        self.point = Values.at(
+            problem,
+            Bounded(weights.value, error * scales * self.powers[:, None]),
+            self.c / self.powers / self.target,
+            e,
+            resolution * scales[-1] * self.powers,
+        )
+
+    def certificate(self) -> Certificate:
+        """The verdict, with samples next to kinks on them, or else with all on their sides."""
+        if not (np.isfinite(self.point.s.error).all() and np.isfinite(self.point.z.error).all()):
+            raise NumericalError("theta: its values on the data exceed the range of floats")
+        check = check_point(self.point, self.budget, instead=self._collapsed(self.point))
+        self.at_kinks = check.verdict
+        if check.values.is_global:
+            return self._record(check, Verdict.HOLDS, check.reason, np.inf, self.loss)
+        reason = check.reason
+        if check.verdict is Verdict.HOLDS:
+            radius, slack, reason = self._radius(check)
+            if radius > 0:
+                return self._record(check, Verdict.HOLDS, check.reason, radius, slack)
+        exact = self._exact_sides()
+        if check.verdict is Verdict.VIOLATED and (certain := self._certain(check, exact)):
+            return self._record(certain, Verdict.VIOLATED, check.reason)
+        sharp = check_point(exact, self.budget, instead=self._collapsed(exact))
+        if sharp.verdict is Verdict.VIOLATED and check.verdict is not Verdict.HOLDS:
+            return self._record(sharp, Verdict.VIOLATED, sharp.reason)
+        if sharp.verdict is Verdict.HOLDS:
+            radius, slack, why = self._radius(sharp)
+            if radius > 0:
+                return self._record(sharp, Verdict.HOLDS, sharp.reason, radius, slack)
+            if check.verdict is Verdict.VIOLATED:
+                reason = f"{why}; beyond it the loss falls ({check.reason})"
+        return self._record(check, Verdict.UNDECIDED, reason)
+
+    @property
+    def loss(self) -> float:
+        """In the units of the data."""
+        return float(self.point.loss.value) * self.target**2
+
+    def _record(
+        self,
+        check: PointCheck,
+        verdict: Verdict,
+        reason: str,
+        radius: float = np.nan,
+        slack: float = np.nan,
+    ) -> Certificate:
+        # A violation that was found on the kinks that are tried first is told with these.
+        sharp = check.verdict is verdict is Verdict.HOLDS
+        kinks = check.kinks if sharp else self.point.kinks
+        problem = self.problem
+        kinds = {neuron.kind for neuron in check.neurons}
+        kind = next((k for k in ("mixed kinks", "kinks") if k in kinds), "smooth")
+        kind = "kinks" if "convex kinks" in kinds and kind == "smooth" else kind
+        methods = ", ".join(sorted({neuron.method for neuron in check.neurons}))
+        direction, slope = None, 0.0
+        if check.values.is_global:
+            kind, methods = "global", "residual"
+        elif verdict is Verdict.VIOLATED and check.direction is not None:
+            size = float(max(np.abs(check.direction).max(initial=0.0), abs(check.direction_offset)))
+            if size > 0:
+                slope = self._slope(check) * self.target**2
+                direction = problem.product_direction(check.direction, check.direction_offset)
         return Certificate(
-            verdict=Verdict.HOLDS,
-            reason="the residual is zero: a global minimum",
-            kind="global",
-            method="residual",
-            stationarity=0.0,
-            radius=np.inf,
-            slack=loss,
-            direction=None,
-            slope=0.0,
-            **common,
+            verdict=verdict,
+            at_kinks=self.at_kinks,
+            reason=reason,
+            kind=kind,
+            method=methods,
+            loss=self.loss,
+            stationarity=0.0 if kind == "global" else check.stationarity,
+            tolerance=STATIONARITY_TOLERANCE,
+            radius=radius,
+            slack=slack,
+            n_kinks=int(kinks.sum()),
+            n_silent=int(np.sum(~check.values.active.any(axis=0))),
+            direction=direction,
+            slope=slope,
+            multipliers=tuple(neuron.multipliers for neuron in check.neurons),
+            violations=self.violations,
         )
-    kinds = {neuron.kind for neuron in check.neurons}
-    kind = "smooth"
-    if "mixed kinks" in kinds:
-        kind = "mixed kinks"
-    elif "convex kinks" in kinds:
-        kind = "kinks"
-    methods = sorted({neuron.method for neuron in check.neurons})
-    holds = check.verdict is Verdict.HOLDS
-    radius, slack = np.nan, np.nan
-    if holds:
-        radius = cell_radius(problem, theta, inputs, check)
-        radius, slack = _within_slack(
-            lambda r: _slack(problem, theta, s, z, check, r), radius, SLACK_SHARE * loss
+
+    def _slope(self, check: PointCheck) -> float:
+        """The derivative of the loss along the direction, in the own units."""
+        assert check.direction is not None
+        total = float(slopes(check.values, check.direction).value.sum())
+        total += check.direction_offset * float(check.offset.value)
+        return 2.0 / check.values.s.value.size * total
+
+    # --- exact sides --------------------------------------------------------------------------
+
+    def _certain(self, check: PointCheck, exact: Values) -> PointCheck | None:
+        """A violation as far as it descends at theta itself; None where none of it does."""
+        if check.direction is None:
+            return None
+        falls = slopes(exact, check.direction).negative & self._feasible(check.direction, exact)
+        if check.direction_offset != 0 or falls.any():
+            return replace(check, values=exact, direction=check.direction * falls[:, None])
+        saddle = any(
+            neuron.verdict is Verdict.VIOLATED and neuron.direction is None
+            for neuron in check.neurons
         )
-    return Certificate(
-        verdict=check.verdict,
-        reason=check.reason,
-        kind=kind,
-        method=", ".join(methods),
-        stationarity=check.stationarity,
-        radius=radius,
-        slack=min(loss, slack) if holds else np.nan,
-        direction=None
-        if check.direction is None
-        else problem.product_direction(check.direction, check.direction_offset),
-        slope=check.slope,
-        **common,
-    )
+        return check if saddle else None
 
+    def _feasible(self, direction: Array, exact: Values) -> NDArray[np.bool_]:
+        out = (exact.at_lower & (direction < 0)) | (exact.at_upper & (direction > 0))
+        return ~out.any(axis=1)
 
-def cell_radius(
-    problem: EffectiveProblem, theta: Parametrization, inputs: Array, check: PointCheck
-) -> float:
-    """``r_cell`` of notes 6: within it every pair off its kink keeps its side.
+    def _exact_sides(self) -> Values:
+        """The point with every pair on the side where it is, and kinks only where z = 0.
 
-    The sign of an output weight matters only to neurons with kinks or active bounds: on a smooth
-    neuron the loss is the same convex quadratic in ``c_i a_i`` on both sides of c_i = 0.
-    """
-    m = len(problem.signs)
-    a, c = theta.weights[:m], np.abs(theta.output_weights[:m])
-    norms = np.abs(inputs).sum(axis=1)
-    seen = norms > 0
-    rounding = 4 * inputs.shape[1] * np.finfo(float).eps * max_norms(a)
-    reach = np.abs(inputs[seen] @ a.T) / norms[seen, None] - rounding[None, :]
-    kinks = check.kinks[seen]
-    # A neuron with zero output weight has its kinks where its weight vector puts them.
-    zero = (c == 0) & (max_norms(a) > 0)
-    kinks = np.where(zero[None, :], reach <= 1e-11 * max_norms(a)[None, :], kinks)
-    limits = [np.inf]
-    if (~kinks).any():
-        limits.append(float(reach[~kinks].min()))
-    at_lower, at_upper = problem.touched(problem.state())
-    signed = (kinks.any(axis=0) | (at_lower | at_upper).any(axis=1)) & (c > 0)
-    if signed.any():
-        limits.append(float(c[signed].min()))
-    return max(0.0, min(limits) * (1 - 1e-12))
+        The pairs in question are few; their signs are decided in rational arithmetic.
+        """
+        point = self.point
+        value, kinks = point.z.value.copy(), point.kinks.copy()
+        zero = max_norms(self.a[:, : self.inputs.shape[1]]) == 0
+        if self.problem.reduced:
+            zero = max_norms(point.weights.value) == 0
+        error = point.z.error.copy()
+        error[point.kinks & zero] = value[point.kinks & zero] = 0.0
+        for k, i in np.argwhere(point.kinks & ~zero):
+            sign = exact_sign(self.a[i], self.inputs[k])
+            kinks[k, i] = sign == 0
+            if abs(value[k, i]) <= error[k, i]:
+                value[k, i], error[k, i] = sign * np.finfo(float).tiny, 0.0
+        at_lower, at_upper = point.at_lower.copy(), point.at_upper.copy()
+        lower, upper = self.theta_bounds
+        for at_bound, bound, side in ((at_lower, lower, 1), (at_upper, upper, -1)):
+            for i, j in np.argwhere(at_bound):
+                gap = Fraction(float(self.c[i])) * Fraction(float(self.a[i, j]))
+                at_bound[i, j] = side * (gap - Fraction(float(bound[i, j]))) <= 0
+        if isinstance(self.problem.space, RestrictedSpace) and self.problem.space.margin == 0:
+            at_lower[:, -2:] = False  # there N* is open
+        return replace(
+            point, z=Bounded(value, error), kinks=kinks, at_lower=at_lower, at_upper=at_upper
+        )
 
+    # --- radius and slack ---------------------------------------------------------------------
 
-def _slack(
-    problem: EffectiveProblem,
-    theta: Parametrization,
-    s: Array,
-    z: Array,
-    check: PointCheck,
-    radius: float,
-) -> float:
-    """How far below the loss the first-order conditions' residuals allow to get in the box."""
-    m, d = len(problem.signs), theta.n_inputs
-    sizes = np.abs(theta.output_weights[:m]) + max_norms(theta.weights[:m]) + radius
-    reach = np.sqrt(d) * 2 * radius * sizes * problem.stretch
-    dropped = 0.25 * tolerances(problem, problem.state(), s, z) * check.kinks.any(axis=0)
-    residuals = np.array([np.linalg.norm(neuron.residual) for neuron in check.neurons])
-    total = float((residuals + dropped) @ reach)
-    total += 2 * float(np.abs(s) @ (np.abs(z) * check.kinks).sum(axis=1))
-    if problem.column is not None:
-        total += check.offset_residual * radius
-    # What evaluating the loss at theta loses to rounding.
-    total += 4 * np.finfo(float).eps * float(np.abs(s) @ problem.term_sizes(problem.state()))
-    return 2.0 / s.size * total
+    def _radius(self, check: PointCheck) -> tuple[float, float, str]:
+        """A radius, the slack within it, and, where the radius is 0, why there is none."""
+        point, problem = check.values, self.problem
+        n = point.s.value.size
+        cell = self._cell_radius(check)
+        # Within r product coordinates change by at most r linear + r^2, in the own units.
+        entries = np.abs(self.a)
+        if problem.reduced:
+            entries = np.column_stack([entries[:, :-2], entries[:, -2:].sum(axis=1)])
+        twice = np.ones(entries.shape[1])
+        if problem.reduced:
+            twice[-1] = 2.0
+        units = self.scales / self.target
+        linear = (self.c[:, None] * twice + entries) * units
+        square = twice * units
+        short = check.shortfalls
+        first, second = float((short * linear).sum()), float((short * square).sum())
+        if problem.column is not None:
+            first += float(check.offset.size) / self.target
+        # Kinks, active bounds and the loss itself, whatever the radius.
+        distances = (point.z.size * point.kinks) @ point.sizes
+        missed = 2 * (float(point.s.size @ distances) + sum(self._gap_costs(check)))
+        loss = point.loss
+        fixed = missed + n * float(loss.error)
+        limit = n * SLACK_SHARE * float(loss.value) - fixed
+        if limit <= 0:
+            return 0.0, np.nan, "kinks and bounds are missed by more than the slack may be"
+        # 2 first r + 2 second r^2 <= limit, solved without cancellation.
+        root = first + np.sqrt(first**2 + 2 * second * limit)
+        with np.errstate(over="ignore"):
+            radius = min(cell, limit / root * (1 - 1e-12)) if root > 0 else cell
+        whole = cell
+        if cell == np.inf:
+            whole = max(float(np.abs(self.theta.weights).max()), float(self.c.max(initial=0.0)))
+        if radius < WORTH * whole:
+            return 0.0, np.nan, "the conditions hold too roughly to say anything of the loss"
+        stake = 0.0  # what the loss could change by within the radius
+        if missed > 0:
+            stake = 2 * radius * float((check.terms * (linear + radius * square)).sum())
+        if missed > max(MISSED * stake, n * float(loss.error)):
+            return 0.0, np.nan, "kinks and bounds are missed by too much for so small a radius"
+        z = self.point.z
+        if (np.abs(z.value) <= BESIDE * z.error)[~point.kinks & self.seen].any():
+            return 0.0, np.nan, "a sample is within rounding of a kink that it is not on"
+        slack = fixed + (2 * (first + second * radius) * radius if root > 0 else 0.0)
+        return radius, slack / n * self.target**2 * (1 + 1e-12), ""
 
+    def _cell_radius(self, check: PointCheck) -> float:
+        """``r_cell`` of Theorem 6: within it every pair off its kink keeps its side.
 
-def _within_slack(
-    slack_of: Callable[[float], float], radius: float, limit: float
-) -> tuple[float, float]:
-    """The largest radius up to a given one at which the slack keeps a limit, and that slack.
+        The sign of an output weight matters only to neurons with kinks or active bounds: on a
+        smooth neuron the loss is the same convex quadratic in ``c_i a_i`` on both sides of 0.
+        """
+        z, kinks = check.values.z, check.kinks
+        norms = np.abs(self.inputs).sum(axis=1) * (1 + 2 * gamma(self.inputs.shape[1]))
+        seen = self.seen[:, 0]
+        sides = np.maximum(np.abs(z.value) - z.error, 0.0) / self.powers
+        reach = sides[seen] / norms[seen, None]
+        limits = [np.inf]
+        if (~kinks[seen]).any():
+            limits.append(float(reach[~kinks[seen]].min()))
+        signed = kinks.any(axis=0)
+        signed |= (check.values.at_lower | check.values.at_upper).any(axis=1)
+        signed &= self.c > 0
+        if signed.any():
+            limits.append(float(self.c[signed].min()))
+        return max(0.0, min(limits) * (1 - 1e-12))
 
-    Where terms cancel badly (huge opposite neurons), the residuals of the conditions, multiplied
-    out over the whole cell, would leave nothing of the statement.
-    """
-    slack = slack_of(radius)
-    for _ in range(60):
-        if slack <= limit:
-            break
-        radius *= 0.5
-        slack = slack_of(radius)
-    return radius, slack
+    def _gap_costs(self, check: PointCheck) -> list[float]:
+        """Multipliers of active bounds times what the point misses the bounds by."""
+        point, problem, u = check.values, self.problem, check.values.u
+        rounding = gamma(2) * np.abs(u)
+        below, above = np.abs(u - problem.lower) + rounding, np.abs(problem.upper - u) + rounding
+        return [
+            float(
+                neuron.bound_multipliers
+                @ np.append(below[i, point.at_lower[i]], above[i, point.at_upper[i]])
+            )
+            for i, neuron in enumerate(check.neurons)
+            if len(neuron.bound_multipliers)
+        ]
 
+    # --- collapsed neurons --------------------------------------------------------------------
 
-def _zero_neurons(
-    problem: EffectiveProblem, theta: Parametrization, s: Array, budget: Budget | None
-) -> dict[int, NeuronCheck]:
-    """Neurons whose product is zero because c_i = 0: both signs are next to them.
+    def _collapsed(self, point: Values) -> dict[int, NeuronCheck]:
+        """Neurons whose product is zero because c_i = 0: both signs are next to them.
 
-    With a_i != 0 (N only) the loss has to be stationary in the function ``relu(<a, x>)`` for all a
-    near a_i and both signs. With a_i = 0, neither sign of any ridge may help.
-    """
-    checks: dict[int, NeuronCheck] = {}
-    if isinstance(problem.space, RestrictedSpace):
-        return checks
-    X, norms = problem.X, problem.norms
-    noise = 64 * np.finfo(float).eps * problem.term_sizes(problem.state())
-    for i in range(len(problem.signs)):
-        if theta.output_weights[i] != 0:
-            continue
-        if (theta.weights[i] == 0).all():
-            tolerance = float((STATIONARITY_TOLERANCE * np.abs(s) + noise) @ norms)
-            both = [
-                check_neuron(
-                    merge_kinks(np.zeros(X.shape[1]), X, sign * s),
-                    tolerance=tolerance,
-                    budget=budget,
+        With a_i != 0 (N only) the loss has to be stationary in the function ``relu(<a, x>)`` for
+        all a near a_i and both signs. With a_i = 0, neither sign of any ridge may help.
+        """
+        checks: dict[int, NeuronCheck] = {}
+        if isinstance(self.problem.space, RestrictedSpace):
+            return checks
+        X, s, sizes = self.problem.X, point.s, self.problem.sizes
+        for i in np.flatnonzero(self.c == 0).tolist():
+            concerned = np.ones(len(X), dtype=bool)
+            if (self.a[i] != 0).any():
+                if not isinstance(self.problem.space, UnrestrictedSpace):
+                    continue
+                concerned = point.active[:, i] | point.kinks[:, i]
+            rounding = concerned * s.error @ sizes
+            allowed = STATIONARITY_TOLERANCE * (concerned * np.abs(s.value)) @ sizes + rounding
+            if (self.a[i] == 0).all():
+                charge = rounding + MERGING * float(np.abs(s.value) @ max_norms(X))
+                both = {}
+                for sign in (1.0, -1.0):
+                    h = merge_kinks(np.zeros(X.shape[1]), X, sign * s.value)
+                    both[sign] = check_neuron(h, allowed=allowed, charge=charge, budget=self.budget)
+                order = [Verdict.VIOLATED, Verdict.UNDECIDED, Verdict.HOLDS]
+                worst = min(both, key=lambda sign: order.index(both[sign].verdict))
+                self.problem.signs[i] = worst
+                short = np.maximum(both[1.0].shortfall, both[-1.0].shortfall)
+                checks[i] = replace(both[worst], shortfall=short)
+                continue
+            active = Bounded(point.active[:, i] * s.value, point.active[:, i] * s.error) @ X
+            bent = merge_kinks(active.value, X[point.kinks[:, i]], s.value[point.kinks[:, i]])
+            bends = np.abs(bent.weights) @ np.abs(bent.kinks)
+            short = np.abs(bent.gradient) + bends
+            error = active.error + (point.kinks[:, i] * s.error) @ sizes
+            nothing = np.empty(0)
+            if (short <= allowed).all():
+                checks[i] = NeuronCheck(
+                    Verdict.HOLDS,
+                    "smooth",
+                    "gradient",
+                    "its output weight is 0, and no neuron near it, of either sign, helps",
+                    short + error,
+                    nothing,
                 )
-                for sign in (1.0, -1.0)
-            ]
-            order = [Verdict.VIOLATED, Verdict.UNDECIDED, Verdict.HOLDS]
-            checks[i] = min(both, key=lambda check: order.index(check.verdict))
-            continue
-        if not isinstance(problem.space, UnrestrictedSpace):
-            continue
-        weights = theta.weights[i]
-        if problem.units is not None:
-            weights = problem.units.into(weights[None, :])[0]
-        z = X @ weights
-        kink = np.abs(z) <= 1e-11 * norms * np.abs(weights).max()
-        concerned = (z > 0) | kink
-        tolerance = float((STATIONARITY_TOLERANCE * np.abs(s) + noise) @ (norms * concerned))
-        gradient = X.T @ (s * ((z > 0) & ~kink))
-        bends = merge_kinks(gradient, X[kink], s[kink])
-        missing = float(np.linalg.norm(bends.gradient) + np.abs(bends.weights).sum())
-        holds = missing <= max(tolerance, np.finfo(float).tiny)
-        checks[i] = NeuronCheck(
-            Verdict.HOLDS if holds else Verdict.VIOLATED,
-            "smooth",
-            "gradient",
-            gradient,
-            max(tolerance, np.finfo(float).tiny),
-            "its output weight is 0, and no neuron near it, of either sign, "
-            + ("helps" if holds else "is stationary: a saddle"),
-        )
-    return checks
+            else:
+                certain = (np.abs(bent.gradient) > 2 * error).any() or (bends > 2 * error).any()
+                checks[i] = NeuronCheck(
+                    Verdict.VIOLATED if certain else Verdict.UNDECIDED,
+                    "smooth",
+                    "gradient",
+                    "its output weight is 0, and a neuron near it, of one sign, helps: a saddle",
+                    np.zeros_like(short),
+                    nothing,
+                )
+        return checks
 
 
 def activation_key(theta: Parametrization, X: ArrayLike, *, space: Space) -> str:
-    """A key that two minima share iff they are the same on the data (notes 5).
+    """A key that two minima share iff they are the same on the data (Theorem 5).
 
     That is: the same activation cell, kinks included, and signs, up to permutation and to shifts
     that the data do not see. Neurons that are silent on all samples count as one kind.
     """
     problem = EffectiveProblem.build(theta, X, np.zeros(len(np.asarray(X))), space)
     problem = problem.in_own_units()
-    state: State = problem.state()
+    state = problem.state()
     z = problem.preactivations(state)
     kinks = problem.kink_pairs(state, z)
     cells = np.where(kinks, 0, np.sign(z)).astype(np.int8)

@@ -19,6 +19,7 @@ from landscape.rational_check import ConeBudget, _linear, prove_minimum
 from landscape.rational_check._cone import _simplex, is_nonnegative
 from landscape.rational_check._linear import dot, gram, null_basis, reduce_rows, solve
 from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace, make_space
+from landscape.verdict import Verdict
 from tests.oracles.local_minimum import decide
 from tests.oracles.problems import DATA, lifted
 from tests.oracles.rational import combination
@@ -121,11 +122,11 @@ def test_an_active_bound_pushes_the_right_way_or_not(shift):
 def test_a_sample_next_to_its_kink_is_refused():
     """Within the kinks' tolerance, but the exact minimizer of that face does not pass the test."""
     _, X, y = one_kink(0.5)
-    moved = Parametrization([[1.0, 1e-13]], [1.0])
+    moved = Parametrization([[1.0, 1e-15]], [1.0])
     record = certify_minimum(moved, X, y, space=UnrestrictedSpace(2, 1), exact=True)
     # The face of the kink is right here: the proof is for (1, 0), at the distance that is stated.
     assert record.proved and record.proof.products == ((1, 0),)
-    assert 1e-13 <= record.proof.distance < 1.1e-13
+    assert 1e-15 <= record.proof.distance < 1.1e-15
     # With a concave kink there is nothing to prove: (1, 0) is no minimum.
     y[1] = 1.0
     record = certify_minimum(moved, X, y, space=UnrestrictedSpace(2, 1), exact=True)
@@ -151,7 +152,8 @@ def test_what_floats_reject_is_not_proved():
     theta, X, y = one_kink(1.5)
     record = certify_minimum(theta, X, y, space=UnrestrictedSpace(2, 1), exact=True)
     assert not record.is_minimum and record.proved is False
-    assert "not certified" in record.proof.reason
+    assert record.proof.verdict is Verdict.VIOLATED
+    assert "infeasible" in record.proof.reason
     assert certify_minimum(theta, X, y, space=UnrestrictedSpace(2, 1)).proved is None
 
 
@@ -322,4 +324,8 @@ def test_too_large_a_face_is_not_started():
     theta, X, y = one_kink(0.5)
     problem = EffectiveProblem.build(theta, X, y, UnrestrictedSpace(2, 1))
     proof = prove_minimum(problem, X, max_unknowns=0)
-    assert not proof.proved and "more than 0" in proof.reason
+    assert proof.proved and "at the given point" in proof.reason
+    away = EffectiveProblem.build(
+        Parametrization([[1.0, 0.25]], [1.0]), X, y, UnrestrictedSpace(2, 1)
+    )
+    assert prove_minimum(away, X, max_unknowns=0).verdict is Verdict.VIOLATED

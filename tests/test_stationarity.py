@@ -19,7 +19,7 @@ from landscape.stationarity._descents import corner_cut, search, sweep
 from landscape.stationarity._transfers import find_transfers, missing
 from tests.oracles.rational import combination
 
-NO_CHOICES = Budget(max_vertices=0, max_rays=0, milp_nodes=0)
+NO_CHOICES = Budget(max_vertices=0, max_rays=0)
 
 
 def small_problem(seed: int) -> tuple[KinkFunction, bool]:
@@ -30,15 +30,15 @@ def small_problem(seed: int) -> tuple[KinkFunction, bool]:
     kinks = rng.integers(-2, 3, (q, d))
     weights = rng.integers(-1, 4, q)
     gradient = -(weights * rng.integers(1, 4, q)) @ kinks / 4
-    walls = np.eye(d)[: rng.integers(0, d + 1)] * (rng.random() < 0.3)
-    walls = walls[np.abs(walls).any(axis=1)]
-    gradient = gradient + rng.integers(0, 2, len(walls)) @ walls
-    h = merge_kinks(gradient, kinks.astype(float), weights.astype(float), walls)
-    return h, decide(gradient, kinks, weights, walls)
+    bounds = np.eye(d)[: rng.integers(0, d + 1)] * (rng.random() < 0.3)
+    bounds = bounds[np.abs(bounds).any(axis=1)]
+    gradient = gradient + rng.integers(0, 2, len(bounds)) @ bounds
+    h = merge_kinks(gradient, kinks.astype(float), weights.astype(float), bounds)
+    return h, decide(gradient, kinks, weights, bounds)
 
 
-def decide(gradient, kinks, weights, walls) -> bool:
-    """H >= 0 on each cell of the kinks within the walls."""
+def decide(gradient, kinks, weights, bounds) -> bool:
+    """H >= 0 on each cell of the kinks within the bounds."""
     for signs in product((1, -1), repeat=len(kinks)):
         slope = [Fraction(float(p)) for p in gradient]
         for sign, x, w in zip(signs, kinks, weights, strict=True):
@@ -47,14 +47,14 @@ def decide(gradient, kinks, weights, walls) -> bool:
         rows = [
             tuple(Fraction(sign * int(p)) for p in x) for sign, x in zip(signs, kinks, strict=True)
         ]
-        rows += [tuple(Fraction(int(p)) for p in wall) for wall in walls]
+        rows += [tuple(Fraction(int(p)) for p in bound) for bound in bounds]
         if combination(rows, tuple(slope))[0] is None:
             return False
     return True
 
 
-def tolerance_of(h: KinkFunction) -> float:
-    return 1e-9 * float(np.abs(h.weights).sum() + np.abs(h.gradient).sum() + 1e-300)
+def tolerance_of(h: KinkFunction) -> np.ndarray:
+    return 1e-9 * (np.abs(h.weights) @ np.abs(h.kinks) + np.abs(h.gradient) + 1e-300)
 
 
 def test_mixed_kinks_against_the_oracle():
@@ -65,16 +65,16 @@ def test_mixed_kinks_against_the_oracle():
         if not (h.weights < 0).any():
             continue
         tolerance = tolerance_of(h)
-        found = check_neuron(h, tolerance=tolerance)
+        found = check_neuron(h, allowed=tolerance)
         assert found.verdict is (Verdict.HOLDS if expected else Verdict.VIOLATED)
-        forced = check_neuron(h, tolerance=tolerance, budget=NO_CHOICES)
+        forced = check_neuron(h, allowed=tolerance, budget=NO_CHOICES)
         assert forced.verdict in (found.verdict, Verdict.UNDECIDED)
         counts["holds" if expected else "falls"] += 1
         counts["proved"] += forced.verdict is Verdict.HOLDS
         counts["found"] += forced.verdict is Verdict.VIOLATED
         if forced.direction is not None:
             assert float(h(forced.direction[None, :])[0]) < 0
-            assert (h.walls @ forced.direction >= -1e-12).all()
+            assert (h.bounds @ forced.direction >= -1e-12).all()
     assert counts["holds"] >= 40 and counts["falls"] >= 50, counts
     assert counts["proved"] >= 0.95 * counts["holds"], counts
     assert counts["found"] >= 0.8 * counts["falls"], counts
@@ -95,9 +95,9 @@ def crowd(seed: int, d: int, n_convex: int, n_concave: int, spread: float) -> Ki
 def test_transfers_prove_where_rays_are_too_many(d, n_convex, n_concave):
     h = crowd(1, d, n_convex, n_concave, 0.3)
     tolerance = tolerance_of(h)
-    check = check_neuron(h, tolerance=tolerance, budget=Budget(max_rays=10_000))
+    check = check_neuron(h, allowed=tolerance, budget=Budget(max_rays=10_000))
     assert (check.verdict, check.method) == (Verdict.HOLDS, "transfers")
-    assert float(np.linalg.norm(check.residual)) <= tolerance
+    assert (check.shortfall <= tolerance).all()
     # The record alone re-verifies: for any choice, multipliers in [0, 1] and a zero sum.
     record = check.transfers
     rng = np.random.default_rng(0)
@@ -106,21 +106,21 @@ def test_transfers_prove_where_rays_are_too_many(d, n_convex, n_concave):
         assert (multipliers >= -1e-12).all() and (multipliers <= 1 + 1e-12).all()
         total = h.gradient + (h.weights[record.concave] * t) @ h.kinks[record.concave]
         total = total + (h.weights[record.convex] * multipliers) @ h.kinks[record.convex]
-        assert np.abs(total).max() <= tolerance
+        assert (np.abs(total) <= tolerance).all()
     # And so do directions: none descends.
     v = rng.standard_normal((20_000, d))
-    assert (h(v) >= -tolerance * np.linalg.norm(v, axis=1)).all()
+    assert (h(v) >= -np.abs(v) @ tolerance).all()
 
 
 def test_wrong_transfers_are_noticed():
     h = crowd(1, 4, 30, 9, 0.3)
     found = find_transfers(h)
-    assert missing(h, found) <= tolerance_of(h)
+    assert (missing(h, found) <= tolerance_of(h)).all()
     found.base[3] += 1e-3
-    assert missing(h, found) > 1e-5
+    assert missing(h, found).max() > 1e-5
     found.base[3] -= 1e-3
     found.base[:] += 2.0  # out of [0, 1]
-    assert missing(h, found) > 1.0
+    assert missing(h, found).max() > 1.0
 
 
 @pytest.mark.parametrize("n_concave", [9, 20])
@@ -155,11 +155,9 @@ def test_corner_cuts_descend_at_the_apex():
     s = (y - y.mean()) / y.std()
     for sign in (1.0, -1.0):
         h = merge_kinks(np.zeros(11), X, sign * s)
-        check = check_neuron(h, tolerance=tolerance_of(h))
+        check = check_neuron(h, allowed=tolerance_of(h))
         assert check.verdict is Verdict.VIOLATED
-        assert check.slope * np.abs(check.direction).max() == pytest.approx(
-            float(h(check.direction[None, :])[0])
-        )
+        assert float(h(check.direction[None, :])[0]) < 0
         for v in (corner_cut(h), search(h)):
             assert float(h(v[None, :])[0]) < 0
 
@@ -178,18 +176,18 @@ def test_a_single_concave_corner_is_cut():
     assert h.kinks[17] @ v > 0
     # It is all that was needed: with the other sign nothing descends.
     for found in (corner_cut, search):
-        assert found(KinkFunction(h.gradient, h.kinks, np.abs(h.weights), h.walls)) is None
+        assert found(KinkFunction(h.gradient, h.kinks, np.abs(h.weights), h.bounds)) is None
 
 
 def test_sweeps_find_the_least_value_of_their_circles():
     rng = np.random.default_rng(5)
     for case in range(30):
         d, q = int(rng.integers(2, 5)), int(rng.integers(1, 9))
-        walls = np.eye(d)[:1] if case % 3 == 0 else np.empty((0, d))
+        bounds = np.eye(d)[:1] if case % 3 == 0 else np.empty((0, d))
         kinks = rng.integers(-2, 3, (q, d)).astype(float)
         kinks = kinks[np.abs(kinks).any(axis=1)]
         weights = rng.standard_normal(len(kinks))
-        h = merge_kinks(rng.standard_normal(d), kinks, weights, walls)
+        h = merge_kinks(rng.standard_normal(d), kinks, weights, bounds)
         v, others = rng.standard_normal(d), rng.standard_normal((3, d))
         v[0] = abs(v[0])
         best, value = sweep(h, v, others)
@@ -201,7 +199,7 @@ def test_sweeps_find_the_least_value_of_their_circles():
             second /= np.linalg.norm(second)
             angles = np.linspace(0, 2 * np.pi, 4001)[:, None]
             points = np.cos(angles) * first + np.sin(angles) * second
-            feasible = (points @ walls.T >= 0).all(axis=1)
+            feasible = (points @ bounds.T >= 0).all(axis=1)
             least = min(least, float(h(points[feasible]).min()))
         size = np.abs(h.weights) @ np.linalg.norm(h.kinks, axis=1) + np.linalg.norm(h.gradient)
         assert value <= least + 1e-12 * size

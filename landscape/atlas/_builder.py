@@ -24,7 +24,8 @@ from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
-from landscape.stationarity import Budget, Verdict
+from landscape.stationarity import Budget
+from landscape.verdict import Verdict
 
 __all__ = ["make_atlas"]
 
@@ -211,7 +212,7 @@ class _Builder:
         spare = self.space.n_neurons - len(support)
         base = support + (self.silent,) * spare
         certificate = self._certify(base, support, fit)[1]
-        if certificate.verdict is Verdict.UNDECIDED:
+        if _is_open(certificate):
             self._unresolved(support, fit, certificate.reason)
         if not certificate.is_minimum:
             return
@@ -224,7 +225,7 @@ class _Builder:
                 certificate = self._certify((*base[:-1], t), support, fit)[1]
                 if certificate.is_minimum:
                     extras.append(t)
-                elif certificate.verdict is Verdict.UNDECIDED:
+                elif _is_open(certificate):
                     reason = f"with one more silent neuron: {certificate.reason}"
                     self._unresolved(support, fit, reason)
         dimensions = self.types.faces.dimensions[self.types.order]
@@ -352,3 +353,9 @@ class _Builder:
     def _loss(self, fit: Fit) -> float:
         """In the units of the target."""
         return self.unit**2 * float(fit.residuals @ fit.residuals) / fit.residuals.size
+
+
+def _is_open(certificate: Certificate) -> bool:
+    """Whether nothing was decided; a point that rounding put next to the kinks of its face is."""
+    undecided = certificate.verdict is Verdict.UNDECIDED
+    return undecided and certificate.at_kinks is not Verdict.VIOLATED

@@ -1,4 +1,4 @@
-"""Active-set descent to an exact local minimum of the piecewise quadratic loss (notes 7).
+"""Active-set descent to an exact local minimum of the piecewise quadratic loss (Theorem 9).
 
 A *face* is an activation pattern with some kinks and bounds as equalities. On a face the loss is a
 convex quadratic: the step is the exact Newton step in the null space of the equalities, the line
@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._line import line_search
 from landscape.descent._search import DescentOutcome, Search
 from landscape.effective import EffectiveProblem
+from landscape.minima import Certificate, certify_minimum
 from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space
@@ -35,6 +37,10 @@ __all__ = [
     "line_search",
     "solve_least_squares",
 ]
+
+
+#: Searches from where the last one ended, as long as rounding on the way back spoils the end.
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Descent:
         For outcomes other than a minimum, in terms of the neuron concerned.
     losses : tuple of float
         The loss after each line search.
+    certificate : Certificate or None
+        Of the end; None where the descent itself knows that it is no minimum.
     """
 
     parametrization: Parametrization
@@ -66,6 +74,7 @@ class Descent:
     n_tests: int
     reason: str
     losses: tuple[float, ...]
+    certificate: Certificate | None
 
 
 def descend(
@@ -106,18 +115,36 @@ def descend(
     """
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
-    problem = EffectiveProblem.build(theta, X, y, space, penalty)
-    search = Search(problem, budget, far=far)
-    outcome, reason = search.run(max_iter)
-    problem = search.problem
-    end = problem.parametrization(search.state)
+    start, n_iter, n_tests, loss_start = theta, 0, 0, np.nan
+    losses: list[float] = []
+    for _ in range(ROUNDS):
+        search = Search(EffectiveProblem.build(start, X, y, space, penalty), budget, far=far)
+        outcome, reason = search.run(max_iter - n_iter)
+        problem = search.problem
+        end, unit = problem.parametrization(search.state), problem.unit**2
+        n_iter, n_tests = n_iter + search.n_iter, n_tests + search.n_tests
+        losses += [unit * value for value in search.losses]
+        loss_start = loss_start if start is not theta else unit * search.loss_start
+        certificate = None
+        if outcome is not DescentOutcome.MINIMUM:
+            break
+        # The one verdict is the certificate of what is returned: it was rounded on the way.
+        certificate = certify_minimum(end, X, y, space=space, budget=budget, penalty=penalty)
+        if certificate.is_minimum:
+            break
+        outcome, reason = DescentOutcome.UNDECIDED, certificate.reason
+        if n_iter >= max_iter:
+            break
+        start = end
+    penalty_value = problem.penalty_value(search.state.u) * unit
     return Descent(
         end,
-        mean_squared_error(end, X, y) + problem.penalty_value(search.state.u),
-        search.loss_start,
+        mean_squared_error(end, X, y) + penalty_value,
+        loss_start,
         outcome,
-        search.n_iter,
-        search.n_tests,
+        n_iter,
+        n_tests,
         reason,
-        tuple(search.losses),
+        tuple(losses),
+        certificate,
     )

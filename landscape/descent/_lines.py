@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.effective import EffectiveProblem, room
+from landscape.effective import EffectiveProblem, largest_step
 
 __all__ = ["axes", "least_on_axes", "least_on_rays"]
 
@@ -70,7 +70,7 @@ def least_on_axes(
             dz,
             np.repeat(problem.signs[part], per_neuron),
             s,
-            _room(problem, part, u[part], along).ravel(),
+            _largest_steps(problem, part, u[part], along).ravel(),
             (along @ pull[part, :, None]).ravel(),
             (problem.pull(along) * along).sum(axis=2).ravel(),
         )
@@ -79,12 +79,12 @@ def least_on_axes(
     return int(i), t[i, j] * directions[i, j], 2.0 * float(gains[i, j]) / s.size
 
 
-def _room(problem: EffectiveProblem, part: slice, u: Array, directions: Array) -> Array:
+def _largest_steps(problem: EffectiveProblem, part: slice, u: Array, directions: Array) -> Array:
     """How far the bounds let some neurons go along their directions."""
     if not problem.bounded:
         return np.full(directions.shape[:2], np.inf)
     lower, upper = problem.lower[part, None], problem.upper[part, None]
-    return np.maximum(0.0, room(u[:, None], directions, lower, upper).min(axis=2))
+    return np.maximum(0.0, largest_step(u[:, None], directions, lower, upper).min(axis=2))
 
 
 def least_on_rays(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +11,29 @@ from numpy.typing import NDArray
 from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._line import line_search
 from landscape.descent._lines import least_on_axes
-from landscape.effective import EffectiveProblem, State, room
-from landscape.first_order import STATIONARITY_TOLERANCE, PointCheck, check_point, tolerances
+from landscape.effective import EffectiveProblem, State, largest_step
+from landscape.first_order import Gradients, PointCheck, Values, check_point
 from landscape.parametrization import max_norms
-from landscape.stationarity import Budget, Verdict
+from landscape.rounding import STATIONARITY_TOLERANCE, gamma
+from landscape.spaces import RestrictedSpace
+from landscape.stationarity import Budget
+from landscape.verdict import Verdict
 
 __all__ = ["DescentOutcome", "Search"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 #: State, kinks held, values, and the bounds that are active.
-Saved = tuple[State, Mask, tuple[Array, Array] | None, Mask, Mask]
+Snapshot = tuple[State, Mask, tuple[Array, Array] | None, Mask, Mask]
 
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 50
+
+#: Equalities of a face whose singular values are relatively smaller are dependent on others.
+DEPENDENT = 1e-10
+
+#: A direction goes along a kink or a bound when it leaves it by at most this share of its terms.
+ALONG = 1e-9
 
 #: Relative fall of the loss for which a stationary point is left for another place.
 LEAP = 1e-3
@@ -67,7 +77,7 @@ class Search:
         #: Per face of a neuron: bases of its null and row spaces, the samples in the first.
         self._bases: dict[bytes, tuple[Array, Array, Array] | None] = {}
         self._faces: list[tuple[Array, Array, Array] | None] = [None] * m
-        self._old_held, self._old_walls = self.held, self.at_lower
+        self._old_held, self._old_at_bounds = self.held, self.at_lower
         #: Orthogonal projections onto the faces of neurons without active bounds.
         self._projections = np.tile(np.eye(d), (m, 1, 1))
         #: Pre-activations and residuals at the state, unless it has moved since.
@@ -82,29 +92,30 @@ class Search:
         """Bases of the neurons whose equalities changed since the last call."""
         if self._old_held is self.held and not self.problem.bounded:
             return
-        walls = self.at_lower | self.at_upper
-        changed = (self.held != self._old_held).any(axis=0) | (walls != self._old_walls).any(axis=1)
+        at_bounds = self.at_lower | self.at_upper
+        changed = (self.held != self._old_held).any(axis=0)
+        changed |= (at_bounds != self._old_at_bounds).any(axis=1)
         for i in np.flatnonzero(changed):
-            basis = self._faces[i] = self._basis(self.held[:, i], walls[i])
-            if basis is None or walls[i].any():
-                self._projections[i] = np.eye(len(walls[i]))
+            basis = self._faces[i] = self._basis(self.held[:, i], at_bounds[i])
+            if basis is None or at_bounds[i].any():
+                self._projections[i] = np.eye(len(at_bounds[i]))
             else:
                 self._projections[i] = basis[0] @ basis[0].T
-        self._old_held, self._old_walls = self.held, walls
+        self._old_held, self._old_at_bounds = self.held, at_bounds
 
-    def _basis(self, held: Mask, walls: Mask) -> tuple[Array, Array, Array] | None:
+    def _basis(self, held: Mask, at_bounds: Mask) -> tuple[Array, Array, Array] | None:
         """Null space (d, q) and row space (d, d - q) of a neuron's equalities, X in the former.
 
         None for a free neuron.
         """
-        if not held.any() and not walls.any():
+        if not held.any() and not at_bounds.any():
             return None
-        key = held.tobytes() + walls.tobytes()
+        key = held.tobytes() + at_bounds.tobytes()
         if key not in self._bases:
             rows = self.problem.X[held] / np.maximum(self.problem.norms[held], 1e-300)[:, None]
-            rows = np.vstack([rows, np.eye(walls.size)[walls]])
+            rows = np.vstack([rows, np.eye(at_bounds.size)[at_bounds]])
             _, singular, right = np.linalg.svd(rows, full_matrices=True)
-            rank = int((singular > 1e-10 * max(singular[0], 1e-300)).sum())
+            rank = int((singular > DEPENDENT * max(singular[0], 1e-300)).sum())
             null = right[rank:].T
             self._bases[key] = (null, right[:rank].T, self.problem.X @ null)
         return self._bases[key]
@@ -120,13 +131,15 @@ class Search:
         if not self.problem.bounded:
             return
         for i in np.flatnonzero((self.at_lower | self.at_upper).any(axis=1)):
-            walls = self.at_lower[i] | self.at_upper[i]
+            at_bounds = self.at_lower[i] | self.at_upper[i]
             u[i, self.at_lower[i]] = self.problem.lower[i, self.at_lower[i]]
             u[i, self.at_upper[i]] = self.problem.upper[i, self.at_upper[i]]
             rows = self.problem.X[self.held[:, i]]
             if len(rows):
-                correction = np.linalg.lstsq(rows[:, ~walls], -(rows @ u[i]), rcond=1e-10)[0]
-                u[i, ~walls] += correction
+                correction = np.linalg.lstsq(rows[:, ~at_bounds], -(rows @ u[i]), rcond=DEPENDENT)[
+                    0
+                ]
+                u[i, ~at_bounds] += correction
 
     def _newton(self, active: Mask, s: Array) -> tuple[Array, float]:
         """Exact minimizer of the quadratic on the face, as a step."""
@@ -171,7 +184,7 @@ class Search:
         problem, u = self.problem, self.state.u
         if not problem.bounded:
             return np.inf, -1, -1
-        steps = room(u, delta, problem.lower, problem.upper)
+        steps = largest_step(u, delta, problem.lower, problem.upper)
         steps[self.at_lower | self.at_upper] = np.inf
         i, j = np.unravel_index(int(np.argmin(steps)), steps.shape)
         return max(0.0, float(steps[i, j])), int(i), int(j)
@@ -191,7 +204,7 @@ class Search:
         t, _, hits = line_search(z, dz, problem.signs, s, drift, limit, extra)
         if not 0 < t < np.inf:
             return False
-        old = self._saved()
+        old = self._snapshot()
         self.state.u += t * delta
         self.state.e += t * delta_e
         if hits.any():
@@ -224,13 +237,13 @@ class Search:
         sizes = self.problem.term_sizes(self.state)
         return 2 * np.finfo(float).eps * float(np.mean(np.abs(s) * sizes))
 
-    def _saved(self) -> Saved:
+    def _snapshot(self) -> Snapshot:
         """What a step changes, to be restored where it turns out to be none."""
-        walls = self.at_lower.copy(), self.at_upper.copy()
-        return self.state.copy(), self.held, self._values, *walls
+        at_bounds = self.at_lower.copy(), self.at_upper.copy()
+        return self.state.copy(), self.held, self._values, *at_bounds
 
-    def _restore(self, saved: Saved) -> None:
-        self.state, self.held, self._values, self.at_lower, self.at_upper = saved
+    def _restore(self, snapshot: Snapshot) -> None:
+        self.state, self.held, self._values, self.at_lower, self.at_upper = snapshot
 
     def _leap(self) -> bool:
         """Move one neuron to the least loss on a line; whether that is lower by a thousandth."""
@@ -238,7 +251,7 @@ class Search:
         z, s = self._snapped()
         i, step, change = least_on_axes(problem, self.state.u, z, s)
         if change < -LEAP * self.loss:
-            old, noise = self._saved(), self._noise(s)
+            old, noise = self._snapshot(), self._noise(s)
             self.state.u[i] += step
             self.at_lower[i] = self.at_upper[i] = False
             on_kinks = problem.kink_pairs(self.state, problem.preactivations(self.state))
@@ -273,9 +286,10 @@ class Search:
     def _stationary(self, z: Array, s: Array) -> bool:
         """Whether the gradient within the face is zero up to rounding."""
         problem = self.problem
-        tolerance = 0.1 * tolerances(problem, self.state, s, z)
+        sums = Gradients.of(Values.of_state(problem, self.state))
         gradients = problem.signs[:, None] * (((z > 0) * s[:, None]).T @ problem.X)
         gradients += problem.pull(self.state.u)
+        tolerance = 0.1 * sums.allowed.sum(axis=1)
         self._refresh()
         for i, (gradient, basis) in enumerate(zip(gradients, self._faces, strict=True)):
             inside = gradient if basis is None else basis[0].T @ gradient
@@ -283,7 +297,7 @@ class Search:
                 return False
         if problem.column is None:
             return True
-        noise = 64 * np.finfo(float).eps * problem.term_sizes(self.state)
+        noise = gamma(len(problem.signs)) * problem.term_sizes(self.state)
         slack = 0.1 * (STATIONARITY_TOLERANCE * np.abs(s) + noise) @ np.abs(problem.column)
         return abs(float(s @ problem.column)) <= float(slack)
 
@@ -291,10 +305,10 @@ class Search:
         """Enter the face that the test's direction points into; returns its pattern."""
         assert check.direction is not None
         dz = self.problem.X @ check.direction.T
-        along = np.abs(dz) <= 1e-9 * self.problem.norms[:, None] * max_norms(check.direction)
+        along = np.abs(dz) <= ALONG * self.problem.terms(check.direction)
         self.held = check.kinks & along
         at_lower, at_upper = self.problem.touched(self.state)
-        size = 1e-9 * max_norms(check.direction)[:, None]
+        size = ALONG * max_norms(check.direction)[:, None]
         self.at_lower = at_lower & (check.direction <= size)
         self.at_upper = at_upper & (check.direction >= -size)
         active: Mask = ((z > 0) | ((z == 0) & (dz > 0))) & ~self.held
@@ -302,7 +316,20 @@ class Search:
 
     def _test(self, *, descent_only: bool) -> PointCheck:
         self.n_tests += 1
-        return check_point(self.problem, self.state, self.budget, descent_only=descent_only)
+        point = Values.of_state(self.problem, self.state)
+        check = check_point(point, self.budget, descent_only=descent_only)
+        if check.verdict is not Verdict.HOLDS or isinstance(self.problem.space, RestrictedSpace):
+            return check
+        # Neurons that collapsed to 0 have both signs next to them.
+        for i in np.flatnonzero(max_norms(self.state.u) == 0):
+            signs = self.problem.signs.copy()
+            signs[i] *= -1
+            turned = replace(self.problem, signs=signs)
+            other = check_point(replace(point, problem=turned), self.budget)
+            if other.verdict is Verdict.VIOLATED:
+                self.problem = turned
+                return other
+        return check
 
     def _escape(self, check: PointCheck, z: Array, s: Array, *, patient: bool = False) -> bool:
         """Leave the point along the Newton step of the next face, or the test's direction."""
@@ -323,7 +350,7 @@ class Search:
         self.state.e += delta_e
         self._project()
         new_z, new_s = self._snapped()
-        noise = 2 * np.finfo(float).eps * float(np.abs(s) @ self.problem.term_sizes(self.state))
+        noise = self._noise(s) * s.size
         same = bool(((new_z > 0) == (z > 0)).all() and ((new_z < 0) == (z < 0)).all())
         n, penalty = s.size, self.problem.penalty_value
         added = n * (penalty(self.state.u) - penalty(old.u))

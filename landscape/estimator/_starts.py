@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 #: For neurons with many mixed kinks (the apex of notes 7): no mixed-integer programs, which can
 #: take minutes. Such a start ends as undecided, and others are there to be chosen.
-BUDGET = Budget(max_rays=20_000, milp_nodes=0)
+BUDGET = Budget(max_rays=20_000)
 
 #: How often silent neurons are put to use at most.
 ROUNDS = 5

@@ -23,11 +23,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from landscape.first_order import STATIONARITY_TOLERANCE
 from landscape.probe._vertices import Vertices
-from landscape.stationarity import MILP_TOLERANCE, KinkFunction, merge_kinks
+from landscape.rounding import STATIONARITY_TOLERANCE
+from landscape.stationarity import KinkFunction, merge_kinks
 
 __all__ = ["Ridge", "best_ridge", "steepest_ridge"]
+
+#: Mixed-integer solvers work with feasibility tolerances of about this size.
+MILP_TOLERANCE = 1e-6
 
 Array = NDArray[np.float64]
 

@@ -61,25 +61,27 @@ def is_nonnegative(
     gradient: Sequence[Fraction],
     kinks: Sequence[Vector],
     weights: Sequence[Fraction],
-    walls: Sequence[Vector],
+    bounds: Sequence[Vector],
     budget: ConeBudget,
 ) -> ConeAnswer:
-    """Decide whether h(v) >= 0 for all v with ``<wall, v> >= 0`` for all walls."""
+    """Decide whether h(v) >= 0 for all v with ``<bound, v> >= 0`` for all bounds."""
     g, kinks, weights = merge(gradient, kinks, weights)
     concave = [k for k, w in enumerate(weights) if w < 0]
     if not concave:
-        return _convex(g, kinks, weights, walls, budget)
-    rank = len(reduce_rows([*kinks, *walls])[1])
-    n_rays = 2 * comb(len(kinks) + len(walls), rank - 1)
+        return _convex(g, kinks, weights, bounds, budget)
+    rank = len(reduce_rows([*kinks, *bounds])[1])
+    n_rays = 2 * comb(len(kinks) + len(bounds), rank - 1)
     if n_rays <= min(budget.max_rays, 2 ** min(len(concave), 60)):
-        return _rays(g, kinks, weights, walls, n_rays)
+        return _rays(g, kinks, weights, bounds, n_rays)
     if 2 ** len(concave) <= budget.max_choices:
-        return _choices(g, kinks, weights, walls, budget)
+        return _choices(g, kinks, weights, bounds, budget)
     if n_rays <= budget.max_rays:
-        return _rays(g, kinks, weights, walls, n_rays)
+        return _rays(g, kinks, weights, bounds, n_rays)
     n_pairs = len(concave) * (len(kinks) - len(concave))
-    if n_pairs <= budget.max_transfers and have_transfers(g, kinks, weights, walls):
-        return ConeAnswer(True, f"the {len(concave)} concave kinks are paid by the convex ones")
+    if n_pairs <= budget.max_transfers and have_transfers(g, kinks, weights, bounds):
+        return ConeAnswer(
+            True, f"the {len(concave)} concave kinks are compensated by the convex ones"
+        )
     return ConeAnswer(
         None, f"{len(concave)} concave kinks, {n_rays} rays: beyond the budget of exact checks"
     )
@@ -111,17 +113,17 @@ def _convex(
     g: list[Fraction],
     kinks: list[Vector],
     weights: list[Fraction],
-    walls: Sequence[Vector],
+    bounds: Sequence[Vector],
     budget: ConeBudget,
 ) -> ConeAnswer:
-    """Multipliers: ``g + sum_k w_k l_k x_k - sum_j m_j wall_j = 0``, 0 <= l <= 1, m >= 0."""
+    """Multipliers: ``g + sum_k w_k l_k x_k - sum_j m_j bound_j = 0``, 0 <= l <= 1, m >= 0."""
     columns = [tuple(w * p for p in x) for x, w in zip(kinks, weights, strict=True)]
-    columns += [tuple(-p for p in wall) for wall in walls]
+    columns += [tuple(-p for p in bound) for bound in bounds]
     if not any(g):
         return ConeAnswer(True, "the gradient is exactly 0", (ZERO,) * len(kinks))
     if not columns:
         return ConeAnswer(False, "the gradient is not exactly 0")
-    upper: list[Fraction | None] = [ONE] * len(kinks) + [None] * len(walls)
+    upper: list[Fraction | None] = [ONE] * len(kinks) + [None] * len(bounds)
     found = _complete(g, columns, upper)
     if found is None and len(columns) <= budget.max_simplex:
         found = _simplex(columns, [-p for p in g], upper)
@@ -137,8 +139,10 @@ def _complete(
 ) -> list[Fraction] | None:
     """Multipliers from a floating-point proposal, solved exactly on a basis of the columns."""
     proposal = _propose(g, columns, upper)
-    room = [min(p, 1 - p) if top is not None else p for p, top in zip(proposal, upper, strict=True)]
-    order = sorted(range(len(columns)), key=lambda j: -room[j])
+    slack = [
+        min(p, 1 - p) if top is not None else p for p, top in zip(proposal, upper, strict=True)
+    ]
+    order = sorted(range(len(columns)), key=lambda j: -slack[j])
     rows = [[columns[j][i] for j in order] for i in range(len(g))]
     _, pivots = reduce_rows(rows)
     basis = [order[p] for p in pivots]
@@ -167,9 +171,9 @@ def _propose(g: list[Fraction], columns: list[Vector], upper: list[Fraction | No
     scale = max(float(np.abs(right).max()), 1e-300)
     n = matrix.shape[1]
     tops = np.array([1.0 if top is not None else np.inf for top in upper])
-    # Variables l and the room t: t <= l <= 1 - t.
+    # Variables l and the margin t: t <= l <= 1 - t.
     bounded = np.isfinite(tops)
-    room = np.vstack(
+    slack = np.vstack(
         [
             np.column_stack([-np.eye(n), np.ones(n)]),
             np.column_stack([np.eye(n)[bounded], np.ones(int(bounded.sum()))]),
@@ -179,7 +183,7 @@ def _propose(g: list[Fraction], columns: list[Vector], upper: list[Fraction | No
     with np.errstate(all="ignore"):
         result = linprog(
             np.append(np.zeros(n), -1.0),
-            A_ub=room,
+            A_ub=slack,
             b_ub=limits,
             A_eq=np.column_stack([matrix, np.zeros(len(right))]) / scale,
             b_eq=right / scale,
@@ -242,7 +246,7 @@ def _choices(
     g: list[Fraction],
     kinks: list[Vector],
     weights: list[Fraction],
-    walls: Sequence[Vector],
+    bounds: Sequence[Vector],
     budget: ConeBudget,
 ) -> ConeAnswer:
     """``-|w| relu(z) = min_{t in {0, 1}} -|w| t z``: h >= 0 iff all the convex functions are."""
@@ -254,7 +258,7 @@ def _choices(
             if t:
                 chosen = [p + weights[k] * q for p, q in zip(chosen, kinks[k], strict=True)]
         answer = _convex(
-            chosen, [kinks[k] for k in convex], [weights[k] for k in convex], walls, budget
+            chosen, [kinks[k] for k in convex], [weights[k] for k in convex], bounds, budget
         )
         if not answer.holds:
             return ConeAnswer(answer.holds, f"a choice of concave kinks: {answer.reason}")
@@ -265,11 +269,11 @@ def _rays(
     g: list[Fraction],
     kinks: list[Vector],
     weights: list[Fraction],
-    walls: Sequence[Vector],
+    bounds: Sequence[Vector],
     n_rays: int,
 ) -> ConeAnswer:
     """As h is linear on the cells of its kinks' arrangement, its rays decide."""
-    rows = [*kinks, *walls]
+    rows = [*kinks, *bounds]
     reduced, pivots = reduce_rows(rows)
     lineality, _ = null_basis(reduced, pivots, len(g))
     if any(dot(g, v) for v in lineality):
@@ -277,13 +281,13 @@ def _rays(
     # The pivot coordinates span a complement of the lineality space, along which h is constant.
     rows = [tuple(row[j] for j in pivots) for row in rows]
     g = [g[j] for j in pivots]
-    kinks, walls = rows[: len(kinks)], rows[len(kinks) :]
+    kinks, bounds = rows[: len(kinks)], rows[len(kinks) :]
     for subset in combinations(rows, len(pivots) - 1):
         ray = _normal(subset, len(pivots))
         if ray is None:
             continue
         for v in (ray, tuple(-p for p in ray)):
-            if any(dot(wall, v) < 0 for wall in walls):
+            if any(dot(bound, v) < 0 for bound in bounds):
                 continue
             heights = [dot(x, v) for x in kinks]
             slope = dot(g, v) + sum(

@@ -15,6 +15,7 @@ from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegativ
 from landscape.rational_check._linear import Vector, dot, gram, null_basis, reduce_rows, solve
 from landscape.rational_check._record import ExactMinimum
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
+from landscape.verdict import Verdict
 
 __all__ = ["prove_minimum"]
 
@@ -28,6 +29,10 @@ class _NotProvedError(Exception):
     """A step of the proof that fails, as a sentence."""
 
 
+class _RefutedError(_NotProvedError):
+    """A first-order condition that fails for certain at the point that was examined."""
+
+
 def prove_minimum(
     problem: EffectiveProblem,
     inputs: NDArray[np.float64],
@@ -36,6 +41,8 @@ def prove_minimum(
     max_unknowns: int = 400,
 ) -> ExactMinimum:
     """Move ``problem.theta`` to the exact minimizer of its face and prove it a local minimum.
+
+    Where that fails, theta itself, all sides taken exactly, is proved a minimum or refuted.
 
     Parameters
     ----------
@@ -51,11 +58,17 @@ def prove_minimum(
     -------
     exact : ExactMinimum
     """
-    proof = _Proof(problem, np.asarray(inputs, dtype=float), budget or ConeBudget(), max_unknowns)
+    inputs, budget = np.asarray(inputs, dtype=float), budget or ConeBudget()
     try:
-        return proof.run()
+        return _Proof(problem, inputs, budget, max_unknowns).run()
     except _NotProvedError as error:
-        return ExactMinimum(False, str(error))
+        reason = str(error)
+    try:
+        return _Proof(problem, inputs, budget, max_unknowns).run(at_theta=True)
+    except _RefutedError as error:
+        return ExactMinimum(Verdict.VIOLATED, str(error))
+    except _NotProvedError:
+        return ExactMinimum(Verdict.UNDECIDED, reason)
 
 
 class _Proof:
@@ -75,10 +88,10 @@ class _Proof:
         self.column = None if problem.column is None else _exact(problem.column)
         self.signs = [int(sign) for sign in problem.signs]
         state = problem.state()
-        self.u0 = [_exact(row) for row in state.u]
         self.e0 = Fraction(state.e)
+        self.u0 = self._exact_products()
         # Only which samples are on kinks is a matter of units; all that follows is exact.
-        own = problem.in_own_units()
+        own = problem.in_powers_of_two()
         z = own.preactivations(own.state())
         nonzero = problem.norms > 0
         self.kinks = own.kink_pairs(own.state(), z) & nonzero[:, None]
@@ -90,24 +103,32 @@ class _Proof:
         self.idle = (
             np.zeros(m, dtype=bool) if isinstance(problem.space, RestrictedSpace) else c == 0
         )
+        #: Whether rounding put theta out of its bounds.
+        self.outside = False
         self.u: list[Vector] = []
         self.e = self.e0
 
-    def run(self) -> ExactMinimum:
-        """All steps."""
-        self._solve_face()
-        self._check_sides()
+    def run(self, *, at_theta: bool = False) -> ExactMinimum:
+        """All steps, at the exact minimizer of the face or at theta itself."""
+        where = "at the exact minimizer of the face"
+        if at_theta:
+            where = "at the given point"
+            self._take_sides()
+        else:
+            self._solve_face()
+            self._check_sides()
         s = self._residuals()
         loss = sum((p * p for p in s), ZERO) / len(s)
         multipliers = self._check_slopes(s) if loss else ((),) * len(self.u)
+        self._check_space()
         distance, reach = self._distance_and_reach()
         self._check_nearness(distance, reach if loss else None)
         radius = _down(reach - distance) if loss and reach is not None else inf
         reason = "the residual is exactly 0: a global minimum"
         if loss:
-            reason = "the exact first-order conditions hold at the exact minimizer of the face"
+            reason = f"the exact first-order conditions hold {where}"
         return ExactMinimum(
-            True,
+            Verdict.HOLDS,
             reason,
             tuple(self.u),
             self.e,
@@ -116,6 +137,53 @@ class _Proof:
             _up(distance),
             radius,
         )
+
+    def _exact_products(self) -> list[Vector]:
+        """``|c_i| a_i`` of theta in effective coordinates."""
+        theta, found = self.problem.theta, []
+        for i in range(len(self.signs)):
+            a, c = _exact(theta.weights[i]), abs(Fraction(float(theta.output_weights[i])))
+            if self.problem.reduced:
+                a = (*a[:-2], a[-2] - a[-1])
+            found.append(tuple(c * p for p in a))
+        return found
+
+    def _take_sides(self) -> None:
+        """Kinks, sides and active bounds of theta itself."""
+        self.u = list(self.u0)
+        for i, u in enumerate(self.u):
+            for k, x in enumerate(self.X):
+                z = dot(x, u)
+                self.kinks[k, i], self.active[k, i] = z == 0 and any(x), z > 0
+            for at_bound, bound, side in (
+                (self.at_lower, self.problem.lower, 1),
+                (self.at_upper, self.problem.upper, -1),
+            ):
+                for j in np.flatnonzero(np.isfinite(bound[i])).tolist():
+                    gap = side * (u[j] - Fraction(float(bound[i, j])))
+                    at_bound[i, j] = gap <= 0
+                    self.outside |= gap < 0
+
+    def _check_space(self) -> None:
+        """The exact point lies in the space: N* is open where it has no margin, and C.2 holds."""
+        if isinstance(self.problem.space, UnrestrictedSpace):
+            return
+        if self.outside:
+            raise _NotProvedError("the point is out of its bounds")
+        seen: dict[Vector, int] = {}
+        for i in range(len(self.u)):
+            u = self._full(i)
+            if isinstance(self.problem.space, RestrictedSpace) and min(u[-2:]) <= 0:
+                raise _NotProvedError(f"neuron {i}: the exact point is on the open border of N*")
+            top = max(abs(p) for p in u)
+            if not top:
+                continue
+            direction = tuple(p / top for p in u)
+            if direction in seen:
+                raise _NotProvedError(
+                    f"neurons {seen[direction]} and {i} are parallel: on the space's border (C.2)"
+                )
+            seen[direction] = i
 
     # --- the face -----------------------------------------------------------------------------
 
@@ -238,12 +306,13 @@ class _Proof:
     def _check_slopes(self, s: Sequence[Fraction]) -> tuple[tuple[Fraction, ...], ...]:
         """Every neuron's h is non-negative, and the offset's derivative is zero."""
         if self.column is not None and dot(s, self.column):
-            raise _NotProvedError("the derivative by the offset is not exactly 0")
+            raise _RefutedError("the derivative by the offset is not exactly 0")
         multipliers = []
         for i, sign in enumerate(self.signs):
             answer = self._idle_slope(i, s) if self.idle[i] else self._slope(i, sign, s)
             if not answer.holds:
-                raise _NotProvedError(f"neuron {i}: {answer.reason}")
+                failure = _NotProvedError if answer.holds is None else _RefutedError
+                raise failure(f"neuron {i}: {answer.reason}")
             multipliers.append(answer.multipliers)
         return tuple(multipliers)
 
@@ -251,12 +320,12 @@ class _Proof:
         d = len(self.u[i])
         g = self._gradient(sign, s, np.flatnonzero(self.active[:, i]).tolist(), d)
         rows = np.flatnonzero(self.kinks[:, i]).tolist()
-        walls = []
+        bounds = []
         for direction, mask in ((1, self.at_lower[i]), (-1, self.at_upper[i])):
             for j in np.flatnonzero(mask).tolist():
-                walls.append(tuple(Fraction(direction * int(j == q)) for q in range(d)))
+                bounds.append(tuple(Fraction(direction * int(j == q)) for q in range(d)))
         return is_nonnegative(
-            g, [self.X[k] for k in rows], [sign * s[k] for k in rows], walls, self.budget
+            g, [self.X[k] for k in rows], [sign * s[k] for k in rows], bounds, self.budget
         )
 
     def _gradient(

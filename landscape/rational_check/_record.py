@@ -7,18 +7,21 @@ from fractions import Fraction
 from math import nan
 
 from landscape.rational_check._linear import Vector
+from landscape.verdict import Verdict
 
 __all__ = ["ExactMinimum"]
 
 
 @dataclass(frozen=True)
 class ExactMinimum:
-    """A local minimum proved in rational arithmetic, or why it is not.
+    """A local minimum proved in rational arithmetic, or refuted, or neither.
 
     Attributes
     ----------
-    proved : bool
-        Whether the exact point is a local minimum of the loss on the space, by proof.
+    verdict : Verdict
+        ``holds``: the exact point lies in the space, and it is a local minimum of the loss there,
+        by proof. ``violated``: the parametrization itself, in exact arithmetic, is none, by proof.
+        ``undecided``: neither was shown.
     reason : str
     products : tuple of tuples of Fraction
         The exact point in effective coordinates (m, d): ``u_i``, on lifted data
@@ -37,7 +40,7 @@ class ExactMinimum:
         Positive where proved, else nan.
     """
 
-    proved: bool
+    verdict: Verdict
     reason: str
     products: tuple[Vector, ...] = ()
     offset: Fraction = Fraction(0)
@@ -45,3 +48,8 @@ class ExactMinimum:
     multipliers: tuple[tuple[Fraction, ...], ...] = field(default=())
     distance: float = nan
     radius: float = nan
+
+    @property
+    def proved(self) -> bool:
+        """Whether a local minimum was proved."""
+        return self.verdict is Verdict.HOLDS

@@ -1,7 +1,7 @@
 """Multipliers that follow the choice of active concave kinks, completed and checked exactly.
 
 ``-|w| relu(z) = min_{t in [0, 1]} -|w| t z``: h >= 0 if for all t at once the convex kinks have
-multipliers ``base + share t`` in [0, 1] (the walls: >= 0) with ``g + sum_k t_k w_k x_k + sum_j
+multipliers ``base + share t`` in [0, 1] (the bounds: >= 0) with ``g + sum_k t_k w_k x_k + sum_j
 (base + share t)_j columns_j = 0``. A floating-point linear program proposes them.
 """
 
@@ -24,12 +24,12 @@ def have_transfers(
     g: Sequence[Fraction],
     kinks: Sequence[Vector],
     weights: Sequence[Fraction],
-    walls: Sequence[Vector],
+    bounds: Sequence[Vector],
 ) -> bool:
     """Whether such multipliers were found; False decides nothing."""
     columns = [tuple(w * p for p in x) for x, w in zip(kinks, weights, strict=True) if w > 0]
     n_kinks = len(columns)
-    columns += [tuple(-p for p in wall) for wall in walls]
+    columns += [tuple(-p for p in bound) for bound in bounds]
     targets = [tuple(-p for p in g)]
     targets += [tuple(-w * p for p in x) for x, w in zip(kinks, weights, strict=True) if w < 0]
     if not columns:
@@ -37,9 +37,9 @@ def have_transfers(
     proposal = _proposed(columns, targets, n_kinks)
     if proposal is None:
         return False
-    room = _least(proposal, n_kinks)
-    order = sorted(range(len(columns)), key=lambda j: -room[j])
-    # A basis of the columns with the most room, moved so that the equations hold exactly.
+    inside = _least(proposal, n_kinks)
+    order = sorted(range(len(columns)), key=lambda j: -inside[j])
+    # A basis of the columns farthest inside their limits, moved so that the equations hold exactly.
     _, pivots = reduce_rows([[columns[j][i] for j in order] for i in range(len(g))])
     basis = [order[p] for p in pivots]
     values = [[Fraction(float(p)) for p in row] for row in proposal]

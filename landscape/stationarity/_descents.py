@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 #: Planes of the first sweep, and sweeps that sharpen a direction.
 PLANES = 32
 ROUNDS = 20
+#: Random directions that are tried where the first sweep fails, and those that are sharpened.
+RANDOM = 2_000
+SHARPENED = 6
 
 
 def sweep(h: KinkFunction, v: Array, others: Array) -> tuple[Array, float]:
@@ -62,8 +65,8 @@ def sweep(h: KinkFunction, v: Array, others: Array) -> tuple[Array, float]:
     p, q = h.kinks @ first, second @ h.kinks.T  # (K,), (b, K)
     phases = np.arctan2(q, p)
     on, off = _wrapped(phases - np.pi / 2), _wrapped(phases + np.pi / 2)
-    # Walls only cut the circle.
-    edges = np.arctan2(second @ h.walls.T, h.walls @ first)
+    # Bounds only cut the circle.
+    edges = np.arctan2(second @ h.bounds.T, h.bounds @ first)
     edges = np.hstack([_wrapped(edges - np.pi / 2), _wrapped(edges + np.pi / 2)])
     angles = np.hstack([on, off, edges])
     nothing = np.zeros_like(edges)
@@ -86,13 +89,13 @@ def sweep(h: KinkFunction, v: Array, others: Array) -> tuple[Array, float]:
     inner = np.where(inner <= ends, inner, angles)
     candidates = np.hstack([angles, inner])
     values = np.tile(cosines, 2) * np.cos(candidates) + np.tile(sines, 2) * np.sin(candidates)
-    for at in np.argsort(values, axis=None)[: 1 if len(h.walls) == 0 else None]:
+    for at in np.argsort(values, axis=None)[: 1 if len(h.bounds) == 0 else None]:
         i, j = np.unravel_index(int(at), values.shape)
         if values[i, j] >= value:
             break
         angle = candidates[i, j]
         point = np.cos(angle) * first + np.sin(angle) * second[i]
-        if (h.walls @ point >= -1e-12).all():
+        if (h.bounds @ point >= -1e-12).all():
             reached = float(h(point[None, :])[0])
             if reached < value:
                 best, value = point, reached
@@ -106,17 +109,17 @@ def _wrapped(angles: Array) -> Array:
 
 
 class _Whitened:
-    """h in coordinates in which the kinks and walls have an orthonormal Gram matrix.
+    """h in coordinates in which the kinks and bounds have an orthonormal Gram matrix.
 
     There a column's scale does not matter, and what h does not depend on is gone.
     """
 
     def __init__(self, h: KinkFunction) -> None:
-        _, singular, right = np.linalg.svd(np.vstack([h.kinks, h.walls]), full_matrices=False)
+        _, singular, right = np.linalg.svd(np.vstack([h.kinks, h.bounds]), full_matrices=False)
         rank = int((singular > 1e-12 * singular[0]).sum())
         self.back = right[:rank].T / singular[:rank]
         self.h = KinkFunction(
-            h.gradient @ self.back, h.kinks @ self.back, h.weights, h.walls @ self.back
+            h.gradient @ self.back, h.kinks @ self.back, h.weights, h.bounds @ self.back
         )
 
     def sharpened(self, v: Array, value: float) -> Array:
@@ -146,11 +149,20 @@ def search(h: KinkFunction) -> Array | None:
         [pull[None, :], inside.gradient[None, :], np.eye(middle.size), inside.kinks[far]]
     )
     others = others[np.abs(others).max(axis=1) > 0]
-    start = middle if (inside.walls @ middle >= 0).all() else inside.walls.sum(axis=0)
+    start = middle if (inside.bounds @ middle >= 0).all() else inside.bounds.sum(axis=0)
     v, value = sweep(inside, start, others)
-    if value >= 0:
-        return None
-    return white.sharpened(v, value)
+    if value < 0:
+        return white.sharpened(v, value)
+    # Low places elsewhere: the deepest of many directions, each followed down.
+    tries = np.random.default_rng(0).standard_normal((RANDOM, middle.size))
+    tries /= np.linalg.norm(tries, axis=1)[:, None]
+    tries = tries[(tries @ inside.bounds.T >= 0).all(axis=1)]
+    values = inside(tries)
+    for k in np.argsort(values, kind="stable")[:SHARPENED]:
+        v = white.sharpened(tries[k], float(values[k]))
+        if float(h(v[None, :])[0]) < 0:
+            return v
+    return None
 
 
 def corner_cut(h: KinkFunction) -> Array | None:
@@ -167,8 +179,8 @@ def corner_cut(h: KinkFunction) -> Array | None:
         with np.errstate(all="ignore"):
             result = linprog(
                 inside.gradient,
-                A_ub=np.vstack([np.delete(inside.kinks, k, axis=0), -inside.walls]),
-                b_ub=np.zeros(len(inside.kinks) - 1 + len(inside.walls)),
+                A_ub=np.vstack([np.delete(inside.kinks, k, axis=0), -inside.bounds]),
+                b_ub=np.zeros(len(inside.kinks) - 1 + len(inside.bounds)),
                 A_eq=inside.kinks[k : k + 1],
                 b_eq=[1.0],
                 bounds=(None, None),
@@ -180,6 +192,6 @@ def corner_cut(h: KinkFunction) -> Array | None:
             continue
         v = result.x / np.linalg.norm(result.x)
         value = float(inside(v[None, :])[0])
-        if value < 0 and (inside.walls @ v >= -1e-12).all():
+        if value < 0 and (inside.bounds @ v >= -1e-12).all():
             return white.sharpened(v, value)
     return None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.stationarity._convex import neighbours, subgradient, violated
+from landscape.rounding import gamma
+from landscape.stationarity._convex import decided, neighbours, subgradient, violated
 from landscape.stationarity._descents import corner_cut, search
-from landscape.stationarity._milp import check_program
-from landscape.stationarity._rays import check_rays, count_rays, row_space
+from landscape.stationarity._rays import Arrangement, check_rays
 from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, Verdict
-from landscape.stationarity._transfers import find_transfers, missing
+from landscape.stationarity._transfers import check_transfers
 
 __all__ = ["check_mixed"]
 
@@ -20,79 +20,76 @@ Array = NDArray[np.float64]
 FEW_RAYS = 20_000
 
 
-def check_mixed(h: KinkFunction, tolerance: float, budget: Budget) -> NeuronCheck:
+def check_mixed(h: KinkFunction, allowed: Array, budget: Budget) -> NeuronCheck:
     """Decide about h, the cheap ways before the expensive ones."""
     n_concave = int((h.weights < 0).sum())
     if n_concave < 60 and 2**n_concave <= budget.max_vertices:
-        return _vertices(h, tolerance)
-    basis = row_space(h)
-    outside = h.gradient - basis.T @ (basis @ h.gradient)
-    if float(np.linalg.norm(outside)) > tolerance:
-        return _descent(h, "rays", -outside, tolerance, "h falls along a direction of no kink")
-    check = _found(h, search(h), "sweeps", tolerance, "h falls along a great circle of directions")
+        return _vertices(h, allowed)
+    rays = Arrangement.of(h, allowed)
+    if rays.outside is not None:
+        reason = "h falls along a direction of no kink"
+        return violated(h, "mixed kinks", "rays", -rays.outside, reason)
+    check = _found(h, search(h), allowed, "sweeps", "h falls along a great circle of directions")
+    if check is None and rays.number <= min(FEW_RAYS, budget.max_rays):
+        check = check_rays(h, allowed, rays, budget)
+    if check is None:
+        reason = "h falls where one concave kink turns on"
+        check = _found(h, corner_cut(h), allowed, "corner cut", reason)
+    if check is None and n_concave * (len(h.weights) - n_concave) <= budget.max_transfers:
+        check = check_transfers(h, allowed)
+    if check is None and FEW_RAYS < rays.number <= budget.max_rays:
+        check = check_rays(h, allowed, rays, budget)
     if check is not None:
         return check
-    n_rays = count_rays(h, basis)
-    if n_rays <= min(FEW_RAYS, budget.max_rays):
-        return check_rays(h, tolerance, basis)
-    check = _found(
-        h, corner_cut(h), "corner cut", tolerance, "h falls where one concave kink turns on"
+    reason = (
+        f"{n_concave} concave kinks in {rays.rank} dimensions, {rays.number} rays: no descent "
+        "found, no proof that there is none"
     )
-    if check is not None:
-        return check
-    if n_concave * (len(h.weights) - n_concave) <= budget.max_transfers:
-        check = _transfers(h, tolerance)
-        if check is not None:
-            return check
-    if n_rays <= budget.max_rays:
-        return check_rays(h, tolerance, basis)
-    return check_program(h, tolerance, budget, n_rays)
-
-
-def _descent(
-    h: KinkFunction, method: str, direction: Array, tolerance: float, reason: str
-) -> NeuronCheck:
-    return violated(h, "mixed kinks", method, direction, tolerance, reason)
+    nothing = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
+    return NeuronCheck(Verdict.UNDECIDED, "mixed kinks", "search", reason, *nothing)
 
 
 def _found(
-    h: KinkFunction, direction: Array | None, method: str, tolerance: float, reason: str
+    h: KinkFunction, direction: Array | None, allowed: Array, method: str, reason: str
 ) -> NeuronCheck | None:
-    """A violation by a direction along which h falls by more than the tolerance."""
+    """A violation by a direction along which h falls by more than is allowed."""
     if direction is None:
         return None
-    if len(h.walls):  # a direction in a wall may leave it by rounding
-        direction = direction + np.maximum(0.0, -(h.walls @ direction)) @ h.walls
-    if float(h(direction[None, :])[0]) >= -tolerance * float(np.linalg.norm(direction)):
+    check = violated(h, "mixed kinks", method, direction, reason)
+    if check.direction is None:
         return None
-    return _descent(h, method, direction, tolerance, reason)
+    fall = -float(h(check.direction[None, :])[0])
+    return check if fall > float(allowed @ np.abs(check.direction)) else None
 
 
-def _vertices(h: KinkFunction, tolerance: float) -> NeuronCheck:
+def _vertices(h: KinkFunction, allowed: Array) -> NeuronCheck:
     """Every choice t in {0, 1} of the concave kinks bounds h from above: all together decide."""
     concave: NDArray[np.bool_] = h.weights < 0
     choices = _choices(h, concave)
     gradients = h.gradient + (h.weights[concave] * choices) @ h.kinks[concave]
-    largest = np.zeros_like(h.gradient)
+    largest, bounds = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
     while len(gradients):
-        residual, multipliers = subgradient(h, gradients[0], ~concave)
-        if float(np.linalg.norm(residual)) > tolerance:
-            return _descent(
-                h, "vertices", -residual, tolerance, "a choice of concave kinks descends"
-            )
+        residual, multipliers, _ = subgradient(h, gradients[0], ~concave)
+        if not (np.abs(residual) <= allowed).all():
+            reason = "a choice of concave kinks descends"
+            return violated(h, "mixed kinks", "vertices", -residual, reason)
         # Most of the other choices hold with nearly the same multipliers.
-        others = neighbours(h, gradients[1:], ~concave, multipliers)
-        sizes = np.linalg.norm(others, axis=1)
-        found = np.vstack([residual, others[sizes <= tolerance], largest])
-        largest = found[np.argmax(np.linalg.norm(found, axis=1))]
-        gradients = gradients[1:][sizes > tolerance]
-    return NeuronCheck(
-        Verdict.HOLDS,
+        others, values = neighbours(h, gradients, ~concave, multipliers)
+        held = (np.abs(others) <= allowed).all(axis=1)
+        others[0], values[0], held[0] = residual, multipliers, True
+        largest = np.maximum(largest, np.abs(others[held]).max(axis=0))
+        if len(bounds):
+            bounds = np.maximum(bounds, values[held, -len(bounds) :].max(axis=0))
+        gradients = gradients[~held]
+    # Multipliers are at most 1, those of the bounds at most ``bounds``.
+    terms = np.abs(h.gradient) + np.abs(h.weights) @ np.abs(h.kinks) + bounds @ np.abs(h.bounds)
+    return decided(
+        h,
         "mixed kinks",
         "vertices",
-        largest,
-        tolerance,
         f"no choice among {2 ** int(concave.sum())} of active concave kinks descends",
+        largest + gamma(len(h.weights) + len(bounds) + 2) * terms,
+        bounds,
     )
 
 
@@ -108,22 +105,3 @@ def _choices(h: KinkFunction, concave: NDArray[np.bool_]) -> Array:
     t = np.vstack([v @ h.kinks[concave].T > 0, every])
     _, first = np.unique(t, axis=0, return_index=True)
     return np.asarray(t[np.sort(first)], dtype=float)
-
-
-def _transfers(h: KinkFunction, tolerance: float) -> NeuronCheck | None:
-    """Non-negative by multipliers that follow the choice, or not decided."""
-    found = find_transfers(h)
-    if found is None:
-        return None
-    gap = missing(h, found)
-    if gap > tolerance:
-        return None
-    return NeuronCheck(
-        Verdict.HOLDS,
-        "mixed kinks",
-        "transfers",
-        np.full(h.gradient.size, gap / np.sqrt(h.gradient.size)),
-        tolerance,
-        f"the {len(found.concave)} concave kinks are paid by the {len(found.convex)} convex ones",
-        transfers=found,
-    )

@@ -68,7 +68,11 @@ def test_verdicts_agree_with_the_exact_decision(problem):
     m, d = problem.products.shape
     decision = problem.decide()
     record = certify_minimum(problem.theta, problem.X, problem.y, space=RestrictedSpace(d, m))
-    assert record.verdict is (Verdict.HOLDS if decision else Verdict.VIOLATED), record.reason
+    if record.verdict is Verdict.UNDECIDED:
+        # Balancing rounded the products, off a kink beyond which the loss falls.
+        assert not decision and "within rounding of a kink" in record.reason
+    else:
+        assert record.verdict is (Verdict.HOLDS if decision else Verdict.VIOLATED), record.reason
     if not decision:
         assert improves(problem.products, problem.signs, problem.X, problem.y, decision)
 
