@@ -48,7 +48,7 @@ def violated(h: KinkFunction, kind: str, method: str, direction: Array, reason: 
 
 
 def subgradient(
-    h: KinkFunction, gradient: Array, convex: NDArray[np.bool_]
+    h: KinkFunction, gradient: Array, convex: NDArray[np.bool_], allowed: Array
 ) -> tuple[Array, Array, Array]:
     """Shortest element of the subdifferential of the convex part, and the multipliers.
 
@@ -77,9 +77,10 @@ def subgradient(
         # Whatever it returns, the residual is recomputed: it cannot hold by mistake.
         t = np.clip(np.nan_to_num(solution.x), 0.0, upper)
         residual = gradient + columns @ t
-        rises = np.maximum(-residual @ columns[:, : int(convex.sum())], 0.0)
-        if float(rises.sum() - gradient @ residual) >= 0:  # neither short enough nor a descent
-            t = _by_program(columns, gradient, upper, t)
+        if (np.abs(residual) > allowed).any():
+            rises = np.maximum(-residual @ columns[:, : int(convex.sum())], 0.0)
+            if float(rises.sum() - gradient @ residual) >= 0:  # neither short nor a descent
+                t = _by_program(columns, gradient, upper, t)
     terms = np.abs(gradient) + np.abs(columns) @ t
     return gradient + columns @ t, t, gamma(t.size + 2) * terms
 
@@ -131,7 +132,7 @@ def _columns(h: KinkFunction, convex: NDArray[np.bool_]) -> tuple[Array, Array]:
 
 def check_convex(h: KinkFunction, allowed: Array) -> NeuronCheck:
     """Whether 0 is in the subdifferential."""
-    residual, t, rounding = subgradient(h, h.gradient, h.weights > 0)
+    residual, t, rounding = subgradient(h, h.gradient, h.weights > 0, allowed)
     kinks, bounds = t[: len(h.weights)], t[len(h.weights) :]
     if (np.abs(residual) <= allowed).all():
         check = decided(

@@ -16,19 +16,24 @@ __all__ = ["check_mixed"]
 
 Array = NDArray[np.float64]
 
-#: Rays that take less time than linear programs.
+#: Rays that take less time than a least squares problem, and than linear programs.
+VERY_FEW_RAYS = 100
 FEW_RAYS = 20_000
 
 
 def check_mixed(h: KinkFunction, allowed: Array, budget: Budget) -> NeuronCheck:
     """Decide about h, the cheap ways before the expensive ones."""
     n_concave = int((h.weights < 0).sum())
-    if n_concave < 60 and 2**n_concave <= budget.max_vertices:
-        return _vertices(h, allowed)
     rays = Arrangement.of(h, allowed)
     if rays.outside is not None:
         reason = "h falls along a direction of no kink"
         return violated(h, "mixed kinks", "rays", -rays.outside, reason)
+    if rays.number <= VERY_FEW_RAYS:
+        check = check_rays(h, allowed, rays, budget)
+        if check is not None:
+            return check
+    if n_concave < 60 and 2**n_concave <= budget.max_vertices:
+        return _vertices(h, allowed)
     check = _found(h, search(h), allowed, "sweeps", "h falls along a great circle of directions")
     if check is None and rays.number <= min(FEW_RAYS, budget.max_rays):
         check = check_rays(h, allowed, rays, budget)
@@ -69,7 +74,7 @@ def _vertices(h: KinkFunction, allowed: Array) -> NeuronCheck:
     gradients = h.gradient + (h.weights[concave] * choices) @ h.kinks[concave]
     largest, bounds = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
     while len(gradients):
-        residual, multipliers, _ = subgradient(h, gradients[0], ~concave)
+        residual, multipliers, _ = subgradient(h, gradients[0], ~concave, allowed)
         if not (np.abs(residual) <= allowed).all():
             reason = "a choice of concave kinks descends"
             return violated(h, "mixed kinks", "vertices", -residual, reason)
