@@ -80,7 +80,7 @@ def _vertices(h: KinkFunction, allowed: Array) -> NeuronCheck:
             return violated(h, "mixed kinks", "vertices", -residual, reason)
         # Most of the other choices hold with nearly the same multipliers.
         others, values = neighbours(h, gradients, ~concave, multipliers)
-        held = (np.abs(others) <= allowed).all(axis=1)
+        held = np.asarray((np.abs(others) <= allowed).all(axis=1))
         others[0], values[0], held[0] = residual, multipliers, True
         largest = np.maximum(largest, np.abs(others[held]).max(axis=0))
         if len(bounds):

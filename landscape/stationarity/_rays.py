@@ -24,6 +24,7 @@ from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, V
 __all__ = ["Arrangement", "check_rays"]
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 #: Dimensions beyond which minors are too many.
 MAX_RANK = 7
@@ -101,14 +102,13 @@ class Arrangement:
             return 10**18
         return 2 * comb(len(self.rows), self.rank - 1)
 
-    def values(self, h: KinkFunction, rays: Bounded) -> tuple[Bounded, NDArray[np.bool_]]:
-        """``h + <delta, |.|>`` at rays (b, r), and which of them are not certainly infeasible."""
+    def values(self, h: KinkFunction, rays: Bounded) -> tuple[Bounded, Array, Mask]:
+        """H at rays (b, r), ``<delta, |ray|>``, and which are not certainly infeasible."""
         heights = (rays @ self.kinks.T).relu()
         found = rays @ self.gradient[:, None] + heights @ h.weights[:, None]
-        sizes = Bounded(np.abs(rays.value), rays.error)
-        found = found + sizes @ self.delta[:, None]
-        feasible = ~(rays @ self.bounds.T).negative.any(axis=1)
-        return Bounded(found.value[:, 0], found.error[:, 0]), feasible
+        allowed = (np.abs(rays.value) - rays.error) @ self.delta * (1 - gamma(len(self.delta)))
+        infeasible = np.asarray((rays @ self.bounds.T).negative.any(axis=1))
+        return Bounded(found.value[:, 0], found.error[:, 0]), allowed, ~infeasible
 
     def exact_value(self, h: KinkFunction, ray: Sequence[Fraction]) -> Fraction | None:
         """The same in rational arithmetic; None where the ray is not feasible."""
@@ -126,24 +126,32 @@ def check_rays(
     """Decide by the rays; None where too many are left open by rounding."""
     rank, open_subsets = arrangement.rank, []
     subsets = combinations(range(len(arrangement.rows)), rank - 1)
-    lowest, witness = 0.0, None
+    lowest, witness, share = 0.0, None, 0.0
     while batch := list(islice(subsets, BATCH)):
         index = np.array(batch, dtype=int).reshape(len(batch), -1)
         normals = _normals(arrangement.rows[index])
         for sign in (1.0, -1.0):
             rays = Bounded(sign * normals.value, normals.error)
-            found, feasible = arrangement.values(h, rays)
-            if (found.negative & feasible).any():
+            found, allowed_here, feasible = arrangement.values(h, rays)
+            low = found.value - found.error + allowed_here
+            fails = feasible & (found.value + found.error + allowed_here < 0)
+            if fails.any():
                 size = np.abs(rays.value).max(axis=1)
-                slopes = np.where(found.negative & feasible, found.value / size, 0.0)
+                slopes = np.where(fails, found.value, 0.0) / np.where(size > 0, size, 1.0)
                 k = int(np.argmin(slopes))
                 if slopes[k] < lowest:
                     lowest, witness = float(slopes[k]), rays.value[k]
-            unclear = feasible & (found.value < found.error)
+            unclear = feasible & ~(low >= 0)
             open_subsets += [(batch[k], sign) for k in np.flatnonzero(unclear)]
+            # The share of what is allowed that the others need.
+            needed = feasible & (low >= 0) & (found.value < found.error)
+            if needed.any():
+                parts = (found.error - found.value)[needed] / allowed_here[needed]
+                share = max(share, float(parts.max()))
         if witness is None and len(open_subsets) > budget.max_exact:
             return None
     if witness is None:
+        share = 1.0 if open_subsets else min(1.0, share * (1 + 1e-12))
         for subset, sign in open_subsets:
             ray = [int(sign) * p for p in _exact_normal(arrangement.rows[list(subset)])]
             if not any(ray):
@@ -157,7 +165,7 @@ def check_rays(
         reason = "h falls along a ray of its kinks"
         check = violated(h, "mixed kinks", "rays", witness @ arrangement.basis, reason)
         return check if check.verdict is Verdict.VIOLATED else None
-    sizes = np.abs(arrangement.basis).T @ arrangement.delta
+    sizes = share * (np.abs(arrangement.basis).T @ arrangement.delta)
     # A bound that is missed by a gap costs at most this times the gap.
     slopes = np.abs(h.gradient) + np.abs(h.weights) @ np.abs(h.kinks)
     return decided(
@@ -173,8 +181,8 @@ def check_rays(
 def _normals(subsets: Array) -> Bounded:
     """Vectors orthogonal to r - 1 rows in R^r each, (b, r - 1, r) to (b, r), by their minors."""
     b, height, width = subsets.shape
-    minors = {(): np.ones(b)}
-    sizes = {(): np.ones(b)}
+    minors: dict[tuple[int, ...], Array] = {(): np.ones(b)}
+    sizes: dict[tuple[int, ...], Array] = {(): np.ones(b)}
     for row in range(height):
         entries = subsets[:, row]
         larger: dict[tuple[int, ...], Array] = {}

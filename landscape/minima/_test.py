@@ -1,24 +1,18 @@
-"""Certificates: is a parametrization a local minimum of the loss, and with what radius (Theorem 6).
-
-The radius is that of Proposition 1.2: for all Theta in the space with ``‖Theta - Gamma‖_inf <= r``
-the loss is at least that of Gamma, see (9). It needs no Hessian and no sampling, and covers weak
-and flat minima.
-"""
+"""The test of one parametrization: first-order conditions, then a radius with its slack."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
 from landscape.first_order import PointCheck, Values, check_point, slopes
+from landscape.minima._certificate import Certificate
 from landscape.parametrization import Parametrization, max_norms
-from landscape.rational_check import ExactMinimum, prove_minimum
 from landscape.rounding import (
     MISSED,
     SLACK_SHARE,
@@ -28,172 +22,20 @@ from landscape.rounding import (
     exact_sign,
     gamma,
 )
-from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
+from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.stationarity import MERGING, Budget, NeuronCheck, check_neuron, merge_kinks
 from landscape.verdict import Verdict
 
-__all__ = ["Certificate", "activation_key", "certify_minimum"]
+__all__ = ["MinimumTest"]
 
 Array = NDArray[np.float64]
-
 
 #: A sample whose distance from a kink is no more than this many rounding bounds has no side that
 #: could be relied on when the parameters are written down again.
 BESIDE = 8.0
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """What is known about a parametrization as a local minimum.
-
-    Attributes
-    ----------
-    verdict : Verdict
-        ``holds``: a local minimum on the space, up to the slack; ``violated``: theta itself is
-        none, for certain; ``undecided``.
-    at_kinks : Verdict
-        Of the first-order conditions with samples next to kinks exactly on them. Where it is
-        ``violated`` and the verdict ``undecided``, theta is off such a kink by rounding only.
-    reason : str
-        A sentence, in terms of the neuron concerned.
-    kind : str
-        ``"global"`` (zero residual), ``"smooth"``, ``"kinks"`` or ``"mixed kinks"``.
-    method : str
-        How the neurons with the hardest conditions were decided.
-    loss : float
-        Mean squared error.
-    stationarity : float
-        How far the first-order conditions are missed, relative to the terms they sum.
-    tolerance : float
-        ``STATIONARITY_TOLERANCE``: what counts as satisfied, but for rounding.
-    radius : float
-        ``r_cell`` or, for the slack's sake, less; max-norm in the parameters (A, c): a radius in
-        the sense of (9). inf where the residual is zero, nan unless the verdict is ``holds``.
-    slack : float
-        Within that radius the loss is at least ``loss - slack``, proved for the rationals that
-        parameters and data are (Theorem 19): what the first-order conditions miss, multiplied out
-        over the box, the distance of kinks and active bounds, and rounding. The radius is chosen so
-        that it is at most ``SLACK_SHARE`` of the loss; for ``"global"`` it is the loss itself, at
-        most ``GLOBAL_SHARE`` of the targets' variance.
-    n_kinks : int
-        Pairs of a neuron and a sample on its kink.
-    n_silent : int
-        Neurons that contribute nothing on any sample.
-    direction : array of shape (m, d) or None
-        A direction of descent in product coordinates ``sigma_i, u_i = |c_i| a_i``, where there is
-        one; on lifted data it keeps the bounds. With an offset its last row is that of e.
-    slope : float
-        Derivative of the loss along it.
-    multipliers : tuple of arrays
-        Per neuron, those of its kinks.
-    violations : tuple of str
-        How theta leaves the space; only C.2 (parallel neurons, on N*'s border) may occur.
-    proved : bool or None
-        With ``exact=True``: whether the minimum next to theta was proved in rational arithmetic.
-    proof : ExactMinimum or None
-        With ``exact=True``: the exact point, its distance, the radius that is left, or the reason
-        why there is no proof.
-    """
-
-    verdict: Verdict
-    at_kinks: Verdict
-    reason: str
-    kind: str
-    method: str
-    loss: float
-    stationarity: float
-    tolerance: float
-    radius: float
-    slack: float
-    n_kinks: int
-    n_silent: int
-    direction: Array | None
-    slope: float
-    multipliers: tuple[Array, ...]
-    violations: tuple[str, ...]
-    proved: bool | None = None
-    proof: ExactMinimum | None = None
-
-    @property
-    def is_minimum(self) -> bool:
-        """Whether the verdict is ``holds``."""
-        return self.verdict is Verdict.HOLDS
-
-
-def certify_minimum(
-    theta: Parametrization,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    space: Space,
-    budget: Budget | None = None,
-    exact: bool = False,
-    penalty: ArrayLike | None = None,
-) -> Certificate:
-    """Decide whether ``theta`` is a local minimum of the loss on ``space``.
-
-    Parameters
-    ----------
-    theta : Parametrization
-        In the space; parallel neurons are allowed and reported in ``violations``.
-    X : array_like of shape (n, d)
-        What the network sees, ``space.embed(features)``.
-    y : array_like of shape (n,)
-    space : Space
-    budget : Budget, optional
-        For mixed kinks, see :class:`landscape.stationarity.Budget`.
-    exact : bool
-        Re-check in exact rational arithmetic, after moving the parameters to the exact minimizer
-        of their face, see :func:`landscape.rational_check.prove_minimum`. Not with a penalty.
-    penalty : array_like of shape (d,), optional
-        Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``. It is in ``loss``, and
-        the test and the radius are those of the sum.
-
-    Returns
-    -------
-    certificate : Certificate
-
-    Raises
-    ------
-    ValueError
-        If theta is not in the space (other than by parallel neurons) or the data do not fit, or
-        with both ``exact`` and a penalty.
-
-    Examples
-    --------
-    >>> from landscape import Parametrization, UnrestrictedSpace, certify_minimum
-    >>> theta = Parametrization([[1.0]], [1.0])
-    >>> X, y = [[1.0], [2.0]], [1.0, 2.5]
-    >>> certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1)).verdict
-    <Verdict.VIOLATED: 'violated'>
-    >>> theta = Parametrization([[1.2]], [1.0])
-    >>> certificate = certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1))
-    >>> certificate.verdict, round(certificate.radius, 6)
-    (<Verdict.HOLDS: 'holds'>, 1.2)
-
-    The exact minimum is next to it: 6/5 is not a float.
-
-    >>> proof = certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1), exact=True).proof
-    >>> proof.proved, proof.products, 0 < proof.distance < 1e-16
-    (True, ((Fraction(6, 5),),), True)
-    """
-    problem = EffectiveProblem.build(theta, X, y, space, penalty)
-    if exact and problem.penalty is not None:
-        raise ValueError("exact: the proof in rational arithmetic does not cover a penalty")
-    violations = space.violations(theta)
-    for violation in violations:
-        if violation.condition != "C.2":
-            raise ValueError(f"theta: not in the {space.name} space: {violation.message}")
-    inputs = np.asarray(X, dtype=float)
-    messages = tuple(violation.message for violation in violations)
-    certificate = _Test(problem, theta, inputs, budget, messages).certificate()
-    if not exact:
-        return certificate
-    proof = prove_minimum(problem, inputs)
-    return replace(certificate, proved=proof.proved, proof=proof)
-
-
-class _Test:
+class MinimumTest:
     """The test of one parametrization, in units in which the data are of size one."""
 
     def __init__(
@@ -337,7 +179,7 @@ class _Test:
 
     def _feasible(self, direction: Array, exact: Values) -> NDArray[np.bool_]:
         out = (exact.at_lower & (direction < 0)) | (exact.at_upper & (direction > 0))
-        return ~out.any(axis=1)
+        return np.asarray(~out.any(axis=1))
 
     def _exact_sides(self) -> Values:
         """The point with every pair on the side where it is, and kinks only where z = 0.
@@ -510,22 +352,3 @@ class _Test:
                     nothing,
                 )
         return checks
-
-
-def activation_key(theta: Parametrization, X: ArrayLike, *, space: Space) -> str:
-    """A key that two minima share iff they are the same on the data (Theorem 5).
-
-    That is: the same activation cell, kinks included, and signs, up to permutation and to shifts
-    that the data do not see. Neurons that are silent on all samples count as one kind.
-    """
-    problem = EffectiveProblem.build(theta, X, np.zeros(len(np.asarray(X))), space)
-    problem = problem.in_own_units()
-    state = problem.state()
-    z = problem.preactivations(state)
-    kinks = problem.kink_pairs(state, z)
-    cells = np.where(kinks, 0, np.sign(z)).astype(np.int8)
-    rows = []
-    for i, sign in enumerate(problem.signs):
-        silent = not (cells[:, i] > 0).any()
-        rows.append(b"silent" if silent else bytes([int(sign > 0)]) + cells[:, i].tobytes())
-    return hashlib.sha256(b"|".join(sorted(rows))).hexdigest()[:16]
