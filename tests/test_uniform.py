@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from landscape.parametrization import Parametrization, max_norms
 from landscape.realization import stacked_difference
@@ -171,6 +172,43 @@ def test_what_is_not_in_the_space_is_refused():
     for radius, bound in ((0.0, 1.0), (np.inf, 1.0), (1.0, -1.0)):
         with pytest.raises(ValueError, match="positive"):
             uniform_radius(Parametrization([[1.0, 1.0]], [1.0]), radius, bound=bound)
+
+
+@pytest.mark.parametrize("omega", [1e-3, 1e-2, 3e-2])
+def test_position_and_jump_of_a_kink_against_linear_programs(omega):
+    """The two estimates that the bound rests on, for J = T = 1: never exceeded, nearly attained.
+
+    Among all g with one kink at s and |f - g| <= omega on [-1, 1], f = relu: a linear program in
+    value, slope and jump of g, with constraints where f - g may be extreme.
+    """
+    points = np.array([-1.0, 0.0, np.nan, 1.0])
+
+    def program(s: float, cost: list[float]):
+        points[2] = s
+        values = np.column_stack([np.ones(4), points, np.maximum(points - s, 0.0)])
+        f = np.maximum(points, 0.0)
+        return linprog(
+            cost,
+            A_ub=np.vstack([values, -values]),
+            b_ub=np.concatenate([f + omega, omega - f]),
+            bounds=[(None, None)] * 2 + [(0, None)],
+        )
+
+    tau = 4 * omega
+    kappa, jump = omega * (2 + 4 * tau / (1 - tau)), 4 * omega / (1 - tau)
+    near, far = 0.0, 1.0
+    for _ in range(40):
+        middle = (near + far) / 2
+        found = program(middle, [0.0, 0.0, 0.0]).status == 0
+        near, far = (middle, far) if found else (near, middle)
+    assert 0.8 * kappa <= near <= kappa
+    jumps = [
+        abs(result.x[2] - 1)
+        for s in np.linspace(0, near, 20)
+        for side in (1.0, -1.0)
+        if (result := program(s, [0.0, 0.0, side])).status == 0
+    ]
+    assert 0.8 * jump <= max(jumps) <= jump
 
 
 def test_distances_of_products_bound_those_of_parameters(rng):
