@@ -2,6 +2,7 @@
 
 import csv
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,53 +30,46 @@ from landscape.sharpness import (
 )
 from landscape.spaces import RestrictedSpace
 
-EXPECTED = {
-    "lem-a5": Finding.REFUTED,
-    "lem-a5-d3": Finding.REFUTED,
-    "lem-a4": Finding.CORRECTED,
-    "eq-17": Finding.CORRECTED,
-    "eq-45": Finding.CORRECTED,
-    "eq-47-50": Finding.CORRECTED,
-    "eq-54-text": Finding.CORRECTED,
-    "eq-58": Finding.CORRECTED,
-    "eq-60-68": Finding.CORRECTED,
-    "eq-49-zero": Finding.CORRECTED,
-    "eq-79-text": Finding.CORRECTED,
-    "eq-83": Finding.CORRECTED,
-    "eq-90": Finding.CORRECTED,
-    "eq-97": Finding.CORRECTED,
-    "eq-96": Finding.CORRECTED,
-    "eq-99": Finding.CORRECTED,
-    "eq-100": Finding.CORRECTED,
-}
+#: Keys in the rows of docs/errata.md's table of slips.
+PAGE = (Path(__file__).parents[1] / "docs/errata.md").read_text(encoding="utf-8")
+SLIPS = [
+    line.rsplit("`", 2)[1].split()
+    for line in PAGE[: PAGE.index("True, but not sharp")].splitlines()
+    if line.startswith("|") and line.endswith("` |") and "--only" not in line
+]
+
+
+def agrees_with_the_errata(row) -> bool:
+    """A slip is listed there, and what is listed first in a row is a slip."""
+    slip = row["verdict"] in (Finding.CORRECTED, Finding.REFUTED)
+    listed = any(row["key"] in keys for keys in SLIPS)
+    leads = any(row["key"] == keys[0] for keys in SLIPS)
+    return slip <= listed and leads <= slip and row["verdict"] != Finding.FAILED
 
 
 @pytest.mark.parametrize("key", load_checks())
-def test_every_row_has_the_verdict_that_the_documentation_states(key):
+def test_every_row_has_the_verdict_that_the_errata_state(key):
     (row,) = rows(Effort.quick(), [key])
-    assert row["verdict"] == EXPECTED.get(key, Finding.CONFIRMED)
+    assert agrees_with_the_errata(row)
     assert row["computed"] and row["predicted"] and row["measured"]
-    assert row["command"].endswith(f"--only {key}")
 
 
 @pytest.mark.slow
 def test_the_full_table():
-    found = {row["key"]: row["verdict"] for row in rows(Effort())}
-    assert {key: v for key, v in found.items() if v != "confirmed"} == EXPECTED
+    assert [row["key"] for row in rows(Effort()) if not agrees_with_the_errata(row)] == []
+
+
+def test_every_key_of_the_errata_is_a_row():
+    assert len(SLIPS) > 10
+    assert {key for keys in SLIPS for key in keys} <= set(load_checks())
 
 
 def test_the_rows_cover_the_paper():
     items = " ".join(entry.item for entry in load_checks().values())
     wanted = [f"Example {n}" for n in ("2.1", "2.2", "2.3", "2.4", "2.5", "A.1", "A.2")]
-    wanted += [f"Figure {n}" for n in range(1, 7)]
-    wanted += [
-        "Definition 1.1",
-        "Proposition 1.2",
-        "Corollary 1.3, item 1",
-        "Corollary 1.3, item 2",
-    ]
-    wanted += ["Theorem 3.1", "Definition 3.2", "Corollary 3.3", "Lemma A.3", "Lemma A.4"]
-    wanted += ["Lemma A.5"]
+    wanted += [f"Figure {n}" for n in range(1, 7)] + [f"Lemma A.{n}" for n in (3, 4, 5)]
+    wanted += ["Definition 1.1", "Proposition 1.2", "Corollary 1.3, item 1", "Theorem 3.1"]
+    wanted += ["Corollary 1.3, item 2", "Definition 3.2", "Corollary 3.3"]
     assert [item for item in wanted if item not in items] == []
 
 
