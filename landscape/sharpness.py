@@ -1,7 +1,7 @@
 """Sharp constants of inverse stability on N*: constructions, and a search that has structure.
 
 Corollary 3.3 states ``d(Γ, Θ) <= s |R(Γ) - R(Θ)|^{1/2}`` with s = 4. Upper bounds that hold, with r
-the seminorm of the difference (see docs/paper.md for the proofs):
+the seminorm of the difference (Theorem 3 of docs/mathematics.md):
 
 - neurons without a partner on the same hyperplane have ‖u‖ <= 2r, and at least two hyperplanes (the
   facets of the cell around -e_d, where all neurons of N* are inactive and the gradient is zero)
@@ -71,7 +71,7 @@ class Step:
 def proven_constant(n_neurons: int, n_inputs: int = 3) -> float:
     """The smallest constant s of (38) on N* with exponent 1/2.
 
-    Proven in docs/paper.md, and attained, for d = 2 and m <= 3 in the limit.
+    Proven as Theorem 3 of docs/mathematics.md, and attained, for d = 2 and m <= 3 in the limit.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def _neuron_distance_squared(left: Neuron, right: Neuron) -> Bracket:
 
 
 def two_root_two(epsilon: Fraction = Fraction(1, 100)) -> SharpPair:
-    """The pair at the distance 2√2 with seminorm 1, d = m = 3 (notes 3).
+    """The pair at the distance 2√2 with seminorm 1, d = m = 3 (Theorem 3).
 
     Examples
     --------

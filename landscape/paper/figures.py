@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.paper.appendix import SAMPLES, TARGETS
-from landscape.paper.registry import CheckFunction, Effort, Outcome, check
+from landscape.paper.registry import Effort, Outcome, check
 from landscape.paper.section3 import pair_statistics
 from landscape.parametrization import Parametrization
 from landscape.pathologies import (
@@ -40,6 +40,36 @@ BOX = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
 #: A dyadic grid: what cancels in exact arithmetic cancels here. Finer near the kinks at x_1 = 0.
 GRID = np.linspace(-1.0, 1.0, 65)
 FINE = np.unique(np.concatenate([GRID, np.linspace(-0.25, 0.25, 129)]))
+
+FIRST, SECOND, THIRD = ExplodingGradient(), Unbalanced(), RedundantDirections()
+FOURTH, LAST = CancellingWeights.of_figure_4(), LocalMinimum()
+
+#: Network, title and largest absolute value of each surface.
+Panel = tuple[Parametrization, str, float]
+#: What the figures of surfaces show, as the captions have it, and their panels.
+SURFACES: dict[str, tuple[str, list[Panel]]] = {
+    "figure-1": (
+        "g_k of Example 2.1 for k = 1, 2",
+        [(FIRST.phi(k), f"$g_{k}$", 1 / k) for k in (1, 2)],
+    ),
+    "figure-2": (
+        "R(Γ) (r = 0.5) and g_3 of Example 2.2",
+        [(SECOND.gamma(3), r"$R(\Gamma)$, $r=0.5$", 0.0), (SECOND.phi(3), "$g_3$", 1 / 3)],
+    ),
+    "figure-3": (
+        "R(Γ) and g_2 of Example 2.3",
+        [(THIRD.gamma(2), r"$R(\Gamma)$", 2.0), (THIRD.phi(2), "$g_2$", 2.5)],
+    ),
+    "figure-4": (
+        "R(Γ) and g_3 of Example 2.4, a_1 = (1,-1/2), a_2 = (-1,-1/2), a_3 = (0,1), v = (1,0)",
+        [(FOURTH.gamma(3), r"$R(\Gamma)$", 0.0), (FOURTH.phi(3), "$g_3$", 1 / 3)],
+    ),
+    "figure-6": (
+        "R(Γ_*) and g_3 of Example A.1 with both samples",
+        [(LAST.gamma(3), r"$R(\Gamma_*)$", 0.0), (LAST.phi(3), "$g_3$", 2 / 3)],
+    ),
+}
+VECTORS = "Weight vectors of Θ_2 (grey) and Γ_2 (black)"
 
 
 def _values(theta: Parametrization, first: Array = GRID) -> tuple[Array, Array, Array]:
@@ -72,39 +102,13 @@ def _surface(
     return axes
 
 
-def _surfaces(
-    panels: Sequence[tuple[Parametrization, str]], columns: int = 0, first: Array = GRID
-) -> Figure:
+def _surfaces(panels: Sequence[Panel], columns: int = 0, first: Array = GRID) -> Figure:
     columns = columns or len(panels)
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(3.4 * columns, 2.9 * rows), layout="constrained")
-    for number, (theta, title) in enumerate(panels, start=1):
+    for number, (theta, title, _) in enumerate(panels, start=1):
         _surface(figure, (rows, columns, number), theta, title, first)
     return figure
-
-
-def figure_1() -> Figure:
-    """g_k of Example 2.1 for k = 1, 2."""
-    example = ExplodingGradient()
-    return _surfaces([(example.phi(k), f"$g_{k}$") for k in (1, 2)], first=FINE)
-
-
-def figure_2() -> Figure:
-    """R(Γ) with r = 0.5 and g_3 of Example 2.2."""
-    example = Unbalanced()
-    return _surfaces([(example.gamma(3), r"$R(\Gamma)$, $r=0.5$"), (example.phi(3), "$g_3$")])
-
-
-def figure_3() -> Figure:
-    """R(Γ) and g_2 of Example 2.3."""
-    example = RedundantDirections()
-    return _surfaces([(example.gamma(2), r"$R(\Gamma)$"), (example.phi(2), "$g_2$")])
-
-
-def figure_4() -> Figure:
-    """R(Γ) and g_3 of Example 2.4 with the paper's vectors."""
-    example = CancellingWeights.of_figure_4()
-    return _surfaces([(example.gamma(3), r"$R(\Gamma)$"), (example.phi(3), "$g_3$")])
 
 
 def figure_5() -> Figure:
@@ -138,10 +142,8 @@ def figure_5() -> Figure:
 
 def figure_6() -> Figure:
     """The samples, R(Γ_*) (left) and g_3 (right) of Example A.1."""
-    example = LocalMinimum()
     figure = Figure(figsize=(7.2, 3.2), layout="constrained")
-    panels = ((example.gamma(3), r"$R(\Gamma_*)$"), (example.phi(3), "$g_3$"))
-    for number, (theta, title) in enumerate(panels, start=1):
+    for number, (theta, title, _) in enumerate(SURFACES["figure-6"][1], start=1):
         axes: Any = _surface(figure, (1, 2, number), theta, title)
         samples = zip(SAMPLES, TARGETS, realize(theta, SAMPLES), ("1", "2"), strict=True)
         for x, y, value, name in samples:
@@ -156,9 +158,11 @@ def figure_6() -> Figure:
 def figure_k() -> Figure:
     """g_k of Examples 2.1, 2.3 and A.1 for k = 1, 2, 4, 8, each on the same vertical scale."""
     ks = (1, 2, 4, 8)
-    panels: list[tuple[Parametrization, str]] = []
-    for example in (ExplodingGradient(), RedundantDirections(), LocalMinimum()):
-        panels += [(example.phi(k), f"Example {example.example}, $g_{k}$") for k in ks]
+    panels = [
+        (example.phi(k), f"Example {example.example}, $g_{k}$", 0.0)
+        for example in (FIRST, THIRD, LAST)
+        for k in ks
+    ]
     figure = _surfaces(panels, columns=len(ks))
     for row in range(3):
         group: list[Any] = list(figure.axes[4 * row : 4 * row + 4])
@@ -204,27 +208,52 @@ def figure_theorem(effort: Effort) -> Figure:
     return figure
 
 
-#: Names of the image files and the functions that draw them; the last one needs the effort.
-FIGURES: dict[str, Callable[[Effort], Figure]] = {
-    "figure-1": lambda effort: figure_1(),
-    "figure-2": lambda effort: figure_2(),
-    "figure-3": lambda effort: figure_3(),
-    "figure-4": lambda effort: figure_4(),
-    "figure-5": lambda effort: figure_5(),
-    "figure-6": lambda effort: figure_6(),
-    "figure-k": lambda effort: figure_k(),
-    "figure-distances": lambda effort: figure_distances(),
-    "figure-theorem": figure_theorem,
+def _surface_figure(key: str) -> Callable[[Effort], Figure]:
+    if key == "figure-6":
+        return lambda effort: figure_6()
+    return lambda effort: _surfaces(SURFACES[key][1], first=FINE if key == "figure-1" else GRID)
+
+
+#: Names of the image files, the functions that draw them, and their captions.
+FIGURES: dict[str, tuple[Callable[[Effort], Figure], str]] = {
+    key: (_surface_figure(key), f"Figure {key[-1]}: {statement}.")
+    for key, (statement, _) in SURFACES.items()
+}
+FIGURES["figure-5"] = (lambda effort: figure_5(), f"Figure 5: {VECTORS}, Example 2.5.")
+FIGURES = dict(sorted(FIGURES.items())) | {
+    "figure-k": (
+        lambda effort: figure_k(),
+        "Not in the paper: Examples 2.1, 2.3 and A.1 over k, one vertical scale in each row. 2.1 "
+        "flattens but keeps its wall; 2.3 and A.1 tend to R(Γ).",
+    ),
+    "figure-distances": (
+        lambda effort: figure_distances(),
+        "Not in the paper: exact distance of Γ_k to all parametrizations of g_k, the paper's "
+        "bound, the seminorm and the uniform norm (where it is hidden, it equals the seminorm).",
+    ),
+    "figure-theorem": (
+        figure_theorem,
+        "Not in the paper: distance over bound (31) of Theorem 3.1 on random admissible pairs.",
+    ),
 }
 
 
-def _peak(theta: Parametrization) -> float:
-    return float(np.abs(_values(theta)[2]).max())
+def _surface_row(key: str) -> None:
+    statement, panels = SURFACES[key]
 
-
-def _row(key: str, statement: str, peaks: Callable[[], list[tuple[str, float, float]]]) -> None:
+    @check(key, f"Figure {key[-1]}", statement)
     def run(effort: Effort) -> Outcome:
-        found = peaks()
+        found = [
+            (
+                title.split("$")[1].replace(r"\Gamma", "Γ"),
+                peak,
+                float(np.abs(_values(theta)[2]).max()),
+            )
+            for theta, title, peak in panels
+        ]
+        if key == "figure-6":
+            values = realize(LAST.phi(3), SAMPLES)
+            found += [("g_3(x^1)", 0.0, values[0]), ("g_3(x^2)", 1 / 3, values[1])]
         return Outcome(
             f"{key}.png; largest absolute value drawn on the 65 x 65 grid",
             ", ".join(f"{name}: {expected:.6g}" for name, expected, _ in found),
@@ -232,52 +261,12 @@ def _row(key: str, statement: str, peaks: Callable[[], list[tuple[str, float, fl
             all(abs(value - expected) < 1e-9 for _, expected, value in found),
         )
 
-    function: CheckFunction = run
-    check(key, f"Figure {key[-1]}", statement)(function)
+
+for _key in ("figure-1", "figure-2", "figure-3", "figure-4"):
+    _surface_row(_key)
 
 
-_row(
-    "figure-1",
-    "g_k of Example 2.1 for k = 1, 2",
-    lambda: [(f"g_{k}", 1 / k, _peak(ExplodingGradient().phi(k))) for k in (1, 2)],
-)
-_row(
-    "figure-2",
-    "R(Γ) (r = 0.5) and g_3 of Example 2.2",
-    lambda: [
-        ("R(Γ)", 0.0, _peak(Unbalanced().gamma(3))),
-        ("g_3", 1 / 3, _peak(Unbalanced().phi(3))),
-    ],
-)
-_row(
-    "figure-3",
-    "R(Γ) and g_2 of Example 2.3",
-    lambda: [
-        ("R(Γ)", 2.0, _peak(RedundantDirections().gamma(2))),
-        ("g_2", 2.5, _peak(RedundantDirections().phi(2))),
-    ],
-)
-_row(
-    "figure-4",
-    "R(Γ) and g_3 of Example 2.4, a_1 = (1,-1/2), a_2 = (-1,-1/2), a_3 = (0,1), v = (1,0)",
-    lambda: [
-        ("R(Γ)", 0.0, _peak(CancellingWeights.of_figure_4().gamma(3))),
-        ("g_3", 1 / 3, _peak(CancellingWeights.of_figure_4().phi(3))),
-    ],
-)
-_row(
-    "figure-6",
-    "R(Γ_*) and g_3 of Example A.1 with both samples",
-    lambda: [
-        ("R(Γ_*)", 0.0, _peak(LocalMinimum().gamma(3))),
-        ("g_3", 2 / 3, _peak(LocalMinimum().phi(3))),
-        ("g_3(x^1)", 0.0, float(realize(LocalMinimum().phi(3), SAMPLES)[0])),
-        ("g_3(x^2)", 1 / 3, float(realize(LocalMinimum().phi(3), SAMPLES)[1])),
-    ],
-)
-
-
-@check("figure-5", "Figure 5", "Weight vectors of Θ_2 (grey) and Γ_2 (black)")
+@check("figure-5", "Figure 5", VECTORS)
 def figure_5_vectors(effort: Effort) -> Outcome:
     """Γ_2's vectors are the opposites of Θ_2's; the products nearly cancel."""
     theta, gamma = OppositeWeights().phi(2), OppositeWeights().gamma(2)
@@ -289,3 +278,6 @@ def figure_5_vectors(effort: Effort) -> Outcome:
         f"opposite: {opposite}, sum {np.round(total, 12).tolist()}",
         opposite and np.allclose(total, [0, 0, 3], atol=1e-12),
     )
+
+
+_surface_row("figure-6")

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+
+import pandas as pd
 
 from landscape.data import replace_file, write_text
 from landscape.paper.figures import FIGURES
 from landscape.paper.registry import Effort, Row
 from landscape.paper.section3 import sharp_table
 
-__all__ = ["CAPTIONS", "COLUMNS", "write_figures", "write_page", "write_table"]
-
-#: Columns of the table; times are printed, not stored, so that equal runs write equal files.
-COLUMNS = tuple(f.name for f in fields(Row) if f.name != "seconds")
-
-CAPTIONS = {
-    "figure-1": "Figure 1: g_k of Example 2.1 for k = 1, 2. The height falls like 1/k, the slope "
-    "of the wall grows like k².",
-    "figure-2": "Figure 2: R(Γ) = 0 (r = 0.5) and g_3 of Example 2.2.",
-    "figure-3": "Figure 3: R(Γ) = 2 rho(x_1) and g_2 of Example 2.3.",
-    "figure-4": "Figure 4: R(Γ) = 0 and g_3 of Example 2.4, a_1 = (1, -1/2), a_2 = (-1, -1/2), "
-    "a_3 = (0, 1), v = (1, 0).",
-    "figure-5": "Figure 5: weight vectors of Θ_2 (grey) and Γ_2 (black) of Example 2.5.",
-    "figure-6": "Figure 6: the samples of Example A.1, R(Γ_*) (left) and g_3 (right).",
-    "figure-k": "Not in the paper: Examples 2.1, 2.3 and A.1 over k, one vertical scale in each "
-    "row. 2.1 flattens but keeps its wall; 2.3 and A.1 tend to R(Γ).",
-    "figure-distances": "Not in the paper: exact distance of Γ_k to all parametrizations of g_k, "
-    "the paper's bound, the seminorm and the uniform norm (where it is hidden, it equals the "
-    "seminorm).",
-    "figure-theorem": "Not in the paper: distance over bound (31) of Theorem 3.1 on random "
-    "admissible pairs.",
-}
+__all__ = ["write_figures", "write_page", "write_table"]
 
 
-def write_table(rows: Sequence[Row], folder: Path) -> Path:
-    """Write ``paper.csv``."""
-    path = folder / "paper.csv"
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(row, name) for name in COLUMNS] for row in rows)
-    write_text(path, text.getvalue())
-    return path
+def write_table(rows: Sequence[Row], folder: Path) -> None:
+    """Write ``paper.csv``; equal runs write equal files."""
+    text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+    write_text(folder / "paper.csv", text)
 
 
 def _pour(content: bytes, file: BinaryIO) -> None:
@@ -57,9 +31,8 @@ def _pour(content: bytes, file: BinaryIO) -> None:
 def write_figures(effort: Effort, folder: Path) -> list[Path]:
     """Draw all figures into ``figures/``."""
     paths = []
-    for name, draw in FIGURES.items():
-        path = folder / "figures" / f"{name}.png"
-        content = io.BytesIO()
+    for name, (draw, _) in FIGURES.items():
+        path, content = folder / "figures" / f"{name}.png", io.BytesIO()
         # Without the version in the metadata, equal figures are equal files.
         draw(effort).savefig(content, format="png", dpi=110, metadata={"Software": None})
         replace_file(path, partial(_pour, content.getvalue()))
@@ -71,10 +44,17 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*").replace("<", "&lt;")
 
 
-def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> Path:
+def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+
+
+def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> None:
     """Write ``paper.md``: the table, the sharp constants and the figures."""
-    verdicts = [row.verdict for row in rows]
+    verdicts = [row["verdict"] for row in rows]
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
+    names = ("item", "statement", "computed", "predicted", "measured", "verdict", "note")
+    cells = [[_cell(row[name]) for name in names] for row in rows]
     lines = [
         "# The paper, item by item",
         "",
@@ -82,22 +62,7 @@ def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> Path:
         "the ReLU activation function?* (2019). Written by `python -m landscape.paper`; every row",
         f"was computed by that run: {len(rows)} rows, {counts}.",
         "",
-        "| item | statement | computed | predicted | measured | verdict | note |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        cells = (
-            row.item,
-            row.statement,
-            row.computed,
-            row.predicted,
-            row.measured,
-            f"**{row.verdict}**",
-            row.note,
-        )
-        escaped = [cell if cell.startswith("**") else _cell(cell) for cell in cells]
-        lines.append("| " + " | ".join(escaped) + " |")
-    lines += [
+        *_lines(names, [[*row[:5], f"**{row[5]}**", row[6]] for row in cells]),
         "",
         "Each row is reproduced by the command in its last column in `paper.csv`.",
         "",
@@ -108,18 +73,16 @@ def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> Path:
         "upper bound.",
         "Steps: owner, walk, jump, in the order in which the hyperplanes are crossed.",
         "",
-        "| d | m | best lower bound | proven upper bound | steps |",
-        "|---|---|---|---|---|",
+        *_lines(
+            ("d", "m", "best lower bound", "proven upper bound", "steps"),
+            [
+                [str(e.d), str(e.m), f"{e.lower:.6f}", f"{e.upper:.6f}", e.steps]
+                for e in sharp_table()
+            ],
+        ),
     ]
-    for entry in sharp_table():
-        lines.append(
-            f"| {entry['d']} | {entry['m']} | {entry['lower']:.6f} | {entry['upper']:.6f} | "
-            f"{entry['steps']} |"
-        )
     if figures:
         lines += ["", "## Figures", ""]
-        for name, caption in CAPTIONS.items():
+        for name, (_, caption) in FIGURES.items():
             lines += [f"![{name}](figures/{name}.png)", "", _cell(caption), ""]
-    path = folder / "paper.md"
-    write_text(path, "\n".join(lines).rstrip() + "\n")
-    return path
+    write_text(folder / "paper.md", "\n".join(lines).rstrip() + "\n")

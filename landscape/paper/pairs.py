@@ -1,4 +1,4 @@
-"""Random pairs (Γ, Θ) for Theorem 3.1, degenerate ones among them.
+"""Random networks, and pairs (Γ, Θ) for Theorem 3.1, degenerate ones among them.
 
 Independent gaussian networks have large seminorm distances and make every inequality trivial. So
 Θ is derived from Γ: the same hyperplanes with changed products, small neurons exchanged,
@@ -9,13 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.parametrization import Parametrization
+from landscape.sharpness import two_root_two
 
-__all__ = ["KINDS", "SHAPES", "Pair", "random_pairs", "sharp_pair"]
+__all__ = [
+    "KINDS",
+    "SHAPES",
+    "Pair",
+    "flippable",
+    "gaussian",
+    "parabola",
+    "random_pairs",
+    "sharp_pair",
+]
 
 Array = NDArray[np.float64]
 
@@ -33,6 +44,24 @@ KINDS = (
 )
 
 
+def gaussian(rng: np.random.Generator, d: int, m: int) -> Parametrization:
+    """Gaussian weights and output weights."""
+    return Parametrization(rng.standard_normal((m, d)), rng.standard_normal(m))
+
+
+def flippable(rng: np.random.Generator, d: int, m: int) -> Parametrization:
+    """A network whose products sum to zero exactly: integer products, all signs positive."""
+    u = rng.integers(-4, 5, (m, d)).astype(float)
+    u[-1] = -u[:-1].sum(axis=0)
+    return Parametrization(u, np.ones(m))
+
+
+def parabola(rng: np.random.Generator, n: int = 24) -> tuple[Array, Array]:
+    """One feature on [-1, 1] and noisy targets of a parabola."""
+    x = np.sort(rng.uniform(-1, 1, n))[:, None]
+    return x, x[:, 0] ** 2 + 0.1 * rng.standard_normal(n)
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """A pair of networks of the same shape and how it was made."""
@@ -43,22 +72,21 @@ class Pair:
 
 
 def sharp_pair(epsilon: float = 2.0**-7, n_inputs: int = 3, n_neurons: int = 3) -> Pair:
-    """The pair of N* at the distance 2√2 with seminorm one (notes 3), embedded in any (d, m) >= 3.
+    """`landscape.sharpness.two_root_two`, embedded in any (d, m) >= 3.
 
     Further inputs get weight zero, further neurons are the same in both networks.
     """
     if n_inputs < 3 or n_neurons < 3:
         raise ValueError(f"expected at least 3 inputs and neurons, got {(n_inputs, n_neurons)}")
-    left = np.array([[1.0, 1.0], [2.0, 4.0], [2.0, 6.0]])
-    right = left[::-1] * [-1.0, 1.0]
+    pair = two_root_two(Fraction(epsilon))
     networks = []
-    for rows, signs in ((left, [-1.0, 1.0, -1.0]), (right, [1.0, -1.0, 1.0])):
+    for neurons in (pair.gamma, pair.theta):
         u = np.zeros((n_neurons, n_inputs))
-        u[:3, 0] = rows[:, 0]
-        u[:3, -2:] = epsilon * rows[:, 1:]
+        u[:3, [0, -2, -1]] = [[float(p) for p in row] for _, row in neurons]
         u[3:, -2:] = 256.0  # too large to be matched with anything but themselves
         u[3:, -1] += 256.0 * np.arange(n_neurons - 3)
-        networks.append(Parametrization.from_products(u, signs + [1.0] * (n_neurons - 3)))
+        signs = [float(sign) for sign, _ in neurons] + [1.0] * (n_neurons - 3)
+        networks.append(Parametrization.from_products(u, signs))
     return Pair("sharp", *networks)
 
 
@@ -76,9 +104,8 @@ def _directions(rng: np.random.Generator, kind: str, m: int, d: int) -> Array:
 def _draw(rng: np.random.Generator, kind: str, d: int, m: int) -> Pair:
     if kind == "sharp" and d >= 3 and m >= 3:
         pair = sharp_pair(2.0 ** rng.integers(-12, -3), d, m)
-        stretch = 10.0 ** rng.uniform(-3, 3)
-        networks = (net.scale(np.full(m, stretch)) for net in (pair.gamma, pair.theta))
-        gamma, theta = networks
+        stretch = np.full(m, 10.0 ** rng.uniform(-3, 3))
+        gamma, theta = pair.gamma.scale(stretch), pair.theta.scale(stretch)
         return Pair(kind, gamma, theta.permute(rng.permutation(m)))
     rows = _directions(rng, kind, m, d)
     sizes = 10.0 ** rng.uniform(-3, 1, m)

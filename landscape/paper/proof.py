@@ -82,6 +82,25 @@ def equation_47(effort: Effort) -> Outcome:
     )
 
 
+@check("eq-49-zero", "(46), (49)", "H^s := intersection over all i in [m]: non-empty for some s")
+def equation_49(effort: Effort) -> Outcome:
+    """After (46) some a_i are 0, and <0, x> has no sign."""
+    rng = np.random.default_rng([effort.seed, 49])
+    weights = np.array([[1.0, 2.0], [0.0, 0.0], [-1.0, 1.0]])
+    signs = np.sign(rng.standard_normal((effort.n_random, 2)) @ weights.T)
+    used = weights.any(axis=1)
+    printed = int((signs != 0).all(axis=1).sum())
+    mended = int((signs[:, used] != 0).all(axis=1).sum())
+    return Outcome(
+        f"how many of {effort.n_random} random x lie in some H^s, for a = (1, 2), (0, 0), (-1, 1)",
+        "all",
+        f"over all i: {printed}; over the i with a_i != 0: {mended}",
+        printed == len(signs),
+        mended == len(signs),
+        "intersect over the i in I^Γ, I^Θ",
+    )
+
+
 @check("eq-58", "(57), (58)", "‖c_{π(i)}^Γ a_{π(i)}^Γ - c_i^Θ a_i^Θ‖ <= 2r for i in I_2")
 def equation_58(effort: Effort) -> Outcome:
     """The permutation belongs to Θ, as (57) and (59) have it."""

@@ -6,32 +6,21 @@ by hand except statements and what they predict. `command` reproduces a row.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 
-__all__ = [
-    "CHECKS",
-    "Check",
-    "Effort",
-    "Outcome",
-    "Row",
-    "Verdict",
-    "check",
-    "load_checks",
-    "run_checks",
-]
+__all__ = ["CHECKS", "Check", "Effort", "Finding", "Outcome", "Row", "check", "load_checks", "rows"]
 
 #: Modules whose import registers checks, in the order of the table.
 MODULES = ("section1", "section2", "section3", "proof", "appendix", "figures")
 
 
-class Verdict(StrEnum):
-    """What became of a statement.
+class Finding(StrEnum):
+    """What became of a printed statement (`landscape.verdict.Verdict` is about one network).
 
-    ``FAILED`` is no verdict on the paper: neither the statement nor its correction came out, so
+    ``FAILED`` says nothing about the paper: neither the statement nor its correction came out, so
     something here is wrong, and the command ends with an error.
     """
 
@@ -43,18 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is computed.
-
-    Attributes
-    ----------
-    n_pairs : int
-        Random pairs for Theorem 3.1.
-    k_max : int
-        Largest k of the examples.
-    n_random : int
-        Random networks in the smaller checks.
-    seed : int
-    """
+    """How many random pairs for Theorem 3.1, networks elsewhere, and k of the examples."""
 
     n_pairs: int = 10_500
     k_max: int = 1000
@@ -93,13 +71,16 @@ class Outcome:
     note: str = ""
 
     @property
-    def verdict(self) -> Verdict:
-        """See `Verdict`."""
+    def finding(self) -> Finding:
+        """See `Finding`."""
         if self.printed:
-            return Verdict.CONFIRMED if self.mended is not False else Verdict.FAILED
+            return Finding.CONFIRMED if self.mended is not False else Finding.FAILED
         if self.mended is None:
-            return Verdict.REFUTED
-        return Verdict.CORRECTED if self.mended else Verdict.FAILED
+            return Finding.REFUTED
+        return Finding.CORRECTED if self.mended else Finding.FAILED
+
+
+CheckFunction = Callable[[Effort], Outcome]
 
 
 @dataclass(frozen=True)
@@ -109,34 +90,14 @@ class Check:
     key: str
     item: str
     statement: str
-    function: Callable[[Effort], Outcome]
-
-    @property
-    def command(self) -> str:
-        """What reproduces the row."""
-        return f"python -m landscape.paper --only {self.key}"
+    function: CheckFunction
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of ``paper.csv``."""
-
-    key: str
-    item: str
-    statement: str
-    computed: str
-    predicted: str
-    measured: str
-    verdict: str
-    note: str
-    command: str
-    seconds: float
-
+#: A row of ``paper.csv`` by column.
+Row = dict[str, str]
 
 #: All checks by their keys, in the order of the modules that define them.
 CHECKS: dict[str, Check] = {}
-
-CheckFunction = Callable[[Effort], Outcome]
 
 
 def check(key: str, item: str, statement: str) -> Callable[[CheckFunction], CheckFunction]:
@@ -158,37 +119,20 @@ def load_checks() -> dict[str, Check]:
     return CHECKS
 
 
-def run_checks(
-    effort: Effort,
-    keys: Iterable[str] | None = None,
-    *,
-    report: Callable[[Row], None] = lambda row: None,
-) -> list[Row]:
-    """Compute the rows, all or those with the given keys.
-
-    Raises
-    ------
-    KeyError
-        If a key is unknown.
-    """
-    rows = []
+def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[Row]:
+    """Compute the rows one by one, all or those with the given keys (KeyError if unknown)."""
     checks = load_checks()
     for key in checks if keys is None else keys:
         entry = checks[key]
-        start = time.perf_counter()
         outcome = entry.function(effort)
-        row = Row(
-            key=key,
-            item=entry.item,
-            statement=entry.statement,
-            computed=outcome.computed,
-            predicted=outcome.predicted,
-            measured=outcome.measured,
-            verdict=str(outcome.verdict),
-            note=outcome.note,
-            command=entry.command,
-            seconds=round(time.perf_counter() - start, 2),
-        )
-        rows.append(row)
-        report(row)
-    return rows
+        yield {
+            "key": key,
+            "item": entry.item,
+            "statement": entry.statement,
+            "computed": outcome.computed,
+            "predicted": outcome.predicted,
+            "measured": outcome.measured,
+            "verdict": str(outcome.finding),
+            "note": outcome.note,
+            "command": f"python -m landscape.paper --only {key}",
+        }

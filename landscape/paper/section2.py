@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from landscape.canonical import canonical_form
-from landscape.paper._networks import gaussian
+from landscape.paper.pairs import gaussian
 from landscape.paper.registry import CheckFunction, Effort, Outcome, check
 from landscape.parametrization import Parametrization
 from landscape.pathologies import PATHOLOGIES, CancellingWeights, OppositeWeights
@@ -183,6 +183,32 @@ def any_cancelling(effort: Effort) -> Outcome:
     )
 
 
+@check(
+    "eq-79-text", "after (79)", "Bounded parameters: |R(Φ_k)| is bounded by Lipschitz continuity"
+)
+def bounded_seminorm(effort: Effort) -> Outcome:
+    """Lipschitz in the uniform norm only; but |R| <= sum |c_i| ‖a_i‖."""
+    rng = np.random.default_rng([effort.seed, 79])
+    slopes = []
+    for epsilon in (1e-3, 1e-6, 1e-9):
+        one, other = (Parametrization([[1.0, e]], [1.0]) for e in (0.0, epsilon))
+        slopes.append(sobolev_distance(one, other).value / epsilon)
+    largest = 0.0
+    for _ in range(effort.n_random):
+        theta = gaussian(rng, 3, int(rng.integers(1, 6)))
+        bound = float(np.abs(theta.products).max(axis=1).sum())
+        largest = max(largest, sobolev_seminorm(theta).value / bound)
+    return Outcome(
+        "seminorm over parameter distance for ((1, 0), 1), ((1, ε), 1), ε = 1e-3, 1e-6, 1e-9; |R| "
+        f"over sum |c_i| ‖a_i‖, {effort.n_random} networks",
+        "bounded; <= 1",
+        ", ".join(f"{slope:.3g}" for slope in slopes) + f"; {largest:.4f}",
+        max(slopes) < 100,
+        largest <= 1 + 1e-12,
+        "by |R| <= sum |c_i| ‖a_i‖; in the seminorm the realization map is not even continuous",
+    )
+
+
 @check("eq-83", "(83)", "‖±a_i - λ v‖_inf² >= (‖a_i‖_2² - <a_i, v>²) / d > 0")
 def equation_83(effort: Effort) -> Outcome:
     """Needs ‖v‖_2 = 1, but ‖v‖_inf = 1 is assumed."""
@@ -222,6 +248,34 @@ def no_other_parametrization(effort: Effort) -> Outcome:
         f"{len(admissible) - 1} besides the empty one, in floats (k = 3) "
         f"{len(admissible_flips(form) or []) - 1}",
         admissible == {0},
+    )
+
+
+@check("eq-90", "(90)", "One flip i: 0 = R(Φ_k)((0, 0, -1)) = λ_i c_i != 0")
+def equation_90(effort: Effort) -> Outcome:
+    """The third entry of a_i is missing, and the sign."""
+    printed = mended = n = 0
+    for k in range(1, effort.k_max + 1, max(effort.k_max // 50, 1)):
+        theta = OppositeWeights().phi(k)
+        for i, third in enumerate((1 / k, 1 / k, 1 / (np.sqrt(2) * k))):
+            scale, c = -2.0, theta.output_weights[i]
+            rows = theta.weights.copy()
+            rows[i] *= scale
+            value = float(
+                realize(Parametrization(rows, theta.output_weights), np.array([[0.0, 0.0, -1.0]]))[
+                    0
+                ]
+            )
+            printed += bool(np.isclose(value, scale * c, rtol=1e-12))
+            mended += bool(np.isclose(value, -scale * c * third, rtol=1e-12)) and value != 0
+            n += 1
+    return Outcome(
+        f"R(Φ_k)((0, 0, -1)) for λ_i = -2, each i, k up to {effort.k_max}: {n} values",
+        "λ_i c_i",
+        f"{printed} agree; {mended} with -λ_i c_i / k, for i = 3 -λ_i c_i / (√2 k), none is 0",
+        printed == n,
+        mended == n,
+        "-λ_i c_i times the third entry of a_i; the conclusion stays",
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 from fractions import Fraction
 from functools import lru_cache
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.canonical import canonical_form, same_realization
-from landscape.paper._networks import gaussian
-from landscape.paper.pairs import random_pairs, sharp_pair
+from landscape.paper.pairs import gaussian, random_pairs, sharp_pair
 from landscape.paper.registry import Effort, Outcome, check
 from landscape.parametrization import Parametrization, max_norms
 from landscape.seminorm import sobolev_distance
@@ -31,33 +31,21 @@ __all__ = ["pair_statistics", "sharp_table"]
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class PairStatistics:
-    """What Theorem 3.1 gives on random pairs.
+class PairStatistics(NamedTuple):
+    """What Theorem 3.1 gives on random pairs."""
 
-    Attributes
-    ----------
-    n_pairs, n_admissible : int
-    violated, undecided, different : int
-        Admissible pairs with the bound violated or undecided, and all with R(Φ) != R(Θ).
-    ratios : array
-        Distance over bound of the admissible pairs with a positive bound.
-    cases : dict of str to int
-        How often each case of the proof occurred.
-    jump_excess : float
-        Largest left side of (53), (54) over 2r among admissible pairs.
-    partner, alone : float
-        Largest ‖c_i a_i‖ over 2r of neurons of Γ with and without a partner on their hyperplane.
-    """
-
-    n_pairs: int
     n_admissible: int
+    #: Admissible pairs with the bound violated or undecided, and all with R(Φ) != R(Θ).
     violated: int
     undecided: int
     different: int
+    #: Distance over bound of the admissible pairs with a positive bound.
     ratios: Array
-    cases: dict[str, int]
+    #: How often each case of the proof occurred.
+    cases: Counter[str]
+    #: Largest left side of (53), (54) over 2r among admissible pairs.
     jump_excess: float
+    #: Largest ‖c_i a_i‖ over 2r of neurons of Γ with and without a partner on their hyperplane.
     partner: float
     alone: float
 
@@ -65,22 +53,19 @@ class PairStatistics:
 @lru_cache(maxsize=4)
 def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
     """Run `reparametrize_near` on random pairs, degenerate ones among them."""
-    admissible = violated = undecided = different = 0
-    ratios: list[float] = []
-    cases: dict[str, int] = {}
+    verdicts: Counter[str] = Counter()
+    cases: Counter[str] = Counter()
+    different, ratios = 0, []
     excess = partner = alone = 0.0
     for pair in random_pairs(n_pairs, seed):
         found = reparametrize_near(pair.gamma, pair.theta, nearest=False)
         different += not found.same_realization
         if not found.admissible:
             continue
-        admissible += 1
-        violated += found.verdict == "violated"
-        undecided += found.verdict == "undecided"
+        verdicts[found.verdict] += 1
+        cases.update(found.cases)
         if found.bound > 0:
             ratios.append(found.distance / found.bound)
-        for case in found.cases:
-            cases[case] = cases.get(case, 0) + 1
         r = found.seminorm.value
         if r > 0:
             excess = max(excess, _largest_jump(pair.gamma, pair.theta) / (2 * r))
@@ -89,13 +74,12 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
             partner = max(partner, float(sizes[~single].max(initial=0.0)))
             alone = max(alone, float(sizes[single].max(initial=0.0)))
     return PairStatistics(
-        n_pairs,
-        admissible,
-        violated,
-        undecided,
+        verdicts.total(),
+        verdicts["violated"],
+        verdicts["undecided"],
         different,
         np.array(ratios),
-        dict(sorted(cases.items())),
+        cases,
         excess,
         partner,
         alone,
@@ -117,13 +101,13 @@ def theorem(effort: Effort) -> Outcome:
     """The proof as an algorithm on random pairs."""
     s = pair_statistics(effort.n_pairs, effort.seed)
     return Outcome(
-        f"{s.n_pairs} pairs of 8 kinds (unbalanced, silent, redundant, integer, sharp, ...) in 9 "
-        f"architectures; {s.n_admissible} admissible",
+        f"{effort.n_pairs} pairs of 8 kinds (unbalanced, silent, redundant, integer, sharp, ...) "
+        f"in 9 architectures; {s.n_admissible} admissible",
         "R(Φ) = R(Θ); distance / bound <= 1",
         f"{s.violated} violations, {s.undecided} undecided, {s.different} with R(Φ) != R(Θ); "
         f"ratio: median {np.median(s.ratios):.3f}, largest {s.ratios.max():.6f}",
         s.violated == s.undecided == s.different == 0,
-        note="cases: " + ", ".join(f"{k} {v}" for k, v in s.cases.items()),
+        note="cases: " + ", ".join(f"{k} {v}" for k, v in sorted(s.cases.items())),
     )
 
 
@@ -292,57 +276,45 @@ def corollary(effort: Effort) -> Outcome:
     )
 
 
-def sharp_table(n_max: int = 4) -> list[dict[str, object]]:
+class Sharp(NamedTuple):
+    """A pair whose ratio is large: exact, beside the limit for ε to 0 and the proven bound."""
+
+    d: int
+    m: int
+    lower: float
+    limit: float
+    upper: float
+    in_space: bool
+    steps: str
+
+
+def sharp_table(n_max: int = 4) -> list[Sharp]:
     """Best ratios found by the structured search, computed exactly, beside proven bounds."""
-    rows: list[dict[str, object]] = []
+    rows = []
     for d in (2, 3, 4):
         for m in range(1, min(n_max, 3) + 1):
             steps, limit = search_sharp_pair(d, m)
             epsilon = Fraction(1, 10**6) if d == 2 else Fraction(1, 1000)
             pair = pair_of_steps(steps, d, epsilon)
-            rows.append(
-                {
-                    "d": d,
-                    "m": m,
-                    "lower": pair.ratio,
-                    "limit": limit,
-                    "upper": proven_constant(m, d),
-                    "in_space": pair.in_restricted_space(),
-                    "steps": " ".join(
-                        f"{'Γ' if s.owner > 0 else 'Θ'}{s.walk}:{s.jump}" for s in steps
-                    ),
-                }
-            )
+            text = " ".join(f"{'Γ' if s.owner > 0 else 'Θ'}{s.walk}:{s.jump}" for s in steps)
+            inside = pair.in_restricted_space()
+            rows.append(Sharp(d, m, pair.ratio, limit, proven_constant(m, d), inside, text))
         if d == 2 and n_max >= 4:
-            plane = four_in_the_plane()
-            rows.append(
-                {
-                    "d": 2,
-                    "m": 4,
-                    "lower": plane.ratio,
-                    "limit": plane.ratio,
-                    "upper": proven_constant(4, 2),
-                    "in_space": plane.in_restricted_space(),
-                    "steps": "with three shared hyperplanes: -1, Γ:2, -2, Θ:2, -1",
-                }
-            )
+            pair, text = four_in_the_plane(), "with three shared hyperplanes: -1, Γ:2, -2, Θ:2, -1"
+            inside, ratio = pair.in_restricted_space(), pair.ratio
+            rows.append(Sharp(2, 4, ratio, ratio, proven_constant(4, 2), inside, text))
     return rows
 
 
 def _sharp(m: int, claim: str) -> Outcome:
-    best = [row for row in sharp_table(m) if row["m"] == m]
-    upper = proven_constant(m)
-    close = all(
-        abs(float(str(row["lower"])) - float(str(row["upper"])))
-        < (1e-5 if row["d"] == 2 else 1e-12)
-        for row in best
-    )
+    best = [row for row in sharp_table(m) if row.m == m]
+    gaps = [abs(row.lower - row.upper) < (1e-5 if row.d == 2 else 1e-12) for row in best]
     return Outcome(
         "structured search, the networks' seminorm and distance in exact rationals",
         claim,
-        ", ".join(f"d={row['d']}: {float(str(row['lower'])):.6f}" for row in best),
-        close and all(bool(row["in_space"]) for row in best),
-        note=f"proven upper bounds: {upper:.6f} for d >= 3, attained; "
+        ", ".join(f"d={row.d}: {row.lower:.6f}" for row in best),
+        all(gaps) and all(row.in_space for row in best),
+        note=f"proven upper bounds: {proven_constant(m):.6f} for d >= 3, attained; "
         f"{proven_constant(m, 2):.6f} for d = 2, a limit",
     )
 
@@ -382,13 +354,12 @@ def sharp_three(effort: Effort) -> Outcome:
 
 @check("sharp-plane", "(38), d = 2", "Beyond the paper: for d = 2 it is 2 (m <= 2), 1 + √2, 2√2")
 def sharp_plane(effort: Effort) -> Outcome:
-    """All weight vectors lie in one quadrant; proof in docs/paper.md."""
-    rows = [row for row in sharp_table() if row["d"] == 2]
-    gaps = [float(str(row["upper"])) - float(str(row["lower"])) for row in rows]
+    """All weight vectors lie in one quadrant; proof: Theorem 3."""
+    rows = [row for row in sharp_table() if row.d == 2]
     return Outcome(
         "structured search and, for m = 4, a construction with shared hyperplanes; exact ratios",
-        ", ".join(f"m={row['m']}: {row['upper']:.6f}" for row in rows),
-        ", ".join(f"m={row['m']}: {row['lower']:.6f}" for row in rows),
-        all(-1e-12 < gap < 1e-5 for gap in gaps),
+        ", ".join(f"m={row.m}: {row.upper:.6f}" for row in rows),
+        ", ".join(f"m={row.m}: {row.lower:.6f}" for row in rows),
+        all(-1e-12 < row.upper - row.lower < 1e-5 for row in rows),
         note="m <= 3: approached, not attained by these pairs",
     )
