@@ -226,5 +226,12 @@ def _record(products, exponent, pattern, point, tolerance, result):
             lower, coordinate = abs(gradient[j]), j
     for i in range(m):
         result[PARTS + 2 * d + i] = 1.0 if pattern[i] else 0.0
-    result[LOWER], result[TOLERANCE] = lower, tolerance
+    largest = 0.0
+    for j in range(d):
+        size = 0.0
+        for i in range(m):
+            size += abs(products[i, j])
+        largest = max(largest, size)
+    # The products are rounded themselves, also those that cancel.
+    result[LOWER], result[TOLERANCE] = lower, tolerance + EPS * largest
     result[EXPONENT], result[COORDINATE] = exponent, coordinate
