@@ -297,24 +297,20 @@ def test_every_limit_brackets_the_rational_value(make, rng: np.random.Generator)
                 assert not record.exact or record.lower == record.upper
 
 
+rational = np.vectorize(Fraction, otypes=[object])
+
+
 def test_rounded_products_that_cancel_are_within_the_tolerance(rng: np.random.Generator) -> None:
     """The distance of a network to a rescaled copy is rounding: the tolerance has to say so."""
     for d, m in ((2, 7), (3, 6), (5, 9)):
         one = Parametrization(*balanced(rng, d, m))
         factors = np.exp(rng.standard_normal(m))
         two = Parametrization(factors[:, None] * one.weights, one.output_weights / factors)
-        jumps = np.array(
-            [
-                [Fraction(a) * Fraction(c) - Fraction(b) * Fraction(e) for a, b in zip(p, q)]
-                for p, q, c, e in zip(
-                    one.weights.tolist(), two.weights.tolist(), one.output_weights.tolist(),
-                    two.output_weights.tolist(),
-                )
-            ],
-            dtype=object,
-        )  # fmt: skip
+        first, second = (
+            rational(n.weights) * rational(n.output_weights[:, None]) for n in (one, two)
+        )
         cells = Arrangement(one.weights).cells().patterns
-        truth = np.abs(cells.astype(int).astype(object) @ jumps).max()
+        truth = np.abs(cells.astype(int).astype(object) @ (first - second)).max()
         for method in ("auto", "conflicts"):
             record = sobolev_distance(one, two, method=method)
             assert record.exact

@@ -26,11 +26,12 @@ from landscape.seminorm._kernels_prepare import (
     weigh,
 )
 from landscape.seminorm._kernels_sort import order_lines
-from landscape.seminorm._record import COORDINATE, EXPONENT, LOWER, PARTS, TOLERANCE
 
 EPS = 2.220446049250313e-16
 
 ELSEWHERE, PLANE, FLATS = 0, 1, 2
+#: As in `_record`.
+LOWER, TOLERANCE, EXPONENT, COORDINATE, PARTS = 0, 1, 2, 3, 4
 
 
 def network(rows, factors, generic, direction, tolerance, noticeable, most, result):
