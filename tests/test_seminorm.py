@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from landscape.arrangement import Arrangement
 from landscape.canonical import merge_hyperplanes
 from landscape.parametrization import Parametrization
 from landscape.realization import gradient_at
@@ -277,6 +278,43 @@ def test_a_node_limit_stops_every_method_with_an_interval(method: str) -> None:
     assert record.lower <= exact * (1 + 1e-12)
     assert record.upper >= exact * (1 - 1e-12)
     assert_evidence(theta, record)
+
+
+@pytest.mark.parametrize("make", [*GENERIC, *DEGENERATE])
+def test_every_limit_brackets_the_rational_value(make, rng: np.random.Generator) -> None:
+    for d, m in ((2, 6), (3, 7), (4, 8)):
+        weights, outputs = make(rng, d, m)
+        theta = Parametrization(weights, outputs)
+        truth = float(exact_seminorm(weights, outputs).value)
+        for method in METHODS:
+            if method == "plane" and d > 2:
+                continue
+            limits = [{"node_limit": n} for n in (0, 1, 2, 3, 5, 8, 21, 100)]
+            for limit in [*limits, {"time_limit": 0.0}, {"time_limit": 1e-4}]:
+                record = sobolev_seminorm(theta, method=method, **limit)
+                assert record.lower - record.tolerance <= truth, (d, method, limit)
+                assert truth <= record.upper + record.tolerance, (d, method, limit)
+                assert not record.exact or record.lower == record.upper
+
+
+rational = np.vectorize(Fraction, otypes=[object])
+
+
+def test_rounded_products_that_cancel_are_within_the_tolerance(rng: np.random.Generator) -> None:
+    """The distance of a network to a rescaled copy is rounding: the tolerance has to say so."""
+    for d, m in ((2, 7), (3, 6), (5, 9)):
+        one = Parametrization(*balanced(rng, d, m))
+        factors = np.exp(rng.standard_normal(m))
+        two = Parametrization(factors[:, None] * one.weights, one.output_weights / factors)
+        first, second = (
+            rational(n.weights) * rational(n.output_weights[:, None]) for n in (one, two)
+        )
+        cells = Arrangement(one.weights).cells().patterns
+        truth = np.abs(cells.astype(int).astype(object) @ (first - second)).max()
+        for method in ("auto", "conflicts"):
+            record = sobolev_distance(one, two, method=method)
+            assert record.exact
+            assert abs(Fraction(record.value) - truth) <= Fraction(record.tolerance)
 
 
 def test_empty_and_silent_networks() -> None:

@@ -9,6 +9,7 @@ from landscape.parametrization import Parametrization
 from landscape.realization import realize
 from landscape.seminorm import OutOfReach, sobolev_norm, sobolev_seminorm, uniform_norm
 from tests.oracles.networks import balanced, grid, shared
+from tests.oracles.ridges import largest_ridge
 
 
 @pytest.mark.parametrize("make", [balanced, grid, shared])
@@ -87,3 +88,18 @@ def test_a_generous_limit_changes_nothing(rng: np.random.Generator) -> None:
         limited = uniform_norm(theta, method=method, node_limit=10**6, time_limit=1e6)
         assert limited.exact
         assert (free.value, free.upper) == (limited.value, limited.upper)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_every_node_limit_gives_a_bracket(d: int, rng: np.random.Generator) -> None:
+    """Also where the limit is met within the last batch of vertices: that is not exact."""
+    for make in (balanced, grid):
+        theta = Parametrization(*make(rng, d, 6))
+        truth, _ = largest_ridge(theta.weights, theta.output_weights)
+        counts = []
+        for limit in range(200):
+            record = uniform_norm(theta, method="vertices", node_limit=limit)
+            slack = record.tolerance + 1e-9 * truth  # the oracle's linear programs
+            assert record.lower - slack <= truth <= record.upper + slack
+            counts.append(record.exact)
+        assert counts[-1]

@@ -4,14 +4,15 @@
 # numba infers the types; arrays are float64 unless said otherwise.
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from landscape.compiled import compiled
 
 #: What remains of a column when it counts as dependent on the earlier ones, for unit columns.
 DEPENDENT = 1e-8
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def search(
     first, k, n_types, columns, widths, facets, n_facets, conditions, slacks, n_conditions, y,
     border, found,

@@ -8,14 +8,15 @@ which are safe where the smoothing is narrow.
 # numba infers the types; arrays are float64 and contiguous.
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from landscape.compiled import compiled
 
 #: Pairs of steps and changes of the gradient that are remembered.
 MEMORY = 20
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def value_and_gradient(v, X, y, column, widths, penalty, m, gradient, factors):
     """See ``_smooth.value_and_gradient``; ``gradient`` and ``factors`` (n, m) are written to."""
     n, width = X.shape
@@ -68,7 +69,7 @@ def value_and_gradient(v, X, y, column, widths, penalty, m, gradient, factors):
     return total
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def minimize(v, X, y, column, widths, penalty, m, tol, max_iter):
     """L-BFGS from ``v``, which is moved to the end; returns the value and the iterations.
 

@@ -26,11 +26,12 @@ from landscape.seminorm._kernels_prepare import (
     weigh,
 )
 from landscape.seminorm._kernels_sort import order_lines
-from landscape.seminorm._record import COORDINATE, EXPONENT, LOWER, PARTS, TOLERANCE
 
 EPS = 2.220446049250313e-16
 
 ELSEWHERE, PLANE, FLATS = 0, 1, 2
+#: As in `_record`.
+LOWER, TOLERANCE, EXPONENT, COORDINATE, PARTS = 0, 1, 2, 3, 4
 
 
 def network(rows, factors, generic, direction, tolerance, noticeable, most, result):
@@ -226,5 +227,12 @@ def _record(products, exponent, pattern, point, tolerance, result):
             lower, coordinate = abs(gradient[j]), j
     for i in range(m):
         result[PARTS + 2 * d + i] = 1.0 if pattern[i] else 0.0
-    result[LOWER], result[TOLERANCE] = lower, tolerance
+    largest = 0.0
+    for j in range(d):
+        size = 0.0
+        for i in range(m):
+            size += abs(products[i, j])
+        largest = max(largest, size)
+    # The products are rounded themselves, also those that cancel.
+    result[LOWER], result[TOLERANCE] = lower, tolerance + EPS * largest
     result[EXPONENT], result[COORDINATE] = exponent, coordinate

@@ -199,7 +199,9 @@ class GradientOracle:
             value = float(norms[best])
             point = None if self._points is None else self._points[best]
             found = Found(value, value, self._sides[best], point, True, "kept cells")
-        record = finish(self._setting, scaled, exponent, problem, used, columns, found)
+        record = finish(
+            self._setting, scaled, exponent, problem, used, columns, found, rounded=False
+        )
         if self._sides is None:
             self._recent.appendleft(record)
         return record

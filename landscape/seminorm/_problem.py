@@ -302,8 +302,13 @@ def finish(
     used: NDArray[np.intp],
     columns: list[int],
     found: Found,
+    rounded: bool = True,
 ) -> Seminorm:
-    """Turn a found cell into a checked record in the network's units."""
+    """Turn a found cell into a checked record in the network's units.
+
+    ``rounded`` says that the products are rounded themselves. Then they are charged to the
+    tolerance as they are, for what is left of them after neurons have cancelled may be far smaller.
+    """
     try:
         witness, rational, sides = setting.locate(found, used, columns)
     except Infeasible as error:  # pragma: no cover - a search returned what is not a cell
@@ -315,6 +320,9 @@ def finish(
     lower = max(sizes)
     coordinate = sizes.index(lower)
     upper = lower if found.exact else max(lower, found.upper)
+    tolerance = problem.tolerance
+    if rounded:
+        tolerance += EPS * float(np.abs(products).sum(axis=0).max(initial=0.0))
     return Seminorm(
         unscaled(lower, exponent),
         unscaled(upper, exponent),
@@ -322,7 +330,7 @@ def finish(
         coordinate,
         found.exact,
         found.method,
-        unscaled(problem.tolerance, exponent),
+        unscaled(tolerance, exponent),
         rational,
         found.proved,
     )

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.compiled import compiled as compile_kernel
+
 #: CPU seconds that a process interprets before it loads numba, which takes about twice as long.
 BUDGET = 0.25
 #: Seconds that it takes per entry of a matrix that a kernel reads once, roughly.
@@ -85,8 +87,6 @@ def compiled(module: str) -> dict[str, Any]:
     """The functions of a module ``_kernels_*``, compiled or loaded from numba's cache."""
     with _lock:
         if module not in _compiled:
-            import numba
-
             source = vars(import_module(module))
             namespace = dict(source)
             for name, function in source.items():
@@ -98,6 +98,6 @@ def compiled(module: str) -> dict[str, Any]:
                 # A copy that finds the compiled functions it calls.
                 copy = FunctionType(function.__code__, namespace, name, function.__defaults__)
                 copy.__doc__ = function.__doc__
-                namespace[name] = numba.njit(cache=True, nogil=True, error_model="numpy")(copy)
+                namespace[name] = compile_kernel(copy)
             _compiled[module] = namespace
         return _compiled[module]

@@ -222,7 +222,7 @@ def _best_vertex(
     With it whether all were visited within the limits.
     """
     k, d = hyperplanes.shape[0], products.shape[1]
-    best, witness = -1.0, np.ones(d)
+    best, witness, complete = -1.0, np.ones(d), True
     for n_free in range(min(d - 1, k) + 1):
         chunk = max(1, 200_000 // max(1, (n_free + 1) ** 2 + len(products)))
         for free in combinations(range(d), n_free):
@@ -230,9 +230,11 @@ def _best_vertex(
             for corner in product((-1.0, 1.0), repeat=len(fixed)):
                 shifts = hyperplanes[:, fixed] @ np.array(corner)
                 for subsets in _chunks(combinations(range(k), n_free), chunk):
-                    subsets = subsets[: limits.remaining_nodes]
                     if limits.exhausted:
                         return witness, False
+                    allowed = limits.remaining_nodes
+                    complete &= len(subsets) <= allowed
+                    subsets = subsets[:allowed]
                     limits.nodes += len(subsets)
                     points = np.empty((len(subsets), d))
                     points[:, fixed] = corner
@@ -247,7 +249,7 @@ def _best_vertex(
                     if values.size and values.max() > best:
                         best = float(values.max())
                         witness = points[int(values.argmax())].copy()
-    return witness, True
+    return witness, complete
 
 
 def _solve_all(rows: Array, shifts: Array, subsets: NDArray[np.intp]) -> Array:

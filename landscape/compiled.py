@@ -1,0 +1,80 @@
+"""Kernels that numba compiles: one decorator, and a cache that no edit can leave behind.
+
+Numba keeps machine code on disk and checks it against the file of the compiled function only. What
+a function calls in another file is compiled into it all the same, so after an edit or a pull the
+old code would run. Here the name of the cache's directory holds a digest of all kernels' sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+__all__ = ["compiled"]
+
+PACKAGE = Path(__file__).parent
+#: The files with kernels; what they import from this package must be among them.
+SOURCES = ("atlas/_kernels.py", "estimator/_lbfgs.py", "seminorm/_kernels*.py")
+#: Caches of so many states of the sources are kept.
+KEPT = 4
+
+
+def sources() -> list[Path]:
+    """All files with kernels."""
+    return sorted(path for pattern in SOURCES for path in PACKAGE.glob(pattern))
+
+
+@cache
+def cache_directory() -> Path | None:
+    """Where machine code of the present sources is kept; None if nothing is writable.
+
+    In ``NUMBA_CACHE_DIR``, in the package's ``__pycache__``, or in the user's cache.
+    """
+    import numba
+
+    digest = hashlib.sha256()
+    for path in sources():
+        digest.update(path.name.encode() + path.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    chosen = cast(Any, numba.config).CACHE_DIR
+    places = [Path(chosen)] if chosen else [PACKAGE / "__pycache__", Path.home() / ".cache/numba"]
+    for place in places:
+        directory = place / name
+        try:
+            new = not directory.exists()
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if not os.access(directory, os.W_OK):
+            continue
+        if new:
+            others = sorted(place.glob("kernels-*"), key=lambda path: path.stat().st_mtime)
+            for outdated in others[:-KEPT]:
+                shutil.rmtree(outdated, ignore_errors=True)
+        return directory
+    return None
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function of one of the `SOURCES`, without the interpreter's lock.
+
+    Floating-point errors give inf and nan as in numpy. The machine code is cached on disk.
+    """
+    import numba
+
+    file = Path(function.__code__.co_filename)
+    if file not in sources():
+        raise ValueError(f"{file} is not among the sources of the cache's digest")
+    directory, settings = cache_directory(), cast(Any, numba.config)
+    before = settings.CACHE_DIR
+    try:
+        settings.CACHE_DIR = str(directory or "")
+        compiler = numba.njit(nogil=True, error_model="numpy", cache=directory is not None)
+        return compiler(function)
+    finally:
+        settings.CACHE_DIR = before

@@ -1,0 +1,97 @@
+"""The cache of machine code: it follows edits of what kernels call, and of nothing else."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from landscape import compiled
+
+CALLEE = """
+from landscape.compiled import compiled
+@compiled
+def inner(x):
+    return x + {number}
+"""
+CALLER = """
+from landscape.compiled import compiled
+from landscape.seminorm._kernels_callee import inner
+@compiled
+def outer(x):
+    return 10 * inner(x)
+"""
+RUN = """
+import sys
+from landscape.seminorm._kernels_caller import outer
+print(outer(1), sum(outer.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of that name with two kernels, of which one calls the other."""
+    root = tmp_path / "landscape"
+    (root / "seminorm").mkdir(parents=True)
+    for folder in (root, root / "seminorm"):
+        (folder / "__init__.py").touch()
+    source = Path(compiled.__file__)
+    (root / "compiled.py").write_text(source.read_text())
+    (root / "seminorm" / "_kernels_caller.py").write_text(CALLER)
+    (root / "seminorm" / "_kernels_callee.py").write_text(CALLEE.format(number=1))
+    return root
+
+
+def run(package: Path, **variables: str) -> tuple[int, int]:
+    """What the outer kernel returns in a new process, and how often it came from the cache."""
+    clean = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    result = subprocess.run(
+        [sys.executable, "-c", RUN], cwd=package.parent, env={**clean, **variables},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    value, hits = result.stdout.split()
+    return int(value), int(hits)
+
+
+def test_an_edited_callee_in_another_file_counts(package: Path) -> None:
+    assert run(package) == (20, 0)
+    (package / "other.py").write_text("edited = True\n")
+    assert run(package) == (20, 1)  # a cold start takes the code from the disk
+    callee = package / "seminorm" / "_kernels_callee.py"
+    callee.write_text(CALLEE.format(number=4))
+    assert run(package) == (50, 0)
+    callee.write_text(CALLEE.format(number=1))
+    assert run(package) == (20, 1)  # what a checkout of an older state had compiled is still there
+
+
+def test_the_cache_goes_where_numba_is_told(package: Path, tmp_path: Path) -> None:
+    assert run(package, NUMBA_CACHE_DIR=str(tmp_path / "chosen")) == (20, 0)
+    assert list((tmp_path / "chosen").glob("kernels-*/**/*.nbi"))
+    assert not list(package.rglob("*.nbi"))
+
+
+def test_old_caches_do_not_pile_up(package: Path) -> None:
+    for number in range(compiled.KEPT + 3):
+        (package / "seminorm" / "_kernels_callee.py").write_text(CALLEE.format(number=number))
+        code = "from landscape.compiled import cache_directory; cache_directory()"
+        subprocess.run([sys.executable, "-c", code], cwd=package.parent, check=True)
+    assert len(list((package / "__pycache__").glob("kernels-*"))) == compiled.KEPT
+
+
+def test_every_kernel_and_what_it_imports_is_in_the_digest() -> None:
+    known = compiled.sources()
+    assert known
+    for path in known:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("landscape."):
+                imported = compiled.PACKAGE.parent / f"{node.module.replace('.', '/')}.py"
+                assert imported in [*known, Path(compiled.__file__)], (path, node.module)
+    # A kernel anywhere else is refused, so that none can be forgotten.
+    with pytest.raises(ValueError, match="not among the sources"):
+        compiled.compiled(run)
+    text = "\n".join(path.read_text() for path in compiled.PACKAGE.rglob("*.py"))
+    assert text.count("njit(") == 1
