@@ -3,7 +3,8 @@
 What is *discrete* (keys, verdicts, outcomes, counts) must be the same. Numbers must agree to a
 stated relative tolerance, or differ by no more than an absolute one (losses are in units of the
 target's variance, so that 1e-9 is nothing). How a solver got to its end, in steps and words,
-depends on the last bits of the processor's arithmetic: such columns are reported and never count.
+depends on the last bits of the processor's arithmetic: such columns (``path`` in the rows' classes)
+are reported and never count.
 """
 
 from __future__ import annotations
@@ -19,33 +20,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landscape.data import StoreError
-from landscape.tables.columns import Table
-from landscape.tables.files import read_table
-from landscape.tables.schemas import TABLES
+from landscape.rows import Row
+from landscape.tables import TABLES, read_table
 
-__all__ = ["ATOL", "PATH", "RTOL", "Difference", "Report", "compare_frames", "compare_studies"]
+__all__ = ["ATOL", "RTOL", "Difference", "Report", "compare_frames", "compare_studies"]
 
 #: Default tolerances.
 RTOL, ATOL = 1e-6, 1e-9
-
-#: Columns on the way to a result, not of it.
-PATH = frozenset(
-    {
-        "training_message",
-        "training_iterations",
-        "training_evaluations",
-        "descent_iterations",
-        "iterations",
-        "cuts",
-        "programs",
-        "radius_nodes",
-        "witnesses",
-        "reason",
-        "reason_low",
-        "radius_reason",
-        "trained_reason",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -112,12 +93,12 @@ class Report:
             text += "; numbers agree within the absolute tolerance"
         if self.aside:
             columns = sorted({difference.column for difference in self.aside})
-            text += f"; {len(self.aside)} on the way ({', '.join(columns)})"
+            text += f"; {len(self.aside)} in how it was reached ({', '.join(columns)})"
         return text
 
 
 def compare_frames(
-    table: Table,
+    table: type[Row],
     one: pd.DataFrame,
     other: pd.DataFrame,
     *,
@@ -128,13 +109,15 @@ def compare_frames(
 
     Examples
     --------
-    >>> table = TABLES["rates"]
-    >>> row = {"dataset": "a", "neurons": 2, "within": 1, "pairs": 9, "constant": 1.0}
-    >>> frame = pd.DataFrame([{**dict.fromkeys(table.names, 0.5), **row}])[table.names]
-    >>> print(compare_frames(table, frame, frame.assign(constant=1.001)).differences[0])
-    rates: dataset a, neurons 2, within 1: column constant: 1 against 1.0009999999999999, 3.0 digits
+    >>> table = TABLES["degeneracies"]
+    >>> row = {"dataset": "a", "space": "balanced", "neurons": 2, "minima": 9}
+    >>> names = [column.name for column in table.columns()]
+    >>> frame = pd.DataFrame([{**dict.fromkeys(names, 0.5), **row}])[names]
+    >>> (found,) = compare_frames(table, frame, frame.assign(zero_share=0.75)).differences
+    >>> print(found.row, "|", found.column, found.one, found.other)
+    dataset a, space balanced, neurons 2 | zero_share 0.5 0.75
     """
-    key = list(table.key)
+    key = table.key()
     names = [_row(key, values) for values in one[key].itertuples(index=False)]
     theirs = [_row(key, values) for values in other[key].itertuples(index=False)]
     differences: list[Difference] = []
@@ -149,8 +132,8 @@ def compare_frames(
     common = [(k, place[row]) for k, row in enumerate(names) if row in place]
     mine, yours = [k for k, _ in common], [k for _, k in common]
     digits: dict[str, float] = {}
-    for column in table.columns:
-        if column.name in key:
+    for column in table.columns():
+        if column.key:
             continue
         a, b = one[column.name].iloc[mine], other[column.name].iloc[yours]
         if column.type == "number":
@@ -162,7 +145,7 @@ def compare_frames(
         for k in np.flatnonzero(differ):
             values = a.iloc[k], b.iloc[k]
             found = Difference(table.name, column.name, names[mine[k]], *values, float(agreed[k]))
-            (aside if column.name in PATH else differences).append(found)
+            (aside if column.path else differences).append(found)
     return Report(table.name, len(common), tuple(differences), tuple(aside), digits)
 
 
