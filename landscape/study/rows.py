@@ -119,8 +119,8 @@ class _Certificate(Row):
         "Key of the activation cell: equal for minima that are the same on the data.", default=""
     )
     proof: str = column(
-        "Proof in rational arithmetic, beyond the certificate in floating-point numbers: proved, of "
-        "an exact point next to it; refuted, of the point itself; open; empty where none was "
+        "Proof in rational arithmetic, beyond the certificate in floating-point numbers: proved, "
+        "of an exact point next to it; refuted, of the point itself; open; empty where none was "
         "tried.",
         default="",
     )
