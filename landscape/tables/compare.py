@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from landscape.data import StoreError
 from landscape.rows import Row
@@ -31,32 +30,18 @@ RTOL, ATOL = 1e-6, 1e-9
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that differs by more than the tolerance.
+    """One value that differs by more than the tolerance, with the decimal digits that agree."""
 
-    Attributes
-    ----------
-    table, column : str
-    row : str
-        The row's key, as text.
-    one, other : object
-    digits : float
-        Decimal digits to which they agree; 0 for what is not a number.
-    """
-
-    table: str
-    column: str
     row: str
+    column: str
     one: object
     other: object
-    digits: float
+    digits: float = 0.0
 
     def __str__(self) -> str:
-        one, other = (
-            f"{value:.17g}" if isinstance(value, float) else str(value)
-            for value in (self.one, self.other)
-        )
+        one, other = (f"{v:.17g}" if isinstance(v, float) else v for v in (self.one, self.other))
         digits = f", {self.digits:.1f} digits" if self.digits else ""
-        return f"{self.table}: {self.row}: column {self.column}: {one} against {other}{digits}"
+        return f"{self.row}: column {self.column}: {one} against {other}{digits}"
 
 
 @dataclass(frozen=True)
@@ -67,10 +52,9 @@ class Report:
     ----------
     table : str
     rows : int
-    differences : tuple of Difference
-        Those that count.
-    aside : tuple of Difference
-        Those of columns that do not.
+        In both.
+    differences, aside : tuple of Difference
+        Those that count, and those of columns that do not.
     digits : dict of str to float
         By column of numbers: digits to which its worst value agrees, among those whose difference
         exceeds the absolute tolerance; inf if there are none.
@@ -113,40 +97,49 @@ def compare_frames(
     >>> row = {"dataset": "a", "space": "balanced", "neurons": 2, "minima": 9}
     >>> names = [column.name for column in table.columns()]
     >>> frame = pd.DataFrame([{**dict.fromkeys(names, 0.5), **row}])[names]
-    >>> (found,) = compare_frames(table, frame, frame.assign(zero_share=0.75)).differences
-    >>> print(found.row, "|", found.column, found.one, found.other)
-    dataset a, space balanced, neurons 2 | zero_share 0.5 0.75
+    >>> print(*compare_frames(table, frame, frame.assign(zero_share=0.75)).differences)
+    dataset a, space balanced, neurons 2: column zero_share: 0.5 against 0.75, 0.5 digits
     """
     key = table.key()
-    names = [_row(key, values) for values in one[key].itertuples(index=False)]
-    theirs = [_row(key, values) for values in other[key].itertuples(index=False)]
-    differences: list[Difference] = []
+    both = one.merge(other, how="outer", on=key, indicator=True, suffixes=("", " other"))
+    rows = [
+        ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
+        for values in both[key].itertuples(index=False)
+    ]
+    sides = {"left_only": ("there", "missing"), "right_only": ("missing", "there")}
+    differences = [
+        Difference(row, "(row)", *sides[side])
+        for row, side in zip(rows, both["_merge"], strict=True)
+        if side in sides
+    ]
+    places = np.flatnonzero(both["_merge"] == "both")
+    common = both.iloc[places]
     aside: list[Difference] = []
-    place, own = {row: k for k, row in enumerate(theirs)}, set(names)
-    for row in names:
-        if row not in place:
-            differences.append(Difference(table.name, "(row)", row, "there", "missing", 0.0))
-    for row in theirs:
-        if row not in own:
-            differences.append(Difference(table.name, "(row)", row, "missing", "there", 0.0))
-    common = [(k, place[row]) for k, row in enumerate(names) if row in place]
-    mine, yours = [k for k, _ in common], [k for _, k in common]
     digits: dict[str, float] = {}
     for column in table.columns():
         if column.key:
             continue
-        a, b = one[column.name].iloc[mine], other[column.name].iloc[yours]
+        a, b = (common[name].to_numpy() for name in (column.name, f"{column.name} other"))
         if column.type == "number":
-            agreed, differ = _numbers(a.to_numpy(float), b.to_numpy(float), rtol, atol)
+            agreed, differ = _numbers(a.astype(float), b.astype(float), rtol, atol)
             digits[column.name] = float(agreed.min(initial=np.inf))
         else:
-            differ = a.to_numpy() != b.to_numpy()
-            agreed = np.zeros(len(a))
-        for k in np.flatnonzero(differ):
-            values = a.iloc[k], b.iloc[k]
-            found = Difference(table.name, column.name, names[mine[k]], *values, float(agreed[k]))
-            (aside if column.path else differences).append(found)
+            agreed, differ = np.zeros(len(a)), a != b
+        (aside if column.path else differences).extend(
+            Difference(rows[places[k]], column.name, a[k], b[k], float(agreed[k]))
+            for k in np.flatnonzero(differ)
+        )
     return Report(table.name, len(common), tuple(differences), tuple(aside), digits)
+
+
+def _numbers(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[np.ndarray, ...]:
+    """Digits to which numbers agree (inf where equal or within ``atol``), and which differ."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap, scale = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+        small = (a == b) | (np.isnan(a) & np.isnan(b)) | (gap <= atol)
+        ratio = np.where(np.isfinite(gap), gap / scale, 1.0)
+        digits = np.where(small, np.inf, np.maximum(-np.log10(ratio), 0.0))
+    return digits, ~small & (ratio > rtol)
 
 
 def compare_studies(
@@ -173,7 +166,9 @@ def compare_studies(
     StoreError
         If a table is missing, damaged, or there is none at all.
     """
-    folders = [_tables(Path(folder)) for folder in (one, other)]
+    folders = [
+        path / "tables" if (path / "tables").is_dir() else path for path in map(Path, (one, other))
+    ]
     if tables is None:
         tables = [name for name in TABLES if (folders[0] / f"{name}.csv").exists()]
         tables = [name for name in tables if name != "provenance"]
@@ -189,28 +184,6 @@ def compare_studies(
         )
         for name in names
     ]
-
-
-def _tables(folder: Path) -> Path:
-    return folder / "tables" if (folder / "tables").is_dir() else folder
-
-
-def _row(key: list[str], values: Iterable[object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
-
-
-def _numbers(
-    a: NDArray[np.float64], b: NDArray[np.float64], rtol: float, atol: float
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Digits to which numbers agree (inf where equal or within ``atol``), and which differ."""
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    finite = np.isfinite(a) & np.isfinite(b)
-    gap = np.abs(np.subtract(a, b, where=finite, out=np.full(len(a), np.inf)))
-    scale = np.maximum(np.abs(a), np.abs(b))
-    ratio = np.divide(gap, scale, where=finite & (scale > 0), out=np.ones(len(a)))
-    small = same | (finite & (gap <= atol))
-    digits = np.where(small, np.inf, np.maximum(-np.log10(np.where(small, 1.0, ratio)), 0.0))
-    return digits, ~small & ~(finite & (ratio <= rtol))
 
 
 def main(arguments: list[str] | None = None) -> int:
