@@ -43,7 +43,7 @@ rule all:
     input:
         tables=expand(
             "<results>/tables/{table}.{format}",
-            table=[*TABLES, *SUMMARIES],
+            table=[*TABLES, "provenance"],
             format=["csv", "parquet"],
         ),
         figures=expand(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -14,13 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
+from landscape.data import Dataset
 from landscape.parametrization import Parametrization, lift_inputs
 from landscape.plots import BLUE, GREEN, ORANGE, RED, STYLE, TWO_COLUMNS
 from landscape.realization import realize
+from landscape.study.rows import Entry
 
 __all__ = ["atlas_figure", "breakpoints", "coverage_figure"]
-
-Arrays = Mapping[str, NDArray[Any]]
 
 #: Colour, line style and marker of each solver.
 SOLVERS: dict[str, tuple[Any, Any, str]] = {
@@ -42,27 +42,34 @@ def breakpoints(theta: Parametrization) -> NDArray[np.float64]:
         return np.where(u[:, 0] != 0, (u[:, 2] - u[:, 1]) / u[:, 0], np.nan)
 
 
-def atlas_figure(problems: Mapping[str, Arrays]) -> Figure:
+def atlas_figure(entries: Iterable[Entry], data: Mapping[str, Dataset]) -> Figure:
     """One-input problems: the best minima as functions, and all of them by loss and breakpoints.
 
     Parameters
     ----------
-    problems : mapping of str to arrays
-        Title of the row, and the arrays of :func:`landscape.study.coverage.atlas_arrays`.
+    entries : iterable of Entry
+        From :func:`landscape.study.coverage.atlas_rows`, of all problems.
+    data : mapping of str to Dataset
+        Of each problem.
     """
-    problems = {k: v for k, v in problems.items() if v["features"].shape[1] == 1}
+    entries = sorted(entries, key=lambda entry: entry.number)
+    problems = {
+        name: [entry for entry in entries if entry.problem == name]
+        for name, own in data.items()
+        if own.n_features == 1
+    }
     rows = max(len(problems), 1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(TWO_COLUMNS, 2.2 * rows + 0.6), layout="constrained")
         panels = figure.subplots(rows, 2, squeeze=False, width_ratios=(1.0, 1.0), sharex="row")
-        for axes, (title, arrays) in zip(panels, problems.items(), strict=False):
-            _functions(axes[0], arrays)
-            _breaks(axes[1], arrays)
+        for axes, (title, own) in zip(panels, problems.items(), strict=False):
+            _functions(axes[0], own, data[title])
+            _breaks(axes[1], own, data[title])
             axes[0].set_ylabel(r"$\mathcal{R}(\Gamma)(x)$")
             axes[1].set_ylabel("loss $L$ at the minimum")
             # Above the ticks of the samples.
             axes[0].set_title(title, loc="left", pad=9)
-            axes[1].set_title(f"all {len(arrays['loss'])} sets of local minima", loc="left", pad=9)
+            axes[1].set_title(f"all {len(own)} sets of local minima", loc="left", pad=9)
         for ax in panels[-1]:
             ax.set_xlabel(
                 "input $x$ (ticks above: samples)" if ax is panels[-1, 1] else "input $x$"
@@ -91,25 +98,22 @@ def atlas_figure(problems: Mapping[str, Arrays]) -> Figure:
     return figure
 
 
-def _networks(arrays: Arrays) -> list[Parametrization]:
-    return [
-        Parametrization(a, c)
-        for a, c in zip(arrays["weights"], arrays["output_weights"], strict=True)
-    ]
+def _network(entry: Entry) -> Parametrization:
+    assert entry.weights is not None and entry.output_weights is not None
+    return Parametrization(entry.weights, entry.output_weights)
 
 
-def _range(arrays: Arrays) -> tuple[float, float]:
-    x = arrays["features"][:, 0]
-    room = 0.06 * float(np.ptp(x))
-    return float(x.min()) - room, float(x.max()) + room
+def _range(x: NDArray[np.float64]) -> tuple[float, float]:
+    margin = 0.06 * float(np.ptp(x))
+    return float(x.min()) - margin, float(x.max()) + margin
 
 
-def _functions(ax: Axes, arrays: Arrays) -> None:
+def _functions(ax: Axes, entries: Sequence[Entry], data: Dataset) -> None:
     """The best minima as functions with their breakpoints."""
-    x, y = arrays["features"][:, 0], arrays["target"]
-    low, high = _range(arrays)
-    for k, theta in reversed(list(enumerate(_networks(arrays)[:DRAWN]))):
-        best = bool(arrays["is_global"][k])
+    x, y = data.features[:, 0], data.target
+    low, high = _range(x)
+    for entry in reversed(entries[:DRAWN]):
+        best, theta = entry.is_global, _network(entry)
         breaks = breakpoints(theta)
         breaks = breaks[(breaks > low) & (breaks < high)]
         grid = np.unique(np.concatenate([np.linspace(low, high, 101), breaks]))
@@ -138,11 +142,11 @@ def _functions(ax: Axes, arrays: Arrays) -> None:
     ax.set(xlim=(low, high), ylim=(y.min() - spread, y.max() + spread))
 
 
-def _breaks(ax: Axes, arrays: Arrays) -> None:
+def _breaks(ax: Axes, entries: Sequence[Entry], data: Dataset) -> None:
     """Every minimum at its loss, with a mark where each neuron breaks."""
-    low, high = _range(arrays)
-    for k, theta in enumerate(_networks(arrays)):
-        best, loss = bool(arrays["is_global"][k]), float(arrays["loss"][k])
+    low, high = _range(data.features[:, 0])
+    for k, entry in enumerate(entries):
+        best, loss, theta = entry.is_global, entry.loss, _network(entry)
         breaks = breakpoints(theta)
         shown = (breaks > low) & (breaks < high)
         if best or k < DRAWN:
@@ -161,26 +165,25 @@ def _breaks(ax: Axes, arrays: Arrays) -> None:
                 markerfacecolor=("black" if best else "0.4") if sign > 0 else "white",
                 zorder=3 if best else 2,
             )
-    losses = arrays["loss"]
-    if losses.min() > 0 and losses.max() > 10 * losses.min():
+    losses = [entry.loss for entry in entries]
+    if losses and 0 < 10 * min(losses) < max(losses):
         ax.set_yscale("log")
     above = ax.get_xaxis_transform()
-    for sample in arrays["features"][:, 0]:
+    for sample in data.features[:, 0]:
         ends = [sample, sample], [1.0, 1.03]
         ax.plot(*ends, color="0.3", linewidth=0.6, transform=above, clip_on=False)
     ax.set_xlim(low, high)
 
 
-def coverage_figure(coverage: pd.DataFrame, entries: Mapping[str, int]) -> Figure:
+def coverage_figure(coverage: pd.DataFrame, atlas: pd.DataFrame) -> Figure:
     """Share of the existing minima that each solver has found, against the number of starts.
 
     Parameters
     ----------
-    coverage : pandas.DataFrame
-        Rows of :data:`landscape.tables.atlas.COVERAGE`.
-    entries : mapping of str to int
-        Number of minima that exist, by problem.
+    coverage, atlas : pandas.DataFrame
+        The tables of these names.
     """
+    entries: Any = atlas.groupby("problem", sort=False).size().to_dict()
     names = list(entries)
     # A user's own solvers come after ours.
     own_names = sorted(set(coverage["solver"]) - set(SOLVERS))

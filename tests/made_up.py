@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from landscape.plots import PAIRS
 from landscape.plots.experiments import CONTROLS, KINDS, SOLVERS
+from landscape.rows import as_frame
 from landscape.tables import TABLES
-from landscape.tables.files import shape_frame
 
 __all__ = ["drawn_tables", "rows"]
 
@@ -13,9 +12,10 @@ __all__ = ["drawn_tables", "rows"]
 def rows(name, changes):
     """Rows of a table: neutral values, then each of the changes."""
     neutral = {"text": "", "number": 0.0, "integer": 0}
-    table = TABLES[name]
-    base = {column.name: neutral[column.type] for column in table.columns}
-    return shape_frame(table, [{**base, **change} for change in changes])
+    base = {c.name: neutral[c.type] for c in TABLES[name].columns()}
+    base |= dict.fromkeys(base.keys() & {"verdict", "realization", "parameters"}, "undecided")
+    made = [{**base, **change} for change in changes]
+    return as_frame(TABLES[name], {key: [row[key] for row in made] for key in base})
 
 
 def drawn_tables():
@@ -27,7 +27,8 @@ def drawn_tables():
         for space in ("restricted", "balanced", "unrestricted")
         for neurons in (1, 2)
     ]
-    steps = [("paper", 0), ("notes", 0), ("rigid", 0), ("control C.1", 0), ("control C.1", 1)]
+    data = [{"dataset": dataset, "neurons": m} for dataset in ("one", "two") for m in (1, 2)]
+    here = {"dataset": "one", "neurons": 1}
     return {
         "fits": rows(
             "fits",
@@ -36,37 +37,37 @@ def drawn_tables():
         ),
         "minima": rows(
             "minima",
-            [{**c, "minimum": k, "paper_radius": 1e-6 * k, "notes_radius": 2e-6 * k,
+            [{**c, "minimum": k, "paper_radius": 1e-6 * k, "sharp_radius": 2e-6 * k,
               "rigidity_radius": np.inf if k == 1 else 0.1, "radius": 1e-3, "radius_low": 1e-3,
               "radius_high": np.inf if k == 1 else 0.1,
               "radius_high_method": "falsifier" if k < 2 else ""} for c in cells for k in range(3)],
         ),
         "probes": rows(
             "probes",
-            [{**c, "ball": ball, "step": step, "radius": 10.0**-step, "gap": 1e-3 * (step + 1),
-              "verdict": "violated" if step else "holds"} for c in cells for ball, step in steps],
+            [{**c, "minimum": k, "radius": 10.0**-k, "gap": 1e-3 * k,
+              "verdict": "violated" if k else "holds"} for c in data for k in range(2)],
         ),
         "pairs": rows(
             "pairs",
-            [{"dataset": "one", "neurons": 1, "kind": kind, "pair": k, "seminorm": 10.0**-k,
-              "distance": 10.0 ** (-k / 2)} for kind in PAIRS for k in range(3)],
+            [{**here, "kind": kind, "pair": k, "seminorm": 10.0**-k, "distance": 10.0 ** (-k / 2),
+              "uniform": 10.0**-k} for kind in KINDS for k in range(3)],
         ),
         "runs": rows(
             "runs",
-            [{"dataset": "one", "neurons": 1, "solver": solver, "start": k,
-              "trained_loss": 1.0 + 10.0**-k, "loss": 1.0,
+            [{**here, "solver": solver, "start": k, "trained_loss": 1.0 + 10.0**-k, "loss": 1.0,
               "trained_verdict": "violated" if k else "holds"} for solver in SOLVERS
              for k in range(3)],
         ),
         "brackets": rows(
             "brackets",
-            [{"dataset": "one", "neurons": 1, "minimum": k, "certified": 1e-6, "radius_low": 1e-3,
-              "radius_high": np.inf if k else 1e-2} for k in range(3)],
+            [{**here, "space": space, "minimum": k, "certified": 1e-6, "radius_low": 1e-3,
+              "radius_high": np.inf if k else 1e-2} for space in ("restricted", "balanced")
+             for k in range(3)],
         ),
         "controls": rows(
             "controls",
-            [{"dataset": "one", "neurons": 1, "kind": kind, "step": k, "distance": 10.0**-k,
-              "gap": 10.0**-k, "fibre_distance": 0.5, "verdict": "violated"} for kind in CONTROLS
+            [{**here, "kind": kind, "step": k, "distance": 10.0**-k, "gap": 10.0**-k,
+              "fibre_distance": 0.5, "verdict": "violated"} for kind in CONTROLS
              for k in range(3)],
         ),
         "converse": rows(
@@ -78,11 +79,5 @@ def drawn_tables():
             "natural",
             [{**c, "minimum": k, "spare": k, "verdict": ["holds", "violated", "undecided"][k]}
              for c in cells for k in range(3)],
-        ),
-        "stability": rows(
-            "stability",
-            [{"dataset": "one", "neurons": 1, "kind": kind, "pair": k, "seminorm": 10.0**-k,
-              "distance": 10.0 ** (-k / 2), "uniform": 10.0**-k} for kind in KINDS
-             for k in range(3)],
         ),
     }  # fmt: skip

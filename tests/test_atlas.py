@@ -6,15 +6,17 @@ import pytest
 from landscape.atlas import Atlas, AtlasTooLarge, atlas_cost, make_atlas
 from landscape.atlas._faces import count_faces, neuron_faces
 from landscape.atlas._supports import Code, Types, search, search_reference
+from landscape.data import Dataset
 from landscape.descent import DescentOutcome, descend
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
+from landscape.pipeline import draw_start
 from landscape.plots import render
 from landscape.plots_atlas import atlas_figure, breakpoints, coverage_figure
+from landscape.rows import frame_of
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
-from landscape.study.coverage import atlas_arrays, coverage, coverage_arrays
-from landscape.study.starts import draw_start
-from landscape.tables.atlas import ATLAS, COVERAGE, atlas_frame, coverage_frame
+from landscape.study.coverage import atlas_rows, cover
+from landscape.study.rows import Coverage, Entry
 from tests.oracles.atlas import cell_minima
 from tests.oracles.exact_atlas import count_components, exact_minima, lift, minima_of_cells
 from tests.oracles.exact_atlas import neuron_faces as exact_faces
@@ -427,7 +429,7 @@ def records():
     x, y = sine(8)
     atlas = make_atlas(x, y, space=make_space("restricted", 1, 1, margin=1e-3))
     return atlas, [
-        coverage(atlas, solver=solver, starts=25, seed=1, dataset="sine")
+        cover(atlas, solver=solver, starts=25, seed=1, problem="sine")
         for solver in ("trf", "descent", "far descent")
     ]
 
@@ -435,59 +437,47 @@ def records():
 class TestCoverage:
     def test_curves(self, records):
         atlas, every = records
-        for record in every:
-            assert record.missing.size == 0
-            assert record.n_entries == len(atlas)
-            certified = record.numbers[record.numbers >= 0]
-            assert len(certified) == record.outcomes.count("minimum") >= 23
-            assert record.distinct[-1] == len(set(certified.tolist()))
-            assert (np.diff(record.distinct) >= 0).all()
-            assert record.global_hits[-1] == (certified == 0).sum()
-            for number, loss in zip(record.numbers, record.losses, strict=True):
-                if number >= 0:
-                    assert loss == pytest.approx(atlas.entries[number].loss, abs=1e-9)
-            assert (record.losses <= record.trained_losses + 1e-12).all()
+        for rows in every:
+            numbers = np.array([row.number for row in rows])
+            assert (numbers != -2).all()
+            certified = numbers[numbers >= 0]
+            assert len(certified) == sum(row.outcome == "minimum" for row in rows) >= 23
+            for k, row in enumerate(rows):
+                first = numbers[: k + 1]
+                assert row.distinct == len(set(first[first >= 0].tolist()))
+                assert row.global_hits == (first == 0).sum()
+                if row.number >= 0:
+                    assert row.loss == pytest.approx(atlas.entries[row.number].loss, abs=1e-9)
+                assert row.loss <= row.trained_loss + 1e-12
 
     def test_far_descent_finds_the_global_minimum_more_often(self, records):
         _, (_, near, far) = records
-        assert far.global_hits[-1] > near.global_hits[-1]
+        assert far[-1].global_hits > near[-1].global_hits
 
     def test_depends_on_the_start_alone(self, records):
         atlas, (_, descent, _) = records
-        fewer = coverage(atlas, solver="descent", starts=10, seed=1, dataset="sine")
-        np.testing.assert_array_equal(fewer.numbers, descent.numbers[:10])
+        fewer = cover(atlas, solver="descent", starts=10, seed=1, problem="sine")
+        assert [row.number for row in fewer] == [row.number for row in descent[:10]]
 
     def test_errors(self, records):
         atlas, _ = records
         with pytest.raises(ValueError, match="solver: expected one of descent, far descent"):
-            coverage(atlas, solver="Adam", starts=1, seed=1, dataset="sine")
+            cover(atlas, solver="Adam", starts=1, seed=1, problem="sine")
         with pytest.raises(ValueError, match="starts"):
-            coverage(atlas, solver="trf", starts=0, seed=1, dataset="sine")
+            cover(atlas, solver="trf", starts=0, seed=1, problem="sine")
         with pytest.raises(ValueError, match="offset"):
-            coverage(atlas_of(*sine(4), 1), solver="trf", starts=1, seed=1, dataset="sine")
-
-    def test_tables(self, records):
-        atlas, every = records
-        entries = atlas_frame({"sine": (1, atlas_arrays(atlas))})
-        assert list(entries.columns) == ATLAS.names
-        assert len(entries) == len(atlas)
-        assert entries["is_global"].sum() == 1
-        starts = coverage_frame({"sine": (1, coverage_arrays(every))})
-        assert list(starts.columns) == COVERAGE.names
-        assert len(starts) == 25 * len(every)
-        last = starts[starts["start"] == 24].set_index("solver")["distinct"]
-        assert last["trf"] == every[0].distinct[-1]
+            cover(atlas_of(*sine(4), 1), solver="trf", starts=1, seed=1, problem="sine")
 
     def test_figures(self, records):
         atlas, every = records
-        arrays = atlas_arrays(atlas)
-        figure = atlas_figure({"sine, $m = 1$": arrays})
+        entries, data = atlas_rows("sine", atlas), {"sine": Dataset("sine", *sine(8))}
+        figure = atlas_figure(entries, data)
         assert figure.axes[1].get_title(loc="left") == f"all {len(atlas)} sets of local minima"
-        assert render(figure, "png") == render(atlas_figure({"sine, $m = 1$": arrays}), "png")
-        frame = coverage_frame({"sine": (1, coverage_arrays(every))})
-        figure = coverage_figure(frame, {"sine": len(atlas)})
+        assert render(figure, "png") == render(atlas_figure(entries[::-1], data), "png")
+        starts = frame_of(Coverage, [row for rows in every for row in rows])
+        figure = coverage_figure(starts, frame_of(Entry, entries))
         heights = figure.axes[0].lines[0].get_ydata()
-        assert heights[-1] == pytest.approx(every[0].distinct[-1] / len(atlas))
+        assert heights[-1] == pytest.approx(every[0][-1].distinct / len(atlas))
 
     def test_breakpoints(self):
         theta = Parametrization.from_products([[2.0, 1.0, 4.0], [0.0, 1.0, 2.0]], [1, -1])

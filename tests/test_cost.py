@@ -28,8 +28,8 @@ def test_more_starts_never_cost_less(rule):
 def test_units_are_what_the_steps_go_over():
     assert units("train", CONFIG, 50) == 150
     assert units("solvers", CONFIG, 100) == 240
-    assert units("probe", CONFIG, 100) == pytest.approx(240 + 0.35 * 250 + 0.25 * 190)
-    assert units("probe", CONFIG, 10) == pytest.approx(60 + 0.35 * 70 + 0.25 * (45 + 20 + 70))
+    assert units("probe", CONFIG, 100) == pytest.approx(140 + 0.35 * 250 + 0.25 * 179)
+    assert units("probe", CONFIG, 10) == pytest.approx(50 + 0.35 * 70 + 0.25 * (45 + 79))
     assert job_seconds("tables", CONFIG, [], 100) == FIXED["tables"] > 0
 
 

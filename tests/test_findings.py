@@ -1,26 +1,21 @@
 """Findings: made-up tables show that each sentence says what its rows hold, and no more."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from landscape.tables import TABLES, findings_frame
-from landscape.tables.files import shape_frame
-from landscape.tables.findings import ALARM, STATUSES, TOPICS, number
+from landscape.rows import frame_of
+from landscape.tables import TABLES
+from landscape.tables.findings import ALARM, STATUSES, TOPICS, find, number
+from landscape.tables.rows import FindingRow
+from tests import made_up
 
-NAMES = (
-    "fits", "minima", "probes", "controls", "brackets", "converse", "natural", "stability",
-    "solvers",
-)  # fmt: skip
-NEUTRAL = {"text": "", "number": 0.0, "integer": 0}
+NAMES = [name for name in made_up.drawn_tables() if name != "runs"] + ["solvers"]
 CELL = {"dataset": "d", "space": "restricted", "neurons": 2}
 
 
 def rows(name, *changes):
-    table = TABLES[name]
-    known = {key: value for key, value in CELL.items() if key in table.names}
-    base = {column.name: NEUTRAL[column.type] for column in table.columns} | known
-    return shape_frame(table, [{**base, **change} for change in changes])
+    known = CELL.keys() & {c.name for c in TABLES[name].columns()}
+    return made_up.rows(name, [{key: CELL[key] for key in known} | change for change in changes])
 
 
 def findings(**tables):
@@ -28,7 +23,7 @@ def findings(**tables):
     start = {"start": 0, "verdict": "holds", "training_outcome": "converged",
              "lift_loss": np.nan}  # fmt: skip
     read = {name: rows(name) for name in NAMES} | {"fits": rows("fits", start)} | tables
-    return findings_frame(read).set_index("topic")
+    return frame_of(FindingRow, find(read)).set_index("topic")
 
 
 def found(topic, **tables):
@@ -36,11 +31,8 @@ def found(topic, **tables):
     return row["status"], row["finding"], row["search"]
 
 
-def balls(*verdicts, **cell):
-    return rows(
-        "probes",
-        *({"minimum": k, "ball": "paper", "verdict": v} | cell for k, v in enumerate(verdicts)),
-    )
+def balls(*verdicts, **others):
+    return rows("probes", *({"minimum": k, "verdict": v} | others for k, v in enumerate(verdicts)))
 
 
 def controls(**kinds):
@@ -69,24 +61,19 @@ class TestNothing:
 
     def test_what_was_not_tested_is_said_to_be_so(self):
         status = findings()["status"]
-        assert list(sorted(status.index)) == sorted(TOPICS)
+        assert sorted(status.index) == sorted(TOPICS)
         assert (status.drop(["starts", "certificates"]) == "not tested").all()
 
-    @pytest.mark.parametrize(
-        ("space", "topic", "name"),
-        [("restricted", "balls of N*", "N*"), ("balanced", "balls of N'", "N'")],
-    )
-    def test_no_ball_has_its_reason(self, space, topic, name):
-        outside = {"minimum": 0, "space": space, "violations": "C.2"}
-        inside = {"minimum": 1, "space": space}
+    def test_no_ball_has_its_reason(self):
+        outside, inside = {"minimum": 0, "violations": "C.2"}, {"minimum": 1}
         for minima, reason in [
             ((), "training found no certified one"),
             (({"space": "unrestricted"},), "training found no certified one"),
-            ((outside,), f"of 1 distinct one none keeps every condition of {name}"),
-            ((outside, inside), f"'{space}' is not in probe.spaces of the config, or"),
+            ((outside,), "of 1 distinct one none keeps every condition of N*"),
+            ((outside, inside), "probe.max_minima of the config is 0"),
         ]:
-            text = found(topic, minima=rows("minima", *minima))[1]
-            assert text.startswith(f"No ball around a minimum of {name} was tested: {reason}")
+            text = found("rigid balls", minima=rows("minima", *minima))[1]
+            assert text.startswith(f"No ball around a minimum of N* was tested: {reason}")
 
     def test_no_control_is_a_gap(self):
         assert "would not be noticed" in found("controls", probes=balls("holds"))[1]
@@ -114,6 +101,19 @@ class TestStarts:
         assert "Of 3 end points" in text
         assert "1 are certified local minima, 1 proven to be none, 1 undecided" in text
         assert select(self.FITS, search)["start"].tolist() == [2]
+
+    @pytest.mark.parametrize(
+        ("proofs", "status", "words"),
+        [
+            (["proved", "open"], "undecided", "Of 2 distinct minima, 1 are proved in rational"),
+            (["proved", "refuted"], "undecided", "1 are refuted there as they stand"),
+            (["", ""], "undecided", ""),
+        ],
+    )
+    def test_proofs_are_told_apart_from_certificates(self, proofs, status, words):
+        minima = rows("minima", *({"minimum": k, "proof": p} for k, p in enumerate(proofs)))
+        got, text, _ = found("certificates", fits=self.FITS, minima=minima)
+        assert got == status and words in text and ("rational" in text) == bool(words)
 
     def test_distinct_minima_and_losses_by_space_and_width(self):
         minima = rows(
@@ -150,31 +150,13 @@ class TestBalls:
     )
     def test_status_and_rows(self, verdicts, status, marked):
         probes = balls(*verdicts)
-        got, text, search = found("balls of N*", probes=probes)
+        got, text, search = found("rigid balls", probes=probes)
         assert got == status and (ALARM in text) == (status == "contradicts")
         assert len(select(probes, search)) == marked
-        assert (
-            f"Of {len(verdicts)} balls in realization space around {len(verdicts)} minima" in text
-        )
-        assert f"{verdicts.count('holds')} hold no better" in text
-        assert f"{verdicts.count('undecided')} are undecided" in text
-
-    def test_other_spaces_and_controls_do_not_count(self):
-        probes = pd.concat(
-            [balls("holds"), balls("violated", space="balanced"),
-             balls("violated", ball="control C.1")]
-        )  # fmt: skip
-        assert found("balls of N*", probes=probes)[0] == "agrees"
-        status, text, _ = found("balls of N'", probes=probes)
-        # A better realization contradicts nothing where nothing is proven.
-        assert status == "measured" and "Nothing is proven" in text
-        assert "Of 1 ball around 1 minimum of N', 0 hold no better realization, 1 has one" in text
-
-    def test_one_ball_is_singular(self):
-        assert (
-            "Of 1 ball in realization space around 1 minimum"
-            in found("balls of N*", probes=balls("holds"))[1]
-        )
+        holding = verdicts.count("holds")
+        assert f"At {holding} of {len(verdicts)} minima of N* the ball" in text
+        assert "as Theorem 13 says" in text and "tests the program, not the paper" in text
+        assert ("are undecided" in text) == ("undecided" in verdicts)
 
 
 class TestControls:
@@ -194,6 +176,12 @@ class TestControls:
         there, optimal, undecided = counts
         assert f"at {there} there are better" in text and f"{undecided} are undecided" in text
         assert (f"At {optimal} no network of any width is better" in text) == (optimal > 0)
+
+    def test_an_extended_base_is_said(self):
+        steps = controls(**{"C.1": ["violated"], "C.3": ["violated"] * 2})
+        assert "are built on a minimum" not in found("controls", controls=steps)[1]
+        steps.loc[steps["kind"] == "C.3", "base"] = "extended"
+        assert "1 of C.3 are built on a minimum" in found("controls", controls=steps)[1]
 
     @pytest.mark.parametrize(
         ("base", "loss", "other", "status"),
@@ -238,24 +226,28 @@ class TestRadii:
 
     def test_the_promised_radius_beside_the_proven_one(self):
         minima = rows("minima", {"minimum": 0, "paper_radius": 1e-6})
-        probes = balls("holds", ball="rigid", radius=0.5)
+        probes = balls("holds", radius=0.5)
         text = found("realization radius", minima=minima, probes=probes)[1]
         assert "in the median 1 × 10⁻⁶; at 1 minimum of N*" in text
         assert "in the median 500,000 times as large, holds no better" in text
-        assert "Beyond it" not in text
+        assert "Beyond" not in text
         # Where the promise is infinite, nothing can be larger.
         infinite = minima.assign(paper_radius=np.inf)
         assert found("realization radius", minima=infinite, probes=probes)[0] == "not tested"
         # A ball that is undecided or violated proves nothing.
         for verdict in ("undecided", "violated"):
-            probes = balls(verdict, ball="rigid", radius=0.5)
+            probes = balls(verdict, radius=0.5)
             got = found("realization radius", minima=minima, probes=probes)
             assert got[0] == "not tested"
 
     def test_none_found_beyond(self):
         wide = rows("brackets", {"radius_low": 1.0, "radius_high": np.inf})
         text = found("realization radius", brackets=wide)[1]
-        assert "0 of 1 minimum" in text and "from below only" in text and "median" not in text
+        assert (
+            "0 of 1 minimum of N* that were searched" in text
+            and "from below only" in text
+            and "median" not in text
+        )
 
 
 class TestOutside:
@@ -283,11 +275,11 @@ class TestOutside:
     )
     def test_inverse_stability(self, verdict, status):
         pairs = rows(
-            "stability",
+            "pairs",
             {"kind": "random", "within": 1, "ratio": 2.5, "verdict": verdict},
             {"kind": "C.1", "within": 0, "ratio": 99.0, "verdict": "violated"},
         )
-        got, text, _ = found("inverse stability", stability=pairs)
+        got, text, _ = found("inverse stability", pairs=pairs)
         assert got == status and "distance / √r is 2.5000" in text
         assert "At 1 pair outside" in text
 
@@ -305,7 +297,7 @@ def test_every_finding_has_a_known_status_and_rows_of_a_known_table():
     assert set(frame["status"]) <= set(STATUSES)
     for row in frame.itertuples():
         columns = {term.split("=")[0] for term in row.search.split()}
-        assert columns <= set(TABLES[row.table].names)
+        assert columns <= {c.name for c in TABLES[row.table].columns()}
 
 
 def test_strange_verdicts_are_refused():

@@ -21,7 +21,6 @@ HEAVY = {
 }
 TABLES_AND_FIGURES = {
     "pandas",
-    "pyarrow",
     "matplotlib",
     "seaborn",
     "sklearn",
@@ -49,7 +48,12 @@ def test_configuration_is_checked_without_numpy():
 
 def test_steps_load_neither_tables_nor_figures():
     """A job of the study starts in a second: what it imports is paid by every job."""
-    steps = "fits certificates solvers probes controls pairs stability radii brackets natural"
-    modules = [f"landscape.study.{step}" for step in [*steps.split(), "converse", "coverage"]]
-    loaded = loaded_by(f"import landscape.data, {', '.join(modules)}")
+    steps = "training distinct solvers probes controls pairs radii converse coverage"
+    modules = [f"landscape.study.{step}" for step in steps.split()]
+    loaded = loaded_by(f"import landscape.rows.store, {', '.join(modules)}")
     assert "numpy" in loaded and not loaded & (TABLES_AND_FIGURES | {"numba", "scipy.stats"})
+
+
+def test_the_lists_of_tables_and_figures_are_read_without_what_makes_them():
+    """Snakemake reads them in every job."""
+    assert loaded_by("import landscape.tables") == {"numpy"}

@@ -7,6 +7,7 @@ import pytest
 
 from landscape.descent import DescentOutcome, descend
 from landscape.parametrization import Parametrization, lift_inputs
+from landscape.pipeline import Task
 from landscape.probe import CONTROLS, degenerate_like
 from landscape.realization import difference, realize
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
@@ -27,7 +28,7 @@ def minimum_with_line(name: str) -> tuple[Parametrization, np.ndarray, np.ndarra
     X = space.embed(features)
     end = descend(space.sample(np.random.default_rng(4), n_positive=1), X, y, space=space)
     assert end.outcome is DescentOutcome.MINIMUM
-    theta = extend_by_linear(end.parametrization, X, y, space)
+    theta = extend_by_linear(end.parametrization, Task(space, X, y))
     assert theta is not None
     return theta, X, y
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,109 +10,104 @@ import pytest
 
 from landscape.parametrization import Parametrization
 from landscape.probe import SearchBudget
+from landscape.radius import RadiusBudget
 from landscape.realization import realize
-from landscape.spaces import make_space
-from landscape.study.brackets import bracket_rows
-from landscape.study.certificates import descend_block
-from landscape.study.controls import control_rows, ridge_rows
-from landscape.study.converse import converse_rows, optimal_scales
+from landscape.rows import frame_of
+from landscape.study.cells import Cell, network_of
+from landscape.study.controls import follow_controls
+from landscape.study.converse import draw_converse, optimal_scales
 from landscape.study.distinct import distinct_minima
-from landscape.study.fits import train_block
-from landscape.study.natural import natural_rows
-from landscape.study.rates import natural_frequencies, power_law
-from landscape.study.stability import OUTSIDE, stability_rows, uniform_bound
-from landscape.study.starts import Block
-from landscape.study.verdicts import count_verdicts
+from landscape.study.pairs import OUTSIDE, measure_pairs, uniform_bound
+from landscape.study.probes import examine_minima, probe_minima
+from landscape.study.radii import bracket_radii, bracket_realizations
+from landscape.study.rows import Bracket, Control, Converse, Natural, Pair
+from landscape.study.training import descend_starts, train_starts
+from landscape.tables.rows import power_law
 
-MARGIN, M = 1e-3, 2
+M = 2
 
 
 @cache
-def cell(space: str):
+def study():
     rng = np.random.default_rng(8)
     features = rng.uniform(-1.7, 1.7, (30, 1))
     y = np.sin(2 * features[:, 0]) + 0.1 * rng.standard_normal(30)
-    block = Block("toy", space, M, 0, 9, 1)
-    fits = train_block(features, y, block, margin=MARGIN, solver="SLSQP", max_iter=60, tol=1e-9)
-    ends = descend_block(features, y, block, fits, margin=MARGIN, max_iter=3000)
-    return features, y, distinct_minima([ends])
-
-
-def common():
-    return {"n_neurons": M, "margin": MARGIN, "dataset": "toy", "seed": 1}
+    cell = Cell("toy", features, y, M, seed=1, margin=1e-3)
+    spaces = ("restricted", "balanced", "unrestricted")
+    fits = [
+        fit
+        for space in spaces
+        for fit in train_starts(cell, space, range(9), solver="SLSQP", max_iter=60, tol=1e-9)
+    ]
+    return cell, distinct_minima(descend_starts(cell, fits, max_iter=3000))[1]
 
 
 def test_every_control_is_violated():
-    features, y, minima = cell("restricted")
-    rows = control_rows(features, y, minima, **common(), n_steps=4, max_minima=2)
-    assert set(rows["kind"]) == {"C.1", "C.2", "C.3"}
-    assert len(rows["kind"]) == 2 * 3 * 4
-    assert set(rows["verdict"]) == {"violated"}, set(rows["reason"])
-    assert (rows["certificate_radius"] > 0).all()
-    assert (rows["gap"] > rows["tolerance"]).all()
-    assert (rows["parameter_distance"] > 0.05).all()
-    last = rows["step"] == 3
-    assert (rows["distance"][last] < 1e-2).all()
-    assert set(rows["base"][rows["kind"] != "C.3"]) == {"minimum"}
-    again = control_rows(features, y, minima, **common(), n_steps=4, max_minima=2)
-    assert all(np.array_equal(again[name], rows[name]) for name in rows)
+    cell, minima = study()
+    rows = follow_controls(cell, minima, n_steps=4, max_minima=2)
+    found = frame_of(Control, rows)
+    assert set(found["kind"]) == {"C.1", "C.2", "C.3"}
+    assert len(found) == 2 * 3 * 4
+    assert set(found["verdict"]) == {"violated"}, set(found["reason"])
+    assert (found["certificate_radius"] > 0).all()
+    assert (found["gap"] > found["tolerance"]).all()
+    assert (found["fibre_distance"] > 0.05).all()
+    assert (found["distance"][found["step"] == 3] < 1e-2).all()
+    assert set(found["base"][found["kind"] != "C.3"]) == {"minimum"}
+    again = frame_of(Control, follow_controls(cell, minima, n_steps=4, max_minima=2))
+    assert found.equals(again)
 
 
 def test_a_minimum_that_is_none_gives_no_violation():
     """Mutation: a table of minima with one scale perturbed."""
-    features, y, minima = cell("restricted")
-    wrong = {**minima, "weights": minima["weights"].copy()}
-    wrong["output_weights"] = minima["output_weights"].copy()
-    wrong["weights"][0] *= np.sqrt(1.05)
-    wrong["output_weights"][0] *= np.sqrt(1.05)
-    rows = control_rows(features, y, wrong, **common(), n_steps=3, max_minima=1)
-    for kind in ("C.1", "C.2"):
-        assert set(rows["verdict"][rows["kind"] == kind]) == {"undecided"}
+    cell, minima = study()
+    first = next(row for row in minima if row.space == "restricted")
+    wrong = replace(
+        first,
+        weights=first.weights * np.sqrt([[1.05], [1.0], [1.0]]),
+        output_weights=first.output_weights * np.sqrt([1.05, 1.0, 1.0]),
+    )
+    for row in follow_controls(cell, [wrong], n_steps=3, max_minima=1):
+        if row.kind in ("C.1", "C.2"):
+            assert row.verdict == "undecided"
 
 
-def test_ridges_of_all_minima_are_exact():
-    features, y, minima = cell("restricted")
-    rows = ridge_rows(features, y, minima, n_neurons=M, margin=MARGIN, max_minima=4, node_limit=20)
-    assert rows["exact"].all()
-    assert (rows["value"] > 0).all()
-    assert not rows["optimal_wider"].any()
-    assert (rows["upper"] >= rows["value"]).all()
-    assert (rows["relative"] <= 1).all()
+def test_rigid_balls_hold_nothing_better_and_sense_what_is_no_minimum():
+    cell, minima = study()
+    rows = probe_minima(cell, minima, rigid_fraction=0.9, max_minima=5)
+    assert rows and {(row.verdict, row.regime) for row in rows} == {("holds", "rigid")}
+    first = next(row for row in minima if row.space == "restricted")
+    wrong = replace(first, weights=1.02 * first.weights, output_weights=1.02 * first.output_weights)
+    (row,) = probe_minima(cell, [wrong], rigid_fraction=0.9, max_minima=1)
+    assert row.verdict == "violated" and row.gap > row.tolerance
 
 
-@pytest.mark.parametrize("name", ["balanced", "unrestricted"])
-def test_natural_minima(name):
-    features, y, minima = cell(name)
-    space = make_space(name, 1, M)
-    rows = natural_rows(features, y, minima, space=space, max_minima=20)
-    assert len(rows["verdict"]) == min(20, len(minima["minimum"]))
-    shares = natural_frequencies(rows)
-    assert shares["holds"] + shares["violated"] + shares["undecided"] == pytest.approx(1.0)
-    for spare, verdict, gap, tolerance in zip(
-        rows["n_spare"], rows["verdict"], rows["gap"], rows["tolerance"], strict=True
-    ):
+@pytest.mark.parametrize("space", ["balanced", "unrestricted"])
+def test_natural_minima(space):
+    cell, minima = study()
+    rows = examine_minima(cell, minima, spaces=[space], max_minima=20)
+    assert len(rows) == min(20, sum(row.space == space for row in minima))
+    for row in rows:
         # Rigid balls hold at every certified minimum; a violation needs a spare neuron.
-        assert verdict in ("holds", "undecided") or spare > 0
-        if verdict == "violated":
-            assert gap > tolerance
-        if spare == 0 and verdict == "undecided":
+        assert row.verdict in ("holds", "undecided") or row.spare > 0
+        if row.verdict == "violated":
+            assert row.gap > row.tolerance
+        if row.spare == 0 and row.verdict == "undecided":
             pytest.fail("without degeneracy the rigid probe decides")
+    assert set(frame_of(Natural, rows)["space"]) == {space}
 
 
 def test_the_converse_fails():
-    features, y, _ = cell("restricted")
-    rows = converse_rows(
-        features, y, n_neurons=M, dataset="toy", seed=1, n_draws=30, rigid_fraction=0.9
-    )
+    rows = frame_of(Converse, draw_converse(study()[0], n_draws=30, rigid_fraction=0.9))
     # Optimal scales are a realization minimum, whatever the directions are ...
     assert (rows["realization"] == "holds").all()
     assert (rows["gap"] <= rows["tolerance"]).all()
     # ... but hardly ever a minimum of the parameters, and descent leads far below.
     assert np.mean(rows["parameters"] == "violated") > 0.8
-    assert (rows["loss"] <= rows["loss_drawn"]).all()
-    assert np.median(rows["loss_descended"] / rows["loss"]) < 0.8
+    assert (rows["loss"] <= rows["drawn_loss"]).all()
+    assert np.median(rows["descended_loss"] / rows["loss"]) < 0.8
     assert (rows["slope"][rows["parameters"] == "violated"] < 0).all()
-    assert 0 < np.mean(rows["n_turned"] > 0) < 1
+    assert 0 < np.mean(rows["turned"] > 0) < 1
 
 
 def test_optimal_scales_leave_unseen_neurons_alone():
@@ -124,72 +120,71 @@ def test_optimal_scales_leave_unseen_neurons_alone():
 
 
 def test_brackets():
-    features, y, minima = cell("restricted")
-    space = make_space("restricted", 1, M, margin=MARGIN)
-    rows = bracket_rows(
-        features,
-        y,
-        minima,
-        space=space,
-        dataset="toy",
-        seed=1,
-        n_neurons=M,
-        max_minima=3,
-        budget=SearchBudget(max_exchanged=1, n_random=2, n_arrangement=4, n_bisections=4),
-    )
-    assert (rows["radius_low"] <= rows["radius_high"]).all()
-    assert rows["radius_low"] == pytest.approx(rows["smallest"] / 2, rel=1e-6)
-    assert (rows["certified"] < rows["radius_low"]).all()
-    assert (rows["reason"] == "").all()
-    X = space.embed(features)
-    for k in np.flatnonzero(np.isfinite(rows["radius_high"])):
-        witness = Parametrization(rows["weights"][k], rows["output_weights"][k])
-        assert space.contains(witness)
-        loss = np.mean((realize(witness, X) - y) ** 2)
-        position = int(np.flatnonzero(minima["minimum"] == rows["minimum"][k])[0])
-        assert loss < minima["loss"][position]
-        assert minima["loss"][position] - loss == pytest.approx(rows["gap"][k], rel=1e-6)
+    cell, minima = study()
+    budget = SearchBudget(max_exchanged=1, n_random=2, n_arrangement=4, n_bisections=4)
+    spaces = ["restricted", "balanced"]
+    rows = bracket_realizations(cell, minima, spaces=spaces, max_minima=3, budget=budget)
+    found = frame_of(Bracket, rows)
+    assert (found["radius_low"] <= found["radius_high"]).all()
+    mine = found[found["space"] == "restricted"]
+    assert mine["radius_low"].to_numpy() == pytest.approx(mine["smallest"] / 2, rel=1e-6)
+    assert (mine["certified"] < mine["radius_low"]).all()
+    assert (found["reason"] == "").all() and len(mine) == 3
+    losses = {(row.space, row.minimum): row.loss for row in minima}
+    better = [row for row in rows if np.isfinite(row.radius_high)]
+    assert better
+    for row in better:
+        task, witness = cell.task(row.space), network_of(row)
+        assert task.space.contains(witness)
+        gap = losses[row.space, row.minimum] - task.loss(witness)
+        assert gap > 0 and gap == pytest.approx(row.gap, rel=1e-6)
+
+
+def test_radii_are_bracketed_for_the_first_minima_of_the_spaces_asked_for():
+    cell, minima = study()
+    budget = RadiusBudget(max_nodes=20, n_starts=2)
+    rows = bracket_radii(cell, minima, spaces=["restricted"], max_minima=2, budget=budget)
+    asked = [row for row in rows if row.radius_high_method]
+    assert [(row.space, row.minimum) for row in asked] == [("restricted", 0), ("restricted", 1)]
+    assert all(row.radius * (1 - 1e-9) <= row.radius_low <= row.radius_high for row in asked)
+    others = [row for row in rows if not row.radius_high_method]
+    assert all(row.radius_low == row.radius and np.isinf(row.radius_high) for row in others)
 
 
 def test_inverse_stability_holds_within_and_breaks_outside():
-    features, y, minima = cell("restricted")
+    cell, minima = study()
     scales = [1.0, 1e-2, 1e-4, 1e-6]
-    rows = stability_rows(
-        features,
-        y,
-        minima,
-        n_neurons=M,
-        margin=MARGIN,
-        rng=np.random.default_rng(0),
-        scales=scales,
-        n_random=8,
-        max_minima=3,
+    rows = frame_of(
+        Pair,
+        measure_pairs(cell, minima, max_pairs=2, scales=scales, n_random=8, max_minima=3),
     )
-    kinds = {"random", "neighbours", "again", "scaled", "opposed", "extremal", "forward", *OUTSIDE}
-    assert set(rows["kind"]) == kinds
+    inside = {"minima", "random", "again", "scaled", "opposed", "extremal", "forward"}
+    assert set(rows["kind"]) == inside | set(OUTSIDE)
     assert (rows["reason"] == "").all()
     assert rows["exact"].all()
-    within = rows["within"]
+    within = rows["within"] == 1
     assert set(rows["verdict"][within]) == {"holds"}
     assert (rows["distance"][within] <= rows["bound"][within] * (1 + 1e-9)).all()
+    assert (
+        rows["first"][rows["kind"] == "minima"] < rows["second"][rows["kind"] == "minima"]
+    ).all()
     for kind in OUTSIDE:
-        here = rows["kind"] == kind
+        here = rows[rows["kind"] == kind].sort_values("pair")
         # The distance stays, the seminorm is the size of the added neuron.
-        assert rows["seminorm"][here] == pytest.approx(scales, rel=1e-6)
-        assert rows["distance"][here].min() > 0.05
-        assert set(rows["verdict"][here & (rows["scale"] <= 1e-4)]) == {"violated"}
-        assert abs(power_law(rows["seminorm"][here], rows["distance"][here])[0]) < 0.2
+        assert here["seminorm"].to_numpy() == pytest.approx(scales, rel=1e-6)
+        assert here["distance"].min() > 0.05
+        assert set(here["verdict"][here["scale"] <= 1e-4]) == {"violated"}
+        assert abs(power_law(here["seminorm"], here["distance"])[0]) < 0.2
     for kind, constant in (("extremal", 2 * np.sqrt(2)), ("opposed", 2.0)):
-        here = rows["kind"] == kind
-        exponent, found = power_law(rows["seminorm"][here], rows["distance"][here])
+        here = rows[rows["kind"] == kind]
+        exponent, found = power_law(here["seminorm"], here["distance"])
         assert exponent == pytest.approx(0.5, abs=1e-6)
         assert found == pytest.approx(constant, rel=1e-9)
     # Forward: the uniform distance follows the parameters, the seminorm does not.
-    forward = rows["kind"] == "forward"
     assert (rows["uniform"][within] <= rows["uniform_bound"][within] * (1 + 1e-9)).all()
-    smallest = forward & (rows["scale"] == 1e-6)
-    assert rows["uniform"][smallest] < 1e-3
-    assert rows["seminorm"][smallest] > 0.05
+    (smallest,) = rows[(rows["kind"] == "forward") & (rows["scale"] == 1e-6)].itertuples()
+    assert smallest.uniform < 1e-3
+    assert smallest.seminorm > 0.05
 
 
 def test_the_forward_bound_is_lipschitz():
@@ -205,15 +200,3 @@ def test_the_forward_bound_is_lipschitz():
         for t in (1e-2, 1e-4, 1e-6)
     ]
     assert bounds == pytest.approx([bounds[-1]] * 3, rel=0.05)
-
-
-def test_power_laws_of_little_data():
-    assert np.isnan(power_law(np.array([]), np.array([]))).all()
-    exponent, constant = power_law(np.array([1.0, np.nan, 0.0]), np.array([2.0, 1.0, 1.0]))
-    assert np.isnan(exponent)
-    assert constant == 2.0
-
-
-def test_a_strange_verdict_is_not_lost():
-    with pytest.raises(ValueError, match="maybe"):
-        count_verdicts(np.array(["holds", "maybe"]))

@@ -1,5 +1,7 @@
 """Penalties, merging and training with them; the statistics of the experiment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -16,12 +18,8 @@ from landscape.regularization import (
     reseed,
 )
 from landscape.spaces import UnrestrictedSpace, make_space
-from landscape.study.regularization import (
-    compare_runs,
-    degeneracies,
-    make_arms,
-    regularization_runs,
-)
+from landscape.study.cells import Cell
+from landscape.study.regularization import compare_arms, degeneracies, make_arms, run_arms
 from landscape.training import SOLVERS, train, train_merging
 
 WIDE = np.pi / 2
@@ -288,50 +286,38 @@ def test_distance_to_balanced_networks_is_half_the_gap():
 def runs():
     x = np.linspace(-1.5, 1.5, 20)[:, None]
     arms = make_arms([1e-2, 1.0], angle=15, merging_angle=5, every=20)
-    return regularization_runs(
-        x,
-        np.sin(3 * x[:, 0]),
-        dataset="test",
-        n_neurons=2,
-        starts=5,
-        seed=1,
-        arms=arms,
-        solver="SLSQP",
-        max_iter=60,
-        tol=1e-12,
-    )
+    cell = Cell("test", x, np.sin(3 * x[:, 0]), 2, seed=1)
+    return run_arms(cell, arms, starts=5, solver="SLSQP", max_iter=60, tol=1e-12)
 
 
 def test_runs_are_paired_and_end_no_worse_than_trained(runs):
-    arms = {(row["arm"], row["strength"]) for row in runs if row["strength"] == row["strength"]}
+    arms = {(row.arm, row.strength) for row in runs if row.strength == row.strength}
     assert {arm for arm, _ in arms} >= {"balance", "barrier", "parallel", "opposite", "all"}
     for row in runs:
-        assert row["loss"] <= row["trained_loss"] * (1 + 1e-9) + 1e-15
-        assert 0 <= row["imbalance"] <= row["imbalance_max"] <= 1
-        assert (row["implication"] != "") == (row["verdict"] == "holds" and row["n_spare"] >= 0)
+        assert row.loss <= row.trained_loss * (1 + 1e-9) + 1e-15
+        assert 0 <= row.imbalance <= row.imbalance_max <= 1
+        assert (row.implication != "") == (row.verdict == "holds" and row.n_spare >= 0)
     imbalance = {
-        arm: np.mean(
-            [row["trained_imbalance"] for row in runs if (row["arm"], row["strength"]) == arm]
-        )
+        arm: np.mean([row.trained_imbalance for row in runs if (row.arm, row.strength) == arm])
         for arm in (("balance", 1.0), ("balance", 0.01))
     }
-    plain = np.mean([row["trained_imbalance"] for row in runs if row["arm"] == "none"])
+    plain = np.mean([row.trained_imbalance for row in runs if row.arm == "none"])
     assert imbalance["balance", 1.0] < 0.1 * plain
 
 
 def test_comparison_of_an_arm_with_itself_is_null_and_deterministic(runs):
-    rows = compare_runs(runs, seed=3, n_resamples=200)
-    repr_once = [tuple(map(repr, row.values())) for row in rows]
+    rows = compare_arms(runs, seed=3, n_resamples=200)
+    repr_once = [tuple(map(repr, vars(row).values())) for row in rows]
     shuffled = [runs[k] for k in np.random.default_rng(0).permutation(len(runs))]
-    by_key = {(r["arm"], repr(r["strength"]), r["measure"]): r for r in rows}
-    for row in compare_runs(shuffled, seed=3, n_resamples=200):
-        assert repr(by_key[row["arm"], repr(row["strength"]), row["measure"]]) == repr(row)
+    by_key = {(r.arm, repr(r.strength), r.measure): r for r in rows}
+    for row in compare_arms(shuffled, seed=3, n_resamples=200):
+        assert repr(by_key[row.arm, repr(row.strength), row.measure]) == repr(row)
     assert len(set(repr_once)) == len(rows)
     for row in rows:
-        if row["arm"] == "none":
-            assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
-            assert row["n_less"] == row["n_more"] == 0
-        assert row["low"] <= row["difference"] <= row["high"] or row["n"] == 0
+        if row.arm == "none":
+            assert (row.difference, row.low, row.high) == (0, 0, 0)
+            assert row.n_less == row.n_more == 0
+        assert row.low <= row.difference <= row.high or row.n == 0
 
 
 def test_statistics_on_made_up_runs(runs):
@@ -340,14 +326,14 @@ def test_statistics_on_made_up_runs(runs):
     for arm, shift in (("none", 0.0), ("balance", -1.0)):
         for start in range(12):
             strength = np.nan if arm == "none" else 0.1
-            row = {**runs[0], "arm": arm, "strength": strength, "start": start, "against": "none"}
-            made.append({**row, "loss": 5.0 + start + shift, "verdict": "holds"})
-    rows = {(r["arm"], r["measure"]): r for r in compare_runs(made, seed=0, n_resamples=100)}
+            row = replace(runs[0], arm=arm, strength=strength, start=start, against="none")
+            made.append(replace(row, loss=5.0 + start + shift, verdict="holds"))
+    rows = {(r.arm, r.measure): r for r in compare_arms(made, seed=0, n_resamples=100)}
     found = rows["balance", "loss"]
-    assert (found["n_less"], found["n_more"]) == (12, 0)
-    assert found["p"] == found["p_holm"] == 2.0**-11
-    assert (found["low"], found["high"]) == (-1.0, -1.0)
-    assert rows["balance", "best"]["mean"] == pytest.approx(1 / 12)
-    assert rows["none", "best"]["mean"] == 0
+    assert (found.n_less, found.n_more) == (12, 0)
+    assert found.p == found.p_holm == 2.0**-11
+    assert (found.low, found.high) == (-1.0, -1.0)
+    assert rows["balance", "best"].mean == pytest.approx(1 / 12)
+    assert rows["none", "best"].mean == 0
     with pytest.raises(ValueError, match="different starts"):
-        compare_runs(made[:-1], seed=0)
+        compare_arms(made[:-1], seed=0)

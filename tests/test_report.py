@@ -8,31 +8,30 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 
-from landscape.plots import FIGURES, render
-from landscape.report import FIGURE_TITLES, TABLE_ORDER, printed_summary, report_page
+from landscape.plots import render
+from landscape.report import FIGURE_TITLES, printed_summary, report_page
 from landscape.report.atlas import atlas_findings
 from landscape.report.contents import verdict_of_study
 from landscape.report.printed import SHOWN
-from landscape.tables import TABLES, findings_frame, read_table, solvers_frame, summary_frame
-from landscape.tables.files import csv_text, shape_frame
+from landscape.rows import frame_of
+from landscape.rows.store import csv_text
+from landscape.tables import FIGURES, TABLES, read_table
 from landscape.tables.findings import ALARM, TOPICS
+from landscape.tables.sums import sum_up
 from tests.browser import MISSING, browser
 from tests.made_up import drawn_tables, rows
 
 ROOT = Path(__file__).parents[1]
 NASTY = '</script><b>&"quoted", and\nbroken $lead'
-SUMMARIZED = ("fits", "minima", "probes", "controls", "natural")
 
 
 def complete(drawn):
     """All tables of a report, from those that figures are drawn from."""
-    empty = {name: shape_frame(TABLES[name], []) for name in TABLE_ORDER}
-    tables = {**empty, **drawn}
+    tables = {name: frame_of(table, []) for name, table in TABLES.items()} | drawn
     for column in ("verdict", "training_outcome"):
         word = "holds" if column == "verdict" else "converged"
         tables["fits"] = tables["fits"].assign(**{column: word})
-    tables["solvers"] = solvers_frame(tables["runs"])
-    tables["stability"] = tables["stability"].assign(verdict="holds", within=1)
+    tables["pairs"] = tables["pairs"].assign(verdict="holds", within=1)
     tables["controls"] = tables["controls"].assign(reason=NASTY)
     about = {"kind": "csv", "standardize": "none", "n_samples": 1234, "n_features": 2,
              "options": {"target": "a & b"}}  # fmt: skip
@@ -42,9 +41,7 @@ def complete(drawn):
     tables["provenance"] = rows(
         "provenance", [dict(zip(("topic", "item", "value"), fact, strict=True)) for fact in facts]
     )
-    tables["summary"] = summary_frame(*(tables[name] for name in SUMMARIZED))
-    tables["findings"] = findings_frame(tables)
-    return tables
+    return tables | sum_up(tables)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +51,7 @@ def tables():
 
 @pytest.fixture(scope="module")
 def svg(tables):
-    return {name: render(draw(tables), "svg") for name, draw in FIGURES.items()}
+    return {name: render(figure.draw(tables), "svg") for name, figure in FIGURES.items()}
 
 
 CAPTIONS = {name: f"What {name} shows, for x < 1 & y." for name in FIGURE_TITLES}
@@ -79,7 +76,7 @@ class TestPage:
             assert text.replace("'", "&#x27;") in page
 
     def test_tables_are_the_files_of_the_study_byte_for_byte(self, page, tables):
-        for name in TABLE_ORDER:
+        for name in TABLES:
             assert embedded(page, f"csv-{name}") == csv_text(tables[name])
         # What a table holds cannot end its element, or be taken for the page's own text.
         assert "</script><b>" not in page
@@ -102,7 +99,7 @@ class TestPage:
         assert not re.search(r"^\$\w+$|>\$\w+<", own, re.M)
 
     def test_study_without_rows(self):
-        empty = {name: shape_frame(TABLES[name], []) for name in TABLE_ORDER}
+        empty = {name: frame_of(table, []) for name, table in TABLES.items()}
         page = report_page(empty, {}, {}, study="nothing")
         assert "there is nothing to report" in page and "agree." not in page
         assert printed_summary(empty, {}, {}, study="nothing").startswith(b"%PDF")
@@ -156,7 +153,7 @@ class TestAtlas:
 
 class TestPrinted:
     def test_two_pages_and_the_same_bytes(self, tables):
-        png = {name: render(FIGURES[name](tables), "png") for name in SHOWN}
+        png = {name: render(FIGURES[name].draw(tables), "png") for name in SHOWN}
         one, two = (printed_summary(tables, png, CAPTIONS, study="s") for _ in range(2))
         assert one == two and one.startswith(b"%PDF") and b"CreationDate" not in one
         assert len(re.findall(rb"/Type /Page\b", one)) == 2
@@ -198,7 +195,7 @@ def shown(request, tmp_path_factory):
         if not reports:
             pytest.skip("there is no results/*/report.html: make report")
         path = reports[-1]
-        files = {name: path.parent / f"tables/{name}.csv" for name in TABLE_ORDER}
+        files = {name: path.parent / f"tables/{name}.csv" for name in TABLES}
         tables = {name: read_table(name, file) for name, file in files.items() if file.exists()}
     with browser(tmp_path_factory.mktemp("profile")) as window:
         window.requests()  # those of the browser's own first tab

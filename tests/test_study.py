@@ -1,44 +1,48 @@
 """Steps of a study: paired and reproducible starts, recorded failures, merged duplicates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from landscape import pipeline
 from landscape.data import make_dataset
-from landscape.parametrization import Parametrization
+from landscape.pipeline import draw_start
+from landscape.probe import SearchBudget
+from landscape.radius import RadiusBudget
 from landscape.seminorm import sobolev_distance
 from landscape.spaces import make_space
 from landscape.stability import parameter_distance
-from landscape.study import certificates
-from landscape.study.certificates import descend_block
+from landscape.study import cells
+from landscape.study.cells import Cell, network_of
 from landscape.study.config import starts_of_blocks
+from landscape.study.controls import follow_controls
+from landscape.study.converse import draw_converse
 from landscape.study.distinct import distinct_minima
-from landscape.study.fits import train_block
 from landscape.study.pairs import extremal_pair, measure_pairs, opposed_pair
-from landscape.study.starts import Block, draw_start, generator, sign_class
+from landscape.study.radii import bracket_radii, bracket_realizations, prove_minima
+from landscape.study.rows import Fit
+from landscape.study.training import descend_starts, train_starts
 
 SPACES = ["restricted", "balanced", "unrestricted"]
-TRAINING = {"margin": 1e-3, "solver": "SLSQP", "max_iter": 60, "tol": 1e-12}
 
 
 @pytest.fixture(scope="module")
-def data():
-    return make_dataset(
+def cell():
+    data = make_dataset(
         "sine",
         {"kind": "smooth", "function": "sine", "n_samples": 20, "n_features": 1, "noise": 0.1,
          "seed": 3},
     )  # fmt: skip
+    return Cell("sine", data.features, data.target, 2, seed=5, margin=1e-3)
 
 
-def block(space="restricted", first=0, stop=4, n_neurons=2):
-    return Block("sine", space, n_neurons, first, stop, seed=5)
+def train(cell, space="restricted", starts=range(4)):
+    return train_starts(cell, space, starts, solver="SLSQP", max_iter=60, tol=1e-12)
 
 
-def train(data, block):
-    return train_block(data.features, data.target, block, **TRAINING)
-
-
-def descend(data, block, fits):
-    return descend_block(data.features, data.target, block, fits, margin=1e-3, max_iter=1000)
+def descend(cell, fits, **options):
+    return descend_starts(cell, fits, max_iter=1000, **options)
 
 
 class TestStarts:
@@ -50,56 +54,43 @@ class TestStarts:
         for other in ((2, "sine", 2, 3, 4), (1, "cosine", 2, 3, 4), (1, "sine", 2, 3, 5)):
             assert not np.array_equal(one.weights, draw_start(*other)[0].weights)
 
-    def test_known_value_holds_on_every_platform(self):
-        assert generator(0, "sine", 2, 7).integers(2**32) == GENERATED
-
     def test_sign_classes_take_turns(self):
         for j in range(8):
             network, n_positive = draw_start(1, "sine", 1, 3, j)
-            assert n_positive == sign_class(3, j) == (network.output_weights > 0).sum() == j % 4
+            assert n_positive == (network.output_weights > 0).sum() == j % 4
 
-    def test_are_paired_over_the_spaces(self, data):
-        losses = [train(data, block(space, 0, 3))["loss_start"] for space in SPACES]
+    def test_are_paired_over_the_spaces(self, cell):
+        losses = [[fit.start_loss for fit in train(cell, space, range(3))] for space in SPACES]
         np.testing.assert_allclose(losses[0], losses[1], rtol=1e-12)
         np.testing.assert_allclose(losses[0], losses[2], rtol=1e-12)
 
 
-#: generator(0, "sine", 2, 7).integers(2**32)
-GENERATED = 692758650
-
-
 class TestBlocks:
     @pytest.mark.parametrize("space", SPACES)
-    def test_results_do_not_depend_on_how_starts_are_cut_into_blocks(self, data, space):
-        whole = train(data, block(space, 0, 3))
-        parts = [train(data, block(space, *ends)) for ends in ((0, 1), (1, 3))]
-        for name, values in whole.items():
-            both = np.concatenate([part[name] for part in parts])
-            np.testing.assert_array_equal(values, both)
+    def test_results_do_not_depend_on_how_starts_are_cut_into_blocks(self, cell, space):
+        whole = train(cell, space, range(3))
+        parts = train(cell, space, range(1)) + train(cell, space, range(1, 3))
+        for one, two in zip(whole, parts, strict=True):
+            for name, value in vars(one).items():
+                np.testing.assert_array_equal(value, getattr(two, name))
 
     @pytest.mark.parametrize("space", SPACES)
-    def test_descent_never_loses_and_certifies(self, data, space):
-        here = block(space)
-        fits = train(data, here)
-        ends = descend(data, here, fits)
-        assert (ends["loss"] <= fits["loss"] * (1 + 1e-12)).all()
-        assert set(ends["verdict"]) <= {"holds", "violated", "undecided"}
-        assert ((ends["key"] != "") == ends["is_minimum"]).all()
-        for k in np.flatnonzero(ends["is_minimum"]):
-            theta = Parametrization(ends["weights"][k], ends["output_weights"][k])
-            assert make_space(space, 1, 2, margin=1e-3).contains(theta) or ends["violations"][k]
+    def test_descent_never_loses_and_certifies(self, cell, space):
+        for fit in descend(cell, train(cell, space)):
+            assert fit.loss <= fit.trained_loss * (1 + 1e-12)
+            assert fit.verdict in ("holds", "violated", "undecided") and fit.proof == ""
+            assert (fit.activation != "") == (fit.verdict == "holds")
+            if fit.verdict == "holds":
+                inside = make_space(space, 1, 2, margin=1e-3).contains(network_of(fit))
+                assert inside or fit.violations
 
-    def test_lift_is_never_worse(self, data):
-        here = block("unrestricted")
-        ends = descend(data, here, train(data, here))
-        np.testing.assert_allclose(ends["lift_loss_start"], ends["loss"], rtol=1e-9)
-        assert (ends["lift_loss"] <= ends["loss"] * (1 + 1e-9)).all()
+    def test_lift_is_never_worse(self, cell):
+        for fit in descend(cell, train(cell, "unrestricted")):
+            assert fit.lift_start_loss == pytest.approx(fit.loss, rel=1e-9)
+            assert fit.lift_loss <= fit.loss * (1 + 1e-9)
 
-    def test_numerical_trouble_is_an_outcome_with_its_reason(self, data, monkeypatch):
-        here = block()
-        fits = train(data, here)
-        honest = certificates.descend
-        calls = []
+    def test_numerical_failure_is_an_outcome_with_its_reason(self, cell, monkeypatch):
+        fits, honest, calls = train(cell), pipeline.descend, []
 
         def moody(*args, **kwargs):
             calls.append(1)
@@ -107,41 +98,54 @@ class TestBlocks:
                 raise FloatingPointError("overflow in a test")
             return honest(*args, **kwargs)
 
-        monkeypatch.setattr(certificates, "descend", moody)
-        ends = descend(data, here, fits)
-        assert len(ends["start"]) == 4
-        assert ends["verdict"][1] == "undecided" and not ends["is_minimum"][1]
-        assert ends["reason"][1] == "FloatingPointError: overflow in a test"
-        assert ends["loss"][1] == pytest.approx(fits["loss"][1])
+        monkeypatch.setattr(pipeline, "descend", moody)
+        ends = descend(cell, fits)
+        assert len(ends) == 4 and ends[1].descent_outcome == "failed"
+        assert ends[1].verdict == "undecided" and ends[1].activation == ""
+        assert ends[1].reason == "FloatingPointError: overflow in a test"
+        assert ends[1].loss == pytest.approx(fits[1].trained_loss)
 
-    def test_mistakes_in_the_program_surface(self, data, monkeypatch):
-        here = block()
-        fits = train(data, here)
-        monkeypatch.setattr(certificates, "descend", lambda *args, **kwargs: None)
-        with pytest.raises(AttributeError):
-            descend(data, here, fits)
+    @pytest.mark.parametrize("mistake", [ValueError, TypeError, RuntimeError, ZeroDivisionError])
+    def test_mistakes_in_the_program_surface(self, cell, monkeypatch, mistake):
+        def wrong(*args, **kwargs):
+            raise mistake("a mistake")
+
+        fits = train(cell)
+        monkeypatch.setattr(pipeline, "certify_minimum", wrong)
+        with pytest.raises(mistake):
+            descend(cell, fits)
+
+    @pytest.mark.parametrize("size", [1, 3, 4, 10, 11])
+    def test_blocks_cover_every_start_once(self, size):
+        covered = [j for a, b in starts_of_blocks(10, size) for j in range(a, b)]
+        assert covered == list(range(10))
 
 
-def ends(rows):
-    """Arrays as descend_block returns them, from (start, key, loss, violations)."""
-    return {
-        "start": np.array([row[0] for row in rows]),
-        "key": np.array([row[1] for row in rows]),
-        "is_minimum": np.array([row[1] != "" for row in rows]),
-        "loss": np.array([row[2] for row in rows]),
-        "violations": np.array([row[3] for row in rows]),
-    }
+def fit(start, key, loss, violations="", **others):
+    """A start that ended at a minimum with this activation key; empty if at none."""
+    return Fit(
+        dataset="d", space="restricted", neurons=1, start=start, positive_signs=0, start_loss=1.0,
+        trained_loss=1.0, training_outcome="converged", training_message="",
+        training_iterations=1, training_evaluations=1, loss=loss, activation=key,
+        verdict="holds" if key else "undecided", violations=violations, radius=0.5,
+        weights=np.full((2, 3), 0.5), output_weights=np.full(2, -0.5), **others,
+    )  # fmt: skip
 
 
 def test_distinct_minima_merge_sort_and_count():
-    one = ends([(0, "b", 0.5, ""), (1, "a", 0.25, "parallel"), (2, "", 0.1, "")])
-    two = ends([(3, "a", 0.25 + 1e-15, ""), (4, "a", 0.25, "")])
-    found = distinct_minima([one, two])
-    assert found["minimum"].tolist() == [0, 1] and found["multiplicity"].tolist() == [3, 1]
-    assert found["start"].tolist() == [3, 0]  # start 1 reached it first, but left the space
-    assert found["members"].tolist() == ["1 3 4", "0"]
-    assert found["loss_spread"][0] <= 2e-15
-    assert distinct_minima([ends([(0, "", 1.0, "")])]) == {}
+    given = [
+        fit(3, "a", 0.25 + 1e-15), fit(4, "a", 0.25), fit(0, "b", 0.5),
+        fit(1, "a", 0.25, "parallel"), fit(2, "", 0.1),
+    ]  # fmt: skip
+    fits, minima = distinct_minima(given)
+    assert [row.minimum for row in minima] == [0, 1]
+    assert [row.multiplicity for row in minima] == [3, 1]
+    assert [row.first_start for row in minima] == [3, 0]  # start 1 left the space
+    assert [(row.start, row.minimum) for row in fits] == [(0, 1), (1, 0), (2, -1), (3, 0), (4, 0)]
+    assert minima[0].loss_spread <= 2e-15
+    assert (minima[0].paper_radius, minima[0].sharp_radius) == (0.5**2 / 16, 0.5**2 / 8)
+    assert minima[0].rigidity_radius == 0.5 * 0.5 / 2 and minima[0].radius_low == 0.5
+    assert distinct_minima([fit(0, "", 1.0)])[1] == []
 
 
 @pytest.mark.parametrize("loss", [0.25, 1e-3, 40.0, 0.0])
@@ -152,9 +156,11 @@ def test_the_first_start_decides_between_losses_that_rounding_parts(loss):
         group = rng.permutation(np.repeat(np.arange(4), 3))
         exact = loss * (1 + 1e-6 * group) if loss else 1e-3 * group
         blur = exact * 1e-13 * rng.standard_normal(12) + 1e-30 * rng.random(12)
-        rows = [(k, f"key {k}", exact[k] + blur[k], "") for k in range(12)]
-        found = distinct_minima([ends(rows)])
-        assert found["start"].tolist() == sorted(range(12), key=lambda k: (group[k], k))
+        _, minima = distinct_minima(
+            [fit(k, f"key {k}", exact[k] + blur[k]) for k in rng.permutation(12)]
+        )
+        expected = sorted(range(12), key=lambda k: (group[k], k))
+        assert [row.first_start for row in minima] == expected
 
 
 class TestPairs:
@@ -174,26 +180,56 @@ class TestPairs:
         for network in make(self.theta, 1e-3):
             assert self.space.contains(network)
 
-    def test_measured_pairs_keep_the_bound(self):
-        rng = np.random.default_rng(2)
-        networks = [self.space.sample(rng) for _ in range(4)]
-        minima = {
-            "minimum": np.arange(4),
-            "violations": np.array(["", "", "parallel", ""]),
-            "weights": np.array([network.weights for network in networks]),
-            "output_weights": np.array([network.output_weights for network in networks]),
-        }
-        found = measure_pairs(minima, rng=rng, max_pairs=2, scales=[1e-3])
-        assert sorted(found["kind"]) == ["extremal", "minima", "minima", "opposed", "scaled"]
-        assert 2 not in found["first"] and 2 not in found["second"]
-        assert set(found["verdict"]) == {"holds"}
 
-    def test_no_minima_no_pairs(self):
-        assert measure_pairs({}, rng=np.random.default_rng(0), max_pairs=5, scales=[0.1]) == {}
+@pytest.fixture(scope="module")
+def minima(cell):
+    rows = descend(cell, [fit for space in SPACES for fit in train(cell, space)])
+    return distinct_minima(rows)[1]
 
 
-class TestBlockBorders:
-    @pytest.mark.parametrize("size", [1, 3, 4, 10, 11])
-    def test_blocks_cover_every_start_once(self, size):
-        covered = [j for a, b in starts_of_blocks(10, size) for j in range(a, b)]
-        assert covered == list(range(10))
+class TestProofs:
+    def test_every_start_or_every_minimum(self, cell, minima):
+        assert {row.proof for row in minima} == {""}
+        proved = prove_minima(cell, minima)
+        assert {row.proof for row in proved} == {"proved"}
+        assert all(0 <= row.proof_distance < 1e-9 and not row.proof_reason for row in proved)
+        every = descend(cell, train(cell), exact=True)
+        assert {fit.proof for fit in every if fit.verdict == "holds"} == {"proved"}
+
+    def test_what_was_tried_is_not_tried_again(self, cell, minima, monkeypatch):
+        tried = [replace(row, proof="open") for row in minima]
+        monkeypatch.setattr(pipeline, "certify_minimum", None)
+        assert {row.proof for row in prove_minima(cell, tried)} == {"open"}
+
+
+class TestStreams:
+    def test_no_two_uses_of_a_study_share_one(self, monkeypatch):
+        """All keys of all streams of two cells, whose steps have all their options."""
+        asked = []
+
+        def recorded(seed, *keys):
+            asked.append((seed, *keys))
+            return honest(seed, *keys)
+
+        honest = pipeline.stream
+        monkeypatch.setattr(pipeline, "stream", recorded)
+        monkeypatch.setattr(cells, "stream", recorded)
+        rng = np.random.default_rng(3)
+        x = rng.uniform(-1.7, 1.7, (14, 1))
+        for name, neurons in (("a", 1), ("a", 2), ("a1", 2)):
+            cell = Cell(name, x, np.sin(2 * x[:, 0]), neurons, seed=1, margin=1e-3)
+            fits = [fit for space in SPACES for fit in train(cell, space, range(3))]
+            drawn = asked[-9:]
+            assert drawn[:3] == drawn[3:6] == drawn[6:]  # the spaces share their starts
+            del asked[-6:]
+            minima = distinct_minima(descend(cell, fits))[1]
+            small = {"spaces": ["restricted", "balanced"], "max_minima": 2}
+            bracket_radii(cell, minima, **small, budget=RadiusBudget(max_nodes=2, n_starts=1))
+            bracket_realizations(cell, minima, **small, budget=SearchBudget(1, 1, 1, 1, 1, 0))
+            follow_controls(cell, minima, n_steps=1, max_minima=2)
+            draw_converse(cell, n_draws=2, rigid_fraction=0.9)
+            sizes = {"max_pairs": 2, "max_minima": 2, "n_random": 2, "scales": [0.1, 0.01]}
+            measure_pairs(cell, minima, **sizes)
+        assert len(set(asked)) == len(asked) > 60
+        states = [str(honest(*keys).bit_generator.state) for keys in asked]
+        assert len(set(states)) == len(states)

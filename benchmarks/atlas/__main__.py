@@ -14,7 +14,7 @@ import numpy as np
 
 from landscape.atlas import Atlas, atlas_cost, make_atlas
 from landscape.spaces import make_space
-from landscape.study.coverage import COVERAGE_SOLVERS, DESCENTS, coverage
+from landscape.study.coverage import COVERAGE_SOLVERS, DESCENTS, cover
 
 #: Inputs, samples, neurons of the network with biases (N* has one more).
 SIZES = [(1, 8, 1), (1, 8, 2), (1, 12, 1), (1, 12, 2), (1, 20, 1), (1, 20, 2), (2, 6, 1), (2, 8, 1)]
@@ -57,14 +57,12 @@ def main() -> None:
         atlas, _ = measure(*size)
         for solver in dict.fromkeys((*COVERAGE_SOLVERS, *DESCENTS)):
             start = time.process_time()
-            record = coverage(
-                atlas, solver=solver, starts=options.starts, seed=1, dataset="benchmark"
-            )
+            rows = cover(atlas, solver=solver, starts=options.starts, seed=1, problem="benchmark")
             seconds = time.process_time() - start
             print(
                 f"{size[0]:6} {size[1]:7} {size[2] + 1:11} {solver:11} {options.starts:6} "
-                f"{(record.numbers >= 0).mean():8.1%} {record.distinct[-1]:6} {len(atlas):5} "
-                f"{record.global_hits[-1] / options.starts:6.1%} {seconds:5.1f}",
+                f"{np.mean([row.number >= 0 for row in rows]):8.1%} {rows[-1].distinct:6} "
+                f"{len(atlas):5} {rows[-1].global_hits / options.starts:6.1%} {seconds:5.1f}",
                 flush=True,
             )
 

@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +34,12 @@ from threadpoolctl import threadpool_limits
 from benchmarks.descent.problems import sine_like
 from benchmarks.publish import markdown, publish
 from benchmarks.scale.jobs import TABLE, measure_jobs, table
-from landscape.data import write_arrays
-from landscape.spaces import make_space
-from landscape.study.certificates import descend_block
-from landscape.study.columns import join_parts
+from landscape.rows.store import write_rows
+from landscape.study.cells import Cell
 from landscape.study.distinct import distinct_minima
-from landscape.study.fits import train_block
 from landscape.study.probes import probe_minima
-from landscape.study.starts import Block
+from landscape.study.rows import Fit
+from landscape.study.training import descend_starts, train_starts
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKER = "python -m benchmarks.scale --publish"
@@ -67,44 +67,27 @@ def timed(call: Callable[[], object]) -> tuple[float, object]:
     return time.process_time() - begin, result
 
 
-def measure(n: int, d: int, m: int, n_starts: int) -> tuple[list[dict], dict, dict]:
-    """CPU seconds of every step of single starts; and what the study would store of them."""
+def measure(n: int, d: int, m: int, n_starts: int) -> tuple[list[dict], list[Fit], list[Fit]]:
+    """CPU seconds of every step of single starts; and the rows that the study would store."""
     rng = np.random.default_rng([n, d, m])
     features = rng.uniform(-1, 1, (n, d))
-    target = sine_like(features, rng)
-    space = make_space("restricted", d, m, margin=1e-3)
+    cell = Cell("scale", features, sine_like(features, rng), m, seed=1, margin=1e-3)
+    options = {"solver": "SLSQP", "max_iter": 200, "tol": 1e-12}
     rows, fits, ends = [], [], []
     for start in range(n_starts):
-        block = Block("scale", "restricted", m, start, start + 1, seed=1)
-        train, fit = timed(
-            lambda block=block: train_block(
-                features, target, block, margin=1e-3, solver="SLSQP", max_iter=200, tol=1e-12
-            )
-        )
-        minimum, end = timed(
-            lambda block=block, fit=fit: descend_block(
-                features, target, block, fit, margin=1e-3, max_iter=10000
-            )
-        )
-        found = distinct_minima([end])
+        train, fit = timed(partial(train_starts, cell, "restricted", [start], **options))
+        minimum, end = timed(partial(descend_starts, cell, fit, max_iter=10000))
+        _, found = distinct_minima(end)
         row = {"n": n, "d": d, "m": m, "start": start, "train": train, "minimum": minimum}
         row["probe"] = np.nan
-        if len(found.get("minimum", ())):
-            seconds, balls = timed(
-                lambda found=found: probe_minima(
-                    features, target, found, space=space, max_minima=1, rigid_fraction=0.98
-                )
+        if found:
+            row["probe"], _ = timed(
+                partial(probe_minima, cell, found, max_minima=1, rigid_fraction=0.98)
             )
-            row["probe"] = seconds / len(balls["verdict"])
         rows.append(row)
-        fits.append(fit)
-        ends.append(end)
-    return rows, *(join_blocks(blocks) for blocks in (fits, ends))
-
-
-def join_blocks(blocks: list[dict]) -> dict:
-    """One block of all starts."""
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+        fits += fit
+        ends += end
+    return rows, fits, ends
 
 
 def power_law(rows: pd.DataFrame, step: str) -> dict:
@@ -126,43 +109,42 @@ def predicted(law: dict, n: int, d: int, m: int) -> float:
     return law["coefficient"] * n ** law["n"] * d ** law["d"] * m ** law["m"]
 
 
-def bytes_per_start(fits: dict, ends: dict, folder: Path) -> float:
+def bytes_per_start(fits: list[Fit], ends: list[Fit], folder: Path) -> float:
     """On disk, in both files of a block, per start: many copies, so that headers do not count."""
-    copies, size = 200, 0
-    for kind, arrays in (("fits", fits), ("minima", ends)):
-        many = {name: np.concatenate([values] * copies) for name, values in arrays.items()}
-        write_arrays(folder / "block.npz", kind, join_parts({"restricted": many}))
-        size += (folder / "block.npz").stat().st_size
-    return size / (copies * len(fits["start"]))
+    copies, size, rng = 200, 0, np.random.default_rng(0)
+    for rows in (fits, ends):
+        # Other numbers in every copy, or they would be compressed away.
+        many = [
+            replace(row, weights=rng.random(np.shape(row.weights)), loss=rng.random())
+            for row in rows * copies
+        ]
+        write_rows(folder / "block.parquet", Fit, many)
+        size += (folder / "block.parquet").stat().st_size
+    return size / (copies * len(fits))
 
 
 #: In a process of its own, for its largest memory: the tables of starts and of minima from blocks,
 #: in the worst case that every start has found another minimum.
 BUILD = """
 import resource, sys, time
+from dataclasses import replace
 from pathlib import Path
-import numpy as np
-from landscape.data import read_arrays
-from landscape.study.columns import split_parts
+from landscape.rows.store import read_rows
 from landscape.study.distinct import distinct_minima
-from landscape.tables import fits_frame, minima_frame, write_table
-folder, n_blocks, per_block = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+from landscape.study.rows import Fit
+from landscape.tables import write_table
+from landscape.tables.sums import frames_of
+folder, n_blocks = Path(sys.argv[1]), int(sys.argv[2])
 begin = time.process_time()
-def block(kind, k):
-    arrays = split_parts(read_arrays(folder / f"{kind}.npz", kind).arrays)["restricted"]
-    start = np.arange(k * per_block, (k + 1) * per_block)
-    if kind == "minima":
-        arrays["is_minimum"][:] = True
-        arrays["key"] = np.array([f"{key} {j}" for key, j in zip(arrays["key"], start)])
-    return arrays | {"start": start}
-fits = [block("fits", k) for k in range(n_blocks)]
-ends = [block("minima", k) for k in range(n_blocks)]
-distinct = distinct_minima(ends)
-cell = {"dataset": "scale", "space": "restricted", "neurons": 4}
-tables = {
-    "fits": fits_frame([(cell, fit, end, distinct) for fit, end in zip(fits, ends)]),
-    "minima": minima_frame([(cell, distinct, {})]),
-}
+ends = []
+for k in range(n_blocks):
+    block = read_rows(folder / "block.parquet", Fit)
+    ends += [
+        replace(end, start=k * len(block) + j, verdict="holds", activation=f"{k} {j}")
+        for j, end in enumerate(block)
+    ]
+fits, minima = distinct_minima(ends)
+tables = frames_of({"fits": fits, "minima": minima})
 size = 0
 for name, frame in tables.items():
     files = folder / f"{name}.csv", folder / f"{name}.parquet"
@@ -174,14 +156,12 @@ print(len(tables["fits"]), time.process_time() - begin, peak, size)
 """
 
 
-def build_table(fits: dict, ends: dict, rows: int, folder: Path) -> dict:
+def build_table(ends: list[Fit], rows: int, folder: Path) -> dict:
     """CPU time, memory and bytes of the tables of about so many starts."""
     per_block = min(rows, 1_000)
-    copies = -(-per_block // len(fits["start"]))
-    for kind, arrays in (("fits", fits), ("minima", ends)):
-        many = {k: np.concatenate([v] * copies)[:per_block] for k, v in arrays.items()}
-        write_arrays(folder / f"{kind}.npz", kind, join_parts({"restricted": many}))
-    arguments = [sys.executable, "-c", BUILD, str(folder), str(rows // per_block), str(per_block)]
+    copies = -(-per_block // len(ends))
+    write_rows(folder / "block.parquet", Fit, (ends * copies)[:per_block])
+    arguments = [sys.executable, "-c", BUILD, str(folder), str(rows // per_block)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
     names = ("rows", "seconds", "memory", "bytes")
     return dict(zip(names, map(float, done.stdout.split()), strict=True))
@@ -298,7 +278,7 @@ def main() -> None:
                 ), flush=True)  # fmt: skip
         for _, d, m in POINTS:
             disk[d, m] = bytes_per_start(*stored[150, d, m], folder)
-        tables = [build_table(*stored[150, 3, 4], count, folder) for count in options.rows]
+        tables = [build_table(stored[150, 3, 4][1], count, folder) for count in options.rows]
         jobs = table(measure_jobs(options.cores))
     frame = pd.DataFrame(rows)
     laws = [power_law(frame, step) for step in STEPS]

@@ -104,6 +104,7 @@ def brackets_figure(tables: Tables) -> Figure:
     figure = Figure(figsize=(TWO_COLUMNS, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2)
     _brackets(left, minima.assign(low=minima["radius_low"], high=minima["radius_high"]), "radius")
+    wide = wide[wide["space"] == "restricted"]
     _brackets(right, wide.assign(low=wide["radius_low"], high=wide["radius_high"]), "certified")
     left.set_title(r"parameter space: radius $r^*$ of (9)", loc="left")
     right.set_title("realization space", loc="left")
@@ -237,7 +238,7 @@ def converse_figure(tables: Tables) -> Figure:
 
 @styled
 def natural_figure(tables: Tables) -> Figure:
-    """Minima outside N* as they come: the implication of Proposition 1.2 there."""
+    """Minima outside N* as training finds them: the implication of Proposition 1.2 there."""
     natural = tables["natural"]
     figure, axes = grid(natural, 1.45, share_y=True)
     for (dataset, neurons), ax in axes.items():
@@ -260,7 +261,7 @@ def natural_figure(tables: Tables) -> Figure:
 #: Marker, size, face and edge colour, and label of each kind of pair.
 KINDS = {
     "random": ("o", 6, "none", "0.6", "random"),
-    "neighbours": ("o", 10, "white", "black", "neighbouring minima"),
+    "minima": ("o", 10, "white", "black", "two minima"),
     "again": ("P", 14, "white", "black", "reached twice"),
     "scaled": ("v", 11, "white", BLUE, "rescaled"),
     "opposed": ("s", 9, "white", GREEN, "opposed"),
@@ -275,7 +276,7 @@ KINDS = {
 @styled
 def inverse_figure(tables: Tables) -> Figure:
     """Inverse stability over all kinds of pairs, and the forward direction beside it."""
-    pairs = tables["stability"]
+    pairs = tables["pairs"]
     figure = Figure(figsize=(TWO_COLUMNS, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     handles, labels = [], []
@@ -285,7 +286,7 @@ def inverse_figure(tables: Tables) -> Figure:
         if own.empty:
             continue
         points(left, own["seminorm"], own["distance"], marker, size, face, edge)
-        if kind in ("random", "neighbours", "scaled", "forward"):
+        if kind in ("random", "minima", "scaled", "forward"):
             points(right, own["distance"], own["seminorm"], marker, size, face, edge)
         handles.append(_handle(marker, size, face, edge))
         labels.append(label)

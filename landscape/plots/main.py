@@ -63,7 +63,7 @@ PAIRS = {
     "scaled": ("^", 12, "white", BLUE, "neurons rescaled"),
     "opposed": ("s", 10, "white", GREEN, "opposed neurons"),
     "extremal": ("D", 9, BLUE, "black", "extremal"),
-    "control C.1": ("x", 10, RED, RED, r"control C.1, not in $\mathcal{N}^*$"),
+    "C.1": ("x", 10, RED, RED, r"control C.1, not in $\mathcal{N}^*$"),
 }
 
 #: Factor of the square root, line style and label of each bound.
@@ -103,7 +103,7 @@ def stability_figure(tables: Tables) -> Figure:
 #: Marker, size, face and edge colour, and label of each radius.
 RADII = {
     "rigidity_radius": ("^", 13, "white", GREEN, r"$\frac{1}{2}\,\min_i\|u_i\|_\infty$"),
-    "notes_radius": ("o", 11, "white", ORANGE, r"$r^2/8$"),
+    "sharp_radius": ("o", 11, "white", ORANGE, r"$r^2/8$"),
     "paper_radius": ("o", 11, BLUE, BLUE, r"$r^2/16$, Corollary 1.3"),
 }
 
@@ -132,38 +132,35 @@ def radii_figure(tables: Tables) -> Figure:
     return figure
 
 
-#: Marker, size, face and edge colour, and label of each probe.
+#: Marker, size, face and edge colour, and label of what is probed.
 BALLS = {
-    "control C.1": ("x", 10, RED, RED, "control C.1: better realization"),
-    "paper": ("o", 12, BLUE, BLUE, r"$\mathcal{N}^*$: ball $r^2/16$"),
-    "notes": ("o", 12, "white", ORANGE, r"$\mathcal{N}^*$: ball $r^2/8$"),
-    "rigid": ("^", 13, "white", GREEN, r"$\mathcal{N}^*$: rigid ball"),
+    "control": ("x", 10, RED, RED, "control C.1: better realization"),
+    "probe": ("^", 13, "white", GREEN, r"$\mathcal{N}^*$: rigid ball, as Theorem 13 says"),
 }
 
-#: Where balls are drawn in which no realization is better (one height each, so that they do not
-#: hide each other), the middle of the strip that these are in, and its upper end.
-NO_DECREASE = {"paper": 3e-19, "notes": 1e-20, "rigid": 3e-22}
+#: The strip in which balls are drawn that hold nothing better: where, and its upper end.
 NONE, FLOOR = 1e-20, 1e-17
 
 
 @styled
 def probes_figure(tables: Tables) -> Figure:
     """What probes find: by how much the loss can be lowered within a seminorm ball."""
-    probes = tables["probes"]
-    probes = probes[(probes["space"] == "restricted") & (probes["verdict"] != "undecided")]
+    probes, controls = tables["probes"], tables["controls"]
+    probes = probes[probes["verdict"] != "undecided"]
+    controls = controls[(controls["kind"] == "C.1") & (controls["verdict"] == "violated")]
+    shown = {"control": controls.assign(radius=controls["distance"]), "probe": probes}
     figure, axes = grid(tables["fits"], 1.6, share_x=True, share_y=True)
     handles: dict[str, Any] = {}
     for (dataset, neurons), ax in axes.items():
-        own = cell_of(probes, dataset, neurons)
-        own = own[(own["radius"] > 0) & np.isfinite(own["radius"])]
         ax.set(xscale="log", yscale="log")
         ax.axhspan(NONE / 1e3, FLOOR, color="0.93", linewidth=0)
         for ball, (marker, size, face, edge, _) in BALLS.items():
-            rows = own[own["ball"] == ball]
+            rows = cell_of(shown[ball], dataset, neurons)
+            rows = rows[(rows["radius"] > 0) & np.isfinite(rows["radius"])]
             if rows.empty:
                 continue
             found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
-            gaps = np.where(found, rows["gap"], NO_DECREASE.get(ball, NONE))
+            gaps = np.where(found, rows["gap"], NONE)
             drawn = points(ax, rows["radius"], gaps, marker, size, face, edge)
             handles.setdefault(ball, drawn)
         decades = 10.0 ** np.arange(-16, 1, 4)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
+from landscape.errors import NumericalError
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
@@ -313,11 +314,13 @@ def active_direction(X: Array, kind: str) -> Array:
         bounds=[(-1.0, 1.0)] * d + [(None, 1.0)],
         method="highs",
     )
-    if result.status != 0 or result.x[-1] <= 1e-9:
+    if result.status == 0 and result.x[-1] <= 0:
         raise ValueError(
             "X: no weight vector is active on all samples (they surround the origin); the "
             f"control {kind} needs inputs with a constant coordinate, such as lifted ones"
         )
+    if result.status != 0 or result.x[-1] <= 1e-9:
+        raise NumericalError(f"X: that a weight vector is active on all samples is lost ({kind})")
     direction: Array = result.x[:d]
     return direction
 
@@ -343,4 +346,4 @@ def _cancelling_products(theta: Parametrization, a: Array, X: Array) -> Array:
         pairs = everything.redundant_pairs() + everything.opposite_pairs()
         if not any(max(pair) >= m for pair in pairs):
             return added
-    raise ValueError("theta: no cancelling neurons were found off its hyperplanes")
+    raise NumericalError("theta: no cancelling neurons were found off its hyperplanes")

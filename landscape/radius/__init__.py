@@ -105,7 +105,7 @@ def bracket_radius(
     *,
     space: Space,
     budget: RadiusBudget | None = None,
-    seed: int = 0,
+    rng: np.random.Generator | None = None,
 ) -> RadiusBracket:
     """Bracket the radius of the local minimum ``theta``.
 
@@ -118,8 +118,8 @@ def bracket_radius(
     y : array_like of shape (n,)
     space : Space
     budget : RadiusBudget, optional
-    seed : int
-        Of the falsifier's starts.
+    rng : numpy.random.Generator, optional
+        For the falsifier's starts.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def bracket_radius(
         slack,
         certificate.radius,
         budget,
-        np.random.default_rng(seed),
+        np.random.default_rng(0) if rng is None else rng,
     )
     return search.run()
 

@@ -8,8 +8,8 @@ Both say only what the tables hold, through :mod:`landscape.tables.findings`; th
 the same bytes.
 """
 
-from landscape.report.contents import FIGURE_TITLES, TABLE_ORDER
+from landscape.report.contents import FIGURE_TITLES
 from landscape.report.html import report_page
 from landscape.report.printed import printed_summary
 
-__all__ = ["FIGURE_TITLES", "TABLE_ORDER", "printed_summary", "report_page"]
+__all__ = ["FIGURE_TITLES", "printed_summary", "report_page"]

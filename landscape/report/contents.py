@@ -8,44 +8,24 @@ from typing import Any
 
 import pandas as pd
 
+from landscape.tables import ATLAS_FIGURES, FIGURES
 from landscape.tables.findings import SPACE_NAMES, STATUSES, TOPICS, number
 
 __all__ = [
     "CELL_HEADER",
     "FIGURE_TITLES",
     "PROVEN",
-    "TABLE_ORDER",
     "cell_rows",
     "findings_of",
     "totals",
     "verdict_of_study",
 ]
 
-#: Figures in the order of the study.
-FIGURE_TITLES = {
-    "losses": "Losses at certified minima",
-    "probes": "Balls in realization space",
-    "controls": "Controls, where the implication fails",
-    "natural": "Minima outside N* as they come",
-    "converse": "No converse",
-    "radii": "Radii of realization minima",
-    "brackets": "Radii bracketed from both sides",
-    "stability": "Inverse stability on N*",
-    "inverse": "Inverse and forward direction",
-    "solvers": "Solvers, before and after the descent",
-    "atlas": "Atlas: all local minima",
-    "coverage": "How many of them starts find",
-}
-
-#: Tables in the order of the study.
-TABLE_ORDER = (
-    "findings", "summary", "fits", "minima", "probes", "controls", "natural", "degeneracies",
-    "converse", "brackets", "pairs", "stability", "rates", "solvers", "runs", "atlas", "coverage",
-    "provenance",
-)  # fmt: skip
+#: Titles of all figures.
+FIGURE_TITLES = {name: figure.title for name, figure in {**FIGURES, **ATLAS_FIGURES}.items()}
 
 #: Topics with a proven statement to compare with.
-PROVEN = ("lifts", "balls of N*", "controls", "converse", "inverse stability")
+PROVEN = ("lifts", "rigid balls", "controls", "converse", "inverse stability")
 
 
 def findings_of(findings: pd.DataFrame, dataset: str) -> list[Any]:
@@ -93,14 +73,16 @@ def totals(summary: pd.DataFrame) -> str:
         int(own[f"probes_{name}"].sum()) for name in ("hold", "violated", "undecided")
     )
     controls, failing = (int(own[name].sum()) for name in ("controls", "controls_violated"))
-    balls = holding + violated + open_ones
+    probed = holding + violated + open_ones
+    minima, proved = (int(summary[name].sum()) for name in ("distinct_minima", "proved_minima"))
     return (
         f"Of {number(starts, 'start')}, {certified:,} ended at certified local minima and "
-        f"{undecided:,} are undecided. Of {number(balls, 'ball')} in realization space around "
-        f"minima of N*, {holding:,} hold no better realization, {violated:,} "
-        f"{'holds' if violated == 1 else 'hold'} one and {open_ones:,} are undecided. Of "
-        f"{number(controls, 'control')} outside N*, where the implication has to fail, it fails at "
-        f"{failing:,}."
+        f"{undecided:,} are undecided. Of {number(minima, 'distinct minimum', 'distinct minima')}, "
+        f"{proved:,} are proved in rational arithmetic. At {holding:,} of "
+        f"{number(probed, 'minimum', 'minima')} of N* the rigid ball in realization space holds "
+        f"nothing better, as Theorem 13 says; {violated:,} contradict it and {open_ones:,} are "
+        f"undecided. Of {number(controls, 'control')} outside N*, where the implication has to "
+        f"fail, it fails at {failing:,}."
     )
 
 

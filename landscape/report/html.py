@@ -20,14 +20,13 @@ from landscape.report.atlas import atlas_findings
 from landscape.report.contents import (
     CELL_HEADER,
     FIGURE_TITLES,
-    TABLE_ORDER,
     cell_rows,
     findings_of,
     totals,
     verdict_of_study,
 )
+from landscape.rows.store import csv_text
 from landscape.tables import TABLES
-from landscape.tables.files import csv_text
 from landscape.tables.findings import TOPICS, number
 
 __all__ = ["report_page"]
@@ -63,7 +62,7 @@ def report_page(
     findings, summary = tables["findings"], tables["summary"]
     datasets = list(dict.fromkeys(summary["dataset"]))
     shown = [name for name in FIGURE_TITLES if name in figures]
-    known = [name for name in TABLE_ORDER if name in tables]
+    known = [name for name in TABLES if name in tables]
     here = files("landscape.report")
     return Template(here.joinpath("page.html").read_text("utf-8")).substitute(
         title=escape(f"Study {study}"),
@@ -104,11 +103,11 @@ def _json(value: object) -> str:
 def _schema(name: str) -> dict[str, object]:
     table = TABLES[name]
     return {
-        "title": table.title.replace("`", ""),
-        "key": list(table.key),
+        "title": table.title().replace("`", ""),
+        "key": table.key(),
         "columns": [
             {"name": c.name, "type": c.type, "meaning": c.meaning, "unit": c.unit}
-            for c in table.columns
+            for c in table.columns()
         ],
     }
 

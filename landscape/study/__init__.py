@@ -1,20 +1,17 @@
-"""The steps of a study as pure functions of configuration and arrays; no files.
+"""The steps of a study: functions from a :class:`~landscape.study.cells.Cell` to rows; no files.
 
-- :mod:`landscape.study.starts`: paired random starts, each from its own seed;
-- :mod:`landscape.study.columns`: columns of equal length, what steps hand on;
-- :mod:`landscape.study.fits`: train a block of starts;
-- :mod:`landscape.study.certificates`: descend to local minima, certify, merge duplicates;
-- :mod:`landscape.study.solvers`: end points of each solver, before and after the descent;
-- :mod:`landscape.study.radii`, :mod:`landscape.study.brackets`: brackets of the radii of minima in
-  parameter space and in realization space;
-- :mod:`landscape.study.probes`: balls in realization space;
+- :mod:`landscape.study.rows`: the rows, one class per table;
+- :mod:`landscape.study.cells`: a data set and a number of neurons, what every step is called with;
+- :mod:`landscape.study.training`: train starts, descend to local minima, certify;
+- :mod:`landscape.study.distinct`: merge the minima that several starts reached;
+- :mod:`landscape.study.radii`: proofs in rational arithmetic, and radii bracketed in both spaces;
+- :mod:`landscape.study.probes`: rigid balls, and minima outside N* as training finds them;
 - :mod:`landscape.study.controls`: the controls C.1, C.2, C.3, which have to fail;
-- :mod:`landscape.study.natural`, :mod:`landscape.study.converse`: minima outside N* as they come,
-  and the converse of Proposition 1.2;
-- :mod:`landscape.study.pairs`, :mod:`landscape.study.stability`: parameter distance against the
-  seminorm;
-- :mod:`landscape.study.verdicts`: verdicts, counted;
+- :mod:`landscape.study.converse`: the converse of Proposition 1.2;
+- :mod:`landscape.study.pairs`: parameter distance against the seminorm;
+- :mod:`landscape.study.solvers`: end points of each solver, before and after the descent;
 - :mod:`landscape.study.coverage`: solvers held against atlases;
+- :mod:`landscape.study.regularization`: the experiment with the paper's regularizers;
 - :mod:`landscape.study.own_solvers`: a user's own solvers, from installed modules;
 - :mod:`landscape.study.config`, :mod:`landscape.study.checks`: errors in the configuration and its
   data, one line each.

@@ -22,13 +22,9 @@ ATLAS_SOLVERS = ("descent", "far descent", "SLSQP", "L-BFGS-B", "trf")
 #: Keys of a data set that a user's generator makes.
 OWN_KEYS = ("kind", "standardize", "seed", "options")
 #: Steps that go over spaces, by their keys; what they go over has to be trained.
-SPACES_OF = ("probe", "radius", "natural")
+SPACES_OF = ("radius", "realization", "natural")
 #: Counts of what starts from the minima of N*.
-FROM_RESTRICTED = {
-    "controls": "max_minima",
-    "realization": "max_minima",
-    "pairs": "max_pairs",
-}
+FROM_RESTRICTED = {"probe": "max_minima", "controls": "max_minima", "pairs": "max_pairs"}
 
 
 def study_problems(config: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

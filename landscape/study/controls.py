@@ -1,56 +1,34 @@
-"""All three controls (notes 11) on the minima of a data set: they have to be violated."""
+"""The controls C.1, C.2 and C.3 (Theorem 15) on the minima of N*: they have to be violated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from landscape.descent import descend
-from landscape.minima import certify_minimum
-from landscape.parametrization import Parametrization, max_norms
-from landscape.probe import CONTROLS, steepest_ridge
+from landscape.errors import NUMERICAL_ERRORS
+from landscape.parametrization import Parametrization
+from landscape.pipeline import Task, say
+from landscape.probe import CONTROLS
 from landscape.probe.controls import active_direction
 from landscape.realization import realize
-from landscape.spaces import RestrictedSpace, make_space
-from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.columns import Arrays, as_arrays
-from landscape.study.starts import generator
+from landscape.spaces import RestrictedSpace
+from landscape.study.cells import Cell, Progress, network_of, quiet, within_space
+from landscape.study.rows import Control, Minimum
+from landscape.verdict import Verdict
 
-__all__ = ["control_rows", "extend_by_linear", "ridge_rows"]
-
-Array = NDArray[np.float64]
-
-_EMPTY: dict[str, Any] = {
-    "base": "minimum",
-    "verdict": "undecided",
-    "certificate_radius": np.nan,
-    "step": 0,
-    "distance": np.nan,
-    "gap": np.nan,
-    "tolerance": np.nan,
-    "parameter_distance": np.nan,
-    "slope": np.nan,
-    "reason": "",
-}
+__all__ = ["extend_by_linear", "follow_controls"]
 
 
-def control_rows(
-    features: Array,
-    target: Array,
-    minima: Arrays,
+def follow_controls(
+    cell: Cell,
+    minima: Iterable[Minimum],
     *,
-    n_neurons: int,
-    margin: float,
-    dataset: str,
-    seed: int,
     n_steps: int,
     max_minima: int,
-    progress: Callable[[str], None] = lambda line: None,
-) -> Arrays:
-    """The controls C.1, C.2 and C.3 built from distinct minima of N*.
+    progress: Progress = quiet,
+) -> list[Control]:
+    """Build the controls from distinct minima of N*, and follow better realizations to distance 0.
 
     C.3 needs ``sum_k s_k x_k = 0``. Where a minimum does not have that, two neurons that are
     active on all samples are added to it, so that the linear part is optimal, and the descent goes
@@ -58,78 +36,57 @@ def control_rows(
 
     Parameters
     ----------
-    minima : dict of arrays
-        Distinct minima of N* for the same data.
+    cell : Cell
+    minima : iterable of Minimum
     n_steps : int
         Realizations per control, at seminorm distances that go to 0.
     max_minima : int
         At most so many minima, the best ones.
-
-    Returns
-    -------
-    dict of arrays, one entry per step
-        ``minimum``, ``kind`` ("C.1", "C.2", "C.3"), ``base``, ``verdict``,
-        ``certificate_radius``, ``step``, ``distance`` (exact seminorm), ``gap`` (decrease of the
-        loss), ``tolerance``, ``parameter_distance`` (lower bound for every parametrization of the
-        better realization), ``slope``, ``reason``.
+    progress : callable
+        Receives one line per minimum.
     """
-    space = make_space("restricted", features.shape[1], n_neurons, margin=margin)
-    assert isinstance(space, RestrictedSpace)
-    X = space.embed(features)
-    rows = []
-    for k in within_space(minima)[:max_minima]:
-        theta = Parametrization(minima["weights"][k], minima["output_weights"][k])
-        number = int(minima["minimum"][k])
+    task, rows = cell.task("restricted"), []
+    for row in within_space(minima, "restricted")[:max_minima]:
         verdicts = []
         for kind in CONTROLS:
-            rng = generator(seed, dataset, n_neurons, int(minima["start"][k]), int(kind[-1]))
-            found = _control_steps(kind, theta, X, target, space, rng, n_steps)
-            rows += [{"minimum": number, "kind": kind, **row} for row in found]
-            verdicts.append(f"{kind} {found[0]['verdict']}")
-        progress(f"minimum {number}: {', '.join(verdicts)}")
-    return as_arrays(rows)
+            steps = _steps(kind, cell, task, row, n_steps)
+            verdicts.append(f"{kind} {steps[0].verdict}")
+            rows += steps
+        progress(f"minimum {row.minimum}: {', '.join(verdicts)}")
+    return rows
 
 
-def _control_steps(
-    kind: str,
-    theta: Parametrization,
-    X: Array,
-    y: Array,
-    space: RestrictedSpace,
-    rng: np.random.Generator,
-    n_steps: int,
-) -> list[dict[str, Any]]:
-    base = "minimum"
+def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> list[Control]:
+    place = {**cell.place, "minimum": row.minimum, "kind": kind, "base": "minimum"}
+    theta = network_of(row)
+    rng = cell.stream("control", kind, row.first_start)
     try:
-        control = CONTROLS[kind](theta, X, y, rng=rng, n_steps=n_steps)
+        control = CONTROLS[kind](theta, task.X, task.y, rng=rng, n_steps=n_steps)
         if kind == "C.3" and not control.certificate.is_minimum:
-            extended = extend_by_linear(theta, X, y, space)
+            extended = extend_by_linear(theta, task)
             if extended is not None:
-                base = "extended"
-                control = CONTROLS[kind](extended, X, y, rng=rng, n_steps=n_steps)
-    except NUMERICAL_TROUBLE as error:
-        return [{**_EMPTY, "base": base, "reason": f"{type(error).__name__}: {error}"}]
+                place["base"] = "extended"
+                control = CONTROLS[kind](extended, task.X, task.y, rng=rng, n_steps=n_steps)
+    except NUMERICAL_ERRORS as error:
+        return [Control(**place, reason=say(error))]
     return [
-        {
-            **_EMPTY,
-            "base": base,
-            "verdict": control.verdict.value,
-            "certificate_radius": float(control.certificate.radius),
-            "step": step,
-            "distance": float(control.distances[step]),
-            "gap": float(control.gaps[step]),
-            "tolerance": float(control.tolerances[step]),
-            "parameter_distance": float(control.parameter_distance),
-            "slope": float(control.slope),
-            "reason": control.reason,
-        }
+        Control(
+            **place,
+            step=step,
+            certificate_radius=control.certificate.radius,
+            distance=control.distances[step],
+            gap=control.gaps[step],
+            tolerance=control.tolerances[step],
+            slope=control.slope,
+            fibre_distance=control.parameter_distance,
+            verdict=control.verdict.value,
+            reason=control.reason,
+        )
         for step in range(n_steps)
     ]
 
 
-def extend_by_linear(
-    theta: Parametrization, X: Array, y: Array, space: RestrictedSpace
-) -> Parametrization | None:
+def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | None:
     """A certified minimum of N* with two more neurons, which are active on all samples.
 
     With (u_1, +) and (u_2, -), both active on all samples, every linear function can be added, so
@@ -139,15 +96,19 @@ def extend_by_linear(
     ----------
     theta : Parametrization
         In the space.
+    task : Task
+        Over N*.
 
     Returns
     -------
     gamma : Parametrization or None
         None if the descent does not end at a certified minimum of that kind.
     """
+    X, space = task.X, task.space
+    assert isinstance(space, RestrictedSpace)
     a = active_direction(X, "C.3")
     reach = float((X @ a / np.abs(X).sum(axis=1)).min())
-    s = realize(theta, X) - y
+    s = realize(theta, X) - task.y
     line = -np.asarray(np.linalg.lstsq(X, s, rcond=None)[0])
     # Large enough that both stay active when the line is added, and for what descent still moves.
     size = 8.0 * (1.0 + float(np.abs(line).max())) / reach
@@ -161,56 +122,8 @@ def extend_by_linear(
     wider = RestrictedSpace(
         space.n_inputs, theta.n_neurons + 2, margin=space.margin, bound=space.bound
     )
-    end = descend(start, X, y, space=wider).parametrization
-    if wider.violations(end) or not certify_minimum(end, X, y, space=wider).is_minimum:
+    found = Task(wider, X, task.y).end(start)
+    end = found.parametrization
+    if wider.violations(end) or found.verdict is not Verdict.HOLDS:
         return None
     return end if (X @ end.weights.T > 0).all(axis=0).any() else None
-
-
-def ridge_rows(
-    features: Array,
-    target: Array,
-    minima: Arrays,
-    *,
-    n_neurons: int,
-    margin: float,
-    max_minima: int,
-    node_limit: int,
-) -> Arrays:
-    """How much a spare neuron could help at each minimum: the exact Frank-Wolfe oracle.
-
-    Returns
-    -------
-    dict of arrays, one entry per minimum
-        ``minimum``, ``value`` and ``upper`` (bracket of the largest ``|sum_k s_k relu(<v, x_k>)|``
-        over ``‖v‖_inf <= 1``), ``tolerance``, ``exact``, ``method``, ``optimal_wider`` (whether it
-        is 0), ``relative`` (value over ``sum_k |s_k| ‖x_k‖_1``).
-    """
-    space = make_space("restricted", features.shape[1], n_neurons, margin=margin)
-    X = space.embed(features)
-    rows = []
-    for k in within_space(minima)[:max_minima]:
-        theta = Parametrization(minima["weights"][k], minima["output_weights"][k])
-        ridge = steepest_ridge(X, realize(theta, X) - target, node_limit=node_limit)
-        rows.append(
-            {
-                "minimum": int(minima["minimum"][k]),
-                "value": ridge.value,
-                "upper": ridge.upper,
-                "tolerance": ridge.tolerance,
-                "exact": ridge.exact,
-                "method": ridge.method,
-                "optimal_wider": ridge.is_zero,
-                "relative": ridge.value / ridge.scale if ridge.scale > 0 else 0.0,
-            }
-        )
-    return as_arrays(rows)
-
-
-def within_space(minima: Arrays) -> list[int]:
-    """Positions of the minima that keep every condition of their space, and contribute."""
-    return [
-        k
-        for k, text in enumerate(minima.get("violations", ()))
-        if not text and max_norms(minima["weights"][k]).min() > 0
-    ]

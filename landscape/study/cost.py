@@ -81,16 +81,16 @@ def units(rule: str, config: Mapping[str, Any], n_starts: int) -> float:
     if rule == "solvers":
         return int(config["solvers"]["starts"]) * len(config["solvers"]["solvers"])
     if rule == "probe":
-        balls = len(config["probe"]["spaces"]) * minima("probe") + 4 * minima("controls")
+        balls = minima("probe") + 4 * minima("controls")
         cases = len(config["natural"]["spaces"]) * minima("natural") + config["converse"]["n_draws"]
         pairs = min(config["pairs"]["max_pairs"], n_starts * (n_starts - 1) // 2)
-        pairs += config["stability"]["n_random"]
-        pairs += len(config["stability"]["scales"]) * minima("stability")
+        pairs += config["pairs"]["n_random"] + minima("pairs") + 7 * len(config["pairs"]["scales"])
         return balls + CASE * cases + PAIR * pairs
     if rule == "radii":
         nodes = max(config["radius"]["max_nodes"], 1) / 150
         spaces = len(config["radius"]["spaces"])
-        return spaces * minima("radius") * nodes + minima("realization")
+        wide = len(config["realization"]["spaces"]) * minima("realization")
+        return spaces * minima("radius") * nodes + wide
     raise ValueError(f"rule: {rule!r} has no units")
 
 

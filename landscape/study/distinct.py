@@ -1,64 +1,83 @@
-"""Merge the certified minima that several starts have reached; imports no solver."""
+"""Merge the certified minima that several starts have reached."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
 
-from landscape.study.columns import Arrays, as_arrays
+from landscape.parametrization import max_norms
+from landscape.study.cells import network_of
+from landscape.study.rows import Fit, Minimum
 
 __all__ = ["distinct_minima"]
 
 #: Losses closer than this, relatively, are equal up to rounding; its square is a perfect fit's
 #: (losses are in units of the target's variance).
 _TIE = 1e-9
+#: What a minimum takes over from the start that represents it.
+_OWN = {c.name for c in Fit.columns(arrays=True)} & {
+    c.name for c in Minimum.columns(arrays=True)
+} - {"minimum"}
 
 
-def distinct_minima(blocks: Sequence[Arrays]) -> Arrays:
-    """The distinct certified minima of a cell, from all its blocks.
+def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
+    """The distinct certified minima of each cell.
 
     Two minima are the same when their activation keys agree: the same cell up to permutation and
-    shifts that the data do not see (notes 5). Ordered by loss; losses that differ by rounding only
-    are equal, and the first start decides, so that numbers do not depend on the platform.
+    shifts that the data do not see (Theorem 5). They are ordered by loss; losses that differ by
+    rounding only are equal, and the first start decides, so that numbers do not depend on the
+    platform.
 
     Parameters
     ----------
-    blocks : sequence of dict of arrays
-        From :func:`landscape.study.certificates.descend_block`, in the order of their starts.
+    fits : iterable of Fit
+        From :func:`landscape.study.training.descend_starts`, all starts of their cells.
 
     Returns
     -------
-    dict of arrays of length k
-        The columns of ``descend_block`` at the first start that reached the minimum without
-        leaving the space, and ``minimum`` (0 to k - 1), ``multiplicity`` (starts that reached
-        it), ``loss_spread`` (largest minus smallest loss among them: rounding only),
-        ``members`` (their indices, as text).
+    fits : list of Fit
+        With the numbers of their minima, sorted by start.
+    minima : list of Minimum
+        Each at the first start that reached it without leaving the space.
     """
-    rows = [
-        {name: values[k] for name, values in block.items()}
-        for block in blocks
-        for k in range(len(block.get("start", ())))
-        if block["is_minimum"][k]
-    ]
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(str(row["key"]), []).append(row)
-    found = []
-    for group in groups.values():
-        first = min(group, key=lambda row: (bool(row["violations"]), row["start"]))
-        losses = [float(row["loss"]) for row in group]
-        found.append(
-            {
-                **first,
-                "multiplicity": len(group),
-                "loss_spread": max(losses) - min(losses),
-                "members": " ".join(str(row["start"]) for row in group),
-            }
-        )
-    rank = _ranks([float(row["loss"]) for row in found])
-    order = sorted(range(len(found)), key=lambda k: (rank[k], int(found[k]["start"])))
-    return as_arrays([{"minimum": k, **found[index]} for k, index in enumerate(order)])
+
+    def cell(fit: Fit) -> tuple[str, str, int]:
+        return fit.dataset, fit.space, fit.neurons
+
+    numbered, minima = [], []
+    for _, group in groupby(sorted(fits, key=lambda fit: (*cell(fit), fit.start)), cell):
+        mine = list(group)
+        reached: dict[str, list[Fit]] = {}
+        for fit in mine:
+            if fit.verdict == "holds":
+                reached.setdefault(fit.activation, []).append(fit)
+        first = {
+            key: min(own, key=lambda fit: (bool(fit.violations), fit.start))
+            for key, own in reached.items()
+        }
+        rank = dict(zip(first, _ranks([fit.loss for fit in first.values()]), strict=True))
+        order = sorted(first, key=lambda key: (rank[key], first[key].start))
+        numbers = {key: k for k, key in enumerate(order)}
+        minima += [_minimum(k, first[key], reached[key]) for key, k in numbers.items()]
+        numbered += [replace(fit, minimum=numbers.get(fit.activation, -1)) for fit in mine]
+    return numbered, minima
+
+
+def _minimum(number: int, first: Fit, starts: Sequence[Fit]) -> Minimum:
+    losses = [fit.loss for fit in starts]
+    r = first.radius
+    return Minimum(
+        **{name: getattr(first, name) for name in _OWN},
+        minimum=number,
+        multiplicity=len(starts),
+        first_start=first.start,
+        loss_spread=max(losses) - min(losses),
+        radius_low=r,
+        paper_radius=r**2 / 16,
+        sharp_radius=r**2 / 8,
+        rigidity_radius=0.5 * float(max_norms(network_of(first).products).min()),
+    )
 
 
 def _ranks(losses: Sequence[float]) -> list[int]:

@@ -20,7 +20,7 @@ Config = Mapping[str, Any]
 _BLOCK = ("dataset", "neurons", "block")
 _CELL = ("dataset", "neurons")
 _FITS = ("seed", "margin", "spaces", "training")
-_MINIMA = (*_FITS, "descent")
+_MINIMA = (*_FITS, "descent", "minima")
 _ATLAS = (
     "seed",
     "margin",
@@ -36,10 +36,13 @@ STEPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dataset": (("dataset",), ()),
     "fits": (_BLOCK, _FITS),
     "minima": (_BLOCK, _MINIMA),
-    "probes": (_CELL, (*_MINIMA, "probe", "controls")),
-    "pairs": (_CELL, (*_MINIMA, "pairs", "stability")),
-    "radii": (_CELL, (*_MINIMA, "radius", "realization")),
-    "cases": (_CELL, (*_MINIMA, "natural", "converse")),
+    "probes": (_CELL, (*_MINIMA, "probe")),
+    "controls": (_CELL, (*_MINIMA, "controls")),
+    "pairs": (_CELL, (*_MINIMA, "pairs")),
+    "natural": (_CELL, (*_MINIMA, "natural")),
+    "converse": (_CELL, (*_MINIMA, "converse")),
+    "radii": (_CELL, (*_MINIMA, "radius")),
+    "brackets": (_CELL, (*_MINIMA, "realization")),
     "solvers": (
         _CELL,
         ("seed", "margin", "solvers", "training.max_iter", "training.tol", "descent.max_iter"),
@@ -54,8 +57,9 @@ TABLES = {name: _ATLAS for name in ("atlas", "coverage")}
 _ALL = tuple(
     dict.fromkeys(
         key
-        for name in ("fits", "minima", "probes", "pairs", "radii", "cases", "solvers")
-        for key in STEPS[name][1]
+        for name, (_, keys) in STEPS.items()
+        if name not in ("dataset", "atlas", "coverage", "regularization")
+        for key in keys
     )
 )
 

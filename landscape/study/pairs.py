@@ -1,96 +1,164 @@
-"""Parameter distance against realization seminorm, over pairs of networks from N* (Cor. 3.3)."""
+"""Inverse stability itself (Definition 1.1): parameter distance against exact seminorm distance.
+
+Pairs within N*, where Corollary 3.3 holds with the sharp constant 2√2 (Theorem 3), pairs outside
+it, where no constant does, and the forward direction: the uniform distance on [-1, 1]^d is
+Lipschitz in the parameters, the W^{1,inf} distance is not even continuous.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
+from landscape.pipeline import Task, say
+from landscape.probe import degenerate_like, steepest_ridge, with_ridge
+from landscape.realization import difference
 from landscape.seminorm import sobolev_distance
-from landscape.stability import parameter_distance
-from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.columns import Arrays, as_arrays
+from landscape.stability import distance_to_fibre, parameter_distance
+from landscape.stability.theorem import SHARP_CONSTANT
+from landscape.study.cells import Cell, Progress, evenly, network_of, quiet, within_space
+from landscape.study.rows import Minimum, Pair
 
-__all__ = ["extremal_pair", "measure_pairs", "opposed_pair"]
+__all__ = ["OUTSIDE", "extremal_pair", "measure_pairs", "opposed_pair", "uniform_bound"]
 
-Pair = tuple[Parametrization, Parametrization]
+Array = NDArray[np.float64]
+Networks = tuple[Parametrization, Parametrization]
+#: Kind, scale, numbers of the minima, and what makes the pair.
+Plan = tuple[str, float, int, int, Callable[[], Networks | None]]
+
+#: Kinds of pairs whose first network is not in N*.
+OUTSIDE = ("C.1", "C.2", "C.3")
+#: Networks have no more inputs where their uniform distance is computed.
+UNIFORM_INPUTS = 4
 
 
 def measure_pairs(
-    minima: Arrays,
+    cell: Cell,
+    minima: Iterable[Minimum],
     *,
-    rng: np.random.Generator,
     max_pairs: int,
-    scales: list[float],
-    progress: Callable[[str], None] = lambda line: None,
-) -> Arrays:
-    """Measure pairs of networks from N* that have the architecture of ``minima``.
+    max_minima: int,
+    n_random: int,
+    scales: Sequence[float],
+    progress: Progress = quiet,
+) -> list[Pair]:
+    """Measure pairs of the architecture of the cell's networks in N*.
 
-    Kinds of pairs: ``"minima"`` (two distinct minima), ``"scaled"`` (a minimum and the same with
-    every neuron scaled by a random factor), ``"opposed"`` and ``"extremal"`` (a minimum whose
-    first neurons are exchanged for :func:`opposed_pair` and :func:`extremal_pair`).
+    Kinds within N*: ``"minima"`` (two distinct minima), ``"random"`` (two draws, or a draw and a
+    perturbed one), ``"again"`` (a minimum and where descent from nearby ends, if it is the same
+    cell), ``"scaled"`` (every neuron of a minimum scaled by a random factor), ``"opposed"`` and
+    ``"extremal"`` (its first neurons exchanged for :func:`opposed_pair` and :func:`extremal_pair`),
+    ``"forward"`` (every entry perturbed). Outside: ``"C.1"``, ``"C.2"``, ``"C.3"``, a degenerate
+    parametrization of a minimum against realizations with one more neuron of size ``scale``.
 
     Parameters
     ----------
-    minima : dict of arrays
-        Distinct minima of N*.
-    rng : numpy.random.Generator
+    cell : Cell
+    minima : iterable of Minimum
     max_pairs : int
-        At most so many pairs of the kind ``"minima"``, evenly chosen.
-    scales : list of float
-        Relative sizes of the changes of the other kinds.
+        Pairs of two minima, evenly chosen.
+    max_minima : int
+        Minima from which the other kinds are made, evenly chosen.
+    n_random : int
+        Random pairs.
+    scales : sequence of float
+        Relative sizes of the changes.
     progress : callable
-        Receives one line per kind.
-
-    Returns
-    -------
-    dict of arrays, one entry per pair
-        ``kind``, ``first``, ``second`` (numbers of minima, -1 where there is none), ``scale``,
-        ``seminorm``, ``distance``, ``bound_paper`` (4 √r), ``bound_notes`` (2√2 √r), ``verdict``
-        and ``reason``.
     """
-    inside = [k for k, text in enumerate(minima.get("violations", ())) if not text]
-    networks = [Parametrization(minima["weights"][k], minima["output_weights"][k]) for k in inside]
-    numbers = [int(minima["minimum"][k]) for k in inside]
-    rows = []
-    for kind, first, second, scale, (gamma, theta) in _pairs(networks, rng, max_pairs, scales):
-        row = {
-            "kind": kind,
-            "first": numbers[first],
-            "second": numbers[second] if second >= 0 else -1,
-            "scale": scale,
-        }
-        rows.append(row | _measure(gamma, theta))
-        if len(rows) % 100 == 0:
-            progress(f"{len(rows)} pairs")
-    return as_arrays(rows)
+    task, inside = cell.task("restricted"), within_space(minima, "restricted")
+    rows: list[Pair] = []
+    count: Counter[str] = Counter()
+    both = evenly(list(combinations(inside, 2)), max_pairs)
+    pairs: list[Plan] = [
+        ("minima", np.nan, a.minimum, b.minimum, partial(_as_is, network_of(a), network_of(b)))
+        for a, b in both
+    ]
+    others = _others(cell, task, evenly(inside, max_minima), scales, n_random)
+    for kind, scale, first, second, make in [*pairs, *others]:
+        place: dict[str, Any] = {
+            **cell.place, "kind": kind, "pair": count[kind], "first": first, "second": second,
+            "within": kind not in OUTSIDE, "scale": scale,
+        }  # fmt: skip
+        try:
+            found = make()
+            if found is None:
+                continue
+            row = Pair(**place, **_measure(*found, within=kind not in OUTSIDE))
+        except NUMERICAL_ERRORS as error:
+            place |= {"inputs": task.space.n_inputs, "width": task.space.n_neurons}
+            row = Pair(**place, reason=say(error))
+        rows.append(row)
+        count[kind] += 1
+    progress(f"{len(rows)} pairs")
+    return rows
 
 
-def _pairs(
-    networks: list[Parametrization], rng: np.random.Generator, max_pairs: int, scales: list[float]
-) -> Iterator[tuple[str, int, int, float, Pair]]:
-    both = list(combinations(range(len(networks)), 2))
-    chosen = np.unique(np.linspace(0, len(both) - 1, min(max_pairs, len(both))).astype(int))
-    for p in chosen:
-        i, j = both[p]
-        yield "minima", i, j, np.nan, (networks[i], networks[j])
-    for k, scale in enumerate(scales if networks else []):
-        i = k % len(networks)
-        theta = networks[i]
+def _others(
+    cell: Cell, task: Task, minima: list[Minimum], scales: Sequence[float], n_random: int
+) -> Iterator[Plan]:
+    for k in range(n_random):
+        rng = cell.stream("pair", "random", k)
+        theta = task.space.sample(rng)
+        scale = scales[k % len(scales)] if scales and k % 2 else np.nan
+        other = task.space.sample(rng) if np.isnan(scale) else _perturbed(theta, scale, rng)
+        yield "random", scale, -1, -1, partial(_as_is, theta, other)
+    for row in minima:
+        theta, rng = network_of(row), cell.stream("pair", "again", row.first_start)
+        start = _perturbed(theta, 1e-3, rng).permute(rng.permutation(theta.n_neurons))
+        yield "again", 1e-3, row.minimum, row.minimum, partial(_again, row, start, task)
+    for k, scale in enumerate(scales if minima else []):
+        row = minima[k % len(minima)]
+        theta, rng = network_of(row), cell.stream("pair", "constructed", k)
+        first = row.minimum
         factors = 1.0 + scale * rng.uniform(-0.9, 0.9, theta.n_neurons)
-        yield "scaled", i, -1, scale, (theta, theta.scale(factors))
-        yield "opposed", i, -1, scale, opposed_pair(theta, scale)
+        yield "scaled", scale, first, -1, partial(_as_is, theta, theta.scale(factors))
+        yield "opposed", scale, first, -1, partial(opposed_pair, theta, scale)
         if theta.n_neurons >= 3 and theta.n_inputs >= 3:
-            yield "extremal", i, -1, scale, extremal_pair(theta, scale)
+            yield "extremal", scale, first, -1, partial(extremal_pair, theta, scale)
+        yield "forward", scale, first, -1, partial(_as_is, theta, _perturbed(theta, scale, rng))
+        v = rng.standard_normal(theta.n_inputs)
+        v[-2:] = np.abs(v[-2:])
+        product = scale * v / np.abs(v).max()
+        for kind in OUTSIDE:
+            yield kind, scale, first, -1, partial(_outside, theta, kind, product, task.X)
 
 
-def opposed_pair(theta: Parametrization, size: float) -> Pair:
+def _as_is(gamma: Parametrization, theta: Parametrization) -> Networks:
+    return gamma, theta
+
+
+def _perturbed(theta: Parametrization, scale: float, rng: np.random.Generator) -> Parametrization:
+    """Every entry of the products moved by up to ``scale`` times the network's largest; in N*."""
+    u = theta.products
+    moved = u + scale * np.abs(u).max() * rng.uniform(-1.0, 1.0, u.shape)
+    moved[:, -2:] = np.maximum(moved[:, -2:], 0.5 * u[:, -2:])
+    return Parametrization.from_products(moved, theta.signs)
+
+
+def _again(row: Minimum, start: Parametrization, task: Task) -> Networks | None:
+    """A minimum and the end of a descent from ``start``, if it is the same one on the data."""
+    end = task.descend(start).parametrization
+    same = task.activation(end) == task.activation(network_of(row))
+    return (network_of(row), end) if same and not task.space.violations(end) else None
+
+
+def _outside(theta: Parametrization, kind: str, product: Array, X: Array) -> Networks:
+    degenerate, _ = degenerate_like(theta, X, kind)
+    return degenerate, with_ridge(theta, product, 1.0, degenerate.n_neurons)
+
+
+def opposed_pair(theta: Parametrization, size: float) -> Networks:
     """``theta`` with its first neuron exchanged for ±ρ of opposed directions of size ``size``.
 
-    The pair for which the constant of one neuron, 2, is attained (notes 3).
+    The pair for which the constant of one neuron, 2, is attained (Theorem 3).
     """
     tiny = size / 100
     return (
@@ -99,8 +167,8 @@ def opposed_pair(theta: Parametrization, size: float) -> Pair:
     )
 
 
-def extremal_pair(theta: Parametrization, size: float) -> Pair:
-    """``theta`` with three neurons exchanged for the pair that attains 2√2 (notes 3)."""
+def extremal_pair(theta: Parametrization, size: float) -> Networks:
+    """``theta`` with three neurons exchanged for the pair that attains 2√2 (Theorem 3)."""
     e = size / 100
     gamma = [[size, e, e], [2 * size, 4 * e, 4 * e], [2 * size, 6 * e, 6 * e]]
     other = [[-2 * size, 6 * e, 6 * e], [-2 * size, 4 * e, 4 * e], [-size, e, e]]
@@ -122,24 +190,44 @@ def _exchange(
     return Parametrization.from_products(u, sigma)
 
 
-def _measure(gamma: Parametrization, theta: Parametrization) -> dict[str, Any]:
-    """Distances of a pair and the bound of Corollary 3.3, with both constants."""
-    row: dict[str, Any] = {"seminorm": np.nan, "verdict": "undecided", "reason": ""}
-    row["distance"] = parameter_distance(gamma, theta)
-    try:
-        seminorm = sobolev_distance(gamma, theta)
-    except NUMERICAL_TROUBLE as error:
-        nothing = {"bound_paper": np.nan, "bound_notes": np.nan}
-        return row | nothing | {"reason": f"{type(error).__name__}: {error}"}
-    r = float(seminorm.value)
-    row |= {
+def _measure(gamma: Parametrization, theta: Parametrization, *, within: bool) -> dict[str, Any]:
+    """Distances of a pair, and Corollary 3.3's bound."""
+    found = sobolev_distance(gamma, theta)
+    r = float(found.value)
+    distance = parameter_distance(gamma, theta) if within else distance_to_fibre(gamma, theta).lower
+    row: dict[str, Any] = {
+        "inputs": gamma.n_inputs,
+        "width": gamma.n_neurons,
         "seminorm": r,
-        "bound_paper": 4 * np.sqrt(r),
-        "bound_notes": 2 * np.sqrt(2 * r),
-        "reason": "" if seminorm.exact else f"not exact ({seminorm.method})",
+        "exact": found.exact,
+        "distance": distance,
+        "ratio": distance / np.sqrt(r) if r > 0 else 0.0 if distance == 0 else np.inf,
+        "paper_bound": 4 * np.sqrt(r),
+        "bound": SHARP_CONSTANT * np.sqrt(r),
     }
-    if seminorm.exact:
-        # Rounding of the square roots of both sides: the extremal pairs attain the bound.
-        holds = row["distance"] <= row["bound_notes"] * (1 + 1e-9) + 1e-12
-        row["verdict"] = "holds" if holds else "violated"
+    if within:
+        row["uniform_bound"] = uniform_bound(gamma, theta)
+    if gamma.n_inputs <= UNIFORM_INPUTS:
+        gap = difference(gamma, theta)
+        uniform = steepest_ridge(gap.weights, gap.output_weights, max_vertices=200_000)
+        row["uniform"] = uniform.value if uniform.exact else np.nan
+    # The extremal pairs attain the bound: both square roots are rounded.
+    if distance <= SHARP_CONSTANT * np.sqrt(max(found.lower, 0.0)) * (1 + 1e-9) + 1e-12:
+        row["verdict"] = "holds"
+    elif distance > SHARP_CONSTANT * np.sqrt(max(found.upper, 0.0)) * (1 + 1e-9) + 1e-12:
+        row["verdict"] = "violated"
+    else:
+        row["reason"] = f"the seminorm is only known to lie in [{found.lower}, {found.upper}]"
     return row
+
+
+def uniform_bound(gamma: Parametrization, theta: Parametrization) -> float:
+    """The forward direction: an upper bound of the uniform distance on [-1, 1]^d.
+
+    ``sum_i |c_i - c'_i| ‖a_i‖_1 + |c'_i| ‖a_i - a'_i‖_1`` in the given order of the neurons:
+    Lipschitz in the parameters on bounded sets.
+    """
+    steps = np.abs(gamma.output_weights - theta.output_weights)
+    moves = np.abs(gamma.weights - theta.weights).sum(axis=1)
+    sizes = np.abs(gamma.weights).sum(axis=1)
+    return float(steps @ sizes + np.abs(theta.output_weights) @ moves)

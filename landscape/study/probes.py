@@ -1,97 +1,111 @@
-"""Balls in realization space around certified minima (Proposition 1.2)."""
+"""Minima in realization space (Proposition 1.2): rigid balls, and minima as training finds them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from landscape.errors import NUMERICAL_ERRORS
+from landscape.pipeline import say
+from landscape.probe import examine_minimum, probe_realization
+from landscape.study.cells import Cell, Progress, network_of, quiet, within_space
+from landscape.study.rows import Minimum, Natural, Probe
 
-from landscape.parametrization import Parametrization
-from landscape.probe import probe_realization, rigidity_radius
-from landscape.spaces import Space
-from landscape.study.balls import NO_ANSWER
-from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.columns import Arrays, as_arrays
-
-__all__ = ["probe_minima", "radii"]
-
-
-def radii(radius: float, rigidity: float, rigid_fraction: float) -> dict[str, float]:
-    """Radii of the balls that are probed around a minimum.
-
-    Parameters
-    ----------
-    radius : float
-        Certified radius r in parameter space.
-    rigidity : float
-        ``min_i ‖u_i‖ / 2``: in smaller balls only the scales of the neurons are free (notes 10).
-    rigid_fraction : float
-        Share of it to probe.
-
-    Examples
-    --------
-    >>> radii(2.0, 0.5, 0.9)
-    {'paper': 0.25, 'notes': 0.5, 'rigid': 0.45}
-    """
-    return {
-        "paper": radius**2 / 16,
-        "notes": radius**2 / 8,
-        "rigid": rigid_fraction * rigidity,
-    }
+__all__ = ["examine_minima", "probe_minima"]
 
 
 def probe_minima(
-    features: NDArray[np.float64],
-    target: NDArray[np.float64],
-    minima: Arrays,
+    cell: Cell,
+    minima: Iterable[Minimum],
     *,
-    space: Space,
     rigid_fraction: float,
     max_minima: int,
-    progress: Callable[[str], None] = lambda line: None,
-) -> Arrays:
-    """Probe the balls around the first ``max_minima`` distinct minima that lie in the space.
+    progress: Progress = quiet,
+) -> list[Probe]:
+    """Probe the rigid ball around minima of N*, where the verdict is forced (Theorem 13).
 
-    Returns
-    -------
-    dict of arrays, one entry per ball
-        ``minimum``, ``ball`` ("paper", "notes" or "rigid"), ``radius``, and the fields of the
-        probe.
+    Parameters
+    ----------
+    cell : Cell
+    minima : iterable of Minimum
+    rigid_fraction : float
+        Radius in units of ``min_i ‖u_i‖ / 2``.
+    max_minima : int
+        The best ones that lie in the space.
+    progress : callable
     """
-    X = space.embed(features)
-    rows = []
-    for k in _within_space(minima, max_minima):
-        theta = Parametrization(minima["weights"][k], minima["output_weights"][k])
-        r, rigidity = float(minima["radius"][k]), rigidity_radius(theta)
-        for ball, radius in radii(r, rigidity, rigid_fraction).items():
-            row = {
-                "minimum": int(minima["minimum"][k]),
-                "ball": ball,
-                "radius": radius,
-                **NO_ANSWER,
-            }
+    task, rows = cell.task("restricted"), []
+    for row in within_space(minima, "restricted")[:max_minima]:
+        radius = rigid_fraction * row.rigidity_radius
+        place = {**cell.place, "minimum": row.minimum, "radius": radius}
+        try:
+            found = probe_realization(
+                network_of(row), task.X, task.y, radius=radius, space=task.space
+            )
+            probe = Probe(
+                **place,
+                verdict=found.verdict.value,
+                gap=found.gap,
+                lower_bound=found.lower_bound,
+                tolerance=found.tolerance,
+                distance=found.distance,
+                cuts=found.n_cuts,
+                regime=found.regime,
+                reason=found.reason,
+            )
+        except NUMERICAL_ERRORS as error:
+            probe = Probe(**place, reason=say(error))
+        rows.append(probe)
+    holding = sum(probe.verdict == "holds" for probe in rows)
+    progress(f"{holding} of {len(rows)} rigid balls hold nothing better")
+    return rows
+
+
+def examine_minima(
+    cell: Cell,
+    minima: Iterable[Minimum],
+    *,
+    spaces: Sequence[str],
+    max_minima: int,
+    progress: Progress = quiet,
+) -> list[Natural]:
+    """Describe distinct minima of N' or N, those with parallel neurons too.
+
+    Parameters
+    ----------
+    cell : Cell
+    minima : iterable of Minimum
+    spaces : sequence of str
+        Not N*, which excludes degeneracies.
+    max_minima : int
+        Per space, the best ones.
+    progress : callable
+        Receives one line per minimum.
+    """
+    rows, minima = [], list(minima)
+    for name in spaces:
+        task = cell.task(name)
+        for row in [row for row in minima if row.space == name][:max_minima]:
+            place = {**cell.place, "space": name, "minimum": row.minimum, "loss": row.loss}
             try:
-                probe = probe_realization(theta, X, target, radius=radius, space=space)
-                row |= {
-                    "verdict": probe.verdict.value,
-                    "gap": probe.gap,
-                    "lower_bound": probe.lower_bound,
-                    "tolerance": probe.tolerance,
-                    "distance": probe.distance,
-                    "n_cuts": probe.n_cuts,
-                    "regime": probe.regime,
-                    "reason": probe.reason,
-                }
-            except NUMERICAL_TROUBLE as error:
-                row["reason"] = f"{type(error).__name__}: {error}"
-            rows.append(row)
-        verdicts = " ".join(row["verdict"] for row in rows[-3:])
-        progress(f"minimum {minima['minimum'][k]}: {verdicts}")
-    return as_arrays(rows)
-
-
-def _within_space(minima: Arrays, limit: int) -> list[int]:
-    """Positions of the first minima that keep every condition of their space."""
-    inside = [k for k, text in enumerate(minima.get("violations", ())) if not text]
-    return inside[:limit]
+                found = examine_minimum(network_of(row), task.X, task.y, space=task.space)
+                case = Natural(
+                    **place,
+                    silent=found.n_silent,
+                    zero=found.n_zero,
+                    imbalance=found.imbalance,
+                    redundant=found.n_redundant,
+                    opposite=found.n_opposite,
+                    flip_gap=found.flip_gap,
+                    spare=found.n_spare,
+                    verdict=found.verdict.value,
+                    radius=found.radius,
+                    distance=found.distance,
+                    gap=found.gap,
+                    tolerance=found.tolerance,
+                    reason=found.reason,
+                )
+            except NUMERICAL_ERRORS as error:
+                case = Natural(**place, reason=say(error))
+            progress(f"{name}, minimum {row.minimum}: {case.spare} spare, {case.verdict}")
+            rows.append(case)
+    return rows

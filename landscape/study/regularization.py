@@ -8,17 +8,17 @@ points are comparable. Differences are taken start by start to the arm that an a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from landscape.descent import descend
-from landscape.minima import certify_minimum
+from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization, max_norms
+from landscape.pipeline import Task
 from landscape.probe import examine_minimum
 from landscape.regularization import (
     Balancing,
@@ -28,16 +28,18 @@ from landscape.regularization import (
     Together,
     cosines,
 )
-from landscape.spaces import UnrestrictedSpace, make_space
+from landscape.rows import Row, column
+from landscape.spaces import UnrestrictedSpace
 from landscape.stability import flip_gap
-from landscape.study.certificates import NUMERICAL_TROUBLE
-from landscape.study.starts import draw_start, generator
-from landscape.training import Fit, train, train_merging
+from landscape.streams import stream
+from landscape.study.cells import Cell, Progress, quiet
+from landscape.study.rows import MSE, UNDECIDED
+from landscape.training import Fit, train_merging
+from landscape.verdict import Verdict
 
-__all__ = ["Arm", "compare_runs", "degeneracies", "make_arms", "regularization_runs"]
+__all__ = ["Arm", "ArmRun", "Comparison", "compare_arms", "degeneracies", "make_arms", "run_arms"]
 
 Array = NDArray[np.float64]
-Row = dict[str, Any]
 
 #: Losses within this factor of the best certified one count as having reached it.
 BEST_TOLERANCE = 1e-6
@@ -58,6 +60,64 @@ MEASURES = (
 )
 #: ... and of shares.
 SHARES = ("best", "near_best", "certified", "spare", "silent", "redundant", "opposite", "violated")
+
+
+class _OfArm(Row):
+    """Of one arm; such tables have no key, their rows keep the order of the arms."""
+
+    dataset: str = column("Name of the data set in the config.")
+    neurons: int = column("Neurons m of the network with biases.")
+
+    arm: str = column("How it was trained.")
+    strength: float = column("Of the penalty; missing for arms without one.")
+    against: str = column("The arm that it is compared with; empty for the first.")
+
+
+class ArmRun(_OfArm):
+    """One start in one arm: trained with its regularizer, then descended without."""
+
+    name = "regularization_runs"
+    start: int = column("Index of the start.")
+    outcome: str = column("How training ended.")
+    n_iter: int = column("Iterations of the solver.", path=True)
+    n_merged: int = column("Neurons that were merged into others.")
+    trained_loss: float = column("Loss after training.", MSE)
+    trained_imbalance: float = column("Mean relative imbalance of the neurons, trained.")
+    trained_imbalance_max: float = column("Its largest, trained.")
+    trained_distance: float = column("Distance to N', trained.")
+    trained_cosine: float = column("Largest cosine of two directions, trained.")
+    trained_opposite_cosine: float = column("Smallest one, trained.")
+    trained_flip_gap: float = column("Flip gap relative to the largest product, trained.")
+    loss: float = column("Loss after descent.", MSE)
+    imbalance: float = column("Mean relative imbalance of the neurons.")
+    imbalance_max: float = column("Its largest.")
+    distance: float = column("Distance to N'.")
+    cosine: float = column("Largest cosine of two directions.")
+    opposite_cosine: float = column("Smallest one.")
+    flip_gap: float = column("Flip gap relative to the largest product.")
+    verdict: str = column("Exact test of local minimality of the end.", default=UNDECIDED)
+    n_silent: int = column("Silent neurons; -1 where no minimum is certified.", default=-1)
+    n_spare: int = column("Spare neurons; likewise.", default=-1)
+    n_redundant: int = column("Pairs of the same direction; likewise.", default=-1)
+    n_opposite: int = column("Pairs of opposite directions; likewise.", default=-1)
+    implication: str = column("Proposition 1.2's implication; likewise.", default="")
+
+
+class Comparison(_OfArm):
+    """One measure of one arm against its counterpart, on the same starts."""
+
+    name = "regularization"
+    measure: str = column("What is compared.")
+    n: int = column("Starts with a value in both arms.")
+    mean: float = column("Mean in this arm.")
+    reference: float = column("Mean in the other arm.")
+    difference: float = column("Mean paired difference.")
+    low: float = column("Lower end of its bootstrap interval.")
+    high: float = column("Upper end.")
+    n_less: int = column("Starts with a lower value in this arm.")
+    n_more: int = column("Starts with a higher one.")
+    p: float = column("Of the two-sided sign test, where one is made.")
+    p_holm: float = column("The same, adjusted after Holm over all comparisons.", default=np.nan)
 
 
 @dataclass(frozen=True)
@@ -169,101 +229,82 @@ def degeneracies(theta: Parametrization) -> dict[str, float]:
     }
 
 
-def regularization_runs(
-    features: Array,
-    target: Array,
-    *,
-    dataset: str,
-    n_neurons: int,
-    starts: int,
-    seed: int,
+def run_arms(
+    cell: Cell,
     arms: Sequence[Arm],
+    *,
+    starts: int,
     solver: str,
     max_iter: int,
     tol: float,
-    progress: Callable[[str], None] = lambda line: None,
-) -> list[Row]:
+    progress: Progress = quiet,
+) -> list[ArmRun]:
     """Train every start in every arm, descend, certify, and measure.
 
     Returns
     -------
-    list of dict
-        One per arm and start: ``dataset, neurons, arm, strength, against, start, outcome, n_iter,
-        n_merged``, the loss and :func:`degeneracies` at the trained point (``trained_``) and at
-        the end of the descent, ``verdict`` of the certificate, ``n_silent``, ``n_spare``,
-        ``n_redundant``, ``n_opposite`` and ``implication`` from
-        :func:`landscape.probe.examine_minimum` where the minimum is certified (else -1 and ``""``).
+    list of ArmRun
+        One per arm and start.
     """
-    n_features = features.shape[1]
-    space = make_space("unrestricted", n_features, n_neurons)
-    assert isinstance(space, UnrestrictedSpace)
-    X = space.embed(features)
-    rows = []
+    task, rows = cell.task("unrestricted"), []
     for arm in arms:
         for start in range(starts):
-            network, _ = draw_start(seed, dataset, n_features, n_neurons, start)
-            theta = space.from_network(
-                network.weights, network.biases, network.output_weights, network.offset
-            )
+            theta = task.embed(cell.start(start)[0])
             if arm.balanced_start:
                 last = Parametrization(theta.weights[-1:], theta.output_weights[-1:])
                 hidden = Parametrization(theta.weights[:-1], theta.output_weights[:-1])
                 theta = Parametrization.concatenate([hidden.balance(), last])
             common: dict[str, Any] = {
-                "space": space,
                 "solver": solver,
                 "max_iter": max_iter * arm.max_iter_factor,
                 "tol": tol,
                 "regularizer": arm.regularizer,
             }
             if arm.merging is None:
-                fit = train(theta, X, target, **common)
+                fit = task.train(theta, **common)
             else:
-                fit = train_merging(theta, X, target, merging=arm.merging, **common)
+                assert isinstance(task.space, UnrestrictedSpace)
+                fit = train_merging(
+                    theta, task.X, task.y, space=task.space, merging=arm.merging, **common
+                )
             rows.append(
-                {
-                    "dataset": dataset,
-                    "neurons": n_neurons,
-                    "arm": arm.name,
-                    "strength": arm.strength,
-                    "against": arm.against,
-                    "start": start,
-                    "outcome": fit.outcome.name.lower(),
-                    "n_iter": fit.n_iter,
-                    "n_merged": fit.n_merged,
-                    **_end(fit, X, target, space),
-                }
+                ArmRun(
+                    **cell.place,
+                    arm=arm.name,
+                    strength=arm.strength,
+                    against=arm.against,
+                    start=start,
+                    outcome=fit.outcome.name.lower(),
+                    n_iter=fit.n_iter,
+                    n_merged=fit.n_merged,
+                    **_end(fit, task),
+                )
             )
-        best = min(row["loss"] for row in rows[-starts:])
+        best = min(row.loss for row in rows[-starts:])
         progress(f"{arm.name} {arm.strength:g}: best loss {best:.6g}")
     return rows
 
 
-def _end(fit: Fit, X: Array, y: Array, space: UnrestrictedSpace) -> Row:
+def _end(fit: Fit, task: Task) -> dict[str, Any]:
     """Measures at the trained point, and after the descent without a regularizer."""
-    theta = fit.parametrization
-    row: Row = {f"trained_{key}": value for key, value in degeneracies(theta).items()}
-    row |= {"trained_loss": fit.loss, "loss": fit.loss, "verdict": "undecided"}
-    counts = ("n_silent", "n_spare", "n_redundant", "n_opposite")
-    row |= {**dict.fromkeys(counts, -1), "implication": ""}
-    try:
-        descent = descend(theta, X, y, space=space)
-        theta = descent.parametrization
-        row["loss"] = descent.loss
-        certificate = certify_minimum(theta, X, y, space=space)
-        row["verdict"] = certificate.verdict.value
-        if certificate.is_minimum:
-            natural = examine_minimum(theta, X, y, space=space)
+    row: dict[str, Any] = {"trained_loss": fit.loss}
+    row |= {f"trained_{key}": value for key, value in degeneracies(fit.parametrization).items()}
+    end = task.end(fit.parametrization)
+    row |= {"loss": end.loss, "verdict": end.verdict.value}
+    if end.verdict is Verdict.HOLDS:
+        try:
+            natural = examine_minimum(end.parametrization, task.X, task.y, space=task.space)
+            counts = ("n_silent", "n_spare", "n_redundant", "n_opposite")
             row |= {key: getattr(natural, key) for key in counts}
             row["implication"] = natural.verdict.value
-    except NUMERICAL_TROUBLE as error:
-        row["verdict"] = f"undecided ({type(error).__name__})"
-    return {**row, **degeneracies(theta)}
+        except NUMERICAL_ERRORS:
+            row["implication"] = "undecided"
+    return {**row, **degeneracies(end.parametrization)}
 
 
-def compare_runs(
-    runs: Sequence[Row], *, seed: int, n_resamples: int = 4000, level: float = 0.95
-) -> list[Row]:
+def compare_arms(
+    runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000, level: float = 0.95
+) -> list[Comparison]:
     """Each arm against its counterpart on the same starts.
 
     For every measure the mean, the mean paired difference, and its percentile bootstrap interval
@@ -275,29 +316,29 @@ def compare_runs(
     ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
     and ``violated`` if its minimum is certified and has the property.
 
-    Returns
-    -------
-    list of dict
-        ``dataset, neurons, arm, strength, against, measure, n, mean, reference, difference, low,
-        high, n_less, n_more, p, p_holm``.
+    Raises
+    ------
+    ValueError
+        If the arms of a cell have different starts.
     """
-    cells: dict[tuple[str, int], dict[tuple[str, float], list[Row]]] = {}
+    cells: dict[tuple[str, int], dict[tuple[str, float], list[ArmRun]]] = {}
     for row in runs:
-        key = (str(row["arm"]), -1.0 if np.isnan(row["strength"]) else float(row["strength"]))
-        cell = cells.setdefault((row["dataset"], row["neurons"]), {})
+        key = (row.arm, -1.0 if np.isnan(row.strength) else row.strength)
+        cell = cells.setdefault((row.dataset, row.neurons), {})
         cell.setdefault(key, []).append(row)
-    found: list[Row] = []
+    found: list[Comparison] = []
     for (dataset, neurons), by_arm in cells.items():
-        groups = {key: sorted(rows, key=lambda row: row["start"]) for key, rows in by_arm.items()}
-        starts = [[row["start"] for row in rows] for rows in groups.values()]
+        groups = {key: sorted(rows, key=lambda row: row.start) for key, rows in by_arm.items()}
+        starts = [[row.start for row in rows] for rows in groups.values()]
         if any(indices != starts[0] for indices in starts):
             raise ValueError(f"runs: the arms of {dataset}, m = {neurons} have different starts")
         values = _values(groups)
         n = len(starts[0])
-        resamples = generator(seed, dataset, neurons, n).integers(0, n, (n_resamples, n))
+        rng = stream(seed, "bootstrap", dataset, neurons)
+        resamples = rng.integers(0, n, (n_resamples, n))
         tail = 50.0 * (1.0 - level)
         for (arm, strength), rows in groups.items():
-            against = rows[0]["against"]
+            against = rows[0].against
             for measure, own in values[arm, strength].items():
                 other = values[against, -1.0][measure]
                 # Ends that differ by rounding only are the same.
@@ -309,27 +350,25 @@ def compare_runs(
                 tested = measure in (*SHARES, "loss", "trained_loss")
                 p = binomtest(less, less + more).pvalue if less + more else 1.0
                 found.append(
-                    {
-                        "dataset": dataset,
-                        "neurons": neurons,
-                        "arm": arm,
-                        "strength": rows[0]["strength"],
-                        "against": against if (arm, against) != ("none", "none") else "",
-                        "measure": measure,
-                        "n": int(usable.sum()),
-                        "mean": _mean(own[usable]),
-                        "reference": _mean(other[usable]),
-                        "difference": _mean(differences[usable]),
-                        "low": low,
-                        "high": high,
-                        "n_less": less,
-                        "n_more": more,
-                        "p": float(p) if tested else np.nan,
-                        "p_holm": np.nan,
-                    }
+                    Comparison(
+                        dataset=dataset,
+                        neurons=neurons,
+                        arm=arm,
+                        strength=rows[0].strength,
+                        against=against if (arm, against) != ("none", "none") else "",
+                        measure=measure,
+                        n=int(usable.sum()),
+                        mean=_mean(own[usable]),
+                        reference=_mean(other[usable]),
+                        difference=_mean(differences[usable]),
+                        low=low,
+                        high=high,
+                        n_less=less,
+                        n_more=more,
+                        p=float(p) if tested else np.nan,
+                    )
                 )
-    _adjust(found)
-    return found
+    return _adjusted(found)
 
 
 def _mean(values: Array) -> float:
@@ -337,23 +376,21 @@ def _mean(values: Array) -> float:
 
 
 def _values(
-    groups: Mapping[tuple[str, float], Sequence[Row]],
+    groups: Mapping[tuple[str, float], Sequence[ArmRun]],
 ) -> dict[tuple[str, float], dict[str, Array]]:
     """Measures and indicators of all arms of a cell, start by start."""
-    certified = [
-        row["loss"] for rows in groups.values() for row in rows if row["verdict"] == "holds"
-    ]
+    certified = [row.loss for rows in groups.values() for row in rows if row.verdict == "holds"]
     lowest = min(certified, default=-np.inf)
     values = {}
     for arm, rows in groups.items():
-        own = {name: np.array([row[name] for row in rows], dtype=float) for name in MEASURES}
-        holds = np.array([row["verdict"] == "holds" for row in rows])
+        own = {name: np.array([getattr(row, name) for row in rows]) for name in MEASURES}
+        holds = np.array([row.verdict == "holds" for row in rows])
         own["best"] = (holds & (own["loss"] <= lowest * (1 + BEST_TOLERANCE))).astype(float)
         own["near_best"] = (own["loss"] <= lowest * (1 + NEAR_TOLERANCE)).astype(float)
         own["certified"] = holds.astype(float)
         for name in ("spare", "silent", "redundant", "opposite"):
-            own[name] = np.array([float(row[f"n_{name}"] > 0) for row in rows])
-        own["violated"] = np.array([float(row["implication"] == "violated") for row in rows])
+            own[name] = np.array([float(getattr(row, f"n_{name}") > 0) for row in rows])
+        own["violated"] = np.array([float(row.implication == "violated") for row in rows])
         values[arm] = own
     return values
 
@@ -370,12 +407,17 @@ def _interval(
     return float(low), float(high)
 
 
-def _adjust(rows: list[Row]) -> None:
-    """Holm's adjustment of p over all comparisons of a measure."""
-    for measure in {row["measure"] for row in rows}:
-        tested = [row for row in rows if row["measure"] == measure and row["against"]]
-        tested = sorted((row for row in tested if np.isfinite(row["p"])), key=lambda row: row["p"])
+def _adjusted(rows: list[Comparison]) -> list[Comparison]:
+    """With Holm's adjustment of p over all comparisons of a measure."""
+    rows = list(rows)
+    for measure in {row.measure for row in rows}:
+        places = [
+            k
+            for k, row in enumerate(rows)
+            if row.measure == measure and row.against and np.isfinite(row.p)
+        ]
         largest = 0.0
-        for k, row in enumerate(tested):
-            largest = max(largest, min(1.0, (len(tested) - k) * row["p"]))
-            row["p_holm"] = largest
+        for k, place in enumerate(sorted(places, key=lambda k: rows[k].p)):
+            largest = max(largest, min(1.0, (len(places) - k) * rows[place].p))
+            rows[place] = replace(rows[place], p_holm=largest)
+    return rows

@@ -3,7 +3,8 @@
 What is *discrete* (keys, verdicts, outcomes, counts) must be the same. Numbers must agree to a
 stated relative tolerance, or differ by no more than an absolute one (losses are in units of the
 target's variance, so that 1e-9 is nothing). How a solver got to its end, in steps and words,
-depends on the last bits of the processor's arithmetic: such columns are reported and never count.
+depends on the last bits of the processor's arithmetic: such columns (``path`` in the rows' classes)
+are reported and never count.
 """
 
 from __future__ import annotations
@@ -16,66 +17,31 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from landscape.data import StoreError
-from landscape.tables.columns import Table
-from landscape.tables.files import read_table
-from landscape.tables.schemas import TABLES
+from landscape.rows import Row
+from landscape.tables import TABLES, read_table
 
-__all__ = ["ATOL", "PATH", "RTOL", "Difference", "Report", "compare_frames", "compare_studies"]
+__all__ = ["ATOL", "RTOL", "Difference", "Report", "compare_frames", "compare_studies"]
 
 #: Default tolerances.
 RTOL, ATOL = 1e-6, 1e-9
 
-#: Columns on the way to a result, not of it.
-PATH = frozenset(
-    {
-        "training_message",
-        "training_iterations",
-        "training_evaluations",
-        "descent_iterations",
-        "iterations",
-        "cuts",
-        "programs",
-        "radius_nodes",
-        "witnesses",
-        "reason",
-        "reason_low",
-        "radius_reason",
-        "trained_reason",
-    }
-)
-
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that differs by more than the tolerance.
+    """One value that differs by more than the tolerance, with the decimal digits that agree."""
 
-    Attributes
-    ----------
-    table, column : str
-    row : str
-        The row's key, as text.
-    one, other : object
-    digits : float
-        Decimal digits to which they agree; 0 for what is not a number.
-    """
-
-    table: str
-    column: str
     row: str
+    column: str
     one: object
     other: object
-    digits: float
+    digits: float = 0.0
 
     def __str__(self) -> str:
-        one, other = (
-            f"{value:.17g}" if isinstance(value, float) else str(value)
-            for value in (self.one, self.other)
-        )
+        one, other = (f"{v:.17g}" if isinstance(v, float) else v for v in (self.one, self.other))
         digits = f", {self.digits:.1f} digits" if self.digits else ""
-        return f"{self.table}: {self.row}: column {self.column}: {one} against {other}{digits}"
+        return f"{self.row}: column {self.column}: {one} against {other}{digits}"
 
 
 @dataclass(frozen=True)
@@ -86,10 +52,9 @@ class Report:
     ----------
     table : str
     rows : int
-    differences : tuple of Difference
-        Those that count.
-    aside : tuple of Difference
-        Those of columns that do not.
+        In both.
+    differences, aside : tuple of Difference
+        Those that count, and those of columns that do not.
     digits : dict of str to float
         By column of numbers: digits to which its worst value agrees, among those whose difference
         exceeds the absolute tolerance; inf if there are none.
@@ -112,12 +77,12 @@ class Report:
             text += "; numbers agree within the absolute tolerance"
         if self.aside:
             columns = sorted({difference.column for difference in self.aside})
-            text += f"; {len(self.aside)} on the way ({', '.join(columns)})"
+            text += f"; {len(self.aside)} in how it was reached ({', '.join(columns)})"
         return text
 
 
 def compare_frames(
-    table: Table,
+    table: type[Row],
     one: pd.DataFrame,
     other: pd.DataFrame,
     *,
@@ -128,42 +93,53 @@ def compare_frames(
 
     Examples
     --------
-    >>> table = TABLES["rates"]
-    >>> row = {"dataset": "a", "neurons": 2, "within": 1, "pairs": 9, "constant": 1.0}
-    >>> frame = pd.DataFrame([{**dict.fromkeys(table.names, 0.5), **row}])[table.names]
-    >>> print(compare_frames(table, frame, frame.assign(constant=1.001)).differences[0])
-    rates: dataset a, neurons 2, within 1: column constant: 1 against 1.0009999999999999, 3.0 digits
+    >>> table = TABLES["degeneracies"]
+    >>> row = {"dataset": "a", "space": "balanced", "neurons": 2, "minima": 9}
+    >>> names = [column.name for column in table.columns()]
+    >>> frame = pd.DataFrame([{**dict.fromkeys(names, 0.5), **row}])[names]
+    >>> print(*compare_frames(table, frame, frame.assign(zero_share=0.75)).differences)
+    dataset a, space balanced, neurons 2: column zero_share: 0.5 against 0.75, 0.5 digits
     """
-    key = list(table.key)
-    names = [_row(key, values) for values in one[key].itertuples(index=False)]
-    theirs = [_row(key, values) for values in other[key].itertuples(index=False)]
-    differences: list[Difference] = []
+    key = table.key()
+    both = one.merge(other, how="outer", on=key, indicator=True, suffixes=("", " other"))
+    rows = [
+        ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
+        for values in both[key].itertuples(index=False)
+    ]
+    sides = {"left_only": ("there", "missing"), "right_only": ("missing", "there")}
+    differences = [
+        Difference(row, "(row)", *sides[side])
+        for row, side in zip(rows, both["_merge"], strict=True)
+        if side in sides
+    ]
+    places = np.flatnonzero(both["_merge"] == "both")
+    common = both.iloc[places]
     aside: list[Difference] = []
-    place, own = {row: k for k, row in enumerate(theirs)}, set(names)
-    for row in names:
-        if row not in place:
-            differences.append(Difference(table.name, "(row)", row, "there", "missing", 0.0))
-    for row in theirs:
-        if row not in own:
-            differences.append(Difference(table.name, "(row)", row, "missing", "there", 0.0))
-    common = [(k, place[row]) for k, row in enumerate(names) if row in place]
-    mine, yours = [k for k, _ in common], [k for _, k in common]
     digits: dict[str, float] = {}
-    for column in table.columns:
-        if column.name in key:
+    for column in table.columns():
+        if column.key:
             continue
-        a, b = one[column.name].iloc[mine], other[column.name].iloc[yours]
+        a, b = (common[name].to_numpy() for name in (column.name, f"{column.name} other"))
         if column.type == "number":
-            agreed, differ = _numbers(a.to_numpy(float), b.to_numpy(float), rtol, atol)
+            agreed, differ = _numbers(a.astype(float), b.astype(float), rtol, atol)
             digits[column.name] = float(agreed.min(initial=np.inf))
         else:
-            differ = a.to_numpy() != b.to_numpy()
-            agreed = np.zeros(len(a))
-        for k in np.flatnonzero(differ):
-            values = a.iloc[k], b.iloc[k]
-            found = Difference(table.name, column.name, names[mine[k]], *values, float(agreed[k]))
-            (aside if column.name in PATH else differences).append(found)
+            agreed, differ = np.zeros(len(a)), a != b
+        (aside if column.path else differences).extend(
+            Difference(rows[places[k]], column.name, a[k], b[k], float(agreed[k]))
+            for k in np.flatnonzero(differ)
+        )
     return Report(table.name, len(common), tuple(differences), tuple(aside), digits)
+
+
+def _numbers(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[np.ndarray, ...]:
+    """Digits to which numbers agree (inf where equal or within ``atol``), and which differ."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap, scale = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+        small = (a == b) | (np.isnan(a) & np.isnan(b)) | (gap <= atol)
+        ratio = np.where(np.isfinite(gap), gap / scale, 1.0)
+        digits = np.where(small, np.inf, np.maximum(-np.log10(ratio), 0.0))
+    return digits, ~small & (ratio > rtol)
 
 
 def compare_studies(
@@ -190,7 +166,9 @@ def compare_studies(
     StoreError
         If a table is missing, damaged, or there is none at all.
     """
-    folders = [_tables(Path(folder)) for folder in (one, other)]
+    folders = [
+        path / "tables" if (path / "tables").is_dir() else path for path in map(Path, (one, other))
+    ]
     if tables is None:
         tables = [name for name in TABLES if (folders[0] / f"{name}.csv").exists()]
         tables = [name for name in tables if name != "provenance"]
@@ -206,28 +184,6 @@ def compare_studies(
         )
         for name in names
     ]
-
-
-def _tables(folder: Path) -> Path:
-    return folder / "tables" if (folder / "tables").is_dir() else folder
-
-
-def _row(key: list[str], values: Iterable[object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
-
-
-def _numbers(
-    a: NDArray[np.float64], b: NDArray[np.float64], rtol: float, atol: float
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Digits to which numbers agree (inf where equal or within ``atol``), and which differ."""
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    finite = np.isfinite(a) & np.isfinite(b)
-    gap = np.abs(np.subtract(a, b, where=finite, out=np.full(len(a), np.inf)))
-    scale = np.maximum(np.abs(a), np.abs(b))
-    ratio = np.divide(gap, scale, where=finite & (scale > 0), out=np.ones(len(a)))
-    small = same | (finite & (gap <= atol))
-    digits = np.where(small, np.inf, np.maximum(-np.log10(np.where(small, 1.0, ratio)), 0.0))
-    return digits, ~small & ~(finite & (ratio <= rtol))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,6 @@ NAMES = [
     "pairs",
     "probes",
     "rates",
-    "stability",
     "summary",
 ]
 

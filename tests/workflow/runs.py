@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "tests/config"
 #: Where the tests' study, whose name is tiny, writes.
 RESULTS = "results/tiny"
-VICTIM = f"{RESULTS}/fits/teacher/2/0-2.npz"
+VICTIM = f"{RESULTS}/fits/teacher/2/0-2.parquet"
 
 
 def command(

@@ -70,11 +70,11 @@ class TestDamagedStudy:
         self.refused(copy, victim.replace("fits", "minima"), "made with data ")
 
     def test_a_flipped_bit_of_a_table_is_named_by_the_rule_that_reads_it(self, copy):
-        victim = copy / RESULTS / "tables/stability.parquet"
+        victim = copy / RESULTS / "tables/pairs.parquet"
         content = bytearray(victim.read_bytes())
         content[len(content) // 2] ^= 4
         victim.write_bytes(bytes(content))
-        message = "tables/stability.parquet: damaged: the content does not match its checksum"
+        message = "tables/pairs.parquet: damaged: the content does not match its checksum"
         self.refused(copy, f"{RESULTS}/figures/inverse.png", message)
 
     @pytest.mark.slow
@@ -82,8 +82,8 @@ class TestDamagedStudy:
         other = new_study(tmp_path_factory.mktemp("other"))
         config = (other / "config.yaml").read_text()
         (other / "config.yaml").write_text(config.replace("n_draws: 4", "n_draws: 3"))
-        snakemake(other, f"{RESULTS}/tables/stability.parquet")
-        name = f"{RESULTS}/tables/stability.parquet"
+        snakemake(other, f"{RESULTS}/tables/pairs.parquet")
+        name = f"{RESULTS}/tables/pairs.parquet"
         shutil.copy(other / name, copy / name)
         self.refused(copy, f"{RESULTS}/figures/inverse.png", "made with converse.n_draws 3, here 4")
 
@@ -144,7 +144,7 @@ class TestKilled:
             kills += not ended
         assert kills >= 20 and healed >= 10
         snakemake(folder)
-        for pattern in ("tables/*", "figures/*", "**/*.npz"):
+        for pattern in ("tables/*", "figures/*", "**/*.parquet"):
             assert digests(folder, f"{RESULTS}/{pattern}") == digests(study, f"{RESULTS}/{pattern}")
         assert not list((folder / "results").glob("**/.*.partial"))
         print(f"{kills} kills, {healed} left-over locks removed")
@@ -221,7 +221,7 @@ class TestDisk:
             lines = [line for line in output.splitlines() if "No space left on device" in line]
             assert any(re.match(r"error in rule \w+: results/.*free some space", x) for x in lines)
             assert not list((folder / "results").glob("**/.*.partial"))
-            for path in (folder / "results").glob("**/*.npz"):
+            for path in (folder / "results").glob("**/*.parquet"):
                 assert digests(folder, path.relative_to(folder).as_posix()) == digests(
                     study, path.relative_to(folder).as_posix()
                 )

@@ -16,8 +16,8 @@ import pytest
 from landscape.data import StoreError, read_arrays, replace_file, write_arrays
 from landscape.data import files as store_files
 from landscape.study.lock import RunError, check_writable
-from landscape.tables import TABLES, TableError, read_table, write_table
-from landscape.tables.files import shape_frame
+from landscape.tables import TableError, read_table, write_table
+from tests import made_up
 
 ARRAYS = {"loss": np.arange(6.0), "outcome": np.array(["minimum", "ω"])}
 ORIGIN = {"dataset": "a", "neurons": "2", "training": {"max_iter": 100, "tol": 1e-12}}
@@ -34,7 +34,7 @@ def file(tmp_path):
 def tables(tmp_path):
     rows = [{"topic": "seed", "item": f"i{k}", "value": "v"} for k in range(9)]
     paths = tmp_path / "t.csv", tmp_path / "t.parquet"
-    write_table("provenance", shape_frame(TABLES["provenance"], rows), *paths, ORIGIN)
+    write_table("provenance", made_up.rows("provenance", rows), *paths, ORIGIN)
     return paths
 
 
@@ -161,12 +161,12 @@ class TestTableFiles:
             read_table("fits", tables[1])
         frame = read_table("provenance", tables[1])
         frame.to_parquet(tables[1], index=False)  # as format 1 was
-        with pytest.raises(TableError, match="from a version of landscape before format 2"):
+        with pytest.raises(TableError, match="from an old version of landscape"):
             read_table("provenance", tables[1])
-        monkeypatch.setattr("landscape.tables.files.FORMAT", 3)
+        monkeypatch.setattr("landscape.rows.store.FORMAT", 4)
         write_table("provenance", frame, *tables)
         monkeypatch.undo()
-        with pytest.raises(TableError, match="has format 3 of another version"):
+        with pytest.raises(TableError, match="has format 4 of another version"):
             read_table("provenance", tables[1])
 
 

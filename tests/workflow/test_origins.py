@@ -16,9 +16,12 @@ RULES = {
     "fits": "train",
     "minima": "minima",
     "probes": "probe",
+    "controls": "probe",
     "pairs": "probe",
+    "natural": "probe",
+    "converse": "probe",
     "radii": "radii",
-    "cases": "probe",
+    "brackets": "radii",
     "solvers": "solvers",
     "atlas": "atlas",
 }
@@ -34,7 +37,7 @@ CHANGES = {
     "probe.max_minima": 1,
     "controls.n_steps": 2,
     "pairs.max_pairs": 3,
-    "stability.n_random": 1,
+    "minima.proof": "none",
     "radius.max_nodes": 10,
     "realization.factor": 2.0,
     "natural.max_minima": 1,
@@ -60,7 +63,7 @@ def configuration(key=None, value=None):
 
 def origins(config):
     return {
-        kind: file_origin(kind, f"{PLACES.get(STEPS[kind][0], 'teacher/2/0-2')}.npz", config)
+        kind: file_origin(kind, f"{PLACES.get(STEPS[kind][0], 'teacher/2/0-2')}.parquet", config)
         for kind in RULES
     }
 
@@ -92,7 +95,7 @@ def test_the_regularizers_are_compared_anew_when_their_settings_change(copy):
         (copy / "config.yaml").write_text(given)
         again = "regularization_runs" in snakemake(copy, "--dry-run", "regularization")
         one, two = (
-            file_origin("regularization", "regularization/own/2.npz", config)
+            file_origin("regularization", "regularization/own/2.parquet", config)
             for config in (before, after)
         )
         assert again == (one != two) == (key != "margin"), key

@@ -8,8 +8,7 @@ import re
 import pandas as pd
 import pytest
 
-from landscape.plots import FIGURES
-from landscape.tables import TABLES, read_table
+from landscape.tables import ATLAS_FIGURES, FIGURES, TABLES, read_table
 from tests.workflow.runs import RESULTS, ROOT, VICTIM, digests, new_study, snakemake
 
 
@@ -23,7 +22,7 @@ class TestResults:
         figures = [path.name for path in sorted((study / f"{RESULTS}/figures").iterdir())]
         assert figures == [
             f"{figure}.{format}"
-            for figure in sorted([*FIGURES, "atlas", "coverage"])
+            for figure in sorted([*FIGURES, *ATLAS_FIGURES])
             for format in ("png", "svg")
         ]
         for name in TABLES:
@@ -33,7 +32,7 @@ class TestResults:
 
     def test_the_report_holds_what_the_study_made(self, study):
         page = (study / RESULTS / "report.html").read_text(encoding="utf-8")
-        for figure in (*FIGURES, "atlas", "coverage"):
+        for figure in (*FIGURES, *ATLAS_FIGURES):
             svg = base64.b64encode((study / RESULTS / f"figures/{figure}.svg").read_bytes())
             assert svg.decode() in page, figure
         for name in TABLES:
@@ -60,15 +59,14 @@ class TestResults:
             )
 
     def test_the_paper_holds_on_restricted_and_fails_on_controls(self, tables):
-        probes = tables["probes"]
-        controls = probes["ball"] == "control C.1"
-        restricted = probes[~controls & (probes["space"] == "restricted")]
-        assert len(restricted) and set(restricted["verdict"]) == {"holds"}
-        assert controls.any() and set(probes.loc[controls, "verdict"]) == {"violated"}
+        assert len(tables["probes"]) == 4 and set(tables["probes"]["verdict"]) == {"holds"}
+        assert set(tables["controls"]["verdict"]) == {"violated"}
+
+    def test_certified_minima_are_proved(self, tables):
+        assert len(tables["minima"]) and set(tables["minima"]["proof"]) == {"proved"}
 
     def test_every_kind_of_control_is_violated_on_every_data_set(self, tables):
         controls = tables["controls"]
-        assert set(controls["verdict"]) == {"violated"}
         kinds = controls.groupby("dataset")["kind"].agg(set)
         assert list(kinds) == [{"C.1", "C.2", "C.3"}] * 2
 
@@ -83,7 +81,7 @@ class TestResults:
         assert (minima["radius_low"] >= minima["radius"] * (1 - 1e-9)).all()
         assert (minima["radius_high"] >= minima["radius_low"]).all()
         wide = tables["brackets"]
-        assert len(wide) == 2 and (wide["radius_high"] >= wide["radius_low"]).all()
+        assert len(wide) == 4 and (wide["radius_high"] >= wide["radius_low"]).all()
 
     def test_every_solver_ran_from_the_same_starts(self, tables):
         runs, solvers = tables["runs"], tables["solvers"]
@@ -94,7 +92,7 @@ class TestResults:
 
     def test_converse_and_inverse_stability_are_as_proven(self, tables):
         assert set(tables["converse"]["realization"]) == {"holds"}
-        pairs = tables["stability"]
+        pairs = tables["pairs"]
         assert set(pairs.loc[pairs["within"] == 1, "verdict"]) == {"holds"}
         assert set(pairs.loc[pairs["within"] == 0, "verdict"]) == {"violated"}
 
@@ -108,7 +106,7 @@ class TestResults:
         findings = tables["findings"]
         assert sorted(findings["dataset"].unique()) == ["own", "teacher"]
         status = findings.set_index(["topic", "dataset"])["status"]
-        for topic in ("lifts", "balls of N*", "controls", "converse", "inverse stability"):
+        for topic in ("lifts", "rigid balls", "controls", "converse", "inverse stability"):
             assert status[topic].eq("agrees").all(), topic
 
     def test_lifts_are_never_worse(self, tables):
@@ -159,7 +157,7 @@ class TestReruns:
             re.search(rf"rule {rule}:\n    input: (.*)\n", output).group(1)
             for rule in ("train", "figures")
         )
-        for module in ("training", "objective", "spaces", "study/fits", "data/store"):
+        for module in ("training", "objective", "spaces", "study/training", "rows/store"):
             assert f"landscape/{module}.py" in train
         for module in ("plots/main", "descent"):
             assert f"landscape/{module}.py" not in train
@@ -170,7 +168,7 @@ class TestReruns:
         victim.write_bytes(victim.read_bytes()[:-50])
         # Its new time stamp makes Snakemake run what depends on it.
         output = snakemake(copy, VICTIM.replace("fits", "minima"), check=False)
-        assert f"error in rule minima: {VICTIM}: truncated or damaged" in output
+        assert f"error in rule minima: {VICTIM}: no Parquet file, or a truncated one" in output
         assert "delete it and run the study again" in output
 
     @pytest.mark.slow
@@ -213,7 +211,7 @@ class TestReruns:
 class TestReproducibility:
     def test_one_core_gives_the_same_bytes_as_two(self, study, tmp_path):
         snakemake(new_study(tmp_path), cores=1)
-        for pattern in (f"{RESULTS}/tables/*", f"{RESULTS}/figures/*", f"{RESULTS}/*/**/*.npz"):
+        for pattern in (f"{RESULTS}/tables/*", f"{RESULTS}/figures/*", f"{RESULTS}/*/**/*.parquet"):
             assert digests(tmp_path, pattern) == digests(study, pattern)
 
     def test_block_size_changes_no_table(self, study, tmp_path):
@@ -235,15 +233,15 @@ class TestReproducibility:
             (folder / "config.yaml").write_text(f"{config}\nneurons_together: {together}\n")
             output = snakemake(folder, f"{RESULTS}/tables/fits.csv")
             assert output.count("Rule: radii)") == (2 if together == "true" else 4)
-            found.append(digests(folder, f"{RESULTS}/*/**/*.npz"))
+            found.append(digests(folder, f"{RESULTS}/*/**/*.parquet"))
             found[-1] |= digests(folder, f"{RESULTS}/tables/*")
-        assert found[0] == found[1] and f"{RESULTS}/radii/own/1.npz" in found[0]
+        assert found[0] == found[1] and f"{RESULTS}/radii/own/1.parquet" in found[0]
 
     def test_interruption_changes_no_table(self, study, tmp_path):
         new_study(tmp_path)
         snakemake(tmp_path, "--until", "minima")
         # As if killed while writing: a file without its job's mark of completion.
         (tmp_path / f"{RESULTS}/probes/teacher").mkdir(parents=True)
-        (tmp_path / f"{RESULTS}/probes/teacher/.2.npz.partial").write_bytes(b"PK")
+        (tmp_path / f"{RESULTS}/probes/teacher/.2.parquet.partial").write_bytes(b"PK")
         snakemake(tmp_path)
         assert digests(tmp_path, f"{RESULTS}/tables/*") == digests(study, f"{RESULTS}/tables/*")

@@ -1,7 +1,7 @@
 # Atlases: all local minima of small problems, and how many of them multi-starts find.
 
 ATLAS = config["atlas"]
-ATLAS_TABLES = ["atlas", "coverage"] if ATLAS["problems"] else []
+ATLAS_TABLES = OF_ATLASES if ATLAS["problems"] else []
 ATLAS_TARGETS = expand(
     "<results>/tables/{table}.{format}", table=ATLAS_TABLES, format=["csv", "parquet"]
 ) + expand("<results>/figures/{figure}.{format}", figure=ATLAS_TABLES, format=["svg", "png"])
@@ -27,10 +27,11 @@ rule atlas:
     input:
         files=lambda wildcards: files_of(ATLAS["problems"][wildcards.problem]["data"]),
         solvers=solver_files(ATLAS["solvers"]),
-        code=code("landscape.study.coverage", "landscape.data"),
+        code=code("landscape.study.coverage", "landscape.rows.store"),
     output:
-        atlas="<results>/atlas/{problem}.npz",
-        coverage="<results>/coverage/{problem}.npz",
+        data="<results>/atlas/{problem}.npz",
+        atlas="<results>/atlas/{problem}.parquet",
+        coverage="<results>/coverage/{problem}.parquet",
     log:
         "<logs>/atlas/{problem}.log",
     benchmark:
@@ -51,9 +52,10 @@ rule atlas:
 rule atlas_tables:
     """Tables and figures of all atlases."""
     input:
-        atlas=expand("<results>/atlas/{problem}.npz", problem=ATLAS["problems"]),
-        coverage=expand("<results>/coverage/{problem}.npz", problem=ATLAS["problems"]),
-        code=code("landscape.plots_atlas", "landscape.tables.atlas", "landscape.data"),
+        data=expand("<results>/atlas/{problem}.npz", problem=ATLAS["problems"]),
+        atlas=expand("<results>/atlas/{problem}.parquet", problem=ATLAS["problems"]),
+        coverage=expand("<results>/coverage/{problem}.parquet", problem=ATLAS["problems"]),
+        code=code("landscape.plots_atlas", "landscape.tables.sums", "landscape.data"),
     output:
         **{
             f"{table}_{format}": f"<results>/tables/{table}.{format}"
@@ -80,7 +82,5 @@ rule atlas_tables:
     resources:
         mem_mb=2000,
         runtime=10,
-    params:
-        neurons={name: entry["neurons"] for name, entry in ATLAS["problems"].items()},
     script:
         "../scripts/atlas_tables.py"

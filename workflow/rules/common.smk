@@ -10,6 +10,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+import landscape.tables
 from landscape.data import plugins
 from landscape.study.checks import adapt_defaults, study_problems
 from landscape.study.config import (
@@ -70,24 +71,11 @@ BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["bloc
 TOGETHER = config["neurons_together"]
 JOB_NEURONS = NEURONS if TOGETHER else ["{neurons}"]
 JOB = "{dataset}" if TOGETHER else "{dataset}/{neurons}"
-#: Tables of what the jobs found.
-TABLES = [
-    "fits",
-    "minima",
-    "probes",
-    "pairs",
-    "runs",
-    "solvers",
-    "controls",
-    "brackets",
-    "converse",
-    "natural",
-    "stability",
-]
-#: What is drawn from them, and where all is from.
-SUMMARIES = ["summary", "rates", "degeneracies", "findings", "provenance"]
+#: Atlases have tables and figures of their own (atlas.smk), and so has provenance.
+OF_ATLASES = ["atlas", "coverage"]
+TABLES = [name for name in landscape.tables.TABLES if name not in [*OF_ATLASES, "provenance"]]
 MAIN_FIGURES = ["losses", "stability", "radii", "probes"]
-MORE_FIGURES = ["solvers", "brackets", "controls", "converse", "natural", "inverse"]
+MORE_FIGURES = [name for name in landscape.tables.FIGURES if name not in MAIN_FIGURES]
 FIGURES = MAIN_FIGURES + MORE_FIGURES
 
 
@@ -184,14 +172,14 @@ def solver_files(names):
 def job_block(step):
     """The files of a job's block of starts: one for each of its numbers of neurons."""
     return expand(
-        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{{{block}}}}.npz", neurons=JOB_NEURONS
+        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{{{block}}}}.parquet", neurons=JOB_NEURONS
     )
 
 
 def job_blocks(step):
     """The files of all blocks of starts for a job's data set and its numbers of neurons."""
     return expand(
-        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{block}}.npz",
+        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{block}}.parquet",
         neurons=JOB_NEURONS,
         block=BLOCKS,
     )
@@ -199,7 +187,7 @@ def job_blocks(step):
 
 def job_cells(step):
     """The files of a job's data set, one for each of its numbers of neurons."""
-    return expand(f"<results>/{step}/{{{{dataset}}}}/{{neurons}}.npz", neurons=JOB_NEURONS)
+    return expand(f"<results>/{step}/{{{{dataset}}}}/{{neurons}}.parquet", neurons=JOB_NEURONS)
 
 
 def figure_files(names):
@@ -217,10 +205,16 @@ def figure_files(names):
     return png | svg
 
 
+def drawn_from(figures):
+    """The tables that figures are drawn from."""
+    names = {table for figure in figures for table in landscape.tables.FIGURES[figure].tables}
+    return {name: f"<results>/tables/{name}.parquet" for name in sorted(names)}
+
+
 def all_blocks(step):
     """The files of all blocks of starts."""
     return expand(
-        f"<results>/{step}/{{dataset}}/{{neurons}}/{{block}}.npz",
+        f"<results>/{step}/{{dataset}}/{{neurons}}/{{block}}.parquet",
         dataset=DATASETS,
         neurons=NEURONS,
         block=BLOCKS,
@@ -230,7 +224,7 @@ def all_blocks(step):
 def cells(step):
     """The files of all data sets and numbers of neurons."""
     return expand(
-        f"<results>/{step}/{{dataset}}/{{neurons}}.npz", dataset=DATASETS, neurons=NEURONS
+        f"<results>/{step}/{{dataset}}/{{neurons}}.parquet", dataset=DATASETS, neurons=NEURONS
     )
 
 

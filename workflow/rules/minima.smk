@@ -3,7 +3,7 @@ rule minima:
     input:
         data="<results>/data/{dataset}.npz",
         fits=job_block("fits"),
-        code=code("landscape.study.certificates", "landscape.data"),
+        code=code("landscape.study.training", "landscape.rows.store"),
     output:
         job_block("minima"),
     log:

@@ -7,15 +7,16 @@ rule probe:
             "landscape.study.probes",
             "landscape.study.controls",
             "landscape.study.pairs",
-            "landscape.study.stability",
-            "landscape.study.natural",
             "landscape.study.converse",
-            "landscape.data",
+            "landscape.study.distinct",
+            "landscape.rows.store",
         ),
     output:
         probes=job_cells("probes"),
+        controls=job_cells("controls"),
         pairs=job_cells("pairs"),
-        cases=job_cells("cases"),
+        natural=job_cells("natural"),
+        converse=job_cells("converse"),
     log:
         f"<logs>/probes/{JOB}.log",
     benchmark:
@@ -25,19 +26,20 @@ rule probe:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=settings_of(config, "probes", "pairs", "cases"),
+        settings=settings_of(config, "probes", "controls", "pairs", "natural", "converse"),
     script:
         "../scripts/probe.py"
 
 
 rule radii:
-    """Bracket the radius of minima, in parameter space and in realization space."""
+    """Prove minima in rational arithmetic, and bracket their radii in both spaces."""
     input:
         data="<results>/data/{dataset}.npz",
         minima=job_blocks("minima"),
-        code=code("landscape.study.radii", "landscape.study.brackets", "landscape.data"),
+        code=code("landscape.study.radii", "landscape.study.distinct", "landscape.rows.store"),
     output:
         radii=job_cells("radii"),
+        brackets=job_cells("brackets"),
     log:
         f"<logs>/radii/{JOB}.log",
     benchmark:
@@ -47,6 +49,6 @@ rule radii:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=settings_of(config, "radii"),
+        settings=settings_of(config, "radii", "brackets"),
     script:
         "../scripts/radii.py"

@@ -10,9 +10,9 @@ rule regularization_runs:
     """Train from paired starts with each of the paper's regularizers, one data set and m."""
     input:
         data="<results>/data/{dataset}.npz",
-        code=code("landscape.study.regularization", "landscape.data"),
+        code=code("landscape.study.regularization", "landscape.rows.store"),
     output:
-        runs="<results>/regularization/{dataset}/{neurons}.npz",
+        runs="<results>/regularization/{dataset}/{neurons}.parquet",
     log:
         "<logs>/regularization/{dataset}-{neurons}.log",
     benchmark:
@@ -30,7 +30,7 @@ rule regularization:
     """Compare the regularizers over all data sets: table and figure."""
     input:
         runs=expand(
-            "<results>/regularization/{dataset}/{neurons}.npz",
+            "<results>/regularization/{dataset}/{neurons}.parquet",
             dataset=DATASETS,
             neurons=config["regularization"]["neurons"],
         ),

@@ -1,25 +1,27 @@
 rule tables:
     """Gather the results of all jobs in tables, CSV and Parquet, and sum them up in others."""
     input:
+        **{
+            kind: cells(kind)
+            for kind in [
+                "radii",
+                "brackets",
+                "probes",
+                "controls",
+                "pairs",
+                "natural",
+                "converse",
+                "solvers",
+            ]
+        },
         data=expand("<results>/data/{dataset}.npz", dataset=DATASETS),
-        fits=all_blocks("fits"),
         minima=all_blocks("minima"),
-        probes=cells("probes"),
-        pairs=cells("pairs"),
-        radii=cells("radii"),
-        cases=cells("cases"),
-        solvers=cells("solvers"),
-        code=code(
-            "landscape.tables",
-            "landscape.tables.rates",
-            "landscape.study.balls",
-            "landscape.study.distinct",
-            "landscape.data",
-        ),
+        code=code("landscape.tables.sums", "landscape.study.distinct", "landscape.data"),
     output:
         **{
             f"{table}_{format}": f"<results>/tables/{table}.{format}"
-            for table in [*TABLES, "rates", "degeneracies"]
+            for table in TABLES
+            if table not in ("summary", "findings")
             for format in ("csv", "parquet")
         },
         summary_parquet="<results>/tables/summary.parquet",
@@ -79,11 +81,8 @@ rule provenance:
 rule figures:
     """Draw the figures of the study's main line, SVG and PNG."""
     input:
-        **{
-            name: f"<results>/tables/{name}.parquet"
-            for name in ("fits", "minima", "probes", "pairs")
-        },
-        code=code("landscape.plots", "landscape.tables"),
+        **drawn_from(MAIN_FIGURES),
+        code=code("landscape.plots.main", "landscape.plots.experiments", "landscape.tables"),
     output:
         **figure_files(MAIN_FIGURES),
     log:
@@ -100,19 +99,8 @@ rule figures:
 rule more_figures:
     """Draw the figures beside the main line: solvers, brackets, controls and the like."""
     input:
-        **{
-            name: f"<results>/tables/{name}.parquet"
-            for name in (
-                "minima",
-                "runs",
-                "brackets",
-                "controls",
-                "converse",
-                "natural",
-                "stability",
-            )
-        },
-        code=code("landscape.plots", "landscape.tables"),
+        **drawn_from(MORE_FIGURES),
+        code=code("landscape.plots.main", "landscape.plots.experiments", "landscape.tables"),
     output:
         **figure_files(MORE_FIGURES),
     log:

@@ -2,7 +2,7 @@ rule train:
     """Train one block of starts over every space with scipy.optimize."""
     input:
         data="<results>/data/{dataset}.npz",
-        code=code("landscape.study.fits", "landscape.study.own_solvers", "landscape.data"),
+        code=code("landscape.study.training", "landscape.study.own_solvers", "landscape.rows.store"),
         solver=solver_files([config["training"]["solver"]]),
     output:
         job_block("fits"),
@@ -25,7 +25,7 @@ rule solvers:
     """Run every solver over N* from the same starts; judge its end points, then descend from them."""
     input:
         data="<results>/data/{dataset}.npz",
-        code=code("landscape.study.solvers", "landscape.data"),
+        code=code("landscape.study.solvers", "landscape.rows.store"),
         own=solver_files(config["solvers"]["solvers"]),
     output:
         job_cells("solvers"),

@@ -2,29 +2,30 @@
 
 from pathlib import Path
 
-from job import job, load
-from tabular import save_figure, save_tables
+from job import job
+from tabular import load, save_figure, save_tables
 
+from landscape.data import read_dataset
 from landscape.plots_atlas import atlas_figure, coverage_figure
-from landscape.tables.atlas import atlas_frame, coverage_frame
+from landscape.study.origins import file_origin
+from landscape.study.rows import Coverage, Entry
+from landscape.tables.sums import frames_of
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        read = {
-            kind: {Path(path).stem: load(snakemake, path, kind) for path in snakemake.input[kind]}
-            for kind in ("atlas", "coverage")
-        }
-        neurons = snakemake.params.neurons
-        frames = {
-            "atlas": atlas_frame({k: (neurons[k], v) for k, v in read["atlas"].items()}),
-            "coverage": coverage_frame({k: (neurons[k], v) for k, v in read["coverage"].items()}),
-        }
+        files, config = snakemake.input, snakemake.config
+        entries = load(snakemake, files.atlas, "atlas", Entry)
+        coverage = load(snakemake, files.coverage, "coverage", Coverage)
+        frames = frames_of({"atlas": entries, "coverage": coverage})
         save_tables(snakemake, frames, progress)
-        entries = {name: len(arrays["loss"]) for name, arrays in read["atlas"].items()}
+        data = {
+            Path(path).stem: read_dataset(path, file_origin("atlas", path, config))
+            for path in files.data
+        }
         figures = {
-            "atlas": atlas_figure(read["atlas"]),
-            "coverage": coverage_figure(frames["coverage"], entries),
+            "atlas": atlas_figure(entries, data),
+            "coverage": coverage_figure(frames["coverage"], frames["atlas"]),
         }
         for path in map(Path, [*snakemake.output.png, *snakemake.output[-2:]]):
             save_figure(figures[path.stem], path, progress)

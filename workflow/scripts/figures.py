@@ -1,11 +1,11 @@
-"""All figures, each as SVG and PNG."""
+"""Figures of the study, each as SVG and PNG."""
 
 from pathlib import Path
 
 from job import job
 from tabular import load_tables, save_figure
 
-from landscape.plots import FIGURES
+from landscape.tables import FIGURES
 
 
 def main(snakemake):
@@ -15,7 +15,7 @@ def main(snakemake):
         for path in map(Path, snakemake.output):
             places.setdefault(path.stem, []).append(path)
         for name, paths in places.items():
-            figure = FIGURES[name](tables)
+            figure = FIGURES[name].draw(tables)
             for path in paths:
                 save_figure(figure, path, progress)
 

@@ -12,18 +12,13 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from pathlib import Path
 
 from landscape.data import (
     DataError,
     StoreError,
-    read_arrays,
     read_dataset,
     unwritable,
-    write_arrays,
 )
-from landscape.study.columns import join_parts, split_parts
-from landscape.study.distinct import distinct_minima
 from landscape.study.lock import attend
 from landscape.study.origins import file_origin
 
@@ -76,83 +71,3 @@ def _end(snakemake, error):
 def load_data(snakemake, path):
     """A data set of this study."""
     return read_dataset(path, file_origin("dataset", path, snakemake.config))
-
-
-def load(snakemake, path, kind, data=None):
-    """The arrays of a file of this study; of another one's, or made from other data: an error."""
-    origin = file_origin(kind, path, snakemake.config, data)
-    return read_arrays(path, kind, origin).arrays
-
-
-def save(snakemake, path, kind, arrays, data=None):
-    """Write arrays together with what they were made from."""
-    origin = file_origin(kind, path, snakemake.config, data)
-    write_arrays(path, kind, arrays, origin=origin)
-
-
-def outputs(snakemake, kind, paths=None):
-    """Path by number of neurons of the files of one kind that a job writes; it may have several."""
-    paths = snakemake.output if paths is None else paths
-    return {int(file_origin(kind, path, snakemake.config)["neurons"]): path for path in paths}
-
-
-def of_neurons(paths, neurons):
-    """Those files of blocks whose folder is this number of neurons."""
-    return [path for path in paths if Path(path).parent.name == str(neurons)]
-
-
-def load_blocks(snakemake, paths, kind, data=None):
-    """The arrays of several blocks by space, in the order of their starts."""
-    spaces = {}
-    for path in paths:
-        for space, arrays in split_parts(load(snakemake, path, kind, data)).items():
-            spaces.setdefault(space, []).append(arrays)
-    return {
-        space: sorted(blocks, key=lambda arrays: arrays["start"][0])
-        for space, blocks in spaces.items()
-    }
-
-
-def measure_minima(snakemake, **measures):
-    """For each number of neurons of a job, write what is found out about its minima.
-
-    For each kind of file ``measure(settings, data, neurons, minima, progress)`` gives arrays by
-    part; ``minima`` holds the distinct ones by space.
-    """
-    with job(snakemake) as progress:
-        data = load_data(snakemake, snakemake.input.data)
-        paths = {kind: outputs(snakemake, kind, snakemake.output[kind]) for kind in measures}
-        for neurons in next(iter(paths.values())):
-            starts = of_neurons(snakemake.input.minima, neurons)
-            blocks = load_blocks(snakemake, starts, "minima", data)
-            minima = {space: distinct_minima(parts) for space, parts in blocks.items()}
-            for kind, measure in measures.items():
-                progress(f"neurons {neurons}, {kind}")
-                found = measure(snakemake.params.settings, data, neurons, minima, progress)
-                save(snakemake, paths[kind][neurons], kind, join_parts(found), data)
-
-
-def run_starts(snakemake, kind, run):
-    """For each number of neurons of a job, write what becomes of its block of starts.
-
-    ``run(snakemake, data, block, progress)`` gives the arrays of one space.
-    """
-    from landscape.study.starts import Block  # with scipy.optimize, which other jobs do not need
-
-    first, stop = map(int, snakemake.wildcards.block.split("-"))
-    with job(snakemake) as progress:
-        data = load_data(snakemake, snakemake.input.data)
-        for neurons, path in outputs(snakemake, kind).items():
-            found = {}
-            for space in snakemake.params.settings["spaces"]:
-                progress(f"neurons {neurons}, {space}")
-                block = Block(
-                    dataset=data.name,
-                    space=space,
-                    n_neurons=neurons,
-                    first=first,
-                    stop=stop,
-                    seed=snakemake.params.settings["seed"],
-                )
-                found[space] = run(snakemake, data, block, progress)
-            save(snakemake, path, kind, join_parts(found), data)

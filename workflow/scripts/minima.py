@@ -1,23 +1,26 @@
 """Descend from one block of trained points in every space and certify the ends."""
 
-from job import load, of_neurons, run_starts
+from job import job, load_data
+from tabular import cells, load, save
 
-from landscape.study.certificates import descend_block
-from landscape.study.columns import split_parts
-
-
-def descend(snakemake, data, block, progress):
-    """The certified ends of one block in one space."""
-    (trained,) = of_neurons(snakemake.input.fits, block.n_neurons)
-    return descend_block(
-        data.features,
-        data.target,
-        block,
-        split_parts(load(snakemake, trained, "fits", data))[block.space],
-        margin=snakemake.params.settings["margin"],
-        **snakemake.params.settings["descent"],
-        progress=progress,
-    )
+from landscape.study.rows import Fit
+from landscape.study.training import descend_starts
 
 
-run_starts(snakemake, "minima", descend)  # noqa: F821
+def main(snakemake):
+    with job(snakemake) as progress:
+        data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
+        written = cells(snakemake, "minima", snakemake.output, data)
+        for trained, (cell, path) in zip(snakemake.input.fits, written, strict=True):
+            progress(f"neurons {cell.neurons}")
+            rows = descend_starts(
+                cell,
+                load(snakemake, [trained], "fits", Fit, data),
+                **settings["descent"],
+                exact=settings["minima"]["proof"] == "all",
+                progress=progress,
+            )
+            save(snakemake, path, "minima", Fit, rows, data)
+
+
+main(snakemake)  # noqa: F821

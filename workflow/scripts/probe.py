@@ -1,94 +1,33 @@
-"""Everything that is asked of a data set's minima, but their radii; three files for each m."""
+"""Everything that is asked of a data set's minima, but proofs and radii."""
 
-from job import measure_minima
+from job import job, load_data
+from tabular import cells, load_minima, save
 
-from landscape.spaces import make_space
-from landscape.study.controls import control_rows
-from landscape.study.converse import converse_rows
-from landscape.study.natural import natural_rows
+from landscape.study.controls import follow_controls
+from landscape.study.converse import draw_converse
 from landscape.study.pairs import measure_pairs
-from landscape.study.probes import probe_minima
-from landscape.study.stability import stability_rows
-from landscape.study.starts import generator
+from landscape.study.probes import examine_minima, probe_minima
+from landscape.study.rows import Control, Converse, Natural, Pair, Probe
+
+#: By kind of file and config key: its rows, and what makes them of a cell and its minima.
+STEPS = {
+    "probes": ("probe", Probe, probe_minima),
+    "controls": ("controls", Control, follow_controls),
+    "pairs": ("pairs", Pair, measure_pairs),
+    "natural": ("natural", Natural, examine_minima),
+    "converse": ("converse", Converse, lambda cell, _, **options: draw_converse(cell, **options)),
+}
 
 
-def balls(settings, data, neurons, minima, progress):
-    """Balls around the minima of every space, and the controls, built from those of N*."""
-    options = dict(settings["probe"])
-    found = {}
-    for name in options.pop("spaces"):
-        progress(name)
-        found[name] = probe_minima(
-            data.features,
-            data.target,
-            minima.get(name, {}),
-            space=make_space(name, data.n_features, neurons, margin=settings["margin"]),
-            **options,
-            progress=progress,
-        )
-    progress("controls")
-    found["controls"] = control_rows(
-        data.features,
-        data.target,
-        minima.get("restricted", {}),
-        n_neurons=neurons,
-        margin=settings["margin"],
-        dataset=data.name,
-        seed=settings["seed"],
-        **settings["controls"],
-        progress=progress,
-    )
-    return found
+def main(snakemake):
+    with job(snakemake) as progress:
+        data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
+        for k, (cell, path) in enumerate(cells(snakemake, "probes", snakemake.output.probes, data)):
+            minima = load_minima(snakemake, path, data)
+            for kind, (key, table, measure) in STEPS.items():
+                progress(f"neurons {cell.neurons}, {kind}")
+                rows = measure(cell, minima, **settings[key], progress=progress)
+                save(snakemake, snakemake.output[kind][k], kind, table, rows, data)
 
 
-def distances(settings, data, neurons, minima, progress):
-    """Parameter distance against the seminorm: pairs, and inverse stability at the minima."""
-    # 2, 4: apart from the random numbers of starts and controls.
-    progress("pairs")
-    pairs = measure_pairs(
-        minima.get("restricted", {}),
-        rng=generator(settings["seed"], data.name, neurons, 0, 2),
-        **settings["pairs"],
-        progress=progress,
-    )
-    progress("stability")
-    stability = stability_rows(
-        data.features,
-        data.target,
-        minima.get("restricted", {}),
-        n_neurons=neurons,
-        margin=settings["margin"],
-        rng=generator(settings["seed"], data.name, neurons, 0, 4),
-        **settings["stability"],
-        progress=progress,
-    )
-    return {"pairs": pairs, "stability": stability}
-
-
-def cases(settings, data, neurons, minima, progress):
-    """Minima outside N* as training finds them, and the converse of Proposition 1.2."""
-    found = {}
-    for name in settings["natural"]["spaces"]:
-        progress(f"natural, {name}")
-        found[name] = natural_rows(
-            data.features,
-            data.target,
-            minima.get(name, {}),
-            space=make_space(name, data.n_features, neurons, margin=settings["margin"]),
-            max_minima=settings["natural"]["max_minima"],
-            progress=progress,
-        )
-    progress("converse")
-    found["converse"] = converse_rows(
-        data.features,
-        data.target,
-        n_neurons=neurons,
-        dataset=data.name,
-        seed=settings["seed"],
-        **settings["converse"],
-        progress=progress,
-    )
-    return found
-
-
-measure_minima(snakemake, probes=balls, pairs=distances, cases=cases)  # noqa: F821
+main(snakemake)  # noqa: F821

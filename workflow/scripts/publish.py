@@ -6,24 +6,13 @@ Run from the repository's root: python workflow/scripts/publish.py
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from landscape.data import copy_file, write_text
-from landscape.tables import read_table, render_markdown
+from landscape.tables import ATLAS_FIGURES, FIGURES, read_table, render_markdown
+from landscape.tables.rows import control_verdicts
 
 BEGIN, END = "<!-- begin: made by publish.py -->", "<!-- end: made by publish.py -->"
-FIGURES = (
-    "losses",
-    "stability",
-    "radii",
-    "probes",
-    "solvers",
-    "brackets",
-    "controls",
-    "converse",
-    "natural",
-    "inverse",
-    "atlas",
-    "coverage",
-)
 SPACES = {"restricted": "N*", "unrestricted": "unrestricted"}
 
 
@@ -48,7 +37,8 @@ def rows(summary):
             "best loss": f"{row.best_loss:.4f}",
             "per start": percent(row.paired_not_worse),
             "lifted": percent(row.lifts_not_worse),
-            "balls": share(row.probes_hold, probes),
+            "proved": share(row.proved_minima, row.distinct_minima),
+            "rigid balls": share(row.probes_hold, probes),
             "controls": share(row.controls_violated, row.controls),
         }
 
@@ -63,32 +53,30 @@ def table(summary):
 def findings(read):
     """Sentences whose numbers come from the tables."""
     probes, minima, runs = read["probes"], read["minima"], read["runs"]
-    balls = probes[(probes["space"] == "restricted") & (probes["ball"] != "control C.1")]
-    counts = balls["verdict"].value_counts()
-    controls = read["controls"]
-    controls = controls[controls["verdict"] != "holds"]  # no network of any width is better
-    steps = controls["verdict"].eq("violated")
-    kinds = controls.groupby(["dataset", "neurons", "minimum", "kind"])["verdict"]
-    failing = kinds.agg(lambda verdicts: verdicts.eq("violated").all())
-    ours = minima[minima["space"] == "restricted"]
-    loose = (ours["rigidity_radius"] / ours["paper_radius"]).median()
+    controls = read["controls"].groupby("dataset", group_keys=True).apply(control_verdicts)
+    failing = controls[controls != "holds"].eq("violated")  # else no network is better
+    wide, proved = read["brackets"], int(minima["proof"].eq("proved").sum())
+    found = wide["radius_high"] < np.inf
+    own = minima[minima["space"] == "restricted"]
+    loose = (own["rigidity_radius"] / own["paper_radius"]).median()
     draws, natural = read["converse"], read["natural"]
     spare = natural[natural["spare"] > 0]
     before = runs["trained_verdict"].eq("holds").groupby(runs["solver"]).mean()
-    after = runs["descent_outcome"].eq("minimum").mean()
+    after = runs["verdict"].eq("holds").mean()
     shares = ", ".join(f"{solver} {percent(share)}" for solver, share in before.items())
     return (
-        f"Of {len(balls)} balls around certified minima of N*, {counts.get('holds', 0)} hold no "
-        f"better realization, {counts.get('violated', 0)} hold one and "
-        f"{counts.get('undecided', 0)} are undecided. Of {len(failing)} controls outside N*, "
-        f"{int(failing.sum())} have better realizations at every distance that was tried "
-        f"({int(steps.sum())} of {len(steps)} steps). In the median, half of the smallest ‖u_i‖ "
-        f"exceeds the radius r²/16 of Corollary 1.3 by a factor of about "
-        f"{float(f'{loose:.1g}'):,.0f}.\n\n"
+        f"Of {len(minima)} distinct certified minima, {proved} are proved in rational arithmetic. "
+        f"At {int(probes['verdict'].eq('holds').sum())} of {len(probes)} minima of N* that were "
+        "probed, the ball of radius close to ½ min ‖u_i‖ in realization space holds nothing "
+        "better, as Theorem 13 says; in the median that radius exceeds r²/16 "
+        f"of Corollary 1.3 by a factor of about {float(f'{loose:.1g}'):,.0f}. Beyond it, better "
+        f"realizations were found around {int(found.sum())} of {len(wide)} minima that were "
+        f"searched. Of {len(failing)} controls outside N*, {int(failing.sum())} have better "
+        "realizations at every distance that was tried.\n\n"
         f"Of {len(draws)} networks with random directions and optimal scales, "
         f"{int(draws['realization'].eq('holds').sum())} are minima in realization space and "
         f"{int(draws['parameters'].eq('holds').sum())} in parameter space. Of {len(natural)} "
-        f"minima of N' and of unrestricted networks, {len(spare)} have neurons to spare, and at "
+        f"minima of N' and of unrestricted networks, {len(spare)} have spare neurons, and at "
         f"{int(natural['verdict'].eq('violated').sum())} the implication fails. End points that "
         f"are certified minima of N* before any descent: {shares}; after it, of all solvers: "
         f"{percent(after)}."
@@ -97,10 +85,10 @@ def findings(read):
 
 def main(results):
     results = Path(results)
-    names = ("summary", "probes", "minima", "controls", "converse", "natural", "runs")
+    names = ["summary", "probes", "minima", "controls", "brackets", "converse", "natural", "runs"]
     read = {name: read_table(name, results / f"tables/{name}.parquet") for name in names}
     target = Path("docs/figures")
-    for figure in FIGURES:
+    for figure in [*FIGURES, *ATLAS_FIGURES]:
         copy_file(results / f"figures/{figure}.png", target / f"{figure}.png")
     readme = Path("README.md")
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)

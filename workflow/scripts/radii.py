@@ -1,45 +1,30 @@
-"""Bracket the radii of minima: in parameter space, and of N* in realization space."""
+"""More about minima: proofs, and their radii bracketed in both spaces."""
 
-from job import measure_minima
+from job import job, load_data
+from tabular import cells, load_minima, save
 
 from landscape.radius import RadiusBudget
-from landscape.spaces import make_space
-from landscape.study.brackets import bracket_rows
-from landscape.study.radii import radius_rows
+from landscape.study.radii import bracket_radii, bracket_realizations, prove_minima
+from landscape.study.rows import Bracket, Minimum
 
 
-def brackets(settings, data, neurons, minima, progress):
-    """Brackets of both kinds of radii for one number of neurons."""
-    options = settings["radius"]
-    budget = RadiusBudget(
-        max_nodes=options["max_nodes"], ratio=options["ratio"], n_starts=options["n_starts"]
-    )
-    found = {}
-    for name in options["spaces"]:
-        progress(name)
-        found[name] = radius_rows(
-            data.features,
-            data.target,
-            minima.get(name, {}),
-            space=make_space(name, data.n_features, neurons, margin=settings["margin"]),
-            seed=settings["seed"],
-            max_minima=options["max_minima"],
-            budget=budget,
-            progress=progress,
-        )
-    progress("realization space")
-    found["realization"] = bracket_rows(
-        data.features,
-        data.target,
-        minima.get("restricted", {}),
-        space=make_space("restricted", data.n_features, neurons, margin=settings["margin"]),
-        dataset=data.name,
-        seed=settings["seed"],
-        n_neurons=neurons,
-        **settings["realization"],
-        progress=progress,
-    )
-    return found
+def main(snakemake):
+    with job(snakemake) as progress:
+        data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
+        options = dict(settings["radius"])
+        budget = RadiusBudget(**{k: options.pop(k) for k in ("max_nodes", "ratio", "n_starts")})
+        written = cells(snakemake, "radii", snakemake.output.radii, data)
+        for (cell, path), wide in zip(written, snakemake.output.brackets, strict=True):
+            progress(f"neurons {cell.neurons}")
+            minima = load_minima(snakemake, path, data)
+            if settings["minima"]["proof"] != "none":
+                minima = prove_minima(cell, minima, progress=progress)
+            minima = bracket_radii(cell, minima, **options, budget=budget, progress=progress)
+            save(snakemake, path, "radii", Minimum, minima, data)
+            brackets = bracket_realizations(
+                cell, minima, **settings["realization"], progress=progress
+            )
+            save(snakemake, wide, "brackets", Bracket, brackets, data)
 
 
-measure_minima(snakemake, radii=brackets)  # noqa: F821
+main(snakemake)  # noqa: F821

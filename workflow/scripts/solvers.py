@@ -1,22 +1,19 @@
 """What each solver ends at over N*, before and after the descent."""
 
-from job import job, load_data, outputs, save
+from job import job, load_data
+from tabular import cells, save
 
-from landscape.study.solvers import solver_rows
+from landscape.study.rows import Run
+from landscape.study.solvers import run_solvers
 
 
 def main(snakemake):
     with job(snakemake) as progress:
         data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
-        for neurons, path in outputs(snakemake, "solvers").items():
-            progress(f"neurons {neurons}")
-            runs = solver_rows(
-                data.features,
-                data.target,
-                n_neurons=neurons,
-                margin=settings["margin"],
-                dataset=snakemake.wildcards.dataset,
-                seed=settings["seed"],
+        for cell, path in cells(snakemake, "solvers", snakemake.output, data):
+            progress(f"neurons {cell.neurons}")
+            rows = run_solvers(
+                cell,
                 **settings["solvers"],
                 max_iter=settings["training.max_iter"],
                 tol=settings["training.tol"],
@@ -24,7 +21,7 @@ def main(snakemake):
                 own=snakemake.params.own,
                 progress=progress,
             )
-            save(snakemake, path, "solvers", runs, data)
+            save(snakemake, path, "solvers", Run, rows, data)
 
 
 main(snakemake)  # noqa: F821

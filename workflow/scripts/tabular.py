@@ -1,10 +1,52 @@
-"""Tables and figures of this study, for the scripts that read and write them."""
+"""Rows, tables and figures of this study, for the scripts that read and write them."""
 
 from pathlib import Path
 
 from landscape.data import replace_file
-from landscape.study.origins import table_origin
+from landscape.rows.store import read_rows, write_rows
+from landscape.study.origins import file_origin, table_origin
 from landscape.tables import read_table, write_table
+
+
+def save(snakemake, path, kind, table, rows, data=None):
+    """Write the rows of a job together with what they were made from."""
+    write_rows(path, table, rows, file_origin(kind, path, snakemake.config, data))
+
+
+def load(snakemake, paths, kind, table, data=None):
+    """The rows of files of this study; of another one's, or made from other data: an error.
+
+    ``data`` is the data set that all are made from, or all of a study's by name.
+    """
+    rows = []
+    for path in paths:
+        origin = file_origin(kind, path, snakemake.config)
+        if data is not None:
+            own = data[origin["dataset"]] if isinstance(data, dict) else data
+            origin["data"] = own.digest
+        rows += read_rows(path, table, origin)
+    return rows
+
+
+def cells(snakemake, kind, paths, data):
+    """The cells whose rows of one kind a job writes, each with the place of its file."""
+    from landscape.study.cells import Cell  # with scipy, which tables do not need
+
+    settings = snakemake.params.settings
+    for path in paths:
+        neurons = int(file_origin(kind, path, snakemake.config)["neurons"])
+        common = {"seed": settings["seed"], "margin": settings.get("margin", 0.0)}
+        yield Cell(data.name, data.features, data.target, neurons, **common), path
+
+
+def load_minima(snakemake, path, data):
+    """The distinct minima of the cell whose rows go to ``path``."""
+    from landscape.study.distinct import distinct_minima
+    from landscape.study.rows import Fit
+
+    neurons = Path(path).stem
+    ends = [other for other in snakemake.input.minima if Path(other).parent.name == neurons]
+    return distinct_minima(load(snakemake, ends, "minima", Fit, data))[1]
 
 
 def load_tables(snakemake):

@@ -1,20 +1,25 @@
 """Train one block of starts over every space, for each number of neurons of the job."""
 
-from job import run_starts
+from job import job, load_data
+from tabular import cells, save
 
-from landscape.study.fits import train_block
 from landscape.study.own_solvers import solver_named
+from landscape.study.rows import Fit
+from landscape.study.training import train_starts
 
 
-def train(snakemake, data, block, progress):
-    """The trained points of one block in one space."""
-    settings = snakemake.params.settings
-    options = dict(settings["training"])
-    options["solver"] = solver_named(options["solver"], snakemake.params.own)
-    margin = settings["margin"]
-    return train_block(
-        data.features, data.target, block, margin=margin, **options, progress=progress
-    )
+def main(snakemake):
+    starts = range(*map(int, snakemake.wildcards.block.split("-")))
+    with job(snakemake) as progress:
+        data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
+        options = dict(settings["training"])
+        options["solver"] = solver_named(options["solver"], snakemake.params.own)
+        for cell, path in cells(snakemake, "fits", snakemake.output, data):
+            rows = []
+            for space in settings["spaces"]:
+                progress(f"neurons {cell.neurons}, {space}")
+                rows += train_starts(cell, space, starts, **options, progress=progress)
+            save(snakemake, path, "fits", Fit, rows, data)
 
 
-run_starts(snakemake, "fits", train)  # noqa: F821
+main(snakemake)  # noqa: F821

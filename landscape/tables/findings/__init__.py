@@ -16,13 +16,11 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from landscape.tables.files import shape_frame
 from landscape.tables.findings import realization, training
 from landscape.tables.findings.words import ALARM, SPACE_NAMES, STATUSES, Finding, Own, number
-from landscape.tables.schemas import TABLES
+from landscape.tables.rows import FindingRow
 
-__all__ = ["ALARM", "SPACE_NAMES", "STATUSES", "TOPICS", "Finding", "findings_frame", "number"]
-
+__all__ = ["ALARM", "SPACE_NAMES", "STATUSES", "TOPICS", "Finding", "find", "number"]
 
 #: The topics in the order of the study, each with what writes its finding.
 TOPICS: dict[str, Callable[[Own], Finding]] = {
@@ -31,9 +29,8 @@ TOPICS: dict[str, Callable[[Own], Finding]] = {
     "distinct minima": training.distinct,
     "losses": training.losses,
     "lifts": training.lifts,
-    "balls of N*": realization.balls,
+    "rigid balls": realization.balls,
     "controls": realization.controls,
-    "balls of N'": realization.balanced_balls,
     "natural cases": realization.natural,
     "converse": realization.converse,
     "parameter radius": realization.parameter_radius,
@@ -43,14 +40,14 @@ TOPICS: dict[str, Callable[[Own], Finding]] = {
 }
 
 
-def findings_frame(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Table ``findings``: per data set and topic what was tested, held, failed, is undecided.
+def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:
+    """Per data set and topic what was tested, held, failed, is undecided.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
         ``fits``, ``minima``, ``probes``, ``controls``, ``brackets``, ``converse``, ``natural``,
-        ``stability`` and ``solvers``.
+        ``pairs`` and ``solvers``.
     """
     rows = []
     for dataset in sorted(set(tables["fits"]["dataset"])):
@@ -62,13 +59,13 @@ def findings_frame(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for topic, write in TOPICS.items():
             found = write(own)
             rows.append(
-                {
-                    "dataset": dataset,
-                    "topic": topic,
-                    "status": found.status,
-                    "finding": found.text,
-                    "table": found.table,
-                    "search": f"dataset={dataset} {found.search}".strip(),
-                }
+                FindingRow(
+                    dataset=dataset,
+                    topic=topic,
+                    status=found.status,
+                    finding=found.text,
+                    table=found.table,
+                    search=f"dataset={dataset} {found.search}".strip(),
+                )
             )
-    return shape_frame(TABLES["findings"], rows)
+    return rows

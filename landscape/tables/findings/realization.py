@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import pandas as pd
 
 from landscape.tables.findings.words import (
     ALARM,
@@ -15,14 +12,13 @@ from landscape.tables.findings.words import (
     counts_of,
     have,
     median,
-    minima_of,
     number,
     say_verdicts,
     status_of,
 )
+from landscape.tables.rows import control_verdicts
 
 __all__ = [
-    "balanced_balls",
     "balls",
     "controls",
     "converse",
@@ -34,64 +30,34 @@ __all__ = [
 ]
 
 
-def _balls_in(own: Own, space: str) -> pd.DataFrame:
-    probes = own["probes"]
-    return probes[(probes["space"] == space) & (probes["ball"] != "control C.1")]
-
-
-def _found(counts: Mapping[str, int]) -> str:
-    """What balls with these verdicts hold."""
-    return (
-        f"{counts['holds']:,} hold no better realization, {counts['violated']:,} "
-        f"{have(counts['violated'])} one, {counts['undecided']:,} are undecided"
-    )
-
-
-def _why_no_ball(own: Own, space: str, name: str) -> str:
-    """That no ball was tested, and why."""
-    minima = own["minima"]
-    here = minima[minima["space"] == space]
-    if here.empty:
-        reason = "training found no certified one"
-    elif here["violations"].ne("").all():
-        reason = f"of {number(len(here), 'distinct one')} none keeps every condition of {name}"
-    else:
-        reason = f"'{space}' is not in probe.spaces of the config, or probe.max_minima is 0"
-    return f"No ball around a minimum of {name} was tested: {reason}."
-
-
 def balls(own: Own) -> Finding:
-    """Proposition 1.2 around minima of N*."""
-    balls = _balls_in(own, "restricted")
-    if balls.empty:
-        return Finding("not tested", _why_no_ball(own, "restricted", "N*"), "probes")
-    counts = counts_of(balls["verdict"])
+    """Theorem 13 at the minima of N*: the verdict is forced, another one would be a mistake."""
+    probes = own["probes"]
+    if probes.empty:
+        minima = own["minima"]
+        here = minima[minima["space"] == "restricted"]
+        if here.empty:
+            reason = "training found no certified one"
+        elif here["violations"].ne("").all():
+            reason = f"of {number(len(here), 'distinct one')} none keeps every condition of N*"
+        else:
+            reason = "probe.max_minima of the config is 0"
+        text = f"No ball around a minimum of N* was tested: {reason}."
+        return Finding("not tested", text, "probes")
+    counts = counts_of(probes["verdict"])
     status = status_of(counts)
-    minima = number(minima_of(balls), "minimum", "minima")
     text = (
-        f"Of {number(len(balls), 'ball')} in realization space around {minima} of N*, "
-        f"{_found(counts)} (Proposition 1.2, Corollary 1.3)."
+        f"At {counts['holds']:,} of {number(len(probes), 'minimum', 'minima')} of N* the ball of "
+        "radius close to ½ min ‖u_i‖ in realization space holds nothing better, as Theorem 13 says "
+        "of every local minimum (Proposition 1.2 and Corollary 1.3 of smaller balls): this tests "
+        "the program, not the paper."
     )
-    if status == "contradicts":
-        text += f" {ALARM}."
-    search = {"contradicts": " verdict=violated", "undecided": " verdict=undecided"}
-    return Finding(status, text, "probes", "space=restricted" + search.get(status, ""))
-
-
-def balanced_balls(own: Own) -> Finding:
-    """The same balls around minima of N', where nothing is proven."""
-    balls = _balls_in(own, "balanced")
-    if balls.empty:
-        return Finding("not tested", _why_no_ball(own, "balanced", "N'"), "probes")
-    counts = counts_of(balls["verdict"])
-    text = (
-        f"Nothing is proven on N', where opposite neurons are allowed. Of "
-        f"{number(len(balls), 'ball')} around "
-        f"{number(minima_of(balls), 'minimum', 'minima')} of N', {_found(counts)}."
-    )
-    return Finding(
-        "undecided" if counts["undecided"] else "measured", text, "probes", "space=balanced"
-    )
+    if counts["undecided"]:
+        text += f" {counts['undecided']:,} are undecided."
+    if counts["violated"]:
+        text += f" {counts['violated']:,} {have(counts['violated'])} a better one. {ALARM}."
+    search = {"contradicts": "verdict=violated", "undecided": "verdict=undecided"}
+    return Finding(status, text, "probes", search.get(status, ""))
 
 
 #: By how much (MSE) a loss may be lower than one that is said to be optimal.
@@ -108,11 +74,7 @@ def controls(own: Own) -> Finding:
     if steps.empty:
         text = "No control was built, so a probe that never fails would not be noticed."
         return Finding("not tested", text, "controls")
-    groups = steps.groupby(["neurons", "minimum", "kind"])["verdict"]
-    verdicts = groups.agg(
-        lambda own: "holds" if own.eq("holds").any() else "violated" if own.eq("violated").all()
-        else "undecided"
-    )  # fmt: skip
+    verdicts = control_verdicts(steps)
     counts = counts_of(verdicts)
     kinds = verdicts.groupby(level="kind").size()
     minima = own["minima"][own["minima"]["space"] == "restricted"]
@@ -127,6 +89,12 @@ def controls(own: Own) -> Finding:
         f"to fail: at {counts['violated']:,} there are better realizations at every distance that "
         f"was tried, {counts['undecided']:,} are undecided."
     )
+    extended = steps[steps["base"] == "extended"]
+    if built := len(extended[["neurons", "minimum", "kind"]].drop_duplicates()):
+        text += (
+            f" {built:,} of C.3 are built on a minimum that two neurons were added to, as its own "
+            "has none that is active on all samples."
+        )
     if counts["holds"]:
         text += (
             f" At {counts['holds']:,} no network of any width is better, so that nothing can fail."
@@ -173,11 +141,7 @@ def realization_radius(own: Own) -> Finding:
     minima = own["minima"][own["minima"]["space"] == "restricted"]
     key = ["neurons", "minimum"]
     promised = minima.set_index(key)["paper_radius"]
-    rigid = own["probes"][
-        (own["probes"]["ball"] == "rigid")
-        & (own["probes"]["space"] == "restricted")
-        & (own["probes"]["verdict"] == "holds")
-    ].set_index(key)["radius"]
+    rigid = own["probes"][own["probes"]["verdict"] == "holds"].set_index(key)["radius"]
     rigid = rigid[np.isfinite(promised.reindex(rigid.index))]  # infinite: nothing is left to gain
     wide = own["brackets"]
     if rigid.empty and wide.empty:
@@ -192,17 +156,19 @@ def realization_radius(own: Own) -> Finding:
             f"to ½ min ‖u_i‖, in the median {median(ratio)} times as large, holds no better "
             "realization either. "
         )
-    better = wide[np.isfinite(wide["radius_high"]) & (wide["radius_low"] > 0)]
-    if len(wide):
+    for space in dict.fromkeys(wide["space"]):
+        searched = wide[wide["space"] == space]
+        better = searched[np.isfinite(searched["radius_high"]) & (searched["radius_low"] > 0)]
         text += (
-            f"{'Beyond it, better' if text else 'Better'} realizations were found around "
-            f"{len(better):,} of {number(len(wide), 'minimum', 'minima')} that were searched"
+            f"Beyond ½ min ‖u_i‖, where nothing is proven, better realizations were found around "
+            f"{len(better):,} of {number(len(searched), 'minimum', 'minima')} of "
+            f"{SPACE_NAMES[space]} that were searched"
         )
         text += (
             f", in the median at {median(better['radius_high'] / better['radius_low'])} times the "
-            "proven radius."
+            "proven radius. "
             if len(better)
-            else "; for the others the radius is known from below only."
+            else "; for the others the radius is known from below only. "
         )
     return Finding("measured", text.strip(), "brackets")
 
@@ -247,10 +213,10 @@ def natural(own: Own) -> Finding:
 
 def stability(own: Own) -> Finding:
     """Inverse stability itself: Corollary 3.3, with the sharp constant."""
-    pairs = own["stability"]
+    pairs = own["pairs"]
     within, outside = pairs[pairs["within"] == 1], pairs[pairs["within"] == 0]
     if within.empty:
-        return Finding("not tested", "No pair of networks of N* was compared.", "stability")
+        return Finding("not tested", "No pair of networks of N* was compared.", "pairs")
     counts = counts_of(within["verdict"])
     ratios = within["ratio"][np.isfinite(within["ratio"])]
     largest = f"; the largest distance / √r is {ratios.max():.4f}" if len(ratios) else ""
@@ -267,7 +233,7 @@ def stability(own: Own) -> Finding:
             f"{say_verdicts(counts_of(outside['verdict']))}."
         )
     search = {"contradicts": " verdict=violated", "undecided": " verdict=undecided"}
-    return Finding(status, text, "stability", "within=1" + search.get(status, ""))
+    return Finding(status, text, "pairs", "within=1" + search.get(status, ""))
 
 
 def solvers(own: Own) -> Finding:

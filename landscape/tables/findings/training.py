@@ -11,7 +11,7 @@ from landscape.tables.findings.words import (
     counts_of,
     number,
 )
-from landscape.tables.frames import not_worse
+from landscape.tables.rows import not_worse
 
 __all__ = [
     "certificates",
@@ -48,18 +48,27 @@ def starts(own: Own) -> Finding:
 
 
 def certificates(own: Own) -> Finding:
-    """How many ends of the descent are local minima, proven."""
+    """How many ends of the descent are certified local minima, and how many of these proved."""
     fits = own["fits"]
+    if fits.empty:
+        return Finding("not tested", "No end point was tested.", "fits")
     counts = counts_of(fits["verdict"])
     certified = int((fits["minimum"] >= 0).sum())
     text = (
         f"Of {number(len(fits), 'end point')} of the descent, {certified:,} are certified local "
         f"minima, {counts['violated']:,} proven to be none, {counts['undecided']:,} undecided."
     )
+    minima = own["minima"]
+    if tried := int(minima["proof"].ne("").sum()):
+        proofs = minima["proof"].value_counts()
+        text += (
+            f" Of {number(tried, 'distinct minimum', 'distinct minima')}, "
+            f"{proofs.get('proved', 0):,} are proved in rational arithmetic."
+        )
+        if refuted := int(proofs.get("refuted", 0)):
+            text += f" {refuted:,} are refuted there as they stand, digit by digit."
     if other := counts["holds"] - certified:
         text += f" {other:,} more pass the test and are counted as no minimum of the study."
-    if fits.empty:
-        return Finding("not tested", "No end point was tested.", "fits")
     open_ones = "verdict=undecided" if counts["undecided"] else ""
     return Finding("undecided" if open_ones else "measured", text, "fits", open_ones)
 

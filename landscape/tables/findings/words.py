@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from landscape.study.verdicts import count_verdicts
+from landscape.verdict import Verdict
 
 __all__ = [
     "ALARM",
@@ -22,7 +21,6 @@ __all__ = [
     "figures",
     "have",
     "median",
-    "minima_of",
     "number",
     "say_verdicts",
     "status_of",
@@ -95,8 +93,22 @@ def median(values: pd.Series) -> str:
 
 
 def counts_of(verdicts: pd.Series) -> dict[str, int]:
-    """Verdicts by name, all three."""
-    return count_verdicts(verdicts.to_numpy())
+    """How often each verdict occurs, all three.
+
+    Raises
+    ------
+    ValueError
+        If there is any other word: it would be lost in the counts.
+
+    Examples
+    --------
+    >>> counts_of(pd.Series(["holds", "holds", "undecided"]))
+    {'holds': 2, 'violated': 0, 'undecided': 1}
+    """
+    known = [verdict.value for verdict in Verdict]
+    if strange := sorted(set(verdicts) - set(known)):
+        raise ValueError(f"verdicts: expected {', '.join(known)}, got {', '.join(strange)}")
+    return {name: int(verdicts.eq(name).sum()) for name in known}
 
 
 def say_verdicts(counts: Mapping[str, int]) -> str:
@@ -112,23 +124,11 @@ def status_of(counts: Mapping[str, int], proven: str = "holds") -> str:
     return "contradicts" if counts[against] else "undecided" if counts["undecided"] else "agrees"
 
 
-def minima_of(frame: pd.DataFrame) -> int:
-    """How many minima these rows are about."""
-    return len(frame[["neurons", "minimum"]].drop_duplicates())
-
-
-def _cells(frame: pd.DataFrame) -> list[tuple[str, Any, pd.DataFrame]]:
-    """Rows by space and number of neurons, N* first."""
-    return [
-        (space, neurons, own)
-        for space in SPACE_NAMES
-        for neurons, own in frame[frame["space"] == space].groupby("neurons")
-    ]
-
-
 def by_space(frame: pd.DataFrame, say: Callable[[pd.DataFrame], str]) -> str:
     """``N*: 96 (m = 2), 100 (m = 4); N': ...``."""
-    parts: dict[str, list[str]] = {}
-    for space, neurons, own in _cells(frame):
-        parts.setdefault(SPACE_NAMES[space], []).append(f"{say(own)} (m = {neurons})")
-    return "; ".join(f"{name}: {', '.join(values)}" for name, values in parts.items())
+    parts = []
+    for space, name in SPACE_NAMES.items():
+        groups = frame[frame["space"] == space].groupby("neurons")
+        if values := [f"{say(own)} (m = {neurons})" for neurons, own in groups]:
+            parts.append(f"{name}: {', '.join(values)}")
+    return "; ".join(parts)

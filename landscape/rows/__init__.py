@@ -1,0 +1,182 @@
+"""A table is a class: each field of its rows carries the column's type, unit and meaning.
+
+Schema, documentation, frames and files are derived from the class (:mod:`landscape.rows.store` has
+the files). A job writes rows, as they are, with the networks that they are about; a published table
+holds their columns of numbers and text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+
+from landscape.data import StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Column", "Row", "TableError", "array", "as_frame", "column", "describe", "frame_of"]
+
+#: Types of columns by those of the fields; anything else is an array.
+_TYPES = {"str": "text", "float": "number", "int": "integer", "bool": "integer"}
+#: Their types for pandas. What is missing is NaN for a number and empty for a text.
+DTYPES = {"text": "str", "number": "float64", "integer": "int64"}
+
+
+class TableError(StoreError):
+    """A table that does not have its columns, types or key, or whose file is damaged."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, from a field of a row.
+
+    Attributes
+    ----------
+    name : str
+    type : {"text", "number", "integer", "array"}
+    meaning : str
+    unit : str
+        Empty for pure numbers, counts and text.
+    key : bool
+        Whether it is one of those that identify a row.
+    path : bool
+        Whether it tells how a result was reached (steps, words of a solver): such columns depend on
+        the last bits of the processor's arithmetic.
+    depth : int
+        Of arrays: their number of dimensions.
+    flag : bool
+        Whether it is true or false; tables have 1 or 0.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    key: bool = False
+    path: bool = False
+    depth: int = 0
+    flag: bool = False
+
+
+def column(
+    meaning: str,
+    unit: str = "",
+    *,
+    key: bool = False,
+    path: bool = False,
+    of: Any = None,
+    default: Any = MISSING,
+) -> Any:
+    """A field of a row with what its column means.
+
+    Parameters
+    ----------
+    meaning, unit, key, path
+        See :class:`Column`.
+    of : callable, optional
+        For tables that sum others up: the value, from whatever the rows are made of.
+    default : object, optional
+    """
+    metadata = {"meaning": meaning, "unit": unit, "key": key, "path": path, "of": of}
+    return field(default=default, metadata=metadata)
+
+
+def array(depth: int) -> Any:
+    """A field that holds an array of so many dimensions, or None; only in the files of jobs."""
+    return field(default=None, metadata={"depth": depth})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(column, array))
+class Row:
+    """Base class of all rows; a class with a ``name`` is a table, its docstring says what a row is.
+
+    Subclasses are frozen dataclasses whose fields are given by name.
+
+    Examples
+    --------
+    >>> class Fall(Row):
+    ...     "One fall of a stone."
+    ...
+    ...     name = "falls"
+    ...     stone: str = column("Which.", key=True)
+    ...     height: float = column("From where.", "m")
+    >>> [(c.name, c.type, c.unit) for c in Fall.columns()], Fall.key()
+    ([('stone', 'text', ''), ('height', 'number', 'm')], ['stone'])
+    """
+
+    #: Name of the table; empty for classes that others share columns of.
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True, eq=False)(cls)
+
+    @classmethod
+    def columns(cls, *, arrays: bool = False) -> tuple[Column, ...]:
+        """The columns, those of the key first; arrays only if asked for."""
+        found = []
+        for entry in fields(cls):  # type: ignore[arg-type]
+            known = {k: v for k, v in entry.metadata.items() if k != "of"}
+            written = getattr(entry.type, "__name__", str(entry.type))
+            kind = _TYPES.get(written, "array")
+            known["flag"] = written == "bool"
+            if arrays or kind != "array":
+                found.append(Column(entry.name, kind, known.pop("meaning", ""), **known))
+        return tuple(sorted(found, key=lambda c: not c.key))
+
+    @classmethod
+    def key(cls) -> list[str]:
+        """Names of the columns that identify a row; rows are sorted by them."""
+        return [c.name for c in cls.columns() if c.key]
+
+    @classmethod
+    def title(cls) -> str:
+        """What one row is."""
+        return " ".join((cls.__doc__ or "").split())
+
+    @classmethod
+    def computed(cls, place: Mapping[str, Any], source: Any) -> Any:
+        """The row at a place whose other columns are computed from ``source``."""
+        others = [entry for entry in fields(cls) if entry.name not in place]  # type: ignore[arg-type]
+        return cls(**place, **{entry.name: entry.metadata["of"](source) for entry in others})
+
+
+def as_frame(table: type[Row], columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns as a data frame with the table's types, sorted by its key if it has one.
+
+    Raises
+    ------
+    TableError
+        If a column is missing or unknown, or two rows have the same key.
+    """
+    import pandas as pd  # half a second: only where tables are made
+
+    wanted = {c.name: DTYPES[c.type] for c in table.columns()}
+    if odd := sorted(wanted.keys() ^ columns.keys()):
+        raise TableError(f"table {table.name}: lacks or adds {', '.join(odd)}")
+    frame = pd.DataFrame({name: columns[name] for name in wanted}).astype(wanted)
+    if not (key := table.key()):
+        return frame
+    if (twice := frame.duplicated(key)).any():
+        where = frame.loc[twice, key].iloc[0].to_dict()
+        raise TableError(f"table {table.name}: two rows for {where}")
+    return frame.sort_values(key, ignore_index=True)
+
+
+def frame_of(table: type[Row], rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows as a data frame, without their arrays."""
+    rows = list(rows)
+    names = [c.name for c in table.columns()]
+    return as_frame(table, {name: [getattr(row, name) for row in rows] for name in names})
+
+
+def describe(table: type[Row]) -> str:
+    """A table's columns in Markdown."""
+    lines = [f"## {table.name}", "", table.title(), ""]
+    lines += [f"Rows are identified by {', '.join(f'`{name}`' for name in table.key())}.", ""]
+    lines += ["| column | type | meaning | unit |", "|---|---|---|---|"]
+    for c in table.columns():
+        cells = (f"`{c.name}`", c.type, c.meaning, c.unit)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
