@@ -164,7 +164,9 @@ class Task:
             found = self.descend(theta, max_iter=max_iter, far=far)
             theta, loss, n_iter = found.parametrization, found.loss, found.n_iter
             outcome = found.outcome.name.lower()
-            certificate = self.certify(theta, exact=exact)
+            certificate = found.certificate
+            if certificate is None or exact:
+                certificate = self.certify(theta, exact=exact)
             reason = certificate.reason
             if certificate.is_minimum:
                 activation = self.activation(theta)
