@@ -128,6 +128,9 @@ def descend(
         certificate = None
         if outcome is not DescentOutcome.MINIMUM:
             break
+        if any(violation.condition != "C.2" for violation in space.violations(end)):
+            outcome, reason = DescentOutcome.BORDER, "a bound that the space does not attain"
+            break
         # The one verdict is the certificate of what is returned: it was rounded on the way.
         certificate = certify_minimum(end, X, y, space=space, budget=budget, penalty=penalty)
         if certificate.is_minimum:

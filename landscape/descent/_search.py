@@ -47,6 +47,7 @@ class DescentOutcome(enum.Enum):
     MINIMUM = "The exact test proves a local minimum."
     UNDECIDED = "Stationary, but the exact test exceeds its budget: no minimum is claimed."
     ITERATION_LIMIT = "The limit of iterations was reached first."
+    BORDER = "The loss falls towards the open border of the space, where no minimum is attained."
     STALLED = "No step lowers the loss beyond rounding, though the test does not hold."
 
     @property

@@ -87,7 +87,8 @@ class MinimumTest:
         check = check_point(self.point, self.budget, instead=self._collapsed(self.point))
         self.at_kinks = check.verdict
         if check.values.is_global:
-            return self._record(check, Verdict.HOLDS, check.reason, np.inf, self.loss)
+            slack = float(self.point.loss.size) * self.target**2
+            return self._record(check, Verdict.HOLDS, check.reason, np.inf, slack)
         reason = check.reason
         if check.verdict is Verdict.HOLDS:
             radius, slack, reason = self._radius(check)
@@ -236,7 +237,7 @@ class MinimumTest:
         missed = 2 * (float(point.s.size @ distances) + sum(self._gap_costs(check)))
         loss = point.loss
         fixed = missed + n * float(loss.error)
-        limit = n * SLACK_SHARE * float(loss.value) - fixed
+        limit = n * SLACK_SHARE * (1 - 1e-9) * float(loss.value) - fixed
         if limit <= 0:
             return 0.0, np.nan, "kinks and bounds are missed by more than the slack may be"
         # 2 first r + 2 second r^2 <= limit, solved without cancellation.
