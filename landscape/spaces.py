@@ -128,7 +128,7 @@ class Space(ABC):
         ----------
         rng : numpy.random.Generator
         n_positive : int, optional
-            Number of positive signs (the class of notes 1); binomial if not given.
+            Number of positive signs (the class of Theorem 1); binomial if not given.
         """
 
     def _signs(self, rng: np.random.Generator, n: int, n_positive: int | None) -> Array:

@@ -102,7 +102,7 @@ class Network:
 def draw_network(
     rng: np.random.Generator, n_features: int, n_neurons: int, *, n_positive: int
 ) -> Network:
-    """A random start with ``n_positive`` positive output weights (stratification, notes 5).
+    """A random start with ``n_positive`` positive output weights (stratified, Theorem 1).
 
     Weight vectors are gaussian with unit expected squared norm, biases uniform in [-1, 1], output
     weights of size about ``1 / sqrt(n_neurons)``: kinks fall among standardized features.

@@ -29,7 +29,7 @@ __all__ = ["UniformRadius", "uniform_radius"]
 Array = NDArray[np.float64]
 
 #: Candidates that are drawn for centre and extent, and steps that improve the best ones.
-N_CANDIDATES, N_BEST, N_STEPS = 300, 3, 60
+N_CANDIDATES, N_BEST, N_STEPS = 300, 3, 120
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,22 +183,33 @@ class _Lines:
         return bounds * np.minimum(2.0, 1.5 + moved / (2 * self.norms))
 
     def largest(self, p: Array, eta: Array, steps: int = 50) -> tuple[float, int]:
-        """The largest omega whose distances are allowed, by bisection, and the neuron that decides.
+        """The largest omega whose distances are allowed, and the neuron that decides.
 
-        The distances are monotone in omega.
+        Distances over omega increase with it. So ``omega * radius / distance`` is too large from
+        below, and allowed from above; then bisection.
         """
-        low, high = 0.0, float(self.J.min())
-        # They start out proportional to omega: begin near the answer.
-        trial = high * 1e-9
-        first = float(self.distances(p, eta, trial).max())
+        # Beyond this tubes meet, or leave the box.
+        inverse = 4 / self.J
+        gaps = self.gaps(p, eta)[1] / np.add.outer(inverse, inverse)
+        high = min(float(gaps.min()), float(((1.0 - self.reaches(p, eta)) / inverse).min()))
+        if high <= 0:
+            return 0.0, 0
+        low, first = 0.0, float(self.distances(p, eta, high * 1e-9).max())
         if isfinite(first) and first > 0:
-            high = min(high, 1.001 * trial * self.radius / first)
+            high = min(high, 1.001e-9 * high * self.radius / first)
+        decisive = self.distances(p, eta, high)
+        if isfinite(top := float(decisive.max())):
+            low = high * min(1.0, (1 - 1e-9) * self.radius / top)
+        elif steps == 0:
+            steps = 5
         for _ in range(steps):
             middle = (low + high) / 2
-            fits = bool((self.distances(p, eta, middle) <= self.radius).all())
-            low, high = (middle, high) if fits else (low, middle)
-        decisive = self.distances(p, eta, high)
-        return low, int(np.argmax(np.where(np.isnan(decisive), np.inf, decisive)))
+            found = self.distances(p, eta, middle)
+            if (found <= self.radius).all():
+                low = middle
+            else:
+                high, decisive = middle, found
+        return low, int(np.argmax(decisive))
 
     def search(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """A good centre and extents: the best of random ones by their slopes, then improved."""
@@ -216,7 +227,7 @@ class _Lines:
             if not (eta > 0).all():
                 continue
             p, eta = self.scaled(p, eta)
-            best.append((self.largest(p, eta, 8)[0], p, eta))
+            best.append((self.largest(p, eta, 0)[0], p, eta))
         best.sort(key=lambda entry: -entry[0])
         found = best[:N_BEST]
         for j, (value, p, eta) in enumerate(found):
@@ -224,7 +235,7 @@ class _Lines:
                 moved = p + step * np.abs(p).max() * rng.standard_normal(k)
                 wider = eta * np.exp(step * rng.standard_normal(k))
                 moved, wider = self.scaled(moved, wider)
-                trial = self.largest(moved, wider, 12)[0]
+                trial = self.largest(moved, wider, 0)[0]
                 if trial > value:
                     value, p, eta = trial, moved, wider
             found[j] = value, p, eta

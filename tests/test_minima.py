@@ -35,7 +35,7 @@ def loss(theta: Parametrization, X: np.ndarray, y: np.ndarray) -> float:
 
 
 def cell_radius(theta: Parametrization, X: np.ndarray, kinks: list[list[int]]) -> float:
-    """r_cell of notes 6, over all neurons and non-kink pairs, from exactly known kinks."""
+    """r_cell of Theorem 6, over all neurons and non-kink pairs, from exactly known kinks."""
     outputs = np.abs(theta.output_weights)
     heights = np.abs(X @ theta.weights.T) / np.abs(X).sum(axis=1)[:, None]
     for i, on_kink in enumerate(kinks):

@@ -87,7 +87,7 @@ def test_what_lies_in_the_uniform_ball_is_near(rng):
     radius = 0.3 * float(np.abs(gamma.output_weights).min())
     found = uniform_radius(gamma, radius)
     nearest = 0.0
-    for _ in range(40):
+    for _ in range(15):
         direction = rng.standard_normal((3, 4)) * (rng.random((3, 1)) < 0.7)
         size = 1e-3
         for _ in range(8):

@@ -1,7 +1,7 @@
 """The atlas of a small problem: all local minima of the loss on N*, not those that were found.
 
 For samples of one or two inputs and few neurons, every local minimum over N* on lifted data
-``(x, 1, -1)`` is enumerated, in the effective coordinates ``u = (w, b)`` of notes 5 (in which the
+``(x, 1, -1)`` is enumerated, in the effective coordinates ``u = (w, b)`` of Theorem 5 (in which the
 bounds of N* never bind).
 
 Why the enumeration is complete
@@ -16,7 +16,7 @@ hull H of F. Then:
    minimizes over H: it lies in ``M = {u in H: B u = the projection of y onto B H}``, an affine
    space on which the residuals s are constant. Candidates are the points of ``M ∩ F``: least
    squares, and where M has more than one point a linear feasibility problem.
-2. By notes 6, u is a local minimum iff for each neuron ``h_i(v) >= 0`` for all v, and h_i depends
+2. By Theorem 6, u is a local minimum iff for each neuron ``h_i(v) >= 0`` for all v, and h_i depends
    on the active samples, the samples on the kink, sigma_i and s only: on F and s. So *all* points
    of ``M ∩ F`` are local minima, or none: one certificate decides.
 3. Nothing else can occur: there are finitely many F.

@@ -161,7 +161,7 @@ class Types:
         }
 
     def _conditions(self, f: int) -> Array:
-        """Linear conditions C s >= 0 of a face with independent kinks and sign +1 (notes 6).
+        """Linear conditions C s >= 0 of a face with independent kinks and sign +1 (Theorem 6).
 
         With g = sum of s_k x_k over the active samples, stationary in the face, there are
         multipliers with ``g = sum_j gamma_j x_j`` over the kinks, and h >= 0 iff

@@ -1,4 +1,4 @@
-"""Controls: degenerate parameter minima whose realizations are not minima (notes 11).
+"""Controls: degenerate parameter minima whose realizations are not minima (Theorem 15).
 
 A probe that never reports a violation proves nothing. From every certified minimum degenerate ones
 with the same realization can be built, with spare neurons that cannot be moved to where they would

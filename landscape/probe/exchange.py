@@ -1,4 +1,4 @@
-"""Beyond the rigid regime: better realizations by exchanging neurons (notes 8 and 10).
+"""Beyond the rigid regime: better realizations by exchanging neurons (Theorem 12).
 
 In a ball of radius rho the neurons with ``‖u_i‖ <= 2 rho`` may be exchanged for others, and the
 ball is no longer convex. For a fixed choice of neurons to drop and of new directions the best

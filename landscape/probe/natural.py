@@ -2,8 +2,8 @@
 
 A realization can be improved at every distance as soon as it needs fewer neurons than there are: a
 spare one can be put anywhere, with any small size. Whether there is a spare neuron is decided by
-the canonical form and Lemma A.3, whether it helps by the Frank-Wolfe oracle (notes 11). Without
-degeneracy, small balls contain nothing but rescalings, and the rigid probe decides (notes 10, 12).
+the canonical form and Lemma A.3, whether it helps by the Frank-Wolfe oracle (Theorem 15). Without
+degeneracy, small balls contain nothing but rescalings, and the rigid probe decides (Theorem 12).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Natural:
     n_redundant, n_opposite : int
         Pairs of the same and of opposite direction.
     flip_gap : float
-        ``min_S ‖sum_S c_i a_i‖_inf`` (notes 12); nan beyond 22 neurons.
+        ``min_S ‖sum_S c_i a_i‖_inf`` (Theorem 12); nan beyond 22 neurons.
     n_spare : int
         Neurons that the realization can do without.
     verdict : Verdict

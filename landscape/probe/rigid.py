@@ -1,4 +1,4 @@
-"""The exact minimum of the loss over a small ball around a realization (notes 10).
+"""The exact minimum of the loss over a small ball around a realization (Theorem 12).
 
 For ``rho < 1/2 min_i ‖u_i‖`` the ball of radius rho in R(N*) around R(Gamma) consists of
 ``sum_i sigma_i t_i relu(<u_i, x>)`` with ``‖sum_{i active} sigma_i (t_i - 1) u_i‖_inf <= rho`` on
@@ -81,7 +81,7 @@ class Probe:
 
 
 def rigidity_radius(theta: Parametrization) -> float:
-    """``1/2 min_i ‖u_i‖_inf``: in smaller balls of R(N*) only the scales are free (notes 10).
+    """``1/2 min_i ‖u_i‖_inf``: in smaller balls of R(N*) only the scales are free (Theorem 12).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The radius of a local minimum, bracketed from both sides (notes 8).
+"""The radius of a local minimum, bracketed from both sides (Theorem 10).
 
 ``r*`` is the supremum of the radii r for which (9) holds: ``L(Theta) >= L(Gamma)`` for all Theta of
 the space with ``‖Theta - Gamma‖_inf <= r``. From below: the certificate's ``r_cell``, raised by

@@ -98,7 +98,7 @@ def _members(u: Array, sizes: Array, floor: Array | None, apex: NDArray[np.bool_
         rows = np.column_stack([u[:, :-1], top + np.minimum(bias, 0), top - np.maximum(bias, 0)])
         labels = group_directions(rows)
         again = np.flatnonzero(labels != np.arange(len(u)))
-        again = again[~apex[again]]  # apex neurons of one sign stay parallel, see notes 6
+        again = again[~apex[again]]  # apex neurons of one sign stay parallel, see Theorem 4
         if again.size == 0:
             break
         # Below its norm ‖w‖ a neuron may move for free; else it has to grow a little.

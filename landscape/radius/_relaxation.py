@@ -4,8 +4,8 @@ Where the side of a sample is open, ``t_ik`` stands for ``relu(<u_i, x_k>)`` bet
 and its chord over the node's interval. The chord is taken in the homogeneous form ``t <= kappa
 (<u_i, x_k> - s_i least)``, which is linear in (u, s) and tight at both ends for every s. The loss
 is a convex quadratic in the residuals ``sum_i sigma_i t_ik - y_k``. So a pair contributes exactly
-where its residual pushes t down (``sigma_i s_k >= 0``, notes 8), and by its chord where it pushes
-t up.
+where its residual pushes t down (``sigma_i s_k >= 0``), and by its chord where it pushes t up
+(Theorem 10).
 
 Where the samples see only two entries of a_i (one input with a bias), all kinks are lines through
 the origin of a plane and the cells of the node's polygon have few corners v_j. There the *joint*
