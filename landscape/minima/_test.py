@@ -34,6 +34,9 @@ Array = NDArray[np.float64]
 #: could be relied on when the parameters are written down again.
 BESIDE = 8.0
 
+#: A radius whose square is still far from the largest float.
+LARGEST = 1e100
+
 
 class MinimumTest:
     """The test of one parametrization, in units in which the data are of size one."""
@@ -87,7 +90,7 @@ class MinimumTest:
         check = check_point(self.point, self.budget, instead=self._collapsed(self.point))
         self.at_kinks = check.verdict
         if check.values.is_global:
-            slack = float(self.point.loss.size) * self.target**2
+            slack = self._upwards(float(self.point.loss.size))
             return self._record(check, Verdict.HOLDS, check.reason, np.inf, slack)
         reason = check.reason
         if check.verdict is Verdict.HOLDS:
@@ -107,6 +110,10 @@ class MinimumTest:
             if check.verdict is Verdict.VIOLATED:
                 reason = f"{why}; beyond it the loss falls ({check.reason})"
         return self._record(check, Verdict.UNDECIDED, reason)
+
+    def _upwards(self, slack: float) -> float:
+        """A slack in the units of the data, rounded up also where it underflows."""
+        return float(np.nextafter(slack * self.target**2 * (1 + 1e-12), np.inf)) if slack else 0.0
 
     @property
     def loss(self) -> float:
@@ -237,13 +244,15 @@ class MinimumTest:
         missed = 2 * (float(point.s.size @ distances) + sum(self._gap_costs(check)))
         loss = point.loss
         fixed = missed + n * float(loss.error)
-        limit = n * SLACK_SHARE * (1 - 1e-9) * float(loss.value) - fixed
+        limit = n * SLACK_SHARE * (1 - 1e-9) * float(loss.value - loss.error) - fixed
         if limit <= 0:
             return 0.0, np.nan, "kinks and bounds are missed by more than the slack may be"
         # 2 first r + 2 second r^2 <= limit, solved without cancellation.
         root = first + np.sqrt(first**2 + 2 * second * limit)
         with np.errstate(over="ignore"):
             radius = min(cell, limit / root * (1 - 1e-12)) if root > 0 else cell
+        if radius == np.inf and root > 0:  # what is missing is next to the least positive float
+            radius = LARGEST
         whole = cell
         if cell == np.inf:
             whole = max(float(np.abs(self.theta.weights).max()), float(self.c.max(initial=0.0)))
@@ -258,7 +267,7 @@ class MinimumTest:
         if (np.abs(z.value) <= BESIDE * z.error)[~point.kinks & self.seen].any():
             return 0.0, np.nan, "a sample is within rounding of a kink that it is not on"
         slack = fixed + (2 * (first + second * radius) * radius if root > 0 else 0.0)
-        return radius, slack / n * self.target**2 * (1 + 1e-12), ""
+        return radius, self._upwards(slack / n), ""
 
     def _cell_radius(self, check: PointCheck) -> float:
         """``r_cell`` of Theorem 6: within it every pair off its kink keeps its side.
