@@ -125,8 +125,10 @@ def judge_holds(
         result.say("false holds", f"loss {certificate.loss}, in truth {float(loss)}")
     if certificate.kind == "global":
         mean = sum(Fraction(v) ** 2 for v in x.y.tolist()) / len(x.y)
-        if not mean:  # targets of 0 have no size: that of the network's own terms
-            terms = np.abs(x.X) @ np.abs(x.theta.weights).T @ np.abs(x.theta.output_weights)
+        if not mean:  # targets of 0 have no size: that of the terms that are summed
+            terms = np.abs(x.X) @ np.abs(x.theta.weights.T)
+            seen = x.X @ x.theta.weights.T > -1e-13 * terms
+            terms = (seen * terms) @ np.abs(x.theta.output_weights)
             mean = sum(Fraction(float(v)) ** 2 for v in terms) / len(x.y)
         if loss > LARGEST_GLOBAL * mean:
             result.say(
