@@ -18,7 +18,11 @@ CHUNK = 25
 
 
 def table(counts: dict[str, Counter[str]], *, markdown: bool) -> str:
-    shown = [c for c in COLUMNS if c in (*COLUMNS[:5], *WRONG, "proved") or any(v[c] for v in counts.values())]
+    shown = [
+        c
+        for c in COLUMNS
+        if c in (*COLUMNS[:5], *WRONG, "proved") or any(v[c] for v in counts.values())
+    ]
     total: Counter[str] = sum(counts.values(), Counter())
     rows = [["family", *shown, "undecided %"]]
     for name, c in [*counts.items(), ("all", total)]:
@@ -29,7 +33,12 @@ def table(counts: dict[str, Counter[str]], *, markdown: bool) -> str:
         lines = ["| " + " | ".join(r) + " |" for r in rows]
         lines.insert(1, "|---|" + "---:|" * (len(rows[0]) - 1))
         return "\n".join(lines)
-    return "\n".join("  ".join([r[0].ljust(widths[0]), *(v.rjust(w) for v, w in zip(r[1:], widths[1:], strict=True))]) for r in rows)
+    return "\n".join(
+        "  ".join(
+            [r[0].ljust(widths[0]), *(v.rjust(w) for v, w in zip(r[1:], widths[1:], strict=True))]
+        )
+        for r in rows
+    )
 
 
 def publish(counts: dict[str, Counter[str]], seed: int) -> None:
@@ -38,19 +47,26 @@ def publish(counts: dict[str, Counter[str]], seed: int) -> None:
     total: Counter[str] = sum(counts.values(), Counter())
     wrong = sum(total[c] for c in WRONG)
     path.write_text(
-        f"{head}{mark}\n\nSeed {seed}: {total['points']} points, {wrong} wrong statements.\n\n{table(counts, markdown=True)}\n"
+        f"{head}{mark}\n\nSeed {seed}: {total['points']} points, {wrong} wrong statements.\n\n"
+        f"{table(counts, markdown=True)}\n"
     )
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
-    parser.add_argument("--points", type=int, default=21_000, help="points in all (default: %(default)s)")
-    parser.add_argument("--family", action="append", choices=list(FAMILIES), help="only this one (may be repeated)")
+    parser.add_argument(
+        "--points", type=int, default=21_000, help="points in all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--family", action="append", choices=list(FAMILIES), help="only this one (may be repeated)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, metavar="INDEX", help="one point of one family")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--publish", action="store_true", help="write the table to docs/attack.md")
-    parser.add_argument("--show", type=int, default=3, help="wrong points printed per family and kind")
+    parser.add_argument(
+        "--show", type=int, default=3, help="wrong points printed per family and kind"
+    )
     options = parser.parse_args(arguments)
     names = options.family or list(FAMILIES)
     each = -(-options.points // len(names))
@@ -80,10 +96,15 @@ def main(arguments: list[str] | None = None) -> int:
                 if shown[name, kind] <= options.show:
                     print(f"  --family {name!r} --only {index}: {note}", flush=True)
             if sys.stderr.isatty() or done % 100 == 0 or done == len(tasks):
-                print(f"{done}/{len(tasks)} chunks, {time.monotonic() - begin:.0f} s", file=sys.stderr)
+                print(
+                    f"{done}/{len(tasks)} chunks, {time.monotonic() - begin:.0f} s", file=sys.stderr
+                )
     counts = dict(sorted(counts.items(), key=lambda kv: names.index(kv[0])))
     print(table(counts, markdown=False))
-    print(f"processor time: {sum(cpu.values()):.0f} s; most: " + ", ".join(f"{n} {t:.0f}" for n, t in cpu.most_common(3)))
+    print(
+        f"processor time: {sum(cpu.values()):.0f} s; most: "
+        + ", ".join(f"{n} {t:.0f}" for n, t in cpu.most_common(3))
+    )
     if options.publish:
         publish(counts, options.seed)
     return int(any(c[w] for c in counts.values() for w in (*WRONG, "harness errors")))

@@ -21,13 +21,12 @@ LARGEST_SLACK = 1e-6
 LARGEST_GLOBAL = Fraction(1, 10**19)
 
 COLUMNS = (
-    "points", "holds", "violated", "undecided", "refused", "false holds", "worthless holds", "false violated",
-    "false global", "contradictions", "false proofs", "crashes", "proved", "unjudged", "disputed",
-)  # fmt: skip
+    *("points", "holds", "violated", "undecided", "refused"),
+    *("false holds", "worthless holds", "false violated", "false global"),
+    *("contradictions", "false proofs", "crashes", "proved", "unjudged", "disputed"),
+)
 #: None of these may happen.
-WRONG = (
-    "false holds", "worthless holds", "false violated", "false global", "contradictions", "false proofs", "crashes",
-)  # fmt: skip
+WRONG = COLUMNS[5:12]
 
 
 @dataclass
@@ -45,7 +44,9 @@ def draw(name: str, seed: int, index: int) -> Instance:
 
 
 def _generator(name: str, seed: int, index: int) -> np.random.Generator:
-    return np.random.default_rng([seed, sum(b * 257**i for i, b in enumerate(name.encode())) % 2**32, index])
+    return np.random.default_rng(
+        [seed, sum(b * 257**i for i, b in enumerate(name.encode())) % 2**32, index]
+    )
 
 
 def judge_point(name: str, seed: int, index: int) -> Judgement:
@@ -82,7 +83,12 @@ def judge_instance(x: Instance, result: Judgement, rng: np.random.Generator) -> 
 
 
 def judge_certificate(
-    x: Instance, problem: Problem, theta: Point, certificate: Any, result: Judgement, rng: np.random.Generator
+    x: Instance,
+    problem: Problem,
+    theta: Point,
+    certificate: Any,
+    result: Judgement,
+    rng: np.random.Generator,
 ) -> None:
     verdict = str(certificate.verdict.value)
     result.counts[verdict] += 1
@@ -92,7 +98,9 @@ def judge_certificate(
     elif verdict == "violated":
         judge_violated(problem, theta, certificate, result)
     if x.descended and verdict != "holds":
-        result.say("contradictions", f"descend says MINIMUM, certify says {verdict}: {certificate.reason}")
+        result.say(
+            "contradictions", f"descend says MINIMUM, certify says {verdict}: {certificate.reason}"
+        )
     if not x.descended and verdict == "violated" and rng.random() < 0.05:
         judge_descent(x, theta, result)
     proof = getattr(certificate, "proof", None)
@@ -101,7 +109,13 @@ def judge_certificate(
 
 
 def judge_holds(
-    x: Instance, problem: Problem, theta: Point, loss: Fraction, certificate: Any, result: Judgement, rng: np.random.Generator
+    x: Instance,
+    problem: Problem,
+    theta: Point,
+    loss: Fraction,
+    certificate: Any,
+    result: Judgement,
+    rng: np.random.Generator,
 ) -> None:
     radius, slack = float(certificate.radius), float(certificate.slack)
     if not radius > 0 or not slack >= 0:
@@ -111,11 +125,15 @@ def judge_holds(
         result.say("false holds", f"loss {certificate.loss}, in truth {float(loss)}")
     if certificate.kind == "global":
         mean = sum(Fraction(v) ** 2 for v in x.y.tolist()) / len(x.y)
-        if not mean:  # targets of 0 have no size: that of the network's own terms
-            terms = np.abs(x.X) @ np.abs(x.theta.weights).T @ np.abs(x.theta.output_weights)
+        if not mean:  # targets of 0 have no size: that of the terms that are summed
+            terms = np.abs(x.X) @ np.abs(x.theta.weights.T)
+            seen = x.X @ x.theta.weights.T > -1e-13 * terms
+            terms = (seen * terms) @ np.abs(x.theta.output_weights)
             mean = sum(Fraction(float(v)) ** 2 for v in terms) / len(x.y)
         if loss > LARGEST_GLOBAL * mean:
-            result.say("false global", f"loss {float(loss):.3g}, targets' mean square {float(mean):.3g}")
+            result.say(
+                "false global", f"loss {float(loss):.3g}, targets' mean square {float(mean):.3g}"
+            )
         if Fraction(slack) < loss:
             result.say("false holds", f"global: slack {slack:.3g} below the loss {float(loss):.3g}")
         return
@@ -126,8 +144,8 @@ def judge_holds(
         gain = loss - problem.loss(better)
         result.say(
             "false holds",
-            f"{certificate.kind}, radius {radius:.3g}, slack {slack:.3g}, loss {float(loss):.3g}: at distance "
-            f"{float(better.distance(theta)):.3g} lower by {float(gain):.3g}",
+            f"{certificate.kind}, radius {radius:.3g}, slack {slack:.3g}, loss {float(loss):.3g}: "
+            f"at distance {float(better.distance(theta)):.3g} lower by {float(gain):.3g}",
         )
 
 
@@ -183,13 +201,22 @@ def judge_descent(x: Instance, theta: Point, result: Judgement) -> None:
         result.say("crashes", f"descend: {type(error).__name__}: {error}")
         return
     if str(again.verdict.value) != "holds":
-        result.say("contradictions", f"descend says MINIMUM, certify says {again.verdict.value}: {again.reason}")
+        result.say(
+            "contradictions",
+            f"descend says MINIMUM, certify says {again.verdict.value}: {again.reason}",
+        )
 
 
 def judge_proof(
-    x: Instance, problem: Problem, theta: Point, loss: Fraction, certificate: Any, proof: Any, result: Judgement,
+    x: Instance,
+    problem: Problem,
+    theta: Point,
+    loss: Fraction,
+    certificate: Any,
+    proof: Any,
+    result: Judgement,
     rng: np.random.Generator,
-) -> None:  # fmt: skip
+) -> None:
     """The proof's exact point: a minimum, in the space, as near as it says."""
     verdict = getattr(proof, "verdict", None)
     if verdict is not None and str(getattr(verdict, "value", verdict)) == "violated":
@@ -202,7 +229,9 @@ def judge_proof(
     offset = problem.offset
     products = [[Fraction(v) for v in row] for row in proof.products]
     if products and len(products[0]) == problem.d - 1:  # of lifted data, (w, p - q)
-        products = [unfolded(row, u, problem) for row, u in zip(products, theta.products, strict=True)]
+        products = [
+            unfolded(row, u, problem) for row, u in zip(products, theta.products, strict=True)
+        ]
     if offset and len(products) < len(theta.outputs):
         products.append([Fraction(0)] * (problem.d - 1) + [abs(Fraction(proof.offset))])
     outputs = list(theta.outputs)
@@ -220,12 +249,19 @@ def judge_proof(
             return
     point = Point(tuple(weights), tuple(outputs))
     if problem.outside(point, strict=True) > 0:
-        result.say("false proofs", f"outside of the space by {float(problem.outside(point, strict=True)):.3g}")
+        result.say(
+            "false proofs",
+            f"outside of the space by {float(problem.outside(point, strict=True)):.3g}",
+        )
     minimum, neuron, _ = problem.is_minimum(point)
     if minimum is False:
         result.say("false proofs", f"not a minimum: neuron {neuron}")
     value = problem.loss(point)
-    if proof.loss is not None and not problem.balanced and abs(Fraction(proof.loss) - value) > value / 10**9:
+    if (
+        proof.loss is not None
+        and not problem.balanced
+        and abs(Fraction(proof.loss) - value) > value / 10**9
+    ):
         result.say("false proofs", f"loss {float(proof.loss):.6g}, in truth {float(value):.6g}")
     distance = Fraction(float(proof.distance)) if isfinite(proof.distance) else None
     if distance is not None and not near(theta, products, outputs, distance, problem.balanced):
@@ -251,7 +287,13 @@ def unfolded(effective: list[Fraction], u: list[Fraction], problem: Problem) -> 
     return [*effective[:-1], p, q]
 
 
-def near(theta: Point, products: list[list[Fraction]], outputs: list[Fraction], distance: Fraction, balanced: bool) -> bool:
+def near(
+    theta: Point,
+    products: list[list[Fraction]],
+    outputs: list[Fraction],
+    distance: Fraction,
+    balanced: bool,
+) -> bool:
     """Whether some (a, c) with ``|c| a`` = products is at most ``distance`` from theta."""
     for row, a, c in zip(products, theta.weights, outputs, strict=True):
         size = max(map(abs, row))
@@ -269,7 +311,10 @@ def near(theta: Point, products: list[list[Fraction]], outputs: list[Fraction], 
                 return False
         elif c:
             tries = (abs(c), abs(c) + distance, abs(c) - distance)
-            if not any(t > 0 and all(abs(u / t - v) <= distance for u, v in zip(row, a, strict=True)) for t in tries):
+            if not any(
+                t > 0 and all(abs(u / t - v) <= distance for u, v in zip(row, a, strict=True))
+                for t in tries
+            ):
                 return False
     return True
 
@@ -307,4 +352,14 @@ def work(task: Task) -> Outcome:
     return name, counts, notes, time.process_time() - start
 
 
-__all__ = ["COLUMNS", "WRONG", "Judgement", "draw", "inf", "judge_certificate", "judge_instance", "judge_point", "work"]
+__all__ = [
+    "COLUMNS",
+    "WRONG",
+    "Judgement",
+    "draw",
+    "inf",
+    "judge_certificate",
+    "judge_instance",
+    "judge_point",
+    "work",
+]

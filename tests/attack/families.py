@@ -1,6 +1,6 @@
 """Families of near-degenerate points, deterministic by seed.
 
-Most start from an exact local minimum in small integers: u, kinks, and their multipliers are chosen,
+Most start from an exact local minimum in small integers: u, kinks, their multipliers are chosen,
 residuals follow as an integer vector that the stationarity conditions annihilate, and y from them.
 What is done to it afterwards (roundings, perturbations, scales, further neurons and columns) gives
 the family its name. ``truth`` says what is known by construction; the judge must agree.
@@ -41,15 +41,15 @@ class Instance:
     truth: bool | None = None  # whether theta is a local minimum, where the construction knows it
     descended: bool = False  # whether theta is an end of descend that it calls a minimum
 
-
     def code(self) -> str:
         """The point as Python code."""
         array = lambda a: repr(np.asarray(a).tolist())  # noqa: E731
         names = "from landscape import *\nfrom math import inf\n"
+        weights, outputs = array(self.theta.weights), array(self.theta.output_weights)
         options = "" if self.penalty is None else f", penalty={array(self.penalty)}"
         options += ", exact=True" if self.exact else ""
         return (
-            f"{names}theta = Parametrization({array(self.theta.weights)}, {array(self.theta.output_weights)})\n"
+            f"{names}theta = Parametrization({weights}, {outputs})\n"
             f"X, y = {array(self.X)}, {array(self.y)}\n"
             f"print(certify_minimum(theta, X, y, space={self.space!r}{options}))"
         )
@@ -89,10 +89,12 @@ def minimum(
     penalized: bool = False,
     spare: int = 3,
 ) -> Instance:
-    """An exact local minimum; ``off`` moves one multiplier out of [0, 1], ``mixed`` a kink's sign."""
+    """An exact local minimum; ``off`` moves a multiplier out of [0, 1], ``mixed`` a kink's sign."""
     kind = kind or str(rng.choice(KINDS))
     for _ in range(200):
-        found = _minimum(rng, kind, d, m, kinks, off, mixed, margin, bound, lifted, offset, penalized, spare)
+        found = _minimum(
+            rng, kind, d, m, kinks, off, mixed, margin, bound, lifted, offset, penalized, spare
+        )
         if found is not None:
             return found
     raise RuntimeError("no minimum was built")
@@ -143,7 +145,9 @@ def _minimum(rng, kind, d, m, kinks, off, mixed, margin, bound, lifted, offset, 
         rows.append(x)
     X = np.array(rows, dtype=int)
     Z = X @ U.T  # (n, m)
-    multipliers = rng.choice([0.25, 0.5, 0.75, 0.0, 1.0], p=[0.3, 0.3, 0.3, 0.05, 0.05], size=Z.shape)
+    multipliers = rng.choice(
+        [0.25, 0.5, 0.75, 0.0, 1.0], p=[0.3, 0.3, 0.3, 0.05, 0.05], size=Z.shape
+    )
     on = Z == 0
     moved = off != 0 and on.any()
     if moved:
@@ -170,8 +174,16 @@ def _minimum(rng, kind, d, m, kinks, off, mixed, margin, bound, lifted, offset, 
         conditions.append([Fraction(max(int(X[k, -1]), 0)) for k in range(n)])
         right.append(Fraction(0))
     table = [[*row, -r] for row, r in zip(conditions, right, strict=True)]
-    common = [[int(v * 2**60) for v in row] for row in table] if off else [[int(4 * v) for v in row] for row in table]
-    basis = kernel(common, n + 1) if penalized else [[*v, 0] for v in kernel([r[:-1] for r in common], n)]
+    common = (
+        [[int(v * 2**60) for v in row] for row in table]
+        if off
+        else [[int(4 * v) for v in row] for row in table]
+    )
+    basis = (
+        kernel(common, n + 1)
+        if penalized
+        else [[*v, 0] for v in kernel([r[:-1] for r in common], n)]
+    )
     if not basis or (penalized and not any(b[-1] for b in basis)):
         return None
     B = np.array(basis, dtype=object)
@@ -180,7 +192,7 @@ def _minimum(rng, kind, d, m, kinks, off, mixed, margin, bound, lifted, offset, 
         if penalized and full[-1] < 0:
             full = -full
         s, factor = full[:-1], int(full[-1])
-        if penalized and factor == 0 or not any(s):
+        if (penalized and factor == 0) or not any(s):
             continue
         sigma = signs[None, :] * np.sign(np.array(s, dtype=float))[:, None]
         bad = on & (sigma < 0)
@@ -188,7 +200,9 @@ def _minimum(rng, kind, d, m, kinks, off, mixed, margin, bound, lifted, offset, 
             continue
         slope_signs = True
         for i, j, row in where:
-            g = int(signs[i]) * sum(r * int(v) for r, v in zip(row, s, strict=True)) + factor * n * int(prices[j] * U[i, j])
+            g = int(signs[i]) * sum(
+                r * int(v) for r, v in zip(row, s, strict=True)
+            ) + factor * n * int(prices[j] * U[i, j])
             if (lower[i, j] and g < 0) or (upper[i, j] and g > 0):
                 slope_signs = False
         if not slope_signs or max(abs(int(v)) for v in s) > 2**40:
@@ -236,7 +250,11 @@ def shifted(x: Instance, rng: Generator, size: float) -> Instance:
         if isinstance(space, RestrictedSpace):
             u[:, -2:] = np.maximum(u[:, -2:], space.margin if space.margin else 1e-300)
             u = np.clip(u, -space.bound, space.bound)
-        return replace(x, theta=Parametrization.from_products(u, np.where(theta.output_weights < 0, -1, 1)), truth=None)
+        return replace(
+            x,
+            theta=Parametrization.from_products(u, np.where(theta.output_weights < 0, -1, 1)),
+            truth=None,
+        )
     A = theta.weights + size * rng.normal(size=theta.weights.shape)
     c = theta.output_weights + size * rng.normal(size=theta.output_weights.shape)
     if has_offset(space):
@@ -255,8 +273,10 @@ def rounded(x: Instance, rng: Generator) -> Instance:
     return replace(x, theta=theta, truth=None)
 
 
-def scaled(x: Instance, rng: Generator, inputs: float, size: float, outputs: float = 1.0) -> Instance:
-    """Inputs times a number, weights times a number; targets follow. Exact for powers of two (4 on N')."""
+def scaled(
+    x: Instance, rng: Generator, inputs: float, size: float, outputs: float = 1.0
+) -> Instance:
+    """Inputs and weights times numbers; targets follow. Exact for powers of two (4 on N')."""
     del rng
     space, theta = x.space, x.theta
     if has_offset(space):
@@ -272,19 +292,25 @@ def scaled(x: Instance, rng: Generator, inputs: float, size: float, outputs: flo
         new = Parametrization(theta.weights * root, theta.output_weights * root)
         factor = inputs * size
         if isinstance(space, RestrictedSpace):
-            space = RestrictedSpace(space.n_inputs, space.n_neurons, space.margin * size, space.bound * size)
+            space = RestrictedSpace(
+                space.n_inputs, space.n_neurons, space.margin * size, space.bound * size
+            )
     else:
         new = Parametrization(theta.weights * size, theta.output_weights * outputs)
         factor = inputs * size * outputs
     penalty = None if x.penalty is None else x.penalty * inputs**2
-    return replace(x, theta=new, X=x.X * inputs, y=x.y * factor, space=space, penalty=penalty, truth=None)
+    return replace(
+        x, theta=new, X=x.X * inputs, y=x.y * factor, space=space, penalty=penalty, truth=None
+    )
 
 
 def with_neurons(x: Instance, weights: Array, outputs: Array) -> Instance:
     """Further neurons in front, the targets as they were."""
     space = x.space
     m = space.n_neurons + len(outputs)
-    theta = Parametrization(np.vstack([weights, x.theta.weights]), np.append(outputs, x.theta.output_weights))
+    theta = Parametrization(
+        np.vstack([weights, x.theta.weights]), np.append(outputs, x.theta.output_weights)
+    )
     new: Space
     if isinstance(space, RestrictedSpace):
         new = RestrictedSpace(space.n_inputs, m, space.margin, space.bound)
@@ -351,8 +377,14 @@ def mixed_kinks(rng):
 @family
 def samples_off_their_kinks(rng):
     """Kink samples moved off by 1e-6 to 1e-13, targets moved along or not."""
-    x = minimum(rng, mixed=rng.random() < 0.4, kinks=int(rng.integers(1, 5)), lifted=rng.random() < 0.3)
-    offset = tiny(rng) * rng.choice([-1, 0, 1], size=x.X.shape) * (1 if rng.random() < 0.5 else rng.random(x.X.shape))
+    x = minimum(
+        rng, mixed=rng.random() < 0.4, kinks=int(rng.integers(1, 5)), lifted=rng.random() < 0.3
+    )
+    offset = (
+        tiny(rng)
+        * rng.choice([-1, 0, 1], size=x.X.shape)
+        * (1 if rng.random() < 0.5 else rng.random(x.X.shape))
+    )
     if x.X.shape[1] > 2 and (x.X[:, -2] == 1).all():
         offset[:, -2:] = 0
     X = x.X + offset
@@ -362,14 +394,18 @@ def samples_off_their_kinks(rng):
 
 @family
 def nearly_coplanar_kinks(rng):
-    """Case 2 and its kin: many kinks of both signs, nearly in one plane; no minimum, or nearly one."""
+    """Case 2 and its kin: many kinks of both signs, nearly in one plane."""
     count, d = int(rng.integers(4, 15)), 2
     t = np.arange(count) - (count - 1) / 2
     e = rng.choice([-1.0, 1.0], size=count)
     D = 0.0 if rng.random() < 0.15 else tiny(rng, -13, -6 if rng.random() < 0.3 else -10.5)
     Z = np.vstack([np.column_stack([t, D * e]), [[t[0], 2], [t[-1], -2], [0, 2]]])
     alternate = rng.random() < 0.7
-    s = np.where(np.arange(count) % 2 == 0, -1.0, 1.0) if alternate else rng.choice([-1.0, 1.0, 3.0], size=count)
+    s = (
+        np.where(np.arange(count) % 2 == 0, -1.0, 1.0)
+        if alternate
+        else rng.choice([-1.0, 1.0, 3.0], size=count)
+    )
     s = np.append(s, [0, 0, 0])
     u = np.array([[0, 1.0, 1.0, 1.0]])
     sign = float(rng.choice([-1, 1]))
@@ -390,9 +426,15 @@ def nearly_parallel_kinks(rng):
     k = int(rng.choice(on))
     factor = float(rng.choice([1, 2, -1, 0.5]))
     residual = realize(x.theta, x.X)[k] - x.y[k]
-    copies = np.array([x.X[k], x.X[k] * factor]) + tiny(rng) * rng.normal(size=(2, x.X.shape[1])) * (rng.random() < 0.7)
-    values = realize(x.theta, copies) + residual * np.array([1, -1 / abs(factor)]) * rng.choice([0.5, 1, 2])
-    return prove(replace(x, X=np.vstack([x.X, copies]), y=np.append(x.y, values), truth=None), rng, 0.1)
+    copies = np.array([x.X[k], x.X[k] * factor]) + tiny(rng) * rng.normal(
+        size=(2, x.X.shape[1])
+    ) * (rng.random() < 0.7)
+    values = realize(x.theta, copies) + residual * np.array([1, -1 / abs(factor)]) * rng.choice(
+        [0.5, 1, 2]
+    )
+    return prove(
+        replace(x, X=np.vstack([x.X, copies]), y=np.append(x.y, values), truth=None), rng, 0.1
+    )
 
 
 @family
@@ -400,7 +442,9 @@ def duplicate_and_parallel_samples(rng):
     x = minimum(rng)
     picks = rng.integers(0, len(x.X), size=int(rng.integers(1, 6)))
     factors = rng.choice([1.0, 1.0, 2.0, 0.5, 3.0], size=len(picks))
-    X = np.vstack([x.X, x.X[picks] * factors[:, None], np.zeros((int(rng.integers(0, 2)), x.X.shape[1]))])
+    X = np.vstack(
+        [x.X, x.X[picks] * factors[:, None], np.zeros((int(rng.integers(0, 2)), x.X.shape[1]))]
+    )
     y = np.append(x.y, x.y[picks] * factors)
     return anything(replace(x, X=X, y=np.append(y, np.zeros(len(X) - len(y))), truth=None), rng)
 
@@ -453,7 +497,9 @@ def collinear_columns(rng):
     x = minimum(rng, str(rng.choice(["N", "N'"])), kinks=int(rng.integers(0, 3)), d=2)
     m = x.space.n_neurons
     factor = float(rng.choice([1.0, 2.0, -1.0, 1 / 3]))
-    column = factor * x.X[:, 0] + (tiny(rng) * rng.normal(size=len(x.X)) if rng.random() < 0.6 else 0)
+    column = factor * x.X[:, 0] + (
+        tiny(rng) * rng.normal(size=len(x.X)) if rng.random() < 0.6 else 0
+    )
     X = np.column_stack([x.X, column])
     A = np.column_stack([x.theta.weights, np.zeros(m)])
     space = neighbour("N'" if is_balanced(x.space) else "N", 3, m)
@@ -478,14 +524,19 @@ def dead_neurons(rng):
 
 @family
 def twins_and_opposites(rng):
-    x = minimum(rng, str(rng.choice(["N", "N'"])), kinks=int(rng.integers(0, 3)), m=int(rng.integers(1, 3)))
+    x = minimum(
+        rng, str(rng.choice(["N", "N'"])), kinks=int(rng.integers(0, 3)), m=int(rng.integers(1, 3))
+    )
     if x.space.n_inputs < 2:
         return x
     theta, i = x.theta, int(rng.integers(0, x.space.n_neurons))
     a, c = theta.weights[i].copy(), float(theta.output_weights[i])
     rest = [j for j in range(x.space.n_neurons) if j != i]
     base = replace(
-        x, theta=Parametrization(theta.weights[rest].reshape(-1, len(a)), theta.output_weights[rest]) if rest else theta
+        x,
+        theta=Parametrization(theta.weights[rest].reshape(-1, len(a)), theta.output_weights[rest])
+        if rest
+        else theta,
     )
     choice = rng.integers(0, 3)
     if choice == 0 and rest and not is_balanced(x.space):  # two halves of one neuron
@@ -578,7 +629,9 @@ def offsets(rng):
     """A frozen offset neuron; the last column is of any sign."""
     x = minimum(rng, "N", offset=True, kinks=int(rng.integers(0, 3)))
     if rng.random() < 0.3:
-        x = replace(x, y=x.y + float(rng.choice([1e-12, 1e-9, 1.0])) * rng.normal(size=len(x.y)), truth=None)
+        x = replace(
+            x, y=x.y + float(rng.choice([1e-12, 1e-9, 1.0])) * rng.normal(size=len(x.y)), truth=None
+        )
     return prove(anything(x, rng), rng)
 
 
@@ -657,7 +710,7 @@ def scales_powers_of_two(rng):
     limit = 60 if is_balanced(x.space) else 100
     size = 4.0 ** float(rng.integers(-limit, limit + 1))
     inputs = 2.0 ** float(rng.integers(-200, 201))
-    outputs = 2.0 ** float(rng.integers(-100, 101))
+    outputs = 1.0 if is_balanced(x.space) else 2.0 ** float(rng.integers(-100, 101))
     known = x.truth
     return prove(replace(scaled(x, rng, inputs, size, outputs), truth=known), rng, 0.1)
 
@@ -666,7 +719,10 @@ def scales_powers_of_two(rng):
 def other_scales(rng):
     x = minimum(rng, mixed=rng.random() < 0.2, kinks=int(rng.integers(0, 4)))
     size, inputs, outputs = (float(10.0 ** rng.uniform(-75, 75)) for _ in range(3))
-    return scaled(x, rng, inputs, size, outputs if rng.random() < 0.5 else 1.0)
+    outputs = outputs if rng.random() < 0.5 else 1.0
+    if not 1e-145 < size * inputs * outputs < 1e145:  # the loss is a number, then
+        inputs = 1 / size / outputs
+    return scaled(x, rng, inputs, size, outputs)
 
 
 @family
@@ -675,12 +731,20 @@ def columns_of_different_scales(rng):
     x = minimum(rng, "N", kinks=int(rng.integers(0, 4)))
     low = float(rng.choice([3, 12, 40, 120]))
     units = 2.0 ** np.round(rng.uniform(-low, low, size=x.space.n_inputs))
-    return replace(x, X=x.X * units, theta=Parametrization(x.theta.weights / units, x.theta.output_weights))
+    return replace(
+        x, X=x.X * units, theta=Parametrization(x.theta.weights / units, x.theta.output_weights)
+    )
 
 
 @family
 def lifted_data(rng):
-    x = minimum(rng, str(rng.choice(["N'", "N*"])), lifted=True, mixed=rng.random() < 0.2, kinks=int(rng.integers(0, 4)))
+    x = minimum(
+        rng,
+        str(rng.choice(["N'", "N*"])),
+        lifted=True,
+        mixed=rng.random() < 0.2,
+        kinks=int(rng.integers(0, 4)),
+    )
     return prove(anything(x, rng), rng)
 
 
@@ -804,5 +868,7 @@ def collapsing_descents(rng):
     signs = rng.choice([-1, 1], size=m)
     y = -float(signs[0]) * rng.integers(0, 3, size=n).astype(float)
     kind = str(rng.choice(["N", "N'"]))
-    theta = Parametrization.from_products(rng.choice([0.5, 1.0, 2.0], size=(m, d)) * (1 + rng.random((m, d))), signs)
+    theta = Parametrization.from_products(
+        rng.choice([0.5, 1.0, 2.0], size=(m, d)) * (1 + rng.random((m, d))), signs
+    )
     return end_of_descent(Instance(theta, X, y, neighbour(kind, d, m)), rng)

@@ -47,7 +47,7 @@ def _dot(a: Row, b: Row) -> int:
     return sum(map(int.__mul__, a, b))
 
 
-# --- one neuron: h(v) = <g, v> + sum_p jump_p relu(<v, p>) >= 0 on a cone ---------------------------
+# --- one neuron: h(v) = <g, v> + sum_p jump_p relu(<v, p>) >= 0 on a cone -------------------------
 
 
 def canonical(g: Row, kinks: Sequence[Row], weights: Row) -> tuple[Row, dict[tuple[int, ...], int]]:
@@ -222,12 +222,20 @@ def solvable(columns: Sequence[tuple[Row, bool]], target: Row) -> bool:
         if all(rows[r][-1] == 0 for r in artificial):
             return True
         entering = next(
-            (j for j in range(n + slacks) if sum(rows[r][j] for r in artificial) > 0 and j not in basis),
+            (
+                j
+                for j in range(n + slacks)
+                if sum(rows[r][j] for r in artificial) > 0 and j not in basis
+            ),
             None,
         )
         if entering is None:
             return False
-        ratios = [(row[-1] / row[entering], basis[r], r) for r, row in enumerate(rows) if row[entering] > 0]
+        ratios = [
+            (row[-1] / row[entering], basis[r], r)
+            for r, row in enumerate(rows)
+            if row[entering] > 0
+        ]
         _, _, pivot = min(ratios)
         f = rows[pivot][entering]
         rows[pivot] = [v / f for v in rows[pivot]]
@@ -243,7 +251,7 @@ def solvable(columns: Sequence[tuple[Row, bool]], target: Row) -> bool:
 
 @dataclass(frozen=True)
 class Point:
-    """A network in exact numbers; ``signs`` matter where ``outputs`` are 0 (a product that is 0)."""
+    """A network in exact numbers."""
 
     weights: tuple[tuple[Fraction, ...], ...]
     outputs: tuple[Fraction, ...]
@@ -273,10 +281,16 @@ class Point:
 
     @cached_property
     def products(self) -> list[list[Fraction]]:
-        return [[abs(c) * a for a in row] for row, c in zip(self.weights, self.outputs, strict=True)]
+        return [
+            [abs(c) * a for a in row] for row, c in zip(self.weights, self.outputs, strict=True)
+        ]
 
     def distance(self, other: "Point") -> Fraction:
-        a = (abs(p - q) for r, s in zip(self.weights, other.weights, strict=True) for p, q in zip(r, s, strict=True))
+        a = (
+            abs(p - q)
+            for r, s in zip(self.weights, other.weights, strict=True)
+            for p, q in zip(r, s, strict=True)
+        )
         c = (abs(p - q) for p, q in zip(self.outputs, other.outputs, strict=True))
         return max(*a, *c)
 
@@ -284,12 +298,16 @@ class Point:
 class Problem:
     """Data, penalty and space: the loss and the decisions about points."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, space: object, penalty: np.ndarray | None = None):
+    def __init__(
+        self, X: np.ndarray, y: np.ndarray, space: object, penalty: np.ndarray | None = None
+    ):
         X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
         self.X, self.DX = _integers(X.tolist())
         (self.y,), self.DY = _integers([y.tolist()])
         self.n, self.d = X.shape
-        self.penalty = None if penalty is None else [Fraction(p) for p in np.asarray(penalty, float).tolist()]
+        self.penalty = (
+            None if penalty is None else [Fraction(p) for p in np.asarray(penalty, float).tolist()]
+        )
         self.balanced = isinstance(space, BalancedSpace)
         self.restricted = isinstance(space, RestrictedSpace)
         self.offset = isinstance(space, UnrestrictedSpace) and space.offset
@@ -304,7 +322,8 @@ class Problem:
         z = [[_dot(a, x) for x in self.X] for a in A]
         common = DA * DC * self.DX
         s = [
-            self.DY * sum(ci * zi[k] for ci, zi in zip(c, z, strict=True) if zi[k] > 0) - common * self.y[k]
+            self.DY * sum(ci * zi[k] for ci, zi in zip(c, z, strict=True) if zi[k] > 0)
+            - common * self.y[k]
             for k in range(self.n)
         ]
         return z, s, common * self.DY, DA, DC
@@ -313,7 +332,9 @@ class Problem:
         _, s, denominator, _, _ = self._forward(point)
         value = Fraction(_dot(s, s), denominator * denominator * self.n)
         if self.penalty is not None:
-            value += sum(p * u * u for row in point.products for p, u in zip(self.penalty, row, strict=True))
+            value += sum(
+                p * u * u for row in point.products for p, u in zip(self.penalty, row, strict=True)
+            )
         return value
 
     def floats(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
@@ -325,7 +346,7 @@ class Problem:
         )
 
     def outside(self, point: Point, *, strict: bool = False) -> Fraction:
-        """How far the point's products are outside the bounds, 0 inside; balance is not looked at."""
+        """How far the products are outside the bounds, 0 inside; balance is not looked at."""
         if not self.restricted:
             return Fraction(0)
         gaps = [Fraction(0)]
@@ -338,9 +359,10 @@ class Problem:
         return max(gaps)
 
     def contains(self, point: Point) -> bool:
-        """Whether the point is in the closure of the space by parallel neurons, balance included."""
+        """Whether the point is in the space with parallel neurons, balance included."""
         if self.balanced and any(
-            abs(c) != max(map(abs, row)) for row, c in zip(point.weights, point.outputs, strict=True)
+            abs(c) != max(map(abs, row))
+            for row, c in zip(point.weights, point.outputs, strict=True)
         ):
             return False
         if self.offset and point.weights[-1] != (*[Fraction(0)] * (self.d - 1), Fraction(1)):
@@ -362,9 +384,30 @@ class Problem:
             weights.append(tuple(new))
         return Point(tuple(weights), point.outputs)
 
+    def repaired(self, point: Point) -> Point:
+        """A balanced point moved onto bounds that it misses by rounding, balanced still."""
+        if not self.restricted or self.outside(point) == 0:
+            return point
+        weights, outputs = [], []
+        for row, c in zip(point.weights, point.outputs, strict=True):
+            new = list(row)
+            if self.bound is not None:
+                top = Fraction(float(self.bound) ** 0.5)
+                while top * top > self.bound:
+                    top *= 1 - Fraction(1, 2**53)
+                new = [max(min(a, top), -top) for a in new]
+            size = max(map(abs, new))
+            for j in (-2, -1):
+                if size and new[j] * size < self.margin:
+                    new[j] = self.margin / size
+            size = max(map(abs, new))
+            weights.append(tuple(new))
+            outputs.append(size if c > 0 else -size)
+        return Point(tuple(weights), tuple(outputs))
+
     def slopes(self, point: Point) -> list[tuple[Slope, bool]]:
         """``h_i`` times a positive number, and whether both signs are next to neuron i."""
-        z, s, denominator, DA, DC = self._forward(point)
+        z, s, denominator, _, _ = self._forward(point)
         result = []
         for i, (row, c) in enumerate(zip(point.weights, point.outputs, strict=True)):
             if self.offset and i == len(point.outputs) - 1:
@@ -388,7 +431,9 @@ class Problem:
             if self.penalty is not None:  # (2/n) of h; g has the denominator denominator * DX
                 _, DP = _integers([self.penalty])
                 scale = denominator * self.DX * DP
-                extra = [self.n * p * abs(c) * a * scale for p, a in zip(self.penalty, row, strict=True)]
+                extra = [
+                    self.n * p * abs(c) * a * scale for p, a in zip(self.penalty, row, strict=True)
+                ]
                 common = lcm(*(e.denominator for e in extra))
                 g = [a * DP * common + int(e * common) for a, e in zip(g, extra, strict=True)]
                 w = [v * DP * common for v in w]
@@ -407,7 +452,7 @@ class Problem:
         return result
 
     def is_minimum(self, point: Point) -> tuple[bool | None, int | None, Row | None]:
-        """Whether the point (within the bounds) is a local minimum; a neuron and its descent if not.
+        """Whether the point (within the bounds) is a local minimum; if not, a neuron and a descent.
 
         None: too many rays. A neuron next to which both signs are is decided by the canonical form:
         there is no witness then.

@@ -1,10 +1,11 @@
-"""A search for better points inside the radius of a certificate, in floats; the judge has the last word.
+"""A search for better points inside a radius, in floats; the judge has the last word.
 
 Changes of the loss are computed from changes of the parameters, from exact pre-activations and
 residuals rounded once, so that they are accurate however small they are beside the loss. Points
 are changes ``(da, dc)``; on N' the output weights follow from the weights and the neuron's sign.
 """
 
+from fractions import Fraction
 from math import inf
 
 import numpy as np
@@ -15,7 +16,7 @@ Array = np.ndarray
 
 
 class Search:
-    """The box of a radius around a point, and the change of the loss in it, for many points at once."""
+    """The box around a point, and the change of the loss in it, for many points at once."""
 
     def __init__(self, problem: Problem, theta: Point, X: Array, y: Array, radius: float):
         self.problem, self.theta, self.X = problem, theta, np.asarray(X, float)
@@ -26,18 +27,25 @@ class Search:
         self.radius = min(radius * (1 - 1e-9), 100 * size)
         self.frozen = problem.offset
         self.margin, self.bound = float(problem.margin), float(problem.bound or inf)
-        self.penalty = None if problem.penalty is None else np.array([float(p) for p in problem.penalty])
-        scale = max(float(np.abs(self.s).max()), float(np.abs(np.asarray(y, float)).max()) * 1e-30, 1e-300)
+        self.penalty = (
+            None if problem.penalty is None else np.array([float(p) for p in problem.penalty])
+        )
+        scale = max(
+            float(np.abs(self.s).max()), float(np.abs(np.asarray(y, float)).max()) * 1e-30, 1e-300
+        )
         self.scale = 2.0 ** np.ceil(np.log2(scale))  # losses here are divided by its square
         norms = np.abs(self.A).max(axis=1)
         self.excess = np.array(
-            [float(max(map(abs, row)) - abs(c)) for row, c in zip(theta.weights, theta.outputs, strict=True)]
+            [
+                float(max(map(abs, row)) - abs(c))
+                for row, c in zip(theta.weights, theta.outputs, strict=True)
+            ]
         )
         self.norms = norms
         self.signs = np.where(self.c < 0, -1.0, 1.0)
 
     def repair(self, da: Array, dc: Array) -> tuple[Array, Array]:
-        """Into the box; on N' ``dc`` becomes the new signs' change, on N* the bounds are respected."""
+        """Into the box; on N' ``dc`` only says which sign is new, on N* the bounds are kept."""
         r = self.radius
         da, dc = np.clip(da, -r, r), np.clip(dc, -r, r)
         if self.frozen:
@@ -47,7 +55,7 @@ class Search:
         if self.problem.restricted:
             a = self.A + da
             size = np.abs(a).max(axis=-1, keepdims=True)
-            least = self.margin / np.maximum(size, 1e-300) * (1 + 1e-15) if self.margin else 1e-300
+            least = self.margin / np.maximum(size, 1e-300) if self.margin else 1e-300
             low = a[..., -2:] < least
             da[..., -2:] = np.where(low, np.clip(least - self.A[:, -2:], -r, r), da[..., -2:])
             if self.bound < inf:
@@ -92,7 +100,9 @@ class Search:
                 c, a = np.abs(self.c)[:, None], self.A
                 new = np.abs(self.c + dc)[..., None]
                 du = (new - c) * (a + da) + c * da
-                value = value + (self.penalty * du * (2 * c * a + du)).sum(axis=(1, 2)) / self.scale**2
+                value = (
+                    value + (self.penalty * du * (2 * c * a + du)).sum(axis=(1, 2)) / self.scale**2
+                )
             value = np.where(np.isfinite(value) & self.inside(da, dc), value, inf)
             if not gradient:
                 return (value,)
@@ -103,7 +113,12 @@ class Search:
             if self.penalty is not None:
                 u = np.abs(outer) * (self.A + da)
                 ga = ga + 2 * self.penalty * u * np.abs(outer) / self.scale**2
-                gc = gc + (2 * self.penalty * u * (self.A + da)).sum(axis=-1) * np.sign(outer[..., 0]) / self.scale**2
+                gc = (
+                    gc
+                    + (2 * self.penalty * u * (self.A + da)).sum(axis=-1)
+                    * np.sign(outer[..., 0])
+                    / self.scale**2
+                )
             return value, np.nan_to_num(ga), np.nan_to_num(gc)
 
     # --- directions ------------------------------------------------------------------------------
@@ -124,18 +139,36 @@ class Search:
                 for cut in (1e-15, 1e-9, 1e-5):
                     P = np.linalg.pinv(K[: 3 * d], rcond=cut)
                     found += [(i, s * v) for v in P.T for s in (1, -1)]
-                _, sv, vt = np.linalg.svd(K, full_matrices=True)
+                _, _, vt = np.linalg.svd(K, full_matrices=True)
                 found += [(i, s * v) for v in vt for s in (1, -1)]
                 for _ in range(limit):
                     size = int(rng.integers(1, d)) if d > 1 else 1
                     pick = rng.choice(len(near), size=min(size, len(near)), replace=False)
                     rows = K[pick]
-                    if rng.random() < 0.5:  # the other directions of a nearly degenerate arrangement
+                    if (
+                        rng.random() < 0.5
+                    ):  # the other directions of a nearly degenerate arrangement
                         rows = np.vstack([rows, vt[int(rng.integers(0, d)) :][: d - 1 - len(rows)]])
                     null = np.linalg.svd(rows, full_matrices=True)[2][min(len(rows), d - 1) :]
                     v = rng.normal(size=len(null)) @ null
                     found += [(i, v), (i, -v)]
         return found
+
+    def minimizers(self, DA: Array, DC: Array) -> Array:
+        """Along each direction the minimizer of theta's piece, and nearer, shape (P, 3)."""
+        if self.problem.balanced:  # the output weights' derivative, from a small step
+            step = self.radius * 1e-9
+            DC = self.repair(DA * step, DC * step)[1] / step
+        with np.errstate(all="ignore"):
+            dz = DA @ self.X.T
+            on = (self.z > 0) | ((self.z == 0) & (dz > 0))
+            dR = (
+                DC[..., None] * np.maximum(self.z, 0) + self.c[:, None] * np.where(on, dz, 0.0)
+            ).sum(axis=1)
+            dR, s = dR / self.scale, self.s / self.scale
+            t = -(dR @ s) / (dR * dR).sum(axis=1)
+            t = np.where(np.isfinite(t) & (t > 0), np.minimum(t, self.radius), 0.0)
+        return t[:, None] * np.array([1.0, 0.5, 0.01])
 
     def newton(self, da: Array, dc: Array) -> tuple[Array, Array]:
         """A Gauss-Newton step of all neurons on the cell of one point."""
@@ -146,7 +179,9 @@ class Search:
             c = self.c + dc
             J = np.concatenate(
                 [
-                    ((c[:, None] * on)[..., None] * self.X).transpose(1, 0, 2).reshape(len(self.s), m * d),
+                    ((c[:, None] * on)[..., None] * self.X)
+                    .transpose(1, 0, 2)
+                    .reshape(len(self.s), m * d),
                     np.where(on, z, 0.0).T,
                 ],
                 axis=1,
@@ -156,13 +191,18 @@ class Search:
             size = np.abs(J).max(axis=0)
             size[size == 0] = 1
             try:
-                step = np.linalg.lstsq(np.nan_to_num(J / size), -np.nan_to_num(s), rcond=1e-13)[0] / size
+                step = (
+                    np.linalg.lstsq(np.nan_to_num(J / size), -np.nan_to_num(s), rcond=1e-13)[0]
+                    / size
+                )
             except np.linalg.LinAlgError:
                 step = np.zeros(m * d + m)
         step = np.nan_to_num(step)
         return step[: m * d].reshape(m, d), step[m * d :]
 
-    def run(self, rng: np.random.Generator, starts: int = 24, steps: int = 12) -> list[tuple[float, Array, Array]]:
+    def run(
+        self, rng: np.random.Generator, starts: int = 24, steps: int = 12
+    ) -> list[tuple[float, Array, Array]]:
         """The lowest points found, as changes of the loss (true scale), da and dc."""
         m, d = self.A.shape
         r = self.radius
@@ -181,7 +221,12 @@ class Search:
         newton_a, newton_c = self.newton(zero_a, zero_c)
         add(newton_a, newton_c)
         for i in range(m):
-            for a, c in ((-ga[0, i], 0.0), (-np.sign(ga[0, i]), 0.0), (-ga[0, i], -gc[0, i]), (newton_a[i], newton_c[i])):
+            for a, c in (
+                (-ga[0, i], 0.0),
+                (-np.sign(ga[0, i]), 0.0),
+                (-ga[0, i], -gc[0, i]),
+                (newton_a[i], newton_c[i]),
+            ):
                 A, C = zero_a.copy(), zero_c.copy()
                 A[i], C[i] = a, c
                 add(A, C)
@@ -208,16 +253,25 @@ class Search:
             add(A * mask[:, None], C * mask)
         DA = np.array([a for a, _ in directions])
         DC = np.array([c for _, c in directions])
-        da = (grid[None, :, None, None] * DA[:, None]).reshape(-1, m, d)
-        dc = (grid[None, :, None] * DC[:, None]).reshape(-1, m)
+        ts = np.concatenate(
+            [np.broadcast_to(grid, (len(DA), len(grid))), self.minimizers(DA, DC)], axis=1
+        )
+        da = (ts[..., None, None] * DA[:, None]).reshape(-1, m, d)
+        dc = (ts[..., None] * DC[:, None]).reshape(-1, m)
         da, dc = self.repair(da, dc)
         (value,) = self.change(da, dc)
-        value = value.reshape(len(DA), len(grid))
+        value = value.reshape(ts.shape)
         best = value.argmin(axis=1)
-        first = np.arange(len(DA)) * len(grid) + best
+        first = np.arange(len(DA)) * ts.shape[1] + best
         order = first[np.argsort(value.min(axis=1), kind="stable")][:starts]
-        random = rng.uniform(-1, 1, size=(starts, m, d)) * r * 10.0 ** -rng.uniform(0, 6, size=(starts, 1, 1))
-        other = rng.uniform(-1, 1, size=(starts, m)) * r * 10.0 ** -rng.uniform(0, 6, size=(starts, 1))
+        random = (
+            rng.uniform(-1, 1, size=(starts, m, d))
+            * r
+            * 10.0 ** -rng.uniform(0, 6, size=(starts, 1, 1))
+        )
+        other = (
+            rng.uniform(-1, 1, size=(starts, m)) * r * 10.0 ** -rng.uniform(0, 6, size=(starts, 1))
+        )
         random, other = self.repair(random, other)
         pa, pc = np.concatenate([da[order], random]), np.concatenate([dc[order], other])
         (pv,) = self.change(pa, pc)
@@ -241,7 +295,9 @@ class Search:
                     va[p], vc[p] = self.newton(pa[p], pc[p])
             size = np.maximum(np.abs(va).max(axis=(1, 2)), np.abs(vc).max(axis=1))
             size[~(size > 0)] = 1
-            length = np.where(np.arange(P) < P, np.minimum(2 * r, size if step % 3 == 2 else 2 * r), 0)
+            length = np.where(
+                np.arange(P) < P, np.minimum(2 * r, size if step % 3 == 2 else 2 * r), 0
+            )
             va, vc = va / size[:, None, None], vc / size[:, None]
             ts = tgrid[None, :] * length[:, None]
             ca = (pa[:, None] + ts[..., None, None] * va[:, None]).reshape(-1, m, d)
@@ -255,11 +311,23 @@ class Search:
             pa[better], pc[better] = ca[index][better], cc[index][better]
             pv = np.where(better, cv[np.arange(P), b], pv)
         order = np.argsort(pv)[:3]
-        return [(float(pv[p]) * self.scale**2, pa[p], pc[p]) for p in order if pv[p] < 0]
+        with np.errstate(over="ignore"):
+            return [
+                (float(pv[p] * np.float64(self.scale) ** 2), pa[p], pc[p])
+                for p in order
+                if pv[p] < 0
+            ]
 
 
 def falsify(
-    problem: Problem, theta: Point, X: Array, y: Array, radius: float, slack: float, rng: np.random.Generator, effort: int = 1
+    problem: Problem,
+    theta: Point,
+    X: Array,
+    y: Array,
+    radius: float,
+    slack: float,
+    rng: np.random.Generator,
+    effort: int = 1,
 ) -> Point | None:
     """A point inside the radius that proves ``L >= L(theta) - slack`` wrong, or None."""
     if not radius > 0:
@@ -271,9 +339,7 @@ def falsify(
             continue
         loss = problem.loss(theta) if loss is None else loss
         extra = search.new_signs(dc) if problem.balanced else dc
-        candidate = theta.moved(da, extra, problem.balanced)
-        from fractions import Fraction
-
+        candidate = problem.repaired(theta.moved(da, extra, problem.balanced))
         if problem.better(candidate, theta, radius, loss - Fraction(slack)):
             return candidate
     return None
