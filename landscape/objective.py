@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import Parametrization
 from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 
@@ -166,7 +166,7 @@ class Objective(ABC):
 
 @dataclass(frozen=True)
 class ProductObjective(Objective):
-    """In product coordinates ``u_i = |c_i| a_i`` for fixed signs (notes 1 and 5).
+    """In product coordinates ``u_i = |c_i| a_i`` for fixed signs (Theorems 1 and 5).
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ class RawObjective(Objective):
         """See :meth:`Objective.residuals`."""
         a, c = self._split(x)
         s = np.maximum(self.X @ a.T, 0.0) @ c[: self._free] - self.y
-        return s + c[-1] * self.X[:, -1] if self.offset else s
+        return s + c[-1] * np.maximum(self.X[:, -1], 0.0) if self.offset else s
 
     def jacobian(self, x: Array) -> Array:
         """See :meth:`Objective.jacobian`."""
@@ -258,7 +258,7 @@ class RawObjective(Objective):
             np.maximum(z, 0.0),
         ]
         if self.offset:
-            blocks.append(self.X[:, -1:])
+            blocks.append(np.maximum(self.X[:, -1:], 0.0))
         return np.hstack(blocks)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
@@ -268,10 +268,11 @@ class RawObjective(Objective):
         active = np.maximum(z, 0.0)
         s = active @ c[: self._free] - self.y
         if self.offset:
-            s = s + c[-1] * self.X[:, -1]
+            last = np.maximum(self.X[:, -1], 0.0)
+            s = s + c[-1] * last
         parts = [(((z > 0) * s[:, None] * c[: self._free]).T @ self.X).ravel(), s @ active]
         if self.offset:
-            parts.append(np.array([s @ self.X[:, -1]]))
+            parts.append(np.array([s @ last]))
         return float(s @ s / s.size), (2.0 / s.size) * np.concatenate(parts)
 
     def bounds(self) -> tuple[Array, Array]:

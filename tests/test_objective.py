@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landscape import certify_minimum, descend
+from landscape import Parametrization, UnrestrictedSpace, certify_minimum, descend, realize
 from landscape.objective import loss, objective_for, weight_samples
 from landscape.spaces import SPACES, make_space
 from landscape.training import SOLVERS, FitOutcome, draw_network, train
@@ -108,3 +108,16 @@ def test_weights_are_repetition(space_name):
 def test_bad_weights_are_named(weights):
     with pytest.raises(ValueError, match="sample_weight: expected"):
         weight_samples([[1.0], [2.0]], [0.0, 1.0], weights)
+
+
+def test_the_offset_is_a_neuron_where_the_last_input_is_negative():
+    X, y = np.array([[0.5, 1.0], [1.0, -2.0]]), np.array([1.0, 3.0])
+    space = UnrestrictedSpace(2, 2, offset=True)
+    theta = Parametrization([[1.0, 0.3], [0.0, 1.0]], [0.7, -0.4])
+    objective = objective_for(theta, X, y, space)
+    x = objective.pack(theta)
+    assert objective.residuals(x) == pytest.approx(realize(theta, X) - y)
+    value, gradient = objective.value_and_gradient(x)
+    assert value == pytest.approx(loss(theta, X, y))
+    assert gradient == pytest.approx(2 / 2 * objective.jacobian(x).T @ objective.residuals(x))
+    assert objective.jacobian(x)[1, -1] == 0.0

@@ -1,4 +1,4 @@
-"""Local minima proved in exact rational arithmetic (notes 6).
+"""Local minima proved in exact rational arithmetic (Theorem 6).
 
 A certificate in floating-point numbers holds up to a tolerance: the point itself is a minimum only
 up to rounding. Here the kinks, active bounds and activation pattern that it found name a *face*;

@@ -127,7 +127,7 @@ def judge_holds(
         mean = sum(Fraction(v) ** 2 for v in x.y.tolist()) / len(x.y)
         if not mean:  # targets of 0 have no size: that of the terms that are summed
             terms = np.abs(x.X) @ np.abs(x.theta.weights.T)
-            seen = x.X @ x.theta.weights.T > -1e-13 * terms
+            seen = -1e-13 * terms < x.X @ x.theta.weights.T
             terms = (seen * terms) @ np.abs(x.theta.output_weights)
             mean = sum(Fraction(float(v)) ** 2 for v in terms) / len(x.y)
         if loss > LARGEST_GLOBAL * mean:
