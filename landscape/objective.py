@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.parametrization import Parametrization
+from landscape.parametrization import Parametrization, max_norms
 from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 
