@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from landscape.rows import Row, array, column
 
 __all__ = [
+    "DATASET",
     "MSE",
     "NEURONS",
     "PARAMETERS",
