@@ -16,6 +16,7 @@ from landscape.spaces import BalancedSpace
 from landscape.study.cells import Cell, Progress, network_of, quiet, within_space
 from landscape.study.rows import Bracket, Minimum
 from landscape.study.training import proof_columns
+from landscape.uniform import uniform_radius
 
 __all__ = ["bracket_radii", "bracket_realizations", "prove_minima"]
 
@@ -163,6 +164,7 @@ def bracket_realizations(
                 witness = found.witness
                 bracket = replace(
                     bracket,
+                    uniform_radius=_uniform(row),
                     radius_low=found.radius_low,
                     radius_high=found.radius_high,
                     reason_low=found.reason_low,
@@ -184,3 +186,10 @@ def bracket_realizations(
             )
             rows.append(bracket)
     return rows
+
+
+def _uniform(row: Minimum) -> float:
+    """A radius of the realization in the uniform norm (Theorem 17); missing where there is none."""
+    if row.space != "restricted" or not 0 < row.radius < np.inf:
+        return np.nan
+    return uniform_radius(network_of(row), row.radius).radius_uniform

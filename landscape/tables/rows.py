@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.rows import Row, column
-from landscape.study.rows import MSE, SEMINORM
+from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,14 +44,22 @@ def _share(hits: pd.Series) -> float:
     return float(hits.mean()) if len(hits) else float("nan")
 
 
-def _count(column: str, value: str, source: Any, part: str = "fits") -> int:
-    frame = getattr(source, part) if isinstance(source, SummaryCell) else source
-    return int(frame[column].eq(value).sum())
+def _equal(values: pd.Series, value: str) -> int:
+    return int(values.eq(value).sum())
 
 
-def counts(column: str, value: str, part: str = "fits") -> Callable[[Any], int]:
+def counts(name: str, value: str, part: str = "fits") -> Callable[[Any], int]:
     """What counts how often a column of a frame, or of a part of a cell, has a value."""
-    return partial(_count, column, value, part=part)
+    return lambda source: _equal(
+        (getattr(source, part) if isinstance(source, SummaryCell) else source)[name], value
+    )
+
+
+_training = partial(counts, "training_outcome")
+
+
+def _verdict_share(verdict: str, name: str = "verdict") -> Callable[[Any], float]:
+    return lambda frame: _share(frame[name].eq(verdict))
 
 
 @dataclass(frozen=True)
@@ -143,125 +151,89 @@ def control_verdicts(controls: pd.DataFrame) -> pd.Series:
     return controls.groupby(["neurons", "minimum", "kind"])["verdict"].agg(verdict)
 
 
-class Summary(Row):
-    """One cell of the study: data set, space and number of neurons."""
+class _OfCell(Row):
+    dataset: str = column(DATASET, key=True)
+    space: str = column("restricted (N*), balanced (N'), unrestricted (with biases).", key=True)
+    neurons: int = column(NEURONS, key=True)
+
+
+class Summary(_OfCell):
+    """One cell of the study: data set, space and number of neurons.
+
+    `lifts` are of unrestricted ends, probes of minima of N* (all hold, by Theorem 13), controls
+    built from them, natural minima of N' and of the unrestricted space.
+    """
 
     name = "summary"
-    dataset: str = column("Name of the data set in the config.", key=True)
-    space: str = column("Space of parametrizations.", key=True)
-    neurons: int = column("Neurons m of the network with biases.", key=True)
-    starts: int = column("Starts.", of=lambda cell: len(cell.fits))
-    converged: int = column(
-        "Trainings that converged by the solver's test.", of=counts("training_outcome", "converged")
-    )
-    iteration_limit: int = column(
-        "Trainings that reached the limit of iterations.",
-        of=counts("training_outcome", "iteration_limit"),
-    )
-    stalled: int = column("Trainings that stalled.", of=counts("training_outcome", "stalled"))
-    failed: int = column("Trainings that failed.", of=counts("training_outcome", "failed"))
-    certified: int = column(
-        "Starts whose descent ended at a certified local minimum.",
-        of=lambda cell: len(cell.certified),
-    )
-    not_minimum: int = column(
-        "Starts whose end is proven not to be a local minimum.", of=counts("verdict", "violated")
-    )
-    undecided: int = column(
-        "Starts whose end the test could not decide.", of=counts("verdict", "undecided")
-    )
+    starts: int = column("Starts.", of=lambda c: len(c.fits))
+    converged: int = column("Trainings that converged.", of=_training("converged"))
+    iteration_limit: int = column("That met the limit.", of=_training("iteration_limit"))
+    stalled: int = column("That stalled.", of=_training("stalled"))
+    failed: int = column("That failed.", of=_training("failed"))
+    certified: int = column("Starts at certified minima.", of=lambda c: len(c.certified))
+    not_minimum: int = column("At what is proven to be none.", of=counts("verdict", "violated"))
+    undecided: int = column("At what is undecided.", of=counts("verdict", "undecided"))
     certified_share: float = column(
-        "certified / starts.", of=lambda cell: len(cell.certified) / len(cell.fits)
+        "certified / starts.", of=lambda c: len(c.certified) / len(c.fits)
     )
     distinct_minima: int = column(
-        "Distinct certified minima.", of=lambda cell: cell.certified["minimum"].nunique()
+        "Distinct certified minima.", of=lambda c: c.certified["minimum"].nunique()
     )
     proved_minima: int = column(
-        "Of these, proved in rational arithmetic.",
-        of=counts("proof", "proved", "minima"),
+        "Of these, proved in rational arithmetic.", of=counts("proof", "proved", "minima")
     )
-    best_loss: float = column(
-        "Lowest loss of all starts.", MSE, of=lambda cell: cell.fits["loss"].min()
-    )
+    best_loss: float = column("Lowest loss of all starts.", MSE, of=lambda c: c.fits["loss"].min())
     best_certified_loss: float = column(
-        "Lowest loss of the certified minima.", MSE, of=lambda cell: cell.certified["loss"].min()
+        "Lowest loss of the certified minima.", MSE, of=lambda c: c.certified["loss"].min()
     )
     median_loss: float = column(
-        "Median over the starts of the loss after descent.",
-        MSE,
-        of=lambda cell: cell.fits["loss"].median(),
+        "Median over the starts of the loss.", MSE, of=lambda c: c.fits["loss"].median()
     )
     median_trained_loss: float = column(
-        "The same before descent.", MSE, of=lambda cell: cell.fits["trained_loss"].median()
+        "The same before descent.", MSE, of=lambda c: c.fits["trained_loss"].median()
     )
     paired_starts: int = column(
-        "Starts that are compared with the unrestricted space.",
-        of=lambda cell: len(cell.paired[0]),
+        "Starts compared with the unrestricted space.", of=lambda c: len(c.paired[0])
     )
     paired_not_worse: float = column(
-        "Share of them that end no higher here than the same start does in the unrestricted space.",
-        of=lambda cell: _share(not_worse(*cell.paired)),
+        "Share of them that end no higher here.", of=lambda c: _share(not_worse(*c.paired))
     )
     paired_better: float = column(
-        "Share of them that end lower here.",
-        of=lambda cell: _share(~not_worse(*cell.paired[::-1])),
+        "Share of them that end lower here.", of=lambda c: _share(~not_worse(*c.paired[::-1]))
     )
-    lifts: int = column(
-        "Unrestricted only: ends that were lifted into N*.", of=lambda cell: len(cell.lifts)
-    )
+    lifts: int = column("Ends that were lifted into N*.", of=lambda c: len(c.lifts))
     lifts_not_worse: float = column(
         "Share of them whose descent in N* ends no higher (Corollary 1.3, item 2).",
-        of=lambda cell: _share(not_worse(cell.lifts["lift_loss"], cell.lifts["loss"])),
+        of=lambda c: _share(not_worse(c.lifts["lift_loss"], c.lifts["loss"])),
     )
     best_lift_loss: float = column(
-        "Lowest loss of those descents.", MSE, of=lambda cell: cell.lifts["lift_loss"].min()
+        "Lowest loss of those descents.", MSE, of=lambda c: c.lifts["lift_loss"].min()
     )
-    probed_minima: int = column(
-        "Minima of N* whose rigid ball was probed.", of=lambda cell: len(cell.probes)
-    )
-    probes_hold: int = column(
-        "Of these, without a better realization in it; all, by Theorem 13.",
-        of=counts("verdict", "holds", "probes"),
-    )
+    probed_minima: int = column("Minima whose rigid ball was probed.", of=lambda c: len(c.probes))
+    probes_hold: int = column("Without a better one.", of=counts("verdict", "holds", "probes"))
     probes_violated: int = column("With one.", of=counts("verdict", "violated", "probes"))
     probes_undecided: int = column("Undecided.", of=counts("verdict", "undecided", "probes"))
     controls: int = column(
-        "Controls C.1, C.2, C.3 from minima of N*, but those than which no network of any width is "
-        "better.",
-        of=lambda cell: len(cell.control_verdicts),
+        "Controls, but those than which nothing is better.", of=lambda c: len(c.control_verdicts)
     )
     controls_violated: int = column(
-        "Those controls with better realizations at every step towards distance 0.",
-        of=lambda cell: int(cell.control_verdicts.eq("violated").sum()),
+        "Of these, violated at every step.", of=lambda c: _equal(c.control_verdicts, "violated")
     )
     controls_undecided: int = column(
-        "Controls that could not be built or decided.",
-        of=lambda cell: int(cell.control_verdicts.eq("undecided").sum()),
+        "Not built or undecided.", of=lambda c: _equal(c.control_verdicts, "undecided")
     )
-    natural_minima: int = column(
-        "N' and unrestricted: minima examined as training finds them.",
-        of=lambda cell: len(cell.natural),
-    )
+    natural_minima: int = column("Natural minima examined.", of=lambda c: len(c.natural))
     natural_spare: int = column(
-        "Those with spare neurons.", of=lambda cell: int((cell.natural["spare"] > 0).sum())
+        "Those with spare neurons.", of=lambda c: int((c.natural["spare"] > 0).sum())
     )
     natural_hold: int = column(
-        "Those where the implication of Proposition 1.2 holds.",
-        of=counts("verdict", "holds", "natural"),
+        "Those where Proposition 1.2's implication holds.", of=counts("verdict", "holds", "natural")
     )
-    natural_violated: int = column(
-        "Those where it fails.", of=counts("verdict", "violated", "natural")
-    )
-    natural_undecided: int = column(
-        "Those where that is undecided.",
-        of=counts("verdict", "undecided", "natural"),
-    )
-    bracketed_minima: int = column(
-        "Minima whose radius was bracketed.", of=lambda cell: len(cell.bracketed)
-    )
+    natural_violated: int = column("It fails.", of=counts("verdict", "violated", "natural"))
+    natural_undecided: int = column("Undecided.", of=counts("verdict", "undecided", "natural"))
+    bracketed_minima: int = column("Minima with bracketed radius.", of=lambda c: len(c.bracketed))
     median_radius_ratio: float = column(
-        "Median of radius_high / radius_low over those with a finite radius.",
-        of=lambda cell: cell.radius_ratios.median(),
+        "Median of radius_high / radius_low, where finite.", of=lambda c: c.radius_ratios.median()
     )
 
 
@@ -272,46 +244,33 @@ class SolverSummary(Row):
     """
 
     name = "solvers"
-    dataset: str = column("Name of the data set in the config.", key=True)
-    neurons: int = column("Neurons m of the network with biases; N* has m + 1.", key=True)
+    dataset: str = column(DATASET, key=True)
+    neurons: int = column(NEURONS, key=True)
     solver: str = column("As in the table runs.", key=True)
     starts: int = column("Paired starts.", of=len)
-    iteration_limit: int = column(
-        "Of these, ended by the limit of iterations.",
-        of=counts("training_outcome", "iteration_limit"),
-    )
+    iteration_limit: int = column("Ended by the limit.", of=_training("iteration_limit"))
     trained_certified: int = column(
         "End points that pass the exact test as they are.", of=counts("trained_verdict", "holds")
     )
     trained_certified_share: float = column(
-        "trained_certified / starts.", of=lambda runs: _share(runs["trained_verdict"].eq("holds"))
+        "trained_certified / starts.", of=_verdict_share("holds", "trained_verdict")
     )
     trained_undecided: int = column(
-        "End points that the test could not decide.", of=counts("trained_verdict", "undecided")
+        "End points that it could not decide.", of=counts("trained_verdict", "undecided")
     )
-    certified: int = column(
-        "Starts that the descent ended at a certified minimum.", of=counts("verdict", "holds")
-    )
-    certified_share: float = column(
-        "certified / starts.", of=lambda runs: _share(runs["verdict"].eq("holds"))
-    )
-    best_trained_loss: float = column(
-        "Lowest loss before descent.", MSE, of=lambda runs: runs["trained_loss"].min()
-    )
+    certified: int = column("Certified after the descent.", of=counts("verdict", "holds"))
+    certified_share: float = column("certified / starts.", of=_verdict_share("holds"))
+    best_trained_loss: float = column("Lowest before.", MSE, of=lambda r: r["trained_loss"].min())
     median_trained_loss: float = column(
-        "Median loss before descent.", MSE, of=lambda runs: runs["trained_loss"].median()
+        "Median before descent.", MSE, of=lambda r: r["trained_loss"].median()
     )
-    best_loss: float = column("Lowest loss after descent.", MSE, of=lambda runs: runs["loss"].min())
-    median_loss: float = column(
-        "Median loss after descent.", MSE, of=lambda runs: runs["loss"].median()
-    )
+    best_loss: float = column("Lowest after descent.", MSE, of=lambda r: r["loss"].min())
+    median_loss: float = column("Median after descent.", MSE, of=lambda r: r["loss"].median())
     median_gain: float = column(
-        "Median over the starts of the loss that it gains.",
-        MSE,
-        of=lambda runs: (runs["trained_loss"] - runs["loss"]).median(),
+        "Median of what it gains.", MSE, of=lambda r: (r["trained_loss"] - r["loss"]).median()
     )
     largest_gain: float = column(
-        "Largest such gain.", MSE, of=lambda runs: (runs["trained_loss"] - runs["loss"]).max()
+        "Largest such gain.", MSE, of=lambda r: (r["trained_loss"] - r["loss"]).max()
     )
 
 
@@ -363,79 +322,61 @@ def _law(part: int) -> Callable[[Any], float]:
 
 
 class Rate(Row):
-    """Inverse stability per data set and width: the power law of the pairs' distances."""
+    """Inverse stability per data set and width: the power law of the pairs' distances.
+
+    The exponent is 1/2 where extremal pairs are among them; near 0, the distance stays as r goes to
+    0. The constant is proven to be at most 2 sqrt(2) on N*, in the paper 4.
+    """
 
     name = "rates"
-    dataset: str = column("Name of the data set in the config.", key=True)
-    neurons: int = column("Neurons m of the network with biases.", key=True)
+    dataset: str = column(DATASET, key=True)
+    neurons: int = column(NEURONS, key=True)
     within: bool = column("1 for pairs from N*, 0 for the controls outside.", key=True)
-    inputs: int = column(
-        "Inputs of the networks, d + 2 for d features.", of=lambda pairs: pairs["inputs"].max()
-    )
-    width: int = column(
-        "Neurons of the networks, the largest number.", of=lambda pairs: pairs["width"].max()
-    )
+    inputs: int = column("Inputs, d + 2 for d features.", of=lambda p: p["inputs"].max())
+    width: int = column("Neurons, the largest number.", of=lambda p: p["width"].max())
     pairs: int = column(
-        "Pairs with positive distances and r > 1e-9.",
-        of=lambda pairs: int((pairs["distance"] > 0).sum()),
+        "Pairs with positive distances and r > 1e-9.", of=lambda p: int((p["distance"] > 0).sum())
     )
-    exponent: float = column(
-        "Slope of a line through the largest distance in each decade of r, in logarithms: 1/2 "
-        "where extremal pairs are among them. Near 0: the distance stays as r goes to 0.",
-        of=_law(0),
-    )
-    constant: float = column(
-        "Largest distance / sqrt(r); proven on N*: at most 2 sqrt(2), in the paper 4.", of=_law(1)
-    )
+    exponent: float = column("Through the largest distance per decade of r.", of=_law(0))
+    constant: float = column("Largest distance / sqrt(r).", of=_law(1))
 
 
 def _some(name: str) -> Callable[[Any], float]:
     return lambda minima: _share(minima[name] > 0)
 
 
-def _verdicts(verdict: str) -> Callable[[Any], float]:
-    return lambda minima: _share(minima["verdict"].eq(verdict))
-
-
-class Degeneracies(Row):
+class Degeneracies(_OfCell):
     """How often minima of N' and of unrestricted training are degenerate."""
 
     name = "degeneracies"
-    dataset: str = column("Name of the data set in the config.", key=True)
-    space: str = column("balanced (N') or unrestricted.", key=True)
-    neurons: int = column("Neurons m of the network with biases.", key=True)
     minima: int = column("Distinct certified minima that were examined.", of=len)
     silent_share: float = column("Of them, with silent neurons.", of=_some("silent"))
     zero_share: float = column("With neurons of c_i = 0 or a_i = 0.", of=_some("zero"))
     redundant_share: float = column("With neurons of the same direction.", of=_some("redundant"))
     opposite_share: float = column("With neurons of opposite directions.", of=_some("opposite"))
-    spare_share: float = column(
-        "With neurons that the realization could do without.", of=_some("spare")
-    )
+    spare_share: float = column("With neurons that could be spared.", of=_some("spare"))
     median_imbalance: float = column(
-        "Median of the largest |log(|c_i| / |a_i|)|.",
-        of=lambda minima: minima["imbalance"].median(),
+        "Median of the largest |log(|c_i| / |a_i|)|.", of=lambda m: m["imbalance"].median()
     )
     median_flip_gap: float = column(
-        "Median flip gap.", SEMINORM, of=lambda minima: minima["flip_gap"].median()
+        "Median flip gap.", SEMINORM, of=lambda m: m["flip_gap"].median()
     )
-    holds_share: float = column(
-        "Where the implication of Proposition 1.2 holds.", of=_verdicts("holds")
-    )
-    violated_share: float = column("Where it fails.", of=_verdicts("violated"))
-    undecided_share: float = column("Where it is undecided.", of=_verdicts("undecided"))
+    holds_share: float = column("Where Proposition 1.2 holds.", of=_verdict_share("holds"))
+    violated_share: float = column("Where it fails.", of=_verdict_share("violated"))
+    undecided_share: float = column("Where it is undecided.", of=_verdict_share("undecided"))
 
 
 class FindingRow(Row):
-    """One finding about one data set: what was tested, held, failed, or is undecided."""
+    """One finding about one data set: what was tested, held, failed, or is undecided.
+
+    Where something is proven, the status is agrees, contradicts, undecided or not tested; else
+    measured.
+    """
 
     name = "findings"
-    dataset: str = column("Name of the data set in the config.", key=True)
+    dataset: str = column(DATASET, key=True)
     topic: str = column("starts, certificates, ..., inverse stability, solvers.", key=True)
-    status: str = column(
-        "Beside what is proven: agrees, contradicts, undecided or not tested; measured where "
-        "nothing is proven."
-    )
+    status: str = column("How the rows compare with what is proven.")
     finding: str = column("Sentences, with their numbers from the other tables.")
     table: str = column("Where its rows are.")
     search: str = column("Which they are: terms column=value that all of them meet.")

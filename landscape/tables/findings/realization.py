@@ -170,6 +170,12 @@ def realization_radius(own: Own) -> Finding:
             if len(better)
             else "; for the others the radius is known from below only. "
         )
+    uniform = wide["uniform_radius"][wide["uniform_radius"] > 0]
+    if len(uniform):
+        text += (
+            f"In the uniform norm, {number(len(uniform), 'minimum', 'minima')} of N* are minima of "
+            f"radius {median(uniform)} in the median (Theorem 17)."
+        )
     return Finding("measured", text.strip(), "brackets")
 
 
