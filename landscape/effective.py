@@ -167,6 +167,15 @@ class EffectiveProblem:
         return np.abs(self.X)
 
     @cached_property
+    def largest(self) -> Array:
+        """``max_k |x_kj|``, shape (d,)."""
+        return np.asarray(self.sizes.max(axis=0))
+
+    @cached_property
+    def _relative(self) -> Array:
+        return (self.sizes @ (1.0 / np.where(self.largest > 0, self.largest, 1.0)))[:, None]
+
+    @cached_property
     def norms(self) -> Array:
         """``‖x_k‖_1`` in effective coordinates, shape (n,)."""
         return np.abs(self.X).sum(axis=1)
@@ -235,10 +244,10 @@ class EffectiveProblem:
         first turn silent, which on the data is the same.
         """
         w, bias = max_norms(u[:, :-1]), u[:, -1].copy()
-        largest = self.sizes.max(axis=0)
+        largest = self.largest
         if self.units is not None:
             largest = self.units.scales * largest
-            largest += np.abs(self.units.shifts) * largest[-1]
+            largest = largest + np.abs(self.units.shifts) * largest[-1]
         if largest[-1] > 0:
             w = np.minimum(w, max_norms(u[:, :-1] * (largest[:-1] / largest[-1])))
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
@@ -308,10 +317,8 @@ class EffectiveProblem:
         Entries keep their digits relative to the largest one that the data see; of the last
         entry, ``resolution`` (m,) is lost.
         """
-        largest = self.sizes.max(axis=0)
-        relative = self.sizes @ (1.0 / np.where(largest > 0, largest, 1.0))
-        lost = 32 * np.finfo(float).eps * max_norms(np.abs(u) * largest)
-        return relative[:, None] * lost + self.sizes[:, -1:] * resolution
+        lost = 32 * np.finfo(float).eps * max_norms(u * self.largest)
+        return self._relative * lost + self.sizes[:, -1:] * resolution
 
     def residuals(self, state: State, z: Array) -> Array:
         """``R(x_k) - y_k`` from the pre-activations, shape (n,)."""
@@ -340,6 +347,9 @@ class EffectiveProblem:
 
     def touched(self, state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which coordinates are tried on their lower and upper bounds, each of shape (m, d)."""
+        if not self.bounded:
+            none = np.zeros(state.u.shape, dtype=bool)
+            return none, none
         slack = KINK_FACTOR * gamma(1) * max_norms(state.u)[:, None]
         return state.u <= self.lower + slack, state.u >= self.upper - slack
 

@@ -237,6 +237,8 @@ def _kink_function(
     """A neuron's h without the kinks that are too small to have a sign; the charge for those."""
     problem = point.problem
     rows = np.flatnonzero(point.kinks[:, i])
+    if rows.size == 0:
+        return KinkFunction.smooth(gradient, bounds), np.zeros_like(gradient)
     weights = problem.signs[i] * point.s.value[rows]
     sizes = np.abs(weights)[:, None] * problem.sizes[rows]
     keep = (sizes * max(1, rows.size) > 0.25 * allowed).any(axis=1)
@@ -280,7 +282,9 @@ def check_point(
     for i in range(m):
         if i in found:
             continue
-        bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]]])
+        bounds = eye[:0]
+        if problem.bounded:
+            bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]]])
         h, charge = _kink_function(point, i, gradients.value[i], allowed[i], bounds)
         functions[i] = h, charge + sums.rounding[i]
     mixed = {i: bool((h.weights < 0).any()) for i, (h, _) in functions.items()}

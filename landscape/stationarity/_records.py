@@ -65,6 +65,11 @@ class KinkFunction:
     weights: Array
     bounds: Array
 
+    @classmethod
+    def smooth(cls, gradient: Array, bounds: Array) -> KinkFunction:
+        """Without kinks."""
+        return cls(gradient, np.empty((0, gradient.size)), np.empty(0), bounds)
+
     def __call__(self, directions: Array) -> Array:
         """H at the rows of ``directions``."""
         rises = np.maximum(directions @ self.kinks.T, 0.0)
@@ -169,7 +174,7 @@ def merge_kinks(
     if bounds is None:
         bounds = np.empty((0, g.size))
     if len(kinks) == 0:
-        return KinkFunction(g, np.empty((0, g.size)), np.empty(0), bounds)
+        return KinkFunction.smooth(g, bounds)
     amounts = weights * max_norms(kinks)
     units = unit_directions(kinks)
     if _apart(units):
