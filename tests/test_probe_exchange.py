@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,7 @@ from landscape.parametrization import Parametrization, lift_inputs
 from landscape.probe import SearchBudget, exchange, probe_realization, rigidity_radius, search_ball
 from landscape.probe._program import ScaleProgram
 from landscape.realization import difference, realize
-from landscape.seminorm import GradientOracle, Seminorm, sobolev_distance
+from landscape.seminorm import GradientOracle, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
 from landscape.stationarity import Verdict
 from tests.oracles import ball
@@ -255,9 +256,7 @@ class SampledOracle(GradientOracle):
     def maximize(self, products, **options):
         record = super().maximize(products, **options)
         sums = [np.frombuffer(row, dtype=bool) @ np.asarray(products) for row in self._seen]
-        parts = record.witness, record.gradient, record.pattern
-        rest = record.coordinate, record.exact, record.method, record.tolerance
-        return Seminorm(record.lower, float(np.abs(sums).max()), parts, *rest)
+        return replace(record, upper=float(np.abs(sums).max()))
 
 
 def thin_wedge():

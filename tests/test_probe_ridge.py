@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from landscape.parametrization import Parametrization, lift_inputs
 from landscape.probe import steepest_ridge
-from landscape.probe._vertices import _exact_vertex, _inverse
 from landscape.realization import realize
+from landscape.seminorm._box import exact_vertex, inverses
 from tests.oracles.ridges import largest_ridge
 
 
@@ -112,11 +112,11 @@ def test_error_bounds_of_vertices_hold_for_nearly_dependent_hyperplanes():
         base, delta = rng.uniform(-1, 1, r + 1), 10.0 ** rng.uniform(-7, 0)
         rows = base * rng.uniform(0.5, 1, (r, 1)) + delta * rng.uniform(-1, 1, (r, r + 1))
         rows /= np.abs(rows).max(axis=1, keepdims=True)
-        inverse, error = _inverse(rows[None, :, :r])
+        inverse, error = inverses(rows[None, :, :r])
         if not error[0] * (r + 1) < 1e-3:
             continue
         start = np.append(np.zeros(r), 1.0)
-        exact = _exact_vertex(rows, tuple(range(r)), tuple(range(r)), start)
+        exact = exact_vertex(rows, list(range(r)), start)
         assert exact is not None
         found = inverse[0] @ -rows[:, r]
         pairs = zip(found.tolist(), exact[:r], strict=True)

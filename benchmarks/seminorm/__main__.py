@@ -17,11 +17,10 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from benchmarks.publish import publish
-from benchmarks.seminorm import peers, prototypes, report
+from benchmarks.seminorm import peers, report
 from benchmarks.seminorm.instances import FAMILIES, FULL, QUICK, WIDEST
-from landscape.arrangement import general_position_count
 from landscape.parametrization import Parametrization
-from landscape.seminorm import OutOfReach, _tiers, sobolev_seminorm
+from landscape.seminorm import OutOfReach, sobolev_seminorm
 
 #: Every forced method with the sizes that it is tried on: others are far beyond its reach, or
 #: "auto" takes it anyway.
@@ -30,7 +29,6 @@ METHODS = {
     "flats": lambda d, m: d > 2 and m ** (d - 1) < 1e10,
     "cones": lambda d, m: 3 <= d <= 5,
     "conflicts": lambda d, m: 2 < d < 6 and m <= 200 and not (d <= 4 and m > 100),
-    "enumeration": lambda d, m: general_position_count(m, d) <= 20_000,
     "reference": lambda d, m: d > 2 and m <= 24,
 }
 COLUMNS = ["family", "d", "m", "seed", "method", "seconds", "lower", "upper", "exact", "note"]
@@ -59,12 +57,6 @@ def peer(solver: peers.Solver, limit: float, theta: Parametrization) -> Row:
     return {"lower": outcome.lower, "upper": outcome.upper, "exact": closed}
 
 
-def prototype(function: prototypes.Prototype, theta: Parametrization) -> Row:
-    """A prototype's number, without any bound."""
-    value = function(theta)
-    return {"lower": value, "upper": value, "exact": True, "note": "a number without a witness"}
-
-
 def measure(method: Method, theta: Parametrization) -> Row:
     """What a method returns, and its CPU seconds: of a batch of calls where one is too short."""
     seconds, calls = float("inf"), 1
@@ -85,21 +77,14 @@ def run(
     sizes: list[tuple[int, int]],
     seeds: int,
     limit: float,
-    folder: Path | None,
 ) -> list[Row]:
     """All rows of the comparison."""
     solvers, skipped = peers.available()
-    sketches, reason = prototypes.load(folder)
-    if reason is not None:
-        skipped["prototypes"] = reason
     for name, why in skipped.items():
         print(f"skipped {name}: {why}")
     methods: dict[str, Method] = {name: partial(own, name, limit) for name in METHODS}
-    methods |= {name: partial(prototype, function) for name, function in sketches.items()}
     methods |= {name: partial(peer, solver, limit) for name, solver in solvers.items()}
-    for kernels in _tiers.KERNELS:  # compile or load before timing
-        _tiers.compiled(kernels)
-    for d in (2, 3, 6):
+    for d in (2, 3, 6):  # compile or load before timing
         for name in METHODS:
             own(name, limit, FAMILIES["gaussian"](d, 8, 0))
     rows: list[Row] = []
@@ -146,8 +131,6 @@ def unsuited(name: str, theta: Parametrization) -> str | None:
     d, m = theta.n_inputs, theta.n_neurons
     if name in METHODS:
         return None if METHODS[name](d, m) else "beyond its reach, or what auto takes"
-    if name.startswith("prototype"):
-        return None if prototypes.suits(name, d, m) else "beyond its reach, without a time limit"
     return peers.highs_skip(theta)
 
 
@@ -167,8 +150,7 @@ def check(rows: list[Row], head: Row) -> None:
         if values and row["method"] not in METHODS and "lower" in row:
             low, high = report.number(row, "lower"), report.number(row, "upper")
             if low > values[0] * (1 + 1e-6) or high < values[0] * (1 - 1e-6):
-                why = "degenerate?" if "prototype" in str(row["method"]) else "a thin cell?"
-                row["note"] = f"disagrees with {values[0]}: {why}"
+                row["note"] = f"disagrees with {values[0]}: a thin cell?"
                 row["exact"] = False
 
 
@@ -183,7 +165,6 @@ def main() -> None:
     parser.add_argument(
         "--long", type=float, metavar="SECONDS", help="once more what did not close in time"
     )
-    parser.add_argument("--prototypes", type=Path, metavar="FOLDER", help="time sketches as well")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks"))
     parser.add_argument("--publish", action="store_true", help="table and plot into the docs")
     arguments = parser.parse_args()
@@ -191,13 +172,7 @@ def main() -> None:
     if arguments.sizes:
         sizes = [(int(d), int(m)) for d, m in (size.split(",") for size in arguments.sizes)]
     with threadpool_limits(1):
-        rows = run(
-            arguments.families,
-            sizes,
-            arguments.seeds,
-            arguments.time_limit,
-            arguments.prototypes,
-        )
+        rows = run(arguments.families, sizes, arguments.seeds, arguments.time_limit)
         longer = [] if arguments.long is None else again(rows, arguments.long)
     arguments.output.mkdir(parents=True, exist_ok=True)
     with (arguments.output / "seminorm.csv").open("w", newline="") as file:

@@ -60,7 +60,7 @@ FAMILIES = {
 #: Training more neurons than this takes longer than anything that is timed.
 WIDEST = {"gaussian": 1_000_000, "trained": 200, "difference of trained": 200}
 
-#: (d, m) of the quick run and of the full one. The full one has every size that the method's notes
+#: (d, m) of the quick run and of the full one. The full one has every size that the methods
 #: name, and beyond them what is open.
 QUICK = [(2, 100), (3, 20), (3, 60), (4, 20), (4, 40), (5, 20), (6, 24), (12, 20)]
 FULL = [

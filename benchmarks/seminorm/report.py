@@ -18,21 +18,6 @@ def number(row: Row, key: str) -> float:
     return float(str(row[key]))
 
 
-def ratios(rows: Sequence[Row]) -> dict[tuple[object, ...], float]:
-    """Median over the seeds of "auto" divided by the fastest prototype, per family, d and m."""
-    networks: dict[tuple[object, ...], dict[str, float]] = defaultdict(dict)
-    for row in rows:
-        if row.get("exact") and "seconds" in row:
-            key = (row["family"], row["d"], row["m"], row["seed"])
-            networks[key][str(row["method"])] = number(row, "seconds")
-    found = defaultdict(list)
-    for key, seconds in networks.items():
-        others = [value for name, value in seconds.items() if name.startswith("prototype")]
-        if others and "auto" in seconds:
-            found[key[:3]].append(seconds["auto"] / max(min(others), 1e-9))
-    return {key: median(values) for key, values in found.items()}
-
-
 def table(rows: Sequence[Row]) -> str:
     """Medians over the seeds; an interval that did not close is marked by ``>``."""
     cells: dict[tuple[object, ...], list[tuple[float, bool]]] = defaultdict(list)
@@ -41,8 +26,7 @@ def table(rows: Sequence[Row]) -> str:
         if "seconds" in row:
             key = (row["family"], row["d"], row["m"], row["method"])
             cells[key].append((number(row, "seconds"), bool(row["exact"])))
-    compared = ratios(rows)
-    heads = ["networks", "d, m", *methods, *(["auto / best prototype"] if compared else [])]
+    heads = ["networks", "d, m", *methods]
     lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "--:|" * (len(heads) - 2)]
     for family, d, m in dict.fromkeys((r["family"], r["d"], r["m"]) for r in rows):
         entries = []
@@ -51,9 +35,6 @@ def table(rows: Sequence[Row]) -> str:
             closed = all(exact for _, exact in times)
             text = f"{median(seconds for seconds, _ in times):.2g}" if times else "-"
             entries.append(text if closed else f">{text}")
-        if compared:
-            ratio = compared.get((family, d, m))
-            entries.append("-" if ratio is None else f"{ratio:.2g}")
         lines.append(f"| {family} | {d}, {m} | " + " | ".join(entries) + " |")
     return "\n".join(lines)
 

@@ -3,8 +3,8 @@
 The gradient of ``R(theta)`` is constant on the cells of the arrangement of the neurons'
 hyperplanes, so the seminorm is a maximum over cells: NP-hard in general, polynomial for a fixed
 number of inputs. `_problem` reduces a network to a search problem and turns a cell that was found
-back into a checked witness; `_closed`, `_flats`, `_cones`, `_conflicts` and `_reference` search,
-and `_portfolio` chooses among them. `_networks` has what users call.
+back into a checked witness; `_search` chooses among `_flats`, `_conflicts` and what is simple
+enough to stand there. `_networks` has what users call, `_uniform` the uniform norm.
 
 >>> from landscape.parametrization import Parametrization
 >>> theta = Parametrization([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [1.0, 1.0, -1.0])
@@ -15,32 +15,36 @@ and `_portfolio` chooses among them. `_networks` has what users call.
 
 from __future__ import annotations
 
-from landscape.seminorm._batch import pairwise_distances, sobolev_distances
+from landscape.seminorm._box import BoxMaximum, PiecewiseLinear, maximize_on_box
 from landscape.seminorm._exact import ExactSeminorm, exact_seminorm
 from landscape.seminorm._networks import (
     GradientRanges,
     gradient_ranges,
     maximizing_cells,
+    pairwise_distances,
     sobolev_distance,
+    sobolev_distances,
     sobolev_seminorm,
 )
-from landscape.seminorm._oracle import GradientOracle, Violation
-from landscape.seminorm._portfolio import METHODS
-from landscape.seminorm._record import OutOfReach, Seminorm
+from landscape.seminorm._oracle import GradientOracle, SteepCell
+from landscape.seminorm._record import METHODS, OutOfReach, Seminorm
 from landscape.seminorm._uniform import SobolevNorm, UniformNorm, sobolev_norm, uniform_norm
 
 __all__ = [
     "METHODS",
+    "BoxMaximum",
     "ExactSeminorm",
     "GradientOracle",
     "GradientRanges",
     "OutOfReach",
+    "PiecewiseLinear",
     "Seminorm",
     "SobolevNorm",
+    "SteepCell",
     "UniformNorm",
-    "Violation",
     "exact_seminorm",
     "gradient_ranges",
+    "maximize_on_box",
     "maximizing_cells",
     "pairwise_distances",
     "sobolev_distance",

@@ -1,9 +1,14 @@
 """Search by conflicts, for many inputs: Farkas supports, hitting-set bounds, branching.
 
-The idea is in `_reference`, which does the same in exact arithmetic. Here conflicts come from
-Wolfe's least-norm point in floats. A conflict of d + 1 rows is confirmed with a bound on rounding
-errors; the others (exact dependencies, which degenerate networks are full of) are collected and
-confirmed in integers after the search. If one is refuted, the search is repeated without it.
+For coordinate j the largest entry of the gradient is the sum of the positive weights minus the
+least weight of *violated* constraints "row h is on the side where its weight counts": a maximum
+feasible subsystem. A set of constraints that no point satisfies together is a *conflict*, proved
+by Farkas multipliers; every cell violates one member of each.
+
+Conflicts come from Wolfe's least-norm point in floats. One of d + 1 rows is confirmed with a bound
+on rounding errors; the others (exact dependencies, which degenerate networks are full of) are
+collected and confirmed in integers after the search. If one is refuted, the search is repeated
+without it. `landscape.seminorm._reference` does all in integers, and decides what floats cannot.
 """
 
 from __future__ import annotations
@@ -11,41 +16,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.arrangement._integers import Infeasible, IntVector, strict_solution
-from landscape.seminorm._limits import Limits, alarm
-from landscape.seminorm._local import at_point, climb
-from landscape.seminorm._problem import Problem
-from landscape.seminorm._record import Found
-from landscape.seminorm._reference import coordinate_problem, reference
-from landscape.seminorm._tiers import call
-
-Array = NDArray[np.float64]
+from landscape.arrangement import Infeasible
+from landscape.arrangement._integers import IntVector, strict_solution
+from landscape.seminorm._problem import CellProblem, climb
+from landscape.seminorm._record import Found, Limits
+from landscape.seminorm._reference import reference, signed_rows
 
 #: How often a search is repeated because exact arithmetic refuted one of its conflicts.
 REPEATS = 4
 
 
-def confirm(
-    supports: NDArray[np.int32], signed: list[IntVector], known: dict[tuple[int, ...], bool]
-) -> list[tuple[int, ...]]:
-    """Supports that are no conflicts, decided in integers."""
-    refuted = []
-    for row in supports:
-        support = tuple(int(i) for i in row if i >= 0)
-        if support not in known:
-            try:
-                strict_solution([signed[i] for i in support])
-                known[support] = False
-            except Infeasible:
-                known[support] = True
-        if not known[support]:
-            refuted.append(support)
-    return sorted(set(refuted))
-
-
 def conflicts(
-    problem: Problem,
-    limits: Limits | None = None,
+    problem: CellProblem,
+    limits: Limits,
     incumbent: Found | None = None,
     confirm_all: bool = False,
 ) -> Found:
@@ -53,73 +36,24 @@ def conflicts(
 
     Parameters
     ----------
-    problem : Problem
-    limits : Limits, optional
+    problem : CellProblem
+    limits : Limits
     incumbent : Found, optional
         A cell to start from; otherwise local search finds one.
     confirm_all : bool
         Check every conflict in integers, also those that the floats' error bounds confirm.
     """
-    from landscape.seminorm import _kernels_conflicts as kernels
-
-    limits = limits or Limits()
-    k, d = problem.shape
+    k = len(problem.rows)
     best = incumbent
     if best is None:
         # Few hyperplanes are searched faster than climbed.
-        patience = 10 if k < 64 else 20
-        best = climb(problem, n_starts=min(8, 1 + k // 16), patience=patience, limits=limits)
-    norms = np.sqrt((problem.rows * problem.rows).sum(axis=1))
-    upper = best.lower
-    complete = True
+        best = climb(problem, limits, min(8, 1 + k // 16), 10 if k < 64 else 20)
+    upper, complete = best.lower, True
     for j in np.argsort(-problem.bounds, kind="stable"):
         ceiling = float(problem.bounds[j])
         if ceiling <= best.lower + problem.tolerance:
             break
-        weights = problem.weights[:, j]
-        index = np.flatnonzero(weights)
-        signs = np.sign(weights[index])
-        Y = np.ascontiguousarray(signs[:, None] * problem.rows[index])
-        units = Y / norms[index, None]
-        signed: list[IntVector] | None = None
-        known: dict[tuple[int, ...], bool] = {}
-        banned = np.full((0, d + 2), -1, dtype=np.int32)
-        bound, decided = 0.0, False
-        for _ in range(REPEATS):
-            point = np.zeros(d)
-            with alarm(limits) as stop:
-                _, bound, decided, nodes, pending = call(
-                    kernels.search,
-                    Y,
-                    units,
-                    np.abs(weights[index]),
-                    ceiling - best.lower,
-                    problem.tolerance,
-                    limits.remaining_nodes,
-                    banned,
-                    stop,
-                    point,
-                    confirm_all,
-                    work=1e-5 * len(Y) ** 2 * d,
-                    stop=7,
-                )
-            limits.nodes += int(nodes)
-            if point.any():
-                found = at_point(problem, point, "conflicts")
-                if found is not None and found.lower > best.lower:
-                    best = found
-            refuted: list[tuple[int, ...]] = []
-            if len(pending):
-                if signed is None:
-                    signed = coordinate_problem(problem, int(j))[2]
-                refuted = confirm(np.unique(pending, axis=0), signed, known)
-            if not refuted:
-                break
-            bound, decided = 0.0, False
-            rows = np.full((len(refuted), d + 2), -1, dtype=np.int32)
-            for b, support in enumerate(refuted):
-                rows[b, : len(support)] = support
-            banned = np.vstack([banned, rows])
+        best, bound, decided = _coordinate(problem, int(j), best, limits, confirm_all)
         if not decided and not limits.exhausted:
             # Cells too thin for floats decide here.
             return reference(problem, limits, best)
@@ -127,3 +61,60 @@ def conflicts(
         upper = max(upper, best.lower if decided else ceiling - bound)
     upper = max(upper, best.lower)
     return Found(best.lower, upper, best.pattern, best.point, complete, "conflicts")
+
+
+def _coordinate(
+    problem: CellProblem, j: int, best: Found, limits: Limits, confirm_all: bool
+) -> tuple[Found, float, bool]:
+    """The best cell, a bound of the violated weight in coordinate j, whether that decides it."""
+    from landscape.seminorm._kernels_conflicts import search
+
+    d = problem.shape[1]
+    index = np.flatnonzero(problem.weights[:, j])
+    weights = problem.weights[index, j]
+    Y = np.ascontiguousarray(np.sign(weights)[:, None] * problem.rows[index])
+    units = Y / np.sqrt((Y * Y).sum(axis=1))[:, None]
+    known: dict[tuple[int, ...], bool] = {}
+    banned = np.full((0, d + 2), -1, dtype=np.int32)
+    for _ in range(REPEATS):
+        point = np.zeros(d)
+        with limits.alarm() as stop:
+            bound, decided, nodes, pending = search(
+                Y,
+                units,
+                np.abs(weights),
+                float(problem.bounds[j]) - best.lower,
+                problem.tolerance,
+                limits.remaining_nodes,
+                banned,
+                stop,
+                point,
+                confirm_all,
+            )
+        limits.nodes += nodes
+        found = problem.at_point(point, "conflicts") if point.any() else None
+        if found is not None and found.lower > best.lower:
+            best = found
+        refuted = _refuted(pending, problem, j, known) if len(pending) else []
+        if not refuted:
+            return best, bound, decided
+        rows = np.full((len(refuted), d + 2), -1, dtype=np.int32)
+        for b, support in enumerate(refuted):
+            rows[b, : len(support)] = support
+        banned = np.vstack([banned, rows])
+    return best, 0.0, False
+
+
+def _refuted(
+    pending: NDArray[np.int32], problem: CellProblem, j: int, known: dict[tuple[int, ...], bool]
+) -> list[tuple[int, ...]]:
+    """Supports that are no conflicts, decided in integers; ``known`` says which are."""
+    signed: list[IntVector] = signed_rows(problem, problem.weights[:, j])
+    supports = {tuple(int(i) for i in row if i >= 0) for row in np.unique(pending, axis=0)}
+    for support in supports - known.keys():
+        try:
+            strict_solution([signed[i] for i in support])
+            known[support] = False
+        except Infeasible:
+            known[support] = True
+    return sorted(support for support in supports if not known[support])

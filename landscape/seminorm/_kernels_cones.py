@@ -1,4 +1,4 @@
-"""Compiled branch and bound over simplicial cones, see `_cones`."""
+"""Kernels of the branch and bound over simplicial cones, see `_cones`."""
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 unless said otherwise.
@@ -6,37 +6,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from landscape.compiled import compiled
+from landscape.seminorm._kernels import sort_by
+
 EPS = 2.0**-52
 
 #: A vertex that is known less well than this is left to other methods.
 WORST = 1e-7
 
 
-def _bound(G, plus, minus, total, q):
-    """Bound of |g(x)| and |g(-x)| where the undetermined weights are free."""
-    best = -1.0
-    for c in range(q):
-        high = G[c] + plus[c]
-        low = G[c] + minus[c]
-        best = max(best, high, -low, total[c] - low, high - total[c])
-    return best
+@compiled
+def _classify(D, errors, rows, n, weights, total, G, state, plus, minus):
+    """Sides of rows on a cone: 2 crosses it, 3 touches it within the error, 1 and 0 are decided.
 
-
-def _free_weights(D, errors, rows, n, weights, plus, minus, G, state):
-    """Classify rows on a cone: 2 crosses it, 3 touches it within the error, 1 and 0 are decided.
-
-    Adds the weights of positive rows to G; returns the number of rows that are not decided.
+    Adds the weights of positive rows to G; returns the number of rows that are not decided and the
+    bound of |g(x)| and |g(-x)| with their signs free.
     """
-    d = D.shape[1]
-    q = weights.shape[1]
-    open_rows = 0
-    for c in range(q):
-        plus[c] = 0.0
-        minus[c] = 0.0
+    d, q = D.shape[1], weights.shape[1]
+    n_open = 0
+    plus[:], minus[:] = 0.0, 0.0
     for r in range(n):
-        positive = False
-        negative = False
-        unsure = False
+        positive, negative, unsure = False, False, False
         for k in range(d):
             value = D[r, k]
             if value > errors[k]:
@@ -45,35 +35,31 @@ def _free_weights(D, errors, rows, n, weights, plus, minus, G, state):
                 negative = True
             elif value != 0.0:
                 unsure = True
-        i = rows[r]
-        if (positive and negative) or unsure or not (positive or negative):
-            state[r] = 2 if positive and negative else 3
-            open_rows += 1
-            for c in range(q):
-                w = weights[i, c]
-                if w > 0:
-                    plus[c] += w
-                else:
-                    minus[c] += w
-        elif positive:
-            state[r] = 1
-            for c in range(q):
-                G[c] += weights[i, c]
-        else:
-            state[r] = 0
-    return open_rows
+        if positive != negative and not unsure:
+            state[r] = 1 if positive else 0
+            if positive:
+                for c in range(q):
+                    G[c] += weights[rows[r], c]
+            continue
+        state[r] = 2 if positive and negative else 3
+        n_open += 1
+        for c in range(q):
+            w = weights[rows[r], c]
+            plus[c] += max(w, 0.0)
+            minus[c] += min(w, 0.0)
+    bound = -1.0
+    for c in range(q):
+        high, low = G[c] + plus[c], G[c] + minus[c]
+        bound = max(bound, high, -low, total[c] - low, high - total[c])
+    return n_open, bound
 
 
-def _value_at(rows, weights, offset, total, x, gradient):
+@compiled
+def _value_at(rows, weights, offset, total, x):
     """|g| at x or -x, whichever is larger; negative if x is on a hyperplane up to rounding."""
     m, d = rows.shape
-    q = weights.shape[1]
-    size = 0.0
-    for k in range(d):
-        size += abs(x[k])
-    margin = 4 * (d + 2) * EPS * size
-    for c in range(q):
-        gradient[c] = offset[c]
+    margin = 4 * (d + 2) * EPS * np.abs(x).sum()
+    gradient = offset.copy()
     for i in range(m):
         s = 0.0
         for k in range(d):
@@ -81,177 +67,144 @@ def _value_at(rows, weights, offset, total, x, gradient):
         if abs(s) <= margin:
             return -1.0
         if s > 0:
-            for c in range(q):
+            for c in range(weights.shape[1]):
                 gradient[c] += weights[i, c]
-    best = 0.0
-    for c in range(q):
-        best = max(best, abs(gradient[c]), abs(total[c] - gradient[c]))
-    return best
+    return max(np.abs(gradient).max(), np.abs(total - gradient).max())
 
 
+@compiled
+def _crosses(D, errors, r, p, o):
+    """Whether a row surely has different signs at two vertices."""
+    return (D[r, p] > errors[p] and D[r, o] < -errors[o]) or (
+        D[r, p] < -errors[p] and D[r, o] > errors[o]
+    )
+
+
+@compiled
+def _choose_edge(D, errors, n, forced):
+    """The edge that most rows surely cross, among those that the forced row crosses, if any."""
+    d = D.shape[1]
+    best_p, best_o, most = -1, -1, 0
+    for p in range(d):
+        for o in range(p + 1, d):
+            if forced >= 0 and not _crosses(D, errors, forced, p, o):
+                continue
+            count = 0
+            for r in range(n):
+                count += _crosses(D, errors, r, p, o)
+            if count > most:
+                most, best_p, best_o = count, p, o
+    return best_p, best_o
+
+
+@compiled
+def _forced_row(D, errors, n):
+    """A row with vertices of the cone on it that still crosses, which is finished first; or -1."""
+    forced, fewest = -1, 1 << 30
+    for r in range(n):
+        above, below, zero = 0, 0, 0
+        for k in range(D.shape[1]):
+            above += D[r, k] > errors[k]
+            below += D[r, k] < -errors[k]
+            zero += D[r, k] == 0.0
+        if zero > 0 and 0 < above * below < fewest:
+            forced, fewest = r, above * below
+    return forced
+
+
+@compiled
+def _median_row(D, errors, n, p, o, crossings, which, order):
+    """Of the rows that cross an edge near its median the one that it crosses most steeply.
+
+    That vertex has the least error.
+    """
+    count = 0
+    for r in range(n):
+        if _crosses(D, errors, r, p, o):
+            crossings[count], which[count] = D[r, p] / (D[r, p] - D[r, o]), r
+            count += 1
+    sort_by(crossings, order, count)
+    hit, steepest = -1, -1.0
+    for c in range(count // 3, count - count // 3):
+        r = which[order[c]]
+        if abs(D[r, p] - D[r, o]) > steepest:
+            steepest, hit = abs(D[r, p] - D[r, o]), r
+    return hit
+
+
+@compiled
 def search(rows, weights, offset, total, incumbent, slack, max_nodes, stop, best_point):
     """Best cell by splitting the orthants of a half-space.
 
     Vertices of cones are *defined* as points where hyperplanes cross edges; floats approximate
-    them with an error that is tracked. Zero entries of D are exact zeros.
+    them with an error that is tracked. Zero entries of D, the rows' values at a cone's vertices,
+    are exact zeros.
 
     Returns
     -------
-    best, bound, complete, nodes : ``bound`` bounds all cells; more than ``best`` also where places
-    were left out because floats are too coarse there (then ``complete`` holds nevertheless).
+    bound, complete, nodes : ``bound`` bounds all cells; more than the best also where places were
+        left out because floats are too coarse there (then ``complete`` holds nevertheless).
     """
     m, d = rows.shape
-    q = weights.shape[1]
-    best = incumbent
-    left_out = -1.0
-    nodes = 0
-    cones = [np.zeros((d, d))]
-    values = [np.zeros((1, d))]
-    errors = [np.zeros(d)]
-    members = [np.zeros(1, np.int64)]
-    sums = [np.zeros(q)]
-    bounds = [0.0]
-    cones.pop()
-    values.pop()
-    errors.pop()
-    members.pop()
-    sums.pop()
-    bounds.pop()
-    plus = np.empty(q)
-    minus = np.empty(q)
-    state = np.empty(m, np.int8)
-    crossing = np.empty(m)
-    which = np.empty(m, np.int64)
-    x = np.empty(d)
-    gradient = np.empty(q)
+    best, left_out, nodes = incumbent, -1.0, 0
+    state, which, order = np.empty(m, np.int8), np.empty(m, np.int64), np.empty(m, np.int64)
+    crossings, gradient = np.empty(m), np.empty(weights.shape[1])
+    plus, minus = np.empty_like(gradient), np.empty_like(gradient)
     for code in range(1 << (d - 1)):
-        V = np.zeros((d, d))
-        D = np.empty((m, d))
+        V, D = np.zeros((d, d)), np.empty((m, d))
         for k in range(d):
-            side = -1.0 if k > 0 and (code >> (k - 1)) & 1 else 1.0
-            V[k, k] = side
-            for i in range(m):
-                D[i, k] = side * rows[i, k]
-        cones.append(V)
-        values.append(D)
-        errors.append(np.zeros(d))
-        members.append(np.arange(m))
-        sums.append(offset.copy())
-        bounds.append(1e300)
+            V[k, k] = -1.0 if k > 0 and (code >> (k - 1)) & 1 else 1.0
+            D[:, k] = V[k, k] * rows[:, k]
+        cones, bounds = [(V, D, np.zeros(d), np.arange(m), offset.copy())], [np.inf]
         while len(cones) > 0:
             if nodes >= max_nodes or stop[0] != 0:
                 bound = max(best, left_out)
                 for b in bounds:
                     bound = max(bound, b)
-                if code + 1 < 1 << (d - 1):
-                    bound = 1e300
-                return best, bound, False, nodes
-            V = cones.pop()
-            D = values.pop()
-            E = errors.pop()
-            U = members.pop()
-            G = sums.pop()
-            ceiling = bounds.pop()
-            if ceiling <= best + slack:
+                return bound if code + 1 == 1 << (d - 1) else np.inf, False, nodes
+            V, D, E, U, G = cones.pop()
+            if bounds.pop() <= best + slack:
                 continue
             nodes += 1
-            n_open = _free_weights(D, E, U, len(U), weights, plus, minus, G, state)
-            bound = _bound(G, plus, minus, total, q)
+            n, bound = _classify(D, E, U, len(U), weights, total, G, state, plus, minus)
             if bound <= best + slack:
                 continue
-            U2 = np.empty(n_open, np.int64)
-            D2 = np.empty((n_open, d))
-            n = 0
+            U2, D2 = np.empty(n, np.int64), np.empty((n, d))
+            at = 0
             for r in range(len(U)):
                 if state[r] >= 2:
-                    U2[n] = U[r]
+                    U2[at] = U[r]
                     for k in range(d):
-                        D2[n, k] = D[r, k]
-                    n += 1
+                        D2[at, k] = D[r, k]
+                    at += 1
             # The cell at the barycentre: first a guess, then with care.
-            for c in range(q):
-                gradient[c] = G[c]
+            gradient[:] = G
             for r in range(n):
                 s = 0.0
                 for k in range(d):
                     s += D2[r, k]
                 if s > 0:
-                    for c in range(q):
+                    for c in range(len(gradient)):
                         gradient[c] += weights[U2[r], c]
             guess = 0.0
-            for c in range(q):
+            for c in range(len(gradient)):
                 guess = max(guess, abs(gradient[c]), abs(total[c] - gradient[c]))
             if guess > best + slack:
-                for c in range(d):
-                    x[c] = 0.0
-                    for k in range(d):
-                        x[c] += V[k, c]
-                value = _value_at(rows, weights, offset, total, x, gradient)
+                x = V.sum(axis=0)
+                value = _value_at(rows, weights, offset, total, x)
                 if value > best:
                     best = value
                     best_point[:] = x
                     if bound <= best + slack:
                         continue
-            # A hyperplane that has vertices of the cone on it is finished first when few are open.
-            force = -1
-            fewest = 1e9
-            if n <= 2 * d:
-                for r in range(n):
-                    above = 0
-                    below = 0
-                    zero = 0
-                    for k in range(d):
-                        if D2[r, k] > E[k]:
-                            above += 1
-                        elif D2[r, k] < -E[k]:
-                            below += 1
-                        elif D2[r, k] == 0.0:
-                            zero += 1
-                    if zero > 0 and above > 0 and below > 0 and above * below < fewest:
-                        fewest = above * below
-                        force = r
-            p = -1
-            o = -1
-            most = 0
-            for k in range(d):
-                for h in range(k + 1, d):
-                    if force >= 0 and not (
-                        (D2[force, k] > E[k] and D2[force, h] < -E[h])
-                        or (D2[force, k] < -E[k] and D2[force, h] > E[h])
-                    ):
-                        continue
-                    count = 0
-                    for r in range(n):
-                        if (D2[r, k] > E[k] and D2[r, h] < -E[h]) or (
-                            D2[r, k] < -E[k] and D2[r, h] > E[h]
-                        ):
-                            count += 1
-                    if count > most:
-                        most = count
-                        p = k
-                        o = h
+            hit = _forced_row(D2, E, n) if n <= 2 * d else -1
+            p, o = _choose_edge(D2, E, n, hit)
             if p < 0:
                 # Nothing surely crosses, but something may touch.
                 left_out = max(left_out, bound)
                 continue
-            hit = force
-            if force < 0:
-                n_crossing = 0
-                for r in range(n):
-                    if (D2[r, p] > E[p] and D2[r, o] < -E[o]) or (
-                        D2[r, p] < -E[p] and D2[r, o] > E[o]
-                    ):
-                        crossing[n_crossing] = D2[r, p] / (D2[r, p] - D2[r, o])
-                        which[n_crossing] = r
-                        n_crossing += 1
-                _sort(crossing, which, n_crossing)
-                # Near the median, the one that the edge crosses most steeply: its error is least.
-                steepest = -1.0
-                for c in range(n_crossing // 3, n_crossing - n_crossing // 3):
-                    r = which[c]
-                    if abs(D2[r, p] - D2[r, o]) > steepest:
-                        steepest = abs(D2[r, p] - D2[r, o])
-                        hit = r
+            if hit < 0:
+                hit = _median_row(D2, E, n, p, o, crossings, which, order)
             drop = D2[hit, p] - D2[hit, o]
             t = D2[hit, p] / drop
             spread = 0.0
@@ -262,57 +215,22 @@ def search(rows, weights, offset, total, incumbent, slack, max_nodes, stop, best
             if not (abs(drop) > E[p] + E[o]) or error > WORST:
                 left_out = max(left_out, bound)
                 continue
-            new = np.empty(d)
-            scale = 0.0
-            for c in range(d):
-                new[c] = (1 - t) * V[p, c] + t * V[o, c]
-                scale += abs(new[c])
-            column = np.empty(n)
+            new, scale, column = np.empty(d), 0.0, np.empty(n)
+            for k in range(d):
+                new[k] = (1 - t) * V[p, k] + t * V[o, k]
+                scale += abs(new[k])
             for r in range(n):
                 value = (1 - t) * D2[r, p] + t * D2[r, o]
                 if r == hit or (D2[r, p] == 0.0 and D2[r, o] == 0.0):
                     column[r] = 0.0
-                elif value == 0.0:
-                    column[r] = 1e-300  # zero by chance only
                 else:
-                    column[r] = value / scale
-            for c in range(d):
-                new[c] /= scale
-            error = error / scale + 2 * EPS
-            for side_of in range(2):
-                replaced = p if side_of == 0 else o
-                V3 = V.copy()
-                D3 = D2.copy()
-                E3 = E.copy()
-                G3 = G.copy()
-                V3[replaced] = new
-                E3[replaced] = error
-                for r in range(n):
-                    D3[r, replaced] = column[r]
-                _free_weights(D3, E3, U2, n, weights, plus, minus, G3, state)
-                b = _bound(G3, plus, minus, total, q)
-                if b > best + slack:
-                    cones.append(V3)
-                    values.append(D3)
-                    errors.append(E3)
-                    members.append(U2)
-                    sums.append(G.copy())
-                    bounds.append(b)
-    return best, max(best, left_out), True, nodes
-
-
-def _sort(keys, values, n):
-    """Sort the pairs by key (shell sort)."""
-    gap = n // 2
-    while gap > 0:
-        for i in range(gap, n):
-            key = keys[i]
-            value = values[i]
-            j = i
-            while j >= gap and keys[j - gap] > key:
-                keys[j] = keys[j - gap]
-                values[j] = values[j - gap]
-                j -= gap
-            keys[j] = key
-            values[j] = value
-        gap //= 2
+                    column[r] = value / scale if value != 0.0 else 1e-300  # zero by chance only
+            for replaced in (p, o):
+                V3, D3, E3, G3 = V.copy(), D2.copy(), E.copy(), G.copy()
+                V3[replaced], E3[replaced] = new / scale, error / scale + 2 * EPS
+                D3[:, replaced] = column
+                _, bound = _classify(D3, E3, U2, n, weights, total, G3, state, plus, minus)
+                if bound > best + slack:
+                    cones.append((V3, D3, E3, U2, G.copy()))
+                    bounds.append(bound)
+    return max(best, left_out), True, nodes

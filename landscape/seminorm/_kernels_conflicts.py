@@ -1,7 +1,4 @@
-"""Compiled conflict search for one coordinate, see `_conflicts`.
-
-Plain Python as its siblings `_kernels_*`; `_tiers` compiles them.
-"""
+"""Kernels of the search by conflicts, see `_conflicts`: Wolfe's algorithm, bounds, branching."""
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 unless said otherwise.
@@ -9,36 +6,203 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.seminorm._kernels_sort import insert
-from landscape.seminorm._kernels_wolfe import FEASIBLE, UNKNOWN, min_norm_point
+from landscape.compiled import compiled
+from landscape.seminorm._kernels import insert
 
 EPS = 2.0**-52
-
+FEASIBLE, CONFLICT, UNKNOWN = 0, 1, 2
+FREE, REQUIRED, WAIVED = 0, 1, 2
 #: Slots for supports that were confirmed to be conflicts.
 REMEMBERED = 4096
 
 
-def surely_conflict(Y, support, size):
+@compiled
+def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
+    """Wolfe's algorithm: the point of least norm in the hull of the rows ``Z[active[:n]]``.
+
+    A non-zero point has positive products with all rows, so it separates them; zero is a convex
+    combination of at most d + 1 rows, a conflict. ``support[:n_support]`` may hold affinely
+    independent rows to start from; ``columns`` is Z transposed, for products that vectorize.
+
+    Returns (outcome, size of the support); `support` and `multipliers` hold the combination.
+    """
+    k, d = Z.shape
+    gram, factor = np.empty((d + 2, d + 2)), np.empty((d + 2, d + 2))
+    forward, solution, values = np.empty(d + 2), np.empty(d + 2), np.empty(k)
+    size = n_support
+    if size == 0:
+        least = np.inf
+        for q in range(n):
+            s = 0.0
+            for c in range(d):
+                s += Z[active[q], c] * Z[active[q], c]
+            if s < least:
+                least = s
+                support[0] = active[q]
+        size = 1
+    multipliers[:size] = 1.0 / size
+    largest = 0.0
+    for p in range(size):
+        _products(Z, support, p, gram)
+        largest = max(largest, gram[p, p])
+    fresh = n_support > 0
+    # How many rows of the support are factored, and with which multiple of e e^T.
+    factored, sigma = 0, 0.0
+    for _ in range(50 * (d + 5)):
+        if not fresh:
+            xx = 0.0
+            for c in range(d):
+                s = 0.0
+                for p in range(size):
+                    s += multipliers[p] * Z[support[p], c]
+                x[c] = s
+                xx += s * s
+            if xx <= 1e-22 * largest:
+                return CONFLICT, size
+            for i in range(k):
+                values[i] = columns[0, i] * x[0]
+            for c in range(1, d):
+                for i in range(k):
+                    values[i] += columns[c, i] * x[c]
+            least, j = np.inf, -1
+            for q in range(n):
+                if values[active[q]] < least:
+                    j = active[q]
+                    least = values[j]
+            if least > 0.0:
+                return FEASIBLE, size
+            if size > d:
+                return UNKNOWN, size
+            for p in range(size):
+                if support[p] == j:
+                    return UNKNOWN, size
+            support[size], multipliers[size] = j, 0.0
+            _products(Z, support, size, gram)
+            largest = max(largest, gram[size, size])
+            size += 1
+        fresh = False
+        while True:
+            # The least-norm point of the affine hull: (G + sigma e e^T) y = e, scaled to sum one.
+            # The rows are affinely independent, so this is positive definite where G is not.
+            if largest > 4 * sigma:
+                factored, sigma = 0, largest
+            while factored < size:
+                if not _extend(gram, sigma, factor, forward, factored):
+                    return UNKNOWN, size
+                factored += 1
+            _back(factor, forward, size, solution)
+            step, inside = 1.0, True
+            for p in range(size):
+                if solution[p] <= 1e-13:
+                    inside = False
+                    drop = multipliers[p] - solution[p]
+                    if drop > 0:
+                        step = min(step, multipliers[p] / drop)
+            if inside:
+                multipliers[:size] = solution[:size]
+                break
+            kept = 0
+            for p in range(size):
+                value = (1 - step) * multipliers[p] + step * solution[p]
+                if value > 1e-13:
+                    if kept < p:
+                        support[kept] = support[p]
+                        for q in range(size):
+                            gram[kept, q] = gram[p, q]
+                        for q in range(size):
+                            gram[q, kept] = gram[q, p]
+                    multipliers[kept] = value
+                    kept += 1
+                else:
+                    factored = min(factored, kept)
+            if kept == size:
+                kept = size - 1
+                factored = min(factored, kept)
+            if kept == 0:
+                return UNKNOWN, 0
+            size = kept
+    return UNKNOWN, size
+
+
+@compiled
+def _products(Z, support, p, gram):
+    """Row and column p of the matrix of inner products of the support's rows."""
+    for q in range(p + 1):
+        s = 0.0
+        for k in range(Z.shape[1]):
+            s += Z[support[p], k] * Z[support[q], k]
+        gram[p, q] = gram[q, p] = s
+
+
+@compiled
+def _extend(gram, sigma, factor, forward, p):
+    """Row p of the Cholesky factor of ``G + sigma e e^T``, and of its forward substitution of e."""
+    pivot, right = gram[p, p] + sigma, 1.0
+    for q in range(p):
+        s = gram[p, q] + sigma
+        for t in range(q):
+            s -= factor[p, t] * factor[q, t]
+        factor[p, q] = s / factor[q, q]
+        pivot -= factor[p, q] * factor[p, q]
+        right -= factor[p, q] * forward[q]
+    if not pivot > 1e-15 * (gram[p, p] + sigma):
+        return False
+    factor[p, p] = np.sqrt(pivot)
+    forward[p] = right / factor[p, p]
+    return True
+
+
+@compiled
+def _back(factor, forward, n, solution):
+    """Back substitution, scaled such that the solution's sum is one."""
+    total = 0.0
+    for p in range(n - 1, -1, -1):
+        s = forward[p]
+        for t in range(p + 1, n):
+            s -= factor[t, p] * solution[t]
+        solution[p] = s / factor[p, p]
+        total += solution[p]
+    for p in range(n):
+        solution[p] /= total
+
+
+@compiled
+def interior_point(rows, positive):
+    """A point on the given sides of all rows, if Wolfe's algorithm finds one, and whether it did.
+
+    Not verified, and scaled as it comes.
+    """
+    k, d = rows.shape
+    Z = np.empty((k, d))
+    for i in range(k):
+        size = 0.0
+        for c in range(d):
+            size += rows[i, c] * rows[i, c]
+        size = np.sqrt(size) if positive[i] else -np.sqrt(size)
+        for c in range(d):
+            Z[i, c] = rows[i, c] / size
+    x, support = np.zeros(d), np.empty(d + 3, np.int64)
+    outcome, _ = min_norm_point(Z, Z.T.copy(), np.arange(k), k, np.empty(d + 3), support, 0, x)
+    return x, outcome == FEASIBLE
+
+
+@compiled
+def _surely_conflict(Y, support, size):
     """Whether d + 1 rows have positive multipliers beyond all rounding errors.
 
-    The multipliers solve ``[Y^T; 1] y = e_{d+1}``; an approximate inverse R bounds their error by
-    ``‖R‖ ‖residual‖ / (1 - ‖I - R M‖)``. Smaller supports are exact dependencies, which floats
-    cannot confirm: they are checked in integers afterwards.
+    The multipliers solve ``M y = [Y^T; 1] y = e_{d+1}``; an approximate inverse R bounds their
+    error by ``‖R‖ ‖residual‖ / (1 - ‖I - R M‖)``. Smaller supports are exact dependencies, which
+    floats cannot confirm: they are checked in integers afterwards.
     """
     d = Y.shape[1]
     n = d + 1
     if size != n:
         return False
-    M = np.empty((n, n))
-    A = np.empty((n, n))
-    R = np.zeros((n, n))
+    M, R = np.ones((n, n)), np.eye(n)
     for p in range(n):
         for k in range(d):
             M[k, p] = Y[support[p], k]
-        M[d, p] = 1.0
-    A[:, :] = M
-    for p in range(n):
-        R[p, p] = 1.0
+    A = M.copy()
     for p in range(n):
         pivot = p
         for q in range(p + 1, n):
@@ -46,14 +210,9 @@ def surely_conflict(Y, support, size):
                 pivot = q
         if abs(A[pivot, p]) < 1e-12:
             return False
-        if pivot != p:
-            for k in range(n):
-                t = A[p, k]
-                A[p, k] = A[pivot, k]
-                A[pivot, k] = t
-                t = R[p, k]
-                R[p, k] = R[pivot, k]
-                R[pivot, k] = t
+        for k in range(n):
+            A[p, k], A[pivot, k] = A[pivot, k], A[p, k]
+            R[p, k], R[pivot, k] = R[pivot, k], R[p, k]
         inverse = 1.0 / A[p, p]
         for k in range(n):
             A[p, k] *= inverse
@@ -65,43 +224,82 @@ def surely_conflict(Y, support, size):
                     A[q, k] -= f * A[p, k]
                     R[q, k] -= f * R[p, k]
     unit = 4 * (n + 2) * EPS
-    norm = 0.0
-    defect = 0.0
+    norm, defect, residual, smallest = 0.0, 0.0, 0.0, np.inf
     for p in range(n):
-        row = 0.0
-        off = 0.0
+        # Row p of I - R M, and of the residual of y = R e_{d+1}, the last column of R.
+        row, off, s, size_s = 0.0, 0.0, 0.0, 1.0
         for q in range(n):
             row += abs(R[p, q])
-            s = 0.0
-            size_s = 0.0
+            s += M[p, q] * R[q, d]
+            size_s += abs(M[p, q] * R[q, d])
+            inner, size_inner = 0.0, 0.0
             for k in range(n):
-                s += R[p, k] * M[k, q]
-                size_s += abs(R[p, k] * M[k, q])
-            if p == q:
-                s -= 1.0
-            off += abs(s) + unit * size_s
-        norm = max(norm, row)
-        defect = max(defect, off)
-    if defect >= 0.5:
-        return False
-    # y = R e_{d+1} is the last column of R.
-    residual = 0.0
-    for p in range(n):
-        s = 0.0
-        size_s = 0.0
-        for k in range(n):
-            s += M[p, k] * R[k, d]
-            size_s += abs(M[p, k] * R[k, d])
-        if p == d:
-            s -= 1.0
-        residual = max(residual, abs(s) + unit * (size_s + 1.0))
-    error = 2.0 * norm * residual / (1.0 - defect)
-    smallest = R[0, d]
-    for p in range(1, n):
+                inner += R[p, k] * M[k, q]
+                size_inner += abs(R[p, k] * M[k, q])
+            off += abs(inner - (p == q)) + unit * size_inner
+        norm, defect = max(norm, row), max(defect, off)
+        residual = max(residual, abs(s - (p == d)) + unit * size_s)
         smallest = min(smallest, R[p, d])
-    return smallest > error
+    return defect < 0.5 and smallest > 2.0 * norm * residual / (1.0 - defect)
 
 
+@compiled
+def _same(padded, support, size):
+    """Whether a support, padded with -1, is this one."""
+    same = True
+    for q in range(len(padded)):
+        same &= padded[q] == (support[q] if q < size else -1)
+    return same
+
+
+@compiled
+def _charge(support, size, state, residual, share):
+    """Lower the residual weights of a conflict's free members by the least of them: dual ascent.
+
+    Returns the step, and whether there is a free member.
+    """
+    step, free = np.inf, 0
+    for q in range(size):
+        if state[support[q]] == FREE:
+            free += 1
+            step = min(step, residual[support[q]])
+    for q in range(size):
+        i = support[q]
+        if state[i] == FREE:
+            residual[i] -= step
+            share[i] += step / free
+    return step, free > 0
+
+
+@compiled
+def _replay(chain, n_chain, state, residual, share, threshold):
+    """Charge the conflicts that a parent's bound rests on, as far as they still count.
+
+    Returns the bound they give, whether one contradicts what is required, and how many are kept.
+    """
+    width = chain.shape[1]
+    bound, kept = 0.0, 0
+    for c in range(n_chain):
+        size, least, holds = 0, np.inf, True
+        while size < width and chain[c, size] >= 0:
+            i = chain[c, size]
+            holds &= state[i] != WAIVED
+            if state[i] == FREE:
+                least = min(least, residual[i])
+            size += 1
+        if not holds or least <= threshold:
+            continue
+        step, some = _charge(chain[c], size, state, residual, share)
+        if not some:
+            return bound, True, kept
+        bound += step
+        if kept < c:
+            chain[kept] = chain[c]
+        kept += 1
+    return bound, False, kept
+
+
+@compiled
 def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point, all_pending):
     """Least violated weight of ``<Y[i], x> > 0`` by conflicts, dual ascent and branching.
 
@@ -119,260 +317,178 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
 
     Returns
     -------
-    best, bound, complete, nodes, pending : pending (n, d + 2) lists the supports that the bound
-    rests on and that floats could not confirm.
+    bound, complete, nodes, pending : pending (n, d + 2) lists the supports that the bound rests on
+        and that floats could not confirm.
     """
     k, d = Y.shape
     width = d + 2
-    best = cutoff
-    nodes = 0
-    threshold = slack / k
-    heaviest = weights.max()
-    active = np.empty(k, np.int64)
-    multipliers = np.empty(width + 1)
-    support = np.empty(width + 1, np.int64)
-    x = np.empty(d)
-    Z = units.copy()
-    columns = np.empty((d, k))
-    residual = np.empty(k)
-    share = np.empty(k)
-    capacity = 2 * k + 8
-    states = np.zeros((capacity, k), np.int8)  # 0 free, 1 required, 2 waived
-    costs = np.zeros(capacity)
-    floors = np.zeros(capacity)
-    top = 1
-    pending = np.empty((64, width), np.int32)
-    n_pending = 0
-    unresolved = np.inf
-    state = np.empty(k, np.int8)
-    # The conflicts that a node's bound rests on are tried first in its children.
-    longest = min(4 * k, 1000)
+    best, nodes, unresolved = cutoff, 0, np.inf
+    threshold, heaviest = slack / k, weights.max()
+    active, support = np.empty(k, np.int64), np.empty(width + 1, np.int64)
+    multipliers, x = np.empty(width + 1), np.empty(d)
+    Z, columns = units.copy(), np.empty((d, k))
+    residual, share = np.empty(k), np.empty(k)
+    # Open nodes: states of the rows, weight of the waived ones, bound, and the conflicts that the
+    # parent's bound rests on.
+    capacity, longest = 2 * k + 8, min(4 * k, 1000)
+    states, state = np.zeros((capacity, k), np.int8), np.empty(k, np.int8)
+    costs, floors = np.zeros(capacity), np.zeros(capacity)
     inherited = np.empty((capacity, longest, width), np.int32)
     n_inherited = np.zeros(capacity, np.int64)
     chain = np.empty((longest, width), np.int32)
+    pending, n_pending = np.empty((64, width), np.int32), 0
     # Supports that were confirmed lately: the same ones are found again and again.
     confirmed = np.full((REMEMBERED, width), -2, np.int32)
-    n_chain = 0
+    top = 1
     while top > 0:
         if nodes >= max_nodes or stop[0] != 0:
-            bound = min(best, unresolved)
-            for t in range(top):
-                bound = min(bound, floors[t])
-            return best, bound, False, nodes, pending[:n_pending]
+            return min(best, unresolved, floors[:top].min()), False, nodes, pending[:n_pending]
         top -= 1
-        state[:] = states[top]
-        cost = costs[top]
-        floor = floors[top]
+        cost, floor, n_chain = costs[top], floors[top], n_inherited[top]
         if floor >= best - slack:
             continue
-        n_chain = n_inherited[top]
+        state[:] = states[top]
         chain[:n_chain] = inherited[top, :n_chain]
         nodes += 1
-        done = False
-        outcome = UNKNOWN
-        lower = cost
+        done, outcome, lower = False, UNKNOWN, cost
         for _round in range(4):
-            lower = cost
             for i in range(k):
-                share[i] = 0.0
-                residual[i] = 0.0 if state[i] == 2 else weights[i]
-            n_kept = 0
+                share[i], residual[i] = 0.0, 0.0 if state[i] == WAIVED else weights[i]
             replayed = _round == 0 and n_chain > 0
-            if not replayed:
-                n_chain = 0
-            for c in range(n_chain):
-                step = 1e300
-                soft = 0
-                holds = True
-                for q in range(width):
-                    i = chain[c, q]
-                    if i < 0:
-                        break
-                    if state[i] == 0:
-                        soft += 1
-                        step = min(step, residual[i])
-                    elif state[i] == 2:
-                        holds = False
-                        break
-                if not holds or step <= threshold:
-                    continue
-                if soft == 0:
-                    done = True
-                    break
-                lower += step
-                for q in range(width):
-                    i = chain[c, q]
-                    if i < 0:
-                        break
-                    if state[i] == 0:
-                        residual[i] -= step
-                        share[i] += step / soft
-                if n_kept < c:
-                    chain[n_kept] = chain[c]
-                n_kept += 1
-            if done or lower >= best - slack:
-                done = True
+            gain, done, n_chain = _replay(
+                chain, n_chain if replayed else 0, state, residual, share, threshold
+            )
+            lower = cost + gain
+            done |= lower >= best - slack
+            if done:
                 break
-            n_chain = n_kept
             # Rows scaled by what they may still cost: conflicts among costly rows come first.
             for i in range(k):
-                f = 1.0 if state[i] == 1 else max(1e-3, residual[i] / heaviest)
+                f = 1.0 if state[i] == REQUIRED else max(1e-3, residual[i] / heaviest)
                 for c in range(d):
-                    Z[i, c] = units[i, c] * f
-                    columns[c, i] = Z[i, c]
+                    Z[i, c] = columns[c, i] = units[i, c] * f
             warm = 0
-            while True:
+            while not done:
                 n = 0
                 for i in range(k):
-                    if state[i] == 1 or (state[i] == 0 and residual[i] > threshold):
+                    if state[i] == REQUIRED or (state[i] == FREE and residual[i] > threshold):
                         active[n] = i
                         n += 1
-                if n == 0:
-                    outcome = FEASIBLE
-                    break
-                if stop[0] != 0:
-                    # The bound so far holds; the next node is not begun.
-                    outcome = UNKNOWN
-                    break
+                outcome = FEASIBLE if n == 0 else UNKNOWN
+                if n == 0 or stop[0] != 0:
+                    break  # the bound so far holds
                 outcome, size = min_norm_point(Z, columns, active, n, multipliers, support, warm, x)
                 if outcome == UNKNOWN and warm > 0:
                     outcome, size = min_norm_point(
                         Z, columns, active, n, multipliers, support, 0, x
                     )
-                warm = 0
-                if outcome == UNKNOWN:
-                    break
                 if outcome == FEASIBLE:
-                    largest = 0.0
-                    for c in range(d):
-                        largest += abs(x[c])
-                    margin = 4 * (d + 2) * EPS * largest
-                    violated = 0.0
-                    sure = True
-                    for i in range(k):
-                        s = 0.0
-                        for c in range(d):
-                            s += Y[i, c] * x[c]
-                        if s <= margin:
-                            violated += weights[i]
-                            if state[i] == 1:
-                                sure = False
+                    violated, sure = _violated(Y, weights, state, x)
                     if not sure:
                         outcome = UNKNOWN
-                    if violated < best and sure:
+                    elif violated < best:
                         best = violated
                         best_point[:] = x
+                if outcome != CONFLICT:
                     break
                 insert(support, multipliers, 0, size)
                 refused = False
-                for b in range(banned.shape[0]):
-                    same = True
-                    for q in range(size):
-                        if banned[b, q] != support[q]:
-                            same = False
-                            break
-                    if same and (size == width or banned[b, size] < 0):
-                        refused = True
-                        break
+                for b in range(len(banned)):
+                    refused |= _same(banned[b], support, size)
                 if refused:
                     break
-                if not all_pending:
-                    slot = 0
-                    for q in range(size):
-                        slot = (slot * 1000003 + support[q] + 1) % REMEMBERED
-                    same = True
-                    for q in range(width):
-                        if confirmed[slot, q] != (support[q] if q < size else -1):
-                            same = False
-                            break
-                    if not same:
-                        same = surely_conflict(Y, support, size)
-                        if same:
-                            for q in range(width):
-                                confirmed[slot, q] = support[q] if q < size else -1
-                if all_pending or not same:
-                    if n_pending == pending.shape[0]:
-                        larger = np.empty((2 * n_pending, width), np.int32)
-                        larger[:n_pending] = pending
-                        pending = larger
-                    for q in range(width):
-                        pending[n_pending, q] = support[q] if q < size else -1
-                    n_pending += 1
-                step = 1e300
-                soft = 0
+                slot = 0
                 for q in range(size):
-                    i = support[q]
-                    if state[i] == 0:
-                        soft += 1
-                        step = min(step, residual[i])
-                if soft == 0:
+                    slot = (slot * 1000003 + support[q] + 1) % REMEMBERED
+                if all_pending or not _same(confirmed[slot], support, size):
+                    if all_pending or not _surely_conflict(Y, support, size):
+                        if n_pending == len(pending):
+                            larger = np.empty((2 * n_pending, width), np.int32)
+                            larger[:n_pending] = pending
+                            pending = larger
+                        _write(pending[n_pending], support, size)
+                        n_pending += 1
+                    else:
+                        _write(confirmed[slot], support, size)
+                step, some = _charge(support, size, state, residual, share)
+                if not some:
                     done = True
                     break
                 lower += step
                 if n_chain < longest:
-                    for q in range(width):
-                        chain[n_chain, q] = support[q] if q < size else -1
+                    _write(chain[n_chain], support, size)
                     n_chain += 1
+                warm = 0
                 for q in range(size):
                     i = support[q]
-                    if state[i] == 0:
-                        residual[i] -= step
-                        share[i] += step / soft
+                    if state[i] == FREE:
                         f = max(1e-3, residual[i] / heaviest)
                         for c in range(d):
-                            Z[i, c] = units[i, c] * f
-                            columns[c, i] = Z[i, c]
-                        if residual[i] <= threshold:
-                            continue
-                    support[warm] = i
-                    warm += 1
-                if lower >= best - slack:
-                    done = True
-                    break
-            if done or lower >= best - slack:
-                done = True
+                            Z[i, c] = columns[c, i] = units[i, c] * f
+                    if state[i] != FREE or residual[i] > threshold:
+                        support[warm] = i
+                        warm += 1
+                done = lower >= best - slack
+            done |= lower >= best - slack
+            if done:
                 break
             # Hardening: what costs too much to violate is required from here on.
             changed = False
             for i in range(k):
-                if state[i] == 0 and lower + residual[i] >= best - slack:
-                    state[i] = 1
+                if state[i] == FREE and lower + residual[i] >= best - slack:
+                    state[i] = REQUIRED
                     changed = True
             if not changed and not replayed:
                 break
         if done:
             continue
-        branch = -1
-        largest_share = 0.0
+        branch, largest = -1, 0.0
         for i in range(k):
-            if state[i] == 0 and share[i] > largest_share:
-                largest_share = share[i]
-                branch = i
+            if state[i] == FREE and share[i] > largest:
+                largest, branch = share[i], i
+        if branch < 0 and outcome == FEASIBLE:
+            continue  # nothing to branch on: solved
         if branch < 0:
-            # Nothing to branch on: solved, unless the last set could not be decided.
-            if outcome != FEASIBLE:
-                for i in range(k):
-                    if state[i] == 0 and weights[i] > largest_share:
-                        largest_share = weights[i]
-                        branch = i
-                if branch < 0:
-                    unresolved = min(unresolved, lower)
-                    continue
-            else:
-                continue
+            # The last set could not be decided.
+            for i in range(k):
+                if state[i] == FREE and weights[i] > largest:
+                    largest, branch = weights[i], i
+        if branch < 0:
+            unresolved = min(unresolved, lower)
+            continue
         lower = max(lower, floor)
-        states[top] = state
-        states[top, branch] = 2
-        costs[top] = cost + weights[branch]
-        floors[top] = max(lower, cost + weights[branch])
-        inherited[top, :n_chain] = chain[:n_chain]
-        n_inherited[top] = n_chain
-        top += 1
-        states[top] = state
-        states[top, branch] = 1
-        costs[top] = cost
-        floors[top] = lower
-        inherited[top, :n_chain] = chain[:n_chain]
-        n_inherited[top] = n_chain
-        top += 1
-    return best, min(best, unresolved), unresolved >= best - slack, nodes, pending[:n_pending]
+        for choice in (WAIVED, REQUIRED):
+            states[top] = state
+            states[top, branch] = choice
+            costs[top] = cost + (weights[branch] if choice == WAIVED else 0.0)
+            floors[top] = max(lower, costs[top])
+            inherited[top, :n_chain] = chain[:n_chain]
+            n_inherited[top] = n_chain
+            top += 1
+    return min(best, unresolved), unresolved >= best - slack, nodes, pending[:n_pending]
+
+
+@compiled
+def _write(padded, support, size):
+    """Copy a support, padded with -1."""
+    for q in range(len(padded)):
+        padded[q] = support[q] if q < size else -1
+
+
+@compiled
+def _violated(Y, weights, state, x):
+    """Weight of the rows that a point violates, and whether it surely satisfies the required."""
+    k, d = Y.shape
+    largest = 0.0
+    for c in range(d):
+        largest += abs(x[c])
+    margin = 4 * (d + 2) * EPS * largest
+    violated, sure = 0.0, True
+    for i in range(k):
+        s = 0.0
+        for c in range(d):
+            s += Y[i, c] * x[c]
+        if s <= margin:
+            violated += weights[i]
+            sure &= state[i] != REQUIRED
+    return violated, sure

@@ -1,7 +1,4 @@
-"""Enumeration of two-dimensional flats, see `_flats`.
-
-Plain Python that `_tiers` interprets or compiles: IEEE arithmetic in a fixed order.
-"""
+"""Kernels of the search over two-dimensional flats, see `_flats`."""
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 unless said otherwise.
@@ -9,9 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape.seminorm._kernels_crowds import gap, lift, push, sweep_crowds
-from landscape.seminorm._kernels_plane import in_fours, sweep_gaps
-from landscape.seminorm._kernels_sort import order_lines
+from landscape.compiled import compiled
+from landscape.seminorm._kernels import gap, in_fours, order_lines, ray, sweep_gaps
 
 EPS = 2.0**-52
 
@@ -21,12 +17,12 @@ CONTAINS = 1e-7
 DEPENDENT = 1e-6
 
 
+@compiled
 def _project(columns, n, i, projected, v, sums):
     """Coordinates of all rows in the orthogonal complement of row i; v is the reflector.
 
     The rows' n coordinates are the first n ``columns``, an array each, which vectorizes.
     """
-    m = columns.shape[1]
     norm = 0.0
     for k in range(n):
         v[k] = columns[k, i]
@@ -34,126 +30,114 @@ def _project(columns, n, i, projected, v, sums):
     norm = np.sqrt(norm)
     if norm < DEPENDENT:
         return norm
-    if v[0] >= 0:
-        v[0] += norm
-    else:
-        v[0] -= norm
+    v[0] += norm if v[0] >= 0 else -norm
     vv = 0.0
     for k in range(n):
         vv += v[k] * v[k]
     scale = np.sqrt(2.0 / vv)
     for k in range(n):
         v[k] *= scale
-    for r in range(m):
+    for r in range(columns.shape[1]):
         sums[r] = v[0] * columns[0, r]
     for k in range(1, n):
-        for r in range(m):
+        for r in range(columns.shape[1]):
             sums[r] += v[k] * columns[k, r]
     for k in range(1, n):
-        for r in range(m):
+        for r in range(columns.shape[1]):
             projected[k - 1, r] = columns[k, r] - sums[r] * v[k]
     return norm
 
 
-def search(units, weights, offset, first, last, incumbent, slack, max_items, max_flats, stop):
-    """Best cell over the flats whose smallest row number is in ``[first, last)``.
+@compiled
+def _lift(a, b, reflectors, x):
+    """The point of R^d with coordinates (a, b) in the flat."""
+    d = len(x)
+    x[:] = 0.0
+    x[d - 2], x[d - 1] = a, b
+    for level in range(d - 3, -1, -1):
+        s = 0.0
+        for k in range(d - level):
+            s += reflectors[level, k] * x[level + k]
+        for k in range(d - level):
+            x[level + k] -= s * reflectors[level, k]
+
+
+@compiled
+def search(
+    rows, weights, offset, incumbent, slack, max_flats, stop, places, dependent, pattern
+):  # fmt: skip
+    """Best cell over all flats.
 
     Parameters
     ----------
-    units : (k, d) rows of Euclidean norm one
-    weights : (k, q); offset : (q,)
+    rows : (k, d), weights : (k, q), offset : (q,)
     incumbent, slack : cells that are not better than their sum are of no interest
-    max_items : most unresolved places to collect
     max_flats : stop after so many
     stop : (1,) set from outside to interrupt
+    places : (., d + 2) output
+        Points, radii and bounds of values where floats cannot tell which cells there are.
+    dependent : (., d - 2) int64 output
+        Subsets that are dependent or nearly so, padded with -1.
+    pattern : (k,) bool output
+        Sides of the best cell found.
 
     Returns
     -------
-    best : value of the best cell found, `incumbent` if none is better
-    point, free : a point of its two-dimensional face, and the rows it lies on
-    items, bounds : (n, d + 1) places, a point and a radius, where floats cannot tell which cells
-        there are, with bounds of their values
-    dependent : (n, d - 2) subsets that are dependent or nearly so
-    flats, complete
+    best : value of that cell, `incumbent` if none is better
+    n_places, n_dependent, flats, complete
+        Not complete also where the outputs are full.
     """
-    m, d = units.shape
+    m, d = rows.shape
     q = weights.shape[1]
     levels = d - 2
-    best = incumbent
-    best_point = np.zeros(d)
-    best_free = np.full(levels, -1, np.int64)
-    items = np.empty((16, d + 1))
-    bounds = np.empty(16)
-    n_items = 0
-    dependent = np.empty((16, levels), np.int64)
-    n_dependent = 0
-    columns = np.empty((d, m))
+    units = rows.copy()
+    for i in range(m):
+        units[i] /= np.sqrt((rows[i] * rows[i]).sum())
+    best, complete = incumbent, True
+    point, free = np.zeros(d), np.full(levels, -1, np.int64)
+    n_places, n_dependent, flats = 0, 0, 0
+    columns = units.T.copy()
     total = np.zeros(q)
     for i in range(m):
-        for k in range(d):
-            columns[k, i] = units[i, k]
         for k in range(q):
             total[k] += weights[i, k]
     planes = np.empty((levels, d - 1, m))
-    reflectors = np.zeros((levels, d))
-    errors = np.zeros(levels + 1)
+    reflectors, errors = np.zeros((levels, d)), np.zeros(levels + 1)
     errors[0] = 4 * EPS
-    # Sums of all weights of the chosen rows, of the positive and of the negative ones.
-    both = np.zeros((levels + 1, q))
-    plus = np.zeros((levels + 1, q))
-    minus = np.zeros((levels + 1, q))
-    for k in range(q):
-        # The offset counts once, whichever side of the flat's point is taken.
-        plus[0, k] = offset[k]
-        minus[0, k] = offset[k]
-    inside = np.zeros(m, np.uint8)
-    chosen = np.full(levels, -1, np.int64)
-    following = np.zeros(levels, np.int64)
-    following[0] = first
-    scratch = np.empty((5, m))
-    lengths, cotangents, turns = scratch[0], scratch[1], scratch[2]
-    keys, ordered = scratch[3], scratch[4]
-    numbers = np.empty((4, m + 2), np.int64)
-    index, order, places, heads = numbers[0], numbers[1], numbers[2], numbers[3]
+    # Sums of all weights of the chosen rows, of the positive and of the negative ones; the offset
+    # counts once, whichever side of the flat's point is taken.
+    sums = np.zeros((3, levels + 1, q))
+    both, plus, minus = sums[0], sums[1], sums[2]
+    plus[0], minus[0] = offset, offset
+    chosen, following = np.full(levels, -1, np.int64), np.zeros(levels, np.int64)
+    following[0] = 2  # a cell has d facets at least, so it has a flat without the first two rows
+    scratch, numbers = np.empty((5, m)), np.empty((5, m + 2), np.int64)
+    values, turns, keys = scratch[0], scratch[1], scratch[2]
+    ordered, lengths = scratch[3], scratch[4]
+    index, order, places_of, heads, lines = (
+        numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+    )  # fmt: skip
     fours = in_fours(weights)
     middle, reach = np.zeros(4 * len(fours)), np.full(4 * len(fours), -np.inf)
-    x = np.empty(d)
-    flats = 0
     level = 0
-    complete = True
     while level >= 0:
-        if chosen[level] >= 0:
-            inside[chosen[level]] = 0
-            chosen[level] = -1
-        end = m - (levels - 1 - level)
-        if level == 0:
-            end = min(end, last)
+        chosen[level] = -1
         i = following[level]
-        if i >= end:
+        if i >= m - (levels - 1 - level):
             level -= 1
             continue
-        if stop[0] != 0 or flats >= max_flats or n_items > max_items:
+        full = n_places + 2 * m > len(places) or n_dependent == len(dependent)
+        if stop[0] != 0 or flats >= max_flats or full:
             complete = False
             break
         following[level] = i + 1
-        if level == 0:
-            norm = _project(columns, d, i, planes[0], reflectors[0], lengths)
-        else:
-            norm = _project(
-                planes[level - 1], d - level, i, planes[level], reflectors[level], lengths
-            )
+        source = columns if level == 0 else planes[level - 1]
+        norm = _project(source, d - level, i, planes[level], reflectors[level], values)
+        chosen[level] = i
         if norm < DEPENDENT:
-            if n_dependent == dependent.shape[0]:
-                larger = np.empty((2 * n_dependent, levels), np.int64)
-                larger[:n_dependent] = dependent
-                dependent = larger
-            for t in range(levels):
-                dependent[n_dependent, t] = chosen[t] if t < level else -1
-            dependent[n_dependent, level] = i
+            dependent[n_dependent] = chosen
             n_dependent += 1
             continue
-        chosen[level] = i
-        inside[i] = 1
         errors[level + 1] = errors[level] * (1 + 2 / norm) + 8 * d * EPS
         for k in range(q):
             w = weights[i, k]
@@ -166,63 +150,189 @@ def search(units, weights, offset, first, last, incumbent, slack, max_items, max
             continue
         # A flat: sweep the angle.
         flats += 1
-        a, b = planes[level, 0], planes[level, 1]
-        error = errors[levels]
+        a, b, error = planes[level, 0], planes[level, 1], errors[levels]
         contains = max(CONTAINS, 1e5 * error)
         for r in range(m):
             lengths[r] = a[r] * a[r] + b[r] * b[r]
             flat = abs(a[r]) <= 1e-300
-            # Just before its ray (clockwise) a row is positive where this is.
+            # As `line_keys`, for entries of at most one.
             turns[r] = -b[r] if flat else a[r]
-            cotangents[r] = -1e300 if flat else b[r] / a[r]
-        n = 0
-        shortest = 1.0
+            values[r] = -1e300 if flat else b[r] / a[r]
+        n, shortest = 0, 1.0
         for r in range(m):
             if lengths[r] > contains * contains:
                 index[n] = r
-                keys[n] = cotangents[r]
+                keys[n] = values[r]
                 shortest = min(shortest, lengths[r])
                 n += 1
         if n == 0 or contains > 0.01:
             # Floats say nothing here: everything is open.
-            lift(1.0, 0.0, reflectors, d, x)
-            items, bounds, n_items = push(items, bounds, n_items, x, 2.0, np.inf)
+            _lift(1.0, 0.0, reflectors, places[n_places, :d])
+            places[n_places, d], places[n_places, d + 1] = 2.0, np.inf
+            n_places += 1
             continue
-        order_lines(keys, n, places, heads, order, ordered)
+        order_lines(keys, n, places_of, heads, order, ordered)
         closeness = 2 * error / np.sqrt(shortest) + 12 * EPS
         crowded = n < m - levels
         low = ordered[n - 1]
         for t in range(n):
             high = ordered[t]
+            lines[t] = index[order[t]]
             # The sine of the angle between them; the size of a ray is at most one plus its key.
-            clear = closeness * ((1.0 + abs(low)) * (1.0 + abs(high)))
-            crowded |= abs(high - low) <= clear
+            crowded |= abs(high - low) <= closeness * ((1.0 + abs(low)) * (1.0 + abs(high)))
             low = high
+        if crowded:
+            best, n_places = _sweep_crowds(
+                turns, a, b, units, weights, chosen, lines, n, closeness, error,
+                total - both[levels], plus[levels], minus[levels], reflectors, best, slack, point,
+                free, places, n_places,
+            )  # fmt: skip
+            continue
         for k in range(q):
             middle[k] = 0.5 * (total[k] - both[levels, k])
             reach[k] = max(middle[k] + plus[levels, k], -middle[k] - minus[levels, k])
-        if crowded:
-            best, items, bounds, n_items = sweep_crowds(
-                turns, a, b, units, weights, chosen, inside, index, order, n, closeness, error,
-                total, plus[levels], minus[levels], reflectors, best, slack, best_point, best_free,
-                items, bounds, n_items,
-            )  # fmt: skip
-            continue
-        value, position = sweep_gaps(
-            turns, fours, index, order, n, middle, reach, lengths, best + slack
-        )
+        value, position = sweep_gaps(turns, fours, lines, n, middle, reach, values, best + slack)
         if position >= 0:
             best = value
-            gap(turns, a, b, index, order, n, position, reflectors, d, best_point)
-            for t in range(levels):
-                best_free[t] = chosen[t]
-    return (
-        best,
-        best_point,
-        best_free,
-        items[:n_items],
-        bounds[:n_items],
-        dependent[:n_dependent],
-        flats,
-        complete,
-    )
+            x, y = gap(turns, a, b, lines, n, position)
+            _lift(x, y, reflectors, point)
+            free[:] = chosen
+    if best > incumbent:
+        _beside(rows, weights, offset, point, free, pattern)
+    return best, n_places, n_dependent, flats, complete
+
+
+@compiled
+def _beside(rows, weights, offset, point, free, pattern):
+    """Sides of the best cell at a point, or its antipode, where exactly the free rows meet."""
+    k, q = weights.shape
+    sums = np.zeros((2, q))  # at the point and at its antipode, without the free rows
+    for h in range(k):
+        value = 0.0
+        for j in range(len(point)):
+            value += rows[h, j] * point[j]
+        pattern[h] = value > 0
+        if not (free == h).any():
+            sums[0 if pattern[h] else 1] += weights[h]
+    best, side, at, sign = -1.0, 0, 0, 1.0
+    for s in range(2):
+        for j in range(q):
+            for direction in (1.0, -1.0):
+                value = direction * (offset[j] + sums[s, j])
+                for h in free:
+                    value += max(direction * weights[h, j], 0.0)
+                if value > best:
+                    best, side, at, sign = value, s, j, direction
+    for h in range(k):
+        pattern[h] = pattern[h] != (side == 1)
+    for h in free:
+        pattern[h] = sign * weights[h, at] > 0
+
+
+@compiled
+def _value(G, rest, plus, minus):
+    """Largest |gradient| over x and -x and the free signs: G plus sums of free weights."""
+    best = -1.0
+    for k in range(len(G)):
+        other = rest[k] - G[k]
+        best = max(best, max(G[k], other) + plus[k], -min(G[k], other) - minus[k])
+    return best
+
+
+@compiled
+def _set_free(weights, r, plus, minus, rest):
+    """Count the sign of a row as free."""
+    for k in range(weights.shape[1]):
+        plus[k] += max(weights[r, k], 0.0)
+        minus[k] += min(weights[r, k], 0.0)
+        rest[k] -= weights[r, k]
+
+
+@compiled
+def _sweep_crowds(
+    turns, a, b, units, weights, chosen, lines, n, closeness, error, rest, plus, minus, reflectors,
+    best, slack, point, free, places, n_places,
+):  # fmt: skip
+    """Sweep a flat that other hyperplanes contain, or where rays are too close for floats.
+
+    There the signs of the hyperplanes that meet are free, which gives a bound; where it exceeds the
+    best value, the place is listed with a radius that covers the hyperplanes that meet. ``rest`` is
+    the sum of the weights that are not chosen; other parameters as in `search`.
+    """
+    m = len(units)
+    plus, minus = plus.copy(), minus.copy()
+    meeting = np.ones(m, np.bool_)
+    for t in range(n):
+        meeting[lines[t]] = False
+    contained = m - n > len(chosen)
+    for r in range(m):
+        if meeting[r] and not (chosen == r).any():
+            _set_free(weights, r, plus, minus, rest)
+    unclear = np.zeros(n, np.bool_)
+    start = -1
+    for t in range(n):
+        high_a, high_b = ray(turns, a, b, lines[t])
+        low_a, low_b = ray(turns, a, b, lines[t - 1 if t > 0 else n - 1])
+        if n > 1 and abs(low_a * high_b - low_b * high_a) <= closeness:
+            # The same line, but is the gap between these two rays the narrow one?
+            unclear[t] = (-1.0 if t == 0 else 1.0) * (low_a * high_a + low_b * high_b) > 0
+        if start < 0 and not unclear[t]:
+            start = t
+    start = max(start, 0)
+    G = np.zeros(weights.shape[1])  # in the gap before the first ray
+    for t in range(n):
+        if (turns[lines[t]] > 0) == (t >= start):
+            G += weights[lines[t]]
+    t = start
+    while t < start + n:
+        # A gap that is clear: with other hyperplanes through the flat it is only a bound.
+        value = _value(G, rest, plus, minus)
+        if value > best + slack:
+            x, y = gap(turns, a, b, lines, n, t % n)
+            if not contained:
+                best = value
+                _lift(x, y, reflectors, point)
+                free[:] = chosen
+            else:
+                _list(units, meeting, x, y, reflectors, error, value, places[n_places])
+                n_places += 1
+        # The rays up to the next clear gap; where there are several, their signs are free.
+        first, inner = t, G.copy()
+        around_plus, around_minus, around = plus.copy(), minus.copy(), rest.copy()
+        while t == first or (t < start + n and unclear[t % n]):
+            r = lines[t % n]
+            # Beyond half a turn, the ray of the line is the opposite one.
+            if (turns[r] > 0) == (t < n):
+                G -= weights[r]
+                inner -= weights[r]
+            else:
+                G += weights[r]
+            _set_free(weights, r, around_plus, around_minus, around)
+            t += 1
+        if t > first + 1:
+            value = _value(inner, around, around_plus, around_minus)
+            if value > best + slack:
+                for u in range(first, t):
+                    meeting[lines[u % n]] = True
+                x, y = ray(turns, a, b, lines[first % n])
+                _list(units, meeting, x, y, reflectors, error, value, places[n_places])
+                n_places += 1
+                for u in range(first, t):
+                    meeting[lines[u % n]] = False
+    return best, n_places
+
+
+@compiled
+def _list(units, meeting, a, b, reflectors, error, value, place):
+    """Write a place: its point, how far the meeting rows are from it, the bound of its value."""
+    m, d = units.shape
+    size = np.sqrt(a * a + b * b)
+    _lift(a / size, b / size, reflectors, place[:d])
+    radius = 0.0
+    for r in range(m):
+        if meeting[r]:
+            s = 0.0
+            for k in range(d):
+                s += units[r, k] * place[k]
+            radius = max(radius, abs(s))
+    place[d], place[d + 1] = radius + 10 * error, value

@@ -1,23 +1,28 @@
-"""Seminorms of networks and their differences: one, per coordinate, all maximizers."""
+"""Seminorms of networks and their differences: one, many, per coordinate, all maximizers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.arrangement import Arrangement, sides_at
 from landscape.parametrization import Parametrization
 from landscape.realization import stacked_difference
-from landscape.seminorm._conflicts import conflicts
-from landscape.seminorm._limits import Limits
-from landscape.seminorm._portfolio import solve
-from landscape.seminorm._problem import Problem, Setting, finish, network_products, scaled_products
-from landscape.seminorm._record import Found, Pattern, Seminorm
-from landscape.seminorm._whole import small_seminorm
+from landscape.seminorm._record import Array, Found, Limits, Pattern, Seminorm
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:  # these import numba, which takes longer than many a search
+    from landscape.seminorm._problem import CellProblem, Planes
+
+#: Seconds that a batch spends in the calling thread before it looks whether threads pay, and
+#: seconds per distance from which they do: shorter ones spend more in waiting for the
+#: interpreter's lock than the second core gains.
+PILOT, THREADS_FROM = 0.1, 8e-4
 
 
 def sobolev_seminorm(
@@ -38,7 +43,7 @@ def sobolev_seminorm(
     ----------
     theta : Parametrization
     method : str
-        "auto" chooses by size, see `landscape.seminorm._portfolio`; the other `METHODS` force
+        "auto" chooses by size, see `landscape.seminorm._search`; the other `METHODS` force
         one.
     time_limit : float, optional
         Seconds after which the search stops and returns an interval.
@@ -75,51 +80,56 @@ def seminorm_of(
     time_limit: float | None = None,
     node_limit: int | None = None,
     certify: bool = False,
-    at_once: bool = True,
 ) -> Seminorm:
-    """`sobolev_seminorm` of arrays that are known to be a network's.
+    """`sobolev_seminorm` of arrays that are known to be a network's."""
+    from landscape.seminorm._problem import (
+        CellProblem,
+        Planes,
+        Reduced,
+        finish,
+        scaled_products,
+    )
+    from landscape.seminorm._search import plane, solve
 
-    Not ``at_once`` where `small_seminorm` was tried before.
-    """
-    if at_once and method == "auto" and node_limit is None and not certify:
-        record = small_seminorm(weights, outputs, time_limit)
-        if record is not None:
-            return record
     limits = Limits(time_limit, node_limit)
-    setting = Setting(weights)
     products, exponent = scaled_products(weights, outputs)
-    problem, used, columns = setting.problem(products)
-    # Where inputs were dropped, weights are not multiples of the remaining rows any more.
-    parallel = len(columns) == weights.shape[1]
-    found = solve(problem, method=method, limits=limits, jumps_parallel=parallel)
-    proved = None
-    if certify:
-        found, proved = _certified(problem, found, limits)
-    record = finish(setting, products, exponent, problem, used, columns, found)
-    if proved is not None:
-        record = record.with_proof(proved and _genuine(setting, record))
-    return record
+    m, d = weights.shape
+    if d == 2 and m > 2 and method == "auto" and not certify:
+        # The lines are sorted once, and need not be merged if they are clearly different.
+        problem = CellProblem(weights, products, np.zeros(2))
+        found = plane(problem, distinct=False)
+        if found is not None:
+            planes = Planes(weights, merged=False)
+            reduced = Reduced(problem, planes.labels, [0, 1])
+            return finish(planes, products, exponent, reduced, found)
+    planes = Planes(weights)
+    reduced = planes.reduce(products)
+    found = solve(reduced.problem, method=method, limits=limits)
+    if not certify:
+        return finish(planes, products, exponent, reduced, found)
+    found, proved = _certified(reduced.problem, found, limits)
+    record = finish(planes, products, exponent, reduced, found)
+    return replace(record, proved=proved and _genuine(planes, record))
 
 
-def _certified(problem: Problem, found: Found, limits: Limits) -> tuple[Found, bool]:
+def _certified(problem: CellProblem, found: Found, limits: Limits) -> tuple[Found, bool]:
     """Search again above the value, every conflict decided in integers."""
+    from landscape.seminorm._conflicts import conflicts
+
     if problem.shape[0] == problem.shape[1]:
         return found, True  # the rank was decided in integers or by a safe margin
     again = conflicts(problem, limits, found, confirm_all=True)
     if again.lower > found.lower + problem.tolerance:
         # Cannot happen if the method is right; the better cell counts.
         return again, False  # pragma: no cover
-    return found, again.exact
+    return replace(found, exact=found.exact or again.exact), again.exact
 
 
-def _genuine(setting: Setting, record: Seminorm) -> bool:
+def _genuine(planes: Planes, record: Seminorm) -> bool:
     """Whether the record's pattern is that of a cell of all hyperplanes, in integers."""
-    witness = record.rational_witness or record.witness.tolist()
-    sides = sides_at(setting.exact_rows, witness)
-    if 0 in sides:
-        return False
-    expected = setting.neuron_pattern(np.array(sides) > 0)
-    return bool(np.array_equal(expected, record.pattern))
+    sides = sides_at(planes.exact_rows, record.rational_witness or record.witness.tolist())
+    expected = planes.neuron_patterns(np.array(sides) > 0)
+    return 0 not in sides and bool(np.array_equal(expected, record.pattern))
 
 
 def sobolev_distance(
@@ -138,7 +148,7 @@ def sobolev_distance(
 
     Examples
     --------
-    The sharp pair of notes/mathematics, 3: distance one, parameters 2√2 apart.
+    The sharp pair of Theorem 3: distance one, parameters 2√2 apart.
 
     >>> e = 1 / 128
     >>> gamma = Parametrization.from_products(
@@ -189,16 +199,19 @@ def gradient_ranges(
     >>> ranges.minima, ranges.maxima
     (array([-3.,  0.]), array([1., 2.]))
     """
+    from landscape.seminorm._problem import Planes, finish, scaled_products
+    from landscape.seminorm._search import solve
+
     limits = Limits(time_limit, node_limit)
-    setting = Setting(theta.weights)
-    products, exponent = network_products(theta)
+    planes = Planes(theta.weights)
+    products, exponent = scaled_products(theta.weights, theta.output_weights)
     records: list[Seminorm] = []
     minima, maxima = np.zeros(theta.n_inputs), np.zeros(theta.n_inputs)
     for j in range(theta.n_inputs):
         column = np.ascontiguousarray(products[:, j : j + 1])
-        problem, used, columns = setting.problem(column)
-        found = solve(problem, method=method, limits=limits)
-        record = finish(setting, column, exponent, problem, used, columns, found)
+        reduced = planes.reduce(column)
+        found = solve(reduced.problem, method=method, limits=limits)
+        record = finish(planes, column, exponent, reduced, found)
         # g(x) + g(-x) is the same for all x, so one side gives the other.
         here = float(record.gradient[0])
         there = float(np.ldexp(column[~record.pattern].sum(), exponent))
@@ -228,8 +241,97 @@ def maximizing_cells(
            [1, 0],
            [1, 1]])
     """
+    from landscape.seminorm._problem import scaled_products
+
     cells = Arrangement(theta.weights).cells(limit)
-    products, _ = network_products(theta)
+    products, _ = scaled_products(theta.weights, theta.output_weights)
     norms = np.abs(cells.patterns.astype(float) @ products).max(axis=1)
     best: Pattern = cells.patterns[norms >= norms.max() * (1 - tolerance)]
     return best[np.lexsort(best.T[::-1])]
+
+
+def _many(
+    pairs: Sequence[tuple[Parametrization | None, Parametrization]],
+    n_jobs: int | None,
+    method: str,
+    time_limit: float | None = None,
+    node_limit: int | None = None,
+) -> list[Seminorm]:
+    """Distances of pairs, or seminorms; in threads where they take long enough."""
+
+    def one(pair: tuple[Parametrization | None, Parametrization]) -> Seminorm:
+        gamma, theta = pair
+        arrays = theta.weights, theta.output_weights
+        if gamma is not None:
+            arrays = stacked_difference(gamma, theta)
+        return seminorm_of(*arrays, method, time_limit, node_limit)
+
+    workers = n_jobs or os.cpu_count() or 1
+    # The first one loads the kernels, and says nothing about the rest.
+    records = [one(pair) for pair in pairs[:1]]
+    start = time.thread_time()
+    for pair in pairs[1:]:
+        spent = time.thread_time() - start
+        if workers > 1 and spent >= PILOT and spent >= THREADS_FROM * len(records):
+            break
+        records.append(one(pair))
+    rest = pairs[len(records) :]
+    if rest:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(workers) as pool:
+            records += pool.map(one, rest)
+    return records
+
+
+def sobolev_distances(
+    gamma: Parametrization | None,
+    thetas: Iterable[Parametrization],
+    *,
+    method: str = "auto",
+    time_limit: float | None = None,
+    node_limit: int | None = None,
+    n_jobs: int | None = None,
+) -> list[Seminorm]:
+    """Distances of many networks to one, or seminorms of many where ``gamma`` is None.
+
+    The results are those of `sobolev_distance`, bit by bit, whatever runs them: the calling thread,
+    or threads where distances take milliseconds.
+
+    Parameters
+    ----------
+    gamma : Parametrization or None
+    thetas : iterable of Parametrization
+    method, time_limit, node_limit : see `sobolev_seminorm`, per distance
+    n_jobs : int, optional
+        Number of threads at most; all cores by default.
+
+    Examples
+    --------
+    >>> gamma = Parametrization([[1.0, 0.0]], [1.0])
+    >>> [record.value for record in sobolev_distances(gamma, [gamma, gamma.negate()])]
+    [0.0, 2.0]
+    """
+    return _many([(gamma, theta) for theta in thetas], n_jobs, method, time_limit, node_limit)
+
+
+def pairwise_distances(
+    thetas: Sequence[Parametrization], *, n_jobs: int | None = None, method: str = "auto"
+) -> Array:
+    """Symmetric matrix of seminorm distances between networks, shape (n, n).
+
+    Only exact distances: there is no time limit. Run as `sobolev_distances` are.
+
+    Examples
+    --------
+    >>> one = Parametrization([[1.0, 0.0]], [1.0])
+    >>> pairwise_distances([one, one.negate()])
+    array([[0., 2.],
+           [2., 0.]])
+    """
+    matrix = np.zeros((len(thetas), len(thetas)))
+    pairs = list(combinations(range(len(thetas)), 2))
+    records = _many([(thetas[i], thetas[j]) for i, j in pairs], n_jobs, method)
+    for (i, j), record in zip(pairs, records, strict=True):
+        matrix[i, j] = matrix[j, i] = record.value
+    return matrix

@@ -6,28 +6,27 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from landscape.arrangement import general_position_count
 from landscape.arrangement._enumeration import enumerate_cells
 from landscape.arrangement._integers import IntVector, primitive
-from landscape.seminorm._closed import unpack
-from landscape.seminorm._limits import Limits
-from landscape.seminorm._local import at_point, climb
-from landscape.seminorm._portfolio import solve
-from landscape.seminorm._problem import EPS, Problem, Setting, finish
-from landscape.seminorm._record import Found, Pattern, Seminorm
+from landscape.seminorm._record import Array, Found, Limits, Pattern, Seminorm
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from landscape.seminorm._problem import Reduced
+
+EPS = float(np.finfo(float).eps)
 
 #: Arrangements with at most this many cells are enumerated once and kept.
 CACHED_CELLS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Violation:
+class SteepCell:
     """A cell where the gradient exceeds the radius.
 
     Attributes
@@ -69,39 +68,36 @@ class GradientOracle:
     """
 
     def __init__(self, weights: ArrayLike) -> None:
-        rows = np.array(weights, dtype=float)
+        from landscape.seminorm._problem import Planes
+
+        rows = np.array(weights, dtype=float, order="C")
         if rows.ndim != 2:
             raise ValueError(f"weights: expected shape (m, d), got {rows.shape}")
         if not np.isfinite(rows).all():
             raise ValueError("weights: expected finite entries")
         self.weights = rows
-        self._setting = Setting(rows)
+        self._planes = Planes(rows)
         self._recent: deque[Seminorm] = deque(maxlen=64)
         self._patterns: Pattern | None = None
         self._sides: Pattern | None = None
         self._points: list[IntVector] | None = None
-        k = len(self._setting.planes.rows)
-        self._everything = np.arange(k)
-        self._columns = self._setting.independent_columns(self._everything)
-        r = len(self._columns)
+        k = len(self._planes.rows)
+        columns = self._planes.independent_columns(np.arange(k))
+        r = len(columns)
         if k == r and 2**k <= CACHED_CELLS:
-            self._keep((np.arange(2**k)[:, None] >> np.arange(k)) & 1 > 0)
+            self._keep(2**k, (np.arange(2**k)[:, None] >> np.arange(k)) & 1 > 0)
         elif k > r and general_position_count(k, r) <= CACHED_CELLS:
-            reduced = [
-                primitive([row[j] for j in self._columns]) for row in self._setting.exact_rows
-            ]
-            cells = enumerate_cells(reduced, r)
+            rows_in_columns = [[row[j] for j in columns] for row in self._planes.exact_rows]
+            cells = enumerate_cells([primitive(row) for row in rows_in_columns], r)
             keys = sorted(cells)
             self._points = [cells[key] for key in keys]
-            self._keep(unpack(keys, k))
+            sides = [[key >> h & 1 for h in range(k)] for key in keys]
+            self._keep(len(keys), np.array(sides, dtype=bool))
 
-    def _keep(self, sides: Pattern) -> None:
-        planes = self._setting.planes
-        active = np.zeros((len(sides), len(self.weights)), dtype=bool)
-        some = planes.labels >= 0
-        active[:, some] = sides[:, planes.labels[some]] == (planes.orientations[some] > 0)
-        self._sides, self._patterns = sides, active
-        self._activity = active.astype(float)
+    def _keep(self, n: int, sides: Pattern) -> None:
+        self._sides = sides.reshape(n, len(self._planes.rows))
+        self._patterns = self._planes.neuron_patterns(self._sides)
+        self._activity = self._patterns.astype(float)
 
     @property
     def patterns(self) -> Pattern | None:
@@ -134,7 +130,7 @@ class GradientOracle:
         *,
         limit: int | None = 1,
         time_limit: float | None = None,
-    ) -> Iterator[Violation]:
+    ) -> Iterator[SteepCell]:
         """Cells with ``‖gradient‖_inf > radius``, the worst first; none at all is a proof.
 
         Where the cells are not kept, cells that earlier calls found are tried first, then the
@@ -160,64 +156,65 @@ class GradientOracle:
         if self._patterns is not None:
             yield from _above(values, radius, self._patterns, self._activity, limit)
             return
-        known = self._known_patterns()
-        violations = list(_above(values, radius, known, known.astype(float), limit))
-        if not violations:
+        steep = list(self._known_above(values, radius, limit))
+        if not steep:
             record = self._search(values, radius, Limits(time_limit))
             if record is None:
                 return
-            known = self._known_patterns()
-            violations = list(_above(values, radius, known, known.astype(float), limit))
-            if not violations and not record.exact:
+            steep = list(self._known_above(values, radius, limit))
+            if not steep and not record.exact:
                 raise TimeoutError("the search was not complete: neither a cell nor a proof")
-        yield from violations
+        yield from steep
 
-    def _known_patterns(self) -> Pattern:
+    def _known_above(self, values: Array, radius: float, limit: int | None) -> Iterator[SteepCell]:
+        """The steep cells among those that earlier searches found."""
         known = [record.pattern for record in self._recent]
         patterns: Pattern = np.array(known, dtype=bool).reshape(len(known), len(self.weights))
-        return np.unique(patterns, axis=0)
+        patterns = np.unique(patterns, axis=0)
+        return _above(values, radius, patterns, patterns.astype(float), limit)
 
     def _search(self, values: Array, radius: float | None, limits: Limits) -> Seminorm | None:
         """The best cell, or None if it is proved that none exceeds the radius."""
-        scaled, exponent = _normalized(values)
-        problem, used, columns = self._setting.problem(scaled)
-        if self._sides is None:
-            incumbent = self._best_known(problem, scaled, used, columns)
-            if radius is not None:
-                # Only what exceeds the radius is sought; the incumbent's cell is a placeholder.
-                floor = float(np.ldexp(radius, -exponent))
-                incumbent = climb(problem) if incumbent is None else incumbent
-                if incumbent.lower <= floor:
-                    incumbent = replace(incumbent, lower=floor)
-            found = solve(problem, limits=limits, incumbent=incumbent)
-            if radius is not None and found.lower <= floor and found.exact:
-                return None
-        else:
-            used, columns = self._everything, self._columns
+        from landscape.seminorm._problem import climb, finish
+        from landscape.seminorm._search import solve
+
+        # Scaled by a power of two so that the largest entry is near one.
+        exponent = int(np.frexp(np.abs(values).max(initial=0.0))[1])
+        scaled = np.ldexp(values, -exponent)
+        if self._sides is not None:
             norms = np.abs(self._activity @ scaled).max(axis=1, initial=0.0)
             best = int(norms.argmax())
             value = float(norms[best])
             point = None if self._points is None else self._points[best]
             found = Found(value, value, self._sides[best], point, True, "kept cells")
-        record = finish(
-            self._setting, scaled, exponent, problem, used, columns, found, rounded=False
-        )
-        if self._sides is None:
-            self._recent.appendleft(record)
+            reduced = self._planes.reduce(scaled, everything=True)
+            return finish(self._planes, scaled, exponent, reduced, found, rounded=False)
+        reduced = self._planes.reduce(scaled)
+        incumbent = self._best_known(reduced, scaled)
+        floor = None if radius is None else float(np.ldexp(radius, -exponent))
+        if floor is not None:
+            # Only what exceeds the radius is sought; the incumbent's cell is a placeholder.
+            incumbent = incumbent or climb(reduced.problem, limits)
+            if incumbent.lower <= floor:
+                incumbent = replace(incumbent, lower=floor)
+        found = solve(reduced.problem, limits=limits, incumbent=incumbent)
+        if floor is not None and found.lower <= floor and found.exact:
+            return None
+        record = finish(self._planes, scaled, exponent, reduced, found, rounded=False)
+        self._recent.appendleft(record)
         return record
 
-    def _best_known(
-        self, problem: Problem, scaled: Array, used: NDArray[np.intp], columns: list[int]
-    ) -> Found | None:
+    def _best_known(self, reduced: Reduced, scaled: Array) -> Found | None:
         """The best of the cells that earlier searches found, to start from."""
-        if not self._recent or len(columns) < self.weights.shape[1] or not len(used):
+        everything = len(reduced.columns) == self.weights.shape[1]
+        if not self._recent or not everything or not len(reduced.used):
             return None
         sums = np.array([record.pattern for record in self._recent]).astype(float) @ scaled
         record = self._recent[int(np.abs(sums).max(axis=1).argmax())]
-        return at_point(problem, record.witness, "known")
+        return reduced.problem.at_point(record.witness, "known")
 
     def _checked(self, products: ArrayLike) -> Array:
-        values = np.array(products, dtype=float)
+        values = np.array(products, dtype=float, order="C")
         if values.ndim != 2 or len(values) != len(self.weights):
             raise ValueError(
                 f"products: expected shape ({len(self.weights)}, q), got {values.shape}"
@@ -229,7 +226,7 @@ class GradientOracle:
 
 def _above(
     values: Array, radius: float, patterns: Pattern, activity: Array, limit: int | None
-) -> Iterator[Violation]:
+) -> Iterator[SteepCell]:
     """The cells among ``patterns`` whose gradient exceeds the radius, the worst first."""
     norms = np.abs(activity @ values).max(axis=1, initial=0.0)
     slack = 4 * len(values) * EPS * np.abs(values).sum(axis=0).max(initial=0.0)
@@ -242,10 +239,4 @@ def _above(
         value = float(np.abs(gradient).max(initial=0.0))
         if value > radius:
             count += 1
-            yield Violation(patterns[i].copy(), gradient, value)
-
-
-def _normalized(products: Array) -> tuple[Array, int]:
-    """Scale by a power of two so that the largest entry is near one."""
-    _, exponent = np.frexp(np.abs(products).max(initial=0.0))
-    return np.ldexp(products, -int(exponent)), int(exponent)
+            yield SteepCell(patterns[i].copy(), gradient, value)

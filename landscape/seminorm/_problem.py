@@ -1,170 +1,190 @@
 """From a network to the search problem behind its seminorm, and from a cell back to the network.
 
-The problem: hyperplanes ``rows[h]^⊥``, pairwise different and of full column rank, with vectors
-``weights[h]``; find the cell that maximizes ``‖offset + sum_{h positive} weights[h]‖_inf``. Here
-the degenerate inputs are dealt with: parallel and opposite neurons, zero rows, neurons that
+Here the degenerate inputs are dealt with: parallel and opposite neurons, zero rows, neurons that
 contribute nothing, rank-deficient weights and extreme scales.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.arrangement import Infeasible, interior_point
+from landscape.arrangement import interior_point, sides_at
 from landscape.arrangement._integers import (
     IntVector,
-    dot,
     integer_rows,
     move_off,
     pivot_columns,
     to_floats,
 )
-from landscape.canonical import Hyperplanes
-from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization, max_norms
-from landscape.seminorm import _kernels_prepare as kernels
-from landscape.seminorm._points import round_inside, settle_point
-from landscape.seminorm._record import Found, Pattern, Seminorm
-from landscape.seminorm._tiers import INTERPRETED, call
+from landscape.parametrization import DIRECTION_TOLERANCE, max_norms
+from landscape.seminorm import _box
+from landscape.seminorm import _kernels as kernels
+from landscape.seminorm._kernels_conflicts import interior_point as float_point
+from landscape.seminorm._record import Array, Found, Limits, Pattern, Seminorm
 
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+class CellProblem:
     """Maximize ``‖offset + sum_{h positive} weights[h]‖_inf`` over the cells of ``rows``.
 
     Attributes
     ----------
     rows : array of shape (k, r)
-        Pairwise non-parallel, of rank r; max-norms between 1/2 and 1.
+        Normals of different hyperplanes, of rank r.
     weights : array of shape (k, q)
     offset : array of shape (q,)
+    total : array of shape (q,)
+        ``g(x) + g(-x)``, the same for all x: one side of a coordinate gives the other.
+    bounds : array of shape (q,)
+        Bound of ``|g_j|`` by its weights' signs alone.
+    one_signed : bool
+        Whether a unit vector may satisfy all signs of the coordinate with the largest bound.
+    tolerance : float
+        Bound on the rounding error of a value of the objective, any order of summation.
     """
 
-    rows: Array
-    weights: Array
-    offset: Array
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number k of hyperplanes and their rank r."""
-        return self.rows.shape[0], self.rows.shape[1]
-
-    @cached_property
-    def _sums(self) -> Array:
-        sums = np.empty((5, self.weights.shape[1]))
-        call(
-            kernels.summarize, self.weights, self.offset, sums, work=INTERPRETED * self.weights.size
-        )
-        return sums
-
-    @property
-    def total(self) -> Array:
-        """``g(x) + g(-x)``, the same for all x: one side of a coordinate gives the other."""
-        return self._sums[0]
-
-    @property
-    def positive(self) -> Array:
-        """Sum of the positive weights per coordinate, shape (q,)."""
-        return self._sums[1]
-
-    @property
-    def negative(self) -> Array:
-        """Sum of the negative weights per coordinate, shape (q,)."""
-        return self._sums[2]
-
-    @property
-    def bounds(self) -> Array:
-        """Bound of ``|g_j|`` by its weights' signs alone, per coordinate, shape (q,)."""
-        return self._sums[3]
-
-    @cached_property
-    def tolerance(self) -> float:
-        """Bound on the rounding error of a value of the objective, any order of summation."""
-        return 4 * EPS * (len(self.rows) + 2) * max(self._sums[4].tolist(), default=0.0)
+    def __init__(self, rows: Array, weights: Array, offset: Array) -> None:
+        self.rows, self.weights, self.offset = rows, weights, offset
+        self.shape: tuple[int, int] = rows.shape
+        sums = np.empty((3, len(offset)))
+        self.one_signed = kernels.summarize(rows, weights, offset, sums)
+        self.total, self.bounds, sizes = sums
+        self.tolerance = 4 * EPS * (len(rows) + 2) * max(sizes.tolist(), default=0.0)
 
     @cached_property
     def exact_rows(self) -> list[IntVector]:
         """The rows' directions as integers."""
         return integer_rows(self.rows)
 
-    def gradients(self, patterns: Pattern) -> Array:
-        """Gradients at patterns of shape (n, k), shape (n, q)."""
-        gradients: Array = patterns.astype(float) @ self.weights + self.offset
-        return gradients
-
     def norm(self, pattern: Pattern) -> float:
         """Value of the objective at one pattern of shape (k,)."""
         gradient = self.offset + self.weights[pattern].sum(axis=0)
         return max(map(abs, gradient.tolist()), default=0.0)
 
+    def at_point(self, point: Array, method: str) -> Found | None:
+        """The cell at a point or at its antipode, whichever is better; None if floats cannot tell.
 
-class Setting:
+        A point on hyperplanes is moved off them.
+        """
+        settled = settle(self.rows, point, np.full(len(self.rows), -1, dtype=np.int8))
+        if settled is None:
+            return None
+        inside, pattern = settled
+        value, opposite = self.norm(pattern), self.norm(~pattern)
+        if opposite > value:
+            return Found(opposite, np.inf, ~pattern, -inside, False, method)
+        return Found(value, np.inf, pattern, inside, False, method)
+
+    def at_some_point(self) -> Found:
+        """Some cell, for searches to start from."""
+        point = generic_direction(self.shape[1])
+        found = self.at_point(point, "start")
+        if found is not None:
+            return found
+        exact = move_off(self.exact_rows, [1] + [0] * (self.shape[1] - 1))
+        pattern = np.array(sides_at(self.exact_rows, exact)) > 0
+        return Found(self.norm(pattern), np.inf, pattern, exact, False, "start")
+
+    def inside(self, pattern: Pattern) -> Array | None:
+        """A point of the cell on these sides that floats can vouch for, if they find one."""
+        point, separates = float_point(self.rows, pattern)
+        settled = settle(self.rows, point, pattern.astype(np.int8)) if separates else None
+        return None if settled is None else settled[0]
+
+
+def climb(problem: CellProblem, limits: Limits, n_starts: int = 8, patience: int = 20) -> Found:
+    """The best cell that local search along great circles finds: a lower bound, never the value."""
+    starts, directions = _random_directions(problem.shape, n_starts)
+    point = np.zeros(problem.shape[1])
+    with limits.alarm() as stop:
+        kernels.climb(
+            problem.rows,
+            problem.weights,
+            problem.offset,
+            problem.total,
+            starts,
+            directions,
+            patience,
+            stop,
+            point,
+        )
+    return problem.at_point(point, "local") or problem.at_some_point()
+
+
+@lru_cache(maxsize=64)
+def _random_directions(shape: tuple[int, int], n_starts: int) -> tuple[Array, Array]:
+    """Where local search starts, and the directions of its great circles."""
+    rng = np.random.default_rng([0, *shape])
+    return rng.standard_normal((n_starts, shape[1])), rng.standard_normal((256, shape[1]))
+
+
+class Reduced(NamedTuple):
+    """A problem, which hyperplanes it has (those where the gradient jumps), and which inputs."""
+
+    problem: CellProblem
+    used: NDArray[np.intp]
+    columns: list[int]
+
+
+class Planes:
     """The hyperplanes of a list of neurons, ready for any weights.
 
     Parameters
     ----------
-    rows : array of shape (m, d)
-        The neurons' weight vectors.
+    neurons : array of shape (m, d)
+        Their weight vectors.
+    merged : bool
+        Parallel and opposite ones share a hyperplane; otherwise it is known that there are none.
     """
 
-    def __init__(self, rows: Array) -> None:
-        self.planes: Hyperplanes = _hyperplanes(rows)
-        self.n_neurons, self.n_inputs = rows.shape
+    def __init__(self, neurons: Array, merged: bool = True) -> None:
+        m, d = self.shape = neurons.shape
+        if not merged:
+            self.rows = neurons
+            self.labels, self.orientations = np.arange(m), np.ones(m, dtype=np.int8)
+            return
+        rows, self.labels = np.empty((m, d)), np.empty(m, dtype=np.intp)
+        self.orientations = np.empty(m, dtype=np.int8)
+        count = kernels.arrange(
+            neurons, _generic_keys(d), DIRECTION_TOLERANCE, rows, self.labels, self.orientations
+        )
+        self.rows = rows[:count]
         self._columns: dict[bytes, list[int]] = {}
 
-    def problem(self, products: Array) -> tuple[Problem, NDArray[np.intp], list[int]]:
+    def reduce(self, products: Array, everything: bool = False) -> Reduced:
         """The problem for neurons that contribute ``products`` (m, q) where they are active.
 
-        Returns
-        -------
-        problem : Problem
-        used : array of shape (k,)
-            Which hyperplanes it has: those where the gradient jumps.
-        columns : list of int
-            Which inputs it has.
+        ``everything`` keeps the hyperplanes where the gradient does not jump.
         """
-        planes = self.planes
-        n_planes, q = len(planes.rows), products.shape[1]
-        weights, offset = np.empty((n_planes, q)), np.empty(q)
-        jumping = call(
-            kernels.weigh,
-            np.ascontiguousarray(products),
-            planes.labels,
-            planes.orientations,
-            weights,
-            offset,
-            work=4 * INTERPRETED * products.size,
-        )
-        everything = jumping == n_planes
-        used = np.arange(n_planes) if everything else np.flatnonzero(max_norms(weights) > 0)
+        n, q = len(self.rows), products.shape[1]
+        weights, offset = np.empty((n, q)), np.empty(q)
+        jumping = kernels.weigh(products, self.labels, self.orientations, weights, offset)
+        everything |= jumping == n
+        used = np.arange(n) if everything else np.flatnonzero(weights.any(axis=1))
         columns = self.independent_columns(used)
-        if everything and len(columns) == self.n_inputs:
-            return Problem(planes.rows, weights, offset), used, columns
+        if everything and len(columns) == self.shape[1]:
+            return Reduced(CellProblem(self.rows, weights, offset), used, columns)
+        rows = self.rows[used][:, columns]
+        # Powers of two such that max-norms lie in [1/2, 1), as before columns were dropped.
+        rows = np.ldexp(rows, -np.frexp(max_norms(rows))[1][:, None])
         # Compiled searches are specialized on the memory layout: keep it the same for all.
-        rows = np.ascontiguousarray(_rescaled(planes.rows[used][:, columns]))
-        return Problem(rows, np.ascontiguousarray(weights[used]), offset), used, columns
+        rows, weights = np.ascontiguousarray(rows), np.ascontiguousarray(weights[used])
+        return Reduced(CellProblem(rows, weights, offset), used, columns)
 
     def independent_columns(self, used: NDArray[np.intp]) -> list[int]:
         """Inputs that alone reach every cell of the used hyperplanes, exactly (rank reduction)."""
         key = used.tobytes()
         if key not in self._columns:
-            rows = self.planes.rows
-            if len(used) < len(rows):
-                rows = rows[used]
+            rows = self.rows if len(used) == len(self.rows) else self.rows[used]
             if _surely_full_column_rank(rows):
-                self._columns[key] = list(range(self.n_inputs))
+                self._columns[key] = list(range(self.shape[1]))
             else:
                 self._columns[key] = pivot_columns(integer_rows(rows))
         return self._columns[key]
@@ -172,17 +192,17 @@ class Setting:
     @cached_property
     def exact_rows(self) -> list[IntVector]:
         """All hyperplanes' normals as integers."""
-        return integer_rows(self.planes.rows)
+        return integer_rows(self.rows)
 
-    def neuron_pattern(self, sides: Pattern) -> Pattern:
-        """Activation of the neurons where the hyperplanes have these sides."""
-        active: Pattern = np.zeros(self.n_neurons, dtype=bool)
-        some = self.planes.labels >= 0
-        active[some] = sides[self.planes.labels[some]] == (self.planes.orientations[some] > 0)
+    def neuron_patterns(self, sides: Pattern) -> Pattern:
+        """Activation of the neurons, shape (..., m), where the hyperplanes have these sides."""
+        active: Pattern = np.zeros((*sides.shape[:-1], self.shape[0]), dtype=bool)
+        some = self.labels >= 0
+        active[..., some] = sides[..., self.labels[some]] == (self.orientations[some] > 0)
         return active
 
     def locate(
-        self, found: Found, used: NDArray[np.intp], columns: list[int]
+        self, found: Found, reduced: Reduced
     ) -> tuple[Array, tuple[Fraction, ...] | None, Pattern]:
         """A witness strictly inside a cell of *all* hyperplanes that lies in the found one.
 
@@ -192,115 +212,88 @@ class Setting:
         rational : tuple of Fraction or None
             If the cell is too thin for the rounded witness to be surely inside.
         sides : bool array of shape (n_planes,)
-
-        Raises
-        ------
-        Infeasible
-            If the pattern found is not that of a cell.
         """
-        rows = self.planes.rows
-        if not len(rows):
-            return np.eye(1, self.n_inputs)[0], None, np.zeros(0, dtype=bool)
-        if isinstance(found.point, np.ndarray):
-            point = np.zeros(self.n_inputs)
-            point[columns] = found.point
-            settled = self._settle(point, used, found.pattern)
+        problem, used, columns = reduced
+        d = self.shape[1]
+        if not len(self.rows):
+            return np.eye(1, d)[0], None, np.zeros(0, dtype=bool)
+        wanted = found.pattern.astype(np.int8)
+        if len(used) < len(self.rows):
+            wanted = np.full(len(self.rows), -1, dtype=np.int8)
+            wanted[used] = found.pattern
+        point = found.point
+        for attempt in range(0 if isinstance(point, tuple) else 2):
+            # The point that the search had, then another one of its cell.
+            inner = point if attempt == 0 else problem.inside(found.pattern)
+            if inner is None:
+                continue
+            witness = np.asarray(inner)
+            if len(columns) < d:
+                witness = np.zeros(d)
+                witness[columns] = inner
+            settled = settle(self.rows, witness, wanted)
             if settled is not None:
                 return settled[0], None, settled[1]
-        reduced = [tuple(self.exact_rows[h][j] for j in columns) for h in used]
-        if isinstance(found.point, tuple):
-            inner: Sequence[int] = found.point
-        else:
-            inner = interior_point(reduced, found.pattern.tolist())
-        exact = [0] * self.n_inputs
-        for j, value in zip(columns, inner, strict=True):
-            exact[j] = value
-        rounded = self._settle(to_floats(exact), used, found.pattern)
-        if rounded is not None:
-            return rounded[0], None, rounded[1]
-        exact = list(move_off(self.exact_rows, exact))
-        sides = np.array([dot(row, exact) > 0 for row in self.exact_rows])
+        if not isinstance(point, tuple):
+            point = interior_point(problem.exact_rows, found.pattern.tolist())
+        lifted = [0] * d
+        for j, value in zip(columns, point, strict=True):
+            lifted[j] = value
+        settled = settle(self.rows, to_floats(lifted), wanted)
+        if settled is not None:
+            return settled[0], None, settled[1]
+        exact = move_off(self.exact_rows, lifted)
+        sides = np.array(sides_at(self.exact_rows, exact)) > 0
         if not np.array_equal(sides[used], found.pattern):
             raise AssertionError("the exact witness left its cell")
-        return round_inside(exact, self.exact_rows, sides)
-
-    def _settle(
-        self, point: Array, used: NDArray[np.intp], pattern: Pattern
-    ) -> tuple[Array, Pattern] | None:
-        """The point, moved off the unused hyperplanes, if it is inside beyond rounding errors."""
-        wanted = np.full(len(self.planes.rows), -1, dtype=np.int8)
-        wanted[used] = pattern
-        return settle_point(self.planes.rows, point, wanted)
-
-
-def _hyperplanes(rows: Array) -> Hyperplanes:
-    """`merge_hyperplanes` by a kernel."""
-    rows = np.ascontiguousarray(rows, dtype=float)
-    m, d = rows.shape
-    merged = np.empty((m, d))
-    labels, orientations = np.empty(m, dtype=np.intp), np.empty(m, dtype=np.int8)
-    count = call(
-        kernels.arrange,
-        rows,
-        generic_keys(d),
-        DIRECTION_TOLERANCE,
-        2 * DIRECTION_TOLERANCE,
-        merged,
-        labels,
-        orientations,
-        work=8 * INTERPRETED * (rows.size + m),
-    )
-    return Hyperplanes(merged[:count], labels, orientations, DIRECTION_TOLERANCE)
+        largest = max(map(abs, exact))
+        return to_floats(exact), tuple(Fraction(value, largest) for value in exact), sides
 
 
 @lru_cache(maxsize=64)
-def generic_keys(n: int) -> Array:
+def _generic_keys(n: int) -> Array:
     """Coefficients by which different directions get different numbers."""
-    return np.cos(1.0 + np.arange(n) ** 2)
+    keys: Array = np.cos(1.0 + np.arange(n) ** 2)
+    return keys
 
 
-def _rescaled(rows: Array) -> Array:
-    """Rows times powers of two such that max-norms lie in [1/2, 1)."""
-    _, exponents = np.frexp(max_norms(rows))
-    return np.ldexp(rows, -exponents[:, None])
+@lru_cache(maxsize=64)
+def generic_direction(n: int) -> Array:
+    """A direction that no hyperplane is likely to contain."""
+    direction: Array = np.cos(1.0 + 2.0 * np.arange(n) ** 2)
+    return direction
+
+
+def settle(rows: Array, point: Array, wanted: NDArray[np.int8]) -> tuple[Array, Pattern] | None:
+    """A point moved off the hyperplanes it is on, and its sides; None if floats cannot tell."""
+    point, sides = point.copy(), np.empty(len(rows), dtype=bool)
+    settled = kernels.settle(rows, point, generic_direction(len(point)), wanted, sides)
+    return (point, sides) if settled else None
 
 
 def _surely_full_column_rank(rows: Array) -> bool:
-    """Whether floating point is enough to see that the rank is the number of columns."""
+    """Whether floats are enough to see that the rank is the number of columns."""
     k, d = rows.shape
-    if call(
-        kernels.surely_full_column_rank,
-        np.ascontiguousarray(rows),
-        work=INTERPRETED * min(k, 20 * d) * d * (d + 2),
-    ):
-        return True
     if k < d:
         return False
+    if kernels.surely_full_rank(rows):
+        return True
     singular = np.linalg.svd(rows, compute_uv=False)
     return bool(singular[-1] > 1e3 * EPS * max(k, d) * singular[0])
 
 
 def scaled_products(rows: Array, factors: Array) -> tuple[Array, int]:
     """``factors[i] * rows[i] = products[i] * 2^exponent`` without overflow or underflow."""
-    rows, factors = np.ascontiguousarray(rows), np.ascontiguousarray(factors)
     products = np.empty(rows.shape)
-    work = 2 * INTERPRETED * rows.size
-    exponent = call(kernels.scale_products, rows, factors, products, work=work)
-    return products, int(exponent)
-
-
-def network_products(theta: Parametrization) -> tuple[Array, int]:
-    """Every neuron's gradient where it is active, ``c_i a_i``, scaled by a power of two."""
-    return scaled_products(theta.weights, theta.output_weights)
+    exponent, done = kernels.scale_products(rows, factors, products)
+    return (products, exponent) if done else _box.scaled_products(rows, factors)
 
 
 def finish(
-    setting: Setting,
+    planes: Planes,
     products: Array,
     exponent: int,
-    problem: Problem,
-    used: NDArray[np.intp],
-    columns: list[int],
+    reduced: Reduced,
     found: Found,
     rounded: bool = True,
 ) -> Seminorm:
@@ -309,30 +302,24 @@ def finish(
     ``rounded`` says that the products are rounded themselves. Then they are charged to the
     tolerance as they are, for what is left of them after neurons have cancelled may be far smaller.
     """
-    try:
-        witness, rational, sides = setting.locate(found, used, columns)
-    except Infeasible as error:  # pragma: no cover - a search returned what is not a cell
-        raise AssertionError(f"{found.method}: the pattern found is not a cell") from error
-    pattern = setting.neuron_pattern(sides)
-    active = products[pattern].T.tolist()
-    gradient = np.array([math.fsum(column) for column in active]) + 0.0
+    witness, rational, sides = planes.locate(found, reduced)
+    pattern, gradient = np.empty(len(products), dtype=bool), np.empty(products.shape[1])
+    size = kernels.finish(products, planes.labels, planes.orientations, sides, pattern, gradient)
     sizes = [abs(entry) for entry in gradient.tolist()]
     lower = max(sizes)
-    coordinate = sizes.index(lower)
-    upper = lower if found.exact else max(lower, found.upper)
-    tolerance = problem.tolerance
-    if rounded:
-        tolerance += EPS * float(np.abs(products).sum(axis=0).max(initial=0.0))
+    tolerance = reduced.problem.tolerance + (EPS * size if rounded else 0.0)
     return Seminorm(
         unscaled(lower, exponent),
-        unscaled(upper, exponent),
-        (witness, np.ldexp(gradient, exponent), pattern),
-        coordinate,
+        unscaled(lower if found.exact else max(lower, found.upper), exponent),
+        witness,
+        np.ldexp(gradient, exponent),
+        pattern,
+        sizes.index(lower),
         found.exact,
         found.method,
-        unscaled(tolerance, exponent),
+        # Numbers that underflow are rounded once more.
+        unscaled(tolerance, exponent) + (5e-324 if exponent < -900 else 0.0),
         rational,
-        found.proved,
     )
 
 

@@ -1,13 +1,18 @@
-"""What the seminorm's functions return: a value with both sides and what is needed to check it."""
+"""What the seminorm's functions return, and when a search has to stop."""
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from landscape.errors import LandscapeError
 
 if TYPE_CHECKING:  # importing it takes milliseconds, and few records need it
     from fractions import Fraction
@@ -16,22 +21,19 @@ Array = NDArray[np.float64]
 Pattern = NDArray[np.bool_]
 
 
-#: Where the parts of a record are in a result of `_kernels_whole`: numbers, then witness, gradient
-#: and pattern.
-LOWER, TOLERANCE, EXPONENT, COORDINATE, PARTS = 0, 1, 2, 3, 4
+METHODS = ("auto", "plane", "flats", "cones", "conflicts", "reference")
 
 
-class OutOfReach(ValueError):
+class OutOfReach(LandscapeError):
     """No exact method reaches a problem of this size."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
 class Seminorm:
     """A W^{1,inf} seminorm (17) with its witness.
 
     Attributes
     ----------
-    value : float
-        The seminorm if ``exact``, otherwise the best value found (``lower``).
     lower, upper : float
         The seminorm lies in ``[lower - tolerance, upper + tolerance]``; they are equal if exact.
     witness : array of shape (d,)
@@ -47,7 +49,8 @@ class Seminorm:
     method : str
         How it was found.
     tolerance : float
-        Absolute bound on the rounding errors in ``lower`` and ``upper``.
+        Absolute bound on the rounding errors in ``lower`` and ``upper``: of the products
+        ``c_i a_i``, also where they cancel, and of their sums.
     rational_witness : tuple of Fraction, or None
         Given when the cell is so thin that rounding would move the witness out of it.
     proved : bool or None
@@ -55,105 +58,31 @@ class Seminorm:
         the upper bound rests on. None when this was not asked for.
     """
 
-    # Not a dataclass: thousands are made of small networks, and arrays only where they are read.
-    __slots__ = (
-        "_parts",
-        "coordinate",
-        "exact",
-        "lower",
-        "method",
-        "proved",
-        "rational_witness",
-        "tolerance",
-        "upper",
-        "value",
-    )
-
-    value: float
     lower: float
     upper: float
+    witness: Array
+    gradient: Array
+    pattern: Pattern
     coordinate: int
     exact: bool
     method: str
     tolerance: float
-    rational_witness: tuple[Fraction, ...] | None
-    proved: bool | None
-    _parts: tuple[Array, Array, Pattern] | tuple[Array, int]
+    rational_witness: tuple[Fraction, ...] | None = None
+    proved: bool | None = None
 
-    def __init__(
-        self,
-        lower: float,
-        upper: float,
-        parts: tuple[Array, Array, Pattern] | tuple[Array, int],
-        coordinate: int,
-        exact: bool,
-        method: str,
-        tolerance: float,
-        rational_witness: tuple[Fraction, ...] | None = None,
-        proved: bool | None = None,
-    ) -> None:
-        """``parts`` are witness, gradient and pattern, or a kernel's result and d."""
-        write = object.__setattr__
-        write(self, "value", lower)
-        write(self, "lower", lower)
-        write(self, "upper", upper)
-        write(self, "_parts", parts)
-        write(self, "coordinate", coordinate)
-        write(self, "exact", exact)
-        write(self, "method", method)
-        write(self, "tolerance", tolerance)
-        write(self, "rational_witness", rational_witness)
-        write(self, "proved", proved)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{name}: a record cannot be changed")
-
-    def __reduce__(self) -> tuple[type[Seminorm], tuple[Any, ...]]:
-        parts = self.witness, self.gradient, self.pattern
-        numbers = self.coordinate, self.exact, self.method, self.tolerance
-        proofs = self.rational_witness, self.proved
-        return Seminorm, (self.lower, self.upper, parts, *numbers, *proofs)
-
-    def with_proof(self, proved: bool) -> Seminorm:
-        """The same record, proved or not."""
-        record = copy(self)
-        object.__setattr__(record, "proved", proved)
-        return record
+    @property
+    def value(self) -> float:
+        """The seminorm if ``exact``, otherwise the best value found (``lower``)."""
+        return self.lower
 
     def __repr__(self) -> str:
         interval = f"{self.value!r}" if self.exact else f"[{self.lower!r}, {self.upper!r}]"
         return f"Seminorm({interval}, method={self.method!r}, witness={self.witness!r})"
 
-    def _unpacked(self) -> tuple[Array, Array, Pattern]:
-        parts = self._parts
-        if len(parts) == 3:
-            return parts
-        result, d = parts
-        exponent = int(result[EXPONENT])
-        witness, gradient = result[PARTS : PARTS + d], result[PARTS + d : PARTS + 2 * d]
-        unpacked = witness.copy(), np.ldexp(gradient, exponent), result[PARTS + 2 * d :] > 0
-        object.__setattr__(self, "_parts", unpacked)
-        return unpacked
 
-    @property
-    def witness(self) -> Array:
-        """A point strictly inside a cell where the gradient has this norm."""
-        return self._unpacked()[0]
-
-    @property
-    def gradient(self) -> Array:
-        """The gradient there."""
-        return self._unpacked()[1]
-
-    @property
-    def pattern(self) -> Pattern:
-        """Which neurons are active there."""
-        return self._unpacked()[2]
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Found:
-    """What a search over the cells of a `Problem` found, in the problem's scaled units.
+    """What a search over the cells of a `CellProblem` found, in the problem's scaled units.
 
     Attributes
     ----------
@@ -174,4 +103,45 @@ class Found:
     point: Array | tuple[int, ...] | None
     exact: bool
     method: str
-    proved: bool | None = None
+
+
+@dataclass(slots=True)
+class Limits:
+    """When a search has to stop: a clock and a number of nodes, shared by all its parts."""
+
+    time_limit: float | None = None
+    node_limit: int | None = None
+    nodes: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def remaining_time(self) -> float:
+        """Seconds left."""
+        if self.time_limit is None:
+            return float("inf")
+        return self.time_limit - (time.monotonic() - self.started)
+
+    @property
+    def remaining_nodes(self) -> int:
+        """Nodes left."""
+        return 2**62 if self.node_limit is None else max(self.node_limit - self.nodes, 0)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether to stop now."""
+        return self.remaining_nodes <= 0 or self.remaining_time <= 0
+
+    @contextmanager
+    def alarm(self) -> Iterator[NDArray[np.int64]]:
+        """A flag that compiled code reads and that a timer sets when the time is up."""
+        flag = np.zeros(1, dtype=np.int64)
+        if self.time_limit is None:
+            yield flag
+            return
+        timer = threading.Timer(max(self.remaining_time, 0.0), flag.fill, [1])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield flag
+        finally:
+            timer.cancel()

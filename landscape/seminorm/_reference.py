@@ -1,47 +1,21 @@
-"""Conflict-driven search in exact arithmetic: the reference of `_conflicts`, and its last resort.
+"""Conflict search in exact arithmetic: the reference of `_conflicts`, and its last resort.
 
-For coordinate j the largest entry of the gradient is the sum of the positive weights minus the
-least weight of *violated* constraints "row h is on the side where its weight counts": a maximum
-feasible subsystem. A set of constraints that no point satisfies together is a *conflict*, proved
-by Farkas multipliers; every cell violates one member of each. Conflicts are found by exact linear
-programming, so nothing here depends on rounding but the sums of the weights.
+Conflicts are found by exact linear programming, so nothing here depends on rounding but the sums of
+the weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from landscape.arrangement._integers import (
-    Infeasible,
-    IntVector,
-    dot,
-    move_off,
-    strict_solution,
-)
-from landscape.seminorm._limits import Limits
-from landscape.seminorm._problem import Problem
-from landscape.seminorm._record import Found
+from landscape.arrangement import Infeasible
+from landscape.arrangement._integers import IntVector, dot, move_off, strict_solution
+from landscape.seminorm._problem import CellProblem
+from landscape.seminorm._record import Array, Found, Limits
 
-Array = NDArray[np.float64]
 Conflict = frozenset[int]
-
-
-@dataclass
-class Violation:
-    """Outcome of `least_violation`: least violated weight and a point that attains it.
-
-    ``point`` is None if nothing below the cutoff was found; ``bound`` is a lower bound on the
-    violated weight of every cell, infinite if the hard constraints contradict each other.
-    """
-
-    weight: float
-    point: IntVector | None
-    bound: float
-    complete: bool
 
 
 def least_violation(
@@ -51,7 +25,7 @@ def least_violation(
     cutoff: float,
     slack: float,
     limits: Limits,
-) -> Violation:
+) -> tuple[IntVector | None, float]:
     """Least sum of ``weights[i]`` over constraints ``<rows[i], x> > 0`` that x violates.
 
     Parameters
@@ -65,20 +39,27 @@ def least_violation(
     slack : float
         Differences of violations that do not matter.
     limits : Limits
+
+    Returns
+    -------
+    point : the best point below the cutoff, or None
+    bound : of the violated weight of every cell; infinite if none is below the cutoff but the
+        point's, so that the search was complete
     """
     k = len(rows)
     signed = list(rows) + list(hard)
     fixed = range(k, len(signed))
     pool: dict[Conflict, None] = {}
-    best, best_point = cutoff, None
+    best = cutoff
+    best_point: IntVector | None = None
     stack: list[tuple[float, frozenset[int], frozenset[int], float]] = [
         (0.0, frozenset(), frozenset(), 0.0)
     ]
     threshold = slack / max(k, 1)
     while stack:
         if limits.exhausted:
-            bound = min([entry[0] for entry in stack] + [best])
-            return Violation(best, best_point, bound, False)
+            bound = min([entry[0] for entry in stack])
+            return best_point, bound
         _, required, waived, cost = stack.pop()
         limits.nodes += 1
         residual = np.where([i in waived for i in range(k)], 0.0, weights) if k else weights
@@ -111,8 +92,7 @@ def least_violation(
         branch = int(share.argmax())
         stack.append((lower, required, waived | {branch}, cost + float(weights[branch])))
         stack.append((lower, required | {branch}, waived, cost))
-    complete_bound = best if best_point is not None or np.isfinite(cutoff) else np.inf
-    return Violation(best, best_point, complete_bound, True)
+    return best_point, np.inf
 
 
 def _separate(signed: list[IntVector], active: list[int]) -> IntVector | Conflict:
@@ -125,83 +105,59 @@ def _separate(signed: list[IntVector], active: list[int]) -> IntVector | Conflic
         return frozenset(active[i] for i in error.multipliers)
 
 
-def coordinate_problem(problem: Problem, j: int) -> tuple[NDArray[np.intp], Array, list[IntVector]]:
-    """Rows that matter for coordinate j, their absolute weights, and the preferred sides."""
-    weights = problem.weights[:, j]
-    index = np.flatnonzero(weights)
+def signed_rows(problem: CellProblem, weights: Array) -> list[IntVector]:
+    """The rows with a weight, as integers, on the side where it counts."""
     rows = problem.exact_rows
-    signed = [rows[i] if weights[i] > 0 else tuple(-x for x in rows[i]) for i in index]
-    return index, np.abs(weights[index]), signed
+    return [
+        rows[i] if weights[i] > 0 else tuple(-x for x in rows[i]) for i in np.flatnonzero(weights)
+    ]
 
 
 def reference(
-    problem: Problem,
-    limits: Limits | None = None,
-    incumbent: Found | None = None,
+    problem: CellProblem,
+    limits: Limits,
+    incumbent: Found,
     fixed: dict[int, bool] | None = None,
 ) -> Found:
-    """Search all coordinates in exact arithmetic.
+    """Search all coordinates in exact arithmetic for what is better than a known cell.
 
-    Parameters
-    ----------
-    problem : Problem
-    limits : Limits, optional
-    incumbent : Found, optional
-        A cell that is known.
-    fixed : dict of int to bool, optional
-        Sides of hyperplanes that the cell must have: then antipodes differ, and both signs of
-        every coordinate are searched.
-
-    Returns
-    -------
-    found : Found
-        With ``lower = -inf`` if no cell on the fixed sides was found to be better than the
-        incumbent.
+    ``fixed`` are sides of hyperplanes that the cell must have: then antipodes differ, and both
+    signs of every coordinate are searched.
     """
-    limits = limits or Limits()
     fixed = fixed or {}
     rows = problem.exact_rows
-    lower = -np.inf if incumbent is None else incumbent.lower
-    best = incumbent
+    best, upper, complete = incumbent, incumbent.lower, True
     hard = [rows[h] if side else tuple(-x for x in rows[h]) for h, side in fixed.items()]
     free = np.array([h not in fixed for h in range(len(rows))], dtype=bool)
     held = [h for h, side in fixed.items() if side]
     base = problem.offset + problem.weights[held].sum(axis=0)
-    tasks = []
-    for j in range(problem.weights.shape[1]):
-        weights = np.where(free, problem.weights[:, j], 0.0)
-        top = base[j] + np.maximum(weights, 0.0).sum()
-        bottom = -base[j] - np.minimum(weights, 0.0).sum()
-        if fixed:
-            tasks += [(float(top), j, 1), (float(bottom), j, -1)]
-        else:
-            tasks.append((float(max(top, bottom)), j, 1 if top >= bottom else -1))
-    upper = lower
-    complete = True
+    weights = np.where(free[:, None], problem.weights, 0.0)
+    tops = base + np.maximum(weights, 0.0).sum(axis=0)
+    bottoms = -base - np.minimum(weights, 0.0).sum(axis=0)
+    tasks = [(float(top), j, 1) for j, top in enumerate(tops)]
+    tasks += [(float(bottom), j, -1) for j, bottom in enumerate(bottoms)]
+    if not fixed:  # the antipode has the other sign
+        tasks = [max(pair) for pair in zip(tasks[: len(tops)], tasks[len(tops) :], strict=True)]
     for ceiling, j, direction in sorted(tasks, key=lambda task: -task[0]):
-        if ceiling <= lower + problem.tolerance and best is not None:
-            upper = max(upper, min(ceiling, lower))
-            continue
-        weights = direction * np.where(free, problem.weights[:, j], 0.0)
-        index = np.flatnonzero(weights)
-        signed = [rows[i] if weights[i] > 0 else tuple(-x for x in rows[i]) for i in index]
-        outcome = least_violation(
-            signed,
-            np.abs(weights[index]),
+        if ceiling <= best.lower + problem.tolerance:
+            break
+        signed = direction * weights[:, j]
+        point, bound = least_violation(
+            signed_rows(problem, signed),
+            np.abs(signed[signed != 0]),
             hard,
-            ceiling - lower if best is not None or np.isfinite(lower) else np.inf,
+            ceiling - best.lower,
             problem.tolerance,
             limits,
         )
-        if outcome.point is not None:
-            point = move_off(rows, outcome.point)
+        if point is not None:
+            point = move_off(rows, point)
             pattern = np.array([dot(row, point) > 0 for row in rows], dtype=bool)
             value = problem.norm(pattern)
-            if best is None or value > lower:
+            if value > best.lower:
                 best = Found(value, value, pattern, point, True, "reference")
-                lower = value
-        complete &= outcome.complete
-        upper = max(upper, lower if outcome.complete else ceiling - outcome.bound)
-    if best is None:
-        return Found(-np.inf, upper, np.zeros(len(rows), dtype=bool), None, complete, "reference")
-    return Found(lower, max(upper, lower), best.pattern, best.point, complete, "reference")
+        complete &= bound == np.inf
+        upper = max(upper, ceiling - bound)
+    return Found(
+        best.lower, max(upper, best.lower), best.pattern, best.point, complete, "reference"
+    )

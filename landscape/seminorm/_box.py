@@ -1,0 +1,385 @@
+"""The largest ``|sum_i c_i relu(<a_i, x>)|`` over a box: all vertices, or mixed-integer programs.
+
+The function is linear on every cell of its kinks, so over a box it is extreme at vertices: points
+where hyperplanes, kinks or faces of the box, meet; positive homogeneity puts them on its surface.
+Floating point finds all but those of nearly dependent hyperplanes, each with an error bound; what
+is left uncertain and could still be larger is decided in rational arithmetic. Where there are too
+many vertices, one mixed-integer program per sign bounds the maximum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, islice, product
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.canonical import exact_sums, merge_hyperplanes
+from landscape.parametrization import max_norms, unit_directions
+from landscape.seminorm._record import Array, Limits
+
+EPS = float(np.finfo(float).eps)
+#: Relative to the sum of its terms, what HiGHS's tolerances may do to a bound.
+MILP_TOLERANCE = 1e-6
+#: Vertices that rational arithmetic may have to decide, some 50 microseconds each.
+MAX_EXACT = 20_000
+
+
+def scaled_products(rows: Array, factors: Array) -> tuple[Array, int]:
+    """``factors[i] * rows[i] = products[i] * 2^exponent`` without overflow or underflow."""
+    mantissas, exponents = np.frexp(factors)
+    scales = np.frexp(max_norms(rows))[1]
+    shifts = exponents + scales
+    silent = (factors == 0) | ~rows.any(axis=1)
+    exponent = int(shifts[~silent].max(initial=-(2**20))) if not silent.all() else 0
+    products = np.ldexp(rows, -scales[:, None]) * mantissas[:, None]
+    shifts = np.clip(shifts - exponent, -2000, 0)
+    return np.ldexp(products, shifts[:, None]), exponent
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinear:
+    """``h(v) = <gradient, v> + sum_k weights[k] relu(<kinks[k], v>)`` over ``[lower, 1]``.
+
+    Attributes
+    ----------
+    gradient : array of shape (D,)
+    kinks : array of shape (q, D)
+        Different hyperplanes, max-norms one.
+    weights : array of shape (q,)
+    lower : array of shape (D,)
+        Entries -1 or 0.
+    scale : float
+        Sum of the terms' largest absolute values, before they are merged.
+    """
+
+    gradient: Array
+    kinks: Array
+    weights: Array
+    lower: Array
+    scale: float
+
+    @classmethod
+    def of(cls, rows: Array, factors: Array, lower: Array) -> PiecewiseLinear:
+        """``sum_i factors[i] relu(<rows[i], v>)``: parallel and opposite rows are merged.
+
+        ``relu(<v, t x>) = t relu(<v, x>)`` for t > 0, and ``relu(-z) = relu(z) - z``.
+        """
+        planes = merge_hyperplanes(rows)
+        weights = exact_sums(factors * max_norms(rows), planes.labels, len(planes.rows))
+        turned = (factors[:, None] * rows)[planes.orientations < 0]
+        gradient = exact_sums(
+            turned.ravel(), np.tile(np.arange(rows.shape[1]), len(turned)), rows.shape[1]
+        )
+        keep = weights != 0
+        scale = float(np.abs(factors) @ np.abs(rows).sum(axis=1))
+        return cls(gradient, unit_directions(planes.rows)[keep], weights[keep], lower, scale)
+
+    @property
+    def tolerance(self) -> float:
+        """Bound on what merging equal directions and rounding do to a value."""
+        return 64 * EPS * self.scale * (1 + self.lower.size)
+
+    @property
+    def n_vertices(self) -> int:
+        """Subsets of kinks times faces of the box where they may meet in a vertex."""
+        d, q = self.kinks.shape[1], len(self.weights)
+        return sum(comb(d, f) * 2**f * comb(q, d - f) for f in range(1, d + 1))
+
+    def __call__(self, points: Array) -> Array:
+        """Values at the rows of ``points``."""
+        rises = np.maximum(points @ self.kinks.T, 0.0)
+        values: Array = points @ self.gradient + rises @ self.weights
+        return values
+
+    def ceiling(self, sign: float) -> float:
+        """A bound of ``sign h`` by the terms alone."""
+        rises = np.maximum(sign * self.weights, 0.0) @ np.abs(self.kinks).sum(axis=1)
+        return float(np.abs(self.gradient).sum() + rises)
+
+    def climb(self, rng: np.random.Generator, n_starts: int = 200) -> Array:
+        """Local search for a large ``|h|``: to where the gradient of a cell points."""
+        d = self.lower.size
+        starts = np.vstack([self.kinks, rng.standard_normal((n_starts, d)), np.eye(d)])
+        starts = np.clip(np.vstack([starts, -starts]), self.lower, None)
+        best, value = np.zeros(d), 0.0
+        for sign in (1.0, -1.0):
+            v = starts
+            for _ in range(20):
+                active = v @ self.kinks.T > 0
+                slopes = sign * (self.gradient + (active * self.weights) @ self.kinks)
+                v = np.where(slopes > 0, 1.0, np.where(slopes < 0, self.lower, 0.0))
+                v = np.unique(v, axis=0)
+                values = sign * self(v)
+                k = int(values.argmax())
+                if values[k] <= value:
+                    break
+                best, value = v[k], float(values[k])
+        return best
+
+
+class Vertices:
+    """The maximum of ``|h|`` over its box by all vertices.
+
+    Parameters
+    ----------
+    function : PiecewiseLinear
+    limits : Limits
+        A node is a vertex.
+    max_exact : int
+        Vertices that rational arithmetic may have to decide; beyond, the bound stays open.
+
+    Attributes
+    ----------
+    best, value
+        A point with the largest ``|h|`` found.
+    upper
+        The maximum is at most this, up to the rounding of h's values.
+    n_exact : int
+        How many vertices needed rational arithmetic.
+    """
+
+    def __init__(self, function: PiecewiseLinear, limits: Limits, max_exact: int) -> None:
+        self.h, self.limits = function, limits
+        self.best, self.value, self.n_exact = np.zeros(function.lower.size), 0.0, 0
+        self.lipschitz = max(function.ceiling(1.0), function.ceiling(-1.0))
+        #: Vertices whose value is uncertain: (uncertain upper bound, kinks, free, fixed values).
+        self._open: list[tuple[float, NDArray[np.intp], list[int], Array]] = []
+        if not self._visit():
+            self.upper = self.lipschitz
+            return
+        self.upper = 0.0
+        # The uncertain ones that could still matter, exactly.
+        slack = 16 * EPS * self.lipschitz
+        for bound, kinks, free, start in sorted(self._open, key=lambda entry: -entry[0]):
+            if bound <= self.value + slack:
+                break
+            if self.n_exact >= max_exact or self.limits.exhausted:
+                self.upper = bound
+                break
+            self.n_exact += 1
+            exact = exact_vertex(function.kinks[kinks], free, start)
+            if exact is not None and all(
+                low <= x <= 1 for low, x in zip(function.lower.tolist(), exact, strict=True)
+            ):
+                self._offer(np.array([[float(x) for x in exact]]))
+        self.upper = max(self.upper, self.value)
+
+    def _visit(self) -> bool:
+        """Try all vertices in floats; whether the limits allowed it."""
+        dimension = self.h.lower.size
+        for n_fixed in range(dimension, 0, -1):
+            for fixed in combinations(range(dimension), n_fixed):
+                corners = np.array(list(product(*[(self.h.lower[j], 1.0) for j in fixed])))
+                corners = corners[np.abs(corners).max(axis=1) > 0]
+                for subsets in _batches(len(self.h.weights), dimension - n_fixed):
+                    if self.limits.exhausted:
+                        return False
+                    some = subsets[: self.limits.remaining_nodes // len(corners)]
+                    self.limits.nodes += len(corners) * len(some)
+                    self._solve(some, list(fixed), corners)
+                    if len(some) < len(subsets):
+                        return False
+        return True
+
+    def _solve(self, subsets: NDArray[np.intp], fixed: list[int], corners: Array) -> None:
+        """Where the kinks of each subset meet in the faces with these fixed coordinates."""
+        dimension = self.h.lower.size
+        free = [j for j in range(dimension) if j not in fixed]
+        rows = self.h.kinks[subsets]
+        inverse, error = inverses(rows[:, :, free])
+        # The right side is at most D, and its own rounding is no more than the inverse's.
+        error *= dimension
+        near = error < 1e-3
+        slack = np.where(near, error, 0.0)[:, None]
+        lower = self.h.lower[free]
+        for corner in corners:
+            part = np.einsum("bij,bj->bi", inverse, -(rows[:, :, fixed] @ corner))
+            outside = (part < lower - slack) | (part > 1.0 + slack)
+            inside = near & ~outside.any(axis=1)
+            points = np.empty((int(inside.sum()), dimension))
+            points[:, fixed] = corner
+            points[:, free] = np.clip(part[inside], lower, 1.0)
+            values = self._offer(points)
+            start = np.zeros(dimension)
+            start[fixed] = corner
+            bounds = values + self.lipschitz * error[inside]
+            doubtful = (error[inside] > 16 * EPS * dimension) & (bounds > self.value)
+            for k in np.flatnonzero(doubtful):
+                self._open.append((float(bounds[k]), subsets[inside][k], free, start))
+            for k in np.flatnonzero(~near):
+                self._open.append((self.lipschitz, subsets[k], free, start))
+
+    def _offer(self, points: Array) -> Array:
+        """Values of ``|h|`` at points of the box; the best one is kept."""
+        values = np.abs(self.h(points))
+        k = int(values.argmax()) if len(values) else 0
+        if len(values) and values[k] > self.value:
+            self.value, self.best = float(values[k]), points[k]
+        return values
+
+
+def _batches(n: int, size: int) -> Iterator[NDArray[np.intp]]:
+    """All subsets, some thousand at once."""
+    subsets = combinations(range(n), size)
+    while batch := list(islice(subsets, 10_000)):
+        yield np.array(batch, dtype=np.intp).reshape(len(batch), size)
+
+
+def inverses(matrix: Array) -> tuple[Array, Array]:
+    """Inverses of (b, r, r) matrices, and bounds of their errors (max-row-sum norm).
+
+    Gaussian elimination with pivoting solves a system that differs by ``r^3 2^r`` ulp of the
+    matrix's norm at most; the error is infinite where that is no small part of the matrix.
+    """
+    b, r, _ = matrix.shape
+    inverse, error = np.zeros_like(matrix), np.full(b, np.inf)
+    regular = np.linalg.det(matrix) != 0
+    inverse[regular] = np.linalg.inv(matrix[regular])
+    sizes = np.abs(inverse[regular]).sum(axis=2).max(axis=1, initial=1.0)
+    change = 4 * r**3 * 2**r * EPS * np.abs(matrix[regular]).sum(axis=2).max(axis=1, initial=0.0)
+    # (M + E)^-1 differs from M^-1 by ‖M^-1‖ ‖E‖ / (1 - ‖M^-1‖ ‖E‖), relatively.
+    relative = sizes * change
+    error[regular] = np.where(relative < 0.25, 2 * sizes * (relative + r * EPS), np.inf)
+    return inverse, error
+
+
+def exact_vertex(kinks: Array, free: list[int], start: Array) -> list[Fraction] | None:
+    """The solution of ``<kink, v> = 0`` in v's free coordinates; None if there are many or none.
+
+    ``start`` holds the fixed coordinates.
+    """
+    point = [Fraction(x) for x in start.tolist()]
+    system = []
+    for kink in kinks.tolist():
+        row = [Fraction(x) for x in kink]
+        right = -sum((a * x for a, x in zip(row, point, strict=True)), Fraction(0))
+        system.append([*[row[j] for j in free], right])
+    r = len(free)
+    for column in range(r):
+        pivot = next((i for i in range(column, r) if system[i][column] != 0), None)
+        if pivot is None:
+            return None
+        system[column], system[pivot] = system[pivot], system[column]
+        for i in range(r):
+            if i != column and system[i][column] != 0:
+                factor = system[i][column] / system[column][column]
+                system[i] = [x - factor * y for x, y in zip(system[i], system[column], strict=True)]
+    for column, j in enumerate(free):
+        point[j] = system[column][r] / system[column][column]
+    return point
+
+
+@dataclass(frozen=True, eq=False)
+class BoxMaximum:
+    """The largest ``|h|`` over a box.
+
+    Attributes
+    ----------
+    point : array of shape (D,)
+        Where it is attained, or the best point found.
+    upper : float
+        The maximum is at most this, up to the tolerance.
+    tolerance : float
+    method : str
+        "vertices", "milp", or "local search" where the limits allow no program.
+    n_vertices, n_exact : int
+        Vertices tried, and how many of them needed rational arithmetic.
+    """
+
+    point: Array
+    upper: float
+    tolerance: float
+    method: str
+    n_vertices: int = 0
+    n_exact: int = 0
+
+
+def maximize_on_box(
+    h: PiecewiseLinear,
+    method: str,
+    *,
+    time_limit: float | None = None,
+    node_limit: int | None = None,
+    max_exact: int = MAX_EXACT,
+    rng: np.random.Generator | None = None,
+) -> BoxMaximum:
+    """Maximize ``|h|``.
+
+    Parameters
+    ----------
+    h : PiecewiseLinear
+    method : str
+        "vertices" or "milp".
+    time_limit, node_limit : optional
+        Seconds, and vertices or nodes of the two programs, after which the upper bound stays open.
+    max_exact : int
+        Vertices that rational arithmetic decides; with more doubtful ones it stays open as well.
+    rng : numpy.random.Generator, optional
+        For the first guess of "milp"; fixed if not given.
+    """
+    if method == "vertices":
+        limits = Limits(time_limit, node_limit)
+        search = Vertices(h, limits, max_exact)
+        return BoxMaximum(
+            search.best, search.upper, h.tolerance, method, limits.nodes, search.n_exact
+        )
+    import scipy.optimize  # noqa: F401  # before the clock starts
+
+    limits = Limits(time_limit, node_limit)
+    best, upper = h.climb(rng or np.random.default_rng(0)), 0.0
+    for sign in (1.0, -1.0):
+        bound = h.ceiling(sign)
+        if bound > abs(h(best[None])[0]) and not limits.exhausted:
+            # The first program leaves half of what there is to the second.
+            point, bound = _milp(h, sign, limits, 2 if sign > 0 else 1)
+            if point is not None and abs(h(point[None])[0]) > abs(h(best[None])[0]):
+                best = point
+        upper = max(upper, bound)
+    tolerance = max(h.tolerance, MILP_TOLERANCE * h.scale)
+    return BoxMaximum(best, upper, tolerance, "milp" if limits.nodes else "local search")
+
+
+def _milp(
+    h: PiecewiseLinear, sign: float, limits: Limits, share: int
+) -> tuple[Array | None, float]:
+    """Maximize ``sign * h`` over the box; a point and an upper bound."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    q, d = h.kinks.shape
+    weights, trivial = sign * h.weights, h.ceiling(sign)
+    sizes = np.abs(h.kinks).sum(axis=1)
+    rising = np.flatnonzero(weights > 0)
+    # Variables: v (d), values p of the relus (q), one binary for each term that is maximized.
+    cost = -np.concatenate([sign * h.gradient, weights, np.zeros(rising.size)]) / trivial
+    eye, select = np.eye(q), np.zeros((q, rising.size))
+    select[rising, np.arange(rising.size)] = sizes[rising]
+    above = np.hstack([-h.kinks, eye, np.zeros_like(select)])[weights <= 0]
+    cap = np.hstack([-h.kinks, eye, select])[rising]  # p <= <v, x> + size (1 - b)
+    switch = np.hstack([np.zeros((q, d)), eye, -select])[rising]  # p <= size b
+    parts = [(above, 0.0, np.inf), (cap, -np.inf, sizes[rising]), (switch, -np.inf, 0.0)]
+    options: dict[str, float] = {"mip_rel_gap": 0.0}
+    if limits.time_limit is not None:
+        options["time_limit"] = max(limits.remaining_time / share, 0.0)
+    if limits.node_limit is not None:
+        options["node_limit"] = -(-limits.remaining_nodes // share)
+    result = milp(
+        cost,
+        integrality=np.concatenate([np.zeros(d + q), np.ones(rising.size)]),
+        bounds=Bounds(
+            np.concatenate([h.lower, np.zeros(q + rising.size)]),
+            np.concatenate([np.ones(d), sizes, np.ones(rising.size)]),
+        ),
+        constraints=[LinearConstraint(*part) for part in parts if len(part[0])],
+        options=options,
+    )
+    limits.nodes += int(getattr(result, "mip_node_count", None) or 1)
+    dual = getattr(result, "mip_dual_bound", None)
+    bound = trivial
+    if dual is not None and np.isfinite(dual):
+        bound = min(trivial, -float(dual) * trivial)
+    return (None if result.x is None else np.clip(result.x[:d], h.lower, 1.0)), bound

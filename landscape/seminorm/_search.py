@@ -1,0 +1,210 @@
+"""Which method for which problem, the closed forms, and the plane.
+
+====================  =====================================================================
+k = rank              closed form: every sign vector is a cell
+jumps of one sign     closed form: a unit vector satisfies every constraint
+rank 2                angular sweep, O(k log k)
+rank 3, 4, 5          flats while ``C(k, r - 2) k`` is small (see `FLATS_WORK`), then cones
+                      (rank 5: conflicts between the two, see `CONES_FROM`)
+rank 6 and more       conflicts
+====================  =====================================================================
+
+Where floats cannot resolve a degenerate arrangement, cones give way to flats and flats to
+conflicts. k is the number of different hyperplanes where the gradient jumps, the rank is theirs.
+The thresholds come from ``benchmarks/seminorm``.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cmp_to_key
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.arrangement._integers import IntVector, integer_vector
+from landscape.seminorm import _kernels as kernels
+from landscape.seminorm._conflicts import conflicts
+from landscape.seminorm._flats import flats
+from landscape.seminorm._problem import CellProblem, climb
+from landscape.seminorm._record import METHODS, Array, Found, Limits, OutOfReach
+from landscape.seminorm._reference import reference
+
+#: Rows visited by the flats (number of flats times k) up to which they are chosen, by rank.
+#: Some sixty million are visited per second.
+FLATS_WORK = {3: 4e6, 4: 1e6, 5: 9e3}
+#: Beyond that, the number of hyperplanes from which cones are chosen before conflicts.
+CONES_FROM = {3: 0, 4: 0, 5: 121}
+#: Rows visited by the flats up to which they replace cones that could not resolve degeneracy.
+FLATS_LIMIT = 1e9
+
+
+def solve(
+    problem: CellProblem,
+    *,
+    method: str = "auto",
+    limits: Limits | None = None,
+    incumbent: Found | None = None,
+) -> Found:
+    """Maximize over the cells of a problem.
+
+    Parameters
+    ----------
+    problem : CellProblem
+    method : str
+        One of `METHODS`.
+    limits : Limits, optional
+    incumbent : Found, optional
+        A cell that is known; only better ones are of interest, and it is returned if there are
+        none. Methods that look at all cells anyway ignore it.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    limits = limits or Limits()
+    k, rank = problem.shape
+    if k == rank:
+        return independent(problem)
+    if method == "reference":
+        return reference(problem, limits, incumbent or problem.at_some_point())
+    if rank == 2:
+        found = plane(problem)
+        assert found is not None  # None only where lines may be equal
+        return found
+    if method == "plane":
+        raise OutOfReach(f"method 'plane' needs rank 2, the network has rank {rank}")
+    work = math.comb(k, max(rank - 2, 0)) * k
+    if method == "auto":
+        found = attained(problem)
+        if found is not None:
+            return found
+        if work <= FLATS_WORK.get(rank, 0.0):
+            method = "flats"
+        elif k >= CONES_FROM.get(rank, math.inf):
+            method = "cones"
+    unresolved = None
+    if method == "cones":
+        unresolved = cones(problem, limits, incumbent)
+        if unresolved is None and work <= FLATS_LIMIT:
+            method = "flats"
+    if method == "flats":
+        unresolved = flats(problem, solve, limits, incumbent)
+    return conflicts(problem, limits, incumbent) if unresolved is None else unresolved
+
+
+def independent(problem: CellProblem) -> Found:
+    """``rank = k``: every sign vector is a cell, so each coordinate reaches its bound."""
+    if not len(problem.rows):
+        value = float(np.abs(problem.offset).max(initial=0.0))
+        return Found(value, value, np.zeros(0, dtype=bool), np.zeros(0), True, "linear")
+    j = int(problem.bounds.argmax())
+    pattern = problem.weights[:, j] > 0
+    value, opposite = problem.norm(pattern), problem.norm(~pattern)
+    if opposite > value:
+        pattern, value = ~pattern, opposite
+    point: Array | None
+    try:
+        point = np.asarray(np.linalg.solve(problem.rows, np.where(pattern, 1.0, -1.0)))
+    except np.linalg.LinAlgError:
+        point = None  # independent, but only in exact arithmetic
+    return Found(value, value, pattern, point, True, "independent")
+
+
+def attained(problem: CellProblem) -> Found | None:
+    """The cell beside a unit vector, if it reaches the bound by the weights' signs.
+
+    So it is in a network whose output weights have one sign: each weight is a multiple of its row.
+    """
+    if not problem.one_signed:
+        return None
+    j = int(problem.bounds.argmax())
+    found = problem.at_point(np.eye(problem.shape[1])[j], "one sign")
+    if found is None or found.lower < problem.bounds[j] - problem.tolerance:
+        return None
+    return Found(found.lower, found.lower, found.pattern, found.point, True, "one sign")
+
+
+def plane(problem: CellProblem, distinct: bool = True) -> Found | None:
+    """Rank 2: sort the hyperplanes' angles and sweep, O(k log k).
+
+    Where it is not known that the lines are ``distinct``, None if floats cannot tell.
+    """
+    rows = problem.rows
+    close = np.zeros(len(rows), dtype=bool)
+    order, some = kernels.sort_plane(rows, close)
+    if some and not distinct:
+        return None
+    if some:
+        _sort_exactly(rows, order, np.flatnonzero(close[:-1]))
+    pattern, point = np.empty(len(rows), dtype=bool), np.empty(2)
+    value, best, sine = kernels.sweep_plane(
+        rows, problem.weights, problem.offset, order, point, pattern
+    )
+    if sine > 1e-12:
+        return Found(value, value, pattern, point, True, "plane")
+    # Too thin for floats: the exact sum of the two rays.
+    high, low = integer_vector(_ray(rows[order[best]])), integer_vector(_ray(rows[order[best - 1]]))
+    sign = -1 if best == 0 else 1
+    exact = high[0] + sign * low[0], high[1] + sign * low[1]
+    if (exact[0] * point[0] + exact[1] * point[1]) < 0:
+        exact = -exact[0], -exact[1]
+    return Found(value, value, pattern, exact, True, "plane")
+
+
+def _sort_exactly(rows: Array, order: NDArray[np.intp], close: NDArray[np.intp]) -> None:
+    """Sort runs of lines that floats cannot order by exact cross products."""
+
+    def clockwise(first: tuple[IntVector, int], second: tuple[IntVector, int]) -> int:
+        (a, b), (c, d) = first[0], second[0]
+        return b * c - a * d
+
+    for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
+        if run.size:
+            span = slice(int(run[0]), int(run[-1]) + 2)
+            exact = [(integer_vector(_ray(rows[i])), i) for i in order[span].tolist()]
+            order[span] = [i for _, i in sorted(exact, key=cmp_to_key(clockwise))]
+
+
+def _ray(row: Array) -> tuple[float, float]:
+    """The ray of the line ``<row, x> = 0`` with angle in [0, pi)."""
+    x, y = row.tolist()
+    return (-y, x) if x > 0 or (x == 0 and y < 0) else (y, -x)
+
+
+def cones(problem: CellProblem, limits: Limits, incumbent: Found | None = None) -> Found | None:
+    """Split simplicial cones, for three to five inputs and many neurons.
+
+    A hyperplane that misses the interior of a cone is decided there; the others are free in the
+    bound. Cones are split where the median hyperplane crosses the edge that most of them cross. By
+    antipodal symmetry one half-space is enough.
+
+    Cones touch hyperplanes at their vertices all the time, so floats must know exact zeros from
+    small values. Vertices are therefore defined as crossings, which makes their hyperplanes' values
+    exact zeros, and the rounding error of all other values is tracked. Where more hyperplanes meet
+    in a vertex than were split there (degenerate networks), floats cannot decide: such places are
+    left out and bounded, and if their bound exceeds the best cell, the result is None.
+    """
+    from landscape.seminorm._kernels_cones import search
+
+    best = incumbent or climb(problem, limits)
+    point = np.zeros(problem.shape[1])
+    with limits.alarm() as stop:
+        bound, complete, nodes = search(
+            problem.rows,
+            problem.weights,
+            problem.offset,
+            problem.total,
+            float(best.lower),
+            problem.tolerance,
+            limits.remaining_nodes,
+            stop,
+            point,
+        )
+    limits.nodes += nodes
+    found = problem.at_point(point, "cones") if point.any() else None
+    if found is not None and found.lower > best.lower:
+        best = found
+    bound = min(bound, float(problem.bounds.max()))
+    if complete and bound > best.lower + 2 * problem.tolerance:
+        return None
+    upper = best.lower if complete else max(best.lower, bound)
+    return Found(best.lower, upper, best.pattern, best.point, complete, "cones")
