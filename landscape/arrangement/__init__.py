@@ -1,7 +1,7 @@
 """Central hyperplane arrangements ``{x : <a_i, x> = 0}`` and their cells.
 
 The gradient of a shallow ReLU network is constant on the cells of its neurons' arrangement. In
-general position there are ``2 sum_{k<d} C(m-1, k)`` of them (notes/mathematics, 9; Cover 1965).
+general position there are ``2 sum_{k<d} C(m-1, k)`` of them (Cover 1965).
 
 >>> Arrangement([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]).cells().n_cells
 6

@@ -8,38 +8,28 @@ position, and no tolerance is involved: all numbers are integers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cmp_to_key
 
 from landscape.arrangement._integers import IntVector, dot, oriented, primitive
+from landscape.errors import LandscapeError
 
 #: Cells as a map from the pattern, an integer whose bit i says whether row i is positive, to an
 #: interior point.
 Cells = dict[int, IntVector]
 
 
-class TooManyCells(Exception):
+class TooManyCells(LandscapeError):
     """The enumeration passed its limit."""
 
 
-class Interrupted(Exception):
-    """The enumeration was told to stop."""
-
-
-def enumerate_cells(
-    rows: Sequence[IntVector],
-    dim: int,
-    limit: int | None = None,
-    stop: Callable[[], bool] | None = None,
-) -> Cells:
+def enumerate_cells(rows: Sequence[IntVector], dim: int, limit: int | None = None) -> Cells:
     """Cells of pairwise non-parallel, non-zero integer rows in ``dim`` dimensions.
 
     Raises
     ------
     TooManyCells
         If there are more than ``limit``.
-    Interrupted
-        If ``stop``, which is asked before each hyperplane at every level, says so.
     """
     if not rows:
         return {0: (0,) * dim}
@@ -50,9 +40,7 @@ def enumerate_cells(
         return _plane_cells(rows)
     cells: Cells = {0: (0,) * dim}
     for k, normal in enumerate(rows):
-        if stop is not None and stop():
-            raise Interrupted
-        cells = _cut(cells, rows[:k], normal, k, limit, stop)
+        cells = _cut(cells, rows[:k], normal, k, limit)
         if limit is not None and len(cells) > limit:
             raise TooManyCells(f"more than {limit} cells")
     return cells
@@ -64,12 +52,11 @@ def _cut(
     normal: IntVector,
     k: int,
     limit: int | None,
-    stop: Callable[[], bool] | None,
 ) -> Cells:
     """Add the hyperplane ``normal^⊥`` as number k to the cells of ``rows``."""
     bit = 1 << k
     result: Cells = {}
-    sections = _section_cells(rows, normal, limit, stop)
+    sections = _section_cells(rows, normal, limit)
     for pattern, point in cells.items():
         if pattern not in sections:
             result[pattern | bit if dot(normal, point) > 0 else pattern] = point
@@ -92,7 +79,6 @@ def _section_cells(
     rows: Sequence[IntVector],
     normal: IntVector,
     limit: int | None,
-    stop: Callable[[], bool] | None,
 ) -> Cells:
     """Patterns of ``rows`` on the hyperplane ``normal^⊥``, with points in it."""
     pivot = min(
@@ -109,7 +95,7 @@ def _section_cells(
         key, orientation = oriented(reduced)
         masks = groups.setdefault(key, [0, 0])
         masks[orientation < 0] |= 1 << i
-    inner = enumerate_cells(list(groups), len(others), limit, stop)
+    inner = enumerate_cells(list(groups), len(others), limit)
     masks_list = list(groups.values())
     result: Cells = {}
     for pattern, point in inner.items():

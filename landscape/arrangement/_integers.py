@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.errors import LandscapeError
+
 IntVector = tuple[int, ...]
 
 
@@ -100,7 +102,7 @@ def pivot_columns(rows: Sequence[Sequence[int]]) -> list[int]:
     return columns
 
 
-class Infeasible(Exception):
+class Infeasible(LandscapeError):
     """There is no point strictly on the asked sides; carries Farkas multipliers.
 
     Attributes

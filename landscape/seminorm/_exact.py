@@ -63,7 +63,7 @@ def exact_seminorm(
 
     Examples
     --------
-    The sharp pair of notes/mathematics, 3, with ``c = sign`` and product coordinates as weights:
+    The sharp pair of Theorem 3, with ``c = sign`` and product coordinates as weights:
 
     >>> from fractions import Fraction
     >>> e = Fraction(1, 100)
