@@ -27,9 +27,10 @@ class Search:
         self.radius = min(radius * (1 - 1e-9), 100 * size)
         self.frozen = problem.offset
         self.margin, self.bound = float(problem.margin), float(problem.bound or inf)
-        self.penalty = (
-            None if problem.penalty is None else np.array([float(p) for p in problem.penalty])
-        )
+        self.penalty = None
+        if problem.penalty is not None:  # of every neuron, (m, d); the frozen one is free
+            self.penalty = np.tile([float(p) for p in problem.penalty], (len(self.c), 1))
+            self.penalty[len(self.c) - self.frozen :] = 0
         scale = max(
             float(np.abs(self.s).max()), float(np.abs(np.asarray(y, float)).max()) * 1e-30, 1e-300
         )
