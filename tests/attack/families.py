@@ -21,7 +21,7 @@ from landscape import (
     descend,
     realize,
 )
-from tests.attack.judge import kernel
+from tests.attack.judge import crossings, kernel
 
 Array = np.ndarray
 Generator = np.random.Generator
@@ -927,6 +927,53 @@ def subnormal_numbers(rng):
     theta = Parametrization(np.column_stack([x.theta.weights, np.zeros(m)]), x.theta.output_weights)
     space = neighbour("N'" if is_balanced(x.space) else "N", d + 1, m)
     return Instance(theta, np.column_stack([x.X, column]), x.y, space)
+
+
+@family
+def thresholds_of_mixed_kinks(rng):
+    """Concave kinks as steep as the convex ones allow on some ray, up to 1e-3 to 1e-15."""
+    apex = rng.random() < 0.4
+    rank = int(rng.choice([1, 2, 3], p=[0.3, 0.5, 0.2]))
+    count = int(rng.integers(3, (0, 200, 40, 12)[rank]))
+    kind = str(rng.choice(KINDS))
+    if apex:  # (0, ..., 0, t, t) on lifted data: all samples
+        features = rng.integers(-9, 10, size=(count, max(rank - 1, 1))).astype(float)
+        if rng.random() < 0.5:
+            features += rng.random(size=features.shape)
+        X = RestrictedSpace.embed(features)
+        u = np.append(np.zeros(features.shape[1]), [1.0, 1.0])
+        normals = X[:, :-1]
+    else:
+        u = rng.integers(-1, 2, size=rank + 1)
+        u[0] = 1
+        if kind == "N*":
+            u[-2:] = 1
+        basis = np.array(kernel([u.tolist()], rank + 1), dtype=int)
+        normals = rng.integers(-9, 10, size=(count, rank))
+        X = (normals @ basis).astype(float)
+    sign = float(rng.choice([-1, 1]))
+    w = rng.integers(1, 9, size=count).astype(float)
+    down = rng.random(size=count) < rng.choice([0.1, 0.3, 0.5])
+    integers = [[Fraction(float(v)) for v in row] for row in normals]
+    common = [[int(v * 2**53) for v in row] for row in integers]
+    rays = list(crossings(common, len(common[0])))
+    if rays:
+        V = np.array([[float(t) for t in v] for v in rays])
+        V /= np.abs(V).max(axis=1, keepdims=True)
+        Z = np.maximum(np.vstack([V, -V]) @ normals.T, 0)
+        up, less = Z[:, ~down] @ w[~down], Z[:, down] @ w[down]
+        steep = less > 1e-9
+        if steep.any():
+            w[down] *= (up[steep] / less[steep]).min()
+    w[down] *= -(1 + float(rng.choice([-1, 1, 0], p=[0.5, 0.4, 0.1])) * tiny(rng, -15, -3))
+    X = np.vstack([X, np.tile(u, (2, 1)) * [[1], [-1]]]) if not apex else X
+    theta = Parametrization.from_products(u[None], [sign])
+    s = np.append(w * sign, np.zeros(len(X) - count))
+    y = realize(theta, X) - s
+    if rng.random() < 0.15:
+        X[:count] += tiny(rng, -14, -8) * rng.normal(size=(count, X.shape[1])) * (not apex)
+    d = X.shape[1]
+    return prove(Instance(theta, X, y, neighbour(kind, d, 1, margin=0.125)), rng, 0.1)
 
 
 def random_problem(rng: Generator) -> Instance:

@@ -109,7 +109,7 @@ def kernel(rows: Sequence[Sequence[int]], width: int) -> list[Row]:
     return basis
 
 
-def _normals(rows: Sequence[Row], width: int) -> Iterator[Row]:
+def crossings(rows: Sequence[Row], width: int) -> Iterator[Row]:
     """The lines that ``width - 1`` independent hyperplanes have in common, in integers."""
     if width == 1:
         yield [1]
@@ -173,7 +173,7 @@ class Slope:
         rank = len(pivots)
         if comb(len(normals), rank - 1) > MAX_SUBSETS:
             return None, None
-        for ray in _normals([[p[j] for j in pivots] for p in normals], rank):
+        for ray in crossings([[p[j] for j in pivots] for p in normals], rank):
             for sign in (1, -1):
                 v = [0] * d
                 for j, t in zip(pivots, ray, strict=True):
