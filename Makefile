@@ -27,7 +27,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study report paper docs-assets graphs regularization reference benchmark-seminorm test test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
+.PHONY: help env study report paper docs-assets graphs regularization reference benchmark-seminorm test attack test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,9 @@ reference: $(STAMP) ## compute the tables anew that the tests compare digits wit
 
 test: $(STAMP) ## run the fast tests
 	$(RUN) pytest $(ARGS)
+
+attack: $(STAMP) ## certify 20,000 near-degenerate points, judge each exactly (ARGS=--publish: docs)
+	$(RUN) python -m tests.attack $(ARGS)
 
 test-slow: $(STAMP) ## run the slow tests only
 	$(RUN) pytest -m slow $(ARGS)

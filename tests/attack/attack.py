@@ -16,7 +16,7 @@ from tests.attack.judge import Point, Problem, Row
 from tests.attack.optimizer import falsify
 
 #: A certificate whose slack is more of the loss is worth nothing; "global" says slack = loss.
-LARGEST_SLACK = 1e-6
+LARGEST_SLACK = Fraction(1, 10**6)
 #: The mean square of the residuals of a "global" minimum, relative to that of the targets.
 LARGEST_GLOBAL = Fraction(1, 10**19)
 
@@ -137,7 +137,7 @@ def judge_holds(
         if Fraction(slack) < loss:
             result.say("false holds", f"global: slack {slack:.3g} below the loss {float(loss):.3g}")
         return
-    if Fraction(slack) > Fraction(LARGEST_SLACK) * loss * (1 + Fraction(1, 10**9)):
+    if Fraction(slack) > LARGEST_SLACK * loss * Fraction(1001, 1000):  # the loss is rounded
         result.say("worthless holds", f"slack {slack:.3g}, loss {float(loss):.3g}")
     better = falsify(problem, theta, x.X, x.y, radius, slack, rng, 2 if rng.random() < 0.1 else 1)
     if better is not None:

@@ -21,7 +21,7 @@ from landscape import (
     descend,
     realize,
 )
-from tests.attack.judge import kernel
+from tests.attack.judge import crossings, kernel
 
 Array = np.ndarray
 Generator = np.random.Generator
@@ -802,6 +802,180 @@ def saddles(rng):
     return prove(shifted(x, rng, tiny(rng, -17, -8)) if rng.random() < 0.4 else x, rng, 0.2)
 
 
+@family
+def unbalanced_neurons(rng):
+    """On N the factors of a product may be anything: c of 1e12 and a of 1e-12."""
+    x = minimum(rng, "N", kinks=int(rng.integers(0, 4)), mixed=rng.random() < 0.2)
+    wide = float(rng.choice([3, 8, 12]))
+    t = 10.0 ** rng.uniform(-wide, wide, size=x.space.n_neurons)
+    if rng.random() < 0.5:
+        t = 2.0 ** np.round(np.log2(t))
+    theta = Parametrization(x.theta.weights * t[:, None], x.theta.output_weights / t)
+    return prove(anything(replace(x, theta=theta, truth=None), rng), rng, 0.1)
+
+
+@family
+def clusters_of_kinks(rng):
+    """Several near copies of each kink, residuals of both signs and many sizes."""
+    x = minimum(rng, kinks=int(rng.integers(1, 4)), m=int(rng.integers(1, 3)))
+    z = x.X @ x.theta.weights.T
+    on = np.flatnonzero((z == 0).any(axis=1) & x.X.any(axis=1))
+    rows, values = [x.X], [x.y]
+    for k in on[:2]:
+        count = int(rng.integers(2, 7))
+        copies = np.tile(x.X[k], (count, 1)) * rng.choice([1.0, 1.0, -1.0, 2.0], size=(count, 1))
+        copies = copies + tiny(rng, -14, -8) * rng.normal(size=copies.shape) * (rng.random() < 0.8)
+        s = rng.integers(-3, 4, size=count) * 10.0 ** rng.integers(-3, 5, size=count)
+        if rng.random() < 0.6:
+            s[-1] = -s[:-1].sum()
+        rows.append(copies)
+        values.append(realize(x.theta, copies) - s)
+    new = replace(x, X=np.vstack(rows), y=np.concatenate(values), truth=None)
+    return prove(new, rng, 0.1)
+
+
+@family
+def cancelling_neurons(rng):
+    """Two neurons with output weights of 1e3 to 1e12 and opposite signs, nearly the same."""
+    x = minimum(rng, "N", kinks=int(rng.integers(0, 3)), m=int(rng.integers(1, 3)))
+    d = x.space.n_inputs
+    size = float(2.0 ** rng.integers(10, 41))
+    a = rng.integers(-3, 4, size=d).astype(float)
+    gap = tiny(rng, -15, -6) * rng.normal(size=d) * (rng.random() < 0.7)
+    s = realize(x.theta, x.X) - x.y
+    new = with_neurons(x, np.array([a, a + gap]), np.array([size, -size]))
+    y = realize(new.theta, x.X) - s * float(rng.choice([1.0, 1e-4, 1e-8]))
+    return prove(replace(new, y=y), rng, 0.1)
+
+
+@family
+def small_residuals_of_large_values(rng):
+    x = minimum(rng, kinks=int(rng.integers(0, 3)))
+    s = realize(x.theta, x.X) - x.y
+    y = realize(x.theta, x.X) - s * 2.0 ** -float(rng.integers(10, 45))
+    x = replace(x, y=y, truth=None)
+    if rng.random() < 0.5:
+        x = rounded(x, rng)
+    return prove(x, rng, 0.2)
+
+
+@family
+def far_along_the_flat_direction(rng):
+    """Lifted data see p - q only: p and q of 1e3 to 1e12."""
+    kind = str(rng.choice(["N'", "N*"]))
+    x = minimum(rng, kind, lifted=True, kinks=int(rng.integers(0, 4)), margin=0.125)
+    u = x.theta.products.copy()
+    u[:, -2:] += 2.0 ** rng.integers(10, 41, size=(len(u), 1))
+    signs = np.where(x.theta.output_weights < 0, -1, 1)
+    theta = Parametrization.from_products(u, signs)
+    s = realize(x.theta, x.X) - x.y
+    y = x.y if rng.random() < 0.5 else realize(theta, x.X) - s
+    return prove(replace(x, theta=theta, y=y, truth=None), rng, 0.2)
+
+
+@family
+def more_of_everything(rng):
+    """Up to 6 inputs, 4 neurons and 40 samples."""
+    d, m = int(rng.integers(3, 7)), int(rng.integers(2, 5))
+    kinks, spare = int(rng.integers(0, 2)), int(rng.integers(2, 12))
+    return prove(anything(minimum(rng, d=d, m=m, kinks=kinks, spare=spare), rng), rng, 0.1)
+
+
+@family
+def samples_of_many_sizes(rng):
+    """Rows times 1e-15 to 1e15, the residuals by the inverse: kinks at every scale."""
+    x = minimum(rng, kinks=int(rng.integers(1, 4)), mixed=rng.random() < 0.3)
+    wide = float(rng.choice([3, 9, 15]))
+    t = 10.0 ** rng.uniform(-wide, wide, size=len(x.X))
+    s = realize(x.theta, x.X) - x.y
+    X = x.X * t[:, None]
+    return prove(replace(x, X=X, y=realize(x.theta, X) - s / t, truth=None), rng, 0.1)
+
+
+@family
+def hardly_any_data(rng):
+    """One to three samples, zero rows, one input, targets of zero."""
+    kind = str(rng.choice(KINDS))
+    d, n = int(rng.integers(1 if kind != "N*" else 2, 4)), int(rng.integers(1, 4))
+    m = 1 if d == 1 else int(rng.integers(1, 4))
+    X = rng.integers(-1, 2, size=(n, d)) * rng.choice([1.0, 1e-12, 1e9], size=(n, 1))
+    y = rng.integers(-1, 2, size=n) * float(rng.choice([1.0, 1e-12, 0.0]))
+    u = rng.integers(-2, 3, size=(m, d)).astype(float)
+    if kind == "N*":
+        u[:, -2:] = np.abs(u[:, -2:]) + 0.25
+    theta = Parametrization.from_products(u, rng.choice([-1, 1], size=m))
+    x = Instance(theta, X, y, neighbour(kind, d, m, margin=0.25 if rng.random() < 0.5 else 0.0))
+    return prove(end_of_descent(x, rng) if rng.random() < 0.6 else x, rng, 0.2)
+
+
+@family
+def subnormal_numbers(rng):
+    x = minimum(rng, kinks=int(rng.integers(0, 3)))
+    choice = rng.integers(0, 4)
+    if choice == 0:
+        return scaled(x, rng, 2.0**-1060, 1.0)
+    if choice == 1:
+        X = x.X.copy()
+        X[int(rng.integers(0, len(X)))] *= 2.0**-1070
+        return replace(x, X=X, truth=None)
+    if choice == 2:
+        return scaled(x, rng, 2.0**500, 4.0**-250 if is_balanced(x.space) else 2.0**-500)
+    if isinstance(x.space, RestrictedSpace):
+        return scaled(x, rng, 2.0**-400, 4.0**-70)
+    column = 5e-324 * rng.integers(-3, 4, size=len(x.X))
+    m, d = x.theta.weights.shape
+    theta = Parametrization(np.column_stack([x.theta.weights, np.zeros(m)]), x.theta.output_weights)
+    space = neighbour("N'" if is_balanced(x.space) else "N", d + 1, m)
+    return Instance(theta, np.column_stack([x.X, column]), x.y, space)
+
+
+@family
+def thresholds_of_mixed_kinks(rng):
+    """Concave kinks as steep as the convex ones allow on some ray, up to 1e-3 to 1e-15."""
+    apex = rng.random() < 0.4
+    rank = int(rng.choice([1, 2, 3], p=[0.3, 0.5, 0.2]))
+    count = int(rng.integers(3, (0, 200, 40, 12)[rank]))
+    kind = str(rng.choice(KINDS))
+    if apex:  # (0, ..., 0, t, t) on lifted data: all samples
+        features = rng.integers(-9, 10, size=(count, max(rank - 1, 1))).astype(float)
+        if rng.random() < 0.5:
+            features += rng.random(size=features.shape)
+        X = RestrictedSpace.embed(features)
+        u = np.append(np.zeros(features.shape[1]), [1.0, 1.0])
+        normals = X[:, :-1]
+    else:
+        u = rng.integers(-1, 2, size=rank + 1)
+        u[0] = 1
+        if kind == "N*":
+            u[-2:] = 1
+        basis = np.array(kernel([u.tolist()], rank + 1), dtype=int)
+        normals = rng.integers(-9, 10, size=(count, rank))
+        X = (normals @ basis).astype(float)
+    sign = float(rng.choice([-1, 1]))
+    w = rng.integers(1, 9, size=count).astype(float)
+    down = rng.random(size=count) < rng.choice([0.1, 0.3, 0.5])
+    integers = [[Fraction(float(v)) for v in row] for row in normals]
+    common = [[int(v * 2**53) for v in row] for row in integers]
+    rays = list(crossings(common, len(common[0])))
+    if rays:
+        V = np.array([[float(t) for t in v] for v in rays])
+        V /= np.abs(V).max(axis=1, keepdims=True)
+        Z = np.maximum(np.vstack([V, -V]) @ normals.T, 0)
+        up, less = Z[:, ~down] @ w[~down], Z[:, down] @ w[down]
+        steep = less > 1e-9
+        if steep.any():
+            w[down] *= (up[steep] / less[steep]).min()
+    w[down] *= -(1 + float(rng.choice([-1, 1, 0], p=[0.5, 0.4, 0.1])) * tiny(rng, -15, -3))
+    X = np.vstack([X, np.tile(u, (2, 1)) * [[1], [-1]]]) if not apex else X
+    theta = Parametrization.from_products(u[None], [sign])
+    s = np.append(w * sign, np.zeros(len(X) - count))
+    y = realize(theta, X) - s
+    if rng.random() < 0.15:
+        X[:count] += tiny(rng, -14, -8) * rng.normal(size=(count, X.shape[1])) * (not apex)
+    d = X.shape[1]
+    return prove(Instance(theta, X, y, neighbour(kind, d, 1, margin=0.125)), rng, 0.1)
+
+
 def random_problem(rng: Generator) -> Instance:
     kind, p, n = str(rng.choice(KINDS)), int(rng.integers(1, 4)), int(rng.integers(3, 14))
     style = rng.integers(0, 4)
@@ -820,7 +994,7 @@ def random_problem(rng: Generator) -> Instance:
         margin, bound = ((0.0, inf), (1e-3, inf), (0.1, 2.0))[int(rng.integers(0, 3))]
         space = neighbour(kind, p + 2, m, margin=margin, bound=bound)
     penalty = None
-    if rng.random() < 0.15 and not has_offset(space):
+    if rng.random() < 0.15:
         penalty = np.full(space.n_inputs, float(10.0 ** rng.uniform(-6, 0)))
     return Instance(space.sample(rng), space.embed(features), y, space, penalty=penalty)
 

@@ -29,6 +29,11 @@ from math import comb, gcd, inf, lcm
 
 import numpy as np
 
+try:  # faster; Fraction does as well
+    import flint
+except ImportError:
+    flint = None
+
 from landscape import BalancedSpace, Parametrization, RestrictedSpace, UnrestrictedSpace
 
 Row = list[int]
@@ -87,17 +92,24 @@ def kernel(rows: Sequence[Sequence[int]], width: int) -> list[Row]:
     """An integer basis of ``{v : <row, v> = 0 for all rows}``."""
     if not rows:
         return [[int(i == j) for j in range(width)] for i in range(width)]
-    echelon, pivots = _echelon(rows)
+    if flint is not None and len(rows) * width > 20:
+        echelon, divisor, rank = flint.fmpz_mat([[*map(int, r)] for r in rows]).rref()
+        table = [[int(v) for v in row] for row in echelon.tolist()[:rank]]
+        pivots, one = [next(j for j, v in enumerate(r) if v) for r in table], int(divisor)
+    else:
+        fractions, pivots = _echelon(rows)
+        table, one = _integers(fractions) if pivots else ([], 1)
     basis = []
     for free in (j for j in range(width) if j not in pivots):
-        v = [Fraction(int(j == free)) for j in range(width)]
-        for row, j in zip(echelon, pivots, strict=True):
+        v = [one * int(j == free) for j in range(width)]
+        for row, j in zip(table, pivots, strict=True):
             v[j] = -row[free]
-        basis.append(_integers([v])[0][0])
+        size = gcd(*v)
+        basis.append([t // size for t in v])
     return basis
 
 
-def _normals(rows: Sequence[Row], width: int) -> Iterator[Row]:
+def crossings(rows: Sequence[Row], width: int) -> Iterator[Row]:
     """The lines that ``width - 1`` independent hyperplanes have in common, in integers."""
     if width == 1:
         yield [1]
@@ -161,7 +173,7 @@ class Slope:
         rank = len(pivots)
         if comb(len(normals), rank - 1) > MAX_SUBSETS:
             return None, None
-        for ray in _normals([[p[j] for j in pivots] for p in normals], rank):
+        for ray in crossings([[p[j] for j in pivots] for p in normals], rank):
             for sign in (1, -1):
                 v = [0] * d
                 for j, t in zip(pivots, ray, strict=True):
@@ -332,9 +344,8 @@ class Problem:
         _, s, denominator, _, _ = self._forward(point)
         value = Fraction(_dot(s, s), denominator * denominator * self.n)
         if self.penalty is not None:
-            value += sum(
-                p * u * u for row in point.products for p, u in zip(self.penalty, row, strict=True)
-            )
+            rows = point.products[: len(point.outputs) - self.offset]  # the offset is free
+            value += sum(p * u * u for row in rows for p, u in zip(self.penalty, row, strict=True))
         return value
 
     def floats(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
@@ -414,8 +425,6 @@ class Problem:
                 last = [x[-1] for x in self.X]
                 total = sum(t * x for t, x in zip(s, last, strict=True) if x > 0)
                 g = [0] * (self.d - 1) + [total]
-                if self.penalty is not None:
-                    raise NotImplementedError("a penalty on the offset")
                 result.append((Slope(g, {}), True))
                 continue
             both, sign = c == 0, -1 if c < 0 else 1

@@ -27,9 +27,10 @@ class Search:
         self.radius = min(radius * (1 - 1e-9), 100 * size)
         self.frozen = problem.offset
         self.margin, self.bound = float(problem.margin), float(problem.bound or inf)
-        self.penalty = (
-            None if problem.penalty is None else np.array([float(p) for p in problem.penalty])
-        )
+        self.penalty = None
+        if problem.penalty is not None:  # of every neuron, (m, d); the frozen one is free
+            self.penalty = np.tile([float(p) for p in problem.penalty], (len(self.c), 1))
+            self.penalty[len(self.c) - self.frozen :] = 0
         scale = max(
             float(np.abs(self.s).max()), float(np.abs(np.asarray(y, float)).max()) * 1e-30, 1e-300
         )
@@ -54,13 +55,16 @@ class Search:
             return da, dc
         if self.problem.restricted:
             a = self.A + da
+            if self.bound < inf:  # first: the smaller a neuron, the larger its least coordinates
+                top = np.sqrt(self.bound)
+                da = np.where(np.abs(a) > top, np.clip(np.sign(a) * top - self.A, -r, r), da)
+                a = self.A + da
             size = np.abs(a).max(axis=-1, keepdims=True)
-            least = self.margin / np.maximum(size, 1e-300) if self.margin else 1e-300
+            least = self.A[:, -2:] * 1e-3  # for an open border
+            if self.margin:
+                least = self.margin / np.maximum(size, 1e-300)
             low = a[..., -2:] < least
             da[..., -2:] = np.where(low, np.clip(least - self.A[:, -2:], -r, r), da[..., -2:])
-            if self.bound < inf:
-                top = np.sqrt(self.bound) * (1 - 1e-15)
-                da = np.where(np.abs(a) > top, np.clip(np.sign(a) * top - self.A, -r, r), da)
         # the new sign: flipped where dc says so
         sign = np.where(np.abs(self.c + dc) > 0, np.sign(self.c + dc), self.signs)
         # |a| - |c|, accurately
@@ -81,9 +85,16 @@ class Search:
         return np.where(value != 0, np.sign(value), self.signs)
 
     def inside(self, da: Array, dc: Array) -> Array:
-        return (np.abs(dc) <= self.radius * (1 + 1e-10)).all(axis=-1) & (
-            np.abs(da) <= self.radius * (1 + 1e-10)
-        ).all(axis=(-1, -2))
+        """Whether points are in the box, and in the space up to rounding."""
+        near = (np.abs(dc) <= self.radius * (1 + 1e-10)).all(axis=-1)
+        near &= (np.abs(da) <= self.radius * (1 + 1e-10)).all(axis=(-1, -2))
+        if self.problem.restricted:
+            a = self.A + da
+            size = np.abs(a).max(axis=-1)
+            near &= (a[..., -2:].min(axis=-1) * size >= self.margin * (1 - 1e-12)).all(axis=-1)
+            near &= (a[..., -2:] > 0).all(axis=(-1, -2))
+            near &= (size * size <= self.bound * (1 + 1e-12)).all(axis=-1)
+        return near
 
     def change(self, da: Array, dc: Array, gradient: bool = False) -> tuple[Array, ...]:
         """``(L(theta + delta) - L(theta)) / scale^2``; inf outside the box."""

@@ -131,12 +131,12 @@ def test_every_family_is_as_its_construction_says():
     """``truth`` is by construction, the decision is not."""
     known = 0
     for name in FAMILIES:
-        for index in range(3):
+        for index in range(2):
             x = draw(name, 5, index)
             if x.truth is not None:
                 known += 1
                 assert decide(x.theta, x.X, x.y, x.space, x.penalty) is x.truth, (name, index)
-    assert known >= 10
+    assert known >= 8
 
 
 # --- wrong certificates are caught ---------------------------------------------------------------
@@ -219,13 +219,13 @@ def test_a_point_that_the_falsifier_returns_is_a_proof():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_certificates_are_true(name):
-    for index in range(6):
+    for index in range(4):
         judged = judge_point(name, 0, index)
         assert not any(judged.counts[c] for c in WRONG), (index, judged.notes)
 
 
 def test_most_exact_minima_are_certified():
     result = Judgement()
-    for index in range(20):
+    for index in range(10):
         judge_instance(draw("exact kinks", 11, index), result, np.random.default_rng(index))
-    assert result.counts["holds"] >= 18
+    assert result.counts["holds"] >= 9
