@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from landscape.parametrization import Parametrization
-from landscape.probe import SearchBudget
+from landscape.probe import ExchangeBudget
 from landscape.realization import realize
 from landscape.spaces import make_space
 from landscape.study.brackets import bracket_rows
@@ -135,7 +135,7 @@ def test_brackets():
         seed=1,
         n_neurons=M,
         max_minima=3,
-        budget=SearchBudget(max_exchanged=1, n_random=2, n_arrangement=4, n_bisections=4),
+        budget=ExchangeBudget(max_exchanged=1, n_random=2, n_arrangement=4, n_bisections=4),
     )
     assert (rows["radius_low"] <= rows["radius_high"]).all()
     assert rows["radius_low"] == pytest.approx(rows["smallest"] / 2, rel=1e-6)

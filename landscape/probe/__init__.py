@@ -1,9 +1,9 @@
 """Balls of realization space, solved instead of sampled: tests of Proposition 1.2.
 
 `rigid` decides whether the realization of a minimum is a minimum on its W^{1,inf} ball, as long as
-the ball contains nothing but rescalings of its neurons (notes 10). `ridge` finds the best neuron
+the ball contains nothing but rescalings of its neurons (Theorem 12). `ridge` finds the best neuron
 that could be added, `controls` builds degenerate parameter minima for which the implication must
-fail, and shows that it does (notes 11). `exchange` searches larger balls, in which neurons can be
+fail, and shows that it does (Theorem 15). `exchange` searches larger balls, in which neurons can be
 exchanged for others, and brackets the realization radius. `natural` looks at minima of N' and N as
 training finds them.
 """
@@ -17,8 +17,8 @@ from landscape.probe.controls import (
     unbalanced_control,
     with_ridge,
 )
-from landscape.probe.exchange import BallSearch, SearchBudget, search_ball
-from landscape.probe.natural import Natural, Thrift, examine_minimum, thrifty
+from landscape.probe.exchange import BallSearch, ExchangeBudget, search_ball
+from landscape.probe.natural import Natural, ReducedWidth, examine_minimum, reduce_width
 from landscape.probe.ridge import Ridge, steepest_ridge
 from landscape.probe.rigid import Probe, probe_realization, rigidity_radius
 
@@ -26,20 +26,20 @@ __all__ = [
     "CONTROLS",
     "BallSearch",
     "Control",
+    "ExchangeBudget",
     "Natural",
     "Probe",
+    "ReducedWidth",
     "Ridge",
-    "SearchBudget",
-    "Thrift",
     "degenerate_like",
     "examine_minimum",
     "opposite_control",
     "probe_realization",
+    "reduce_width",
     "redundant_control",
     "rigidity_radius",
     "search_ball",
     "steepest_ridge",
-    "thrifty",
     "unbalanced_control",
     "with_ridge",
 ]

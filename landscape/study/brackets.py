@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe import SearchBudget, search_ball
+from landscape.probe import ExchangeBudget, search_ball
 from landscape.spaces import BalancedSpace
 from landscape.study.certificates import NUMERICAL_TROUBLE
 from landscape.study.columns import Arrays, as_arrays
@@ -30,7 +30,7 @@ def bracket_rows(
     n_neurons: int,
     max_minima: int,
     factor: float = 3.0,
-    budget: SearchBudget | None = None,
+    budget: ExchangeBudget | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Arrays:
     """Search balls of ``factor`` times ``min_i ‖u_i‖`` around the first minima of the space.
