@@ -94,7 +94,11 @@ class TestStarts:
     @pytest.mark.parametrize(
         ("proofs", "status", "words"),
         [
-            (["proved", "open"], "undecided", "Of 2 distinct minima, 1 are proved in rational"),
+            (
+                ["proved", "open"],
+                "undecided",
+                "Of 2 distinct minima for which that was tried, 1 are proved",
+            ),
             (["proved", "refuted"], "undecided", "1 are refuted there as they stand"),
             (["", ""], "undecided", ""),
         ],

@@ -49,7 +49,7 @@ def certificates(fits: pd.DataFrame, own: Own) -> Finding:
     if tried := int(minima["proof"].ne("").sum()):
         proofs = minima["proof"].value_counts()
         text += (
-            f" Of {number(tried, 'distinct minimum', 'distinct minima')}, "
+            f" Of {number(tried, 'distinct minimum', 'distinct minima')} for which that was tried, "
             f"{proofs.get('proved', 0):,} are proved in rational arithmetic."
         )
         if refuted := int(proofs.get("refuted", 0)):
