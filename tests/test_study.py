@@ -111,7 +111,7 @@ class TestBlocks:
             raise mistake("a mistake")
 
         fits = train(cell)
-        monkeypatch.setattr(pipeline, "certify_minimum", wrong)
+        monkeypatch.setattr(pipeline, "descend", wrong)
         with pytest.raises(mistake):
             descend(cell, fits)
 
