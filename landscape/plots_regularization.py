@@ -31,7 +31,7 @@ def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figu
     Parameters
     ----------
     summary : pandas.DataFrame
-        Rows of :func:`landscape.study.regularization.compare_arms`.
+        Rows of :func:`landscape.study.comparison.compare_arms`.
     level : float
         Of the intervals.
 

@@ -19,7 +19,8 @@ from landscape.regularization import (
 )
 from landscape.spaces import UnrestrictedSpace, make_space
 from landscape.study.cells import Cell
-from landscape.study.regularization import compare_arms, degeneracies, make_arms, run_arms
+from landscape.study.comparison import compare_arms
+from landscape.study.regularization import degeneracies, make_arms, run_arms
 from landscape.training import SOLVERS, train, train_merging
 
 WIDE = np.pi / 2

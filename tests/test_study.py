@@ -111,7 +111,7 @@ class TestBlocks:
             raise mistake("a mistake")
 
         fits = train(cell)
-        monkeypatch.setattr(pipeline, "certify_minimum", wrong)
+        monkeypatch.setattr(pipeline, "descend", wrong)
         with pytest.raises(mistake):
             descend(cell, fits)
 
@@ -195,6 +195,14 @@ class TestProofs:
         assert all(0 <= row.proof_distance < 1e-9 and not row.proof_reason for row in proved)
         every = descend(cell, train(cell), exact=True)
         assert {fit.proof for fit in every if fit.verdict == "holds"} == {"proved"}
+
+    def test_a_budget_proves_the_best_of_each_space(self, cell, minima):
+        for work, number in ((0, 1), (2 * len(cell.target) * 9**2, 2)):
+            rows = prove_minima(cell, minima, max_work=work)
+            done = [(row.space, row.minimum) for row in rows if row.proof]
+            restricted = [k for space, k in done if space == "restricted"]
+            assert restricted == list(range(number))
+            assert {space for space, _ in done} == set(SPACES)
 
     def test_what_was_tried_is_not_tried_again(self, cell, minima, monkeypatch):
         tried = [replace(row, proof="open") for row in minima]

@@ -11,7 +11,8 @@
 - :mod:`landscape.study.pairs`: parameter distance against the seminorm;
 - :mod:`landscape.study.solvers`: end points of each solver, before and after the descent;
 - :mod:`landscape.study.coverage`: solvers held against atlases;
-- :mod:`landscape.study.regularization`: the experiment with the paper's regularizers;
+- :mod:`landscape.study.regularization`, :mod:`landscape.study.comparison`: the experiment with the
+  paper's regularizers, and its arms compared;
 - :mod:`landscape.study.own_solvers`: a user's own solvers, from installed modules;
 - :mod:`landscape.study.config`, :mod:`landscape.study.checks`: errors in the configuration and its
   data, one line each.

@@ -8,13 +8,12 @@ points are comparable. Differences are taken start by start to the arm that an a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization, max_norms
@@ -31,38 +30,17 @@ from landscape.regularization import (
 from landscape.rows import Row, column
 from landscape.spaces import UnrestrictedSpace
 from landscape.stability import flip_gap
-from landscape.streams import stream
 from landscape.study.cells import Cell, Progress, quiet
 from landscape.study.rows import MSE, UNDECIDED
 from landscape.training import Fit, train_merging
 from landscape.verdict import Verdict
 
-__all__ = ["Arm", "ArmRun", "Comparison", "compare_arms", "degeneracies", "make_arms", "run_arms"]
+__all__ = ["Arm", "ArmRun", "OfArm", "degeneracies", "make_arms", "run_arms"]
 
 Array = NDArray[np.float64]
 
-#: Losses within this factor of the best certified one count as having reached it.
-BEST_TOLERANCE = 1e-6
-#: ... and within this as having come near it.
-NEAR_TOLERANCE = 1e-2
-#: What is compared between arms: differences of means over all starts ...
-MEASURES = (
-    "trained_loss",
-    "loss",
-    "trained_imbalance",
-    "imbalance",
-    "trained_cosine",
-    "cosine",
-    "trained_opposite_cosine",
-    "opposite_cosine",
-    "trained_flip_gap",
-    "flip_gap",
-)
-#: ... and of shares.
-SHARES = ("best", "near_best", "certified", "spare", "silent", "redundant", "opposite", "violated")
 
-
-class _OfArm(Row):
+class OfArm(Row):
     """Of one arm; such tables have no key, their rows keep the order of the arms."""
 
     dataset: str = column("Name of the data set in the config.")
@@ -73,7 +51,7 @@ class _OfArm(Row):
     against: str = column("The arm that it is compared with; empty for the first.")
 
 
-class ArmRun(_OfArm):
+class ArmRun(OfArm):
     """One start in one arm: trained with its regularizer, then descended without."""
 
     name = "regularization_runs"
@@ -101,23 +79,6 @@ class ArmRun(_OfArm):
     n_redundant: int = column("Pairs of the same direction; likewise.", default=-1)
     n_opposite: int = column("Pairs of opposite directions; likewise.", default=-1)
     implication: str = column("Proposition 1.2's implication; likewise.", default="")
-
-
-class Comparison(_OfArm):
-    """One measure of one arm against its counterpart, on the same starts."""
-
-    name = "regularization"
-    measure: str = column("What is compared.")
-    n: int = column("Starts with a value in both arms.")
-    mean: float = column("Mean in this arm.")
-    reference: float = column("Mean in the other arm.")
-    difference: float = column("Mean paired difference.")
-    low: float = column("Lower end of its bootstrap interval.")
-    high: float = column("Upper end.")
-    n_less: int = column("Starts with a lower value in this arm.")
-    n_more: int = column("Starts with a higher one.")
-    p: float = column("Of the two-sided sign test, where one is made.")
-    p_holm: float = column("The same, adjusted after Holm over all comparisons.", default=np.nan)
 
 
 @dataclass(frozen=True)
@@ -300,124 +261,3 @@ def _end(fit: Fit, task: Task) -> dict[str, Any]:
         except NUMERICAL_ERRORS:
             row["implication"] = "undecided"
     return {**row, **degeneracies(end.parametrization)}
-
-
-def compare_arms(
-    runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000, level: float = 0.95
-) -> list[Comparison]:
-    """Each arm against its counterpart on the same starts.
-
-    For every measure the mean, the mean paired difference, and its percentile bootstrap interval
-    over starts (the same resamples for all arms of a cell). For the loss, the trained loss and the
-    shares an exact two-sided sign test over the starts that differ (for shares that is McNemar's
-    test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Values
-    that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
-    is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
-    ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
-    and ``violated`` if its minimum is certified and has the property.
-
-    Raises
-    ------
-    ValueError
-        If the arms of a cell have different starts.
-    """
-    cells: dict[tuple[str, int], dict[tuple[str, float], list[ArmRun]]] = {}
-    for row in runs:
-        key = (row.arm, -1.0 if np.isnan(row.strength) else row.strength)
-        cell = cells.setdefault((row.dataset, row.neurons), {})
-        cell.setdefault(key, []).append(row)
-    found: list[Comparison] = []
-    for (dataset, neurons), by_arm in cells.items():
-        groups = {key: sorted(rows, key=lambda row: row.start) for key, rows in by_arm.items()}
-        starts = [[row.start for row in rows] for rows in groups.values()]
-        if any(indices != starts[0] for indices in starts):
-            raise ValueError(f"runs: the arms of {dataset}, m = {neurons} have different starts")
-        values = _values(groups)
-        n = len(starts[0])
-        rng = stream(seed, "bootstrap", dataset, neurons)
-        resamples = rng.integers(0, n, (n_resamples, n))
-        tail = 50.0 * (1.0 - level)
-        for (arm, strength), rows in groups.items():
-            against = rows[0].against
-            for measure, own in values[arm, strength].items():
-                other = values[against, -1.0][measure]
-                # Ends that differ by rounding only are the same.
-                slack = BEST_TOLERANCE * np.maximum(np.abs(own), np.abs(other))
-                differences = np.where(np.abs(own - other) <= slack, 0.0, own - other)
-                usable = np.isfinite(differences)
-                low, high = _interval(differences, usable, resamples, tail)
-                less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
-                tested = measure in (*SHARES, "loss", "trained_loss")
-                p = binomtest(less, less + more).pvalue if less + more else 1.0
-                found.append(
-                    Comparison(
-                        dataset=dataset,
-                        neurons=neurons,
-                        arm=arm,
-                        strength=rows[0].strength,
-                        against=against if (arm, against) != ("none", "none") else "",
-                        measure=measure,
-                        n=int(usable.sum()),
-                        mean=_mean(own[usable]),
-                        reference=_mean(other[usable]),
-                        difference=_mean(differences[usable]),
-                        low=low,
-                        high=high,
-                        n_less=less,
-                        n_more=more,
-                        p=float(p) if tested else np.nan,
-                    )
-                )
-    return _adjusted(found)
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if values.size else np.nan
-
-
-def _values(
-    groups: Mapping[tuple[str, float], Sequence[ArmRun]],
-) -> dict[tuple[str, float], dict[str, Array]]:
-    """Measures and indicators of all arms of a cell, start by start."""
-    certified = [row.loss for rows in groups.values() for row in rows if row.verdict == "holds"]
-    lowest = min(certified, default=-np.inf)
-    values = {}
-    for arm, rows in groups.items():
-        own = {name: np.array([getattr(row, name) for row in rows]) for name in MEASURES}
-        holds = np.array([row.verdict == "holds" for row in rows])
-        own["best"] = (holds & (own["loss"] <= lowest * (1 + BEST_TOLERANCE))).astype(float)
-        own["near_best"] = (own["loss"] <= lowest * (1 + NEAR_TOLERANCE)).astype(float)
-        own["certified"] = holds.astype(float)
-        for name in ("spare", "silent", "redundant", "opposite"):
-            own[name] = np.array([float(getattr(row, f"n_{name}") > 0) for row in rows])
-        own["violated"] = np.array([float(row.implication == "violated") for row in rows])
-        values[arm] = own
-    return values
-
-
-def _interval(
-    differences: Array, usable: NDArray[np.bool_], resamples: NDArray[np.int64], tail: float
-) -> tuple[float, float]:
-    """Percentile bootstrap of the mean; starts without a value are left out of each resample."""
-    if not usable.any():
-        return np.nan, np.nan
-    counts = usable[resamples].sum(axis=1)
-    sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
-    low, high = np.percentile(sums[counts > 0] / counts[counts > 0], [tail, 100.0 - tail])
-    return float(low), float(high)
-
-
-def _adjusted(rows: list[Comparison]) -> list[Comparison]:
-    """With Holm's adjustment of p over all comparisons of a measure."""
-    rows = list(rows)
-    for measure in {row.measure for row in rows}:
-        places = [
-            k
-            for k, row in enumerate(rows)
-            if row.measure == measure and row.against and np.isfinite(row.p)
-        ]
-        largest = 0.0
-        for k, place in enumerate(sorted(places, key=lambda k: rows[k].p)):
-            largest = max(largest, min(1.0, (len(places) - k) * rows[place].p))
-            rows[place] = replace(rows[place], p_holm=largest)
-    return rows

@@ -34,7 +34,7 @@ rule regularization:
             dataset=DATASETS,
             neurons=config["regularization"]["neurons"],
         ),
-        code=code("landscape.study.regularization", "landscape.plots_regularization"),
+        code=code("landscape.study.comparison", "landscape.plots_regularization"),
     output:
         summary="<results>/tables/regularization.csv",
         figure="<results>/figures/regularization.png",

@@ -7,7 +7,8 @@ from landscape.data import write_text
 from landscape.plots_regularization import regularization_figure
 from landscape.rows import frame_of
 from landscape.rows.store import csv_text
-from landscape.study.regularization import ArmRun, Comparison, compare_arms
+from landscape.study.comparison import Comparison, compare_arms
+from landscape.study.regularization import ArmRun
 
 
 def main(snakemake):

@@ -1,6 +1,7 @@
 """Findings per data set, in sentences that say what the tables hold and nothing else.
 
-Each topic is one function from a data set's rows to a :class:`Finding`. Its status says how the
+Each topic is one function from a data set's rows to a :class:`Finding`, which
+:func:`~landscape.tables.findings.words.topic` registers. Its status says how the
 rows compare with what is proven:
 
 - ``agrees``: tested, and every case came out as proven;
@@ -12,32 +13,26 @@ rows compare with what is proven:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
-from landscape.tables.findings import realization, training
-from landscape.tables.findings.words import ALARM, SPACE_NAMES, STATUSES, Finding, Own, number
+# isort: off
+from landscape.tables.findings import training  # noqa: F401
+from landscape.tables.findings import realization  # noqa: F401
+
+# isort: on
+from landscape.tables.findings.words import (
+    ALARM,
+    SPACE_NAMES,
+    STATUSES,
+    TOPICS,
+    Finding,
+    number,
+)
 from landscape.tables.rows import FindingRow
 
 __all__ = ["ALARM", "SPACE_NAMES", "STATUSES", "TOPICS", "Finding", "find", "number"]
-
-#: The topics in the order of the study, each with what writes its finding.
-TOPICS: dict[str, Callable[[Own], Finding]] = {
-    "starts": training.starts,
-    "certificates": training.certificates,
-    "distinct minima": training.distinct,
-    "losses": training.losses,
-    "lifts": training.lifts,
-    "rigid balls": realization.balls,
-    "controls": realization.controls,
-    "natural cases": realization.natural,
-    "converse": realization.converse,
-    "parameter radius": realization.parameter_radius,
-    "realization radius": realization.realization_radius,
-    "inverse stability": realization.stability,
-    "solvers": realization.solvers,
-}
 
 
 def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from landscape.tables.findings.words import (
     ALARM,
@@ -15,35 +16,17 @@ from landscape.tables.findings.words import (
     number,
     say_verdicts,
     status_of,
+    topic,
 )
 from landscape.tables.rows import control_verdicts
 
-__all__ = [
-    "balls",
-    "controls",
-    "converse",
-    "natural",
-    "parameter_radius",
-    "realization_radius",
-    "solvers",
-    "stability",
-]
+#: By how much (MSE) a loss may be lower than one that is said to be optimal.
+_ROUNDING = 1e-6
 
 
-def balls(own: Own) -> Finding:
+@topic("rigid balls", "probes", "No ball around a minimum of N* was tested.")
+def balls(probes: pd.DataFrame, own: Own) -> Finding:
     """Theorem 13 at the minima of N*: the verdict is forced, another one would be a mistake."""
-    probes = own["probes"]
-    if probes.empty:
-        minima = own["minima"]
-        here = minima[minima["space"] == "restricted"]
-        if here.empty:
-            reason = "training found no certified one"
-        elif here["violations"].ne("").all():
-            reason = f"of {number(len(here), 'distinct one')} none keeps every condition of N*"
-        else:
-            reason = "probe.max_minima of the config is 0"
-        text = f"No ball around a minimum of N* was tested: {reason}."
-        return Finding("not tested", text, "probes")
     counts = counts_of(probes["verdict"])
     status = status_of(counts)
     text = (
@@ -60,20 +43,15 @@ def balls(own: Own) -> Finding:
     return Finding(status, text, "probes", search.get(status, ""))
 
 
-#: By how much (MSE) a loss may be lower than one that is said to be optimal.
-_ROUNDING = 1e-6
-
-
-def controls(own: Own) -> Finding:
+@topic(
+    "controls", "controls", "No control was built: a probe that never fails would pass unnoticed."
+)
+def controls(steps: pd.DataFrame, own: Own) -> Finding:
     """Networks outside N*, at which the implication has to fail.
 
     Unless no network of any width is better, which is the verdict ``holds``; then none in the study
     may be.
     """
-    steps = own["controls"]
-    if steps.empty:
-        text = "No control was built, so a probe that never fails would not be noticed."
-        return Finding("not tested", text, "controls")
     verdicts = control_verdicts(steps)
     counts = counts_of(verdicts)
     kinds = verdicts.groupby(level="kind").size()
@@ -105,9 +83,44 @@ def controls(own: Own) -> Finding:
     return Finding(status, text, "controls", search.get(status, ""))
 
 
-def parameter_radius(own: Own) -> Finding:
+@topic("natural cases", "natural", "No minimum outside N* was examined.")
+def natural(natural: pd.DataFrame, own: Own) -> Finding:
+    """Minima outside N* as training finds them."""
+    parts = []
+    for space in ("balanced", "unrestricted"):
+        rows = natural[natural["space"] == space]
+        if rows.empty:
+            continue
+        spare = int((rows["spare"] > 0).sum())
+        parts.append(
+            f"of {number(len(rows), 'minimum', 'minima')} of {SPACE_NAMES[space]}, {spare:,} "
+            f"{have(spare)} spare neurons; the implication: "
+            f"{say_verdicts(counts_of(rows['verdict']))}"
+        )
+    text = "Outside N*, where nothing is proven: " + "; ".join(parts) + "."
+    open_ones = natural["verdict"].eq("undecided").any()
+    return Finding("undecided" if open_ones else "measured", text, "natural")
+
+
+@topic("converse", "converse", "No network with optimal scales was drawn.")
+def converse(draws: pd.DataFrame, own: Own) -> Finding:
+    """The converse of Proposition 1.2, which fails."""
+    counts = counts_of(draws["realization"])
+    status = status_of(counts)
+    text = (
+        f"Of {number(len(draws), 'network')} with random directions and optimal scales, as minima "
+        f"in realization space: {say_verdicts(counts)}; as minima of the parameters: "
+        f"{say_verdicts(counts_of(draws['parameters']))}. Proposition 1.2 has no converse."
+    )
+    if status == "contradicts":
+        text += f" {ALARM}: optimal scales make a minimum on such a ball."
+    return Finding(status, text, "converse")
+
+
+@topic("parameter radius", "minima", "No certified minimum, so no radius of one.")
+def parameter_radius(minima: pd.DataFrame, own: Own) -> Finding:
     """Brackets of the radius in parameter space."""
-    minima = own["minima"][own["minima"]["radius_high_method"] != ""]
+    minima = minima[minima["radius_high_method"] != ""]
     if minima.empty:
         return Finding("not tested", "No radius in parameter space was bracketed.", "minima")
     found = minima[np.isfinite(minima["radius_high"]) & (minima["radius_low"] > 0)]
@@ -136,9 +149,10 @@ def parameter_radius(own: Own) -> Finding:
     return Finding("measured", f"{text}.", "minima", "space=restricted")
 
 
-def realization_radius(own: Own) -> Finding:
+@topic("realization radius", "minima", "No certified minimum, so no radius of its realization.")
+def realization_radius(minima: pd.DataFrame, own: Own) -> Finding:
     """What Corollary 1.3 promises against what is proven and found, per minimum."""
-    minima = own["minima"][own["minima"]["space"] == "restricted"]
+    minima = minima[minima["space"] == "restricted"]
     key = ["neurons", "minimum"]
     promised = minima.set_index(key)["paper_radius"]
     rigid = own["probes"][own["probes"]["verdict"] == "holds"].set_index(key)["radius"]
@@ -179,47 +193,9 @@ def realization_radius(own: Own) -> Finding:
     return Finding("measured", text.strip(), "brackets")
 
 
-def converse(own: Own) -> Finding:
-    """The converse of Proposition 1.2, which fails."""
-    draws = own["converse"]
-    if draws.empty:
-        return Finding("not tested", "No network with optimal scales was drawn.", "converse")
-    counts = counts_of(draws["realization"])
-    status = status_of(counts)
-    text = (
-        f"Of {number(len(draws), 'network')} with random directions and optimal scales, as minima "
-        f"in realization space: {say_verdicts(counts)}; as minima of the parameters: "
-        f"{say_verdicts(counts_of(draws['parameters']))}. Proposition 1.2 has no converse."
-    )
-    if status == "contradicts":
-        text += f" {ALARM}: optimal scales make a minimum on such a ball."
-    return Finding(status, text, "converse")
-
-
-def natural(own: Own) -> Finding:
-    """Minima outside N* as training finds them."""
-    natural = own["natural"]
-    if natural.empty:
-        return Finding("not tested", "No minimum outside N* was examined.", "natural")
-    parts = []
-    for space in ("balanced", "unrestricted"):
-        rows = natural[natural["space"] == space]
-        if rows.empty:
-            continue
-        spare = int((rows["spare"] > 0).sum())
-        parts.append(
-            f"of {number(len(rows), 'minimum', 'minima')} of {SPACE_NAMES[space]}, {spare:,} "
-            f"{have(spare)} spare neurons; the implication: "
-            f"{say_verdicts(counts_of(rows['verdict']))}"
-        )
-    text = "Outside N*, where nothing is proven: " + "; ".join(parts) + "."
-    open_ones = natural["verdict"].eq("undecided").any()
-    return Finding("undecided" if open_ones else "measured", text, "natural")
-
-
-def stability(own: Own) -> Finding:
+@topic("inverse stability", "pairs", "No pair of networks of N* was compared.")
+def stability(pairs: pd.DataFrame, own: Own) -> Finding:
     """Inverse stability itself: Corollary 3.3, with the sharp constant."""
-    pairs = own["pairs"]
     within, outside = pairs[pairs["within"] == 1], pairs[pairs["within"] == 0]
     if within.empty:
         return Finding("not tested", "No pair of networks of N* was compared.", "pairs")
@@ -242,11 +218,9 @@ def stability(own: Own) -> Finding:
     return Finding(status, text, "pairs", "within=1" + search.get(status, ""))
 
 
-def solvers(own: Own) -> Finding:
+@topic("solvers", "solvers", "No solver was compared.")
+def solvers(solvers: pd.DataFrame, own: Own) -> Finding:
     """What each solver's ends are, before and after the descent."""
-    solvers = own["solvers"]
-    if solvers.empty:
-        return Finding("not tested", "No solver was compared.", "solvers")
     columns = ["trained_certified", "certified", "starts"]
     parts = [
         f"{solver} {counts['trained_certified']:,} and {counts['certified']:,} of "

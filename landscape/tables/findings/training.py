@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from landscape.tables.findings.words import (
     ALARM,
     SPACE_NAMES,
@@ -10,23 +12,14 @@ from landscape.tables.findings.words import (
     by_space,
     counts_of,
     number,
+    topic,
 )
 from landscape.tables.rows import not_worse
 
-__all__ = [
-    "certificates",
-    "distinct",
-    "lifts",
-    "losses",
-    "starts",
-]
 
-
-def starts(own: Own) -> Finding:
+@topic("starts", "fits", "No start was trained.")
+def starts(fits: pd.DataFrame, own: Own) -> Finding:
     """How many starts there were, and how training ended."""
-    fits = own["fits"]
-    if fits.empty:
-        return Finding("not tested", "No start was trained.", "fits")
     ended = fits["training_outcome"].value_counts()
     words = {
         "converged": "converged by the solver's test",
@@ -39,19 +32,13 @@ def starts(own: Own) -> Finding:
     spaces = [name for space, name in SPACE_NAMES.items() if space in set(fits["space"])]
     widths = " and ".join(f"m = {m}" for m in sorted(set(fits["neurons"])))
     each = f"{per_cell.min():,}" if per_cell.nunique() == 1 else "Differently many"
-    return Finding(
-        "measured",
-        f"{each} starts for each of {', '.join(spaces)} with {widths}, {len(fits):,} in all: "
-        f"{outcomes}.",
-        "fits",
-    )
+    text = f"{each} starts for each of {', '.join(spaces)} with {widths}, {len(fits):,} in all"
+    return Finding("measured", f"{text}: {outcomes}.", "fits")
 
 
-def certificates(own: Own) -> Finding:
+@topic("certificates", "fits", "No end point was tested.")
+def certificates(fits: pd.DataFrame, own: Own) -> Finding:
     """How many ends of the descent are certified local minima, and how many of these proved."""
-    fits = own["fits"]
-    if fits.empty:
-        return Finding("not tested", "No end point was tested.", "fits")
     counts = counts_of(fits["verdict"])
     certified = int((fits["minimum"] >= 0).sum())
     text = (
@@ -62,7 +49,7 @@ def certificates(own: Own) -> Finding:
     if tried := int(minima["proof"].ne("").sum()):
         proofs = minima["proof"].value_counts()
         text += (
-            f" Of {number(tried, 'distinct minimum', 'distinct minima')}, "
+            f" Of {number(tried, 'distinct minimum', 'distinct minima')} for which that was tried, "
             f"{proofs.get('proved', 0):,} are proved in rational arithmetic."
         )
         if refuted := int(proofs.get("refuted", 0)):
@@ -73,11 +60,9 @@ def certificates(own: Own) -> Finding:
     return Finding("undecided" if open_ones else "measured", text, "fits", open_ones)
 
 
-def distinct(own: Own) -> Finding:
+@topic("distinct minima", "minima", "No certified minimum was found.")
+def distinct(minima: pd.DataFrame, own: Own) -> Finding:
     """How many different minima there are."""
-    minima = own["minima"]
-    if minima.empty:
-        return Finding("not tested", "No certified minimum was found.", "minima")
     border = int(minima["violations"].ne("").sum())
     text = f"Distinct certified minima, {by_space(minima, lambda rows: f'{len(rows):,}')}."
     if border:
@@ -86,11 +71,9 @@ def distinct(own: Own) -> Finding:
     return Finding("measured", text, "minima")
 
 
-def losses(own: Own) -> Finding:
+@topic("losses", "minima", "No certified minimum, so no loss at one.")
+def losses(minima: pd.DataFrame, own: Own) -> Finding:
     """The lowest losses, by space and number of neurons."""
-    minima = own["minima"]
-    if minima.empty:
-        return Finding("not tested", "No certified minimum, so no loss at one.", "minima")
     text = by_space(minima, lambda rows: f"{rows['loss'].min():.4g}")
     fits = own["fits"].set_index(["neurons", "start"])
     free = fits.loc[fits["space"] == "unrestricted", "loss"]
@@ -106,9 +89,10 @@ def losses(own: Own) -> Finding:
     return Finding("measured", text, "summary")
 
 
-def lifts(own: Own) -> Finding:
+@topic("lifts", "fits", "No end point was lifted into N*.")
+def lifts(fits: pd.DataFrame, own: Own) -> Finding:
     """Corollary 1.3, item 2: unrestricted ends lifted into N*."""
-    lifts = own["fits"][own["fits"]["lift_loss"].notna()]
+    lifts = fits[fits["lift_loss"].notna()]
     if lifts.empty:
         return Finding("not tested", "No end point was lifted into N*.", "fits")
     good = not_worse(lifts["lift_loss"], lifts["loss"])

@@ -14,6 +14,7 @@ __all__ = [
     "ALARM",
     "SPACE_NAMES",
     "STATUSES",
+    "TOPICS",
     "Finding",
     "Own",
     "by_space",
@@ -24,6 +25,7 @@ __all__ = [
     "number",
     "say_verdicts",
     "status_of",
+    "topic",
 ]
 
 STATUSES = ("contradicts", "undecided", "not tested", "agrees", "measured")
@@ -54,6 +56,25 @@ class Finding:
     text: str
     table: str
     search: str = ""
+
+
+#: What writes the finding on each topic, in the order of the study.
+TOPICS: dict[str, Callable[[Own], Finding]] = {}
+Write = Callable[[pd.DataFrame, Own], Finding]
+
+
+def topic(name: str, table: str, nothing: str) -> Callable[[Write], Write]:
+    """Register what writes the finding on a topic, from a table's rows; ``nothing``: if none."""
+
+    def register(write: Write) -> Write:
+        def finding(own: Own) -> Finding:
+            rows = own[table]
+            return Finding("not tested", nothing, table) if rows.empty else write(rows, own)
+
+        TOPICS[name] = finding
+        return write
+
+    return register
 
 
 def number(count: int, one: str, many: str = "") -> str:

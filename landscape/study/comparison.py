@@ -1,0 +1,166 @@
+"""The arms of the experiment with regularizers, compared start by start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from landscape.rows import column, frame_of
+from landscape.streams import stream
+from landscape.study.regularization import ArmRun, OfArm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Comparison", "compare_arms"]
+
+Array = NDArray[np.float64]
+
+#: Losses within this factor of the best certified one count as having reached it.
+BEST_TOLERANCE = 1e-6
+#: ... and within this as having come near it.
+NEAR_TOLERANCE = 1e-2
+#: What is compared between arms: differences of means over all starts ...
+MEASURES = [
+    f"{when}{what}"
+    for what in ("loss", "imbalance", "cosine", "opposite_cosine", "flip_gap")
+    for when in ("trained_", "")
+]
+#: ... and of shares.
+SHARES = ("best", "near_best", "certified", "spare", "silent", "redundant", "opposite", "violated")
+
+
+class Comparison(OfArm):
+    """One measure of one arm against its counterpart, on the same starts."""
+
+    name = "regularization"
+    measure: str = column("What is compared.")
+    n: int = column("Starts with a value in both arms.")
+    mean: float = column("Mean in this arm.")
+    reference: float = column("Mean in the other arm.")
+    difference: float = column("Mean paired difference.")
+    low: float = column("Lower end of its bootstrap interval.")
+    high: float = column("Upper end.")
+    n_less: int = column("Starts with a lower value in this arm.")
+    n_more: int = column("Starts with a higher one.")
+    p: float = column("Of the two-sided sign test, where one is made.")
+    p_holm: float = column("The same, adjusted after Holm over all comparisons.", default=np.nan)
+
+
+def compare_arms(
+    runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000, level: float = 0.95
+) -> list[Comparison]:
+    """Each arm against its counterpart on the same starts.
+
+    For every measure the mean, the mean paired difference, and its percentile bootstrap interval
+    over starts (the same resamples for all arms of a cell). For the loss, the trained loss and the
+    shares an exact two-sided sign test over the starts that differ (for shares that is McNemar's
+    test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Values
+    that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
+    is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
+    ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
+    and ``violated`` if its minimum is certified and has the property.
+
+    Raises
+    ------
+    ValueError
+        If the arms of a cell have different starts.
+    """
+    frame, found = frame_of(ArmRun, runs), []
+    cells: Any = frame.groupby(["dataset", "neurons"], sort=False)
+    for (dataset, neurons), cell in cells:
+        cell = cell.assign(key=cell["strength"].fillna(-1.0)).sort_values("start", kind="stable")
+        arms: Any = dict(list(cell.groupby(["arm", "key"], sort=False)))
+        starts = [own["start"].to_list() for own in arms.values()]
+        if any(indices != starts[0] for indices in starts):
+            raise ValueError(f"runs: the arms of {dataset}, m = {neurons} have different starts")
+        lowest = float(cell.loc[cell["verdict"] == "holds", "loss"].min())
+        values = {key: _values(own, lowest) for key, own in arms.items()}
+        rng = stream(seed, "bootstrap", dataset, neurons)
+        resamples = rng.integers(0, len(starts[0]), (n_resamples, len(starts[0])))
+        for (arm, strength), own in values.items():
+            against = arms[arm, strength]["against"].iloc[0]
+            for measure in map(str, own):
+                mine, other = own[measure].to_numpy(), values[against, -1.0][measure].to_numpy()
+                # Ends that differ by rounding only are the same.
+                slack = BEST_TOLERANCE * np.maximum(np.abs(mine), np.abs(other))
+                differences = np.where(np.abs(mine - other) <= slack, 0.0, mine - other)
+                usable = np.isfinite(differences)
+                low, high = _interval(differences, usable, resamples, 50.0 * (1.0 - level))
+                less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
+                tested = measure in (*SHARES, "loss", "trained_loss")
+                p = float(binomtest(less, less + more).pvalue) if less + more else 1.0
+                found.append(
+                    Comparison(
+                        dataset=dataset,
+                        neurons=neurons,
+                        arm=arm,
+                        strength=np.nan if strength < 0 else strength,
+                        against=against if (arm, against) != ("none", "none") else "",
+                        measure=measure,
+                        n=int(usable.sum()),
+                        mean=_mean(mine[usable]),
+                        reference=_mean(other[usable]),
+                        difference=_mean(differences[usable]),
+                        low=low,
+                        high=high,
+                        n_less=less,
+                        n_more=more,
+                        p=p if tested else np.nan,
+                    )
+                )
+    return _adjusted(found)
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else np.nan
+
+
+def _values(runs: pd.DataFrame, lowest: float) -> pd.DataFrame:
+    """Measures and indicators of an arm, start by start; ``lowest`` of all certified losses."""
+    holds, loss = runs["verdict"] == "holds", runs["loss"]
+    counted = {name: runs[f"n_{name}"] > 0 for name in ("spare", "silent", "redundant", "opposite")}
+    return (
+        runs[MEASURES]
+        .assign(
+            best=holds & (loss <= lowest * (1 + BEST_TOLERANCE)),
+            near_best=loss <= lowest * (1 + NEAR_TOLERANCE),
+            certified=holds,
+            **counted,
+            violated=runs["implication"] == "violated",
+        )
+        .astype(float)
+    )
+
+
+def _interval(
+    differences: Array, usable: NDArray[np.bool_], resamples: NDArray[np.int64], tail: float
+) -> tuple[float, float]:
+    """Percentile bootstrap of the mean; starts without a value are left out of each resample."""
+    if not usable.any():
+        return np.nan, np.nan
+    counts = usable[resamples].sum(axis=1)
+    sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
+    low, high = np.percentile(sums[counts > 0] / counts[counts > 0], [tail, 100.0 - tail])
+    return float(low), float(high)
+
+
+def _adjusted(rows: list[Comparison]) -> list[Comparison]:
+    """With Holm's adjustment of p over all comparisons of a measure."""
+    rows = list(rows)
+    for measure in {row.measure for row in rows}:
+        places = [
+            k
+            for k, row in enumerate(rows)
+            if row.measure == measure and row.against and np.isfinite(row.p)
+        ]
+        largest = 0.0
+        for k, place in enumerate(sorted(places, key=lambda k: rows[k].p)):
+            largest = max(largest, min(1.0, (len(places) - k) * rows[place].p))
+            rows[place] = replace(rows[place], p_holm=largest)
+    return rows
