@@ -119,7 +119,7 @@ def thrifty(theta: Parametrization) -> Thrift:
     m, n_planes = theta.n_neurons, len(form.jumps)
     if n_planes == m:
         return Thrift(theta, 0, "its hyperplanes are all different")
-    flips = admissible_flips(form)
+    flips = admissible_flips(theta)
     rows, outputs = form.normals.copy(), form.jumps.copy()
     if flips:
         rows[list(flips[0])] *= -1.0

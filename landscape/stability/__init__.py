@@ -6,12 +6,8 @@ from landscape.stability.assignment import (
     bottleneck_assignment,
     parameter_distance,
 )
-from landscape.stability.fibre import (
-    FibreDistance,
-    admissible_flips,
-    distance_to_fibre,
-    flip_gap,
-)
+from landscape.stability.fibre import FibreDistance, distance_to_fibre
+from landscape.stability.flips import admissible_flips, flip_gap
 from landscape.stability.theorem import (
     Condition,
     InverseStability,

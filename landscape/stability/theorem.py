@@ -21,8 +21,14 @@ from landscape.parametrization import (
 )
 from landscape.seminorm import Seminorm, sobolev_distance
 from landscape.spaces import RestrictedSpace
-from landscape.stability.assignment import best_permutation, bottleneck_assignment, neuron_distances
-from landscape.stability.fibre import FibreDistance, admissible_flips, distance_to_fibre
+from landscape.stability.assignment import (
+    best_permutation,
+    bottleneck_assignment,
+    max_distance,
+    neuron_distances,
+)
+from landscape.stability.fibre import FibreDistance, distance_to_fibre
+from landscape.stability.flips import admissible_flips
 
 __all__ = [
     "PROOF_CONSTANT",
@@ -37,7 +43,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-#: The constant s of Corollary 3.3, what its proof gives, and what cannot be improved (notes 3).
+#: The constant s of Corollary 3.3, what its proof gives, and what cannot be improved (Theorem 3).
 STATED_CONSTANT = 4.0
 PROOF_CONSTANT = 2.0 + np.sqrt(2.0)
 SHARP_CONSTANT = 2.0 * np.sqrt(2.0)
@@ -173,13 +179,13 @@ def reparametrize_near(
     merged, flips = _turn(gamma, merged)
     conditions, needed = _conditions(gamma, merged, r.value, beta)
     phi, cases, permutation = _follow_proof(gamma, merged, r.value)
-    distance = _max_distance(gamma, phi)
+    distance = max_distance(gamma, phi)
     fibre = None
     failed = not all(condition.holds for condition in conditions)
     if nearest or (nearest is None and failed):
         fibre = distance_to_fibre(gamma, theta)
-        if failed and fibre.upper < distance:
-            phi, distance = fibre.parametrization, _max_distance(gamma, fibre.parametrization)
+        if failed and fibre.parametrization is not None and fibre.upper < distance:
+            phi, distance = fibre.parametrization, fibre.upper
     used_beta = needed if beta is None else float(beta)
     return Reparametrization(
         parametrization=phi,
@@ -193,15 +199,6 @@ def reparametrize_near(
         flips=flips,
         same_realization=same_realization(phi, theta),
         nearest=fibre,
-    )
-
-
-def _max_distance(gamma: Parametrization, phi: Parametrization) -> float:
-    return float(
-        max(
-            np.abs(gamma.weights - phi.weights).max(initial=0.0),
-            np.abs(gamma.output_weights - phi.output_weights).max(initial=0.0),
-        )
     )
 
 
@@ -250,7 +247,7 @@ def _turn(
     if count(theta) == 0:
         return theta, ()
     form = canonical_form(theta)
-    flips = admissible_flips(form) if len(form.jumps) <= gamma.n_neurons else None
+    flips = admissible_flips(theta) if len(form.jumps) <= gamma.n_neurons else None
     best = theta
     chosen: tuple[int, ...] = ()
     for flip in flips or []:
