@@ -14,6 +14,7 @@ from landscape.stability import (
     admissible_flips,
     best_permutation,
     bottleneck_assignment,
+    degeneracies,
     distance_to_fibre,
     flip_gap,
     inverse_stability,
@@ -241,6 +242,16 @@ def test_flip_gap():
     assert flip_gap(Parametrization([[1.0]], [0.0])) == (np.inf, ())
     with pytest.raises(ValueError, match="22"):
         flip_gap(Parametrization(np.ones((30, 1)), np.ones(30)))
+
+
+def test_degeneracies_know_the_offset():
+    """Turning ρ(x + 2) and ρ(-x - 1) around leaves a constant, which an offset takes up."""
+    theta = Parametrization([[1.0, 2.0], [-1.0, -1.0], [0.0, 1.0]], [1.0, 1.0, 4.0])
+    space = UnrestrictedSpace(2, 3, offset=True)
+    assert flip_gap(theta, space=space) == (0.0, (0, 1)) and flip_gap(theta)[0] == 1.0
+    found = degeneracies(theta, space=space)
+    assert (found["flip_gap"], found["imbalance"], found["imbalance_max"]) == (0.0, 0.25, 0.5)
+    assert degeneracies(theta)["imbalance_max"] == 0.75
 
 
 @pytest.mark.parametrize("spare", [0, 1])

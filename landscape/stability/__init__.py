@@ -6,6 +6,7 @@ from landscape.stability.assignment import (
     bottleneck_assignment,
     parameter_distance,
 )
+from landscape.stability.degeneracy import degeneracies
 from landscape.stability.fibre import FibreDistance, distance_to_fibre
 from landscape.stability.flips import admissible_flips, flip_gap
 from landscape.stability.theorem import (
@@ -25,6 +26,7 @@ __all__ = [
     "admissible_flips",
     "best_permutation",
     "bottleneck_assignment",
+    "degeneracies",
     "distance_to_fibre",
     "flip_gap",
     "inverse_stability",

@@ -252,7 +252,7 @@ def flip_gap(
     """
     products = theta.output_weights[:, None] * theta.weights
     if has_offset(space):
-        products = products[:, :-1]
+        products = products[:-1, :-1]
     used = np.flatnonzero(max_norms(products) > 0)
     if used.size > MAX_FLIP_NEURONS:
         raise ValueError(f"theta: at most {MAX_FLIP_NEURONS} contributing neurons, got {used.size}")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from landscape.canonical import RealizationEquality, canonical_form, same_realization
 from landscape.parametrization import (
+    DIRECTION_TOLERANCE,
     Parametrization,
     group_directions,
     max_norms,
@@ -29,6 +30,7 @@ from landscape.stability.assignment import (
 )
 from landscape.stability.fibre import FibreDistance, distance_to_fibre
 from landscape.stability.flips import admissible_flips
+from landscape.verdict import Verdict
 
 __all__ = [
     "PROOF_CONSTANT",
@@ -103,6 +105,9 @@ class Reparametrization:
         Comparison of the canonical forms of Φ and Θ.
     nearest : FibreDistance or None
         Distance of Γ to all parametrizations of R(Θ), if asked for or if a condition failed.
+    rounding : float
+        What rounding adds to the distance: r does not see directions that differ by
+        `DIRECTION_TOLERANCE`, so parameters are known to that share of the largest of them.
     """
 
     parametrization: Parametrization
@@ -116,6 +121,7 @@ class Reparametrization:
     flips: tuple[int, ...]
     same_realization: RealizationEquality
     nearest: FibreDistance | None
+    rounding: float
 
     @property
     def admissible(self) -> bool:
@@ -123,14 +129,22 @@ class Reparametrization:
         return all(condition.holds for condition in self.conditions)
 
     @property
-    def verdict(self) -> str:
-        """Does (31) hold for Φ: "holds", "violated", or "undecided" if r is only bracketed."""
-        slack = 1 + 1e-12
-        low = self.beta + 2 * np.sqrt(max(self.seminorm.lower, 0.0))
-        high = self.beta + 2 * np.sqrt(max(self.seminorm.upper, 0.0))
-        if self.distance <= low * slack:
-            return "holds"
-        return "undecided" if self.distance <= high * slack else "violated"
+    def verdict(self) -> Verdict:
+        """Does (31) hold for Φ? ``undecided`` if r is only bracketed."""
+        return _bounded(self.distance, self.beta + self.rounding, 2.0, self.seminorm)
+
+
+def _bounded(distance: float, constant: float, factor: float, r: Seminorm) -> Verdict:
+    """Whether ``distance <= constant + factor r**0.5``."""
+    low, high = (constant + factor * np.sqrt(max(end, 0.0)) for end in (r.lower, r.upper))
+    if distance <= low:
+        return Verdict.HOLDS
+    return Verdict.UNDECIDED if distance <= high else Verdict.VIOLATED
+
+
+def _rounding(*networks: Parametrization) -> float:
+    entries = [x for net in networks for x in (net.weights, net.output_weights)]
+    return DIRECTION_TOLERANCE * float(max(np.abs(x).max(initial=0.0) for x in entries))
 
 
 def reparametrize_near(
@@ -162,7 +176,7 @@ def reparametrize_near(
     Raises
     ------
     ValueError
-        If the numbers of inputs differ, or Θ needs more neurons than Γ has.
+        If the numbers of inputs differ, Θ needs more neurons than Γ has, or beta is negative.
 
     Examples
     --------
@@ -174,6 +188,8 @@ def reparametrize_near(
     >>> found.distance, found.bound, found.cases
     (0.125, 1.41, ('B.1', 'B.2'))
     """
+    if beta is not None and not beta >= 0:
+        raise ValueError(f"beta: expected a number >= 0, got {beta!r}")
     r = sobolev_distance(gamma, theta)
     merged = _fit(theta.merge(), gamma.n_neurons)
     merged, flips = _turn(gamma, merged)
@@ -199,6 +215,7 @@ def reparametrize_near(
         flips=flips,
         same_realization=same_realization(phi, theta),
         nearest=fibre,
+        rounding=_rounding(gamma, phi),
     )
 
 
@@ -209,7 +226,8 @@ def _fit(theta: Parametrization, m: int) -> Parametrization:
     used = np.flatnonzero(theta.output_weights != 0)
     if used.size > m:
         raise ValueError(
-            f"theta: at most {m} neurons with different directions, as gamma has, got {used.size}"
+            f"theta: expected at most {m} neurons of different directions, as many as gamma has, "
+            f"got {used.size} after merging"
         )
     spare = m - used.size
     return Parametrization(
@@ -378,21 +396,20 @@ class InverseStability:
         2 + √2, and the sharp constant is 2√2.
     permutation : array of shape (m,)
         The order of Θ's neurons that attains the distance.
+    rounding : float
+        As in `Reparametrization`.
     """
 
     distance: float
     seminorm: Seminorm
     ratio: float
     permutation: NDArray[np.intp]
+    rounding: float
 
     @property
-    def verdict(self) -> str:
-        """Does (38) hold: "holds", "violated", or "undecided" if r is only bracketed."""
-        slack = 1 + 1e-12
-        if self.distance <= STATED_CONSTANT * np.sqrt(max(self.seminorm.lower, 0.0)) * slack:
-            return "holds"
-        high = STATED_CONSTANT * np.sqrt(max(self.seminorm.upper, 0.0))
-        return "undecided" if self.distance <= high * slack else "violated"
+    def verdict(self) -> Verdict:
+        """Does (38) hold? ``undecided`` if r is only bracketed."""
+        return _bounded(self.distance, self.rounding, STATED_CONSTANT, self.seminorm)
 
 
 def inverse_stability(gamma: Parametrization, theta: Parametrization) -> InverseStability:
@@ -413,4 +430,4 @@ def inverse_stability(gamma: Parametrization, theta: Parametrization) -> Inverse
         ratio = 0.0
     else:
         ratio = found.value / np.sqrt(r.value) if r.value > 0 else float("inf")
-    return InverseStability(found.value, r, float(ratio), found.columns)
+    return InverseStability(found.value, r, float(ratio), found.columns, _rounding(gamma, theta))
