@@ -28,7 +28,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
 
-from landscape.rational import RationalFunction, Vector, max_norm, sqrt_bracket
+from landscape.exact import Vector, max_norm, sqrt_bracket
+from landscape.rational import RationalFunction
 
 __all__ = [
     "SharpPair",
