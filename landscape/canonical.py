@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.errors import NumericalError
 from landscape.parametrization import (
     DIRECTION_TOLERANCE,
     Parametrization,
@@ -167,7 +168,8 @@ class CanonicalForm:
         For every neuron its hyperplane, -1 if its weight vector is zero, its output weight is
         zero, or its hyperplane's jump cancelled.
     orientations : array of shape (m,)
-        1 or -1, orientation of the neuron relative to the normal; 0 where ``labels`` is -1.
+        1 or -1, orientation of the neuron relative to the normal, also where the jump cancelled; 0
+        for zero weight vectors.
     tolerance : float
         Relative tolerance for equal directions and for jumps that cancelled.
     """
@@ -210,6 +212,11 @@ def canonical_form(
     -------
     form : CanonicalForm
 
+    Raises
+    ------
+    NumericalError
+        If a product of weights is too large for a float.
+
     Examples
     --------
     Two opposite neurons of equal jump are linear; ``linear`` is then their common gradient.
@@ -224,17 +231,21 @@ def canonical_form(
     a, c = theta.weights, theta.output_weights
     planes = merge_hyperplanes(a, tolerance=tolerance)
     k = len(planes.rows)
-    contributions = c * max_norms(a)
-    jumps = exact_sums(contributions, planes.labels, k)
-    sizes = exact_sums(np.abs(contributions), planes.labels, k)
-    counts = np.bincount(planes.labels[planes.labels >= 0], minlength=k)
+    with np.errstate(over="ignore"):
+        contributions = c * max_norms(a)
+    if not np.isfinite(contributions).all():
+        i = int(np.argmax(~np.isfinite(contributions)))
+        raise NumericalError(f"theta: the weights of neuron {i} are too large to be multiplied")
+    used = np.where(_cancelling_pairs(a, c), -1, planes.labels)
+    jumps = exact_sums(contributions, used, k)
+    sizes = exact_sums(np.abs(contributions), used, k)
+    counts = np.bincount(used[used >= 0], minlength=k)
     # A hyperplane with a single neuron has its jump, however small; a sum may have cancelled.
     cancelled = (jumps == 0) | ((counts > 1) & (np.abs(jumps) <= tolerance * counts * sizes))
-    back = planes.orientations < 0
+    back = (planes.orientations < 0) & (used >= 0)
     products = c[:, None] * a
     linear = np.array([math.fsum(column[back]) for column in products.T]) + 0.0
-    bounds = tolerance * max(back.sum(), 1) * np.abs(products[back]).sum(axis=0)
-    linear[np.abs(linear) <= bounds] = 0.0
+    linear[np.abs(linear) <= tolerance * back.sum() * np.abs(contributions[back]).sum()] = 0.0
     new = np.cumsum(~cancelled) - 1
     gone = planes.labels < 0
     gone |= np.where(gone, True, cancelled[planes.labels]) if k else True
@@ -244,9 +255,22 @@ def canonical_form(
         jumps=jumps[~cancelled],
         linear=linear,
         labels=labels.astype(np.intp),
-        orientations=np.where(gone, 0, planes.orientations).astype(np.int8),
+        orientations=planes.orientations,
         tolerance=tolerance,
     )
+
+
+def _cancelling_pairs(a: Array, c: Array) -> NDArray[np.bool_]:
+    """Neurons that cancel another one exactly: they leave nothing to round, whatever their size."""
+    found = np.zeros(len(c), dtype=bool)
+    waiting: dict[tuple[bytes, bool], list[int]] = {}
+    for i, product in enumerate(np.abs(c)[:, None] * a + 0.0):
+        key, positive = product.tobytes(), bool(c[i] > 0)
+        if others := waiting.get((key, not positive)):
+            found[[i, others.pop()]] = True
+        else:
+            waiting.setdefault((key, positive), []).append(i)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,52 +9,15 @@ independent of the floating-point modules that it serves to check.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import isqrt
 
+from landscape.exact import Number, Vector, dot, max_norm, solve, vector
 from landscape.parametrization import Parametrization
 
-__all__ = ["RationalFunction", "line_gap", "nearer_than", "sqrt_bracket"]
-
-Vector = tuple[Fraction, ...]
-#: What is converted to a fraction, floats exactly.
-Number = int | float | Fraction
-
-
-def dot(x: Iterable[Fraction], y: Iterable[Fraction]) -> Fraction:
-    """Inner product."""
-    return sum((p * q for p, q in zip(x, y, strict=True)), Fraction(0))
-
-
-def max_norm(x: Iterable[Fraction]) -> Fraction:
-    """Max-norm, 0 for the empty vector."""
-    return max((abs(p) for p in x), default=Fraction(0))
-
-
-def vector(x: Iterable[Number]) -> Vector:
-    """A tuple of fractions; floats are taken exactly."""
-    return tuple(Fraction(p) for p in x)
-
-
-def sqrt_bracket(x: Fraction | int, digits: int = 40) -> tuple[Fraction, Fraction]:
-    """Rationals ``low <= sqrt(x) <= high`` with a relative gap below ``10**-digits``.
-
-    Examples
-    --------
-    >>> sqrt_bracket(Fraction(9, 4))
-    (Fraction(3, 2), Fraction(3, 2))
-    """
-    x = Fraction(x)
-    if x < 0:
-        raise ValueError(f"x: expected at least 0, got {x}")
-    scale = 10 ** (2 * (digits + 1)) * x.denominator
-    root = isqrt(x.numerator * scale)  # sqrt(p / q) = sqrt(p q) / q
-    exact = root * root == x.numerator * scale
-    unit = x.denominator * 10 ** (digits + 1)
-    return Fraction(root, unit), Fraction(root if exact else root + 1, unit)
+__all__ = ["RationalFunction", "line_gap", "nearer_than"]
 
 
 @dataclass(frozen=True)
@@ -168,29 +131,13 @@ def _vertex(
     right = [
         -sum((n[k] * s for k, s in zip(fixed, corner, strict=True)), Fraction(0)) for n in planes
     ]
-    solved = _solve([[n[k] for k in free] for n in planes], right)
+    solved = solve([[n[k] for k in free] for n in planes], right)
     if solved is None or max_norm(solved) > 1:
         return None
     x = dict(zip(free, solved, strict=True)) | {
         k: Fraction(s) for k, s in zip(fixed, corner, strict=True)
     }
     return tuple(x[k] for k in range(len(x)))
-
-
-def _solve(matrix: list[list[Fraction]], right: list[Fraction]) -> Vector | None:
-    """Solution of a square system, None if it is singular."""
-    n = len(matrix)
-    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
-    for k in range(n):
-        pivot = next((i for i in range(k, n) if rows[i][k]), None)
-        if pivot is None:
-            return None
-        rows[k], rows[pivot] = rows[pivot], rows[k]
-        rows[k] = [p / rows[k][k] for p in rows[k]]
-        for i in range(n):
-            if i != k and rows[i][k]:
-                rows[i] = [p - rows[i][k] * q for p, q in zip(rows[i], rows[k], strict=True)]
-    return tuple(row[n] for row in rows)
 
 
 def cell_points(normals: tuple[Vector, ...], d: int) -> list[Vector]:

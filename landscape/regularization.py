@@ -29,7 +29,6 @@ __all__ = [
     "Regularizer",
     "Separation",
     "Together",
-    "cosines",
     "merge_close",
     "reseed",
 ]
@@ -215,23 +214,6 @@ def _euclidean_units(rows: Array) -> tuple[Array, Array]:
     units = unit_directions(rows)
     lengths = np.linalg.norm(units, axis=1)
     return units / np.where(lengths > 0, lengths, 1.0)[:, None], lengths * max_norms(rows)
-
-
-def cosines(theta: Parametrization) -> tuple[float, float]:
-    """Largest and smallest Euclidean cosine between two non-zero weight vectors.
-
-    1 means a parallel pair (C.2), -1 an opposite pair (C.3); (nan, nan) with fewer than two.
-
-    Examples
-    --------
-    >>> cosines(Parametrization([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]], [1.0, 1.0, 1.0]))
-    (0.0, -1.0)
-    """
-    e, lengths = _euclidean_units(theta.weights[max_norms(theta.weights) > 0])
-    if len(lengths) < 2:
-        return np.nan, np.nan
-    values = (e @ e.T)[np.triu_indices(len(e), 1)]
-    return float(min(values.max(), 1.0)), float(max(values.min(), -1.0))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
 
-from landscape.rational import RationalFunction, Vector, max_norm, sqrt_bracket
+from landscape.exact import Vector, max_norm, sqrt_bracket
+from landscape.rational import RationalFunction
 
 __all__ = [
     "SharpPair",
@@ -178,7 +179,7 @@ def four_in_the_plane(epsilon: Fraction = Fraction(1, 1000)) -> SharpPair:
     """A pair at the distance 2√2 with seminorm 1, d = 2, m = 4.
 
     Three hyperplanes are shared by a neuron of Γ and a larger one of Θ: their jumps -1, -2, -1 make
-    room for the steps +2 of the two others, and being large they are no way out for these.
+    up for the steps +2 of the two others, and being large they are far from these.
 
     Examples
     --------
@@ -276,7 +277,7 @@ def search_sharp_pair(
     """
     d, m = n_inputs, n_neurons
     if d < 2 or not 1 <= m <= 4:
-        raise ValueError(f"expected at least 2 inputs and 1 to 4 neurons, got {(d, m)}")
+        raise ValueError(f"n_inputs, n_neurons: expected at least 2, and 1 to 4, got {d}, {m}")
     best: tuple[tuple[Step, ...], float] = ((), 0.0)
     owners = [
         tuple(1 if i in chosen else -1 for i in range(2 * m))

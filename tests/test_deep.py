@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from landscape.deep import (
+from landscape.paper.deep import (
     DeepParametrization,
     deep_gradient,
     deep_realize,

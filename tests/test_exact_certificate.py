@@ -12,12 +12,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from landscape import exact
 from landscape.descent import DescentOutcome, descend
+from landscape.exact import dot, gram, null_basis, reduce_rows, solve
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
-from landscape.rational_check import ConeBudget, _linear, prove_minimum
+from landscape.rational_check import ConeBudget, prove_minimum
 from landscape.rational_check._cone import _simplex, is_nonnegative
-from landscape.rational_check._linear import dot, gram, null_basis, reduce_rows, solve
 from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.verdict import Verdict
 from tests.oracles.local_minimum import decide
@@ -310,7 +311,7 @@ def test_without_flint_the_proof_is_the_same(monkeypatch):
     X = space.embed(features)
     theta = next(starts(space, X, y, 2, 5))
     with_flint = certify_minimum(theta, X, y, space=space, exact=True)
-    monkeypatch.setattr(_linear, "HAVE_FLINT", False)
+    monkeypatch.setattr(exact, "HAVE_FLINT", False)
     without = certify_minimum(theta, X, y, space=space, exact=True)
     assert with_flint.proof == without.proof
     assert replace(with_flint, proof=None, multipliers=()) == replace(

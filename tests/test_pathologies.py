@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from landscape.canonical import same_realization
+from landscape.exact import sqrt_bracket
 from landscape.parametrization import Parametrization
 from landscape.pathologies import PATHOLOGIES, CancellingWeights, OppositeWeights, Unbalanced
-from landscape.rational import RationalFunction, line_gap, nearer_than, sqrt_bracket
+from landscape.rational import RationalFunction, line_gap, nearer_than
 from landscape.realization import realize
 from landscape.seminorm import sobolev_distance
 from landscape.stability import distance_to_fibre, reparametrize_near

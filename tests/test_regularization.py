@@ -13,14 +13,14 @@ from landscape.regularization import (
     Merging,
     Separation,
     Together,
-    cosines,
     merge_close,
     reseed,
 )
 from landscape.spaces import UnrestrictedSpace, make_space
+from landscape.stability.degeneracy import cosines, degeneracies
 from landscape.study.cells import Cell
 from landscape.study.comparison import compare_arms
-from landscape.study.regularization import degeneracies, make_arms, run_arms
+from landscape.study.regularization import make_arms, run_arms
 from landscape.training import SOLVERS, train, train_merging
 
 WIDE = np.pi / 2
@@ -213,7 +213,8 @@ def test_training_lowers_loss_and_penalty_together(solver):
     assert fit.penalty == pytest.approx(regularizer.value(end, frozen=True), rel=1e-9)
     start = fit.loss_start + regularizer.value(theta, frozen=True)
     assert fit.loss + fit.penalty < start
-    assert degeneracies(end)["imbalance"] < 0.01 < degeneracies(theta)["imbalance"]
+    imbalances = [degeneracies(network, space=space)["imbalance"] for network in (end, theta)]
+    assert imbalances[0] < 0.01 < imbalances[1]
     assert end.weights[-1].tolist() == [0.0, 1.0]
 
 
@@ -277,7 +278,9 @@ def test_rounds_that_merge_nothing_end_with_convergence():
 def test_distance_to_balanced_networks_is_half_the_gap():
     """Moving both |c_i| and the largest entries half the way balances; less cannot."""
     theta = Parametrization([[3.0, -3.0, 1.0], [0.0, 0.0, 1.0]], [-1.0, 5.0])
-    assert degeneracies(theta)["distance"] == 1.0
+    space = UnrestrictedSpace(3, 2, offset=True)
+    assert degeneracies(theta, space=space)["distance"] == 1.0
+    assert degeneracies(theta)["distance"] == 2.0
     moved = Parametrization([[2.0, -2.0, 1.0]], [-2.0])
     assert moved.is_balanced()
     assert np.abs(moved.weights - theta.weights[:1]).max() == 1.0

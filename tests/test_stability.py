@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from landscape.canonical import canonical_form, same_realization
+from landscape.errors import NumericalError
 from landscape.paper.pairs import random_pairs, sharp_pair
-from landscape.parametrization import Parametrization
-from landscape.spaces import RestrictedSpace
+from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization
+from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace
 from landscape.stability import (
     admissible_flips,
     best_permutation,
     bottleneck_assignment,
+    degeneracies,
     distance_to_fibre,
     flip_gap,
     inverse_stability,
@@ -163,7 +165,74 @@ def test_admissible_flips_equal_enumeration():
             for flip in itertools.combinations(range(len(steps)), size)
             if np.abs(steps[list(flip)].sum(axis=0) + form.linear).max() < 1e-9
         ]
-        assert admissible_flips(form) == expected
+        assert admissible_flips(theta) == expected
+
+
+def test_a_flip_is_admissible_up_to_the_tolerance_of_directions():
+    for factor, expected in ((0.5, 2), (3.0, 1)):
+        last = [-1.0, -1.0 + factor * 3 * DIRECTION_TOLERANCE]
+        theta = Parametrization([[1.0, 0.0], [0.0, 1.0], last], np.ones(3))
+        assert len(admissible_flips(theta)) == expected
+
+
+def test_neurons_below_the_rounding_of_others_are_not_turned_around_for_free():
+    large = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]) * 2.0**70
+    gamma = Parametrization(np.vstack([large, [[1.0, 2.0]]]), np.ones(4))
+    theta = Parametrization(np.vstack([-large, [[-1.0, -2.0]]]), np.ones(4))
+    found = distance_to_fibre(gamma, theta)
+    assert len(found.flips) == 2 and found.exact and found.upper > 0.9
+
+
+def test_cancelling_and_flippable_neurons_have_distance_zero_from_their_own_fibre():
+    """It raised "no parametrization was found"."""
+    rows = [[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0], [1.0, 2.0], [-1.0, -2.0], [0.0, 0.0]]
+    gamma = Parametrization(rows, [1.0, 1.0, 1.0, 3.0, -3.0, 1.0])
+    found = distance_to_fibre(gamma, gamma)
+    assert found.upper == 0 and found.exact
+    # Two spare neurons make any linear part, so nothing is refused for these.
+    theta = Parametrization([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0, -1.0])
+    found = distance_to_fibre(random_network(np.random.default_rng(13), 2, 3), theta)
+    assert same_realization(found.parametrization, theta)
+
+
+def test_the_offset_is_never_exchanged_for_another_neuron():
+    """The distance of two different networks was 0."""
+    space = UnrestrictedSpace(2, 2, offset=True)
+    gamma = Parametrization([[0.0, 1.0], [0.0, 1.0]], [1.0, 2.0])
+    theta = gamma.permute([1, 0])
+    assert parameter_distance(gamma, theta) == 0
+    assert parameter_distance(gamma, theta, space=space) == 1
+    gamma, theta = (Parametrization([[1.0, 2.0], [0.0, 1.0]], [1.0, e]) for e in (0.5, 0.75))
+    assert distance_to_fibre(gamma, theta, space=space).upper == 0.25
+    # The offset takes up what a flip leaves: ρ(x + 2) - ρ(-x - 2) = x + 2.
+    gamma = Parametrization([[1.0, 2.0], [-1.0, 1.0], [0.0, 1.0]], [1.0, 1.0, 0.0])
+    theta = Parametrization([[-1.0, -2.0], [1.0, -1.0], [0.0, 1.0]], [1.0, 1.0, 3.0])
+    space = UnrestrictedSpace(2, 3, offset=True)
+    assert distance_to_fibre(gamma, theta, space=space).upper == 0
+    assert distance_to_fibre(gamma, theta).lower > 0
+    with pytest.raises(ValueError, match=r"gamma: expected the offset \(0, ..., 0, 1\)"):
+        distance_to_fibre(gamma.permute([2, 0, 1]), theta, space=space)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fibres_of_the_balanced_spaces(seed):
+    rng = np.random.default_rng([11, seed])
+    d, m = int(rng.integers(2, 5)), int(rng.integers(1, 5))
+    space = RestrictedSpace(d, m)
+    gamma, theta = space.sample(rng), space.sample(rng)
+    other = Parametrization(2 * theta.weights, theta.output_weights / 2)
+    for place in (space, BalancedSpace(d, m)):
+        found = distance_to_fibre(gamma, other, space=place)
+        assert found.exact and space.contains(found.parametrization)
+        assert found.upper == pytest.approx(parameter_distance(gamma, theta), rel=1e-12)
+    reversed_ = Parametrization(-theta.weights, theta.output_weights)
+    with pytest.raises(ValueError, match="none of networks of the space 'restricted'"):
+        distance_to_fibre(gamma, reversed_, space=space)
+
+
+def test_products_that_are_too_large_are_named():
+    with pytest.raises(NumericalError, match="neuron 1"):
+        distance_to_fibre(*[Parametrization([[1.0], [1e200]], [1.0, 1e200])] * 2)
 
 
 def test_flip_gap():
@@ -173,6 +242,16 @@ def test_flip_gap():
     assert flip_gap(Parametrization([[1.0]], [0.0])) == (np.inf, ())
     with pytest.raises(ValueError, match="22"):
         flip_gap(Parametrization(np.ones((30, 1)), np.ones(30)))
+
+
+def test_degeneracies_know_the_offset():
+    """Turning ρ(x + 2) and ρ(-x - 1) around leaves a constant, which an offset takes up."""
+    theta = Parametrization([[1.0, 2.0], [-1.0, -1.0], [0.0, 1.0]], [1.0, 1.0, 4.0])
+    space = UnrestrictedSpace(2, 3, offset=True)
+    assert flip_gap(theta, space=space) == (0.0, (0, 1)) and flip_gap(theta)[0] == 1.0
+    found = degeneracies(theta, space=space)
+    assert (found["flip_gap"], found["imbalance"], found["imbalance_max"]) == (0.0, 0.25, 0.5)
+    assert degeneracies(theta)["imbalance_max"] == 0.75
 
 
 @pytest.mark.parametrize("spare", [0, 1])

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
 
-from landscape.rational import RationalFunction, Vector, dot
+from landscape.exact import Vector, dot
+from landscape.rational import RationalFunction
 
 __all__ = [
     "AngleBound",

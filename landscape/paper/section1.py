@@ -6,16 +6,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from landscape.deep import (
+from landscape.descent import descend
+from landscape.minima import certify_minimum
+from landscape.objective import loss
+from landscape.paper.deep import (
     DeepParametrization,
     deep_realize,
     forward_bound,
     linear_region,
     trivial_counterexample,
 )
-from landscape.descent import descend
-from landscape.minima import certify_minimum
-from landscape.objective import loss
 from landscape.paper.pairs import flippable, gaussian, parabola
 from landscape.paper.registry import Effort, Outcome, check
 from landscape.parametrization import Parametrization, lift, lift_inputs

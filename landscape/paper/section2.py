@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from landscape.canonical import canonical_form
 from landscape.paper.pairs import gaussian
 from landscape.paper.registry import CheckFunction, Effort, Outcome, check
 from landscape.parametrization import Parametrization
@@ -241,12 +240,12 @@ def no_other_parametrization(effort: Effort) -> Outcome:
             total = [sum(u[j] for i, u in enumerate(products) if flips >> i & 1) for j in range(3)]
             if not any(total):
                 admissible.add(flips)
-    form = canonical_form(OppositeWeights().phi(3))
+    theta = OppositeWeights().phi(3)
     return Outcome(
         f"flips S with sum_S c_i a_i = 0 (Lemma A.3), all S, k up to {effort.k_max}",
         "none but the empty one",
         f"{len(admissible) - 1} besides the empty one, in floats (k = 3) "
-        f"{len(admissible_flips(form) or []) - 1}",
+        f"{len(admissible_flips(theta) or []) - 1}",
         admissible == {0},
     )
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from landscape.exact import Vector, max_norm
 from landscape.parametrization import Parametrization
-from landscape.rational import RationalFunction, Vector, max_norm, nearer_than
+from landscape.rational import RationalFunction, nearer_than
 
 __all__ = ["Claim", "Instance", "Pathology"]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from landscape.exact import Number, Vector, dot, max_norm, vector
 from landscape.parametrization import Parametrization
 from landscape.pathologies.base import Claim, Pathology, Rows, at_least, at_most, exact_distance
-from landscape.rational import Number, RationalFunction, Vector, dot, line_gap, max_norm, vector
+from landscape.rational import RationalFunction, line_gap
 
 __all__ = ["CancellingWeights"]
 

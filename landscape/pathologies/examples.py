@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from landscape.exact import Vector, sqrt_bracket
 from landscape.parametrization import Parametrization
 from landscape.pathologies.base import Claim, Pathology, Rows, at_least, at_most, equal
-from landscape.rational import RationalFunction, Vector, sqrt_bracket
+from landscape.rational import RationalFunction
 
 __all__ = [
     "ExplodingGradient",

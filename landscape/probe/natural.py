@@ -116,7 +116,7 @@ def reduce_width(theta: Parametrization) -> ReducedWidth:
     m, n_planes = theta.n_neurons, len(form.jumps)
     if n_planes == m:
         return ReducedWidth(theta, 0, "its hyperplanes are all different")
-    flips = admissible_flips(form)
+    flips = admissible_flips(theta)
     rows, outputs = form.normals.copy(), form.jumps.copy()
     if flips:
         rows[list(flips[0])] *= -1.0

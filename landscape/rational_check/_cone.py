@@ -15,7 +15,7 @@ from math import comb
 import numpy as np
 from scipy.optimize import linprog
 
-from landscape.rational_check._linear import Vector, dot, null_basis, reduce_rows, solve
+from landscape.exact import Vector, dot, null_basis, reduce_rows, solve
 from landscape.rational_check._transfers import have_transfers
 
 __all__ = ["ConeAnswer", "ConeBudget", "is_nonnegative"]

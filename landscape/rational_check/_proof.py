@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.effective import EffectiveProblem
-from landscape.rational import sqrt_bracket
+from landscape.exact import (
+    Vector,
+    dot,
+    gram,
+    null_basis,
+    reduce_rows,
+    solve,
+    sqrt_bracket,
+)
 from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegative, merge
-from landscape.rational_check._linear import Vector, dot, gram, null_basis, reduce_rows, solve
 from landscape.rational_check._record import ExactMinimum
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.verdict import Verdict

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import nan
 
-from landscape.rational_check._linear import Vector
+from landscape.exact import Vector
 from landscape.verdict import Verdict
 
 __all__ = ["ExactMinimum"]

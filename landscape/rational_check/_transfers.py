@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.optimize import linprog
 
-from landscape.rational_check._linear import Vector, dot, reduce_rows
+from landscape.exact import Vector, dot, reduce_rows
 
 __all__ = ["have_transfers"]
 

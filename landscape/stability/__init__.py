@@ -6,19 +6,11 @@ from landscape.stability.assignment import (
     bottleneck_assignment,
     parameter_distance,
 )
-from landscape.stability.fibre import (
-    FibreDistance,
-    admissible_flips,
-    distance_to_fibre,
-    flip_gap,
-)
-from landscape.stability.theorem import (
-    Condition,
-    InverseStability,
-    Reparametrization,
-    inverse_stability,
-    reparametrize_near,
-)
+from landscape.stability.corollary import InverseStability, inverse_stability
+from landscape.stability.degeneracy import degeneracies
+from landscape.stability.fibre import FibreDistance, distance_to_fibre
+from landscape.stability.flips import admissible_flips, flip_gap
+from landscape.stability.theorem import Condition, Reparametrization, reparametrize_near
 
 __all__ = [
     "Assignment",
@@ -29,6 +21,7 @@ __all__ = [
     "admissible_flips",
     "best_permutation",
     "bottleneck_assignment",
+    "degeneracies",
     "distance_to_fibre",
     "flip_gap",
     "inverse_stability",

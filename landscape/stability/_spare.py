@@ -8,22 +8,24 @@ above is constructed, by a linear program over the weight vectors with the outpu
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from landscape.canonical import CanonicalForm, same_realization
-from landscape.parametrization import Parametrization, max_norms, unit_directions
-from landscape.stability._scales import (
-    Candidate,
-    line_distances,
-    ray_costs,
-    scale_interval,
-    single_costs,
+from landscape.parametrization import (
+    DIRECTION_TOLERANCE,
+    Parametrization,
+    max_norms,
+    unit_directions,
 )
-from landscape.stability.assignment import bottleneck_assignment
+from landscape.stability._scales import below, line_distances, ray_costs, scale_interval
+from landscape.stability.assignment import bottleneck_assignment, max_distance
+from landscape.stability.flips import Sides
 
 Array = NDArray[np.float64]
 
@@ -31,153 +33,184 @@ Array = NDArray[np.float64]
 MAX_SHARED_HYPERPLANES = 10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Shared:
     """The best parametrization with two neurons on one hyperplane, and whether all were tried."""
 
-    candidate: Candidate
     complete: bool
+    lower: float = np.inf
+    upper: float = np.inf
+    parametrization: Parametrization | None = None
 
 
-def _product_range(c: Array, t: tuple[Array, Array], level: Array) -> tuple[Array, Array]:
-    """Range of c' t' over ``|c' - c| <= level``, ``t`` in an interval; empty as (inf, -inf)."""
-    corners = np.stack([(c + s * level) * bound for s in (-1.0, 1.0) for bound in t])
-    empty = t[0] > t[1]
-    return np.where(empty, np.inf, corners.min(axis=0)), np.where(
-        empty, -np.inf, corners.max(axis=0)
-    )
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Two neurons on hyperplane h, the others turned as ``bits`` say.
+
+    ``parts`` (2,) of the jump are on the normal's and on the reversed side. ``exact``: whether what
+    has to cancel does so in rationals; else, up to the tolerance only, it bounds from below only.
+    """
+
+    h: int
+    others: list[int]
+    bits: tuple[int, ...]
+    parts: Array
+    exact: bool
 
 
-def _split(c: float, t: tuple[float, float], level: float, p: float) -> tuple[float, float]:
-    """Some (c', t') with ``c' t' = p`` in the box, nearest to c among a few candidates."""
-    options = [t[0], t[1], 0.5 * (t[0] + t[1])]
-    options += [p / b for b in (c - level, c + level, c) if b != 0]
-    usable = [x for x in options if t[0] <= x <= t[1] and x > 0]
-    best = min(usable, key=lambda x: abs(p / x - c), default=max(t[1], np.finfo(float).tiny))
-    return p / best, best
+def _places(sides: Sides) -> Iterator[Place]:
+    """All hyperplanes to share and orientations of the others that leave a multiple of its normal.
+
+    Up to the tolerance, as in `find_flips`.
+    """
+    n_planes = len(sides.sums)
+    normals = sides.form.normals
+    for h in range(n_planes):
+        others = [k for k in range(n_planes) if k != h]
+        lead = int(np.abs(normals[h]).argmax())
+        normal = [Fraction(p) / Fraction(float(normals[h, lead])) for p in normals[h].tolist()]
+        for bits in itertools.product((0, 1), repeat=len(others)):
+            turned, size = sides.rest, sides.rest_size
+            for k, bit in zip(others, bits, strict=True):
+                turned = [p + q for p, q in zip(turned, sides.sums[k][1 - bit], strict=True)]
+                size += float(sides.sizes[k, 1 - bit])
+            off = max(abs(p - turned[lead] * q) for p, q in zip(turned, normal, strict=True))
+            if off > 2 * DIRECTION_TOLERANCE * size:  # the normal's own direction as well
+                continue
+            forward, backward = (turned[lead] + side[lead] for side in sides.sums[h])
+            jump = float(sides.form.jumps[h])
+            parts = np.array([float(forward), -float(backward)]) / normals[h, lead]
+            if parts.all():
+                yield Place(h, others, bits, parts, not off)
+            # All of the jump on one side: the sum of what would be on the other one vanishes.
+            for left, side in ((backward, 1), (forward, 0)):
+                if abs(left) <= DIRECTION_TOLERANCE * (size + float(sides.sizes[h, side])):
+                    alone = np.array([jump, 0.0] if side else [0.0, jump])
+                    yield Place(h, others, bits, alone, not (off or left))
 
 
-def _same_side_cost(
+def share_one_neuron(gamma: Parametrization, sides: Sides, cap: float) -> Shared:
+    """All parametrizations with exactly two neurons on one hyperplane, one on each other one.
+
+    Parameters
+    ----------
+    gamma : Parametrization
+        With one neuron more than there are hyperplanes.
+    sides : Sides
+    cap : float
+        Only what is nearer than this matters (it may be infinite).
+    """
+    form = sides.form
+    m, n_planes = gamma.n_neurons, len(form.jumps)
+    best = Shared(n_planes <= MAX_SHARED_HYPERPLANES)
+    if not best.complete or n_planes == 0:
+        return best
+    if not np.isfinite(cap):  # no parametrization known yet: any level at which all is possible
+        cap = 4 * (1 + np.abs(gamma.weights).max() + np.abs(gamma.output_weights).max())
+        cap += 4 * float(np.sqrt(sides.sizes.sum()))
+    e = np.stack([form.normals, -form.normals], axis=1)[None]
+    a, c = gamma.weights[:, None, None, :], gamma.output_weights[:, None, None]
+    costs = ray_costs(c, a, form.jumps[None, :, None], e)
+    size = max(np.abs(gamma.weights).max(), np.abs(gamma.output_weights).max())
+    found = False
+    for place in _places(sides):
+        found = True
+        for pair in itertools.permutations(range(m), 2):
+            placed = _place_pair(gamma, pair, form.normals[place.h], place.parts, cap)
+            if placed is None:
+                continue
+            remaining = np.array([i for i in range(m) if i not in pair], dtype=int)
+            chosen = np.ix_(remaining, np.array(place.others, dtype=int))
+            low, high, scale = (
+                table[chosen][:, np.arange(len(place.others)), list(place.bits)] for table in costs
+            )
+            best.lower = min(best.lower, max(placed.lower, bottleneck_assignment(low).value))
+            if not place.exact:
+                continue
+            weights, outputs = gamma.weights.copy(), gamma.output_weights.copy()
+            weights[list(pair)], outputs[list(pair)] = placed.rows, placed.outputs
+            for row, column in enumerate(bottleneck_assignment(high).columns):
+                i, k, t = remaining[row], place.others[column], scale[row, column]
+                side = 1 - 2 * place.bits[column]
+                weights[i], outputs[i] = t * side * form.normals[k], form.jumps[k] / t
+            phi = Parametrization(weights, outputs)
+            if (distance := max_distance(gamma, phi)) < best.upper:
+                best.upper, best.parametrization = distance, phi
+                cap = min(cap, distance)
+    if found:  # what was left out is at least as far as the cap
+        best.lower = min(best.lower, float(below(np.array(cap), np.array(size))))
+    return best
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    lower: float
+    rows: Array
+    outputs: Array
+
+
+def _place_pair(
+    gamma: Parametrization, pair: tuple[int, int], normal: Array, parts: Array, cap: float
+) -> _Pair | None:
+    """The pair on the hyperplane, or None where it would be farther than ``cap``."""
+    index, e = list(pair), np.stack([normal, -normal])
+    if not parts.all():
+        if pair[0] > pair[1]:
+            return None
+        return _same_side(gamma, pair, e[int(parts[0] == 0)], float(parts.sum()), cap)
+    lower, _, scale = ray_costs(gamma.output_weights[index], gamma.weights[index], parts, e)
+    if lower.max() >= cap:
+        return None
+    return _Pair(float(lower.max()), scale[:, None] * e, parts / scale)
+
+
+def _same_side(
     gamma: Parametrization, pair: tuple[int, int], e: Array, jump: float, cap: float
-) -> tuple[float, tuple[float, float], tuple[float, float]]:
+) -> _Pair | None:
     """Least level at which neurons of the pair can share ``jump`` on the ray of e."""
     c, a = gamma.output_weights[list(pair)], gamma.weights[list(pair)]
-    low, high = 0.0, cap
 
     def reach(level: float) -> tuple[Array, Array, tuple[Array, Array]]:
-        levels = np.full(2, level)
-        t = scale_interval(a, e[None], levels)
-        return *_product_range(c, t, levels), t
+        """Ranges of ``c' t`` for ``|c' - c| <= level``, t in an interval; (inf, -inf) if empty."""
+        t = scale_interval(a, e[None], np.full(2, level))
+        with np.errstate(invalid="ignore", over="ignore"):  # 0 * inf where the interval is empty
+            corners = np.stack([(c + s * level) * bound for s in (-1.0, 1.0) for bound in t])
+        empty = t[0] > t[1]
+        first = np.where(empty, np.inf, corners.min(axis=0))
+        return first, np.where(empty, -np.inf, corners.max(axis=0)), t
 
+    low, high = 0.0, cap
     first, last, t = reach(high)
     if not first.sum() <= jump <= last.sum():
-        return np.inf, (0.0, 0.0), (0.0, 0.0)
-    for _ in range(80):
-        middle = 0.5 * (low + high)
+        return None
+    for _ in range(100):
+        middle = low + 0.5 * (high - low)
         first, last, _ = reach(middle)
         if first.sum() <= jump <= last.sum():
             high = middle
         else:
             low = middle
     first, last, t = reach(high)
-    p0 = float(np.clip(jump - last[1], first[0], last[0]))
-    p1 = float(np.clip(jump - p0, first[1], last[1]))
-    ends = [(float(t[0][k]), float(t[1][k])) for k in (0, 1)]
-    one = _split(float(c[0]), ends[0], high, p0)
-    two = _split(float(c[1]), ends[1], high, p1)
-    return high, one, two
+    p = np.clip(jump - last[1], first[0], last[0])
+    scales, outputs = np.zeros(2), np.zeros(2)
+    for k, part in enumerate((p, jump - p)):
+        scales[k] = _split(float(c[k]), (float(t[0][k]), float(t[1][k])), high, float(part))
+        outputs[k] = part / scales[k]
+    size = float(max(np.abs(a).max(), np.abs(c).max()))
+    return _Pair(float(below(np.array(low), np.array(size))), scales[:, None] * e, outputs)
 
 
-def share_one_neuron(gamma: Parametrization, form: CanonicalForm, cap: float) -> Shared:
-    """All parametrizations with exactly two neurons on one hyperplane, one on each other one.
-
-    Parameters
-    ----------
-    gamma : Parametrization
-        With one neuron more than the form has hyperplanes.
-    form : CanonicalForm
-    cap : float
-        Only what is nearer than this matters (it may be infinite).
-    """
-    m, n_planes = gamma.n_neurons, len(form.jumps)
-    best = Candidate(np.inf, np.inf, None)
-    if n_planes > MAX_SHARED_HYPERPLANES or n_planes == 0:
-        return Shared(best, n_planes == 0)
-    if not np.isfinite(cap):  # no parametrization known yet: any level at which all is possible
-        cap = 4 * (1 + np.abs(gamma.weights).max() + np.abs(gamma.output_weights).max())
-        cap += 4 * np.sqrt(np.abs(form.jumps).max() + np.abs(form.linear).max())
-    costs = single_costs(gamma, form)
-    steps = form.jumps[:, None] * form.normals
-    size = np.abs(steps).sum() + np.abs(form.linear).sum()
-    slack = 64 * np.finfo(float).eps * size
-    bound = cap
-    for h in range(n_planes):
-        others = [k for k in range(n_planes) if k != h]
-        n = form.normals[h]
-        for bits in itertools.product((0, 1), repeat=len(others)):
-            turned = [k for k, bit in zip(others, bits, strict=True) if bit]
-            rest = -form.linear - steps[turned].sum(axis=0)  # = (product turned around at h) * n
-            q = float(rest @ n / (n @ n))
-            if np.abs(rest - q * n).max() > slack:
-                continue
-            for pair in itertools.permutations(range(m), 2):
-                placed = _place_pair(gamma, pair, n, float(form.jumps[h]), q, slack, bound)
-                if placed is None:
-                    continue
-                value, rows, outputs = placed
-                remaining = [i for i in range(m) if i not in pair]
-                sub = costs.upper[np.ix_(remaining, others)][
-                    :, np.arange(len(others)), np.array(bits, dtype=int)
-                ]
-                found = bottleneck_assignment(sub)
-                value = max(value, found.value)
-                if value < bound:
-                    bound = value
-                    a, c = gamma.weights.copy(), gamma.output_weights.copy()
-                    a[list(pair)], c[list(pair)] = rows, outputs
-                    for row, column in enumerate(found.columns):
-                        i, k, o = remaining[row], others[column], bits[column]
-                        t = costs.scale[i, k, o]
-                        a[i] = t * (-form.normals[k] if o else form.normals[k])
-                        c[i] = form.jumps[k] / t
-                    best = Candidate(bound * (1 - 1e-12), bound, Parametrization(a, c))
-    return Shared(best, True)
+def _split(c: float, t: tuple[float, float], level: float, p: float) -> float:
+    """Some t' with ``c' t' = p`` in the box, c' nearest to c among a few candidates."""
+    options = [t[0], t[1], 0.5 * (t[0] + t[1])]
+    options += [p / b for b in (c - level, c + level, c) if b != 0]
+    usable = [x for x in options if t[0] <= x <= t[1] and x > 0]
+    return min(usable, key=lambda x: abs(p / x - c), default=max(t[1], np.finfo(float).tiny))
 
 
-def _place_pair(
-    gamma: Parametrization,
-    pair: tuple[int, int],
-    n: Array,
-    jump: float,
-    q: float,
-    slack: float,
-    bound: float,
-) -> tuple[float, Array, Array] | None:
-    """The pair on the hyperplane of n with jump ``jump``, of which q is turned around."""
-    same = None
-    if pair[0] < pair[1] and abs(q) <= slack:
-        same = n
-    elif pair[0] < pair[1] and abs(q - jump) <= slack:
-        same = -n
-    if same is not None:
-        value, one, two = _same_side_cost(gamma, pair, same, jump, bound)
-        if value >= bound:
-            return None
-        return value, np.stack([one[1] * same, two[1] * same]), np.array([one[0], two[0]])
-    if abs(q) <= slack or abs(q - jump) <= slack:
-        return None
-    value, rows, outputs = 0.0, [], []
-    for i, e, p in ((pair[0], n, jump - q), (pair[1], -n, q)):
-        _, upper, scale = ray_costs(
-            gamma.output_weights[[i]], gamma.weights[[i]], np.array([p]), e[None]
-        )
-        value = max(value, float(upper[0]))
-        rows.append(scale[0] * e)
-        outputs.append(p / scale[0])
-    return (value, np.stack(rows), np.array(outputs)) if value < bound else None
-
-
-def spare_pairs(gamma: Parametrization, form: CanonicalForm, theta: Parametrization) -> Candidate:
+def spare_pairs(
+    gamma: Parametrization, form: CanonicalForm, theta: Parametrization
+) -> Parametrization | None:
     """A parametrization near Γ that lets pairs of Γ's neurons go on cancelling each other.
 
     Every hyperplane gets one neuron of Γ (and, where that one belongs to a cancelling pair, its
@@ -193,13 +226,13 @@ def spare_pairs(gamma: Parametrization, form: CanonicalForm, theta: Parametrizat
         choices = [np.array([i]) for i in np.argsort(lines[:, 0], kind="stable")]
     else:
         choices = [bottleneck_assignment(lines.T).columns]
-    best = Candidate(np.inf, np.inf, None)
+    best, least = None, np.inf
     for anchors in choices:
         found = _pairs_program(gamma, form, pairs, anchors)
-        if found is not None and found.upper < best.upper:
-            assert found.parametrization is not None
-            if same_realization(found.parametrization, theta, tolerance=1e-9):
-                best = found
+        if found is None or (distance := max_distance(gamma, found)) >= least:
+            continue
+        if same_realization(found, theta):
+            best, least = found, distance
     return best
 
 
@@ -215,7 +248,7 @@ def _cancelling_pairs(gamma: Parametrization) -> dict[int, int]:
 
 def _pairs_program(
     gamma: Parametrization, form: CanonicalForm, partner: dict[int, int], anchors: NDArray[np.intp]
-) -> Candidate | None:
+) -> Parametrization | None:
     """The linear program of `spare_pairs` for one choice of neurons on the hyperplanes."""
     m, d = gamma.weights.shape
     a, c = gamma.weights, gamma.output_weights
@@ -224,70 +257,74 @@ def _pairs_program(
         if i in partner and partner[i] not in plane:
             plane[partner[i]] = h
     on_plane = sorted(plane)
-    free = [i for i in sorted(partner) if i not in plane and i < partner[i]]
-    free = [i for i in free if partner[i] not in plane]
-    silent = [
-        i for i in range(m) if i not in plane and i not in free and partner.get(i) not in free
-    ]
+    free = [i for i in partner if i < partner[i] and not {i, partner[i]} & plane.keys()]
+    silent = [i for i in range(m) if not {i, partner.get(i, i)} & {*plane, *free}]
     n_planes, n_on = len(form.jumps), len(on_plane)
     size = n_on + d * len(free) + 1  # scales, weight vectors of the pairs, level
-    orient = {i: 1.0 if a[i] @ form.normals[plane[i]] >= 0 else -1.0 for i in on_plane}
+    normals = np.array([form.normals[plane[i]] for i in on_plane]).reshape(n_on, d)
+    normals = np.where((a[on_plane] * normals).sum(axis=1) >= 0, 1.0, -1.0)[:, None] * normals
+    units = unit_directions(a)
+    opposite = {i: bool(units[i] @ units[partner[i]] < 0) for i in free}
+    ratio = {i: float(c[i] / c[partner[i]]) * (1 if opposite[i] else -1) for i in free}
     equal = np.zeros((n_planes + d, size))
     for p, i in enumerate(on_plane):
-        equal[plane[i], p] += c[i]
-        if orient[i] < 0:
-            equal[n_planes:, p] -= c[i] * form.normals[plane[i]]
-    rows: list[Array] = []
-    limits: list[float] = []
+        equal[plane[i], p] = c[i]
+        if (normals[p] != form.normals[plane[i]]).any():
+            equal[n_planes:, p] = c[i] * normals[p]
+    rows, limits = [], []
 
-    def near(column: slice | int, matrix: Array, target: Array) -> None:
-        """Constrain ``|matrix z - target| <= level``."""
+    def near(start: int, matrix: Array, target: Array) -> None:
+        """Constrain ``|matrix z - target| <= level`` for the variables z from ``start`` on."""
         for sign in (1.0, -1.0):
-            for k in range(d):
-                row = np.zeros(size)
-                row[column] = sign * matrix[k]
-                row[-1] = -1.0
-                rows.append(row)
-                limits.append(sign * target[k])
+            block = np.zeros((d, size))
+            block[:, start : start + matrix.shape[1]] = sign * matrix
+            block[:, -1] = -1.0
+            rows.append(block)
+            limits.append(sign * target)
 
     for p, i in enumerate(on_plane):
-        near(p, orient[i] * form.normals[plane[i]], a[i])
+        near(p, normals[p][:, None], a[i])
     for p, i in enumerate(free):
-        j, where = partner[i], slice(n_on + d * p, n_on + d * (p + 1))
-        opposite = unit_directions(a[[i, j]]).prod(axis=0).sum() < 0
-        ratio = float(c[i] / c[j]) if opposite else float(-c[i] / c[j])
-        if opposite:
-            equal[n_planes:, where] += c[i] * np.eye(d)
-        near(where, np.eye(d), a[i])
-        near(where, ratio * np.eye(d), a[j])
-    target = np.concatenate([form.jumps, form.linear])
-    bounds = [(0.0, None)] * n_on + [(None, None)] * (d * len(free)) + [(0.0, None)]
+        start = n_on + d * p
+        if opposite[i]:
+            equal[n_planes:, start : start + d] = c[i] * np.eye(d)
+        near(start, np.eye(d), a[i])
+        near(start, ratio[i] * np.eye(d), a[partner[i]])
     objective = np.zeros(size)
     objective[-1] = 1.0
     solved = linprog(
         objective,
-        A_ub=np.array(rows) if rows else None,
-        b_ub=limits if rows else None,
+        A_ub=np.vstack(rows) if rows else None,
+        b_ub=np.concatenate(limits) if rows else None,
         A_eq=equal,
-        b_eq=target,
-        bounds=bounds,
+        b_eq=np.concatenate([form.jumps, form.linear]),
+        bounds=[(0.0, None)] * n_on + [(None, None)] * (d * len(free)) + [(0.0, None)],
         method="highs",
     )
     if solved.status != 0:
         return None
     new_a, new_c = a.copy(), c.copy()
+    scales, turned = solved.x[:n_on].copy(), solved.x[n_on:-1].reshape(-1, d)
+    # The solver's tolerances are taken out: the last neuron on each hyperplane makes its jump
+    # exact, the first pair that leaves a linear function makes the linear part exact.
+    for h in range(n_planes):
+        *others, last = [p for p, i in enumerate(on_plane) if plane[i] == h]
+        own = np.array([c[on_plane[p]] for p in (*others, last)])
+        if own[-1] == 0:
+            return None
+        scales[last] = (form.jumps[h] - np.sum(own[:-1] * scales[others])) / own[-1]
     for p, i in enumerate(on_plane):
-        new_a[i] = solved.x[p] * orient[i] * form.normals[plane[i]]
+        new_a[i] = scales[p] * normals[p]
+    linear = form.linear - equal[n_planes:, :n_on] @ scales
+    for i in [i for i in free if opposite[i]][1:]:
+        linear = linear - c[i] * turned[free.index(i)]
+    for i in [i for i in free if opposite[i]][:1]:
+        turned[free.index(i)] = linear / c[i]
     for p, i in enumerate(free):
-        j = partner[i]
-        opposite = unit_directions(a[[i, j]]).prod(axis=0).sum() < 0
-        new_a[i] = solved.x[n_on + d * p : n_on + d * (p + 1)]
-        new_a[j] = (c[i] / c[j] if opposite else -c[i] / c[j]) * new_a[i]
+        new_a[i], new_a[partner[i]] = turned[p], ratio[i] * turned[p]
     for i in silent:
         if abs(c[i]) <= np.abs(a[i]).max():
             new_c[i] = 0.0
         else:
             new_a[i] = 0.0
-    phi = Parametrization(new_a, new_c)
-    gap = max(np.abs(new_a - a).max(), np.abs(new_c - c).max())
-    return Candidate(0.0, float(gap), phi)
+    return Parametrization(new_a, new_c) if (scales > 0).all() else None

@@ -1,7 +1,7 @@
 """Distance of parametrizations modulo the order of their neurons, as a bottleneck assignment.
 
 On N* the realization determines the parametrization up to a permutation, so this is the distance
-that Corollary 3.3, (38), bounds. Nothing but numpy and scipy's graphs is imported here.
+that Corollary 3.3, (38), bounds (Theorem 2).
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from landscape.parametrization import Parametrization
+from landscape.spaces import Space, UnrestrictedSpace
 
 __all__ = [
     "Assignment",
     "best_permutation",
     "bottleneck_assignment",
+    "max_distance",
     "neuron_distances",
     "parameter_distance",
 ]
@@ -106,8 +108,23 @@ def neuron_distances(gamma: Parametrization, theta: Parametrization) -> Array:
     return costs
 
 
-def best_permutation(gamma: Parametrization, theta: Parametrization) -> Assignment:
+def max_distance(gamma: Parametrization, theta: Parametrization) -> float:
+    """``‖Θ - Γ‖_inf`` in the given order of the neurons."""
+    weights, outputs = gamma.weights - theta.weights, gamma.output_weights - theta.output_weights
+    return float(max(np.abs(weights).max(initial=0.0), np.abs(outputs).max(initial=0.0)))
+
+
+def best_permutation(
+    gamma: Parametrization, theta: Parametrization, *, space: Space | None = None
+) -> Assignment:
     """The order of ``theta``'s neurons that brings it nearest to ``gamma`` in the max-norm.
+
+    Parameters
+    ----------
+    gamma, theta : Parametrization
+        Of the same shape (m, d).
+    space : Space, optional
+        Where both lie. A frozen offset, the last neuron, stays where it is.
 
     Returns
     -------
@@ -117,7 +134,7 @@ def best_permutation(gamma: Parametrization, theta: Parametrization) -> Assignme
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or are not those of the space.
 
     Examples
     --------
@@ -125,15 +142,25 @@ def best_permutation(gamma: Parametrization, theta: Parametrization) -> Assignme
     >>> best_permutation(gamma, gamma.permute([1, 0])).columns.tolist()
     [1, 0]
     """
-    if gamma.weights.shape != theta.weights.shape:
+    expected = gamma.weights.shape
+    if space is not None and expected != (space.n_neurons, space.n_inputs):
         raise ValueError(
-            f"theta: expected weights of shape {gamma.weights.shape} as gamma has, "
-            f"got {theta.weights.shape}"
+            f"gamma: expected weights of shape {(space.n_neurons, space.n_inputs)} as in the "
+            f"space, got {expected}"
         )
-    return bottleneck_assignment(neuron_distances(gamma, theta))
+    if theta.weights.shape != expected:
+        raise ValueError(
+            f"theta: expected weights of shape {expected} as gamma has, got {theta.weights.shape}"
+        )
+    costs = neuron_distances(gamma, theta)
+    if isinstance(space, UnrestrictedSpace) and space.offset:
+        costs[-1, :-1] = costs[:-1, -1] = np.inf
+    return bottleneck_assignment(costs)
 
 
-def parameter_distance(gamma: Parametrization, theta: Parametrization) -> float:
+def parameter_distance(
+    gamma: Parametrization, theta: Parametrization, *, space: Space | None = None
+) -> float:
     """Max-norm distance modulo permutations of neurons.
 
     ``min over permutations p of max_i max(|c_i - c'_p(i)|, ‖a_i - a'_p(i)‖_inf)``, the distance
@@ -143,11 +170,13 @@ def parameter_distance(gamma: Parametrization, theta: Parametrization) -> float:
     ----------
     gamma, theta : Parametrization
         Of the same shape (m, d).
+    space : Space, optional
+        Where both lie. A frozen offset, the last neuron, is compared with the other's.
 
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or are not those of the space.
 
     Examples
     --------
@@ -156,4 +185,4 @@ def parameter_distance(gamma: Parametrization, theta: Parametrization) -> float:
     >>> parameter_distance(gamma, theta)
     0.5
     """
-    return best_permutation(gamma, theta).value
+    return best_permutation(gamma, theta, space=space).value

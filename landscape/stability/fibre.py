@@ -7,32 +7,39 @@ For g with K distinct hyperplanes and K = m neurons, the parametrizations of g i
 - flips of a set of hyperplanes whose products sum to the right linear function (Lemma A.3).
 
 So the distance is a bottleneck assignment whose entries are quasi-convex problems in the single
-scale t, minimized over the admissible flips. With spare neurons (K < m) the fibre is larger: one
-spare neuron is silent or shares a hyperplane, which is decided exactly as well; for two or more
+scale t, minimized over the admissible flips (Theorem 16). With spare neurons (K < m) the fibre is
+larger: one spare neuron is silent or shares a hyperplane, which is decided as well; for two or more
 the result is a bracket.
+
+In a space that fixes the scales (N', N*) or the direction of an offset the fibre is smaller: see
+`distance_to_fibre`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.canonical import CanonicalForm, canonical_form
-from landscape.parametrization import Parametrization, max_norms
-from landscape.stability import _scales as scales
+from landscape.canonical import exact_sums, merge_hyperplanes, same_realization
+from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization, max_norms
+from landscape.rational import RationalFunction
+from landscape.realization import difference
+from landscape.spaces import BalancedSpace, RestrictedSpace, Space
+from landscape.stability._scales import line_distances, ray_costs
 from landscape.stability._spare import share_one_neuron, spare_pairs
-from landscape.stability.assignment import bottleneck_assignment
+from landscape.stability.assignment import bottleneck_assignment, max_distance
+from landscape.stability.flips import Sides, find_flips, has_offset, unfrozen
 
-__all__ = ["FibreDistance", "admissible_flips", "distance_to_fibre", "flip_gap"]
+__all__ = ["FibreDistance", "distance_to_fibre"]
 
 Array = NDArray[np.float64]
 
-#: Up to this many hyperplanes all flips are found (two halves of 2^(K/2) sums each).
-MAX_FLIP_HYPERPLANES = 32
-#: Sums of products that cancel to this, relative to the sum of their sizes, count as zero.
-FLIP_TOLERANCE = 64 * np.finfo(float).eps
+#: Ends of a bracket that differ by no more, relative to the distance and to Γ's largest entry, are
+#: equal: 16 units of rounding of the lower end, two of the upper one, and what scales round.
+EXACT = 2.0**-48
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,118 +49,52 @@ class FibreDistance:
     Attributes
     ----------
     lower, upper : float
-        The infimum of ``‖Φ - Γ‖_inf`` over all Φ with R(Φ) = g lies between them.
-    parametrization : Parametrization
-        A Φ with R(Φ) = g at the distance ``upper`` (up to the rounding of g's directions).
+        The infimum of ``‖Φ - Γ‖_inf`` over all Φ with R(Φ) = g lies between them. ``upper`` is
+        infinite where none was found although there may be one.
+    parametrization : Parametrization or None
+        A Φ with R(Φ) = g at the distance ``upper``; its directions and products are g's up to
+        rounding.
     exact : bool
         Whether lower and upper agree up to rounding.
     n_hyperplanes : int
-        Hyperplanes along which g breaks; ``n_neurons - n_hyperplanes`` neurons are spare.
+        Hyperplanes along which g breaks; the neurons beyond these are spare.
     flips : tuple of tuple of int
         The admissible sets of hyperplanes to turn around, relative to the normals of the
-        canonical form.
+        canonical form; empty if none is or they were too many to enumerate.
     method : str
         How the bounds were found.
     """
 
     lower: float
     upper: float
-    parametrization: Parametrization
+    parametrization: Parametrization | None
     exact: bool
     n_hyperplanes: int
     flips: tuple[tuple[int, ...], ...]
     method: str
 
 
-def admissible_flips(
-    form: CanonicalForm, *, tolerance: float = FLIP_TOLERANCE
-) -> list[tuple[int, ...]] | None:
-    """Sets F of hyperplanes with ``sum_{h in F} jumps[h] normals[h] = -linear``.
-
-    Writing the hyperplanes of F with reversed normals and the others as they are gives the
-    function without a linear part, so these are its parametrizations with one neuron for each
-    hyperplane. Two halves of the hyperplanes are enumerated and matched.
-
-    Returns
-    -------
-    flips : list of tuple of int, or None
-        None if there are more than 32 hyperplanes, too many to enumerate.
-    """
-    steps = form.jumps[:, None] * form.normals
-    n_planes, d = steps.shape
-    if n_planes > MAX_FLIP_HYPERPLANES:
-        return None
-    size = np.abs(steps).sum() + np.abs(form.linear).sum()
-    slack = tolerance * max(size, np.finfo(float).tiny)
-    half = n_planes // 2
-    left, right = _subset_sums(steps[:half]), _subset_sums(steps[half:])
-    wanted = -form.linear - left
-    # One number per sum, such that equal sums have nearly equal numbers.
-    generic = np.cos(1.0 + np.arange(d) ** 2)
-    keys, targets = right @ generic, wanted @ generic
-    order = np.argsort(keys, kind="stable")
-    first = np.searchsorted(keys[order], targets - slack * d, side="left")
-    last = np.searchsorted(keys[order], targets + slack * d, side="right")
-    found = []
-    for p in np.flatnonzero(last > first):
-        for q in order[first[p] : last[p]]:
-            if np.abs(right[q] - wanted[p]).max(initial=0.0) <= slack:
-                members = [h for h in range(half) if p >> h & 1]
-                members += [half + h for h in range(n_planes - half) if q >> h & 1]
-                found.append(tuple(members))
-    return sorted(found, key=lambda flip: (len(flip), flip))
-
-
-def _subset_sums(steps: Array) -> Array:
-    """Sums over all subsets, (2^n, d); bit h of the index says whether step h is in."""
-    sums = np.zeros((1, steps.shape[1]))
-    for step in steps:
-        sums = np.vstack([sums, sums + step])
-    return sums
-
-
-def flip_gap(theta: Parametrization) -> tuple[float, tuple[int, ...]]:
-    """``min over non-empty S of ‖sum_S c_i a_i‖_inf`` and its S: how far a flip is from free.
-
-    Zero means that Lemma A.3 allows a flip; small, compared with the products, is what Example 2.5
-    needs. Neurons that contribute nothing are left out.
-
-    Raises
-    ------
-    ValueError
-        If more than 22 neurons contribute: all subsets are enumerated.
-
-    Examples
-    --------
-    >>> flip_gap(Parametrization([[1.0, 0.0], [-1.0, 0.25]], [1.0, 1.0]))
-    (0.25, (0, 1))
-    """
-    used = np.flatnonzero(max_norms(theta.products) > 0)
-    if used.size > 22:
-        raise ValueError(f"theta: at most 22 contributing neurons, got {used.size}")
-    if used.size == 0:
-        return np.inf, ()
-    sums = _subset_sums(theta.output_weights[used, None] * theta.weights[used])
-    sizes = max_norms(sums)
-    best = int(sizes[1:].argmin()) + 1
-    return float(sizes[best]), tuple(int(i) for p, i in enumerate(used) if best >> p & 1)
-
-
-def distance_to_fibre(gamma: Parametrization, theta: Parametrization) -> FibreDistance:
+def distance_to_fibre(
+    gamma: Parametrization, theta: Parametrization, *, space: Space | None = None
+) -> FibreDistance:
     """``inf ‖Φ - Γ‖_inf`` over all Φ with R(Φ) = R(Θ) and as many neurons as Γ.
 
-    Exact (up to rounding) when g = R(Θ) breaks along m or m - 1 hyperplanes, a bracket
-    otherwise; see the module.
+    Exact (up to rounding) when g = R(Θ) breaks along m or, on N, m - 1 hyperplanes, a bracket
+    otherwise; see the module. It is 0 where R(Γ) = R(Θ).
 
     Parameters
     ----------
     gamma, theta : Parametrization
         With the same number of inputs; Θ may have any number of neurons.
+    space : Space, optional
+        The set that Φ is taken from, by default N. With a frozen offset, functions are those of x
+        for inputs (x, 1), and the last neuron of Γ, Θ and Φ is the offset. On N' scales are fixed
+        by balance; on N* permutations are all that is left.
 
     Raises
     ------
     ValueError
-        If R(Θ) has no parametrization with as few neurons as Γ.
+        If the shapes do not fit, or no element of the space has the realization R(Θ).
 
     Examples
     --------
@@ -164,86 +105,240 @@ def distance_to_fibre(gamma: Parametrization, theta: Parametrization) -> FibreDi
     >>> distance_to_fibre(gamma, theta).upper
     1.0
     """
+    _check(gamma, theta, space)
+    sides = Sides.of(theta, space)
+    flips = find_flips(sides)
+    found = _Search(gamma, theta, space, sides, flips).run()
+    return replace(found, flips=tuple(flips or ()))
+
+
+def _check(gamma: Parametrization, theta: Parametrization, space: Space | None) -> None:
     if gamma.n_inputs != theta.n_inputs:
         raise ValueError(
             f"theta: expected {gamma.n_inputs} inputs as gamma has, got {theta.n_inputs}"
         )
-    form = canonical_form(theta)
-    spare = gamma.n_neurons - len(form.jumps)
-    flips = admissible_flips(form)
-    costs = scales.single_costs(gamma, form)
-    relaxed = _relaxed_lower_bound(gamma, form, costs, spare)
-    candidates = [_best_orientation(gamma, form, costs, flips or [])]
-    lower, method = relaxed, "bracket"
-    if flips is not None and spare == 0:
-        lower, method = candidates[0].lower, "permutations, rescalings and flips"
-    elif flips is not None and spare == 1:
-        shared = share_one_neuron(gamma, form, candidates[0].upper)
-        candidates.append(shared.candidate)
-        if shared.complete:
-            lower = min(candidates[0].lower, shared.candidate.lower)
-            method = "as without spare neurons, or two neurons on one hyperplane"
-    elif spare >= 2:
-        candidates.append(spare_pairs(gamma, form, theta))
-    best = min(candidates, key=lambda found: found.upper)
-    if best.parametrization is None:
+    if space is None:
+        return
+    shape = (space.n_neurons, space.n_inputs)
+    if gamma.weights.shape != shape:
         raise ValueError(
-            f"theta: its realization breaks along {len(form.jumps)} hyperplanes, and no "
-            f"parametrization with {gamma.n_neurons} neurons was found"
+            f"gamma: expected weights of shape {shape} as in the space, got {gamma.weights.shape}"
         )
-    lower = max(min(lower, best.upper), min(relaxed, best.upper))
-    size = max(
-        np.abs(gamma.weights).max(initial=0.0), np.abs(gamma.output_weights).max(initial=0.0)
-    )
-    exact = best.upper - lower <= 1e-9 * best.upper + 64 * np.finfo(float).eps * size
-    return FibreDistance(
-        lower=float(lower),
-        upper=float(best.upper),
-        parametrization=best.parametrization,
-        exact=bool(exact),
-        n_hyperplanes=len(form.jumps),
-        flips=tuple(flips or ()),
-        method=method,
-    )
+    if has_offset(space):
+        check_offset(gamma=gamma, theta=theta)
 
 
-def _relaxed_lower_bound(
-    gamma: Parametrization, form: CanonicalForm, costs: scales.Costs, spare: int
-) -> float:
-    """Some neuron of Φ lies on each hyperplane of g: what that alone forces."""
-    if spare < 0:
-        return np.inf
-    if spare == 0:
-        return bottleneck_assignment(costs.lower.min(axis=2).T).value
-    return bottleneck_assignment(scales.line_distances(gamma, form.normals).T).value
+def check_offset(**networks: Parametrization) -> None:
+    """Refuse networks whose last neuron is not a frozen offset."""
+    for name, network in networks.items():
+        if not network.n_neurons or not np.array_equal(
+            network.weights[-1], np.eye(network.n_inputs)[-1]
+        ):
+            last = network.weights[-1].tolist() if network.n_neurons else "nothing"
+            raise ValueError(
+                f"{name}: expected the offset (0, ..., 0, 1) as the last weight vector, got {last}"
+            )
 
 
-def _best_orientation(
-    gamma: Parametrization,
-    form: CanonicalForm,
-    costs: scales.Costs,
-    flips: list[tuple[int, ...]],
-) -> scales.Candidate:
-    """One neuron on each hyperplane, the others silent, over all admissible flips."""
-    m, n_planes = gamma.n_neurons, len(form.jumps)
-    best = scales.Candidate(np.inf, np.inf, None)
-    if n_planes > m:
-        return best
-    silent = np.minimum(np.abs(gamma.output_weights), max_norms(gamma.weights))
-    for flip in flips:
-        orientation = np.zeros(n_planes, dtype=int)
-        orientation[list(flip)] = 1
-        pick = np.arange(n_planes), orientation
-        upper = np.column_stack(
-            [costs.upper[:, pick[0], pick[1]], np.tile(silent[:, None], (1, m - n_planes))]
+def _equal(gamma: Parametrization, theta: Parametrization) -> bool:
+    """Whether the realizations are equal: in rationals, or hyperplane by hyperplane up to rounding.
+
+    Flips that only rounding allows are none of this: they are left to `find_flips`.
+    """
+    if not same_realization(gamma, theta):
+        return False
+    both = difference(gamma, theta)
+    planes = merge_hyperplanes(both.weights)
+    products = both.output_weights[:, None] * both.weights
+    back = np.where(planes.orientations < 0, planes.labels, -1)
+    left = np.column_stack([exact_sums(x, back, len(planes.rows)) for x in products.T])
+    sizes = exact_sums(max_norms(products), back, len(planes.rows))
+    if (max_norms(left) <= DIRECTION_TOLERANCE * sizes).all():
+        return True
+    form = RationalFunction.from_parametrization(both).canonical
+    return not form.jumps and not any(form.linear)
+
+
+@dataclass
+class _Search:
+    """Candidates for the nearest parametrization, and what bounds the distance from below."""
+
+    gamma: Parametrization
+    theta: Parametrization
+    space: Space | None
+    sides: Sides
+    flips: list[tuple[int, ...]] | None
+
+    def __post_init__(self) -> None:
+        self.offset = has_offset(self.space)
+        self.balanced = isinstance(self.space, BalancedSpace)
+        self.plain = not self.offset and not self.balanced
+        end = self.gamma.n_neurons - self.offset
+        #: The neurons that may move.
+        self.a, self.c = self.gamma.weights[:end], self.gamma.output_weights[:end]
+        sizes = np.maximum if self.balanced else np.minimum  # (0, 0) is the silent neuron of N'
+        self.silent = sizes(np.abs(self.c), max_norms(self.a))
+        self.n_planes = len(self.sides.form.jumps)
+        self.spare = end - self.n_planes
+        self.best: Parametrization | None = None
+        self.upper = np.inf
+
+    def run(self) -> FibreDistance:
+        """Collect candidates until the bracket is as small as it gets."""
+        if self._is_member():
+            return self._record(0.0, "gamma is a parametrization of the function")
+        if self.spare < 0:
+            raise self._empty("")
+        for network in self._networks():
+            self._try_network(network)
+        lower, method = self._hyperplanes_alone(), "bracket"
+        turned = self._try_flips()
+        if turned is not None and self.spare == 0:
+            lower, method = turned, "permutations, rescalings and flips"
+        elif turned is not None and self.spare == 1 and self.plain:
+            shared = share_one_neuron(self.gamma, self.sides, self.upper)
+            self._offer(shared.parametrization)
+            if shared.complete:
+                lower = min(turned, shared.lower)
+                method = "as without spare neurons, or two neurons on one hyperplane"
+        elif self.spare >= 2 and self.plain:
+            self._offer(spare_pairs(self.gamma, self.sides.form, self.theta))
+        if self.best is None and (lower == np.inf or isinstance(self.space, RestrictedSpace)):
+            raise self._empty(", and the linear part that is left needs more neurons")
+        if lower == np.inf:  # only the tolerance lets Θ itself count as one of the candidates
+            lower, method = self._hyperplanes_alone(), "bracket"
+        return self._record(lower, method)
+
+    def _is_member(self) -> bool:
+        inside = self.plain or self.offset or (self.space and self.space.contains(self.gamma))
+        one, other = (unfrozen(network, self.space) for network in (self.gamma, self.theta))
+        if inside and _equal(one, other):
+            self.best, self.upper = self.gamma, 0.0
+            return True
+        return False
+
+    def _empty(self, reason: str) -> ValueError:
+        where = "" if self.space is None else f" of the space {self.space.name!r}"
+        return ValueError(
+            f"theta: its realization breaks along {self.n_planes} hyperplanes{reason}: it is none "
+            f"of networks{where} with {self.c.size} neurons, as many as gamma has"
         )
-        found = bottleneck_assignment(upper)
-        if found.value < best.upper:
-            lower = np.column_stack(
-                [costs.lower[:, pick[0], pick[1]], np.tile(silent[:, None], (1, m - n_planes))]
-            )
-            phi = scales.build(gamma, form, costs, found.columns, orientation)
-            best = scales.Candidate(
-                min(best.lower, bottleneck_assignment(lower).value), found.value, phi
-            )
-    return best
+
+    def _record(self, lower: float, method: str) -> FibreDistance:
+        lower = min(lower, self.upper)
+        size = max(
+            np.abs(self.gamma.weights).max(initial=0.0),
+            np.abs(self.gamma.output_weights).max(initial=0.0),
+        )
+        exact = np.isfinite(self.upper) and self.upper - lower <= EXACT * (self.upper + size)
+        return FibreDistance(
+            lower=float(lower),
+            upper=float(self.upper),
+            parametrization=self.best,
+            exact=bool(exact),
+            n_hyperplanes=self.n_planes,
+            flips=(),
+            method=method,
+        )
+
+    # --- candidates ---------------------------------------------------------------------------
+
+    def _offer(self, phi: Parametrization | None) -> None:
+        """Keep phi if it is nearer than what is known, and in the space."""
+        if phi is None or (distance := max_distance(self.gamma, phi)) >= self.upper:
+            return
+        if self.balanced and self.space is not None and not self.space.contains(phi):
+            return
+        self.best, self.upper = phi, distance
+
+    def _networks(self) -> Iterator[Parametrization]:
+        """Networks of the function, with an offset where the space has one."""
+        yield self.theta.merge() if self.balanced else self.theta
+        if self.spare >= 2:  # the linear part as that of two opposite neurons
+            form, linear = self.sides.form, self.sides.form.linear.copy()
+            if not self.offset:
+                yield form.to_parametrization()
+                return
+            linear[-1] = 0.0
+            last = Parametrization(self.theta.weights[-1:], [float(self.sides.linear(())[-1])])
+            hidden = replace(form, linear=linear).to_parametrization()
+            yield Parametrization.concatenate([hidden, last])
+
+    def _try_network(self, network: Parametrization) -> None:
+        """Permute and rescale the neurons of a network; silent ones are free to differ."""
+        e, p = network.weights, network.output_weights
+        last = float(p[-1]) if self.offset else None
+        if self.offset:
+            e, p = e[:-1], p[:-1]
+        used = (p != 0) & (max_norms(e) > 0)
+        if used.sum() <= self.c.size:
+            _, upper, scale = self._costs(e[used], p[used])
+            self._assign(upper, scale, e[used], p[used], last)
+
+    def _costs(self, e: Array, p: Array) -> tuple[Array, Array, Array]:
+        if not (self.c.size and p.size):
+            nothing = np.zeros((self.c.size, p.size))
+            return nothing, nothing, nothing
+        a, c = self.a[:, None, :], self.c[:, None]
+        return ray_costs(c, a, p[None], e[None], balanced=self.balanced)
+
+    def _with_silent(self, costs: Array) -> Array:
+        extra = self.c.size - costs.shape[1]
+        return np.column_stack([costs, np.tile(self.silent[:, None], (1, extra))])
+
+    def _assign(self, costs: Array, scale: Array, e: Array, p: Array, offset: float | None) -> None:
+        """Put each neuron on one of the rays ``(p / t, t e)``, or silence it."""
+        a, c = self.a.copy(), self.c.copy()
+        for i, j in enumerate(bottleneck_assignment(self._with_silent(costs)).columns):
+            if j < len(p):
+                with np.errstate(over="ignore"):
+                    a[i], c[i] = scale[i, j] * e[j], p[j] / scale[i, j]
+                if self.balanced:
+                    c[i] = np.sign(c[i]) * np.abs(a[i]).max()
+            elif self.balanced:
+                a[i], c[i] = 0.0, 0.0
+            elif abs(c[i]) <= np.abs(a[i]).max():
+                c[i] = 0.0
+            else:
+                a[i] = 0.0
+        if offset is not None:
+            a, c = np.vstack([a, self.gamma.weights[-1:]]), np.append(c, offset)
+        if np.isfinite(a).all() and np.isfinite(c).all():
+            self._offer(Parametrization(a, c))
+
+    def _try_flips(self) -> float | None:
+        """One neuron on each hyperplane, the others silent: a bound from below, None if unknown."""
+        if self.flips is None:
+            return None
+        form, bound = self.sides.form, np.inf
+        e = np.concatenate([form.normals, -form.normals])
+        table = self._costs(e, np.tile(form.jumps, 2))
+        for flip in self.flips:
+            chosen = np.arange(self.n_planes)
+            chosen[list(flip)] += self.n_planes
+            if isinstance(self.space, RestrictedSpace) and not (e[chosen, -2:] > 0).all():
+                continue
+            lower, upper, scale = (values[:, chosen] for values in table)
+            value = bottleneck_assignment(self._with_silent(lower)).value
+            offset = None
+            if self.offset:
+                offset = float(self.sides.linear(flip)[-1])
+                rounding = 2.0**-52 * (abs(offset) + self.sides.size(flip))
+                gap = abs(float(self.gamma.output_weights[-1]) - offset) - rounding
+                # A spare neuron may be a constant, which the offset takes up.
+                value = max(value, gap) if self.spare == 0 else value
+            if isinstance(self.space, RestrictedSpace) and self.spare:
+                continue  # no neuron of N* is silent
+            bound = min(bound, value)
+            self._assign(upper, scale, e[chosen], form.jumps, offset)
+        return bound
+
+    def _hyperplanes_alone(self) -> float:
+        """Some neuron of Φ lies on each hyperplane of g: what that alone forces."""
+        form = self.sides.form
+        if self.spare == 0:
+            e = np.stack([form.normals, -form.normals], axis=1).reshape(-1, self.a.shape[1])
+            lower = self._costs(e, np.repeat(form.jumps, 2))[0]
+            return bottleneck_assignment(lower.reshape(-1, self.n_planes, 2).min(axis=2).T).value
+        hidden = Parametrization(self.a, self.c)
+        return bottleneck_assignment(line_distances(hidden, form.normals).T).value

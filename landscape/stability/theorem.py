@@ -1,4 +1,4 @@
-"""Theorem 3.1 as an algorithm, following its proof (A.1), and Corollary 3.3.
+"""Theorem 3.1 as an algorithm, following its proof (A.1).
 
 The steps: merge Θ (43), match the hyperplanes of Γ and Θ (case 1 and case 2), permute (59), and
 rescale each neuron by (60) and (68) to (71). What the proof assumes is checked and reported with
@@ -14,30 +14,34 @@ from numpy.typing import NDArray
 
 from landscape.canonical import RealizationEquality, canonical_form, same_realization
 from landscape.parametrization import (
+    DIRECTION_TOLERANCE,
     Parametrization,
     group_directions,
     max_norms,
     unit_directions,
 )
 from landscape.seminorm import Seminorm, sobolev_distance
-from landscape.spaces import RestrictedSpace
-from landscape.stability.assignment import best_permutation, bottleneck_assignment, neuron_distances
-from landscape.stability.fibre import FibreDistance, admissible_flips, distance_to_fibre
+from landscape.stability.assignment import (
+    bottleneck_assignment,
+    max_distance,
+    neuron_distances,
+)
+from landscape.stability.fibre import FibreDistance, distance_to_fibre
+from landscape.stability.flips import admissible_flips
+from landscape.verdict import Verdict
 
 __all__ = [
     "PROOF_CONSTANT",
     "SHARP_CONSTANT",
     "STATED_CONSTANT",
     "Condition",
-    "InverseStability",
     "Reparametrization",
-    "inverse_stability",
     "reparametrize_near",
 ]
 
 Array = NDArray[np.float64]
 
-#: The constant s of Corollary 3.3, what its proof gives, and what cannot be improved (notes 3).
+#: The constant s of Corollary 3.3, what its proof gives, and what cannot be improved (Theorem 3).
 STATED_CONSTANT = 4.0
 PROOF_CONSTANT = 2.0 + np.sqrt(2.0)
 SHARP_CONSTANT = 2.0 * np.sqrt(2.0)
@@ -97,6 +101,9 @@ class Reparametrization:
         Comparison of the canonical forms of Φ and Θ.
     nearest : FibreDistance or None
         Distance of Γ to all parametrizations of R(Θ), if asked for or if a condition failed.
+    rounding : float
+        What rounding adds to the distance: r does not see directions that differ by
+        `DIRECTION_TOLERANCE`, so parameters are known to that share of the largest of them.
     """
 
     parametrization: Parametrization
@@ -110,6 +117,7 @@ class Reparametrization:
     flips: tuple[int, ...]
     same_realization: RealizationEquality
     nearest: FibreDistance | None
+    rounding: float
 
     @property
     def admissible(self) -> bool:
@@ -117,14 +125,23 @@ class Reparametrization:
         return all(condition.holds for condition in self.conditions)
 
     @property
-    def verdict(self) -> str:
-        """Does (31) hold for Φ: "holds", "violated", or "undecided" if r is only bracketed."""
-        slack = 1 + 1e-12
-        low = self.beta + 2 * np.sqrt(max(self.seminorm.lower, 0.0))
-        high = self.beta + 2 * np.sqrt(max(self.seminorm.upper, 0.0))
-        if self.distance <= low * slack:
-            return "holds"
-        return "undecided" if self.distance <= high * slack else "violated"
+    def verdict(self) -> Verdict:
+        """Does (31) hold for Φ? ``undecided`` if r is only bracketed."""
+        return bounded(self.distance, self.beta + self.rounding, 2.0, self.seminorm)
+
+
+def bounded(distance: float, constant: float, factor: float, r: Seminorm) -> Verdict:
+    """Whether ``distance <= constant + factor r**0.5``."""
+    low, high = (constant + factor * np.sqrt(max(end, 0.0)) for end in (r.lower, r.upper))
+    if distance <= low:
+        return Verdict.HOLDS
+    return Verdict.UNDECIDED if distance <= high else Verdict.VIOLATED
+
+
+def rounding_of(*networks: Parametrization) -> float:
+    """What the tolerance of directions leaves open of the largest parameter."""
+    entries = [x for net in networks for x in (net.weights, net.output_weights)]
+    return DIRECTION_TOLERANCE * float(max(np.abs(x).max(initial=0.0) for x in entries))
 
 
 def reparametrize_near(
@@ -156,7 +173,7 @@ def reparametrize_near(
     Raises
     ------
     ValueError
-        If the numbers of inputs differ, or Θ needs more neurons than Γ has.
+        If the numbers of inputs differ, Θ needs more neurons than Γ has, or beta is negative.
 
     Examples
     --------
@@ -168,18 +185,20 @@ def reparametrize_near(
     >>> found.distance, found.bound, found.cases
     (0.125, 1.41, ('B.1', 'B.2'))
     """
+    if beta is not None and not beta >= 0:
+        raise ValueError(f"beta: expected a number >= 0, got {beta!r}")
     r = sobolev_distance(gamma, theta)
     merged = _fit(theta.merge(), gamma.n_neurons)
     merged, flips = _turn(gamma, merged)
     conditions, needed = _conditions(gamma, merged, r.value, beta)
     phi, cases, permutation = _follow_proof(gamma, merged, r.value)
-    distance = _max_distance(gamma, phi)
+    distance = max_distance(gamma, phi)
     fibre = None
     failed = not all(condition.holds for condition in conditions)
     if nearest or (nearest is None and failed):
         fibre = distance_to_fibre(gamma, theta)
-        if failed and fibre.upper < distance:
-            phi, distance = fibre.parametrization, _max_distance(gamma, fibre.parametrization)
+        if failed and fibre.parametrization is not None and fibre.upper < distance:
+            phi, distance = fibre.parametrization, fibre.upper
     used_beta = needed if beta is None else float(beta)
     return Reparametrization(
         parametrization=phi,
@@ -193,15 +212,7 @@ def reparametrize_near(
         flips=flips,
         same_realization=same_realization(phi, theta),
         nearest=fibre,
-    )
-
-
-def _max_distance(gamma: Parametrization, phi: Parametrization) -> float:
-    return float(
-        max(
-            np.abs(gamma.weights - phi.weights).max(initial=0.0),
-            np.abs(gamma.output_weights - phi.output_weights).max(initial=0.0),
-        )
+        rounding=rounding_of(gamma, phi),
     )
 
 
@@ -212,7 +223,8 @@ def _fit(theta: Parametrization, m: int) -> Parametrization:
     used = np.flatnonzero(theta.output_weights != 0)
     if used.size > m:
         raise ValueError(
-            f"theta: at most {m} neurons with different directions, as gamma has, got {used.size}"
+            f"theta: expected at most {m} neurons of different directions, as many as gamma has, "
+            f"got {used.size} after merging"
         )
     spare = m - used.size
     return Parametrization(
@@ -250,7 +262,7 @@ def _turn(
     if count(theta) == 0:
         return theta, ()
     form = canonical_form(theta)
-    flips = admissible_flips(form) if len(form.jumps) <= gamma.n_neurons else None
+    flips = admissible_flips(theta) if len(form.jumps) <= gamma.n_neurons else None
     best = theta
     chosen: tuple[int, ...] = ()
     for flip in flips or []:
@@ -364,56 +376,3 @@ def _follow_proof(
         else:
             cases.append("B.3")
     return Parametrization(a, c), tuple(cases), permutation
-
-
-@dataclass(frozen=True, eq=False)
-class InverseStability:
-    """Corollary 3.3 for a pair in N*: the parameter distance beside the root of the seminorm.
-
-    Attributes
-    ----------
-    distance : float
-        Of Γ to the fibre of R(Θ), which on N* is the distance modulo permutations.
-    seminorm : Seminorm
-        r = |R(Γ) - R(Θ)|.
-    ratio : float
-        ``distance / r**0.5``; 0 if both are zero. Corollary 3.3 bounds it by 4, its proof by
-        2 + √2, and the sharp constant is 2√2.
-    permutation : array of shape (m,)
-        The order of Θ's neurons that attains the distance.
-    """
-
-    distance: float
-    seminorm: Seminorm
-    ratio: float
-    permutation: NDArray[np.intp]
-
-    @property
-    def verdict(self) -> str:
-        """Does (38) hold: "holds", "violated", or "undecided" if r is only bracketed."""
-        slack = 1 + 1e-12
-        if self.distance <= STATED_CONSTANT * np.sqrt(max(self.seminorm.lower, 0.0)) * slack:
-            return "holds"
-        high = STATED_CONSTANT * np.sqrt(max(self.seminorm.upper, 0.0))
-        return "undecided" if self.distance <= high * slack else "violated"
-
-
-def inverse_stability(gamma: Parametrization, theta: Parametrization) -> InverseStability:
-    """Both sides of (38) for two elements of N*.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not in N* (36), or their shapes differ.
-    """
-    space = RestrictedSpace(gamma.n_inputs, gamma.n_neurons)
-    for name, network in (("gamma", gamma), ("theta", theta)):
-        if violations := space.violations(network):
-            raise ValueError(f"{name}: not in N*: {violations[0].message}")
-    found = best_permutation(gamma, theta)
-    r = sobolev_distance(gamma, theta)
-    if found.value == 0:
-        ratio = 0.0
-    else:
-        ratio = found.value / np.sqrt(r.value) if r.value > 0 else float("inf")
-    return InverseStability(found.value, r, float(ratio), found.columns)

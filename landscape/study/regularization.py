@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import NUMERICAL_ERRORS
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import Parametrization
 from landscape.pipeline import Task
 from landscape.probe import examine_minimum
 from landscape.regularization import (
@@ -25,17 +25,16 @@ from landscape.regularization import (
     Regularizer,
     Separation,
     Together,
-    cosines,
 )
 from landscape.rows import Row, column
 from landscape.spaces import UnrestrictedSpace
-from landscape.stability import flip_gap
+from landscape.stability import degeneracies
 from landscape.study.cells import Cell, Progress, quiet
 from landscape.study.rows import MSE, UNDECIDED
 from landscape.training import Fit, train_merging
 from landscape.verdict import Verdict
 
-__all__ = ["Arm", "ArmRun", "OfArm", "degeneracies", "make_arms", "run_arms"]
+__all__ = ["Arm", "ArmRun", "OfArm", "make_arms", "run_arms"]
 
 Array = NDArray[np.float64]
 
@@ -154,42 +153,6 @@ def make_arms(
     return arms
 
 
-def degeneracies(theta: Parametrization) -> dict[str, float]:
-    """How far the network with a frozen offset is from the conditions C.1 to C.3.
-
-    Returns
-    -------
-    dict
-        ``imbalance``: mean over the neurons of ``||c_i| - ‖a_i‖_inf|`` relative to the larger,
-        0 on N', 1 if one of them is 0, and 0 for (0, 0); ``imbalance_max``; ``distance``:
-        half the largest ``||c_i| - ‖a_i‖_inf|``, the distance to N' in max-norm, as both can move
-        half the way and parallel directions part at any distance; ``cosine`` and
-        ``opposite_cosine``: largest and smallest Euclidean cosine of two directions, the offset's
-        among them; ``flip_gap``: see :func:`landscape.stability.flip_gap`, relative to the largest
-        product.
-
-    Examples
-    --------
-    >>> theta = Parametrization([[2.0, 0.0], [0.0, 1.0]], [1.0, 3.0])
-    >>> found = degeneracies(theta)
-    >>> found["imbalance"], found["distance"], found["cosine"]
-    (0.5, 0.5, 0.0)
-    """
-    sizes, norms = np.abs(theta.output_weights[:-1]), max_norms(theta.weights[:-1])
-    gaps, larger = np.abs(sizes - norms), np.maximum(sizes, norms)
-    relative = gaps / np.where(larger > 0, larger, 1.0)
-    cosine, opposite = cosines(theta)
-    largest = float(max_norms(theta.products).max())
-    return {
-        "imbalance": float(relative.mean()),
-        "imbalance_max": float(relative.max()),
-        "distance": 0.5 * float(gaps.max()),
-        "cosine": cosine,
-        "opposite_cosine": opposite,
-        "flip_gap": flip_gap(theta)[0] / largest if largest > 0 else np.nan,
-    }
-
-
 def run_arms(
     cell: Cell,
     arms: Sequence[Arm],
@@ -249,7 +212,8 @@ def run_arms(
 def _end(fit: Fit, task: Task) -> dict[str, Any]:
     """Measures at the trained point, and after the descent without a regularizer."""
     row: dict[str, Any] = {"trained_loss": fit.loss}
-    row |= {f"trained_{key}": value for key, value in degeneracies(fit.parametrization).items()}
+    trained = degeneracies(fit.parametrization, space=task.space)
+    row |= {f"trained_{key}": value for key, value in trained.items()}
     end = task.end(fit.parametrization)
     row |= {"loss": end.loss, "verdict": end.verdict.value}
     if end.verdict is Verdict.HOLDS:
@@ -260,4 +224,4 @@ def _end(fit: Fit, task: Task) -> dict[str, Any]:
             row["implication"] = natural.verdict.value
         except NUMERICAL_ERRORS:
             row["implication"] = "undecided"
-    return {**row, **degeneracies(end.parametrization)}
+    return {**row, **degeneracies(end.parametrization, space=task.space)}

@@ -1,15 +1,32 @@
-"""Linear algebra over the rationals: python-flint where it is installed, else Python's integers."""
+"""Vectors and linear algebra over the rationals: the one home of exact arithmetic with fractions.
+
+Row reduction uses python-flint where it is installed, else Python's integers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
-from math import gcd, lcm
+from math import gcd, isqrt, lcm
 
-__all__ = ["HAVE_FLINT", "dot", "gram", "null_basis", "reduce_rows", "solve"]
+__all__ = [
+    "HAVE_FLINT",
+    "Number",
+    "Vector",
+    "dot",
+    "gram",
+    "max_norm",
+    "null_basis",
+    "reduce_rows",
+    "solve",
+    "sqrt_bracket",
+    "vector",
+]
 
 Vector = tuple[Fraction, ...]
+#: What is converted to a fraction, floats exactly.
+Number = int | float | Fraction
 
 #: Whether the extra "exact" is installed; python-flint is imported when a proof is asked for.
 HAVE_FLINT = find_spec("flint") is not None
@@ -18,6 +35,34 @@ HAVE_FLINT = find_spec("flint") is not None
 def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
     """Inner product; zeros cost nothing."""
     return sum((p * q for p, q in zip(x, y, strict=True) if p and q), Fraction(0))
+
+
+def max_norm(x: Iterable[Fraction]) -> Fraction:
+    """Max-norm, 0 for the empty vector."""
+    return max((abs(p) for p in x), default=Fraction(0))
+
+
+def vector(x: Iterable[Number]) -> Vector:
+    """A tuple of fractions; floats are taken exactly."""
+    return tuple(Fraction(p) for p in x)
+
+
+def sqrt_bracket(x: Fraction | int, digits: int = 40) -> tuple[Fraction, Fraction]:
+    """Rationals ``low <= sqrt(x) <= high`` with a relative gap below ``10**-digits``.
+
+    Examples
+    --------
+    >>> sqrt_bracket(Fraction(9, 4))
+    (Fraction(3, 2), Fraction(3, 2))
+    """
+    x = Fraction(x)
+    if x < 0:
+        raise ValueError(f"x: expected at least 0, got {x}")
+    scale = 10 ** (2 * (digits + 1)) * x.denominator
+    root = isqrt(x.numerator * scale)  # sqrt(p / q) = sqrt(p q) / q
+    exact = root * root == x.numerator * scale
+    unit = x.denominator * 10 ** (digits + 1)
+    return Fraction(root, unit), Fraction(root if exact else root + 1, unit)
 
 
 def reduce_rows(
