@@ -956,7 +956,7 @@ def thresholds_of_mixed_kinks(rng):
     down = rng.random(size=count) < rng.choice([0.1, 0.3, 0.5])
     integers = [[Fraction(float(v)) for v in row] for row in normals]
     common = [[int(v * 2**53) for v in row] for row in integers]
-    rays = list(crossings(common, len(common[0])))
+    rays = [v for v in crossings(common, len(common[0])) if any(v)]
     if rays:
         V = np.array([[float(t) for t in v] for v in rays])
         V /= np.abs(V).max(axis=1, keepdims=True)

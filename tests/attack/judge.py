@@ -150,7 +150,7 @@ class Slope:
     def descent(self, v: Sequence[int]) -> bool:
         return self.feasible(v) and self(v) < 0
 
-    def by_rays(self) -> tuple[bool | None, Row | None]:
+    def by_rays(self, most: int = MAX_SUBSETS) -> tuple[bool | None, Row | None]:
         """Decide ``h >= 0`` by the rays of the arrangement of kinks and active bounds.
 
         h is linear on the lineality space of that arrangement and feasible in both directions
@@ -171,7 +171,7 @@ class Slope:
             return True, None
         _, pivots = _echelon(normals)
         rank = len(pivots)
-        if comb(len(normals), rank - 1) > MAX_SUBSETS:
+        if comb(len(normals), rank - 1) > most:
             return None, None
         for ray in crossings([[p[j] for j in pivots] for p in normals], rank):
             for sign in (1, -1):
@@ -416,9 +416,9 @@ class Problem:
             outputs.append(size if c > 0 else -size)
         return Point(tuple(weights), tuple(outputs))
 
-    def slopes(self, point: Point) -> list[tuple[Slope, bool]]:
+    def slopes(self, point: Point, near: float = 0.0) -> list[tuple[Slope, bool]]:
         """``h_i`` times a positive number, and whether both signs are next to neuron i."""
-        z, s, denominator, _, _ = self._forward(point)
+        z, s, denominator, DA, _ = self._forward(point)
         result = []
         for i, (row, c) in enumerate(zip(point.weights, point.outputs, strict=True)):
             if self.offset and i == len(point.outputs) - 1:
@@ -433,8 +433,12 @@ class Problem:
                 zi = [0] * self.n
             if self.balanced and not any(row):
                 both = True
-            active = [k for k in range(self.n) if zi[k] > 0]
-            kinks = [k for k in range(self.n) if zi[k] == 0]
+            reach = [0] * self.n
+            if near:  # only to guess directions: samples within reach are kinks, too
+                size = Fraction(near) * DA
+                reach = [int(size * sum(map(abs, x))) for x in self.X]
+            active = [k for k in range(self.n) if zi[k] > reach[k]]
+            kinks = [k for k in range(self.n) if abs(zi[k]) <= reach[k]]
             g = [sign * sum(s[k] * self.X[k][j] for k in active) for j in range(self.d)]
             w = [sign * s[k] for k in kinks]
             if self.penalty is not None:  # (2/n) of h; g has the denominator denominator * DX
@@ -477,6 +481,15 @@ class Problem:
                 return False, i, witness
             unknown |= decision is None
         return (None if unknown else True), None, None
+
+    def guesses(self, point: Point, near: float) -> list[tuple[int, Row]]:
+        """Directions that would go down if all samples within reach were kinks."""
+        found = []
+        for i, (slope, both) in enumerate(self.slopes(point, near)):
+            _, witness = (None, None) if both else slope.by_rays(400)
+            if witness is not None:
+                found.append((i, witness))
+        return found
 
     def better(self, candidate: Point, theta: Point, radius: float, below: Fraction) -> bool:
         """Whether the candidate proves a claim false: in the space and the box, its loss below."""

@@ -251,6 +251,12 @@ class Search:
                     add(A, zero_c)
                     add(A, C)
                     add(A, -C)
+        for near in (0.0, r * 1e-2, r * 1e-5):
+            for i, row in self.problem.guesses(self.theta, near):
+                shift = max(max(v.bit_length() for v in row) - 900, 0)
+                A = zero_a.copy()
+                A[i] = [float(v >> shift) for v in row]
+                add(A, zero_c)
         for i, v in self.kink_directions(rng):
             A = zero_a.copy()
             A[i] = v

@@ -192,6 +192,34 @@ def test_a_global_minimum_that_is_none():
     assert says(zero, kind="global", radius=inf, slack=0.0) == set()
 
 
+def proves(x, products, *, distance=0.0, radius=0.0, loss=1):
+    """What the judge says of a made-up proof beside a certificate that decides nothing."""
+    proof = SimpleNamespace(
+        proved=True,
+        products=tuple(tuple(map(Fraction, row)) for row in products),
+        offset=Fraction(0),
+        loss=Fraction(loss),
+        distance=distance,
+        radius=radius,
+    )
+    return says(replace(x, exact=True), verdict="undecided", proof=proof)
+
+
+def test_proofs_are_judged():
+    assert proves(SMOOTH, [[1]], radius=0.5) == set()
+    near = replace(SMOOTH, theta=P([[1.0 + 2.0**-40]], [1.0]))
+    assert proves(near, [[1]], distance=2.0**-40) == set()
+    assert proves(near, [[1]], distance=2.0**-42) == {"false proofs"}  # farther than it says
+    assert proves(SMOOTH, [[Fraction(5, 4)]], distance=1.0, loss=Fraction(17, 16)) == {
+        "false proofs"  # no minimum
+    }
+    assert proves(SMOOTH, [[1]], radius=0.5, loss=2) == {"false proofs"}  # another loss
+    border = Instance(P([[1.0, 1.0]], [1.0]), np.array([[0.0, 1.0]]), np.array([0.0]), R(2, 1))
+    assert proves(border, [[1, 0]], distance=1.0, loss=0) == {"false proofs"}  # not in the space
+    bounded = replace(border, space=R(2, 1, margin=1.0))
+    assert proves(bounded, [[1, 1]]) == set()
+
+
 @pytest.mark.parametrize("name", ["mixed kinks", "saddles", "nearly coplanar kinks", "apexes"])
 def test_a_kink_that_was_dropped(name):
     """Points that are no minimum because of kinks, said to hold: the falsifier finds most."""
