@@ -71,7 +71,7 @@ class Ridge:
 
     @property
     def is_zero(self) -> bool:
-        """Whether no ridge helps: R is optimal among networks of any width, up to `STATIONARITY_TOLERANCE`."""
+        """Whether no ridge helps, up to `STATIONARITY_TOLERANCE`: R is optimal at any width."""
         return self.upper + self.tolerance <= STATIONARITY_TOLERANCE * self.scale
 
     def slope(self, n_samples: int) -> float:
