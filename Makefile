@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements/bootstrap.txt requirements/environment.txt
 # Tools that start others (Snakemake, pytest) must find the environment's programs first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
-SNAKEFILES := $(wildcard Snakefile workflow/rules/*.smk)
+SNAKEFILES := $(wildcard Snakefile workflow/Snakefile workflow/rules/*.smk)
 
 # The environment is up to date when the file named after the content of the lock files, of the
 # package's metadata (pyproject.toml up to the tools' settings) and of this folder's place exists:

@@ -116,7 +116,7 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
     path : path
         Named in the error.
     found, expected : mapping
-        JSON values by name. Every name in ``expected`` is compared; others in ``found`` are not.
+        JSON values by name; those that both have are compared.
 
     Raises
     ------
@@ -132,8 +132,8 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
     2.npz: made with training.tol 0.1, here 0.2 is expected: a file of another place or study
     """
     plain = json.loads(json.dumps(expected))
-    for name in plain:
-        if difference := _difference(name, found.get(name), plain[name]):
+    for name in sorted(plain.keys() & found.keys()):
+        if difference := _difference(name, found[name], plain[name]):
             key, one, other = difference
             raise StoreError(
                 f"{path}: made with {key} {_show(one)}, here {_show(other)} is expected: "

@@ -22,12 +22,12 @@ STEPS = {
 def main(snakemake):
     with job(snakemake) as progress:
         data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
-        for k, (cell, path) in enumerate(cells(snakemake, "probes", snakemake.output.probes, data)):
+        for k, (cell, path) in enumerate(cells(snakemake, snakemake.output.probes, data)):
             minima = load_minima(snakemake, path, data)
             for kind, (key, table, measure) in STEPS.items():
                 progress(f"neurons {cell.neurons}, {kind}")
                 rows = measure(cell, minima, **settings[key], progress=progress)
-                save(snakemake, snakemake.output[kind][k], kind, table, rows, data)
+                save(snakemake, snakemake.output[kind][k], table, rows, data)
 
 
 main(snakemake)  # noqa: F821

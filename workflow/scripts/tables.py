@@ -20,11 +20,11 @@ def main(snakemake):
     with job(snakemake) as progress:
         files = snakemake.input
         data = {Path(path).stem: load_data(snakemake, path) for path in files.data}
-        ends = load(snakemake, files.minima, "minima", Fit, data)
+        ends = load(snakemake, files.minima, Fit, data)
         found = {"fits": distinct_minima(ends)[0]}
         for name in PLAIN:
             kind = KINDS.get(name, name)
-            found[name] = load(snakemake, files[kind], kind, TABLES[name], data)
+            found[name] = load(snakemake, files[kind], TABLES[name], data)
         frames = frames_of(found)
         save_tables(snakemake, frames | sum_up(frames), progress)
 
