@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.data.datasets import DataError, is_constant
+from landscape.errors import require_extra
 
 __all__ = ["load_csv", "load_parquet"]
 
@@ -96,6 +97,7 @@ def load_parquet(
 
     Parameters and results are those of :func:`load_csv`; rows are counted from 1.
     """
+    require_extra("study", "pyarrow")
     import pyarrow as pa  # a quarter of a second
     import pyarrow.parquet as parquet
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from landscape.data import KINDS, DataError, load_function, make_dataset
-from landscape.study.config import OWN, Study
+from landscape.study.config import Study
 
 __all__ = ["check_study", "duplicate_keys", "nearest"]
 
@@ -51,8 +51,7 @@ def check_study(
     Examples
     --------
     >>> check_study({"datasets": {"a": {"kind": "diabetes"}}, "starts": 0})[1]
-    ["config key 'starts': 0 should be greater than or equal to 1. Expected: a number of starts per
-    cell, at least 1."]
+    ["config key 'starts': 0 should be greater than or equal to 1 (random starts per cell)"]
     """
     unknown = dict(_unknown_kinds(config))
     mistakes: list[Any] = []
@@ -150,10 +149,10 @@ def _sentence(mistake: Any) -> str:
     names, meaning, above = _described(place)
     where = f"config key {'.'.join(names)!r}" if names else "the config"
     if kind == "missing":
-        return f"{where} is missing; add it. {meaning}".rstrip()
+        return f"{where} is missing; add it ({meaning})"
     if kind == "extra_forbidden":
         hint = nearest(names[-1], sorted(above.get("properties", {})))
-        if OWN in place:
+        if "Own" in place:
             hint += " The function's own arguments stand under options."
         return f"{where} is unknown (value {value!r}); {hint}"
     if "[key]" in place or kind == "invalid_key":
@@ -168,8 +167,7 @@ def _sentence(mistake: Any) -> str:
         said += f"; {QUOTES}"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():
         said += f"; write {value:.0f}"
-    expected = f" Expected: {meaning[:1].lower()}{meaning[1:]}" if meaning else ""
-    return f"{where}: {value!r} {said[:1].lower()}{said[1:]}.{expected}"
+    return f"{where}: {value!r} {said[:1].lower()}{said[1:]}" + (f" ({meaning})" if meaning else "")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -196,31 +194,27 @@ def duplicate_keys(text: str) -> list[str]:
     """
     import yaml  # type: ignore[import-untyped]
 
+    def below(node: Any, path: tuple[str, ...], seen: frozenset[int]) -> Iterator[str]:
+        if node is None or id(node) in seen or isinstance(node.value, str):
+            return  # an alias leads back
+        lines: dict[str, int] = {}
+        for k, entry in enumerate(node.value):
+            first, value = entry if isinstance(entry, tuple) else (None, entry)
+            name = str(k) if first is None else str(first.value)
+            if first is not None:
+                line = first.start_mark.line + 1
+                if name in lines:
+                    yield (
+                        f"config key {'.'.join((*path, name))!r}: stands in line {lines[name]} and "
+                        f"again in line {line}; remove one of them"
+                    )
+                lines[name] = line
+            yield from below(value, (*path, name), seen | {id(node)})
+
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return list(below(yaml.compose(text, Loader=yaml.SafeLoader), (), frozenset()))
     except yaml.YAMLError:
         return []  # whoever loads it says so
-    return list(_duplicates(root, (), set()))
-
-
-def _duplicates(node: Any, path: tuple[str, ...], seen: set[int]) -> Iterator[str]:
-    if node is None or id(node) in seen or isinstance(node.value, str):
-        return
-    seen.add(id(node))  # an alias leads back
-    lines: dict[str, int] = {}
-    for k, entry in enumerate(node.value):
-        pair = isinstance(entry, tuple)
-        name = str(entry[0].value) if pair else str(k)
-        below = (*path, name)
-        if pair:
-            line = entry[0].start_mark.line + 1
-            if name in lines:
-                yield (
-                    f"config key {'.'.join(below)!r}: stands in line {lines[name]} and again in "
-                    f"line {line}; remove one of them"
-                )
-            lines[name] = line
-        yield from _duplicates(entry[1] if pair else entry, below, seen)
 
 
 # What cannot be combined or read.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from landscape.data import unwritable
+from landscape.errors import LandscapeError
 
 __all__ = ["RunError", "attend", "begin", "check_writable"]
 
@@ -24,7 +25,7 @@ __all__ = ["RunError", "attend", "begin", "check_writable"]
 _held: list[IO[str]] = []
 
 
-class RunError(RuntimeError):
+class RunError(LandscapeError, RuntimeError):
     """Why a run cannot begin here: one line, with the remedy."""
 
 

@@ -157,7 +157,7 @@ class TestInterrupted:
         assert "Traceback" not in output, output
         assert "what is done is kept. Run the same command again to go on" in output
         assert not list((folder / "results").glob("**/.*.partial"))
-        assert "killed here" not in snakemake(folder, f"{RESULTS}/data/own.npz")
+        assert "killed here" not in snakemake(folder, f"{RESULTS}/data/own.parquet")
 
 
 @contextmanager

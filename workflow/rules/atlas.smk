@@ -21,6 +21,11 @@ localrules:
     atlas_tables,
 
 
+def problem_config(wildcards):
+    """The config's entry of a problem."""
+    return ATLAS["problems"][wildcards.problem]
+
+
 rule atlases:
     """All atlases of the config, with their tables and figures."""
     input:
@@ -30,7 +35,7 @@ rule atlases:
 rule atlas:
     """Find all local minima of one small problem, and which of them starts find."""
     input:
-        files=lambda wildcards: files_of(ATLAS["problems"][wildcards.problem]["data"]),
+        files=lambda wildcards: files_of(problem_config(wildcards)["data"]),
         solvers=solver_files(ATLAS["solvers"]),
     output:
         data="<results>/atlas-data/{problem}.parquet",
@@ -49,9 +54,9 @@ rule atlas:
     params:
         code=COMPUTING,
         settings=OF_ATLAS,
-        content=content,
-        problem=lambda wildcards: ATLAS["problems"][wildcards.problem],
-        generators=lambda wildcards: generators_of(ATLAS["problems"][wildcards.problem]["data"]),
+        content=lambda wildcards: content_of(problem_config(wildcards)["data"]),
+        problem=problem_config,
+        generators=lambda wildcards: generators_of(problem_config(wildcards)["data"]),
         own=own_solvers(ATLAS["solvers"]),
     script:
         "../scripts/atlas.py"

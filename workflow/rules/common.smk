@@ -126,20 +126,15 @@ def dataset_config(wildcards):
     return config["datasets"][wildcards.dataset]
 
 
-def dataset_files(wildcards):
-    """The files that a data set is read from."""
-    return files_of(dataset_config(wildcards))
-
-
-def content(wildcards, input):
-    """Digest of a job's own files: they may be replaced by others with older time stamps."""
-    return digest(map(Path, input.files))
-
-
 def files_of(entry):
     """The files that an entry of a data set stands for: its table, or its generator's module."""
     own = [module_file(path) for path in generators_of(entry).values()]
     return [path for path in [entry.get("path"), *own] if path]
+
+
+def content_of(entry):
+    """Digest of these files: they may be replaced by others with older time stamps."""
+    return digest(path for path in map(Path, files_of(entry)) if path.exists())
 
 
 def generators_of(entry):

@@ -1,7 +1,7 @@
 rule data:
     """Make or read one data set, check and standardize it."""
     input:
-        files=dataset_files,
+        files=lambda wildcards: files_of(dataset_config(wildcards)),
     output:
         "<results>/data/{dataset}.parquet",
     log:
@@ -15,7 +15,7 @@ rule data:
         runtime=5,
     params:
         code=COMPUTING,
-        content=content,
+        content=lambda wildcards: content_of(dataset_config(wildcards)),
         dataset=dataset_config,
         generators=lambda wildcards: generators_of(dataset_config(wildcards)),
     script:
