@@ -21,11 +21,6 @@ localrules:
     atlas_tables,
 
 
-def problem_config(wildcards):
-    """The config's entry of a problem."""
-    return ATLAS["problems"][wildcards.problem]
-
-
 rule atlases:
     """All atlases of the config, with their tables and figures."""
     input:

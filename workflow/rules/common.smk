@@ -9,6 +9,7 @@ import landscape.tables
 from landscape.data import module_file
 from landscape.study.checks import check_study, duplicate_keys
 from landscape.study.config import starts_of_blocks
+from landscape.study.steps import STEPS
 
 
 class StudyError(WorkflowError):
@@ -116,8 +117,8 @@ MINIMA = (*FITS, "descent", "minima")
 #: What the tables of all steps are made from; how starts are cut into jobs changes none.
 STUDY = settings(
     *MINIMA,
-    *("neurons", "starts", "probe", "controls", "pairs", "natural", "converse", "radius"),
-    *("realization", "solvers"),
+    *("neurons", "starts", "radius", "realization", "solvers"),
+    *(step.key for step in STEPS.values()),
 ) | {"datasets": {name: without_path(entry) for name, entry in config["datasets"].items()}}
 
 
@@ -130,6 +131,11 @@ def files_of(entry):
     """The files that an entry of a data set stands for: its table, or its generator's module."""
     own = [module_file(path) for path in generators_of(entry).values()]
     return [path for path in [entry.get("path"), *own] if path]
+
+
+def problem_config(wildcards):
+    """The config's entry of a problem of which there is an atlas."""
+    return config["atlas"]["problems"][wildcards.problem]
 
 
 def content_of(entry):

@@ -4,11 +4,7 @@ rule probe:
         data="<results>/data/{dataset}.parquet",
         minima=files("minima", blocks=BLOCKS),
     output:
-        probes=files("probes"),
-        controls=files("controls"),
-        pairs=files("pairs"),
-        natural=files("natural"),
-        converse=files("converse"),
+        **{kind: files(kind) for kind in STEPS},
     log:
         f"<logs>/probes/{JOB}.log",
     benchmark:
@@ -21,7 +17,7 @@ rule probe:
         runtime=60,
     params:
         code=COMPUTING,
-        settings=settings(*MINIMA, "probe", "controls", "pairs", "natural", "converse"),
+        settings=settings(*MINIMA, *(step.key for step in STEPS.values())),
     script:
         "../scripts/probe.py"
 

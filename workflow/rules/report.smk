@@ -1,19 +1,7 @@
 rule tables:
     """Gather the results of all jobs in tables, CSV and Parquet, and sum them up in others."""
     input:
-        **{
-            kind: all_files(kind)
-            for kind in [
-                "radii",
-                "brackets",
-                "probes",
-                "controls",
-                "pairs",
-                "natural",
-                "converse",
-                "solvers",
-            ]
-        },
+        **{kind: all_files(kind) for kind in [*STEPS, "radii", "brackets", "solvers"]},
         data=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
         minima=all_files("minima", blocks=BLOCKS),
     output:

@@ -33,6 +33,16 @@ def spent():
     return ", ".join(f"{step} {100 * seconds / total:.0f} %" for step, seconds in longest)
 
 
+if workflow.is_main_process:
+    # Snakemake answers a folder that it cannot write in with a traceback.
+    home = next(path for path in (".snakemake", ".") if os.path.exists(path))
+    if not os.access(home, os.W_OK):
+        try:
+            check_writable(home)
+        except RunError as error:
+            refuse([str(error)])
+
+
 # One run at a time in a folder; what a killed one left behind is put away.
 onstart:
     try:

@@ -7,13 +7,14 @@ from tabular import load, save_tables
 
 from landscape.study.distinct import distinct_minima
 from landscape.study.rows import Fit
+from landscape.study.steps import STEPS
 from landscape.tables import TABLES
 from landscape.tables.sums import frames_of, sum_up
 
 #: Kind of file by table, where it is not the table's name.
 KINDS = {"minima": "radii", "runs": "solvers"}
 #: Tables whose rows jobs write as they are published.
-PLAIN = ("minima", "probes", "brackets", "controls", "natural", "converse", "pairs", "runs")
+PLAIN = ("minima", "brackets", "runs", *STEPS)
 
 
 def main(snakemake):
