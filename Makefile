@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements/bootstrap.txt requirements/environment.txt
 # Tools that start others (Snakemake, pytest) must find the environment's programs first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
-SNAKEFILES := $(wildcard Snakefile workflow/rules/*.smk)
+SNAKEFILES := $(wildcard Snakefile workflow/Snakefile workflow/rules/*.smk)
 
 # The environment is up to date when the file named after the content of the lock files, of the
 # package's metadata (pyproject.toml up to the tools' settings) and of this folder's place exists:
@@ -102,7 +102,7 @@ test-all: $(STAMP) ## run every test
 OLDEST := .venv-oldest
 test-oldest: $(STAMP) ## test the estimator with the oldest supported dependencies, in .venv-oldest
 	@$(UV_INDEX) $(UV) venv --quiet --clear --python $(BIN)/python $(OLDEST) && $(UV) pip install --quiet \
-		--python $(OLDEST)/bin/python --resolution lowest-direct -r pyproject.toml \
+		--python $(OLDEST)/bin/python --resolution lowest-direct --extra paper -r pyproject.toml \
 		"pytest>=8.2" "pytest-xdist>=3.6" "hypothesis>=6.100"
 	$(OLDEST)/bin/python -m pytest -p no:cacheprovider tests/test_estimator*.py $(ARGS)
 
@@ -127,7 +127,7 @@ COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --f
 	--no-header --no-emit-index-url --no-emit-find-links --quiet $(ARGS)
 lock: ## resolve the dependencies of pyproject.toml again (ARGS=--upgrade)
 	@test -x $(BIN)/uv || $(MAKE) env ARGS=
-	@$(UV_INDEX) $(COMPILE) --extra exact --group dev -o requirements/environment.txt
+	@$(UV_INDEX) $(COMPILE) --extra study --extra paper --extra exact --group dev -o requirements/environment.txt
 	@$(UV_INDEX) $(COMPILE:pyproject.toml=) --group bootstrap -o requirements/bootstrap.txt
 	@! grep -n '://' $(LOCKS) || { echo "lock files must not hold addresses" >&2; exit 1; }
 

@@ -6,9 +6,17 @@ a program, and nothing in the package turns it into a result.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 
-__all__ = ["NUMERICAL_ERRORS", "LandscapeError", "NumericalError"]
+__all__ = [
+    "NUMERICAL_ERRORS",
+    "LandscapeError",
+    "MissingExtraError",
+    "NumericalError",
+    "require_extra",
+]
 
 
 class LandscapeError(Exception):
@@ -17,6 +25,28 @@ class LandscapeError(Exception):
 
 class NumericalError(LandscapeError, ArithmeticError):
     """A computation reached the limits of floating-point numbers; its result is undecided."""
+
+
+class MissingExtraError(LandscapeError, ImportError):
+    """Something that is asked for needs packages that the core does without."""
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Refuse to go on without the packages of an extra.
+
+    Examples
+    --------
+    >>> require_extra("study", "pandas_of_another_world")
+    Traceback (most recent call last):
+    landscape.errors.MissingExtraError: pandas_of_another_world is not installed; run: pip install
+    'landscape-relu[study]'
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed; run: "
+            f"pip install 'landscape-relu[{extra}]'"
+        )
 
 
 #: What makes a result ``undecided``: never ``ValueError`` or other mistakes of a program.

@@ -11,15 +11,11 @@ from landscape.data import (
     SMOOTH_FUNCTIONS,
     DataError,
     Dataset,
-    StoreError,
     load_csv,
     make_dataset,
-    read_arrays,
-    read_dataset,
     standardize,
-    write_arrays,
-    write_dataset,
 )
+from landscape.rows.datasets import read_dataset, write_dataset
 
 CSV_ROWS = "a,b,y\n" + "".join(f"{k},{k * k % 7},{3 - k % 5}\n" for k in range(12))
 
@@ -79,13 +75,13 @@ class TestContract:
 
     def test_survives_its_file(self, configs, name, tmp_path):
         data = make_dataset(name, configs[name])
-        for file in ("one.npz", "two.npz"):
+        for file in ("one.parquet", "two.parquet"):
             write_dataset(tmp_path / file, data)
-        again = read_dataset(tmp_path / "one.npz")
+        again = read_dataset(tmp_path / "one.parquet")
         np.testing.assert_array_equal(again.features, data.features)
         np.testing.assert_array_equal(again.target, data.target)
         assert again.metadata == data.metadata and again.feature_names == data.feature_names
-        assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+        assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
     def test_metadata_is_json_without_paths(self, configs, name, tmp_path):
         data = make_dataset(name, configs[name])
@@ -129,6 +125,12 @@ def test_csv_with_chosen_features_and_delimiter(tmp_path):
         ("a,a,y\n1,2,3\n", r"row 1 names column 'a' twice"),
         ("y\n1\n2\n3\n", r"no column but the target 'y'; add a feature"),
         ("", r"the file is empty"),
+        (CSV_ROWS.replace("\n2,4,1", "\n2,1_000,1"), r"row 4, column 'b' is '1_000', not a num"),
+        (
+            CSV_ROWS.replace("\n2,4,1", '\n2,"4,1'),
+            r"row 4 opens a quote that is not closed in that",
+        ),
+        (CSV_ROWS.replace("a,b", ",b"), r"column '' is the number of the row, as pandas writes it"),
     ],
 )
 def test_csv_errors_name_file_place_value_and_remedy(tmp_path, text, message):
@@ -137,6 +139,16 @@ def test_csv_errors_name_file_place_value_and_remedy(tmp_path, text, message):
     with pytest.raises(DataError, match=message) as caught:
         load_csv(path, target="y")
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_all_bad_columns_are_named_at_once(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("a,b,c,y\n1,red,2,1\n2,blue,2,\n3,red,2,4\n5,red,2,6\n8,red,2,1\n")
+    with pytest.raises(DataError) as caught:
+        load_csv(path, target="y")
+    first, second, third = str(caught.value).splitlines()
+    assert "row 2, column 'b' is 'red'" in first and "column 'c' is constant" in second
+    assert "row 3, column 'y' is empty" in third
 
 
 def test_csv_file_errors(tmp_path):
@@ -183,57 +195,3 @@ def test_standardize_refuses_a_constant_feature():
 def test_unknown_kind():
     with pytest.raises(DataError, match="kind is 'oracle'; expected one of teacher"):
         make_dataset("x", {"kind": "oracle"})
-
-
-ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "text": np.array(["ω", "b"])}
-
-
-class TestStore:
-    def test_round_trip(self, tmp_path):
-        write_arrays(tmp_path / "f.npz", "fits", ARRAYS, {"n": 1})
-        record = read_arrays(tmp_path / "f.npz", "fits")
-        assert record.metadata == {"n": 1} and set(record.arrays) == {"a", "text"}
-        np.testing.assert_array_equal(record.arrays["a"], ARRAYS["a"])
-        np.testing.assert_array_equal(record.arrays["text"], ARRAYS["text"])
-
-    @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
-    def test_truncated_file_is_named(self, tmp_path, share):
-        path = tmp_path / "f.npz"
-        write_arrays(path, "fits", ARRAYS)
-        content = path.read_bytes()
-        path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(StoreError, match=r"f\.npz: .*delete it and run the study again"):
-            read_arrays(path, "fits")
-
-    def test_every_flipped_byte_of_an_array_is_noticed(self, tmp_path):
-        path = tmp_path / "f.npz"
-        write_arrays(path, "fits", ARRAYS)
-        content = bytearray(path.read_bytes())
-        at = content.index(np.float64(5.0).tobytes())
-        content[at] ^= 1
-        path.write_bytes(bytes(content))
-        with pytest.raises(StoreError, match="delete it"):
-            read_arrays(path, "fits")
-
-    def test_foreign_files(self, tmp_path):
-        write_arrays(tmp_path / "f.npz", "fits", ARRAYS)
-        with pytest.raises(StoreError, match="holds 'fits', expected 'minima'"):
-            read_arrays(tmp_path / "f.npz", "minima")
-        np.savez(tmp_path / "g.npz", a=np.zeros(2))
-        np.save(tmp_path / "h.npy", np.zeros(2))
-        (tmp_path / "i.npz").write_text("hello")
-        for name in ("g.npz", "h.npy", "i.npz"):
-            with pytest.raises(StoreError, match=name):
-                read_arrays(tmp_path / name, "fits")
-        with pytest.raises(StoreError, match="no such file"):
-            read_arrays(tmp_path / "none.npz", "fits")
-
-    def test_failure_while_writing_leaves_the_old_file(self, tmp_path):
-        path = tmp_path / "f.npz"
-        write_arrays(path, "fits", ARRAYS)
-        before = path.read_bytes()
-        with pytest.raises(TypeError, match="Python objects"):
-            write_arrays(path, "fits", {"a": np.array([object()])})
-        with pytest.raises(ValueError):
-            write_arrays(path, "fits", ARRAYS, {"x": float("nan")})
-        assert path.read_bytes() == before and [f.name for f in tmp_path.iterdir()] == ["f.npz"]

@@ -57,3 +57,29 @@ def test_steps_load_neither_tables_nor_figures():
 def test_the_lists_of_tables_and_figures_are_read_without_what_makes_them():
     """Snakemake reads them in every job."""
     assert loaded_by("import landscape.tables") == {"numpy"}
+
+
+#: What the extras bring.
+EXTRAS = ("flint", "matplotlib", "pandas", "pyarrow", "pydantic", "seaborn", "snakemake")
+
+
+def without_extras(statement):
+    """What a new interpreter without the extras' packages says."""
+    code = f"import sys\nsys.modules |= dict.fromkeys({EXTRAS})\n{statement}"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_the_core_needs_no_extra():
+    # The estimator keeps its starts in a data frame.
+    done = without_extras(
+        "import landscape\n"
+        "names = [name for name in landscape.__all__ if name != 'ShallowReLURegressor']\n"
+        "print(len([getattr(landscape, name) for name in names]))"
+    )
+    assert int(done.stdout) > 10, done.stderr
+
+
+def test_a_missing_extra_is_named_with_what_to_do():
+    for module in ("landscape.plots", "landscape.report"):
+        done = without_extras(f"import {module}")
+        assert "not installed; run: pip install 'landscape-relu[study]'" in done.stderr

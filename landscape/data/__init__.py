@@ -1,11 +1,10 @@
-"""Data sets of a study and the files that they and intermediate results live in.
+"""Data sets of a study, and files that are whole.
 
 - :mod:`landscape.data.datasets`: what a data set is, how it is standardized;
 - :mod:`landscape.data.sources`: generators and loaders, by the kinds of the config;
 - :mod:`landscape.data.own_tables`: a user's tables, CSV and Parquet;
 - :mod:`landscape.data.plugins`: a user's functions, from installed modules;
-- :mod:`landscape.data.files`: files that are written completely or not at all;
-- :mod:`landscape.data.store`: array files, checked when read.
+- :mod:`landscape.data.files`: files that are written completely or not at all.
 
 The paper's lift ``x -> (x, 1, -1)`` is a property of the space that is trained over, not of the
 data stored here.
@@ -32,7 +31,6 @@ from landscape.data.sources import (
     load_diabetes,
     make_dataset,
 )
-from landscape.data.store import Record, read_arrays, read_dataset, write_arrays, write_dataset
 
 __all__ = [
     "AGAIN",
@@ -40,7 +38,6 @@ __all__ = [
     "SMOOTH_FUNCTIONS",
     "DataError",
     "Dataset",
-    "Record",
     "StoreError",
     "check_origin",
     "copy_file",
@@ -53,13 +50,9 @@ __all__ = [
     "make_dataset",
     "module_file",
     "own_code",
-    "read_arrays",
-    "read_dataset",
     "read_file",
     "replace_file",
     "standardize",
     "unwritable",
-    "write_arrays",
-    "write_dataset",
     "write_text",
 ]

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.errors import LandscapeError
+
 __all__ = ["DataError", "Dataset", "is_constant", "standardize"]
 
 Array = NDArray[np.float64]
 
 
-class DataError(ValueError):
+class DataError(LandscapeError, ValueError):
     """Data that cannot be studied; the message says where, what was found and what to do."""
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from landscape.errors import LandscapeError
+
 __all__ = [
     "AGAIN",
     "StoreError",
@@ -35,7 +37,7 @@ _REMEDIES = {
 }
 
 
-class StoreError(RuntimeError):
+class StoreError(LandscapeError, RuntimeError):
     """A file that cannot be written or read, or that holds something else than expected."""
 
 
@@ -116,7 +118,7 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
     path : path
         Named in the error.
     found, expected : mapping
-        JSON values by name. Every name in ``expected`` is compared; others in ``found`` are not.
+        JSON values by name; those that both have are compared.
 
     Raises
     ------
@@ -126,14 +128,14 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
     Examples
     --------
     >>> try:
-    ...     check_origin("2.npz", {"training": {"tol": 0.1}}, {"training": {"tol": 0.2}})
+    ...     check_origin("2.parquet", {"training": {"tol": 0.1}}, {"training": {"tol": 0.2}})
     ... except StoreError as error:
     ...     print(str(error).split(";")[0])
-    2.npz: made with training.tol 0.1, here 0.2 is expected: a file of another place or study
+    2.parquet: made with training.tol 0.1, here 0.2 is expected: a file of another place or study
     """
     plain = json.loads(json.dumps(expected))
     for name in plain:
-        if difference := _difference(name, found.get(name), plain[name]):
+        if name in found and (difference := _difference(name, found[name], plain[name])):
             key, one, other = difference
             raise StoreError(
                 f"{path}: made with {key} {_show(one)}, here {_show(other)} is expected: "

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.data.datasets import DataError, is_constant
+from landscape.errors import require_extra
 
 __all__ = ["load_csv", "load_parquet"]
 
 Array = NDArray[np.float64]
+
+#: What is a number in a table; Python would also take 1_000 and infinity.
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_TRUTH = {"True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
+#: How pandas calls an index that was written as a column.
+_INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
 
 
 def load_csv(
@@ -24,12 +33,12 @@ def load_csv(
     features: Sequence[str] | None = None,
     delimiter: str = ",",
 ) -> tuple[Array, Array, tuple[str, ...]]:
-    """A user's own table: one header line, numbers below it.
+    """A user's own table: one header line, numbers or true and false below it.
 
     Parameters
     ----------
     path : path
-        UTF-8 text.
+        UTF-8 text; a value in quotes ends in the line that it begins in.
     target : str
         Name of the target's column.
     features : sequence of str, optional
@@ -45,33 +54,40 @@ def load_csv(
     Raises
     ------
     DataError
-        If the file cannot be read or a value is not a finite number; the message names file, row
-        (the line of the file, the header is 1), column, value and remedy.
+        If the file cannot be read or a value is not a finite number; a line for each bad column
+        names file, row (the line of the file, the header is 1), column, value and remedy.
     """
-    _no_folder(path)
-    try:
+
+    def read() -> tuple[list[str], list[int], list[list[str]]]:
+        lines, rows, end = [], [], 0
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, delimiter=delimiter)
-            rows = [(reader.line_num, row) for row in reader if row]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; correct `path` in the config") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 CSV ({error}); convert it") from None
-    if not rows:
-        raise DataError(f"{path}: the file is empty; it needs a header line and rows of numbers")
-    header = [name.strip() for name in rows[0][1]]
+            for row in reader:
+                start, end = end + 1, reader.line_num
+                if end > start:  # it would swallow what follows, up to the next quote
+                    raise DataError(
+                        f"{path}: row {start} opens a quote that is not closed in that row; close "
+                        "or remove it"
+                    )
+                if row:
+                    lines.append(start)
+                    rows.append(row)
+        if not rows:
+            raise DataError(
+                f"{path}: the file is empty; it needs a header line and rows of numbers"
+            )
+        return [name.strip() for name in rows[0]], lines[1:], rows[1:]
+
+    header, lines, rows = _read(path, "UTF-8 CSV", read, (UnicodeDecodeError, csv.Error))
     names = _choose(path, header, target, features, "row 1", " or `delimiter`")
-    columns = [header.index(name) for name in (*names, target)]
-    table = np.empty((len(rows) - 1, len(columns)))
-    for k, (line, row) in enumerate(rows[1:]):
+    for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
             raise DataError(
                 f"{path}: row {line} has {len(row)} values, the header has {len(header)}; "
                 "complete or remove the row"
             )
-        for j, column in enumerate(columns):
-            table[k, j] = _number(row[column], f"{path}: row {line}, column {header[column]!r}")
-    return _checked(path, table, names, target)
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
+    return _checked(path, {name: columns.get(name, ()) for name in (*names, target)}, lines)
 
 
 def load_parquet(
@@ -81,39 +97,33 @@ def load_parquet(
 
     Parameters and results are those of :func:`load_csv`; rows are counted from 1.
     """
+    require_extra("study", "pyarrow")
     import pyarrow as pa  # a quarter of a second
     import pyarrow.parquet as parquet
 
-    _no_folder(path)
-    try:
-        with parquet.ParquetFile(str(path)) as file:
-            header = [str(name) for name in file.schema_arrow.names]
-            names = _choose(path, header, target, features, "the file", "")
-            content = file.read(columns=[*names, target])
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; correct `path` in the config") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as Parquet ({reason}); convert it") from None
-    table = np.empty((content.num_rows, len(names) + 1))
-    for j, name in enumerate((*names, target)):
-        column = content.column(name)
-        kind, where = column.type, f"{path}: column {name!r}"
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()):
-            raise DataError(f"{where} holds {kind}, not numbers; encode or remove the column")
-        for k, value in enumerate(column.to_pylist()):
-            if value is None or not math.isfinite(value):
-                said = "empty" if value is None else f"{value!r}, not finite"
-                raise DataError(
-                    f"{path}: row {k + 1}, column {name!r} is {said}; fill it in or remove the row"
-                )
-            table[k, j] = value
-    return _checked(path, table, names, target)
+    def read() -> Any:
+        return parquet.ParquetFile(str(path))
+
+    with _read(path, "Parquet", read, (pa.ArrowException,)) as file:
+        header = [str(name) for name in file.schema_arrow.names]
+        names = _choose(path, header, target, features, "the file", "")
+        wanted = [*names, target]
+        content = _read(path, "Parquet", lambda: file.read(columns=wanted), (pa.ArrowException,))
+    columns = {name: content.column(name).to_pylist() for name in wanted}
+    return _checked(path, columns, range(1, content.num_rows + 1))
 
 
-def _no_folder(path: str | Path) -> None:
+def _read(path: str | Path, kind: str, read: Callable[[], Any], errors: tuple[Any, ...]) -> Any:
+    """What ``read`` gives; an error in one line if it cannot."""
     if Path(path).is_dir():
         raise DataError(f"{path}: a folder, not a file; correct `path` in the config")
+    try:
+        return read()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; correct `path` in the config") from None
+    except (OSError, *errors) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as {kind} ({reason}); convert it") from None
 
 
 def _choose(
@@ -135,6 +145,11 @@ def _choose(
                 f"{path}: {place} has no column {name!r}, only {', '.join(map(repr, header))}; "
                 f"correct `target` or `features`{also} in the config"
             )
+        if not features and _INDEX.fullmatch(name):
+            raise DataError(
+                f"{path}: column {name!r} is the number of the row, as pandas writes it; write the "
+                "file with index=False, or name the columns to use in `features`"
+            )
     if target in names:
         raise DataError(f"{path}: column {target!r} is the target; remove it from `features`")
     if not names:
@@ -143,31 +158,47 @@ def _choose(
 
 
 def _checked(
-    path: str | Path, table: Array, names: tuple[str, ...], target: str
+    path: str | Path, columns: dict[str, Sequence[Any]], lines: Sequence[int]
 ) -> tuple[Array, Array, tuple[str, ...]]:
-    """Features, target and names, if there are enough rows and no constant column."""
-    if len(table) < len(names) + 2:
+    """Features, target (the last column) and names, if all columns hold numbers and vary."""
+    *names, target = columns
+    if len(lines) < len(names) + 2:
         raise DataError(
-            f"{path}: {len(table)} rows for {len(names)} features; give at least "
+            f"{path}: {len(lines)} rows for {len(names)} features; give at least "
             f"{len(names) + 2} rows or choose fewer columns with `features`"
         )
-    for name, column in zip((*names, target), table.T, strict=True):
-        if is_constant(column):
+    found, mistakes = [], []
+    for name, values in columns.items():
+        numbers = np.array([_number(value) for value in values])
+        found.append(numbers)
+        bad = np.flatnonzero(~np.isfinite(numbers))
+        if bad.size:
+            said = _said(values[bad[0]])
+            mistakes.append(f"{path}: row {lines[bad[0]]}, column {name!r} is {said}")
+        elif is_constant(numbers):
             remedy = "choose another `target`" if name == target else "leave it out of `features`"
-            raise DataError(f"{path}: column {name!r} is constant ({column[0]:g}); {remedy}")
-    return table[:, :-1], table[:, -1], names
+            mistakes.append(f"{path}: column {name!r} is constant ({numbers[0]:g}); {remedy}")
+    if mistakes:
+        raise DataError("\n".join(mistakes))
+    return np.stack(found[:-1], axis=1), found[-1], tuple(names)
 
 
-def _number(text: str, where: str) -> float:
-    """The finite number that ``text`` spells."""
+def _number(value: Any) -> float:
+    """The number of a cell, nan if it has none."""
+    if isinstance(value, str):
+        if _NUMBER.fullmatch(value):
+            return float(value)
+        return _TRUTH.get(value.strip(), math.nan)
+    return float(value) if isinstance(value, (bool, int, float)) else math.nan
+
+
+def _said(value: Any) -> str:
+    """What a cell is that is no finite number, and what to do about it."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return "empty; fill it in or remove the row"
+    shown = repr(value) if isinstance(value, str) else str(value)
     try:
-        value = float(text)
+        float(str(value).replace("_", "x"))
     except ValueError:
-        if not text.strip():
-            raise DataError(f"{where} is empty; fill it in or remove the row") from None
-        raise DataError(
-            f"{where} is {text!r}, not a number; encode or remove the column, or remove the row"
-        ) from None
-    if not math.isfinite(value):
-        raise DataError(f"{where} is {text!r}, not finite; fill it in or remove the row")
-    return value
+        return f"{shown}, not a number; encode or remove the column, or remove the row"
+    return f"{shown}, not finite; fill it in or remove the row"

@@ -9,6 +9,10 @@ the width of one or two columns of a paper. Their list is :data:`landscape.table
   stability.
 """
 
+from landscape.errors import require_extra
+
+require_extra("study", "matplotlib", "pandas", "seaborn")
+
 from landscape.plots.style import (
     BLUE,
     GREEN,

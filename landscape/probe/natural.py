@@ -248,7 +248,7 @@ def _probe_beside_offset(
 
 
 def _reduced_beside_offset(theta: Parametrization) -> ReducedWidth:
-    """As `reduce_width`, for the neurons before a frozen offset that takes up those of its direction."""
+    """As `reduce_width`, beside a frozen offset that takes up neurons of its direction."""
     offset, a, c = theta.weights[-1:], theta.weights[:-1], theta.output_weights[:-1]
     units = unit_directions(a)
     same = (units == offset / np.abs(offset).max()).all(axis=1)

@@ -8,6 +8,10 @@ Both say only what the tables hold, through :mod:`landscape.tables.findings`; th
 the same bytes.
 """
 
+from landscape.errors import require_extra
+
+require_extra("study", "matplotlib", "pandas")
+
 from landscape.report.contents import FIGURE_TITLES
 from landscape.report.html import report_page
 from landscape.report.printed import printed_summary

@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from landscape.data import StoreError
+from landscape.errors import require_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,6 +151,7 @@ def as_frame(table: type[Row], columns: Mapping[str, Any]) -> pd.DataFrame:
     TableError
         If a column is missing or unknown, or two rows have the same key.
     """
+    require_extra("study", "pandas")
     import pandas as pd  # half a second: only where tables are made
 
     wanted = {c.name: DTYPES[c.type] for c in table.columns()}

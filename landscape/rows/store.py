@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from landscape.data import AGAIN, StoreError, check_origin, read_file, replace_file
+from landscape.errors import require_extra
 from landscape.rows import DTYPES, Row, TableError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def write_rows(
     StoreError
         If the file system refuses.
     """
+    require_extra("study", "pyarrow")
     import pyarrow as pa
 
     rows = list(rows)
@@ -222,6 +224,7 @@ def _unpack(
     path: str | Path, table: type[Row] | None = None, origin: Origin | None = None
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Content and header of a file, after its seal, name and origin were checked."""
+    require_extra("study", "pyarrow")
     import pyarrow.parquet as pq
 
     try:

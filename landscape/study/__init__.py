@@ -14,8 +14,10 @@
 - :mod:`landscape.study.regularization`, :mod:`landscape.study.comparison`: the experiment with the
   paper's regularizers, and its arms compared;
 - :mod:`landscape.study.own_solvers`: a user's own solvers, from installed modules;
-- :mod:`landscape.study.config`, :mod:`landscape.study.checks`: errors in the configuration and its
-  data, one line each.
+- :mod:`landscape.study.steps`: the list of what is asked of minima, for the workflow;
+- :mod:`landscape.study.config`, :mod:`landscape.study.checks`: the keys of the configuration, and
+  what is wrong with them and with the data, one line each;
+- :mod:`landscape.study.lock`: one run at a time in a folder.
 
 The workflow's scripts read files, call one of these and write files. Nothing is imported here,
 so that a step loads only what it needs.

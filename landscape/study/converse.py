@@ -37,13 +37,20 @@ def optimal_scales(theta: Parametrization, X: Array, y: Array) -> Array:
 
 
 def draw_converse(
-    cell: Cell, *, n_draws: int, rigid_fraction: float, progress: Progress = quiet
+    cell: Cell,
+    minima: object = None,
+    *,
+    n_draws: int,
+    rigid_fraction: float,
+    progress: Progress = quiet,
 ) -> list[Converse]:
     """Random directions with optimal scales, as realization minima and as parameter minima.
 
     Parameters
     ----------
     cell : Cell
+    minima : object
+        Not needed: the draws are networks of their own.
     n_draws : int
         Random networks, as starts are drawn, from streams of their own.
     rigid_fraction : float

@@ -17,11 +17,13 @@ from scipy.optimize import Bounds, OptimizeResult
 from landscape.data import DataError, load_function, own_code
 from landscape.training import Solver
 
-__all__ = ["load_solver", "solver_named"]
+__all__ = ["solver_named", "try_solver"]
+
+_ARGUMENTS = ("fun", "x0", "bounds", "max_iter", "tol")
 
 
-def load_solver(key: str, path: str) -> Solver:
-    """Import a solver and try it on a parabola.
+def try_solver(key: str, path: str) -> None:
+    """Import a solver and try it on a parabola, as is done once before a study's jobs.
 
     Parameters
     ----------
@@ -35,19 +37,20 @@ def load_solver(key: str, path: str) -> Solver:
     DataError
         If it cannot be imported or called, returns something else, or not the same twice.
     """
-    solver = load_function(key, path, "fun", "x0", "bounds", "max_iter", "tol")
+    solver = load_function(key, path, *_ARGUMENTS)
     first, second = (_try(f"{key}: {path!r}", solver) for _ in range(2))
     if not np.array_equal(first, second):
         raise DataError(
             f"{key}: {path!r} returned {first.tolist()} and then {second.tolist()} for the same "
             "problem; seed its random numbers"
         )
-    return solver
 
 
 def solver_named(name: str, own: Mapping[str, str]) -> str | Solver:
     """What :func:`landscape.training.train` takes: the name, or a user's own function."""
-    return load_solver(f"plugins.solvers.{name}", own[name]) if name in own else name
+    if name not in own:
+        return name
+    return load_function(f"plugins.solvers.{name}", own[name], *_ARGUMENTS)
 
 
 def _try(what: str, solver: Solver) -> NDArray[np.float64]:

@@ -69,7 +69,7 @@ def test_same_bytes_as_without_slurm(slurm, tmp_path_factory):
     snakemake(here)
     before = len(slurm_jobs())
     output = submit(there)
-    for pattern in ("results/**/tables/*", "results/**/figures/*", "results/**/*.npz"):
+    for pattern in ("results/**/tables/*", "results/**/figures/*", "results/**/*.parquet"):
         mine = digests(there, pattern)
         assert len(mine) > 10 and mine == digests(here, pattern)
     # Blocks of starts went in groups, tables and figures not at all.
@@ -102,4 +102,4 @@ def test_a_cancelled_job_is_sent_again_with_more_memory(slurm, tmp_path_factory)
     assert again["JobState"] == "COMPLETED" and "Trying to restart" in output
     memory, more = (int(re.search(r"mem=(\d+)M", job["TRES"])[1]) for job in (first, again))
     assert more == 2 * memory
-    assert len(list(folder.glob("results/**/fits/**/*.npz"))) == 4
+    assert len(list(folder.glob("results/**/fits/**/*.parquet"))) == 4

@@ -1,5 +1,7 @@
 """A finished small study, made once for all tests of the workflow."""
 
+import fcntl
+import os
 import shutil
 from pathlib import Path
 
@@ -10,9 +12,18 @@ from tests.workflow.runs import new_study, snakemake
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
-    """A finished study; tests may damage copies of it only."""
-    folder = new_study(tmp_path_factory.mktemp("study"))
-    snakemake(folder)
+    """A finished study, one for all processes of pytest; tests may damage copies of it only."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base / "study"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = base.parent / "shared/study"
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder.with_suffix(".done")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            snakemake(new_study(folder))
+            done.touch()
     return folder
 
 

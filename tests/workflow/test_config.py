@@ -1,7 +1,5 @@
 """Mistakes in a configuration: each answered before any job runs, in one line."""
 
-import copy
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 import yaml
-from snakemake.utils import validate
 
 from landscape.atlas import atlas_cost
 from landscape.data import make_dataset
-from landscape.study.checks import adapt_defaults, study_problems
-from landscape.study.config import config_problems, duplicate_keys, sound_part
+from landscape.study.checks import check_study, duplicate_keys
+from landscape.study.config import SCHEMA, Study, config_schema
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 TEACHER = {"kind": "teacher", "n_samples": 9, "n_features": 1, "n_neurons": 1}
 SINE = {"kind": "smooth", "function": "sine", "n_samples": 12, "n_features": 1}
 GOOD = {"datasets": {"a": TEACHER}}
@@ -27,14 +23,7 @@ GOOD = {"datasets": {"a": TEACHER}}
 
 def problems(config):
     """As the Snakefile finds them."""
-    schema = yaml.safe_load(SCHEMA.read_text())
-    found = config_problems(config, schema)
-    part = sound_part(config, schema)
-    if part is None:
-        return found
-    given = copy.deepcopy(part)
-    validate(part, str(SCHEMA))
-    return found + study_problems(part, given)
+    return check_study(config)[1]
 
 
 def data(**entries):
@@ -51,39 +40,52 @@ def test_our_own_configurations_pass(file, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"stars": 3}, "unknown key 'stars' (value 3); did you mean 'starts'?"),
-        ({"starts": 0}, "config key 'starts': 0 is less than the minimum of 1. Expected: a"),
-        ({"starts": "many"}, "config key 'starts': 'many' is not of type 'integer'"),
-        ({"starts": True}, "config key 'starts': True is not of type 'integer'"),
-        ({"starts": 4.0}, "config key 'starts': 4.0 is written as a decimal number; write 4"),
-        ({"margin": float("nan")}, "config key 'margin': nan is not finite; write a finite number"),
-        ({"study": "a/b"}, "config key 'study': 'a/b' does not match"),
-        ({"study": "paper"}, "config key 'study': 'paper' should not be valid under"),
-        ({"neurons": [0]}, "config key 'neurons.0': 0 is less than the minimum of 1"),
-        ({"neurons": [2, 2]}, "config key 'neurons': 2 stands twice in [2, 2]; remove one"),
-        ({"neurons": 2}, "config key 'neurons': 2 is not of type 'array'"),
+        ({"stars": 3}, "config key 'stars' is unknown (value 3); did you mean 'starts'?"),
+        (
+            {"starts": 0},
+            "config key 'starts': 0 should be greater than or equal to 1 (random starts",
+        ),
+        ({"starts": "many"}, "config key 'starts': 'many' should be a valid integer"),
+        ({"starts": True}, "config key 'starts': True should be a valid integer"),
+        ({"starts": 4.0}, "config key 'starts': 4.0 should be a valid integer; write 4"),
+        ({"margin": float("nan")}, "config key 'margin': nan should be a finite number ("),
+        ({"study": "a/b"}, "config key 'study': 'a/b' string should match"),
+        (
+            {"study": 202302},
+            "config key 'study': 202302 should be a valid string; write it in quotes",
+        ),
+        ({"datasets": {False: TEACHER}}, "'datasets': False is no valid name; write it in quotes"),
+        (data(b={"kind": "mnist", "n": 3}), "'datasets.b.kind': 'mnist' is no kind of data"),
+        ({"training": None}, "config key 'training': None should be a mapping of keys to values"),
+        (
+            {"study": "paper"},
+            "config key 'study': results/paper is the place of something else; choose",
+        ),
+        ({"neurons": [0]}, "config key 'neurons.0': 0 should be greater than or equal to 1"),
+        ({"neurons": [2, 2]}, "config key 'neurons': 2 stands twice; remove one"),
+        ({"neurons": 2}, "config key 'neurons': 2 should be a valid list"),
         ({"training": {"solver": "slsqp"}}, "'training.solver': 'slsqp' is no solver here; known:"),
         ({"solvers": {"solvers": ["tf"]}}, "'tf' is no solver here; did you mean 'trf'?"),
         ({"atlas": {"solvers": ["trust-constr"]}}, "'atlas.solvers': 'trust-constr' is no solver"),
-        ({"training": {"tolerance": 1}}, "'training': unknown key 'tolerance' (value 1); did"),
-        ({"training": {"tol": "1e-12"}}, "'training.tol': '1e-12' is not of type 'number'"),
-        ({"regularization": {"solver": "trf"}}, "'regularization.solver': 'trf' is not one of"),
-        ({"regularization": {"angle": 90}}, "'regularization.angle': 90 is greater than or equal"),
-        ({"datasets": {}}, "'datasets': {} should be non-empty. Expected: one or more"),
+        ({"training": {"tolerance": 1}}, "'training.tolerance' is unknown (value 1); did"),
+        ({"training": {"tol": "1e-12"}}, "'training.tol': '1e-12' should be a valid number"),
+        ({"regularization": {"solver": "trf"}}, "'regularization.solver': 'trf' should be 'SLSQP'"),
+        ({"regularization": {"angle": 90}}, "'regularization.angle': 90 should be less than 90"),
+        ({"datasets": {}}, "'datasets': {} dictionary should have at least 1 item"),
         (data(**{"a/b": {"kind": "diabetes"}}), "'a/b' is no valid name; use letters"),
         (
             {"datasets": {1: {"kind": "diabetes"}}},
-            "'datasets': 1 is no valid name; write it in quotes, '1'",
+            "'datasets': 1 is no valid name; write it in quotes",
         ),
         (data(b={"kind": "mnist"}), "'datasets.b.kind': 'mnist' is no kind of data; known: "),
-        (data(b={}), "'datasets.b': key 'kind' is missing; add it."),
-        (data(b={"kind": "csv", "path": "x"}), "'datasets.b': key 'target' is missing; add it."),
-        (data(b={"kind": "diabetes", "n": 3}), "'datasets.b': unknown key 'n' (value 3)"),
+        (data(b={}), "'datasets.b.kind' is missing; add it (teacher, "),
+        (data(b={"kind": "csv", "path": "x"}), "'datasets.b.target' is missing; add it (name"),
+        (data(b={"kind": "diabetes", "n": 3}), "'datasets.b.n' is unknown (value 3)"),
         (data(A=TEACHER), "'datasets': 'a' and 'A' differ in case only, and name files; rename"),
         (
             data(b={**TEACHER, "n_features": 8}),
-            "'datasets.b.n_samples': 9 samples of 8 features are interpolated by an affine "
-            "function; give at least 10",
+            "'datasets.b': 9 samples of 8 features are interpolated by an affine "
+            "function; give n_samples of at least 10",
         ),
         (
             {"spaces": ["restricted"], "natural": {"spaces": ["balanced"]}},
@@ -144,7 +146,7 @@ def test_a_mistake_in_a_table_is_found_before_anything_runs(
     [
         ({"x": [1, 2, 3], "y": [1.0, None, 2.0]}, "row 2, column 'y' is empty; fill it in"),
         ({"x": [1, 2, 3], "y": [1.0, float("inf"), 2.0]}, "row 2, column 'y' is inf, not finite"),
-        ({"x": ["a", "b", "c"], "y": [1, 2, 3]}, "column 'x' holds string, not numbers; encode"),
+        ({"x": ["a", "b", "c"], "y": [1, 2, 3]}, "row 1, column 'x' is 'a', not a number; encode"),
         ({"x": [1, 2, 3], "y": [1, 1, 1]}, "column 'y' is constant (1); choose another `target`"),
         ({"x": [1, 2, 3], "z": [1, 2, 1]}, "the file has no column 'y', only 'x', 'z'; correct"),
         ({"x": [1, 2], "y": [1, 2]}, "2 rows for 1 features; give at least 3 rows"),
@@ -180,13 +182,13 @@ def test_parquet_and_csv_give_the_same_data(tmp_path):
 
 def test_all_mistakes_are_named_at_once():
     found = problems({**GOOD, "starts": 0, "sede": 1, "stars": 2, "neurons": [0, 0]})
-    assert len(found) == 6 and all("\n" not in line for line in found)
+    assert len(found) == 5 and all("\n" not in line for line in found)
     found = problems({**data(A=TEACHER, b={**TEACHER, "n_samples": 3, "n_features": 2})})
     assert len(found) == 2
     # By the schema, and by what needs it: in what is sound.
     bad = {"sede": 1, "training": {"solver": "x"}, "solvers": {"solvers": ["y"], "starts": 0}}
     found = problems({**data(A=TEACHER, b={"kind": "csv", "path": "x"}), **bad})
-    for place in ("'datasets.b': key 'target'", "'solvers.starts': 0", "unknown key 'sede'"):
+    for place in ("'datasets.b.target' is", "'solvers.starts': 0", "'sede' is unknown"):
         assert sum(place in line for line in found) == 1
     assert sum("'training.solver': 'x' is no solver" in line for line in found) == 1
     assert len(found) == 5 and sum("differ in case only" in line for line in found) == 1
@@ -220,12 +222,9 @@ def test_other_texts_have_no_duplicate_keys(text):
 
 
 def test_defaults_follow_the_spaces_that_are_trained():
-    config = {**copy.deepcopy(GOOD), "spaces": ["restricted", "unrestricted"]}
-    given = copy.deepcopy(config)
-    validate(config, str(SCHEMA))
-    assert study_problems(config, given) == []
-    adapt_defaults(config, given)
-    assert config["natural"]["spaces"] == ["unrestricted"]
+    config, found = check_study({**GOOD, "spaces": ["restricted", "unrestricted"]})
+    assert found == [] and config["natural"]["spaces"] == ["unrestricted"]
+    assert config["realization"]["spaces"] == ["restricted"]
 
 
 @pytest.mark.parametrize(("n_samples", "neurons"), [(3, 1), (6, 2), (12, 3)])
@@ -239,39 +238,24 @@ def test_the_budget_of_one_input_is_the_cost_that_the_atlas_counts(n_samples, ne
     assert problems({**GOOD, **config}) == []
 
 
-def keys(schema, path=()):
-    """All keys of the schema, with those that their values have."""
-    for name, entry in schema.get("properties", {}).items():
-        yield (*path, name), entry
-        yield from keys(entry, (*path, name))
+def test_the_schema_is_the_model_s():
+    """`python -m landscape.study.config` writes it."""
+    assert SCHEMA.read_text(encoding="utf-8") == config_schema()
 
 
-def test_every_key_is_described_and_documented_in_the_config():
-    schema = yaml.safe_load(SCHEMA.read_text())
-    lines = (ROOT / "config.yaml").read_text()
-    found = list(keys(schema))
-    for branch in schema["$defs"]["dataset"]["allOf"]:
-        found += [(("datasets", name), entry) for name, entry in keys(branch["then"])]
-    assert len(found) > 70
-    for path, entry in found:
-        name = path[-1] if isinstance(path[-1], str) else path[-1][-1]
-        described = "description" in entry or "$ref" in entry or name == "kind"
-        assert described, path
-        assert re.search(rf"^[ #]*{name}:|[{{ `]{name}[:`]", lines, re.MULTILINE), path
+def test_the_default_study_documents_every_key_with_its_default():
+    """What a key that is left out means is what stands in config.yaml."""
+    written = yaml.safe_load((ROOT / "config.yaml").read_text())
+    data, problems = written.pop("datasets"), written["atlas"].pop("problems")
+    complete = Study.model_validate({"datasets": data}).complete()
+    del complete["datasets"], complete["atlas"]["problems"]
+    assert written == complete and problems
 
 
-def test_every_key_but_the_data_has_a_default_or_keys_of_its_own():
-    for path, entry in keys(yaml.safe_load(SCHEMA.read_text())):
-        assert "default" in entry or path == ("datasets",), path
-
-
-def test_the_default_study_gives_every_default_explicitly():
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    for path, _ in keys(yaml.safe_load(SCHEMA.read_text())):
-        value = config
-        for name in path:
-            assert name in value, path
-            value = value[name]
+def test_defaults_are_not_shared():
+    one = Study.model_validate({**GOOD, "spaces": ["restricted"]})
+    two = Study.model_validate(GOOD)
+    assert one.natural.spaces == [] and two.natural.spaces == ["balanced", "unrestricted"]
 
 
 @pytest.mark.parametrize(

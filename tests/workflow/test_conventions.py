@@ -1,7 +1,6 @@
 """Snakemake's conventions: every rule documented, logged, benchmarked; lint; use as a module."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,6 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
 ROOT = Path(__file__).parents[2]
-#: What `snakemake --lint` may say: an environment for each rule. There is one for all rules, made
-#: from hashed lock files by `make env`, the same for the workflow and for Snakemake itself.
-ALLOWED = "Specify a conda environment or container for each rule."
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +66,9 @@ def test_every_study_writes_into_its_own_folders(rules):
                 assert path.startswith(("results/default/", "logs/default/")), (rule.name, path)
 
 
-def test_lint_has_nothing_else_to_say(tmp_path):
+def test_lint_has_nothing_to_say(tmp_path):
     done = run("--snakefile", ROOT / "Snakefile", "--directory", ROOT, "--lint", folder=tmp_path)
-    said = done.stdout + done.stderr
-    lints = re.findall(r"^ +\* (.*):$", said, re.MULTILINE)
-    assert "Lints for rule train" in said and set(lints) == {ALLOWED}, said
+    assert "Congratulations, your workflow is in a good condition!" in done.stdout + done.stderr
 
 
 #: Another workflow that has our study as a part of it.

@@ -10,15 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from snakemake.utils import validate
 
 from landscape.data import DataError, load_function, make_dataset, module_file
-from landscape.study.checks import study_problems
-from landscape.study.config import config_problems
-from landscape.study.own_solvers import load_solver
+from landscape.study.checks import check_study
+from landscape.study.own_solvers import solver_named
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 PAGE = (ROOT / "docs/plugins.md").read_text()
 CONFIG = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL).group(1))
 #: Functions that break the contract, each in its own way.
@@ -98,13 +95,7 @@ def site(tmp_path_factory):
 
 
 def problems(config):
-    config = copy.deepcopy(config)
-    found = config_problems(config, yaml.safe_load(SCHEMA.read_text()))
-    if found:
-        return found
-    given = copy.deepcopy(config)
-    validate(config, str(SCHEMA))
-    return study_problems(config, given)
+    return check_study(config)[1]
 
 
 def test_the_page_is_a_valid_study(site):
@@ -177,8 +168,8 @@ def test_only_import_paths_are_imported(site, path, message):
     ("change", "message"),
     [
         ({"options": {"samples": 3}}, "'datasets.waves.options': 'my_package.waves:draw' has the"),
-        ({"n_samples": 3}, "unknown key 'n_samples' (value 3)"),
-        ({"seed": -1}, "'datasets.waves.seed': -1; expected a non-negative integer"),
+        ({"n_samples": 3}, "'datasets.waves.n_samples' is unknown (value 3)"),
+        ({"seed": -1}, "'datasets.waves.seed': -1 should be greater than or equal to 0"),
         ({"kind": "wave"}, "'wave' is no kind of data; did you mean 'waves'?"),
     ],
 )
@@ -189,6 +180,12 @@ def test_mistakes_in_a_generated_data_set_are_named(site, change, message):
     assert message in found and "\n" not in found
 
 
+def test_functions_are_tried_before_the_jobs_and_not_by_them(site):
+    config = copy.deepcopy(CONFIG)
+    config["plugins"]["solvers"]["heavy-ball"] = "my_package.broken:raises"
+    assert problems(config) and check_study(config, data=False)[1] == []
+
+
 def test_names_that_are_built_in_are_refused(site):
     config = copy.deepcopy(CONFIG)
     config["plugins"]["solvers"]["trf"] = "my_package.heavy_ball:minimize"
@@ -197,7 +194,7 @@ def test_names_that_are_built_in_are_refused(site):
 
 
 def test_the_pages_solver_minimizes_within_bounds(site):
-    solver = load_solver("key", CONFIG["plugins"]["solvers"]["heavy-ball"])
+    solver = solver_named("heavy-ball", CONFIG["plugins"]["solvers"])
 
     class Box:
         lb, ub = np.zeros(2), np.ones(2)

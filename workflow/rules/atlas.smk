@@ -6,6 +6,11 @@ ATLAS_TARGETS = expand(
     "<results>/tables/{table}.{format}", table=ATLAS_TABLES, format=["csv", "parquet"]
 ) + expand("<results>/figures/{figure}.{format}", figure=ATLAS_TABLES, format=["svg", "png"])
 
+OF_ATLAS = settings(
+    *("seed", "margin", "training.max_iter", "training.tol"),
+    *("atlas.starts", "atlas.max_supports", "atlas.solvers"),
+)
+
 
 wildcard_constraints:
     problem="[A-Za-z0-9][A-Za-z0-9_.-]*",
@@ -25,11 +30,10 @@ rule atlases:
 rule atlas:
     """Find all local minima of one small problem, and which of them starts find."""
     input:
-        files=lambda wildcards: files_of(ATLAS["problems"][wildcards.problem]["data"]),
+        files=lambda wildcards: files_of(problem_config(wildcards)["data"]),
         solvers=solver_files(ATLAS["solvers"]),
-        code=code("landscape.study.coverage", "landscape.rows.store"),
     output:
-        data="<results>/atlas/{problem}.npz",
+        data="<results>/atlas-data/{problem}.parquet",
         atlas="<results>/atlas/{problem}.parquet",
         coverage="<results>/coverage/{problem}.parquet",
     log:
@@ -37,13 +41,17 @@ rule atlas:
     benchmark:
         "<benchmarks>/atlas/{problem}.jsonl"
     priority: 40
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        settings=settings_of(config, "coverage"),
-        problem=lambda wildcards: ATLAS["problems"][wildcards.problem],
-        generators=lambda wildcards: generators_of(ATLAS["problems"][wildcards.problem]["data"]),
+        code=COMPUTING,
+        settings=OF_ATLAS,
+        content=lambda wildcards: content_of(problem_config(wildcards)["data"]),
+        problem=problem_config,
+        generators=lambda wildcards: generators_of(problem_config(wildcards)["data"]),
         own=own_solvers(ATLAS["solvers"]),
     script:
         "../scripts/atlas.py"
@@ -52,10 +60,9 @@ rule atlas:
 rule atlas_tables:
     """Tables and figures of all atlases."""
     input:
-        data=expand("<results>/atlas/{problem}.npz", problem=ATLAS["problems"]),
+        data=expand("<results>/atlas-data/{problem}.parquet", problem=ATLAS["problems"]),
         atlas=expand("<results>/atlas/{problem}.parquet", problem=ATLAS["problems"]),
         coverage=expand("<results>/coverage/{problem}.parquet", problem=ATLAS["problems"]),
-        code=code("landscape.plots_atlas", "landscape.tables.sums", "landscape.data"),
     output:
         **{
             f"{table}_{format}": f"<results>/tables/{table}.{format}"
@@ -79,8 +86,13 @@ rule atlas_tables:
         "<logs>/atlas_tables.log",
     benchmark:
         "<benchmarks>/atlas_tables.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        code=EVERYTHING,
+        settings=OF_ATLAS,
     script:
         "../scripts/atlas_tables.py"

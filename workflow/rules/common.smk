@@ -1,27 +1,15 @@
 """Configuration, checked; and what the rules need to know of it."""
 
-import copy
-import importlib.util
-import re
-from functools import cache
+import hashlib
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
 import landscape.tables
-from landscape.data import plugins
-from landscape.study.checks import adapt_defaults, study_problems
-from landscape.study.config import (
-    config_problems,
-    duplicate_keys,
-    sound_part,
-    starts_of_blocks,
-)
-from landscape.study.origins import settings_of
-
-SCHEMA = Path(workflow.source_path("../schemas/config.schema.yaml"))
+from landscape.data import module_file
+from landscape.study.checks import check_study, duplicate_keys
+from landscape.study.config import starts_of_blocks
+from landscape.study.steps import STEPS
 
 
 class StudyError(WorkflowError):
@@ -36,25 +24,18 @@ def refuse(problems):
         raise StudyError("\n".join(problems))
 
 
-def judge(part):
-    """What is wrong with a configuration that is valid by the schema; fills in its defaults."""
-    given = copy.deepcopy(part)
-    validate(part, str(SCHEMA))
-    return study_problems(part, given)
-
-
-# First our own sentences on what is written; then, on what of it is sound, Snakemake's validation,
-# which fills in the defaults, and what needs them: combinations of keys, and the user's own tables.
-STRUCTURE = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-found = [
-    problem
-    for path in workflow.configfiles
-    for problem in duplicate_keys(Path(path).read_text(encoding="utf-8"))
-] + config_problems(config, STRUCTURE)
-GIVEN = copy.deepcopy(config)
-part = sound_part(config, STRUCTURE) if found else config
-refuse(found + (judge(part) if part is not None else []))
-adapt_defaults(config, GIVEN)
+# All mistakes at once. The user's tables are read and their functions tried once: jobs on a cluster
+# read the Snakefile again, in processes of their own.
+complete, found = check_study(config, data=workflow.is_main_process)
+refuse(
+    [
+        mistake
+        for path in workflow.configfiles
+        for mistake in duplicate_keys(Path(path).read_text(encoding="utf-8"))
+    ]
+    + found
+)
+config.update(complete)
 
 
 # Every study has its own folders; paths in the rules begin with one of these names.
@@ -85,53 +66,60 @@ wildcard_constraints:
     block=r"\d+-\d+",
 
 
-PACKAGE = Path(importlib.util.find_spec("landscape").origin).parent
+# What a rule's files depend on beside its inputs stands in its parameters: parts of the
+# configuration and a digest of the code. When one changes, Snakemake makes them again.
+
+PACKAGE = Path(landscape.__file__).parent
+#: Parts of the package that present results and change none.
+PRESENTING = {"plots", "plots_atlas", "plots_regularization", "tables", "report", "paper"}
 
 
-def code(*modules):
-    """Files of the package's modules that these import, directly or not: rules depend on them."""
-    found, waiting = set(), list(modules)
-    while waiting:
-        path = module_file(waiting.pop())
-        if path is None or path in found:
-            continue
-        found.add(path)
-        waiting += imported_by(path)
-    return sorted(os.path.relpath(path) for path in found)
+def digest(paths):
+    """Digest of files and of their names."""
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(f"{path.name}\n".encode() + path.read_bytes())
+    return found.hexdigest()[:16]
 
 
-#: An import of the package's modules, anywhere in a file; several names may be in brackets.
-IMPORT = re.compile(
-    r"^[ \t]*(?:from (landscape[\w.]*) import ([^(\n]+|\([^)]*\))|import ([\w., \t]+))",
-    re.MULTILINE,
+SOURCES = [
+    path
+    for path in sorted(PACKAGE.rglob("*"))
+    if path.is_file() and "__pycache__" not in path.parts
+]
+SHARED = [Path(workflow.source_path(f"../scripts/{name}.py")) for name in ("job", "tabular")]
+#: Of what computes, for the rules whose results are numbers; and of everything, for the others.
+COMPUTING = digest(
+    [p for p in SOURCES if p.relative_to(PACKAGE).parts[0].removesuffix(".py") not in PRESENTING]
+    + SHARED
 )
+EVERYTHING = digest(SOURCES + SHARED)
 
 
-@cache
-def imported_by(path):
-    """Names of the modules, and of what may be modules, that a file imports.
-
-    Once per file: rules share most of them, and every job of a cluster reads the Snakefile again;
-    for that reason also without a parser, which would take most of the time of reading it.
-    """
-    names = []
-    for module, members, modules in IMPORT.findall(path.read_text(encoding="utf-8")):
-        members = re.findall(r"\w+", re.sub(r"#.*| as \w+", "", members))
-        names += [module, *(f"{module}.{member}" for member in members)]
-        names += re.findall(r"landscape[\w.]*", modules)
-    return [name for name in names if name.startswith("landscape.")]
+def settings(*keys):
+    """Parts of the configuration by dotted key."""
+    found = {}
+    for key in keys:
+        value = config
+        for name in key.split("."):
+            value = value[name]
+        found[key] = value
+    return found
 
 
-@cache
-def module_file(module):
-    """The file of a module of the package; None for other names."""
-    first, *rest = module.split(".")
-    # The package's own __init__ only names things.
-    if first != "landscape" or not rest:
-        return None
-    place = PACKAGE.joinpath(*rest)
-    candidates = [place / "__init__.py", place.with_suffix(".py")]
-    return next((path for path in candidates if path.is_file()), None)
+def without_path(entry):
+    """A data set's entry without its place: the content of the file counts."""
+    return {key: value for key, value in entry.items() if key != "path"}
+
+
+FITS = ("seed", "margin", "spaces", "training")
+MINIMA = (*FITS, "descent", "minima")
+#: What the tables of all steps are made from; how starts are cut into jobs changes none.
+STUDY = settings(
+    *MINIMA,
+    *("neurons", "starts", "radius", "realization", "solvers"),
+    *(step.key for step in STEPS.values()),
+) | {"datasets": {name: without_path(entry) for name, entry in config["datasets"].items()}}
 
 
 def dataset_config(wildcards):
@@ -139,16 +127,20 @@ def dataset_config(wildcards):
     return config["datasets"][wildcards.dataset]
 
 
-def dataset_files(wildcards):
-    """The files that a data set is read from."""
-    entry = dataset_config(wildcards)
-    return files_of(entry)
-
-
 def files_of(entry):
     """The files that an entry of a data set stands for: its table, or its generator's module."""
-    own = [plugins.module_file(path) for path in generators_of(entry).values()]
+    own = [module_file(path) for path in generators_of(entry).values()]
     return [path for path in [entry.get("path"), *own] if path]
+
+
+def problem_config(wildcards):
+    """The config's entry of a problem of which there is an atlas."""
+    return config["atlas"]["problems"][wildcards.problem]
+
+
+def content_of(entry):
+    """Digest of these files: they may be replaced by others with older time stamps."""
+    return digest(path for path in map(Path, files_of(entry)) if path.exists())
 
 
 def generators_of(entry):
@@ -165,29 +157,20 @@ def own_solvers(names):
 
 def solver_files(names):
     """Modules of the user's own solvers among these: what uses them depends on them."""
-    own = [plugins.module_file(path) for path in own_solvers(names).values()]
+    own = [module_file(path) for path in own_solvers(names).values()]
     return [path for path in own if path]
 
 
-def job_block(step):
-    """The files of a job's block of starts: one for each of its numbers of neurons."""
-    return expand(
-        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{{{block}}}}.parquet", neurons=JOB_NEURONS
-    )
+def files(step, *, datasets=("{dataset}",), neurons=JOB_NEURONS, blocks=()):
+    """Files of a step: by default those of a job, one for each of its numbers of neurons."""
+    place = "{neurons}/{block}" if blocks else "{neurons}"
+    path = f"<results>/{step}/{{dataset}}/{place}.parquet"
+    return expand(path, dataset=datasets, neurons=neurons, block=blocks or [""])
 
 
-def job_blocks(step):
-    """The files of all blocks of starts for a job's data set and its numbers of neurons."""
-    return expand(
-        f"<results>/{step}/{{{{dataset}}}}/{{neurons}}/{{block}}.parquet",
-        neurons=JOB_NEURONS,
-        block=BLOCKS,
-    )
-
-
-def job_cells(step):
-    """The files of a job's data set, one for each of its numbers of neurons."""
-    return expand(f"<results>/{step}/{{{{dataset}}}}/{{neurons}}.parquet", neurons=JOB_NEURONS)
+def all_files(step, *, blocks=()):
+    """Files of a step, of all data sets and numbers of neurons."""
+    return files(step, datasets=DATASETS, neurons=NEURONS, blocks=blocks)
 
 
 def figure_files(names):
@@ -209,30 +192,3 @@ def drawn_from(figures):
     """The tables that figures are drawn from."""
     names = {table for figure in figures for table in landscape.tables.FIGURES[figure].tables}
     return {name: f"<results>/tables/{name}.parquet" for name in sorted(names)}
-
-
-def all_blocks(step):
-    """The files of all blocks of starts."""
-    return expand(
-        f"<results>/{step}/{{dataset}}/{{neurons}}/{{block}}.parquet",
-        dataset=DATASETS,
-        neurons=NEURONS,
-        block=BLOCKS,
-    )
-
-
-def cells(step):
-    """The files of all data sets and numbers of neurons."""
-    return expand(
-        f"<results>/{step}/{{dataset}}/{{neurons}}.parquet", dataset=DATASETS, neurons=NEURONS
-    )
-
-
-def page_parts():
-    """Files of the package that the report's page is put together from."""
-    return sorted(os.path.relpath(path) for path in PACKAGE.glob("report/page.*"))
-
-
-def package_files():
-    """All modules of the package."""
-    return sorted(os.path.relpath(path) for path in PACKAGE.rglob("*.py"))

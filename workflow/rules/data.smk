@@ -1,18 +1,21 @@
 rule data:
     """Make or read one data set, check and standardize it."""
     input:
-        files=dataset_files,
-        code=code("landscape.data"),
+        files=lambda wildcards: files_of(dataset_config(wildcards)),
     output:
-        "<results>/data/{dataset}.npz",
+        "<results>/data/{dataset}.parquet",
     log:
         "<logs>/data/{dataset}.log",
     benchmark:
         "<benchmarks>/data/{dataset}.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
     params:
+        code=COMPUTING,
+        content=lambda wildcards: content_of(dataset_config(wildcards)),
         dataset=dataset_config,
         generators=lambda wildcards: generators_of(dataset_config(wildcards)),
     script:

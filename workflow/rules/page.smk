@@ -14,8 +14,6 @@ rule page:
         tables=expand("<results>/tables/{table}.parquet", table=PAGE_TABLES),
         svg=expand("<results>/figures/{figure}.svg", figure=PAGE_FIGURES),
         png=expand("<results>/figures/{figure}.png", figure=PAGE_FIGURES),
-        code=code("landscape.report", "landscape.data"),
-        parts=page_parts(),
     output:
         page=report(
             "<results>/report.html",
@@ -33,10 +31,14 @@ rule page:
         "<logs>/page.log",
     benchmark:
         "<benchmarks>/page.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
     params:
+        code=EVERYTHING,
+        settings=STUDY,
         study=config["study"],
         # Their text, not their place: that differs from run to run.
         captions={

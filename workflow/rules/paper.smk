@@ -4,17 +4,6 @@
 
 rule paper:
     """Compute the paper's items: table, page and figures."""
-    input:
-        code=code(
-            "landscape.paper.__main__",
-            "landscape.paper.output",
-            "landscape.paper.section1",
-            "landscape.paper.section2",
-            "landscape.paper.section3",
-            "landscape.paper.proof",
-            "landscape.paper.appendix",
-            "landscape.paper.figures",
-        ),
     output:
         table="results/paper/paper.csv",
         page="results/paper/paper.md",
@@ -23,8 +12,12 @@ rule paper:
         "logs/paper.log",
     benchmark:
         "results/paper/benchmark.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=15,
+    params:
+        code=EVERYTHING,
     shell:
         "trap - INT; python -m landscape.paper --out results/paper > {log} 2>&1"

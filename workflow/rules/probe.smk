@@ -1,32 +1,23 @@
 rule probe:
     """Probe balls, controls, pairs of networks, minima outside N* and the converse."""
     input:
-        data="<results>/data/{dataset}.npz",
-        minima=job_blocks("minima"),
-        code=code(
-            "landscape.study.probes",
-            "landscape.study.controls",
-            "landscape.study.pairs",
-            "landscape.study.converse",
-            "landscape.study.distinct",
-            "landscape.rows.store",
-        ),
+        data="<results>/data/{dataset}.parquet",
+        minima=files("minima", blocks=BLOCKS),
     output:
-        probes=job_cells("probes"),
-        controls=job_cells("controls"),
-        pairs=job_cells("pairs"),
-        natural=job_cells("natural"),
-        converse=job_cells("converse"),
+        **{kind: files(kind) for kind in STEPS},
     log:
         f"<logs>/probes/{JOB}.log",
     benchmark:
         f"<benchmarks>/probes/{JOB}.jsonl"
     priority: 10
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=settings_of(config, "probes", "controls", "pairs", "natural", "converse"),
+        code=COMPUTING,
+        settings=settings(*MINIMA, *(step.key for step in STEPS.values())),
     script:
         "../scripts/probe.py"
 
@@ -34,21 +25,23 @@ rule probe:
 rule radii:
     """Prove minima in rational arithmetic, and bracket their radii in both spaces."""
     input:
-        data="<results>/data/{dataset}.npz",
-        minima=job_blocks("minima"),
-        code=code("landscape.study.radii", "landscape.study.distinct", "landscape.rows.store"),
+        data="<results>/data/{dataset}.parquet",
+        minima=files("minima", blocks=BLOCKS),
     output:
-        radii=job_cells("radii"),
-        brackets=job_cells("brackets"),
+        radii=files("radii"),
+        brackets=files("brackets"),
     log:
         f"<logs>/radii/{JOB}.log",
     benchmark:
         f"<benchmarks>/radii/{JOB}.jsonl"
     priority: 20
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=settings_of(config, "radii", "brackets"),
+        code=COMPUTING,
+        settings=settings(*MINIMA, "radius", "realization"),
     script:
         "../scripts/radii.py"

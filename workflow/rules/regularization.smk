@@ -9,19 +9,21 @@ localrules:
 rule regularization_runs:
     """Train from paired starts with each of the paper's regularizers, one data set and m."""
     input:
-        data="<results>/data/{dataset}.npz",
-        code=code("landscape.study.regularization", "landscape.rows.store"),
+        data="<results>/data/{dataset}.parquet",
     output:
         runs="<results>/regularization/{dataset}/{neurons}.parquet",
     log:
         "<logs>/regularization/{dataset}-{neurons}.log",
     benchmark:
         "<benchmarks>/regularization/{dataset}-{neurons}.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=settings_of(config, "regularization"),
+        code=COMPUTING,
+        settings=settings("seed", "training.max_iter", "training.tol", "regularization"),
     script:
         "../scripts/regularization.py"
 
@@ -34,7 +36,6 @@ rule regularization:
             dataset=DATASETS,
             neurons=config["regularization"]["neurons"],
         ),
-        code=code("landscape.study.comparison", "landscape.plots_regularization"),
     output:
         summary="<results>/tables/regularization.csv",
         figure="<results>/figures/regularization.png",
@@ -43,10 +44,14 @@ rule regularization:
         "<logs>/regularization/summary.log",
     benchmark:
         "<benchmarks>/regularization/summary.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
     params:
+        code=EVERYTHING,
+        settings=settings("seed", "training.max_iter", "training.tol", "regularization"),
         seed=config["seed"],
     script:
         "../scripts/regularization_summary.py"

@@ -1,22 +1,9 @@
 rule tables:
     """Gather the results of all jobs in tables, CSV and Parquet, and sum them up in others."""
     input:
-        **{
-            kind: cells(kind)
-            for kind in [
-                "radii",
-                "brackets",
-                "probes",
-                "controls",
-                "pairs",
-                "natural",
-                "converse",
-                "solvers",
-            ]
-        },
-        data=expand("<results>/data/{dataset}.npz", dataset=DATASETS),
-        minima=all_blocks("minima"),
-        code=code("landscape.tables.sums", "landscape.study.distinct", "landscape.data"),
+        **{kind: all_files(kind) for kind in [*STEPS, "radii", "brackets", "solvers"]},
+        data=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
+        minima=all_files("minima", blocks=BLOCKS),
     output:
         **{
             f"{table}_{format}": f"<results>/tables/{table}.{format}"
@@ -42,9 +29,14 @@ rule tables:
         "<logs>/tables.log",
     benchmark:
         "<benchmarks>/tables.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        code=EVERYTHING,
+        settings=STUDY,
     script:
         "../scripts/tables.py"
 
@@ -52,8 +44,7 @@ rule tables:
 rule provenance:
     """Record versions, seeds, configuration, code, data and platform."""
     input:
-        data=expand("<results>/data/{dataset}.npz", dataset=DATASETS),
-        code=package_files(),
+        data=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
     output:
         csv=report(
             "<results>/tables/provenance.csv",
@@ -66,11 +57,15 @@ rule provenance:
         "<logs>/provenance.log",
     benchmark:
         "<benchmarks>/provenance.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
+        code=EVERYTHING,
         config=config,
+        settings=STUDY,
     script:
         "../scripts/provenance.py"
 
@@ -82,16 +77,20 @@ rule figures:
     """Draw the figures of the study's main line, SVG and PNG."""
     input:
         **drawn_from(MAIN_FIGURES),
-        code=code("landscape.plots.main", "landscape.plots.experiments", "landscape.tables"),
     output:
         **figure_files(MAIN_FIGURES),
     log:
         "<logs>/figures.log",
     benchmark:
         "<benchmarks>/figures.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        code=EVERYTHING,
+        settings=STUDY,
     script:
         "../scripts/figures.py"
 
@@ -100,15 +99,19 @@ rule more_figures:
     """Draw the figures beside the main line: solvers, brackets, controls and the like."""
     input:
         **drawn_from(MORE_FIGURES),
-        code=code("landscape.plots.main", "landscape.plots.experiments", "landscape.tables"),
     output:
         **figure_files(MORE_FIGURES),
     log:
         "<logs>/more_figures.log",
     benchmark:
         "<benchmarks>/more_figures.jsonl"
+    conda:
+        "../envs/landscape.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        code=EVERYTHING,
+        settings=STUDY,
     script:
         "../scripts/figures.py"

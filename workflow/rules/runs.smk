@@ -1,16 +1,50 @@
-# One run at a time in a folder; what a killed one left behind is put away (landscape.study.lock).
+# What is done before the first job and after the last one.
+import json
+import os
+import shlex
 import sys
 
+from snakemake import benchmark
 from snakemake.logging import logger
 
-from landscape.study.lock import RunError, begin, check_writable, looks_only
+from landscape.study.lock import RunError, begin, check_writable
 
-# Not in the jobs' own processes, nor as a module of another workflow, whose runs hold no such lock.
-RUNS_HERE = (
-    workflow.is_main_process
-    and Path(workflow.main_snakefile).resolve().parent == Path(workflow.basedir).resolve()
-)
-if RUNS_HERE and not workflow.output_settings.dryrun and not looks_only(sys.argv[1:]):
+# Ctrl-C reaches every process. A job must not answer it with a traceback while it still imports;
+# after that it ends by itself, with a line in its log (workflow/scripts/job.py). Jobs find the
+# package where this process did, also in an environment of their own.
+search = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+shell.prefix(f"set -euo pipefail; trap '' INT; export PYTHONPATH={shlex.quote(search)}; ")
+
+# For `benchmark:` Snakemake looks at all processes of a job twice a second, 30 times, and then every
+# half minute. That took more of its time than anything else, and long jobs lost their last half minute.
+benchmark.BENCHMARK_INTERVAL_SHORT = 4
+
+
+def spent():
+    """Where the time went, all runs of the study together, in one line."""
+    folder = Path(f"results/{config['study']}/benchmarks")
+    wall = {}
+    for path in sorted(folder.rglob("*.jsonl")):
+        step = path.relative_to(folder).parts[0].removesuffix(".jsonl")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        wall[step] = wall.get(step, 0.0) + sum(json.loads(line)["s"] for line in lines)
+    total = sum(wall.values()) or 1.0
+    longest = sorted(wall.items(), key=lambda item: -item[1])[:6]
+    return ", ".join(f"{step} {100 * seconds / total:.0f} %" for step, seconds in longest)
+
+
+if workflow.is_main_process:
+    # Snakemake answers a folder that it cannot write in with a traceback.
+    home = next(path for path in (".snakemake", ".") if os.path.exists(path))
+    if not os.access(home, os.W_OK):
+        try:
+            check_writable(home)
+        except RunError as error:
+            refuse([str(error)])
+
+
+# One run at a time in a folder; what a killed one left behind is put away.
+onstart:
     try:
         if sentence := begin(".", config["study"]):
             logger.warning(sentence)
@@ -19,9 +53,11 @@ if RUNS_HERE and not workflow.output_settings.dryrun and not looks_only(sys.argv
     except RunError as error:
         refuse([str(error)])
 
-# Ctrl-C reaches every process. A job must not answer it with a traceback while it still imports;
-# after that it ends by itself, with a line in its log (workflow/scripts/job.py).
-shell.prefix("set -euo pipefail; trap '' INT; ")
+
+onsuccess:
+    print(f"Where the time went (all runs of this study): {spent()}", file=sys.stderr)
+    if (page := Path(f"results/{config['study']}/report.html")).exists():
+        print(f"Read {page} first.", file=sys.stderr)
 
 
 onerror:

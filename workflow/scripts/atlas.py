@@ -1,13 +1,13 @@
 """All local minima of one small problem, and the starts of each solver looked up among them."""
 
-from job import job
+from job import job, origin
 from tabular import save
 
 from landscape.atlas import AtlasTooLarge, make_atlas
-from landscape.data import DataError, make_dataset, write_dataset
+from landscape.data import DataError, make_dataset
+from landscape.rows.datasets import write_dataset
 from landscape.spaces import make_space
 from landscape.study.coverage import atlas_rows, cover
-from landscape.study.origins import file_origin
 from landscape.study.rows import Coverage, Entry
 
 
@@ -43,9 +43,9 @@ def main(snakemake):
         for row in rows:
             if row.number == -2:
                 progress(f"{row.solver}: the atlas lacks the minimum of start {row.start}")
-        write_dataset(output.data, data, file_origin("atlas", output.data, snakemake.config))
-        save(snakemake, output.atlas, "atlas", Entry, atlas_rows(name, atlas), data)
-        save(snakemake, output.coverage, "coverage", Coverage, rows, data)
+        write_dataset(output.data, data, origin(snakemake, output.data))
+        save(snakemake, output.atlas, Entry, atlas_rows(name, atlas), data)
+        save(snakemake, output.coverage, Coverage, rows, data)
 
 
 main(snakemake)  # noqa: F821

@@ -2,27 +2,22 @@
 
 from pathlib import Path
 
-from job import job
+from job import job, load_data
 from tabular import load, save_figure, save_tables
 
-from landscape.data import read_dataset
 from landscape.plots_atlas import atlas_figure, coverage_figure
-from landscape.study.origins import file_origin
 from landscape.study.rows import Coverage, Entry
 from landscape.tables.sums import frames_of
 
 
 def main(snakemake):
     with job(snakemake) as progress:
-        files, config = snakemake.input, snakemake.config
-        entries = load(snakemake, files.atlas, "atlas", Entry)
-        coverage = load(snakemake, files.coverage, "coverage", Coverage)
+        files = snakemake.input
+        entries = load(snakemake, files.atlas, Entry)
+        coverage = load(snakemake, files.coverage, Coverage)
         frames = frames_of({"atlas": entries, "coverage": coverage})
         save_tables(snakemake, frames, progress)
-        data = {
-            Path(path).stem: read_dataset(path, file_origin("atlas", path, config))
-            for path in files.data
-        }
+        data = {Path(path).stem: load_data(snakemake, path) for path in files.data}
         figures = {
             "atlas": atlas_figure(entries, data),
             "coverage": coverage_figure(frames["coverage"], frames["atlas"]),

@@ -1,9 +1,9 @@
 """Make one data set."""
 
-from job import job
+from job import job, origin
 
-from landscape.data import make_dataset, write_dataset
-from landscape.study.origins import file_origin
+from landscape.data import make_dataset
+from landscape.rows.datasets import write_dataset
 
 
 def main(snakemake):
@@ -15,7 +15,7 @@ def main(snakemake):
         )
         progress(repr(dataset))
         path = snakemake.output[0]
-        write_dataset(path, dataset, file_origin("dataset", path, snakemake.config))
+        write_dataset(path, dataset, origin(snakemake, path))
 
 
 main(snakemake)  # noqa: F821

@@ -1,4 +1,8 @@
-"""What every script does: a log with progress, errors in one line, files with their origin."""
+"""What every script does: a log with progress, errors in one line, files with their origin.
+
+A file stores where it belongs, the digest of its data, and the settings of the job that made it;
+a job that reads it compares what it knows itself: a file of another place or study is named.
+"""
 
 # ruff: noqa: E402
 import gc
@@ -11,16 +15,11 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from landscape.data import (
-    DataError,
-    StoreError,
-    read_dataset,
-    unwritable,
-)
+from landscape.data import DataError, StoreError, unwritable
 from landscape.study.lock import attend
-from landscape.study.origins import file_origin
 
 
 @contextmanager
@@ -36,38 +35,53 @@ def job(snakemake):
     # Ignored until here (workflow/rules/runs.smk), so that imports end without a traceback.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     start = time.perf_counter()
-    try:
-        log = open(snakemake.log[0], "w", encoding="utf-8")  # noqa: SIM115 - closed below
-    except OSError as error:
-        _end(snakemake, unwritable(snakemake.log[0], error))
-
-    def progress(line):
+    with ExitStack() as files:
         try:
-            print(f"[{time.perf_counter() - start:8.2f} s] {line}", file=log, flush=True)
+            log = files.enter_context(open(snakemake.log[0], "w", encoding="utf-8"))
         except OSError as error:
             _end(snakemake, unwritable(snakemake.log[0], error))
 
-    wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
-    progress(f"{snakemake.rule}: {wildcards}" if wildcards else snakemake.rule)
-    try:
-        yield progress
-        progress("done")
-        gc.freeze()
-    except (DataError, StoreError) as error:
-        progress(f"error: {error}")
-        _end(snakemake, error)
-    except KeyboardInterrupt:
-        progress("interrupted; run the study again to go on")
-        sys.exit(130)
-    except Exception:
-        progress(traceback.format_exc())
-        raise
+        def progress(line):
+            try:
+                print(f"[{time.perf_counter() - start:8.2f} s] {line}", file=log, flush=True)
+            except OSError as error:
+                _end(snakemake, unwritable(snakemake.log[0], error))
+
+        wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+        progress(f"{snakemake.rule}: {wildcards}" if wildcards else snakemake.rule)
+        try:
+            yield progress
+            progress("done")
+            gc.freeze()
+        except (DataError, StoreError) as error:
+            progress(f"error: {error}")
+            _end(snakemake, error)
+        except KeyboardInterrupt:
+            progress("interrupted; run the study again to go on")
+            sys.exit(130)
+        except Exception:
+            progress(traceback.format_exc())
+            raise
 
 
 def _end(snakemake, error):
     sys.exit(f"error in rule {snakemake.rule}: {error}")
 
 
+def place(snakemake, path):
+    """Where a file belongs in its study: kind, data set, number of neurons, block."""
+    study = f"results/{snakemake.config['study']}/"
+    return str(Path(path).with_suffix("")).split(study, 1)[1]
+
+
+def origin(snakemake, path, data=None):
+    """What a file of this study is made from, as far as this job knows."""
+    known = {"place": place(snakemake, path), **snakemake.params.get("settings", {})}
+    return {**known, "data": data.digest} if data is not None else known
+
+
 def load_data(snakemake, path):
     """A data set of this study."""
-    return read_dataset(path, file_origin("dataset", path, snakemake.config))
+    from landscape.rows.datasets import read_dataset  # with pyarrow
+
+    return read_dataset(path, origin(snakemake, path))

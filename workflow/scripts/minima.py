@@ -10,17 +10,17 @@ from landscape.study.training import descend_starts
 def main(snakemake):
     with job(snakemake) as progress:
         data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
-        written = cells(snakemake, "minima", snakemake.output, data)
+        written = cells(snakemake, snakemake.output, data)
         for trained, (cell, path) in zip(snakemake.input.fits, written, strict=True):
             progress(f"neurons {cell.neurons}")
             rows = descend_starts(
                 cell,
-                load(snakemake, [trained], "fits", Fit, data),
+                load(snakemake, [trained], Fit, data),
                 **settings["descent"],
                 exact=settings["minima"]["proof"] == "all",
                 progress=progress,
             )
-            save(snakemake, path, "minima", Fit, rows, data)
+            save(snakemake, path, Fit, rows, data)
 
 
 main(snakemake)  # noqa: F821

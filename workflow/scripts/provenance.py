@@ -1,8 +1,10 @@
 """Table provenance: versions, seeds, configuration, code, data, platform."""
 
-from job import job, load_data
+from pathlib import Path
 
-from landscape.study.origins import table_origin
+from job import job, load_data, origin
+
+import landscape
 from landscape.tables import write_table
 from landscape.tables.sums import provenance_frame
 
@@ -18,9 +20,11 @@ def main(snakemake):
             }
             for data in datasets
         }
-        frame = provenance_frame(snakemake.params.config, about, snakemake.input.code)
+        frame = provenance_frame(
+            snakemake.params.config, about, sorted(Path(landscape.__file__).parent.rglob("*.py"))
+        )
         files = (snakemake.output.csv, snakemake.output.parquet)
-        write_table("provenance", frame, *files, table_origin("provenance", snakemake.config))
+        write_table("provenance", frame, *files, origin(snakemake, snakemake.output.csv))
 
 
 main(snakemake)  # noqa: F821

@@ -13,18 +13,18 @@ def main(snakemake):
         data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
         options = dict(settings["radius"])
         budget = RadiusBudget(**{k: options.pop(k) for k in ("max_nodes", "ratio", "n_starts")})
-        written = cells(snakemake, "radii", snakemake.output.radii, data)
+        written = cells(snakemake, snakemake.output.radii, data)
         for (cell, path), wide in zip(written, snakemake.output.brackets, strict=True):
             progress(f"neurons {cell.neurons}")
             minima = load_minima(snakemake, path, data)
             if settings["minima"]["proof"] != "none":
                 minima = prove_minima(cell, minima, progress=progress)
             minima = bracket_radii(cell, minima, **options, budget=budget, progress=progress)
-            save(snakemake, path, "radii", Minimum, minima, data)
+            save(snakemake, path, Minimum, minima, data)
             brackets = bracket_realizations(
                 cell, minima, **settings["realization"], progress=progress
             )
-            save(snakemake, wide, "brackets", Bracket, brackets, data)
+            save(snakemake, wide, Bracket, brackets, data)
 
 
 main(snakemake)  # noqa: F821

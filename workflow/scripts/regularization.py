@@ -16,7 +16,7 @@ def main(snakemake):
             merging_angle=options["merging_angle"],
             every=options["every"],
         )
-        for cell, path in cells(snakemake, "regularization", snakemake.output, data):
+        for cell, path in cells(snakemake, snakemake.output, data):
             runs = run_arms(
                 cell,
                 arms,
@@ -26,7 +26,7 @@ def main(snakemake):
                 tol=settings["training.tol"],
                 progress=progress,
             )
-            save(snakemake, path, "regularization", ArmRun, runs, data)
+            save(snakemake, path, ArmRun, runs, data)
 
 
 main(snakemake)  # noqa: F821

@@ -13,7 +13,7 @@ from landscape.study.regularization import ArmRun
 
 def main(snakemake):
     with job(snakemake) as progress:
-        runs = load(snakemake, snakemake.input.runs, "regularization", ArmRun)
+        runs = load(snakemake, snakemake.input.runs, ArmRun)
         summary = frame_of(Comparison, compare_arms(runs, seed=snakemake.params.seed))
         progress(f"{len(runs)} runs, {len(summary)} comparisons")
         write_text(snakemake.output.summary, csv_text(summary))

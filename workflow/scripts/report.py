@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from job import job
+from job import job, origin
 
 from landscape.data import replace_file
 from landscape.report import printed_summary, report_page
-from landscape.study.origins import table_origin
 from landscape.tables import read_table
 
 
@@ -14,7 +13,7 @@ def main(snakemake):
     with job(snakemake) as progress:
         named = snakemake.input
         tables = {
-            name: read_table(name, path, table_origin(name, snakemake.config))
+            name: read_table(name, path, origin(snakemake, path))
             for name, path in ((Path(path).stem, path) for path in named.tables)
         }
         study, captions = snakemake.params.study, snakemake.params.captions

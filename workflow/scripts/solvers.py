@@ -10,7 +10,7 @@ from landscape.study.solvers import run_solvers
 def main(snakemake):
     with job(snakemake) as progress:
         data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
-        for cell, path in cells(snakemake, "solvers", snakemake.output, data):
+        for cell, path in cells(snakemake, snakemake.output, data):
             progress(f"neurons {cell.neurons}")
             rows = run_solvers(
                 cell,
@@ -21,7 +21,7 @@ def main(snakemake):
                 own=snakemake.params.own,
                 progress=progress,
             )
-            save(snakemake, path, "solvers", Run, rows, data)
+            save(snakemake, path, Run, rows, data)
 
 
 main(snakemake)  # noqa: F821

@@ -2,39 +2,37 @@
 
 from pathlib import Path
 
+from job import origin, place
+
 from landscape.data import replace_file
 from landscape.rows.store import read_rows, write_rows
-from landscape.study.origins import file_origin, table_origin
 from landscape.tables import read_table, write_table
 
 
-def save(snakemake, path, kind, table, rows, data=None):
+def save(snakemake, path, table, rows, data=None):
     """Write the rows of a job together with what they were made from."""
-    write_rows(path, table, rows, file_origin(kind, path, snakemake.config, data))
+    write_rows(path, table, rows, origin(snakemake, path, data))
 
 
-def load(snakemake, paths, kind, table, data=None):
+def load(snakemake, paths, table, data=None):
     """The rows of files of this study; of another one's, or made from other data: an error.
 
     ``data`` is the data set that all are made from, or all of a study's by name.
     """
     rows = []
     for path in paths:
-        origin = file_origin(kind, path, snakemake.config)
-        if data is not None:
-            own = data[origin["dataset"]] if isinstance(data, dict) else data
-            origin["data"] = own.digest
-        rows += read_rows(path, table, origin)
+        own = data[place(snakemake, path).split("/")[1]] if isinstance(data, dict) else data
+        rows += read_rows(path, table, origin(snakemake, path, own))
     return rows
 
 
-def cells(snakemake, kind, paths, data):
+def cells(snakemake, paths, data):
     """The cells whose rows of one kind a job writes, each with the place of its file."""
     from landscape.study.cells import Cell  # with scipy, which tables do not need
 
     settings = snakemake.params.settings
     for path in paths:
-        neurons = int(file_origin(kind, path, snakemake.config)["neurons"])
+        neurons = int(place(snakemake, path).split("/")[2])
         common = {"seed": settings["seed"], "margin": settings.get("margin", 0.0)}
         yield Cell(data.name, data.features, data.target, neurons, **common), path
 
@@ -46,15 +44,14 @@ def load_minima(snakemake, path, data):
 
     neurons = Path(path).stem
     ends = [other for other in snakemake.input.minima if Path(other).parent.name == neurons]
-    return distinct_minima(load(snakemake, ends, "minima", Fit, data))[1]
+    return distinct_minima(load(snakemake, ends, Fit, data))[1]
 
 
 def load_tables(snakemake):
     """All tables among a job's inputs; those of another study are an error."""
     return {
-        name: read_table(name, path, table_origin(name, snakemake.config))
+        name: read_table(name, path, origin(snakemake, path))
         for name, path in snakemake.input.items()
-        if name != "code"
     }
 
 
@@ -62,7 +59,7 @@ def save_tables(snakemake, frames, progress):
     """Write tables to their two places, with what they were made from."""
     for name, frame in frames.items():
         files = (snakemake.output[f"{name}_csv"], snakemake.output[f"{name}_parquet"])
-        write_table(name, frame, *files, table_origin(name, snakemake.config))
+        write_table(name, frame, *files, origin(snakemake, files[0]))
         progress(f"{name}: {len(frame)} rows")
 
 

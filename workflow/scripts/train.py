@@ -14,12 +14,12 @@ def main(snakemake):
         data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
         options = dict(settings["training"])
         options["solver"] = solver_named(options["solver"], snakemake.params.own)
-        for cell, path in cells(snakemake, "fits", snakemake.output, data):
+        for cell, path in cells(snakemake, snakemake.output, data):
             rows = []
             for space in settings["spaces"]:
                 progress(f"neurons {cell.neurons}, {space}")
                 rows += train_starts(cell, space, starts, **options, progress=progress)
-            save(snakemake, path, "fits", Fit, rows, data)
+            save(snakemake, path, Fit, rows, data)
 
 
 main(snakemake)  # noqa: F821

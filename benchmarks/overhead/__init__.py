@@ -1,1 +1,0 @@
-"""What a study costs beside its work: ``python -m benchmarks.overhead``."""

@@ -1,1 +1,0 @@
-"""What a study costs by its size: ``python -m benchmarks.scale``."""
