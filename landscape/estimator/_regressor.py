@@ -142,7 +142,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         Within this distance in the W^{1,inf} seminorm (units of the fit) no function of the space
         has a smaller loss: the larger of ``r**2 / 8`` (Proposition 1.2 with the sharp constant, N*
         only) and the ball of rescaled neurons, decided exactly. nan where neither holds; always on
-        N, where close functions may need distant parameters. With ``alpha`` the first one only: on N*
+        N, where close functions may need distant parameters. With ``alpha`` the first only: on N*
         the function determines its penalty as well. nan in Sobolev training.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,)

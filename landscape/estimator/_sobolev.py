@@ -257,7 +257,13 @@ class SobolevSearch(SobolevCells):
 
     def run(self, max_iter: int) -> tuple[DescentOutcome, str]:
         """Descend until the test holds, or say why not."""
+        lowest, n_level = np.inf, 0
         while self.n_iter < max_iter:
+            # Each step that only meets a kink holds one more; more in a row than that are a cycle.
+            n_level = 0 if self.loss < lowest * (1 - 1e-14) else n_level + 1
+            lowest = min(lowest, self.loss)
+            if n_level > 4 * self.state.u.size:
+                return DescentOutcome.STALLED, "no step lowers the loss by more than rounding"
             if self._move(self._newton()):
                 continue
             check = self.check()
