@@ -7,7 +7,6 @@ import pytest
 
 from landscape import ShallowReLURegressor
 from landscape.estimator import _lbfgs
-from landscape.estimator._coordinates import Standardization
 from landscape.estimator._samples import merge_samples
 from landscape.estimator._smooth import (
     RawNetwork,
@@ -19,6 +18,8 @@ from landscape.estimator._smooth import (
     unpack,
     value_and_gradient,
 )
+from landscape.estimator._starts import FitData
+from landscape.estimator._units import Units, from_rows, to_rows
 from landscape.realization import realize
 from landscape.spaces import make_space
 
@@ -125,24 +126,27 @@ def test_minimum_on_a_kink_is_entered_exactly():
 
 
 @pytest.mark.parametrize("space", ["restricted", "balanced", "unrestricted"])
-def test_there_and_back(rng, space):
+def test_networks_in_both_units_have_one_loss(rng, space):
     X, y = rng.standard_normal((25, 3)) * 7 + 3, rng.standard_normal(25) * 5 - 40
     samples = merge_samples(X, y, rng.integers(1, 4, 25).astype(float))
-    place = make_space(space, 3, 4, margin=0.01)
-    standard = Standardization.build(samples, place)
-    network = make_network(
-        rng, m=4 if space == "unrestricted" else 5, offset=space == "unrestricted"
-    )
-    theta = standard.from_raw(network)
+    place, offset = make_space(space, 3, 4, margin=0.01), space == "unrestricted"
+    units = Units.of_samples(samples, offset=offset)
+    data = FitData.build(units.samples(samples), units, place, "smoothing", 1, 1e-8)
+    network = make_network(rng, m=4 if offset else 5, offset=offset)
+    rows, c, e = data.standard.outward(network.A, network.c, network.e)
+    theta = from_rows(place, rows, c, e)
     assert place.contains(theta)
-    inputs = place.embed(samples.features)
-    loss = samples.weights @ (realize(theta, inputs) - samples.target) ** 2
-    problem = standard.problem(samples, 0.0)
-    scale = standard.target_scale**2
-    np.testing.assert_allclose(problem.loss(network) * scale, loss, rtol=1e-12)
-    again = standard.to_raw(theta)
-    np.testing.assert_allclose(problem.loss(again), problem.loss(network), rtol=1e-12)
-    np.testing.assert_allclose(unpack(problem, pack(problem, again)).A, again.A)
+    loss = np.mean((realize(theta, data.X) - data.y) ** 2)
+    unit = data.standard.target_scale**2
+    np.testing.assert_allclose(data.smooth.loss(network) * unit, loss, rtol=1e-12)
+    rows, c, e = units.outward(*to_rows(theta, place))  # now on the data as they are
+    values = np.maximum(samples.features @ rows[:, :-1].T + rows[:, -1], 0) @ c + e
+    expected = samples.weights @ (values - samples.target) ** 2
+    np.testing.assert_allclose(loss * units.target_scale**2, expected, rtol=1e-10)
+    again = RawNetwork(*data.standard.inward(*units.inward(rows, c, e)))
+    np.testing.assert_allclose(data.smooth.loss(again), data.smooth.loss(network), rtol=1e-10)
+    vector = pack(data.smooth, again)
+    np.testing.assert_array_equal(unpack(data.smooth, vector).A, again.A)
 
 
 def test_loss_below_that_of_a_plain_solver_on_the_known_losses():

@@ -3,9 +3,9 @@
 - `_regressor`: the estimator; `_results`: what it reports; `_fitted`: what can be asked of it;
 - `_samples`: weighted samples in a canonical form, so that weights and repetition are the same;
 - `_starts`: one start, from its seed to its certificate;
-- `_smooth`, `_lbfgs`: its way to a good basin, smoothed, with swaps of neurons;
-- `_coordinates`: elements of a space on standardized data, and back;
-- `_replant`: silent neurons are put to use;
+- `_smooth`, `_lbfgs`: descent to a good basin, smoothed, with swaps of neurons;
+- `_units`: centred data of size one, and networks in both units;
+- `_reinitialize`: silent neurons get new directions;
 - `_sobolev`, `_sobolev_cells`: descent and test with gradients in the fit;
 - `_displays`: figures in the style of scikit-learn's displays.
 """

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from landscape.estimator._units import Units
 from landscape.parametrization import Parametrization
 from landscape.realization import input_gradients, realize
 from landscape.seminorm import Seminorm, sobolev_seminorm
@@ -32,6 +33,7 @@ class FittedNetwork:
 
     margin: float
     n_features_in_: int
+    units_: Units
     space_: Space
     parametrization_: Parametrization
     coefs_: list[Array]
@@ -39,7 +41,24 @@ class FittedNetwork:
 
     def _embed(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        return self.space_.embed(validate_data(self, X, dtype=np.float64, reset=False))
+        features = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.space_.embed(self.units_.features(features))
+
+    def standardize(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+        """The data in the units of the fit: what ``parametrization_`` and ``certificate_`` are of.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+        y : array_like of shape (n_samples,)
+
+        Returns
+        -------
+        inputs : array of shape (n_samples, space_.n_inputs)
+            Embedded.
+        target : array of shape (n_samples,)
+        """
+        return self._embed(X), self.units_.target(y)
 
     def predict(self, X: ArrayLike) -> Array:
         """Values of the network.
@@ -53,7 +72,7 @@ class FittedNetwork:
         y : array of shape (n_samples,)
         """
         inputs = self._embed(X)
-        return realize(self.parametrization_, inputs)
+        return self.units_.values(realize(self.parametrization_, inputs))
 
     def gradient(self, X: ArrayLike) -> Array:
         """Gradients of the prediction with respect to the features.
@@ -69,13 +88,14 @@ class FittedNetwork:
         gradients : array of shape (n_samples, n_features)
         """
         inputs = self._embed(X)
-        return input_gradients(self.parametrization_, inputs)[:, : self.n_features_in_]
+        gradients = input_gradients(self.parametrization_, inputs)[:, : self.n_features_in_]
+        return gradients * self.units_.slopes
 
     def sobolev_seminorm(self) -> Seminorm:
-        """``|R(parametrization_)|_{W^{1,inf}}`` of (17), exactly, over all of the network's inputs.
+        """``|R|_{W^{1,inf}}`` of (17) for the fitted network, exactly, over all of its inputs.
 
-        These are the features and the constant inputs of the space. So this bounds the Lipschitz
-        constant of ``predict`` from above (max-norm of the gradient).
+        These are the features, minus ``units_.shift``, and the constant inputs of the space. So
+        this bounds the Lipschitz constant of ``predict`` from above (max-norm of the gradient).
 
         Returns
         -------
@@ -83,16 +103,20 @@ class FittedNetwork:
             Value, bounds, and a point with the gradient that attains it.
         """
         check_is_fitted(self)
-        return sobolev_seminorm(self.parametrization_)
+        theta, units = self.parametrization_, self.units_
+        scale = np.append(units.scale, np.ones(self.space_.extra_inputs))
+        c = theta.output_weights * units.target_scale
+        return sobolev_seminorm(Parametrization(theta.weights / scale, c))
 
     def to_parametrization(self, space: str | None = None) -> Parametrization:
-        """The network as an element of a space.
+        """The network on the data in their own units as an element of a space.
 
         Parameters
         ----------
         space : {"restricted", "balanced", "unrestricted"}, optional
-            By default the space of the fit: ``parametrization_`` itself. A fit over N* or N' has
-            m + 1 neurons and no offset; as an element of N it keeps them and gets the offset 0.
+            By default that of the fit, N* with a margin in proportion to the target's unit. A fit
+            over N* or N' has m + 1 neurons and no offset; as an element of N it keeps them and gets
+            the offset 0.
 
         Returns
         -------
@@ -100,8 +124,8 @@ class FittedNetwork:
         """
         check_is_fitted(self)
         if space is None or space == self.space_.name:
-            return self.parametrization_
+            return self.units_.outward_element(self.parametrization_, self.space_)
         (a, c), (b, e) = self.coefs_, self.intercepts_
-        margin = float(self.margin)
+        margin = float(self.margin) * self.units_.target_scale
         target = make_space(space, self.n_features_in_, len(b), margin=margin)
         return target.from_network(a.T, b, c[:, 0], float(e[0]))

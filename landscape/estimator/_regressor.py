@@ -27,11 +27,13 @@ from landscape.estimator._results import (
     realization_radius,
     single_target,
 )
-from landscape.estimator._samples import Samples, merge_samples
-from landscape.estimator._starts import End, Problem, draw_start, run_start, single_thread
+from landscape.estimator._samples import merge_samples
+from landscape.estimator._starts import End, FitData, draw_start, run_start, single_thread
+from landscape.estimator._units import Units, from_rows, to_rows
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
-from landscape.spaces import SPACES, Space, make_space
+from landscape.spaces import SPACES, RestrictedSpace, Space, UnrestrictedSpace, make_space
+from landscape.streams import stream
 from landscape.training import SOLVERS
 
 __all__ = ["ShallowReLURegressor"]
@@ -72,8 +74,8 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         larger ``loss_``. They take turns through the m + 1 possible numbers of positive
         output weights, so take at least m + 1.
     margin : float, default=1e-3
-        Lower bound of the last two coordinates of ``|c_i| a_i`` on N*, which makes it closed. On
-        data with biases it is never in the way; ignored by the other spaces.
+        Lower bound of the last two coordinates of ``|c_i| a_i`` on N*, which makes it closed, in
+        the units of the fit. On data with biases it is never active; ignored by the other spaces.
     alpha : float, default=0
         Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
         on biases and not on the offset. Convex on each cell like the loss itself, so that descent
@@ -90,7 +92,8 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
     warm_start : bool, default=False
         Whether ``fit`` takes the previous solution as its first start.
     init : Parametrization or sequence of them, default=None
-        Elements of the space to start from, before the random starts.
+        Elements of the space, in the data's units, to start from before the random starts: what
+        ``to_parametrization`` returns.
     n_jobs : int, default=None
         Starts that run at the same time, see joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
@@ -104,11 +107,15 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         Weights in scikit-learn's layout, see `MLPRegressor`. M is ``n_neurons``, plus one on N*
         and N'.
     intercepts_ : list of two arrays, of shapes (M,) and (1,)
-        Biases of the neurons and of the output.
+        Biases of the neurons and of the output. Layers are in the units of the data.
+    units_ : Units
+        Units of the fit: ``(x - shift) / scale`` and ``(y - target_shift) / target_scale`` with
+        powers of two next to the standard deviations, and shifts next to the means.
     parametrization_ : Parametrization
-        The minimum, an element of ``space_``. On N* and N' its inputs are ``(x, 1, -1)``.
+        The minimum in the units of the fit, an element of ``space_``; ``to_parametrization`` is in
+        those of the data. On N* and N' its inputs are ``(x, 1, -1)``.
     space_ : Space
-        The set of parametrizations that was optimized over.
+        The set of parametrizations that was optimized over, in the units of the fit.
     loss_ : float
         Mean squared error, weighted by ``sample_weight``, plus the penalty and, in Sobolev
         training, ``gradient_weight`` times the mean squared norm of the gradients' errors.
@@ -118,21 +125,24 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
     n_iter_ : int
         Iterations of the chosen start: the solver's, the descent's and the final test.
     starts_ : DataFrame
-        One row per start: sign class, losses, outcome, verdict and its reason, radius, and a key
-        that equals that of another start iff both reached the same minimum (on the data).
+        One row per start: sign class, losses (in units of the data), outcome, verdict and its
+        reason, radius, and a key that equals that of another start iff both reached the same
+        minimum (on the data).
     best_start_ : int
         Row of ``starts_`` that was chosen.
     certificate_ : Certificate
-        What is known about ``parametrization_`` as a local minimum, see
-        :func:`landscape.certify_minimum`, which reproduces it from the data.
+        What is known about ``parametrization_`` as a local minimum, in the units of the fit, see
+        :func:`landscape.certify_minimum`, which reproduces it from ``standardize(X, y)``. Its loss
+        is ``loss_ / units_.target_scale**2``.
     radius_ : float
-        Within this max-norm distance in ``space_``, no parameters have a smaller loss (up to
-        ``certificate_.slack``): the r of Proposition 1.2. nan without a certificate.
+        Within this max-norm distance of ``parametrization_`` in ``space_``, no parameters have a
+        smaller loss (up to ``certificate_.slack``): the r of Proposition 1.2. nan without a
+        certificate.
     realization_radius_ : float
-        Within this distance in the W^{1,inf} seminorm no function of the space has a smaller
-        loss: the larger of ``r**2 / 8`` (Proposition 1.2 with the sharp constant, N* only) and
-        the ball of rescaled neurons, decided exactly. nan where neither holds; always on N,
-        where close functions may need distant parameters. With ``alpha`` the first one only: on N*
+        Within this distance in the W^{1,inf} seminorm (units of the fit) no function of the space
+        has a smaller loss: the larger of ``r**2 / 8`` (Proposition 1.2 with the sharp constant, N*
+        only) and the ball of rescaled neurons, decided exactly. nan where neither holds; always on
+        N, where close functions may need distant parameters. With ``alpha`` the first only: on N*
         the function determines its penalty as well. nan in Sobolev training.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,)
@@ -145,8 +155,11 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
 
     Notes
     -----
-    Standardize the features for comparability; the starts are adapted to their means and standard
-    deviations in any case. The loss is that of the data as given: the radii depend on its units.
+    Everything is computed in the units of the fit, ``units_``: other units of features or target
+    give the same network, rescaled, with the same certificate; bit for bit if they differ by powers
+    of two (with ``alpha`` and in Sobolev training, units of the target only). Minima in both units
+    are the same ones, as the map between the networks is affine. Losses, layers, predictions and
+    gradients are in the units of the data.
 
     Samples with equal features are merged into one with their mean target: an integer
     ``sample_weight`` and repeated samples give exactly the same fit.
@@ -250,7 +263,8 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         Raises
         ------
         ValueError
-            For several targets, negative weights, or an ``init`` that is not in the space.
+            For several targets, negative weights, an ``init`` that is not in the space, or data
+            whose squares leave the range of floating-point numbers.
 
         Warns
         -----
@@ -271,10 +285,17 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
                 raise ValueError(
                     f"y_gradient: expected shape {features.shape} as X has, got {gradients.shape}"
                 )
-        samples = merge_samples(features, target, weights, gradients)
         space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))
-        problem = Problem.build(
+        rough = Units.rough(features, target)
+        if gradients is not None:
+            gradients = gradients / rough.slopes
+        samples = merge_samples(rough.features(features), rough.target(target), weights, gradients)
+        units = Units.of_samples(samples, offset=isinstance(space, UnrestrictedSpace))
+        samples = units.samples(samples)
+        units = units.after(rough)
+        problem = FitData.build(
             samples,
+            units,
             space,
             self.solver,
             self.max_iter,
@@ -282,14 +303,14 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             float(self.alpha),
             float(self.gradient_weight),
         )
-        given = self._given(space)
-        tie = TIE * samples.scales()[3] ** 2
+        given = self._given(space, units)
+        tie = TIE * (problem.standard.target_scale * units.target_scale) ** 2
         best: End | None = None
         rows: list[dict[str, Any]] = []
         # The limit of threads here serves the threads that joblib may use, that inside of
         # `run_start` its processes.
         with single_thread():
-            starts = self._starts(given, samples, space)
+            starts = self._starts(given, problem)
             tasks = (delayed(run_start)(problem, *start) for start in starts)
             for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
                 rows.append(end.row)
@@ -298,47 +319,54 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
                 if best is None or better(end, best, tie):
                     best = end
             assert best is not None
-            self._keep(best, rows, space, problem)
+            self._keep(best, rows, problem)
+        if self.certificate_ is None or not self.certificate_.is_minimum:
+            self._warn(best)
         return self
 
-    def _given(self, space: Space) -> list[tuple[Parametrization, str]]:
-        """Previous solution and given starts, checked."""
+    def _given(self, space: Space, units: Units) -> list[tuple[Parametrization, str]]:
+        """Previous solution and given starts, checked, in the units of the fit."""
         given: list[tuple[Parametrization, str]] = []
         if self.warm_start and hasattr(self, "parametrization_"):
-            given.append((self.parametrization_, "warm_start"))
+            given.append((self.to_parametrization(), "warm_start"))
         init = self.init if self.init is not None else []
         for theta in [init] if isinstance(init, Parametrization) else init:
             if not isinstance(theta, Parametrization):
                 raise TypeError(f"init: expected parametrizations, got a {type(theta).__name__}")
             given.append((theta, "init"))
+        # The margin is one in the units of the fit, where it is restored.
+        at_all = replace(space, margin=0.0) if isinstance(space, RestrictedSpace) else space
         for theta, origin in given:
-            for violation in space.violations(theta):
+            for violation in at_all.violations(theta):
                 if violation.condition != "C.2":
                     advice = " Set warm_start=False." if origin == "warm_start" else ""
                     raise ValueError(
                         f"{origin}: not in the {space.name} space: {violation.message}.{advice}"
                     )
-        return given
+        return [
+            (from_rows(space, *units.inward(*to_rows(theta, space))), origin)
+            for theta, origin in given
+        ]
 
     def _starts(
-        self, given: list[tuple[Parametrization, str]], samples: Samples, space: Space
-    ) -> Iterator[tuple[Parametrization, int, str, int, np.random.SeedSequence]]:
+        self, given: list[tuple[Parametrization, str]], problem: FitData
+    ) -> Iterator[tuple[Parametrization, int, str, int, np.random.Generator]]:
         """Given starts, then random ones, which are drawn when they are needed."""
         source = check_random_state(self.random_state)
-        entropy = [int(word) for word in source.randint(np.iinfo(np.int32).max, size=4)]
+        seed = int.from_bytes(source.bytes(16), "little")
         for number, (theta, origin) in enumerate(given):
-            seed = np.random.SeedSequence(entropy, spawn_key=(number, 1))
-            yield theta, number, origin, n_positive_of(theta, space), seed
+            rng = stream(seed, "estimator: search from a given start", number)
+            yield theta, number, origin, n_positive_of(theta, problem.space), rng
         for index in range(self.n_starts):
-            theta, n_positive = draw_start(samples, space, self.n_neurons, entropy, index)
-            seed = np.random.SeedSequence(entropy, spawn_key=(index, 2))
-            yield theta, len(given) + index, "random", n_positive, seed
+            theta, n_positive = draw_start(problem, self.n_neurons, seed, index)
+            rng = stream(seed, "estimator: search from a random start", index)
+            yield theta, len(given) + index, "random", n_positive, rng
 
-    def _keep(self, best: End, rows: list[dict[str, Any]], space: Space, problem: Problem) -> None:
+    def _keep(self, best: End, rows: list[dict[str, Any]], problem: FitData) -> None:
         """Set the fitted attributes."""
         theta, certificate = best.parametrization, best.certificate
-        self.space_, self.parametrization_ = space, theta
-        self.coefs_, self.intercepts_ = layers(theta, space)
+        self.units_, self.space_, self.parametrization_ = problem.units, problem.space, theta
+        self.coefs_, self.intercepts_ = layers(theta, problem.space, problem.units)
         self.starts_ = pd.DataFrame(rows)
         self.best_start_ = int(best.row["start"])
         self.loss_ = float(best.row["loss"])
@@ -350,8 +378,6 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             self.certificate_ = replace(certificate, loss=certificate.loss + problem.constant)
             self.radius_ = float(certificate.radius)
             self.realization_radius_ = realization_radius(certificate, theta, problem)
-        if certificate is None or not certificate.is_minimum:
-            self._warn(best)
 
     def _warn(self, best: End) -> None:
         row = best.row
@@ -359,8 +385,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             "iteration_limit": f"Increase max_iter (now {self.max_iter}).",
             "undecided": "Other starts may end at simpler points: increase n_starts, or use "
             "another solver.",
-            "stalled": "Standardize the features and the target, or increase n_starts.",
-        }.get(row["outcome"], "Standardize the features and the target.")
+        }.get(row["outcome"], "Increase n_starts, or look for outliers in the data.")
         warnings.warn(
             f"None of the {len(self.starts_)} starts ended at a certified local minimum; the best "
             f"one ended as {row['outcome']!r} ({row['reason']}). {advice} The table starts_ says "

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
-from landscape.estimator._starts import End, Problem
+from landscape.errors import NUMERICAL_ERRORS
+from landscape.estimator._starts import End, FitData
+from landscape.estimator._units import Units, to_rows
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
@@ -57,20 +59,16 @@ def n_positive_of(theta: Parametrization, space: Space) -> int:
     return int((signs > 0).sum())
 
 
-def layers(theta: Parametrization, space: Space) -> tuple[list[Array], list[Array]]:
-    """Weights and biases in scikit-learn's layout, float arrays that can be written to."""
-    a, c = theta.weights, theta.output_weights
-    if isinstance(space, UnrestrictedSpace):
-        hidden, bias, output, offset = a[:-1, :-1], a[:-1, -1], c[:-1], c[-1]
-    else:
-        hidden, bias, output, offset = a[:, :-2], a[:, -2] - a[:, -1], c, 0.0
+def layers(theta: Parametrization, space: Space, units: Units) -> tuple[list[Array], list[Array]]:
+    """Weights and biases of the data's units in scikit-learn's layout, arrays to write to."""
+    rows, c, e = units.outward(*to_rows(theta, space))
     return (
-        [hidden.T.copy(), output[:, None].copy()],
-        [bias.copy(), np.array([offset], dtype=float)],
+        [rows[:, :-1].T.copy(), c[:, None].copy()],
+        [rows[:, -1].copy(), np.array([e], dtype=float)],
     )
 
 
-def realization_radius(certificate: Certificate, theta: Parametrization, problem: Problem) -> float:
+def realization_radius(certificate: Certificate, theta: Parametrization, problem: FitData) -> float:
     """Radius in W^{1,inf} of the realization as a minimum of the loss on R(space)."""
     space = problem.space
     if (
@@ -92,7 +90,7 @@ def realization_radius(certificate: Certificate, theta: Parametrization, problem
     if rigid > 0 and not radius >= rigid:
         try:
             probe = probe_realization(theta, problem.X, problem.y, radius=rigid, space=space)
-        except (ArithmeticError, ValueError, RuntimeError):  # out of reach: the other one stays
+        except NUMERICAL_ERRORS:  # out of reach: the other one stays
             return radius
         if probe.verdict is Verdict.HOLDS:
             return rigid

@@ -35,8 +35,8 @@ class Samples:
         function of the features, the loss on the samples is the loss here plus this.
     gradients : array of shape (g, d) or None
         Weighted means of the targets of the gradients.
-    gradient_constant : float
-        The constant of the gradients' part of the loss.
+    gradient_constant : array of shape (d,)
+        The constants of the parts of the loss that the gradients' entries add.
     """
 
     features: Array
@@ -44,19 +44,7 @@ class Samples:
     weights: Array
     constant: float
     gradients: Array | None = None
-    gradient_constant: float = 0.0
-
-    def scales(self) -> tuple[Array, Array, float, float]:
-        """Weighted mean and standard deviation of the features (d,), and of the target.
-
-        A standard deviation of zero (up to rounding) is replaced by one.
-        """
-        data = np.column_stack([self.features, self.target])
-        mean = self.weights @ data
-        deviation = np.sqrt(self.weights @ (data - mean) ** 2)
-        rounding = 64 * np.finfo(float).eps * np.abs(data).max(axis=0)
-        deviation[deviation <= rounding] = 1.0
-        return mean[:-1], deviation[:-1], float(mean[-1]), float(deviation[-1])
+    gradient_constant: Array | float = 0.0
 
 
 def merge_samples(
@@ -118,5 +106,5 @@ def merge_samples(
         totals / total,
         float(constants[0]),
         None if gradients is None else means[:, 1:],
-        float(constants[1:].sum()),
+        0.0 if gradients is None else constants[1:],
     )

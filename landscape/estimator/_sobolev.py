@@ -2,7 +2,7 @@
 
 For a pattern p of active (sample, neuron) pairs let
 
-    F(u; p) = (1/n) sum_k [ (R_p(x_k) - y_k)^2 + gamma r_k^2 ‖grad R_p(x_k) - g_k‖_2^2 ],
+    F(u; p) = (1/n) sum_k [ (R_p(x_k) - y_k)^2 + r_k^2 sum_j gamma_j (d_j R_p(x_k) - g_kj)^2 ],
 
 a convex quadratic in the product coordinates on the closed cell of p (r_k: root of the weight).
 Across a kink the network is continuous, its gradient is not, so the loss jumps. What can have
@@ -100,7 +100,7 @@ class SobolevSearch(SobolevCells):
         ds = (active * dz).sum(axis=1)
         if problem.column is not None:
             ds = ds + de * problem.column
-        dg = self.roots[:, None] * (active @ du[:, :-1])
+        dg = self.roots * (active @ du[:, :-1])
         slope = float(s @ ds + (g * dg).sum() + (problem.pull(u) * du).sum())
         curvature = float(ds @ ds + (dg * dg).sum() + (problem.pull(du) * du).sum())
         if slope >= 0:
@@ -188,9 +188,8 @@ class SobolevSearch(SobolevCells):
     def _term_sizes(self, length: int) -> Array:
         """Sizes of the terms of the residuals, relative to which they are rounded."""
         values = self.problem.term_sizes(self.state)
-        slopes = self.roots * (max_norms(self.state.u).sum() + np.abs(self.gradients).max(axis=1))
-        d = self.gradients.shape[1]
-        sizes = np.column_stack([values, np.repeat(slopes[:, None], d, axis=1)]).ravel()
+        slopes = self.roots * (max_norms(self.state.u).sum() + np.abs(self.gradients))
+        sizes = np.column_stack([values, slopes]).ravel()
         own = np.zeros(length - sizes.size)
         if self.problem.penalty is not None:
             own += np.sqrt(self.problem.y.size * float(np.max(self.problem.penalty)))
@@ -258,7 +257,13 @@ class SobolevSearch(SobolevCells):
 
     def run(self, max_iter: int) -> tuple[DescentOutcome, str]:
         """Descend until the test holds, or say why not."""
+        lowest, n_level = np.inf, 0
         while self.n_iter < max_iter:
+            # Each step that only meets a kink holds one more; more in a row than that are a cycle.
+            n_level = 0 if self.loss < lowest * (1 - 1e-14) else n_level + 1
+            lowest = min(lowest, self.loss)
+            if n_level > 4 * self.state.u.size:
+                return DescentOutcome.STALLED, "no step lowers the loss by more than rounding"
             if self._move(self._newton()):
                 continue
             check = self.check()

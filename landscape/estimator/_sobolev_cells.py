@@ -22,16 +22,16 @@ class SobolevCells:
         Values; without bounds (lifted data, or N). Its last column holds the weights' roots.
     gradients : array of shape (n, d)
         Targets of the input gradients.
-    weight : float
-        gamma > 0.
+    weights : array of shape (d,)
+        gamma of each entry of the gradients, positive.
     """
 
-    def __init__(self, problem: EffectiveProblem, gradients: Array, weight: float) -> None:
+    def __init__(self, problem: EffectiveProblem, gradients: Array, weights: Array) -> None:
         if problem.bounded:
             raise ValueError("problem: Sobolev training needs coordinates without bounds")
         self.problem = problem
         self.gradients = gradients
-        self.roots = np.sqrt(weight) * np.abs(problem.X[:, -1])
+        self.roots = np.sqrt(weights) * np.abs(problem.X[:, -1:])
         self.state = problem.state()
         self.held: Mask = np.zeros((problem.y.size, len(problem.signs)), dtype=bool)
         self.pattern: Mask = self._snapped() > 0
@@ -54,7 +54,7 @@ class SobolevCells:
         s = (active * (problem.X @ u.T)).sum(axis=1) - problem.y
         if problem.column is not None:
             s = s + self.state.e * problem.column
-        return s, self.roots[:, None] * (active @ u[:, :-1] - self.gradients)
+        return s, self.roots * (active @ u[:, :-1] - self.gradients)
 
     def value(self, pattern: Mask) -> float:
         """``F(u; pattern)`` at the present point."""
@@ -69,7 +69,7 @@ class SobolevCells:
         values = (active[:, :, None] * problem.X[samples, None, :]).reshape(q, 1, m * width)
         slopes = np.zeros((q, width - 1, m, width))
         for j in range(width - 1):
-            slopes[:, j, :, j] = self.roots[samples, None] * active
+            slopes[:, j, :, j] = self.roots[samples, j, None] * active
         rows = np.concatenate([values, slopes.reshape(q, width - 1, m * width)], axis=1)
         if problem.column is not None:
             last = np.zeros((q, width, 1))

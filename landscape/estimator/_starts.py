@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -13,31 +12,35 @@ from threadpoolctl import ThreadpoolController
 
 from landscape.descent import Search
 from landscape.effective import EffectiveProblem
-from landscape.estimator._coordinates import Standardization
-from landscape.estimator._replant import replant
+from landscape.errors import NUMERICAL_ERRORS
+from landscape.estimator._reinitialize import reinitialize
 from landscape.estimator._samples import Samples
-from landscape.estimator._smooth import SmoothProblem, find_basin
+from landscape.estimator._smooth import RawNetwork, SmoothProblem, find_basin
 from landscape.estimator._sobolev import SobolevSearch
+from landscape.estimator._units import Units, from_rows, to_rows
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
-from landscape.spaces import Space
+from landscape.spaces import Space, UnrestrictedSpace
 from landscape.stationarity import Budget
+from landscape.streams import stream
 from landscape.training import draw_network, train
+from landscape.verdict import Verdict
 
-__all__ = ["BUDGET", "End", "Problem", "draw_start", "run_start", "single_thread"]
+__all__ = ["BUDGET", "End", "FitData", "draw_start", "run_start", "single_thread"]
 
 Array = NDArray[np.float64]
 
-#: For neurons with many mixed kinks (the apex of notes 7): no mixed-integer programs, which can
-#: take minutes. Such a start ends as undecided, and others are there to be chosen.
+#: For neurons with many mixed kinks (Theorem 7), which can take minutes. Such a start ends as
+#: undecided, and others are there to be chosen.
 BUDGET = Budget(max_rays=20_000)
 
-#: How often silent neurons are put to use at most.
+#: How often silent neurons are reinitialized at most.
 ROUNDS = 5
 
-#: What bad numbers may raise; recorded as the outcome of a start.
-NUMERICAL_TROUBLE = (ArithmeticError, ValueError, RuntimeError, np.linalg.LinAlgError)
+#: A global minimum explains all of the target's variance but this share. Where the target's mean
+#: exceeds its deviation by so much that rounding hides more, there is no verdict.
+UNEXPLAINED = 1e-9
 
 
 @cache
@@ -55,27 +58,32 @@ def single_thread() -> Any:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What all starts of a fit share.
+class FitData:
+    """What all starts of a fit share, in the units of the fit.
 
     Attributes
     ----------
     space : Space
+    units : Units
+        Of the fit.
     X : array of shape (g, space.n_inputs)
         Embedded features, rows scaled by the roots of the weights.
     y : array of shape (g,)
     constant : float
         What the loss on the samples has on top of that on X and y.
-    mean, scale : arrays of shape (d,)
-        Of the features.
+    standard : Units
+        From here to data with mean 0 and standard deviation 1, where starts are drawn; without an
+        output's bias the target keeps its mean.
+    offset : float
+        That mean, for the functions that starts are drawn as; else 0.
     penalty : array of shape (space.n_inputs,) or None
         Of the squares of product coordinates; zero for the constant inputs.
     gradients : array of shape (g, d) or None
         Targets of the input gradients, for Sobolev training.
-    gradient_weight : float
-    standard : Standardization
+    gradient_weights : array of shape (d,)
+        Weights of the squared errors of their entries.
     smooth : SmoothProblem
-        The samples standardized, for the solver "smoothing".
+        The standardized data for the solver "smoothing".
     solver : str
         "smoothing", "descent" for none, or one of :data:`landscape.training.SOLVERS`. These know no
         penalty, and none of them gradients: there descent does it all.
@@ -84,15 +92,15 @@ class Problem:
     """
 
     space: Space
+    units: Units
     X: Array
     y: Array
     constant: float
-    mean: Array
-    scale: Array
+    standard: Units
+    offset: float
     penalty: Array | None
     gradients: Array | None
-    gradient_weight: float
-    standard: Standardization
+    gradient_weights: Array
     smooth: SmoothProblem
     solver: str
     max_iter: int
@@ -102,40 +110,50 @@ class Problem:
     def build(
         cls,
         samples: Samples,
+        units: Units,
         space: Space,
         solver: str,
         max_iter: int,
         tol: float,
         alpha: float = 0.0,
         gradient_weight: float = 0.0,
-    ) -> Problem:
-        """The problem on the merged samples."""
+    ) -> FitData:
+        """The merged samples, already in ``units``; alpha and the weight are those of the data."""
         X, y = weight_samples(space.embed(samples.features), samples.target, samples.weights)
-        mean, scale, _, _ = samples.scales()
-        standard = Standardization.build(samples, space)
+        offset = isinstance(space, UnrestrictedSpace)
+        standard = Units.exact(samples, offset=offset)
+        penalties = alpha / units.scale**2
         penalty = None
         if alpha > 0:
-            penalty = np.append(np.full(mean.size, alpha), np.zeros(space.extra_inputs))
+            penalty = np.append(penalties, np.zeros(space.extra_inputs))
             solver = solver if solver == "smoothing" else "descent"
         gradients, constant = None, samples.constant
+        gradient_weights = gradient_weight / units.scale**2
         if samples.gradients is not None and gradient_weight > 0:
             gradients, solver = samples.gradients, "descent"
-            constant += gradient_weight * samples.gradient_constant
+            constant += float(gradient_weights @ np.asarray(samples.gradient_constant))
+        roots = np.sqrt(samples.weights * len(y))[:, None]
+        plain = np.column_stack([standard.features(samples.features), np.ones(len(y))])
         return cls(
-            space,
-            X,
-            y,
-            constant,
-            mean,
-            scale,
-            penalty,
-            gradients,
-            gradient_weight,
-            standard,
-            standard.problem(samples, alpha),
-            solver,
-            max_iter,
-            tol,
+            space=space,
+            units=units,
+            X=X,
+            y=y,
+            constant=constant,
+            standard=standard,
+            offset=0.0 if offset else float(samples.weights @ samples.target),
+            penalty=penalty,
+            gradients=gradients,
+            gradient_weights=gradient_weights,
+            smooth=SmoothProblem(
+                plain * roots,
+                roots[:, 0] * standard.target(samples.target),
+                offset,
+                np.append(penalties / standard.scale**2, 0.0),
+            ),
+            solver=solver,
+            max_iter=max_iter,
+            tol=tol,
         )
 
 
@@ -161,12 +179,11 @@ class End:
 
 
 def draw_start(
-    samples: Samples, space: Space, n_neurons: int, entropy: Sequence[int], index: int
+    problem: FitData, n_neurons: int, seed: int, index: int
 ) -> tuple[Parametrization, int]:
     """Random start number ``index``: it does not depend on how many there are.
 
-    The sign classes take turns (notes 1 and 5). Starts are drawn for standardized data and
-    carried over to the data as they are.
+    The sign classes take turns (Theorems 1 and 5).
 
     Returns
     -------
@@ -174,22 +191,18 @@ def draw_start(
     n_positive : int
         Its sign class.
     """
-    seed = np.random.SeedSequence(entropy, spawn_key=(index,))
     n_positive = index % (n_neurons + 1)
-    mean, scale, target_mean, target_scale = samples.scales()
-    network = draw_network(np.random.default_rng(seed), mean.size, n_neurons, n_positive=n_positive)
-    weights = network.weights / scale
-    theta = space.from_network(
-        weights,
-        network.biases - weights @ mean,
-        network.output_weights * target_scale,
-        network.offset * target_scale + target_mean,
-    )
+    d = problem.space.n_inputs - problem.space.extra_inputs
+    rng = stream(seed, "estimator: start", index)
+    network = draw_network(rng, d, n_neurons, n_positive=n_positive)
+    rows = np.column_stack([network.weights, network.biases])
+    rows, c, e = problem.standard.outward(rows, network.output_weights, network.offset)
+    theta = problem.space.from_network(rows[:, :-1], rows[:, -1], c, e + problem.offset)
     return theta, n_positive
 
 
 def _train(
-    problem: Problem, theta: Parametrization, rng: np.random.Generator
+    problem: FitData, theta: Parametrization, rng: np.random.Generator
 ) -> tuple[Parametrization, int]:
     """Near a minimum by the problem's solver, and its iterations."""
     if problem.solver == "descent":
@@ -197,12 +210,13 @@ def _train(
     if problem.solver == "smoothing":
         raw, n_iter = find_basin(
             problem.smooth,
-            problem.standard.to_raw(theta),
+            RawNetwork(*problem.standard.inward(*to_rows(theta, problem.space))),
             rng,
             tol=problem.tol,
             max_iter=problem.max_iter,
         )
-        return problem.standard.from_raw(raw), n_iter
+        rows, c, e = problem.standard.outward(raw.A, raw.c, raw.e)
+        return from_rows(problem.space, rows, c, e), n_iter
     fit = train(
         theta,
         problem.X,
@@ -215,29 +229,56 @@ def _train(
     return fit.parametrization, fit.n_iter
 
 
-def _search(problem: Problem, theta: Parametrization) -> Search | SobolevSearch:
+def _search(problem: FitData, theta: Parametrization) -> Search | SobolevSearch:
     """The descent from theta, which holds the kinks that theta is on."""
     effective = EffectiveProblem.build(theta, problem.X, problem.y, problem.space, problem.penalty)
-    if problem.gradients is None:
-        search = Search(effective, BUDGET)
-        search.held = effective.kink_pairs(search.state, effective.preactivations(search.state))
-        return search
-    return SobolevSearch(effective, problem.gradients, problem.gradient_weight)
+    if problem.gradients is not None:
+        return SobolevSearch(effective, problem.gradients, problem.gradient_weights)
+    search = Search(effective, BUDGET)
+    z = search.problem.preactivations(search.state)
+    search.held = search.problem.kink_pairs(search.state, z)
+    return search
+
+
+def _certify(
+    problem: FitData, theta: Parametrization, search: Search | SobolevSearch
+) -> Certificate:
+    """The certificate of the end of a start."""
+    if isinstance(search, SobolevSearch):
+        messages = [violation.message for violation in problem.space.violations(theta)]
+        return search.certificate(theta, problem.X, messages)
+    certificate = certify_minimum(
+        theta,
+        problem.X,
+        problem.y,
+        space=problem.space,
+        budget=BUDGET,
+        penalty=problem.penalty,
+    )
+    hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**2
+    if certificate.kind == "global" and hidden:
+        reason = "rounding hides what is left of the target: subtract its mean"
+        return replace(certificate, verdict=Verdict.UNDECIDED, reason=reason, radius=np.nan)
+    if certificate.is_minimum and certificate.radius == 0:
+        return replace(
+            certificate, verdict=Verdict.UNDECIDED, reason="the radius is below rounding"
+        )
+    return certificate
 
 
 def run_start(
-    problem: Problem,
+    problem: FitData,
     theta: Parametrization,
     start: int,
     origin: str,
     n_positive: int,
-    seed: np.random.SeedSequence,
+    rng: np.random.Generator,
 ) -> End:
-    """Train, descend, put silent neurons to use and descend again, certify.
+    """Train, descend, reinitialize silent neurons and descend again, certify.
 
     Parameters
     ----------
-    problem : Problem
+    problem : FitData
     theta : Parametrization
         In the problem's space.
     start : int
@@ -246,10 +287,10 @@ def run_start(
         "random", "init" or "warm_start".
     n_positive : int
         Positive output weights of the network, without the offset's.
-    seed : numpy.random.SeedSequence
-        For `replant`.
+    rng : numpy.random.Generator
+        For swaps and `reinitialize`.
     """
-    space, X, y, constant = problem.space, problem.X, problem.y, problem.constant
+    space, unit = problem.space, problem.units.target_scale**2
     row: dict[str, Any] = {
         "start": start,
         "origin": origin,
@@ -265,21 +306,28 @@ def run_start(
         "radius": np.nan,
         "n_iter_solver": 0,
         "n_iter": 0,
-        "n_replanted": 0,
+        "n_reinitialized": 0,
         "n_kinks": -1,
         "n_silent": -1,
         "key": "",
     }
     certificate = None
     losses: list[float] = []
+
+    def record(search: Search | SobolevSearch, *values: float) -> None:
+        """Add losses of a search, in the units of the data."""
+        own = search.problem.unit**2
+        losses.extend((value * own + problem.constant) * unit for value in values)
+
     with single_thread(), np.errstate(over="ignore", invalid="ignore"):
         try:
-            losses.append(_search(problem, theta).loss + constant)
+            search = _search(problem, theta)
+            record(search, search.loss)
             row["loss_start"] = row["loss_trained"] = row["loss"] = losses[0]
-            rng = np.random.default_rng(seed)
             theta, n_iter_solver = _train(problem, theta, rng)
             if n_iter_solver:
-                losses.append(_search(problem, theta).loss + constant)
+                search = _search(problem, theta)
+                record(search, search.loss)
                 row |= {"loss_trained": losses[-1], "n_iter_solver": n_iter_solver}
             n_iter, limit = 0, problem.max_iter
             for round_number in range(1 + ROUNDS):
@@ -287,30 +335,20 @@ def run_start(
                 outcome, reason = search.run(limit)
                 theta = search.problem.parametrization(search.state)
                 n_iter, limit = n_iter + search.n_iter, limit - search.n_iter
-                losses.extend(value + constant for value in search.losses)
-                planted = None
+                record(search, *search.losses)
+                changed = None
                 # A penalty can be what silences a neuron: then it stays so.
                 if round_number < ROUNDS and limit > 0 and problem.penalty is None:
-                    planted = replant(problem, theta, rng)
-                if planted is None:
+                    changed = reinitialize(problem, theta, rng)
+                if changed is None:
                     break
-                row["n_replanted"] += 1
-                theta = planted
+                row["n_reinitialized"] += 1
+                theta = changed
+            certificate = _certify(problem, theta, search)
             row |= {
                 "outcome": outcome.name.lower(),
-                "reason": reason or outcome.sentence,
                 "n_iter": n_iter,
-                "loss": search.loss + constant,
-            }
-            if isinstance(search, SobolevSearch):
-                messages = [violation.message for violation in space.violations(theta)]
-                certificate = search.certificate(theta, X, messages)
-            else:
-                certificate = certify_minimum(
-                    theta, X, y, space=space, budget=BUDGET, penalty=problem.penalty
-                )
-            row |= {
-                "loss": certificate.loss + constant,
+                "loss": (certificate.loss + problem.constant) * unit,
                 "verdict": certificate.verdict.value,
                 "reason": reason or certificate.reason,
                 "kind": certificate.kind,
@@ -320,7 +358,7 @@ def run_start(
                 "n_silent": certificate.n_silent,
             }
             if certificate.is_minimum:
-                row["key"] = activation_key(theta, X, space=space)
-        except NUMERICAL_TROUBLE as error:
+                row["key"] = activation_key(theta, problem.X, space=space)
+        except NUMERICAL_ERRORS as error:
             row["reason"] = f"{type(error).__name__}: {error}"
     return End(row, theta, certificate, tuple(losses))

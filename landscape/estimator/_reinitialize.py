@@ -1,4 +1,4 @@
-"""Silent neurons are put to use."""
+"""Silent neurons are reinitialized."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from landscape.estimator._coordinates import lift_row
+from landscape.estimator._units import lift_row
 from landscape.parametrization import Parametrization
 from landscape.realization import input_gradients, realize
 from landscape.spaces import UnrestrictedSpace
 from landscape.training import draw_network
 
 if TYPE_CHECKING:
-    from landscape.estimator._starts import Problem
+    from landscape.estimator._starts import FitData
 
-__all__ = ["replant"]
+__all__ = ["reinitialize"]
 
 #: Directions that are tried for neurons that have become silent.
 CANDIDATES = 256
 
 
-def replant(
-    problem: Problem, theta: Parametrization, rng: np.random.Generator
+def reinitialize(
+    problem: FitData, theta: Parametrization, rng: np.random.Generator
 ) -> Parametrization | None:
-    """Put neurons that are silent on all samples where they lower the loss most.
+    """Reinitialize neurons that are silent on all samples where they lower the loss most.
 
     A silent neuron is at a flat local minimum of its own, of no use to the function, and so is
     free to become any other one, of either sign. Each takes the best of `CANDIDATES` random
@@ -43,19 +43,20 @@ def replant(
     if not silent.any():
         return None
     s = realize(theta, X) - problem.y
-    drawn = draw_network(rng, problem.mean.size, CANDIDATES, n_positive=0)
-    weights = drawn.weights / problem.scale
-    rows = np.column_stack([weights, drawn.biases - weights @ problem.mean])
+    d = space.n_inputs - space.extra_inputs
+    drawn = draw_network(rng, d, CANDIDATES, n_positive=0)
+    rows = np.column_stack([drawn.weights, drawn.biases])
+    rows = problem.standard.outward(rows, drawn.output_weights, 0.0)[0]
     # Unscaled inputs have 1 in this column: with the scaled ones it is the root of the weight.
     plain = X if isinstance(space, UnrestrictedSpace) else X[:, :-1]
     ridges = np.maximum(plain @ rows.T, 0.0)
     if problem.gradients is not None:
         # What the ridges add to the gradients, and the gradients' residuals, below the values.
-        factors = np.sqrt(problem.gradient_weight) * np.abs(plain[:, -1])
-        slopes = ((plain @ rows.T > 0) * factors[:, None])[:, None, :] * rows[:, :-1].T
+        factors = np.sqrt(problem.gradient_weights) * np.abs(plain[:, -1:])
+        slopes = (plain @ rows.T > 0)[:, None, :] * factors[:, :, None] * rows[:, :-1].T
         ridges = np.vstack([ridges, slopes.reshape(-1, CANDIDATES)])
-        found = input_gradients(theta, X)[:, : problem.mean.size] - problem.gradients
-        s = np.append(s, factors[:, None] * found)
+        found = input_gradients(theta, X)[:, :d] - problem.gradients
+        s = np.append(s, factors * found)
     sizes = np.linalg.norm(ridges, axis=0)
     useful = np.flatnonzero(sizes > 1e-6 * sizes.max(initial=0.0))
     a, c = theta.weights.copy(), theta.output_weights.copy()
@@ -80,5 +81,5 @@ def replant(
         changed = True
     if not changed:
         return None
-    planted = Parametrization(a, c)
-    return planted if isinstance(space, UnrestrictedSpace) else planted.balance()
+    changed_theta = Parametrization(a, c)
+    return changed_theta if isinstance(space, UnrestrictedSpace) else changed_theta.balance()
