@@ -134,7 +134,7 @@ def test_silent_neurons_do_not_matter():
 
 
 def test_optimal_scales_are_enough_for_a_realization_minimum():
-    """Notes 10: random directions with least-squares scales are no parameter minima, but hold."""
+    """Random directions with least-squares scales are no parameter minima, but hold."""
     rng = np.random.default_rng(0)
     X = lifted(rng.standard_normal((30, 2)))
     space = RestrictedSpace(4, 2)

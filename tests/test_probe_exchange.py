@@ -11,15 +11,22 @@ import pytest
 from landscape.descent import descend
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization, lift_inputs
-from landscape.probe import SearchBudget, exchange, probe_realization, rigidity_radius, search_ball
+from landscape.probe import (
+    ExchangeBudget,
+    exchange,
+    probe_realization,
+    rigidity_radius,
+    search_ball,
+)
 from landscape.probe._program import ScaleProgram
+from landscape.probe._values import NetworkValues
 from landscape.realization import difference, realize
 from landscape.seminorm import GradientOracle, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
 from landscape.stationarity import Verdict
 from tests.oracles import ball
 
-SMALL = SearchBudget(max_exchanged=1, n_random=3, n_arrangement=3, n_minima=2, n_bisections=4)
+SMALL = ExchangeBudget(max_exchanged=1, n_random=3, n_arrangement=3, n_minima=2, n_bisections=4)
 
 
 def loss(theta: Parametrization, X: np.ndarray, y: np.ndarray) -> float:
@@ -43,7 +50,7 @@ def minima(margin: float = 1e-3, seed: int = 0):
     return X, y, space, found
 
 
-def search(k: int, budget: SearchBudget = SMALL, seed: int = 1, **options):
+def search(k: int, budget: ExchangeBudget = SMALL, seed: int = 1, **options):
     X, y, space, found = minima()
     theta, radius = found[k]
     size = 3 * float(np.abs(theta.products).max(axis=1).min())
@@ -219,20 +226,20 @@ def test_programs_without_a_point_end_at_once():
     space = BalancedSpace(5, 3)
     theta = space.sample(rng)
     norms = np.abs(theta.products).max(axis=1)
-    units = theta.products / norms[:, None]
+    values = NetworkValues.of(theta, X, y)
     for fraction in (0.51, 0.6, 0.75, 1.0):
         radius = fraction * float(norms.min())
         gone = norms == norms.min()
-        low = np.where(gone, -norms / radius, np.maximum(-2.0, -norms / radius))
+        own, sizes = radius / values.slope_unit, np.abs(values.outputs)
+        low = np.where(gone, -sizes / own, np.maximum(-2.0, -sizes / own))
         high = np.where(gone, low, 2.0)
-        s = realize(theta, X) - y
-        program = ScaleProgram(units, theta.signs, X, s, radius, low, high)
+        program = ScaleProgram(values, values.rows, theta.signs, own, low, high)
         solution = program.solve()
         patterns = program.oracle.patterns
         assert patterns is not None
         assert len(solution.cells) <= 5 * len(patterns)
         if solution.feasible:
-            assert program.distance(solution.tau) <= radius * (1 + 1e-6)
+            assert program.distance(solution.tau) <= own * (1 + 1e-6)
 
 
 # --- mutations: what must not pass ------------------------------------------------------------
@@ -269,11 +276,11 @@ def thin_wedge():
 
 def programs(oracle_class):
     theta, X, y, radius = thin_wedge()
-    units = theta.products / np.abs(theta.products).max(axis=1, keepdims=True)
-    s = realize(theta, X) - y
-    low, high = np.full(2, -2.0), np.full(2, 2.0)
-    program = ScaleProgram(units, theta.signs, X, s, radius, low, high, oracle_class(theta.weights))
-    return program.solve().tau, units * theta.signs[:, None]
+    values = NetworkValues.of(theta, X, y)
+    low, high = np.full(2, -4.0), np.full(2, 4.0)
+    own, oracle = radius / values.slope_unit, oracle_class(theta.weights)
+    program = ScaleProgram(values, values.rows, theta.signs, own, low, high, oracle)
+    return program.solve().tau, program.directions
 
 
 def test_a_sampled_seminorm_leaves_the_ball():

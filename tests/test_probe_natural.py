@@ -7,7 +7,7 @@ import pytest
 
 from landscape.descent import descend
 from landscape.parametrization import Parametrization, lift_inputs
-from landscape.probe import CONTROLS, examine_minimum, thrifty
+from landscape.probe import CONTROLS, examine_minimum, reduce_width
 from landscape.realization import difference, realize
 from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.stationarity import Verdict
@@ -32,7 +32,7 @@ from tests.oracles.problems import DATA
 )
 def test_how_many_neurons_a_realization_needs(weights, outputs, spare):
     theta = Parametrization(np.array(weights, dtype=float), outputs)
-    found = thrifty(theta)
+    found = reduce_width(theta)
     assert found.n_spare == spare
     assert found.parametrization.n_neurons == theta.n_neurons - spare
     if found.parametrization.n_neurons:

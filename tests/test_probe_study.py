@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from landscape.parametrization import Parametrization
-from landscape.probe import SearchBudget
+from landscape.probe import ExchangeBudget
 from landscape.radius import RadiusBudget
 from landscape.realization import realize
 from landscape.rows import frame_of
@@ -121,7 +121,7 @@ def test_optimal_scales_leave_unseen_neurons_alone():
 
 def test_brackets():
     cell, minima = study()
-    budget = SearchBudget(max_exchanged=1, n_random=2, n_arrangement=4, n_bisections=4)
+    budget = ExchangeBudget(max_exchanged=1, n_random=2, n_arrangement=4, n_bisections=4)
     spaces = ["restricted", "balanced"]
     rows = bracket_realizations(cell, minima, spaces=spaces, max_minima=3, budget=budget)
     found = frame_of(Bracket, rows)

@@ -8,7 +8,7 @@ import pytest
 from landscape import pipeline
 from landscape.data import make_dataset
 from landscape.pipeline import draw_start
-from landscape.probe import SearchBudget
+from landscape.probe import ExchangeBudget
 from landscape.radius import RadiusBudget
 from landscape.seminorm import sobolev_distance
 from landscape.spaces import make_space
@@ -225,7 +225,7 @@ class TestStreams:
             minima = distinct_minima(descend(cell, fits))[1]
             small = {"spaces": ["restricted", "balanced"], "max_minima": 2}
             bracket_radii(cell, minima, **small, budget=RadiusBudget(max_nodes=2, n_starts=1))
-            bracket_realizations(cell, minima, **small, budget=SearchBudget(1, 1, 1, 1, 1, 0))
+            bracket_realizations(cell, minima, **small, budget=ExchangeBudget(1, 1, 1, 1, 1, 0))
             follow_controls(cell, minima, n_steps=1, max_minima=2)
             draw_converse(cell, n_draws=2, rigid_fraction=0.9)
             sizes = {"max_pairs": 2, "max_minima": 2, "n_random": 2, "scales": [0.1, 0.01]}

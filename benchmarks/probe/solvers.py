@@ -15,8 +15,8 @@ import numpy as np
 from landscape.parametrization import Parametrization
 from landscape.probe._program import ScaleProgram
 from landscape.probe._qp import minimize_quadratic
+from landscape.probe._values import NetworkValues
 from landscape.probe.rigid import rigidity_radius, scale_bounds
-from landscape.realization import realize
 from landscape.spaces import make_space
 from landscape.study.converse import optimal_scales
 
@@ -114,11 +114,10 @@ def programs(n_features: int, n_neurons: int, n: int, count: int):
             theta = theta.scale(rng.uniform(0.9, 1.1, theta.n_neurons))
         for fraction in (0.98, 1e-3, 1e-9):
             radius = fraction * rigidity_radius(theta)
-            norms = np.abs(theta.products).max(axis=1)
-            low, high = scale_bounds(theta.products, radius, space)
-            s = realize(theta, X) - y
-            units = theta.products / norms[:, None]
-            yield ScaleProgram(units, theta.signs, X, s, radius, low, high)
+            values = NetworkValues.of(theta, X, y)
+            own = radius / values.slope_unit
+            low, high = scale_bounds(values, own, space)
+            yield ScaleProgram(values, values.rows, theta.signs, own, low, high)
 
 
 def measure(solver: Solver, program: ScaleProgram) -> tuple[float, float]:

@@ -17,8 +17,8 @@ from landscape.probe.controls import (
     unbalanced_control,
     with_ridge,
 )
-from landscape.probe.exchange import BallSearch, SearchBudget, search_ball
-from landscape.probe.natural import Natural, Thrift, examine_minimum, thrifty
+from landscape.probe.exchange import BallSearch, ExchangeBudget, search_ball
+from landscape.probe.natural import Natural, ReducedWidth, examine_minimum, reduce_width
 from landscape.probe.ridge import Ridge, steepest_ridge
 from landscape.probe.rigid import Probe, probe_realization, rigidity_radius
 
@@ -26,20 +26,20 @@ __all__ = [
     "CONTROLS",
     "BallSearch",
     "Control",
+    "ExchangeBudget",
     "Natural",
     "Probe",
+    "ReducedWidth",
     "Ridge",
-    "SearchBudget",
-    "Thrift",
     "degenerate_like",
     "examine_minimum",
     "opposite_control",
     "probe_realization",
+    "reduce_width",
     "redundant_control",
     "rigidity_radius",
     "search_ball",
     "steepest_ridge",
-    "thrifty",
     "unbalanced_control",
     "with_ridge",
 ]

@@ -1,11 +1,11 @@
 """The convex program behind the probes: scales of given neurons within a seminorm ball.
 
-For fixed directions, ``g - R(Gamma) = rho sum_i tau_i sigma_i relu(<e_i, x>)`` with max-norm units
-``e_i`` is in the ball of radius rho iff ``‖sum_{i active} tau_i sigma_i e_i‖_inf <= 1`` on every
-cell, and the loss of g is a convex quadratic in tau. A neuron of Gamma that is rescaled by t has
-``tau = (t - 1) ‖u_i‖ / rho``; one that is not in Gamma has ``tau >= 0``. In these variables the
-ball has radius one whatever rho is. The cells' constraints are found by cutting planes, with the
-exact seminorm as the separation oracle.
+For fixed directions, ``g - R(Gamma) = rho sum_i tau_i sigma_i relu(<e_i, x>)`` is in the ball of
+radius rho iff ``‖sum_{i active} tau_i sigma_i e_i‖_inf <= 1`` on every cell, and the loss of g is a
+convex quadratic in tau. A neuron ``u_i = size_i e_i`` of Gamma that is rescaled by t has ``tau =
+(t - 1) size_i / rho``; one that is not in Gamma has ``tau >= 0``. In these variables the ball has
+radius one whatever rho is. The cells' constraints are found by cutting planes, with the exact
+seminorm as the separation oracle.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.parametrization import max_norms
 from landscape.probe._qp import minimize_quadratic
+from landscape.probe._values import NetworkValues
+from landscape.rounding import Bounded, gamma
 from landscape.seminorm import GradientOracle
 
 __all__ = ["CELL_TOLERANCE", "ScaleProgram", "Solution"]
 
 Array = NDArray[np.float64]
 
-#: A cell's constraint counts as met up to this, relative to the radius.
+#: A cell's constraint counts as met up to this, relative to the radius; the solution is then moved
+#: into the ball.
 CELL_TOLERANCE = 1e-9
 MAX_ROUNDS = 200
 #: Cells that are added per round.
@@ -58,49 +62,49 @@ class ScaleProgram:
 
     Parameters
     ----------
-    units : array of shape (k, d)
-        Directions e_i of max-norm one.
+    values : NetworkValues
+        R(Gamma) on the data; all that follows is in its units.
+    rows : array of shape (k, d)
+        Directions e_i, of any length.
     signs : array of shape (k,)
-    X : array of shape (n, d)
-    s : array of shape (n,)
-        Residuals of R(Gamma).
     radius : float
         rho.
     low, high : arrays of shape (k,)
-        Bounds of tau; a jump is at most twice the gradients beside it, so ``|tau_i| <= 2`` (up to
-        neurons on the same hyperplane) loses nothing.
+        Bounds of tau.
     oracle : GradientOracle, optional
-        For exactly these units.
+        For exactly these directions.
     """
 
     def __init__(
         self,
-        units: Array,
+        values: NetworkValues,
+        rows: Array,
         signs: Array,
-        X: Array,
-        s: Array,
         radius: float,
         low: Array,
         high: Array,
         oracle: GradientOracle | None = None,
     ) -> None:
-        self.radius, self.low, self.high = radius, low, high
-        self.directions = signs[:, None] * units
+        self.values, self.radius, self.low, self.high = values, radius, low, high
+        self.directions = signs[:, None] * rows
         # What each neuron adds to the values at the samples per unit of tau, over rho.
-        features = signs * np.maximum(X @ units.T, 0.0)
-        self.linear = 2.0 / s.size * (features.T @ s)
-        self.hessian = 2.0 / s.size * (features.T @ features)
-        self.oracle = oracle or GradientOracle(units)
+        self.features = (Bounded.exact(rows) @ values.X.T).relu() * signs[:, None]
+        features = self.features.value
+        self.linear = 2.0 / values.y.size * (features @ values.s.value)
+        self.hessian = 2.0 / values.y.size * (features @ features.T)
+        self.oracle = oracle or GradientOracle(rows)
 
-    def change(self, tau: Array) -> float:
-        """Change of the loss, computed without cancellation."""
-        return self.radius * float(
-            self.linear @ tau + 0.5 * self.radius * (tau @ self.hessian @ tau)
-        )
+    def change(self, tau: Array) -> Bounded:
+        """Change of the loss, without cancellation."""
+        return self.values.change(self.features.T @ (self.radius * tau))
 
     def distance(self, tau: Array) -> float:
-        """Exact seminorm of the difference, from the scales and not from two networks."""
-        return self.radius * self.oracle.maximize(tau[:, None] * self.directions).upper
+        """The seminorm of the difference, from the scales and not from two networks."""
+        return self.radius * self._size(tau)
+
+    def _size(self, tau: Array) -> float:
+        found = self.oracle.maximize(tau[:, None] * self.directions).upper
+        return found + gamma(tau.size) * float(np.abs(tau) @ max_norms(self.directions))
 
     def solve(self) -> Solution:
         """Cutting planes: programs with more and more cells until none is violated."""
@@ -143,22 +147,42 @@ class ScaleProgram:
             cells = np.vstack([cells, *new])
         if central:
             # Into the ball, whatever the program's tolerance: its centre is at tau = 0.
-            size = self.oracle.maximize(tau[:, None] * self.directions).upper
-            tau = tau / max(1.0, size)
+            tau = tau / max(1.0, self._size(tau) * (1 + gamma(k)))
         multipliers = np.zeros((len(cells), 2))
         duals = found.multipliers.reshape(2, -1).T
         multipliers[: len(duals)] = duals  # cells of the last round have none
         return Solution(tau, cells, multipliers, rounds, feasible)
 
     def lower_bound(self, solution: Solution) -> float:
-        """A bound on the change over the ball that holds for any multipliers (weak duality).
+        """A bound on the change over the ball, rounding included: the better of two dual points.
 
-        The quadratic lies above its tangent at tau; over the box and the cells the tangent is
-        bounded by the multipliers of the cells and, for what they leave over, by the box.
+        That of the program's solution, and that of the centre without multipliers: where the
+        scales are stationary the loss, convex in them, falls nowhere (Theorem 13).
         """
-        tau, multipliers = solution.tau, solution.multipliers
-        slope = self.linear + self.radius * (self.hessian @ tau)
-        rest = slope + (multipliers[:, 0] - multipliers[:, 1]) @ solution.cells
-        box = float(np.where(rest > 0, self.low, self.high) @ rest)
-        tangent = self.change(tau) / self.radius - float(slope @ tau)
-        return self.radius * (tangent - float(multipliers.sum()) + box)
+        tau, multipliers, cells = solution.tau, solution.multipliers, solution.cells
+        at_centre = self._dual_bound(0 * tau, 0 * multipliers, cells)
+        return max(at_centre, self._dual_bound(tau, multipliers, cells))
+
+    def _dual_bound(self, tau: Array, multipliers: Array, cells: Array) -> float:
+        """By weak duality, for any tau and any multipliers >= 0.
+
+        For any d_0, ``(s + d)^2 - s^2 >= 2 (s + d_0) d - d_0^2``. With d_0 the change at tau that
+        is linear in the scales; over the cells it is bounded by their multipliers and, for what
+        these leave over, by the bounds of the scales.
+        """
+        values, n = self.values, self.values.y.size
+        d = (self.features.T @ (self.radius * tau)).value
+        r = values.s + Bounded.exact(d)
+        slope = self.features @ r.value
+        slope = slope + Bounded(np.zeros(tau.size), self.features.size @ r.error)
+        weights = 0.5 * n * multipliers
+        both = weights[:, 0] - weights[:, 1]
+        rest = slope + Bounded.exact(both) @ cells
+        # Bounds of the scales, moved outwards by their rounding.
+        ends = np.array([self.low * (1 + 1e-15), self.high * (1 + 1e-15)])
+        products = ends[:, None] * np.array([rest.value - rest.error, rest.value + rest.error])
+        least = products.min(axis=(0, 1))
+        total = 2 * self.radius * float(least.sum() - weights.sum())
+        size = 2 * self.radius * float(np.abs(least).sum() + weights.sum())
+        lost = float(d @ d)
+        return (total - lost - gamma(weights.size + tau.size + n) * (size + lost)) / n

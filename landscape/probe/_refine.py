@@ -103,8 +103,7 @@ def refine(
     lower = np.full(start.size, -np.inf)
     lower[: len(kept)] = -norms[kept] / radius
     if positive:
-        walls = lower[len(kept) :].reshape(q, d)
-        walls[:, -2:] = 1e-6
+        lower[len(kept) :].reshape(q, d)[:, -2:] = 1e-6
     result = minimize(
         change,
         start,

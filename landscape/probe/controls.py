@@ -24,17 +24,18 @@ from landscape.minima import Certificate, certify_minimum
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._program import CELL_TOLERANCE
-from landscape.probe.ridge import Ridge, best_ridge, steepest_ridge
-from landscape.probe.rigid import PROBE_TOLERANCE, check_by_definition, first_order_scale
+from landscape.probe._values import PROBE_TOLERANCE, NetworkValues
+from landscape.probe.ridge import Ridge, steepest_ridge
 from landscape.realization import realize
+from landscape.rounding import gamma
+from landscape.seminorm import sobolev_distance
 from landscape.spaces import BalancedSpace, Space, UnrestrictedSpace
 from landscape.stability import distance_to_fibre
-from landscape.stationarity import Verdict
+from landscape.verdict import Verdict
 
 __all__ = [
     "CONTROLS",
     "Control",
-    "best_ridge",
     "degenerate_like",
     "opposite_control",
     "redundant_control",
@@ -237,23 +238,24 @@ def _control(
     curvature = 2.0 / s.size * float(values @ values)
     longest = -slope / curvature if curvature > 0 else 1.0
     steps = longest * 10.0 ** -np.arange(n_steps, dtype=float)
-    # The difference of two losses drowns in rounding for small t; the exact change does not.
-    gaps = -(slope * steps + 0.5 * curvature * steps**2)
-    rounding = 1e-13 * float(np.mean(y**2) + np.mean(s**2))
-    noise = 64 * np.finfo(float).eps * float(max_norms(degenerate.products).sum())
-    distances = np.zeros(n_steps)
+    network, m = NetworkValues.of(theta, X, y), theta.n_neurons
+    rounding = gamma(2) * float(max_norms(theta.products).sum())
+    distances, gaps = np.zeros(n_steps), np.zeros(n_steps)
     far, met = np.inf, True
     for k, t in enumerate(steps if ridge.value > 0 else ()):
         better = with_ridge(theta, t * v, ridge.sign, degenerate.n_neurons)
-        distances[k], gap = check_by_definition(degenerate, better, X, y)
-        met &= bool(distances[k] <= t * (1 + CELL_TOLERANCE) + noise)
-        met &= bool(abs(gaps[k] - gap) <= 1e-9 * gaps[k] + rounding)
+        distances[k] = sobolev_distance(theta, better).upper
+        # The difference of two losses would drown in rounding for small t.
+        added = Parametrization(better.weights[m : m + 1], better.output_weights[m : m + 1])
+        change = network.change(network.on_data(added))
+        gaps[k] = -float(change.value + change.error) * network.unit**2
+        met &= bool(distances[k] <= t * (1 + CELL_TOLERANCE) + rounding)
         met &= space.contains(better)
         # With two spare neurons or more, as in C.3, the bound is one for the hyperplanes alone,
         # which are the same for all t.
-        if k == 0 or degenerate.n_neurons == theta.n_neurons + 1:
+        if k == 0 or degenerate.n_neurons == m + 1:
             far = min(far, distance_to_fibre(degenerate, better).lower)
-    tolerances = PROBE_TOLERANCE * distances * first_order_scale(s, X)
+    tolerances = network.unit**2 / network.slope_unit * network.tolerance(1.0) * distances
     if not certificate.is_minimum:
         verdict, reason = Verdict.UNDECIDED, f"no certified minimum: {certificate.reason}"
         if kind == "C.3":
@@ -270,8 +272,8 @@ def _control(
     else:
         verdict = Verdict.UNDECIDED
         reason = (
-            f"the steepest descent by a ridge lies in [{ridge.value:.3g}, {ridge.upper:.3g}], too "
-            f"little beside rounding or not confirmed by its networks"
+            f"the steepest descent by a ridge lies in [{ridge.value:.3g}, {ridge.upper:.3g}], "
+            f"negligible relative to rounding or not confirmed by its networks"
         )
     return Control(
         parametrization=degenerate,

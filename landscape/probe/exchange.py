@@ -1,4 +1,4 @@
-"""Beyond the rigid regime: better realizations by exchanging neurons (Theorem 12).
+"""Beyond the rigid ball: better realizations by exchanging neurons (Theorem 12).
 
 In a ball of radius rho the neurons with ``‖u_i‖ <= 2 rho`` may be exchanged for others, and the
 ball is no longer convex. For a fixed choice of neurons to drop and of new directions the best
@@ -22,27 +22,20 @@ from landscape.probe._candidates import into_space
 from landscape.probe._choices import Choice, Choices
 from landscape.probe._program import CELL_TOLERANCE, ScaleProgram
 from landscape.probe._refine import refine
-from landscape.probe.rigid import (
-    PROBE_TOLERANCE,
-    first_order_scale,
-    has_zero_residual,
-    probe_realization,
-    rounding_noise,
-    scale_bounds,
-    undisputed_radius,
-)
+from landscape.probe._values import NetworkValues
+from landscape.probe.rigid import probe_realization, scale_bounds, undisputed_radius
 from landscape.realization import realize
-from landscape.seminorm import GradientOracle, sobolev_distance
+from landscape.seminorm import GradientOracle, OutOfReach, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace
-from landscape.stationarity import Verdict
+from landscape.verdict import Verdict
 
-__all__ = ["BallSearch", "SearchBudget", "search_ball"]
+__all__ = ["BallSearch", "ExchangeBudget", "search_ball"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class SearchBudget:
+class ExchangeBudget:
     """How much is tried.
 
     Attributes
@@ -119,7 +112,7 @@ def search_ball(
     rng: np.random.Generator,
     minima: Sequence[Parametrization] = (),
     certified_radius: float = 0.0,
-    budget: SearchBudget | None = None,
+    budget: ExchangeBudget | None = None,
 ) -> BallSearch:
     """Search the ball of ``radius`` around R(theta) for better realizations, ever nearer ones.
 
@@ -139,7 +132,7 @@ def search_ball(
     certified_radius : float
         Of theta in parameter space, if it is a certified minimum of N*: its realization radius is
         at least ``certified_radius**2 / 8`` (Proposition 1.2 with the sharp constant).
-    budget : SearchBudget, optional
+    budget : ExchangeBudget, optional
 
     Returns
     -------
@@ -152,14 +145,15 @@ def search_ball(
     """
     if not (radius > 0 and np.isfinite(radius)):
         raise ValueError(f"radius: expected a positive, finite number, got {radius!r}")
+    budget = budget or ExchangeBudget()
     inputs, targets = check_data(X, y, space.n_inputs)
     if violations := space.violations(theta):
         raise ValueError(f"theta: not in the {space.name} space: {violations[0].message}")
     nothing = BallSearch(
         radius, np.inf, np.inf, "the residual is zero", None, np.nan, 0.0, 0.0, (), "", 0, 0
     )
-    s = realize(theta, inputs) - targets
-    if has_zero_residual(theta, inputs, targets):
+    values = NetworkValues.of(theta, inputs, targets)
+    if values.is_zero:
         return nothing
     low, reason = 0.0, "none"
     rigid = undisputed_radius(theta, space) * (1 - 1e-9)
@@ -184,9 +178,10 @@ def search_ball(
             )
         if probe.verdict is Verdict.HOLDS:
             low, reason = rigid, "rigid regime"
-    if isinstance(space, RestrictedSpace) and certified_radius**2 / 8 > low:
-        low, reason = certified_radius**2 / 8, "certified radius"
-    search = _Search(theta, inputs, targets, s, space, rng, budget or SearchBudget(), low, radius)
+    by_theorem = certified_radius**2 / 8 * (1 - 1e-15)
+    if isinstance(space, RestrictedSpace) and by_theorem > low:
+        low, reason = by_theorem, "certified radius"
+    search = _Search(theta, inputs, targets, values, space, rng, budget, low, radius)
     search.run(minima)
     found = search.best
     return replace(
@@ -207,21 +202,19 @@ class _Search:
         theta: Parametrization,
         X: Array,
         y: Array,
-        s: Array,
+        values: NetworkValues,
         space: BalancedSpace,
         rng: np.random.Generator,
-        budget: SearchBudget,
+        budget: ExchangeBudget,
         low: float,
         radius: float,
     ) -> None:
-        self.theta, self.X, self.y, self.s, self.space = theta, X, y, s, space
+        self.theta, self.X, self.y, self.space, self.values = theta, X, y, space, values
+        self.s = realize(theta, X) - y
         self.rng, self.budget, self.low, self.high = rng, budget, low, radius
         self.norms = max_norms(theta.products)
         self.used = np.flatnonzero(self.norms > 0)
-        self.units = theta.products[self.used] / self.norms[self.used, None]
         self.features = theta.signs * np.maximum(X @ theta.products.T, 0.0)
-        self.scale = first_order_scale(s, X)
-        self.noise = rounding_noise(theta, X, y)
         self.best: BallSearch | None = None
         self.choice: Choice | None = None
         self.n_programs = self.n_witnesses = 0
@@ -258,9 +251,6 @@ class _Search:
         """A dropped neuron leaves half its jump in one of the gradients beside it."""
         return max(self.low, 0.5 * float(self.norms[list(dropped)].max()))
 
-    def _tolerance(self, distance: float) -> float:
-        return distance * (PROBE_TOLERANCE * self.scale + self.noise)
-
     def _may_help(self, choice: Choice) -> bool:
         """Whether the best scales, without regard to the ball, are better at all."""
         rest = [i for i in self.used if i not in choice.dropped]
@@ -281,9 +271,11 @@ class _Search:
 
     def _attempt(self, choice: Choice, radius: float, oracle: GradientOracle) -> bool:
         """One program; a better realization in the ball is verified, and kept if nearer."""
-        dropped = np.isin(self.used, choice.dropped)
-        low, high = scale_bounds(self.theta.products[self.used], radius, self.space)
-        low[dropped] = high[dropped] = -self.norms[self.used][dropped] / radius
+        values, used = self.values, self.used
+        dropped = np.isin(used, choice.dropped)
+        own, sizes = radius / values.slope_unit, np.abs(values.outputs[used])
+        low, high = (ends[used] for ends in scale_bounds(values, own, self.space))
+        low[dropped] = high[dropped] = -sizes[dropped] / own
         new_low = np.full(len(choice.units), 1e-9)
         new_high = np.full(len(choice.units), 2.0)
         if isinstance(self.space, RestrictedSpace):
@@ -293,26 +285,21 @@ class _Search:
         low, high = np.append(low, new_low), np.append(high, new_high)
         if (low > high).any():
             return False
-        program = ScaleProgram(
-            np.vstack([self.units, choice.units]),
-            np.append(self.theta.signs[self.used], choice.signs),
-            self.X,
-            self.s,
-            radius,
-            low,
-            high,
-            oracle,
-        )
+        rows = np.vstack([values.rows[used], choice.units])
+        signs = np.append(self.theta.signs[used], choice.signs)
+        program = ScaleProgram(values, rows, signs, own, low, high, oracle)
         self.n_programs += 1
         try:
             solution = program.solve()
-        except RuntimeError:  # a seminorm beyond the search's reach: nothing is claimed
+        except OutOfReach:  # nothing is claimed
             return False
-        if not solution.feasible or program.change(solution.tau) >= -self._tolerance(radius):
+        if not solution.feasible:
             return False
-        k = len(self.used)
+        if program.change(solution.tau).value >= -values.tolerance(own):
+            return False
+        k = len(used)
         scales = np.ones(self.theta.n_neurons)
-        scales[self.used] += solution.tau[:k] * radius / self.norms[self.used]
+        scales[used] += solution.tau[:k] * own / sizes
         scales[list(choice.dropped)] = 1.0
         kept = self.theta.scale(np.maximum(scales, 0.0))
         added = Parametrization.from_products(
@@ -326,12 +313,13 @@ class _Search:
         """From the networks alone: in the space, in the ball, better."""
         if not self.space.contains(witness):
             return False
+        values = self.values
         distance = sobolev_distance(self.theta, witness).upper
-        after = realize(witness, self.X) - self.y
-        gap = float((self.s - after) @ (self.s + after)) / self.s.size
-        tolerance = self._tolerance(distance)
-        if distance > radius * (1 + 2 * CELL_TOLERANCE) or gap <= tolerance:
+        change = values.change_to(witness)
+        gap, tolerance = -float(change.value), values.tolerance(distance / values.slope_unit)
+        if distance > radius * (1 + 2 * CELL_TOLERANCE) or gap <= tolerance + change.error:
             return False
+        gap, tolerance = gap * values.unit**2, tolerance * values.unit**2
         self.n_witnesses += 1
         if self.best is None or distance < self.high:
             self.high = min(distance, radius)

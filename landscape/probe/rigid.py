@@ -1,35 +1,33 @@
-"""The exact minimum of the loss over a small ball around a realization (Theorem 12).
+r"""The minimum of the loss over a small ball around a realization (Theorem 12).
 
 For ``rho < 1/2 min_i ‖u_i‖`` the ball of radius rho in R(N*) around R(Gamma) consists of
 ``sum_i sigma_i t_i relu(<u_i, x>)`` with ``‖sum_{i active} sigma_i (t_i - 1) u_i‖_inf <= rho`` on
-every cell: a polytope in the scales t, on which the loss is a convex quadratic. In the scaled
-variables ``tau_i = (t_i - 1) ‖u_i‖ / rho`` the ball has radius one whatever rho is. Its facets are
-found by cutting planes, with the exact seminorm as the separation oracle.
+every cell: a polytope in the scales t, on which the loss is a convex quadratic. Its facets are
+found by cutting planes, with the exact seminorm as the separation oracle. What is claimed rests on
+a dual bound that is recomputed with error bounds, whatever the solver's tolerances.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.objective import check_data, residual_scale
+from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe._program import CELL_TOLERANCE, ScaleProgram
-from landscape.realization import realize
-from landscape.seminorm import GradientOracle, sobolev_distance
+from landscape.probe._program import ScaleProgram, Solution
+from landscape.probe._values import PROBE_TOLERANCE, NetworkValues
+from landscape.rounding import gamma
+from landscape.seminorm import GradientOracle
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
 from landscape.stability import flip_gap
-from landscape.stationarity import Verdict
+from landscape.verdict import Verdict
 
-__all__ = ["Probe", "first_order_scale", "probe_realization", "rigidity_radius"]
+__all__ = ["PROBE_TOLERANCE", "Probe", "probe_realization", "rigidity_radius"]
 
 Array = NDArray[np.float64]
-
-#: Changes of the loss count as zero up to this times what a ball of this radius can change the
-#: loss at first order. The certificates' own tolerance is 1e-9.
-PROBE_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,12 @@ class Probe:
     gap : float
         Loss at the centre minus the best loss found in the ball, at least 0.
     lower_bound : float
-        On ``L(g) - L(R(Gamma))`` over the ball, from duality; -inf where there is none.
+        On ``L(g) - L(R(Gamma))`` over the ball, from duality, proved for the rationals that
+        parameters and data are (Theorem 19); -inf where there is none.
     tolerance : float
-        What counts as zero for gap and lower bound.
+        What counts as zero for gap and lower bound: at most ``PROBE_TOLERANCE`` of what a
+        realization at that distance can change the loss by at first order, and at most
+        ``SLACK_SHARE`` of the loss.
     distance : float
         Exact seminorm distance of the witness from the centre; nan without a witness.
     witness : Parametrization or None
@@ -81,7 +82,7 @@ class Probe:
 
 
 def rigidity_radius(theta: Parametrization) -> float:
-    """``1/2 min_i ‖u_i‖_inf``: in smaller balls of R(N*) only the scales are free (Theorem 12).
+    """``1/2 min_i ‖u_i‖_inf``: in smaller balls of R(N*) only the scales are free.
 
     Examples
     --------
@@ -91,26 +92,6 @@ def rigidity_radius(theta: Parametrization) -> float:
     return 0.5 * float(max_norms(theta.products).min())
 
 
-def first_order_scale(s: Array, X: Array) -> float:
-    """How much a realization at seminorm distance one can change the loss at first order.
-
-    ``|g(x) - R(x)| <= |g - R|_{W^{1,inf}} ‖x‖_1``, so it is ``(2/n) sum_k |s_k| ‖x_k‖_1``.
-    """
-    return 2.0 / s.size * float(np.abs(s) @ np.abs(X).sum(axis=1))
-
-
-def has_zero_residual(theta: Parametrization, X: Array, y: Array) -> bool:
-    """Whether all residuals are zero up to rounding: then no realization is better."""
-    noise = 64 * np.finfo(float).eps * residual_scale(theta, X, y)
-    return bool((np.abs(realize(theta, X) - y) <= noise).all())
-
-
-def rounding_noise(theta: Parametrization, X: Array, y: Array) -> float:
-    """What rounding of the residuals amounts to in :func:`first_order_scale`."""
-    terms = residual_scale(theta, X, y)
-    return 64 * np.finfo(float).eps * 2.0 / len(y) * float(terms @ np.abs(X).sum(axis=1))
-
-
 def undisputed_radius(theta: Parametrization, space: Space) -> float:
     """Smaller balls contain nothing but rescalings: 0 where that is not known."""
     rigidity = rigidity_radius(theta)
@@ -118,7 +99,13 @@ def undisputed_radius(theta: Parametrization, space: Space) -> float:
         return rigidity
     if theta.opposite_pairs() or rigidity == 0:
         return 0.0
-    return min(rigidity, flip_gap(theta)[0] / (1 + 3 * theta.n_neurons))
+    return min(rigidity, certain_flip_gap(theta) / (1 + 3 * theta.n_neurons))
+
+
+def certain_flip_gap(theta: Parametrization) -> float:
+    """The flip gap of Lemma A.3 less its rounding."""
+    rounding = gamma(theta.n_neurons) * float(max_norms(theta.products).sum())
+    return max(0.0, flip_gap(theta)[0] - rounding)
 
 
 def probe_realization(
@@ -135,6 +122,13 @@ def probe_realization(
     Exact for N* and ``radius < rigidity_radius(theta)``; on N' only while, in addition, turning
     neurons around leads out of the ball (their flip gap is large enough). In larger balls
     rescalings are searched all the same: they can show ``violated``, never ``holds``.
+
+    At a local minimum of N* the verdict on such a ball is *forced* (Theorem 13): the ball holds
+    only rescalings; the scales are stationary, because no direction ``±u_i`` descends; and the loss
+    is convex in them. So ``holds`` there checks certificate and probe against each other, not the
+    paper. What is not forced are larger balls (:func:`landscape.probe.search_ball`), N'
+    (:func:`landscape.probe.examine_minimum`), networks that are no minima of N*
+    (:mod:`landscape.study.converse`) and other norms (:mod:`landscape.uniform`).
 
     Parameters
     ----------
@@ -167,29 +161,97 @@ def probe_realization(
     inputs, targets = check_data(X, y, space.n_inputs)
     if violations := space.violations(theta):
         raise ValueError(f"theta: not in the {space.name} space: {violations[0].message}")
-    s = realize(theta, inputs) - targets
-    if has_zero_residual(theta, inputs, targets):
-        return _global(theta, radius, float(s @ s) / s.size)
-    used = max_norms(theta.products) > 0
-    if oracle is not None and not np.array_equal(oracle.weights, theta.weights[used]):
-        raise ValueError("oracle: it is not for the (contributing) weights of theta")
+    values = NetworkValues.of(theta, inputs, targets)
+    if values.is_zero:
+        return _global(theta, radius, values)
     if not np.isfinite(radius):
         raise ValueError("radius: infinite only makes sense where the residual is zero")
-    scale = first_order_scale(s, inputs)
-    tolerance = radius * (PROBE_TOLERANCE * scale + rounding_noise(theta, inputs, targets))
-    rescaling = _Rescaling.of(theta, inputs, s, radius, space, oracle)
-    program = rescaling.program
+    used = np.flatnonzero(max_norms(theta.products) > 0)
+    if oracle is None:
+        # Directions unchanged: a multiple of them would be rounded.
+        oracle = GradientOracle(theta.weights[used])
+    elif not np.array_equal(oracle.weights, theta.weights[used]):
+        raise ValueError("oracle: it is not for the (contributing) weights of theta")
+    own = radius / values.slope_unit
+    low, high = scale_bounds(values, own, space)
+    found = decide_scales(values, used, own, low, high, oracle, _beyond(theta, radius, space))
+    return found.probe(theta, radius)
+
+
+@dataclass(frozen=True, eq=False)
+class Rescaling:
+    """What the program for the scales of the neurons ``used`` decides, in the values' units."""
+
+    values: NetworkValues
+    used: NDArray[np.intp]
+    program: ScaleProgram
+    solution: Solution
+    tau: Array
+    verdict: Verdict
+    gap: float
+    lower_bound: float
+    tolerance: float
+    distance: float
+    obstacle: str
+    reason: str
+
+    def probe(self, theta: Parametrization, radius: float) -> Probe:
+        """The record of a network of a balanced space, in its own units."""
+        scales = np.ones(theta.n_neurons)
+        sizes = np.abs(self.values.outputs[self.used])
+        scales[self.used] += self.tau * self.program.radius / sizes
+        area = self.values.unit**2
+        return Probe(
+            verdict=self.verdict,
+            radius=radius,
+            gap=area * self.gap,
+            lower_bound=area * self.lower_bound,
+            tolerance=area * self.tolerance,
+            distance=self.values.slope_unit * self.distance,
+            witness=theta.scale(scales) if self.gap > 0 else None,
+            scales=scales,
+            multipliers=self.solution.multipliers.ravel(),
+            n_cuts=len(self.solution.cells),
+            n_iter=self.solution.rounds,
+            regime="beyond" if self.obstacle else "rigid",
+            reason=self.reason,
+        )
+
+
+def decide_scales(
+    values: NetworkValues,
+    used: NDArray[np.intp],
+    radius: float,
+    low: Array,
+    high: Array,
+    oracle: GradientOracle,
+    obstacle: str = "",
+) -> Rescaling:
+    """Minimize over the scales in the ball, and say what that shows.
+
+    Parameters
+    ----------
+    values : NetworkValues
+    used : int array of shape (k,)
+        Neurons that contribute.
+    radius : float
+        In the units of the values.
+    low, high : arrays of shape (m,)
+        Bounds of tau.
+    oracle : GradientOracle
+    obstacle : str
+        Why the ball may hold more than rescalings; empty if it does not.
+    """
+    signs = np.where(values.outputs[used] < 0, -1.0, 1.0)
+    program = ScaleProgram(values, values.rows[used], signs, radius, low[used], high[used], oracle)
     solution = program.solve()
-    tau = solution.tau
-    lower_bound = program.lower_bound(solution)
-    obstacle = _beyond(theta, radius, space)
-    change = program.change(tau)
-    if change >= 0:
-        tau, change = np.zeros_like(tau), 0.0
-    witness, distance = None, np.nan
-    if change < 0:
-        witness, distance = rescaling.witness(tau), program.distance(tau)
-    if change < -tolerance and distance <= radius * (1 + CELL_TOLERANCE):
+    tau, tolerance = solution.tau, values.claimed(radius)
+    lower_bound = -np.inf if obstacle else program.lower_bound(solution)
+    change, distance = program.change(tau), program.distance(tau)
+    gap = -float(change.value)
+    if gap <= 0:
+        tau, gap, distance = np.zeros_like(tau), 0.0, np.nan
+    if gap > tolerance + float(change.error) and distance <= radius:
         verdict, reason = Verdict.VIOLATED, "rescaling its neurons gives a better realization"
     elif obstacle:
         verdict, reason = Verdict.UNDECIDED, obstacle
@@ -197,25 +259,26 @@ def probe_realization(
         verdict, reason = Verdict.HOLDS, "the ball holds only rescalings, and none is better"
     else:
         verdict = Verdict.UNDECIDED
-        reason = f"the dual bound {lower_bound:.3g} does not reach the tolerance {tolerance:.3g}"
-    return Probe(
-        verdict=verdict,
-        radius=radius,
-        gap=-change,
-        lower_bound=-np.inf if obstacle else lower_bound,
-        tolerance=tolerance,
-        distance=distance,
-        witness=witness,
-        scales=rescaling.scales(tau),
-        multipliers=solution.multipliers.ravel(),
-        n_cuts=len(solution.cells),
-        n_iter=solution.rounds,
-        regime="beyond" if obstacle else "rigid",
-        reason=reason,
+        shown = np.array([lower_bound, tolerance]) * values.unit**2
+        reason = f"the dual bound {shown[0]:.3g} does not reach the tolerance {shown[1]:.3g}"
+    return Rescaling(
+        values,
+        used,
+        program,
+        solution,
+        tau,
+        verdict,
+        gap,
+        lower_bound,
+        tolerance,
+        distance,
+        obstacle,
+        reason,
     )
 
 
-def _global(theta: Parametrization, radius: float, loss: float) -> Probe:
+def _global(theta: Parametrization, radius: float, values: NetworkValues) -> Probe:
+    loss = float(values.loss.size) * values.unit**2
     return Probe(
         verdict=Verdict.HOLDS,
         radius=radius,
@@ -235,9 +298,11 @@ def _global(theta: Parametrization, radius: float, loss: float) -> Probe:
 
 def _beyond(theta: Parametrization, radius: float, space: Space) -> str:
     """Why the ball may hold more than rescalings; empty if it does not."""
-    rigidity = rigidity_radius(theta)
-    if radius >= rigidity:
-        return f"radius {radius:.3g} >= 1/2 min ‖u_i‖ = {rigidity:.3g}: neurons can be exchanged"
+    norms = zip(np.abs(theta.output_weights), max_norms(theta.weights), strict=True)
+    least = min(Fraction(float(c)) * Fraction(float(a)) for c, a in norms)
+    if 2 * Fraction(radius) >= least:
+        half = f"1/2 min ‖u_i‖ = {rigidity_radius(theta):.3g}"
+        return f"radius {radius:.3g} >= {half}: neurons can be exchanged"
     if isinstance(space, RestrictedSpace):
         return ""
     # In N' a neuron may be turned around, relu(z) = z + relu(-z), if the linear parts of those
@@ -245,76 +310,29 @@ def _beyond(theta: Parametrization, radius: float, space: Space) -> str:
     # most (1 + m) rho; rescaling changes that of the flipped ones by at most 2 m rho.
     if theta.opposite_pairs():
         return "the network has opposite neurons (C.3): the ball is not described by scales"
-    gap, _ = flip_gap(theta)
-    needed = (1 + 3 * theta.n_neurons) * radius
+    gap, needed = certain_flip_gap(theta), (1 + 3 * theta.n_neurons) * radius
     if gap <= needed:
         return f"flip gap {gap:.3g} <= {needed:.3g}: neurons may be turned around inside the ball"
     return ""
 
 
-@dataclass(frozen=True, eq=False)
-class _Rescaling:
-    """The program for the scales of theta's own neurons; neurons without product are left out."""
+def scale_bounds(values: NetworkValues, radius: float, space: Space) -> tuple[Array, Array]:
+    """Bounds of ``tau_i = (t_i - 1) size_i / rho``: positive scales, within the bounds of Omega.
 
-    theta: Parametrization
-    program: ScaleProgram
-    used: NDArray[np.intp]
-    norms: Array
-
-    @classmethod
-    def of(
-        cls,
-        theta: Parametrization,
-        X: Array,
-        s: Array,
-        radius: float,
-        space: Space,
-        oracle: GradientOracle | None,
-    ) -> _Rescaling:
-        norms = max_norms(theta.products)
-        used = np.flatnonzero(norms > 0)
-        norms = norms[used]
-        low, high = scale_bounds(theta.products[used], radius, space)
-        program = ScaleProgram(
-            theta.products[used] / norms[:, None],
-            theta.signs[used],
-            X,
-            s,
-            radius,
-            low,
-            high,
-            # Directions unchanged: not those of the units, which are rounded.
-            oracle or GradientOracle(theta.weights[used]),
-        )
-        return cls(theta, program, used, norms)
-
-    def scales(self, tau: Array) -> Array:
-        scales = np.ones(self.theta.n_neurons)
-        scales[self.used] += tau * self.program.radius / self.norms
-        return scales
-
-    def witness(self, tau: Array) -> Parametrization:
-        return self.theta.scale(self.scales(tau))
-
-
-def scale_bounds(products: Array, radius: float, space: Space) -> tuple[Array, Array]:
-    """Bounds of ``tau_i = (t_i - 1) ‖u_i‖ / rho``: positive scales, within the bounds of Omega."""
-    norms = max_norms(products)
-    # A jump is at most twice the gradients beside it: |tau_i| <= 2.
-    low = np.maximum(-2.0, -norms / radius)
-    high = np.full(len(norms), 2.0)
+    A jump is at most twice the gradients beside it, so ``|tau_i| ‖e_i‖ <= 2`` (up to neurons on the
+    same hyperplane) loses nothing.
+    """
+    norms, sizes = max_norms(values.rows), np.abs(values.outputs)
+    real = np.where(norms > 0, norms, 1.0)
+    low, high = np.maximum(-2.0 / real, -sizes / radius), 2.0 / real
     if isinstance(space, RestrictedSpace):
-        smallest = products[:, -2:].min(axis=1)
-        low = np.maximum(low, np.minimum(0.0, (space.margin / smallest - 1.0) * norms / radius))
-        if np.isfinite(space.bound):
-            high = np.minimum(high, np.maximum(0.0, (space.bound - norms) / radius))
+        # A difference that would be lost in rounding: exactly.
+        margin = Fraction(space.margin) / Fraction(values.slope_unit)
+        for i, (size, row) in enumerate(zip(sizes, values.rows, strict=True)):
+            last = Fraction(float(row[-2:].min()))
+            left = Fraction(float(size)) - margin / last
+            low[i] = max(low[i], min(0.0, -float(left) / radius))
+            if np.isfinite(space.bound):
+                most = Fraction(space.bound) / Fraction(values.slope_unit) / Fraction(norms[i])
+                high[i] = min(high[i], max(0.0, float(most - Fraction(float(size))) / radius))
     return low, high
-
-
-def check_by_definition(
-    theta: Parametrization, other: Parametrization, X: Array, y: Array
-) -> tuple[float, float]:
-    """Seminorm distance of two networks and loss(theta) - loss(other), from the networks alone."""
-    before, after = realize(theta, X) - y, realize(other, X) - y
-    gap = float((before - after) @ (before + after)) / len(y)
-    return sobolev_distance(theta, other).upper, gap

@@ -10,7 +10,7 @@ import numpy as np
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import max_norms
 from landscape.pipeline import say
-from landscape.probe import SearchBudget, search_ball
+from landscape.probe import ExchangeBudget, search_ball
 from landscape.radius import RadiusBudget, bracket_radius
 from landscape.spaces import BalancedSpace
 from landscape.study.cells import Cell, Progress, network_of, quiet, within_space
@@ -110,7 +110,7 @@ def bracket_realizations(
     spaces: Sequence[str],
     max_minima: int,
     factor: float = 3.0,
-    budget: SearchBudget | None = None,
+    budget: ExchangeBudget | None = None,
     progress: Progress = quiet,
 ) -> list[Bracket]:
     """Search balls of ``factor`` times ``min_i ‖u_i‖`` around the realizations of minima.
@@ -124,7 +124,7 @@ def bracket_realizations(
     max_minima : int
         Per space, the best ones that lie in it.
     factor : float
-    budget : SearchBudget, optional
+    budget : ExchangeBudget, optional
     progress : callable
         Receives one line per minimum.
 
