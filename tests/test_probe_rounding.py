@@ -22,7 +22,9 @@ def exact_loss(theta: Parametrization, scales, X, y) -> Fraction:
     total = Fraction(0)
     for x, target in zip(X.tolist(), y.tolist(), strict=True):
         value = -Fraction(target)
-        for a, c, t in zip(theta.weights, theta.output_weights, scales, strict=True):
+        for a, c, t in zip(
+            theta.weights.tolist(), theta.output_weights.tolist(), scales, strict=True
+        ):
             z = sum(Fraction(p) * Fraction(q) for p, q in zip(a, x, strict=True))
             value += Fraction(float(t)) * Fraction(c) * max(z, Fraction(0))
         total += value * value

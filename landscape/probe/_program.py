@@ -159,12 +159,11 @@ class ScaleProgram:
         That of the program's solution, and that of the centre without multipliers: where the
         scales are stationary the loss, convex in them, falls nowhere (Theorem 13).
         """
-        at_centre = self._dual_bound(
-            np.zeros_like(solution.tau), 0 * solution.multipliers, solution
-        )
-        return max(at_centre, self._dual_bound(solution.tau, solution.multipliers, solution))
+        tau, multipliers, cells = solution.tau, solution.multipliers, solution.cells
+        at_centre = self._dual_bound(0 * tau, 0 * multipliers, cells)
+        return max(at_centre, self._dual_bound(tau, multipliers, cells))
 
-    def _dual_bound(self, tau: Array, multipliers: Array, solution: Solution) -> float:
+    def _dual_bound(self, tau: Array, multipliers: Array, cells: Array) -> float:
         """By weak duality, for any tau and any multipliers >= 0.
 
         For any d_0, ``(s + d)^2 - s^2 >= 2 (s + d_0) d - d_0^2``. With d_0 the change at tau that
@@ -178,7 +177,7 @@ class ScaleProgram:
         slope = slope + Bounded(np.zeros(tau.size), self.features.size @ r.error)
         weights = 0.5 * n * multipliers
         both = weights[:, 0] - weights[:, 1]
-        rest = slope + Bounded.exact(both) @ solution.cells
+        rest = slope + Bounded.exact(both) @ cells
         # Bounds of the scales, moved outwards by their rounding.
         ends = np.array([self.low * (1 + 1e-15), self.high * (1 + 1e-15)])
         products = ends[:, None] * np.array([rest.value - rest.error, rest.value + rest.error])
