@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.errors import NumericalError
+
 __all__ = ["Units"]
 
 Array = NDArray[np.float64]
@@ -90,10 +92,22 @@ class Units:
         return v / self.target
 
     def back(self, v: Array) -> Array:
-        """Product coordinates in the units of the data."""
-        u = v / self.scales
-        u[:, -1] -= u @ self.shifts
-        return u * self.target
+        """Product coordinates in the units of the data.
+
+        Raises
+        ------
+        NumericalError
+            Where these exceed the range of floats.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            u = v / self.scales
+            u[:, -1] -= u @ self.shifts
+            u *= self.target
+        if not np.isfinite(u).all():
+            raise NumericalError(
+                "X: in the units of its columns weights exceed the range of floats; rescale them"
+            )
+        return u
 
 
 def _power(size: float) -> float:

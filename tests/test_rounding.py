@@ -12,6 +12,7 @@ import pytest
 
 from landscape import Parametrization, certify_minimum, descend, realize
 from landscape.descent import DescentOutcome
+from landscape.errors import NumericalError
 from landscape.rounding import SLACK_SHARE, Bounded, exact_sign, gamma
 from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace
 from landscape.verdict import Verdict
@@ -230,3 +231,32 @@ def test_proofs_refute():
     theta = Parametrization([[1.25]], [1.0])
     record = certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1), exact=True)
     assert record.proof.verdict is Verdict.VIOLATED and not record.proved
+
+
+def test_columns_of_subnormal_numbers_are_a_clear_error_or_none():
+    X = np.array(
+        [
+            [-2, -4, 2, 1.5e-323],
+            [-1, -2, 3, -1.5e-323],
+            [2, -4, 3, -1e-323],
+            [-1, 4, -4, 1.5e-323],
+            [-2, 3, 2, -1.5e-323],
+            [3, -2, 1, 0],
+            [4, 1, 4, -1.5e-323],
+        ]
+    )
+    y = [-134.0, 112, 47, 0, 1, -6, -71]
+    theta = Parametrization([[0.125, -0.125, 0.125, -3.5e-11]], [-8.0])
+    try:
+        end = descend(theta, X, y, space=UnrestrictedSpace(4, 1))
+        assert np.isfinite(end.loss)
+    except NumericalError as error:
+        assert "rescale" in str(error)
+
+
+def test_a_loss_below_the_range_of_floats_has_no_slack_worth_stating():
+    unit = 2.0**-540
+    X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.5]) * unit
+    theta = Parametrization([[1.2]], [unit])
+    record = certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1))
+    assert record.verdict is Verdict.UNDECIDED and "range of floats" in record.reason

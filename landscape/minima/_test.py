@@ -34,6 +34,9 @@ Array = NDArray[np.float64]
 #: could be relied on when the parameters are written down again.
 BESIDE = 8.0
 
+#: A loss whose millionth has no digits any more.
+UNDERFLOW = 1e-301
+
 #: A radius whose square is still far from the largest float.
 LARGEST = 1e100
 
@@ -244,6 +247,8 @@ class MinimumTest:
         missed = 2 * (float(point.s.size @ distances) + sum(self._gap_costs(check)))
         loss = point.loss
         fixed = missed + n * float(loss.error)
+        if self.loss < UNDERFLOW:
+            return 0.0, np.nan, "the loss is below the range of floats; rescale the target"
         limit = n * SLACK_SHARE * (1 - 1e-9) * float(loss.value - loss.error) - fixed
         if limit <= 0:
             return 0.0, np.nan, "kinks and bounds are missed by more than the slack may be"
