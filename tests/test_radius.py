@@ -260,8 +260,23 @@ def test_a_partition_covers_the_box_and_bounds_it(data, name):
                 b for b, node in zip(bounds, parts, strict=True) if holds_point(node, centre, point)
             ]
             assert mine
-            assert max(mine) <= loss(point, X, y) * (1 + 1e-9) + 1e-12
+            assert max(mine) <= loss(point, X, y) * (1 + 1e-13)
         assert n_seen >= 30
+
+
+@pytest.mark.parametrize("power", [-60, 60])
+def test_brackets_in_other_units_hold_the_same_radius(power):
+    features, y = DATA["sine"]()
+    space = make_space("restricted", 1, 2)
+    X = space.embed(features)
+    theta = minimum(space, X, y, 2, 2)
+    budget = RadiusBudget(max_nodes=60, n_starts=4)
+    bracket = bracket_radius(theta, X, y, space=space, budget=budget)
+    moved = Parametrization(theta.weights * 2.0**power, theta.output_weights * 2.0**power)
+    again = bracket_radius(moved, X, y * 4.0**power, space=space, budget=budget)
+    assert again.r_cell == bracket.r_cell * 2.0**power
+    assert again.r_cell <= again.r_low <= bracket.r_high * 2.0**power
+    assert bracket.r_low * 2.0**power <= again.r_high
 
 
 def test_multipliers_of_any_size_give_a_bound():

@@ -50,7 +50,7 @@ Pieces of plateaus farther out than 1e4 times the shortest minimizer of their fa
 
 from landscape.atlas._builder import make_atlas
 from landscape.atlas._cost import AtlasCost, AtlasTooLarge, atlas_cost
-from landscape.atlas._records import Atlas, AtlasEntry, Location, Unresolved
+from landscape.atlas._records import Atlas, AtlasEntry, Location, UndecidedFace
 
 __all__ = [
     "Atlas",
@@ -58,7 +58,7 @@ __all__ = [
     "AtlasEntry",
     "AtlasTooLarge",
     "Location",
-    "Unresolved",
+    "UndecidedFace",
     "atlas_cost",
     "make_atlas",
 ]

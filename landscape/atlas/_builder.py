@@ -15,11 +15,11 @@ from landscape.atlas._records import (
     SAME_VALUES,
     Atlas,
     AtlasEntry,
-    Unresolved,
+    UndecidedFace,
     silent_type,
     target_size,
 )
-from landscape.atlas._supports import Code, Fit, Types, search
+from landscape.atlas._supports import Code, SupportFit, Types, search
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
@@ -121,11 +121,11 @@ class _Builder:
         self.free = RestrictedSpace(space.n_inputs, space.n_neurons)
         self.types = Types.build(self.faces, y / self.unit)
         self.silent = silent_type(self.types)
-        self.supports: list[tuple[tuple[int, ...], Fit]] = []
+        self.supports: list[tuple[tuple[int, ...], SupportFit]] = []
         self.pieces: list[Piece] = []
-        self.undecided: list[Unresolved] = []
+        self.undecided: list[UndecidedFace] = []
         self.n_candidates = self.n_border = 0
-        self._fits: dict[tuple[int, ...], Fit] = {}
+        self._fits: dict[tuple[int, ...], SupportFit] = {}
         self._lower: dict[int, list[int]] = {}
         # Silent neurons that touch samples: whether they may is a question to the residuals.
         faces = self.faces
@@ -139,7 +139,7 @@ class _Builder:
         apart = separation(self.faces.points[np.unique(self.faces.groups)])
         if apart < SEPARATION:
             self.undecided.append(
-                Unresolved(
+                UndecidedFace(
                     np.nan,
                     np.empty((0, len(self.y)), dtype=np.int8),
                     f"distinct samples are too near to each other, or to a common line or plane "
@@ -175,7 +175,7 @@ class _Builder:
             elif fit.code is Code.BORDER or (code is not Code.AFFINE and fit.code is Code.NONE):
                 self._border(support, fit)
 
-    def _border(self, support: tuple[int, ...], fit: Fit) -> None:
+    def _border(self, support: tuple[int, ...], fit: SupportFit) -> None:
         """A minimizer on the border up to rounding: it has to turn up in a smaller face."""
         tolerance = SAME_VALUES * target_size(self.types.target)
         for choice in product(*(self._below(t) for t in support)):
@@ -202,11 +202,11 @@ class _Builder:
             self._lower[t] = (2 * within[np.argsort(dimensions, kind="stable")] + t % 2).tolist()
         return self._lower[t]
 
-    def _unresolved(self, support: Sequence[int], fit: Fit, reason: str) -> None:
+    def _unresolved(self, support: Sequence[int], fit: SupportFit, reason: str) -> None:
         sides = self.types.sides[np.array(support, dtype=int) // 2]
-        self.undecided.append(Unresolved(self._loss(fit), sides, reason))
+        self.undecided.append(UndecidedFace(self._loss(fit), sides, reason))
 
-    def _candidate(self, support: tuple[int, ...], fit: Fit) -> None:
+    def _candidate(self, support: tuple[int, ...], fit: SupportFit) -> None:
         """Certify the support with silent neurons, and find what else may be added to it."""
         self.n_candidates += 1
         spare = self.space.n_neurons - len(support)
@@ -240,7 +240,7 @@ class _Builder:
         self,
         joint: tuple[int, ...],
         support: tuple[int, ...],
-        fit: Fit,
+        fit: SupportFit,
         *,
         in_space: bool = False,
     ) -> tuple[Parametrization, Certificate]:
@@ -350,7 +350,7 @@ class _Builder:
             sign_classes=tuple(sorted(classes)),
         )
 
-    def _loss(self, fit: Fit) -> float:
+    def _loss(self, fit: SupportFit) -> float:
         """In the units of the target."""
         return self.unit**2 * float(fit.residuals @ fit.residuals) / fit.residuals.size
 

@@ -20,7 +20,7 @@ def search(
     """Codes of all supports of k types whose smallest one is ``first``; see ``_supports``.
 
     Writes rows (types..., code) with a code other than 0 into ``found`` and returns their number,
-    which may exceed its length: call again with more room.
+    which may exceed its length: call again with a longer one.
     """
     n = y.size
     r = columns.shape[1]

@@ -15,7 +15,7 @@ from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
 
-__all__ = ["Atlas", "AtlasEntry", "Location", "Unresolved", "silent_type", "target_size"]
+__all__ = ["Atlas", "AtlasEntry", "Location", "UndecidedFace", "silent_type", "target_size"]
 
 Array = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class AtlasEntry:
 
 
 @dataclass(frozen=True)
-class Unresolved:
+class UndecidedFace:
     """A joint face of which the atlas does not know whether it carries local minima.
 
     Attributes
@@ -109,7 +109,7 @@ class Atlas:
     features, target : arrays of shapes (n, p) and (n,)
     entries : tuple of AtlasEntry
         Ordered by loss.
-    undecided : tuple of Unresolved
+    undecided : tuple of UndecidedFace
         What could not be decided. The list of entries is complete if this is empty.
     cost : AtlasCost
     n_candidates : int
@@ -124,7 +124,7 @@ class Atlas:
     features: Array
     target: Array
     entries: tuple[AtlasEntry, ...]
-    undecided: tuple[Unresolved, ...]
+    undecided: tuple[UndecidedFace, ...]
     cost: AtlasCost
     n_candidates: int
     n_border: int

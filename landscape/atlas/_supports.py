@@ -27,7 +27,7 @@ from scipy.optimize import linprog
 
 from landscape.atlas._faces import Faces
 
-__all__ = ["BORDER", "Code", "Fit", "Types", "search", "search_reference"]
+__all__ = ["BORDER", "Code", "SupportFit", "Types", "search", "search_reference"]
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Code(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class Fit:
+class SupportFit:
     """Least squares on a support.
 
     Attributes
@@ -143,9 +143,9 @@ class Types:
         columns = np.zeros((count, most, n))
         facets = np.zeros((count, int(n_facets.max(initial=1)), most))
         padded = np.zeros((count, int(n_conditions.max(initial=1)), n))
-        for f, (basis, _, walls) in enumerate(self.images):
+        for f, (basis, _, bounds) in enumerate(self.images):
             columns[f, : widths[f]] = basis.T
-            facets[f, : len(walls), : widths[f]] = walls
+            facets[f, : len(bounds), : widths[f]] = bounds
             padded[f, : len(conditions[f])] = conditions[f]
         size = float(np.abs(self.target).max(initial=0.0))
         return {
@@ -177,7 +177,7 @@ class Types:
         weights = (self.faces.groups[None, :] == kinks[:, None]).astype(float)
         return np.vstack([-gamma, weights + gamma])
 
-    def fit(self, support: Sequence[int]) -> Fit:
+    def fit(self, support: Sequence[int]) -> SupportFit:
         """Solve one support of types that take part, with numpy's singular values."""
         faces = [t // 2 for t in support]
         signs = np.array([1.0 - 2.0 * (t % 2) for t in support])
@@ -220,9 +220,9 @@ class Types:
         for i, twin in enumerate(twins):
             if twin != i:
                 parts[i] = np.zeros_like(parts[twin])
-        return Fit(outcome, parts, left[:, :rank] @ values - self.target, rank)
+        return SupportFit(outcome, parts, left[:, :rank] @ values - self.target, rank)
 
-    def points(self, support: Sequence[int], fit: Fit) -> Array:
+    def points(self, support: Sequence[int], fit: SupportFit) -> Array:
         """Weights of the neurons, strictly inside their faces, with the values of a fit, (k, r)."""
         faces = [t // 2 for t in support]
         rows = []
@@ -235,8 +235,8 @@ class Types:
                 plus, minus = (i, twin) if support[i] % 2 == 0 else (twin, i)
                 difference = fit.parts[plus] - fit.parts[minus]
                 inside = self.images[f][1] @ self.faces.interiors[self.order[f]]
-                walls = self.images[f][2]
-                least = float((-(walls @ difference) / (walls @ inside)).max(initial=0.0))
+                bounds = self.images[f][2]
+                least = float((-(bounds @ difference) / (bounds @ inside)).max(initial=0.0))
                 common = 2 * least + float(np.linalg.norm(difference)) or 1.0
                 part = common * inside + (difference if i == plus else 0.0)
             rows.append(self._preimage(f, part))
@@ -315,10 +315,10 @@ def _deepest(tests: Array, point: Array, null: Array) -> Array:
         return np.asarray(point + size * middle * null[:, 0])
     for reach in (4.0, 1e4):
         box = np.vstack([np.eye(q), -np.eye(q)])
-        walls, floors = np.vstack([rates, box]), np.append(heights, np.full(2 * q, reach))
-        if comb(len(walls), q) > MAX_CORNERS:
+        bounds, floors = np.vstack([rates, box]), np.append(heights, np.full(2 * q, reach))
+        if comb(len(bounds), q) > MAX_CORNERS:
             break
-        inside = _centre(walls, floors)
+        inside = _centre(bounds, floors)
         if inside is not None and (heights + rates @ inside > BORDER).all():
             return np.asarray(point + size * (null @ inside))
     else:
@@ -333,18 +333,18 @@ def _deepest(tests: Array, point: Array, null: Array) -> Array:
     return point if result.x is None else np.asarray(point + size * (null @ result.x[:-1]))
 
 
-def _centre(walls: Array, floors: Array) -> Array | None:
-    """Mean of the corners of the bounded polyhedron ``walls @ c + floors >= 0``, if it has any.
+def _centre(bounds: Array, floors: Array) -> Array | None:
+    """Mean of the corners of the bounded polyhedron ``bounds @ c + floors >= 0``, if it has any.
 
-    No wall is tight at the mean unless it is tight at all corners: the mean is in the interior if
+    No bound is tight at the mean unless it is tight at all corners: the mean is in the interior if
     there is one.
     """
-    q = walls.shape[1]
-    subsets = np.array(list(combinations(range(len(walls)), q)))
-    systems = walls[subsets]
+    q = bounds.shape[1]
+    subsets = np.array(list(combinations(range(len(bounds)), q)))
+    systems = bounds[subsets]
     regular = np.abs(np.linalg.det(systems)) > 1e-12
     corners = np.linalg.solve(systems[regular], -floors[subsets[regular]][:, :, None])[:, :, 0]
-    inside = (corners @ walls.T + floors >= -1e-12 * (1.0 + floors.max())).all(axis=1)
+    inside = (corners @ bounds.T + floors >= -1e-12 * (1.0 + floors.max())).all(axis=1)
     return corners[inside].mean(axis=0) if inside.any() else None
 
 

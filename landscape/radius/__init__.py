@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.radius._bound import BoxAnswer, BoxOutcome, search_box
-from landscape.radius._box import Centre
+from landscape.radius._box import TINY, Centre
 from landscape.radius._family import widest_member
 from landscape.radius._search import Falsifier
 from landscape.spaces import Space
@@ -37,7 +37,8 @@ class RadiusBudget:
     n_starts : int
         Descents of the falsifier in each box.
     reach : float
-        The falsifier gives up at this times the largest of 1 and the parameters' max-norm.
+        The falsifier gives up at this times the largest of the parameters' max-norm and
+        ``sqrt(max |y| / max |X|)``, one for standardized data.
     """
 
     max_nodes: int = 1000
@@ -53,7 +54,8 @@ class RadiusBracket:
     Attributes
     ----------
     r_low : float
-        For all Theta of the space within it, the loss is at least ``loss - slack``.
+        For all Theta of the space within it, the loss is at least ``loss - slack``: by the
+        certificate, or by dual bounds from which rounding is subtracted (Theorem 19).
     r_high : float
         Distance of ``witness``; inf where no better point was found or the minimum is global.
     r_cell : float
@@ -94,7 +96,7 @@ class RadiusBracket:
         return self.r_high / self.r_low if self.r_low > 0 else np.inf
 
 
-#: Part of the loss that counts as rounding of the convex programs.
+#: Part of the loss that branch and bound may leave open, as solvers' tolerances do.
 RELATIVE_SLACK = 1e-7
 
 
@@ -193,8 +195,11 @@ class _Bracket:
         self.method_low, self.method_high = "r_cell", "none found"
         self.n_nodes = 0
         self.falsifier = Falsifier(centre, self.target, rng, budget.n_starts)
-        largest = max(np.abs(centre.theta.weights).max(), np.abs(centre.theta.output_weights).max())
-        self.reach = budget.reach * max(1.0, float(largest))
+        theta = centre.theta
+        largest = max(np.abs(theta.weights).max(), np.abs(theta.output_weights).max())
+        # What a neuron of size one is, in the units of the data.
+        one = np.sqrt(np.abs(centre.y).max()) / max(np.sqrt(np.abs(centre.X).max()), TINY)
+        self.reach = budget.reach * float(max(one, largest))
 
     def run(self) -> RadiusBracket:
         """Go up from r_cell, look for a better point, then halve the bracket on a log scale."""
@@ -240,8 +245,7 @@ class _Bracket:
 
     def _climb(self) -> None:
         """Double the radius while that is cheap."""
-        # With r_cell = 0 (a kink at the certificate's resolution) there is nothing to double.
-        radius = self.low if self.low > 0 else 1e-6
+        radius = self.low
         cheap = max(20, self.budget.max_nodes // 20)
         while radius < self.reach and self.n_nodes < self.budget.max_nodes:
             radius *= 2
@@ -250,7 +254,7 @@ class _Bracket:
 
     def _falsify(self) -> None:
         """Larger and larger boxes until one holds a better point."""
-        radius = max(self.low, 1e-9)
+        radius = self.low
         while radius < self.reach:
             radius *= 2
             found = self.falsifier.search(radius)
@@ -269,7 +273,7 @@ class _Bracket:
                 return "the budget of nodes is spent"
             top = min(self.high, self.hard)
             if top > budget.ratio * self.low:
-                self._ask(np.sqrt(max(self.low, 1e-9) * top), max(20, left // 3))
+                self._ask(np.sqrt(self.low * top), max(20, left // 3))
             elif not np.isfinite(self.high) or left < budget.max_nodes // 10:
                 return "the next step is beyond the budget of nodes"
             else:

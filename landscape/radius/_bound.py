@@ -95,7 +95,7 @@ def search_box(
             continue
         witness = _candidate(centre, node, relaxed)
         if (
-            centre.loss(witness) < target
+            centre.beaten(witness, target)
             and centre.distance(witness) <= radius * (1 + 1e-9)
             and centre.space.contains(witness)
         ):

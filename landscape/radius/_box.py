@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.parametrization import Parametrization, group_directions, unit_directions
 from landscape.realization import realize
+from landscape.rounding import Bounded, gamma
 from landscape.spaces import Space, UnrestrictedSpace
 
 __all__ = ["Centre", "Node", "roots"]
@@ -26,6 +27,7 @@ Array = NDArray[np.float64]
 
 #: Interval ends are moved outwards by this, relative to their size: some roundings.
 OUTWARDS = 1e-13
+TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,19 @@ class Centre:
             labels,
             turned,
             _plane(inputs),
-            max(float(np.mean(np.square(realize(theta, inputs) - targets))), 1e-300),
+            max(float(np.mean(np.square(realize(theta, inputs) - targets))), TINY),
         )
 
     def loss(self, theta: Parametrization) -> float:
         """Mean squared error."""
         return float(np.mean(np.square(realize(theta, self.X) - self.y)))
+
+    def beaten(self, theta: Parametrization, target: float) -> bool:
+        """Whether the loss is below the target for certain: rounding is in the bound."""
+        z = (Bounded.exact(theta.weights) @ self.X.T).relu()
+        s = z.T @ theta.output_weights - Bounded.exact(self.y)
+        n = self.y.size
+        return float(s.size @ s.size) / n * (1 + gamma(n)) < target
 
     def distance(self, theta: Parametrization) -> float:
         """Max-norm distance in (A, c), neuron by neuron."""
@@ -123,7 +132,7 @@ class Centre:
             # The bounds hold for u up to a solver's tolerance: here exactly.
             u = np.clip(u, self.lower, self.upper)
             last = self.lower[:, -2:] == 0
-            u[:, -2:][last] = np.maximum(u[:, -2:][last], 1e-13 * max(1e-300, np.abs(u).max()))
+            u[:, -2:][last] = np.maximum(u[:, -2:][last], 1e-13 * max(TINY, np.abs(u).max()))
             return Parametrization.from_products(u, signs)
         a = np.where(s[:, None] > 0, u / np.where(s > 0, s, 1.0)[:, None], self.a)
         c = signs * s

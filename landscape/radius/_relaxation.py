@@ -18,7 +18,8 @@ The bound never trusts the solver: for *any* point with residual r and *any* mul
     ‖B v - y‖^2 >= 2 <r, B v - y> - ‖r‖^2 + <l, G v - h>    for all v with G v <= h,
 
 whose right-hand side is linear in v, so its least value over the node's intervals is explicit.
-(Multipliers of equations may have either sign.)
+(Multipliers of equations may have either sign.) What rounding may move entries, intervals and sums
+by is subtracted, relative to the sizes of all terms.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
-from landscape.radius._box import Centre, Node
+from landscape.radius._box import OUTWARDS, Centre, Node
+from landscape.rounding import gamma
 
 __all__ = ["Relaxed", "relax"]
 
@@ -100,6 +102,7 @@ class _Program:
             self.B[:, self.at_e] = centre.column
         self.blocks: list[Array] = []
         self.sides: list[Array] = []
+        self.hulls: list[tuple[slice, slice, float]] = []
         if centre.plane is None:
             self.B[self.rows, self.at_t + np.arange(n_more)] = node.signs[self.neurons]
         else:
@@ -112,6 +115,11 @@ class _Program:
         if centre.plane is None:
             self._triangles()
         self.G, self.h = np.vstack(self.blocks), np.concatenate(self.sides)
+        #: What errors of the entries are relative to: those of hulls cancel.
+        self.sizes_B, self.sizes_G = np.abs(self.B), np.abs(self.G)
+        for columns, rows, size in self.hulls:
+            self.sizes_B[:, columns] = np.abs(X).sum(axis=1)[:, None] * size
+            self.sizes_G[rows, columns] = size
 
     def _add(self, block: Array, side: Array) -> None:
         self.blocks.append(block)
@@ -179,6 +187,10 @@ class _Program:
             block[0, i * d] = block[1, i * d + 1] = block[2, self.at_s + i] = -1.0
             if d == 3:
                 block[1, i * d + 2] = 1.0  # p - q
+            first = 3 * len(self.blocks)
+            self.hulls.append(
+                (slice(at, at + q), slice(first, first + 2), float(np.abs(corners).max()))
+            )
             self._add(block, np.zeros(3))
             highs.append(np.full(q, node.s_high[i]))
             at += q
@@ -270,18 +282,21 @@ class _Program:
     def bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
         """See the module's docstring."""
         low, high = self._ends()
-        if not feasible:
-            slope = self.G.T @ multipliers
-            least = float(np.minimum(slope * low, slope * high).sum() - multipliers @ self.h)
-            size = float(np.abs(multipliers) @ np.abs(self.h))
-            size += float((np.abs(self.G).T @ multipliers) @ np.maximum(np.abs(low), np.abs(high)))
-            return np.inf if least > 1e-12 * size else 0.0
         y, n = self.centre.y, self.n
-        residual = self.B @ point - y
-        slope = 2.0 / n * (self.B.T @ residual) + self.G.T @ multipliers
-        least = float(np.minimum(slope * low, slope * high).sum())
-        constant = -float(residual @ residual + 2 * residual @ y) / n
-        return max(0.0, constant - float(multipliers @ self.h) + least)
+        most, pulls = np.maximum(np.abs(low), np.abs(high)), np.abs(multipliers)
+        size = float(pulls @ np.abs(self.h) + (pulls @ self.sizes_G) @ most)
+        slope, constant = self.G.T @ multipliers, -float(multipliers @ self.h)
+        if feasible:
+            residual = self.B @ point - y
+            slope = slope + 2.0 / n * (self.B.T @ residual)
+            constant -= float(residual @ residual + 2 * residual @ y) / n
+            r = 2.0 / n * np.abs(residual)
+            size += float(r @ np.abs(residual) + r @ np.abs(y) + (r @ self.sizes_B) @ most)
+        least = constant + float(np.minimum(slope * low, slope * high).sum())
+        least -= (gamma(n + len(self.h) + self.size) + 8 * OUTWARDS) * size
+        if feasible:
+            return max(0.0, least)
+        return np.inf if least > 0 else 0.0
 
     def relaxed(self, point: Array, bound: float) -> Relaxed:
         """The record of a solution."""

@@ -64,7 +64,7 @@ class Falsifier:
         """Descend in a box from where the segment to ``point`` leaves it."""
         centre = self.centre
         m = len(centre.c)
-        part = min(1.0, radius / max(centre.distance(point), 1e-300))
+        part = min(1.0, radius / max(centre.distance(point), np.finfo(float).tiny))
         a = centre.a + part * (point.weights[:m] - centre.a)
         c = centre.c + part * (point.output_weights[:m] - centre.c)
         e = float(point.output_weights[-1]) if centre.column is not None else 0.0
@@ -167,7 +167,7 @@ class Falsifier:
         weights, sizes, offset = unpack(result.x)
         found = centre.parametrization(weights * sizes[:, None], sizes, signs, offset)
         good = (
-            centre.loss(found) < self.target
+            centre.beaten(found, self.target)
             and centre.distance(found) <= radius
             and centre.space.contains(found)
         )
