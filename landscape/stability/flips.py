@@ -222,7 +222,8 @@ def admissible_flips(
     >>> admissible_flips(Parametrization([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], [1.0, 1.0, 1.0]))
     [(0, 1), (2,)]
     """
-    return find_flips(Sides.of(theta, space))
+    found = find_flips(Sides.of(theta, space))
+    return None if found is None else sorted(found)
 
 
 def flip_gap(

@@ -254,10 +254,12 @@ class Converse(_Data):
     drawn_loss: float = column("Loss as drawn.", MSE)
     loss: float = column("Loss with optimal scales.", MSE, default=nan)
     radius: float = column("Radius of the ball in realization space.", SEMINORM, default=nan)
-    realization: str = column("Verdict: is it a minimum on that ball?", default=UNDECIDED)
+    realization: str = column("Verdict: whether it is a minimum on that ball.", default=UNDECIDED)
     gap: float = column("Loss minus the best loss found in the ball.", MSE, default=nan)
     tolerance: float = column("Gaps up to here are rounding.", MSE, default=nan)
-    parameters: str = column("Verdict: is it a minimum of the parameters?", default=UNDECIDED)
+    parameters: str = column(
+        "Verdict: whether it is a minimum of the parameters.", default=UNDECIDED
+    )
     slope: float = column("Steepest derivative of the loss that the test found.", default=nan)
     descended_loss: float = column("Loss after descent.", MSE, default=nan)
     reason: str = column("Why.", path=True, default="")
