@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import Parametrization
 from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 
@@ -292,9 +292,3 @@ def objective_for(theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Spa
         return RawObjective(inputs, targets, space.n_neurons, space.offset)
     signs = np.where(theta.output_weights < 0, -1.0, 1.0)
     return ProductObjective(inputs, targets, signs, *space.bounds())
-
-
-def residual_scale(theta: Parametrization, X: Array, y: Array) -> Array:
-    """Size of the terms of which each residual is a sum: what rounding errors are relative to."""
-    magnitudes = np.abs(X).sum(axis=1)
-    return magnitudes * float(max_norms(theta.products).sum()) + np.abs(y)
