@@ -12,12 +12,15 @@ from math import gcd, isqrt, lcm
 
 __all__ = [
     "HAVE_FLINT",
+    "IntVector",
     "Number",
     "Vector",
     "dot",
+    "echelon",
     "gram",
     "max_norm",
     "null_basis",
+    "primitive",
     "reduce_rows",
     "solve",
     "sqrt_bracket",
@@ -25,6 +28,7 @@ __all__ = [
 ]
 
 Vector = tuple[Fraction, ...]
+IntVector = tuple[int, ...]
 #: What is converted to a fraction, floats exactly.
 Number = int | float | Fraction
 
@@ -89,22 +93,28 @@ def _by_flint(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[in
     entries = [flint.fmpq(p.numerator, p.denominator) for row in rows for p in row]
     width = len(rows[0])
     reduced, rank = flint.fmpq_mat(len(rows), width, entries).rref()
-    result, pivots = [], []
-    for i in range(rank):
-        row = tuple(Fraction(int(reduced[i, j].p), int(reduced[i, j].q)) for j in range(width))
-        result.append(row)
-        pivots.append(next(j for j, p in enumerate(row) if p))
-    return result, pivots
+    result = [
+        tuple(Fraction(int(reduced[i, j].p), int(reduced[i, j].q)) for j in range(width))
+        for i in range(rank)
+    ]
+    return result, [next(j for j, p in enumerate(row) if p) for row in result]
 
 
 def _by_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
-    """Gauss and Jordan on integer rows, each divided by the divisor that its entries share."""
-    table = []
-    for row in rows:
-        scale = lcm(*(p.denominator for p in row))
-        table.append(_primitive([int(p * scale) for p in row]))
-    done, pivots = 0, []
-    for j in range(len(table[0])):
+    scales = [lcm(*(p.denominator for p in row)) for row in rows]
+    table, pivots = echelon(
+        [[int(p * scale) for p in row] for row, scale in zip(rows, scales, strict=True)]
+    )
+    reduced = [tuple(Fraction(x, r[j]) for x in r) for r, j in zip(table, pivots, strict=True)]
+    return reduced, pivots
+
+
+def echelon(rows: Sequence[Sequence[int]]) -> tuple[list[IntVector], list[int]]:
+    """Gauss and Jordan on integer rows, kept primitive: the non-zero rows, and their pivots."""
+    table = [primitive(row) for row in rows]
+    pivots: list[int] = []
+    for j in range(len(table[0]) if table else 0):
+        done = len(pivots)
         # The smallest pivot keeps the numbers short.
         candidates = [i for i in range(done, len(table)) if table[i][j]]
         if not candidates:
@@ -116,18 +126,15 @@ def _by_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list
             if i != done and other[j]:
                 common = gcd(head[j], other[j])
                 p, q = head[j] // common, other[j] // common
-                table[i] = _primitive([p * x - q * y for x, y in zip(other, head, strict=True)])
+                table[i] = primitive([p * x - q * y for x, y in zip(other, head, strict=True)])
         pivots.append(j)
-        done += 1
-        if done == len(table):
-            break
-    reduced = [tuple(Fraction(x, table[i][j]) for x in table[i]) for i, j in enumerate(pivots)]
-    return reduced, pivots
+    return table[: len(pivots)], pivots
 
 
-def _primitive(row: list[int]) -> list[int]:
-    common = gcd(*row)
-    return row if common <= 1 else [x // common for x in row]
+def primitive(values: Sequence[int]) -> IntVector:
+    """Divide by the greatest common divisor."""
+    divisor = gcd(*values)
+    return tuple(value // divisor for value in values) if divisor > 1 else tuple(values)
 
 
 def gram(columns: Sequence[Sequence[int]], *, use_flint: bool | None = None) -> list[list[int]]:

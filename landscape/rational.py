@@ -2,8 +2,7 @@
 
 For small networks whose products ``c_i a_i`` are rational: realizations, canonical forms, the
 seminorm (17), the uniform norm on a box and a strict test for the distance to a fibre, all decided
-without rounding. Everything is enumerated: meant for a handful of neurons and inputs, and
-independent of the floating-point modules that it serves to check.
+without rounding. Everything is enumerated: meant for a handful of neurons and inputs.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from landscape.arrangement import Arrangement
 from landscape.exact import Number, Vector, dot, max_norm, solve, vector
 from landscape.parametrization import Parametrization
 
@@ -141,37 +141,10 @@ def _vertex(
 
 
 def cell_points(normals: tuple[Vector, ...], d: int) -> list[Vector]:
-    """A point in the interior of every cell of a central arrangement (cells may repeat).
-
-    Every cell has a facet, a cell of the arrangement that the other hyperplanes cut out of one
-    hyperplane. So: a point of each of these, moved a little to either side.
-    """
+    """A point in the interior of every cell of a central arrangement."""
     if not normals:
-        return [tuple([Fraction(0)] * d)]
-    points = {}
-    for h, normal in enumerate(normals):
-        lead = next(k for k, p in enumerate(normal) if p)
-        # Coordinates on the hyperplane: all but x[lead] = -sum_{k != lead} normal[k] x[k] / lead.
-        rest = [k for k in range(d) if k != lead]
-        restricted: dict[Vector, None] = {}
-        for other in normals[:h] + normals[h + 1 :]:
-            w = tuple(other[k] - other[lead] * normal[k] / normal[lead] for k in rest)
-            if any(w):  # equal planes (up to a factor) were merged before, but restrictions meet
-                head = next(p for p in w if p)
-                restricted[tuple(p / head for p in w)] = None
-        for inner in cell_points(tuple(restricted), d - 1):
-            x = dict(zip(rest, inner, strict=True))
-            x[lead] = -sum((normal[k] * x[k] for k in rest), Fraction(0)) / normal[lead]
-            base = tuple(x[k] for k in range(d))
-            step = Fraction(1)
-            for other in normals[:h] + normals[h + 1 :]:
-                along = abs(dot(other, normal))
-                if along:
-                    step = min(step, abs(dot(other, base)) / (2 * along))
-            for side in (1, -1):
-                point = tuple(p + side * step * q for p, q in zip(base, normal, strict=True))
-                points[tuple(dot(n, point) > 0 for n in normals)] = point
-    return list(points.values())
+        return [vector([0] * d)]
+    return [vector(x) for x in Arrangement(normals, tolerance=None).cells(limit=None).exact_points]
 
 
 def line_gap(a: Sequence[Fraction], v: Sequence[Fraction]) -> tuple[Fraction, Fraction, Fraction]:

@@ -101,14 +101,8 @@ class Space(ABC):
         """Every way in which ``theta`` leaves the space; empty if it lies in it."""
         shape = (self.n_neurons, self.n_inputs)
         if theta.weights.shape != shape:
-            return [
-                Violation(
-                    "shape",
-                    (),
-                    np.inf,
-                    f"weights have shape {theta.weights.shape}, the space has {shape}",
-                )
-            ]
+            message = f"weights have shape {theta.weights.shape}, the space has {shape}"
+            return [Violation("shape", (), np.inf, message)]
         return self._conditions(theta)
 
     def contains(self, theta: Parametrization) -> bool:
@@ -159,22 +153,16 @@ class BalancedSpace(Space):
         return lift(a, b, c, offset)
 
     def _conditions(self, theta: Parametrization) -> list[Violation]:
-        found = []
         gaps = theta.unbalancedness()
         scale = np.maximum(np.abs(theta.output_weights), max_norms(theta.weights))
-        for i in np.flatnonzero(gaps > DIRECTION_TOLERANCE * scale):
-            found.append(
-                Violation(
-                    "C.1", (int(i),), float(gaps[i]), f"neuron {i} is unbalanced by {gaps[i]:.3g}"
-                )
-            )
-        for pair in theta.redundant_pairs():
-            found.append(
-                Violation(
-                    "C.2", pair, 0.0, f"neurons {pair[0]} and {pair[1]} have the same direction"
-                )
-            )
-        return found
+        unbalanced = np.flatnonzero(gaps > DIRECTION_TOLERANCE * scale).tolist()
+        return [
+            Violation("C.1", (i,), float(gaps[i]), f"neuron {i} is unbalanced by {gaps[i]:.3g}")
+            for i in unbalanced
+        ] + [
+            Violation("C.2", pair, 0.0, "neurons {} and {} have the same direction".format(*pair))
+            for pair in theta.redundant_pairs()
+        ]
 
     def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
         """See :meth:`Space.sample`."""
@@ -217,23 +205,11 @@ class RestrictedSpace(BalancedSpace):
                     message = f"neuron {i}: output weight 0 cannot be balanced in N*"
                 found.append(Violation("C.3", (i,), amount, message))
             elif (short := float(self.margin - u[i, -2:].min())) > slack[i]:
-                found.append(
-                    Violation(
-                        "bound",
-                        (i,),
-                        short,
-                        f"neuron {i} is {short:.3g} below margin {self.margin}",
-                    )
-                )
+                message = f"neuron {i} is {short:.3g} below margin {self.margin}"
+                found.append(Violation("bound", (i,), short, message))
             if (excess := float(np.abs(u[i]).max() - self.bound)) > slack[i]:
-                found.append(
-                    Violation(
-                        "bound",
-                        (i,),
-                        excess,
-                        f"neuron {i} is {excess:.3g} above bound {self.bound}",
-                    )
-                )
+                message = f"neuron {i} is {excess:.3g} above bound {self.bound}"
+                found.append(Violation("bound", (i,), excess, message))
         return found
 
     def bounds(self) -> tuple[Array, Array]:
@@ -259,10 +235,6 @@ class RestrictedSpace(BalancedSpace):
         u = theta.products.copy()
         u[:, -2:] += np.maximum(0.0, self.margin - u[:, -2:].min(axis=1))[:, None]
         return Parametrization.from_products(u, theta.signs) if self.margin > 0 else theta
-
-    def project(self, products: ArrayLike) -> Array:
-        """The nearest product coordinates within the bounds."""
-        return np.clip(np.asarray(products, dtype=float), *self.bounds())
 
 
 @dataclass(frozen=True)

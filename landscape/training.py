@@ -235,16 +235,10 @@ def train(
         outcome = _outcome(result, solver, max_iter)
         message = str(result.get("message", ""))
         n_iter = int(getattr(result, "nit", None) or getattr(result, "njev", 0) or 0)
-    return Fit(
-        objective.unpack(counted.best_x),
-        objective.value(counted.best_x) if regularizer is not None else counted.best_value,
-        loss_start,
-        outcome,
-        message,
-        n_iter,
-        counted.n_evaluations,
-        counted.penalty(counted.best_x)[0],
-    )
+    x = counted.best_x
+    loss = objective.value(x) if regularizer is not None else counted.best_value
+    end = objective.unpack(x), loss, loss_start, outcome, message, n_iter, counted.n_evaluations
+    return Fit(*end, penalty=counted.penalty(x)[0])
 
 
 def train_merging(
@@ -329,16 +323,9 @@ def _run(
         )
     bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any())
     if solver == "trf":
+        stop = dict.fromkeys(("ftol", "xtol", "gtol"), max(tol, 1e-15)) | {"max_nfev": max_iter}
         return least_squares(
-            counted.residuals,
-            start,
-            counted.jacobian,
-            bounds=(lower, upper),
-            method="trf",
-            ftol=max(tol, 1e-15),
-            xtol=max(tol, 1e-15),
-            gtol=max(tol, 1e-15),
-            max_nfev=max_iter,
+            counted.residuals, start, counted.jacobian, bounds=(lower, upper), method="trf", **stop
         )
     options: dict[str, object] = {"maxiter": max_iter}
     if solver == "SLSQP":
@@ -357,22 +344,26 @@ def _run(
     )
 
 
+#: The solvers' status codes, as documented by scipy, in common terms; others are the last.
+_CODES: dict[str, tuple[dict[int, FitOutcome], FitOutcome]] = {
+    "SLSQP": (
+        {0: FitOutcome.CONVERGED, 8: FitOutcome.STALLED, 9: FitOutcome.ITERATION_LIMIT},
+        FitOutcome.FAILED,
+    ),
+    "L-BFGS-B": ({0: FitOutcome.CONVERGED, 1: FitOutcome.ITERATION_LIMIT}, FitOutcome.STALLED),
+    "trust-constr": (
+        {0: FitOutcome.ITERATION_LIMIT, 1: FitOutcome.CONVERGED, 2: FitOutcome.CONVERGED},
+        FitOutcome.STALLED,
+    ),
+    "trf": ({0: FitOutcome.ITERATION_LIMIT, -1: FitOutcome.FAILED}, FitOutcome.CONVERGED),
+}
+
+
 def _outcome(result: OptimizeResult, solver: str | Solver, max_iter: int) -> FitOutcome:
-    """The solvers' status codes, as documented by scipy, in common terms."""
-    if callable(solver):
-        if result.get("success", False):
-            return FitOutcome.CONVERGED
-        limit = int(result.get("nit", 0)) >= max_iter
-        return FitOutcome.ITERATION_LIMIT if limit else FitOutcome.STALLED
-    status = int(result.status)
-    if solver == "trf":
-        codes = {0: FitOutcome.ITERATION_LIMIT, -1: FitOutcome.FAILED}
-        return codes.get(status, FitOutcome.CONVERGED)
-    if solver == "trust-constr":
-        codes = {0: FitOutcome.ITERATION_LIMIT, 1: FitOutcome.CONVERGED, 2: FitOutcome.CONVERGED}
-        return codes.get(status, FitOutcome.STALLED)
-    if solver == "L-BFGS-B":
-        codes = {0: FitOutcome.CONVERGED, 1: FitOutcome.ITERATION_LIMIT}
-        return codes.get(status, FitOutcome.STALLED)
-    codes = {0: FitOutcome.CONVERGED, 8: FitOutcome.STALLED, 9: FitOutcome.ITERATION_LIMIT}
-    return codes.get(status, FitOutcome.FAILED)
+    if not callable(solver):
+        codes, otherwise = _CODES[solver]
+        return codes.get(int(result.status), otherwise)
+    if result.get("success", False):
+        return FitOutcome.CONVERGED
+    limit = int(result.get("nit", 0)) >= max_iter
+    return FitOutcome.ITERATION_LIMIT if limit else FitOutcome.STALLED

@@ -232,14 +232,6 @@ def test_restricted_needs_two_inputs():
         RestrictedSpace(1, 2)
 
 
-def test_projection_is_the_nearest_point(rng):
-    space = RestrictedSpace(3, 2, margin=0.5, bound=2.0)
-    u = 3 * rng.standard_normal((2, 3))
-    lower, upper = space.bounds()
-    assert np.array_equal(space.project(u), np.minimum(np.maximum(u, lower), upper))
-    assert np.array_equal(space.project(space.project(u)), space.project(u))
-
-
 @pytest.mark.parametrize("margin", [1e-6, 0.5, 3.0])
 def test_networks_enter_above_the_margin(margin, rng):
     """The shift along (0, ..., 0, 1, 1) changes nothing on the data and no condition."""

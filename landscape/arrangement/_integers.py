@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
-
-IntVector = tuple[int, ...]
+from landscape.exact import IntVector, echelon, primitive
 
 
 def integer_vector(values: Iterable[Any]) -> IntVector:
@@ -37,14 +36,6 @@ def _ratio(value: Any) -> tuple[int, int]:
         p, q = value.as_integer_ratio()
         return int(p), int(q)
     return int(value), 1
-
-
-def primitive(values: Sequence[int]) -> IntVector:
-    """Divide by the greatest common divisor."""
-    divisor = gcd(*values)
-    if divisor > 1:
-        return tuple(value // divisor for value in values)
-    return tuple(values)
 
 
 def integer_rows(rows: Any) -> list[IntVector]:
@@ -76,30 +67,7 @@ def oriented(vector: IntVector) -> tuple[IntVector, int]:
 
 def pivot_columns(rows: Sequence[Sequence[int]]) -> list[int]:
     """Columns that form a basis of the column space, exactly: as many as the rank."""
-    columns: list[int] = []
-    remaining = [list(row) for row in rows if any(row)]
-    d = len(remaining[0]) if remaining else 0
-    for j in range(d):
-        pivots = [row for row in remaining if row[j]]
-        if not pivots:
-            continue
-        columns.append(j)
-        pivot = min(pivots, key=lambda row: sum(abs(entry).bit_length() for entry in row))
-        rest = []
-        for row in remaining:
-            if row is pivot:
-                continue
-            if row[j]:
-                factor, multiple = pivot[j], row[j]
-                row = list(
-                    primitive([factor * x - multiple * y for x, y in zip(row, pivot, strict=True)])
-                )
-            if any(row):
-                rest.append(row)
-        remaining = rest
-        if not remaining:
-            break
-    return columns
+    return echelon(rows)[1]
 
 
 class Infeasible(LandscapeError):
