@@ -2,7 +2,6 @@
 
 Two coordinate systems: *product coordinates* of N' and N* for fixed signs (there the loss is
 piecewise a convex quadratic), and the raw parameters (A, c) of N, with biases (A, b, c, e).
-Both are a :class:`Objective`: residuals and Jacobian as functions of a flat vector.
 
 Where a pre-activation is exactly zero the neuron counts as inactive: the Jacobian is then one of
 the one-sided ones.
@@ -10,7 +9,6 @@ the one-sided ones.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +20,6 @@ from landscape.spaces import Space, UnrestrictedSpace
 
 __all__ = [
     "Objective",
-    "ProductObjective",
-    "RawObjective",
     "check_data",
     "loss",
     "objective_for",
@@ -128,157 +124,88 @@ def weight_samples(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike) -> tupl
 
 
 @dataclass(frozen=True)
-class Objective(ABC):
-    """Mean squared error over a flat vector of parameters, ``f(x) = (1/n) ‖residuals(x)‖²``."""
+class Objective:
+    """Mean squared error over a flat vector x of parameters, ``f(x) = (1/n) ‖residuals(x)‖²``.
+
+    On N' and N* x holds the product coordinates ``u_i = |c_i| a_i`` for fixed signs (Theorems 1
+    and 5), on N the rows ``a_i`` and then all output weights.
+
+    Attributes
+    ----------
+    X : array of shape (n, d)
+    y : array of shape (n,)
+    lower, upper : arrays of shape (m, d)
+        Bounds of the rows, without that of a frozen offset neuron (0, ..., 0, 1).
+    signs : array of shape (m,) or None
+        Fixed output weights -1 or 1; None where output weights are free.
+    offset : bool
+        Whether there is a frozen neuron, whose output weight is the last.
+    """
 
     X: Array
     y: Array
+    lower: Array
+    upper: Array
+    signs: Array | None
+    offset: bool = False
 
-    @abstractmethod
     def pack(self, theta: Parametrization) -> Array:
-        """Flat coordinates of a parametrization."""
+        """Flat coordinates of a parametrization; products are moved into the bounds."""
+        if self.signs is not None:
+            return np.clip(theta.products, self.lower, self.upper).ravel()
+        return np.concatenate([theta.weights[: len(self.lower)].ravel(), theta.output_weights])
 
-    @abstractmethod
     def unpack(self, x: Array) -> Parametrization:
-        """The parametrization with flat coordinates x."""
+        """The parametrization with flat coordinates x, balanced where signs are fixed."""
+        rows, c = self._split(x)
+        if self.signs is not None:
+            return Parametrization.from_products(rows, c)
+        frozen = np.eye(1, self.X.shape[1], self.X.shape[1] - 1)
+        return Parametrization(np.vstack([rows, frozen]) if self.offset else rows, c)
 
-    @abstractmethod
+    def _split(self, x: Array) -> tuple[Array, Array]:
+        rows = x[: self.lower.size].reshape(self.lower.shape)
+        return rows, x[self.lower.size :] if self.signs is None else self.signs
+
+    def _neurons(self, x: Array) -> tuple[Array, Array, Array]:
+        """Pre-activations of the free rows (n, m), all neurons' values, output weights."""
+        rows, c = self._split(x)
+        z = self.X @ rows.T
+        values = np.maximum(z, 0.0)
+        if self.offset:
+            values = np.hstack([values, np.maximum(self.X[:, -1:], 0.0)])
+        return z, values, c
+
     def residuals(self, x: Array) -> Array:
         """``R(theta)(x_k) - y_k``, shape (n,)."""
+        _, values, c = self._neurons(x)
+        return values @ c - self.y
 
-    @abstractmethod
     def jacobian(self, x: Array) -> Array:
         """Derivatives of the residuals, shape (n, x.size)."""
+        z, values, c = self._neurons(x)
+        active = (z > 0) * c[: z.shape[1]]
+        block = (active[:, :, None] * self.X[:, None, :]).reshape(len(z), self.lower.size)
+        return np.hstack([block, values]) if self.signs is None else block
 
-    @abstractmethod
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """The loss and its gradient at x, without forming the Jacobian."""
+        z, values, c = self._neurons(x)
+        s = values @ c - self.y
+        gradient = (((z > 0) * s[:, None] * c[: z.shape[1]]).T @ self.X).ravel()
+        if self.signs is None:
+            gradient = np.concatenate([gradient, s @ values])
+        return float(s @ s / s.size), (2.0 / s.size) * gradient
 
-    @abstractmethod
     def bounds(self) -> tuple[Array, Array]:
         """Lower and upper bounds of the flat coordinates."""
+        free = np.full(len(self.lower) + self.offset if self.signs is None else 0, np.inf)
+        return np.append(self.lower, -free), np.append(self.upper, free)
 
     def value(self, x: Array) -> float:
         """The loss at x."""
         s = self.residuals(x)
         return float(s @ s / s.size)
-
-
-@dataclass(frozen=True)
-class ProductObjective(Objective):
-    """In product coordinates ``u_i = |c_i| a_i`` for fixed signs (Theorems 1 and 5).
-
-    Parameters
-    ----------
-    X : array of shape (n, d)
-    y : array of shape (n,)
-    signs : array of shape (m,)
-        -1 or 1.
-    lower, upper : arrays of shape (m, d)
-    """
-
-    signs: Array
-    lower: Array
-    upper: Array
-
-    def pack(self, theta: Parametrization) -> Array:
-        """Products, moved into the bounds."""
-        return np.clip(theta.products, self.lower, self.upper).ravel()
-
-    def unpack(self, x: Array) -> Parametrization:
-        """The balanced parametrization with these products."""
-        return Parametrization.from_products(x.reshape(self.lower.shape), self.signs)
-
-    def residuals(self, x: Array) -> Array:
-        """See :meth:`Objective.residuals`."""
-        return np.maximum(self.X @ x.reshape(self.lower.shape).T, 0.0) @ self.signs - self.y
-
-    def jacobian(self, x: Array) -> Array:
-        """See :meth:`Objective.jacobian`."""
-        active = (self.X @ x.reshape(self.lower.shape).T > 0) * self.signs
-        return (active[:, :, None] * self.X[:, None, :]).reshape(self.y.size, x.size)
-
-    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        """See :meth:`Objective.value_and_gradient`."""
-        z = self.X @ x.reshape(self.lower.shape).T
-        s = np.maximum(z, 0.0) @ self.signs - self.y
-        gradient = ((z > 0) * s[:, None] * self.signs).T @ self.X
-        return float(s @ s / s.size), (2.0 / s.size) * gradient.ravel()
-
-    def bounds(self) -> tuple[Array, Array]:
-        """See :meth:`Objective.bounds`."""
-        return self.lower.ravel(), self.upper.ravel()
-
-
-@dataclass(frozen=True)
-class RawObjective(Objective):
-    """In the parameters (A, c) themselves; with ``offset`` the last neuron is (0, ..., 0, 1), e.
-
-    Flat coordinates: the m' free rows of A, then all of c, with m' = m - 1 if there is an offset.
-    """
-
-    n_neurons: int
-    offset: bool
-
-    @property
-    def _free(self) -> int:
-        return self.n_neurons - int(self.offset)
-
-    def pack(self, theta: Parametrization) -> Array:
-        """See :meth:`Objective.pack`."""
-        return np.concatenate([theta.weights[: self._free].ravel(), theta.output_weights])
-
-    def _split(self, x: Array) -> tuple[Array, Array]:
-        d = self.X.shape[1]
-        a = x[: self._free * d].reshape(self._free, d)
-        return a, x[self._free * d :]
-
-    def unpack(self, x: Array) -> Parametrization:
-        """See :meth:`Objective.unpack`."""
-        a, c = self._split(x)
-        if self.offset:
-            direction = np.zeros((1, self.X.shape[1]))
-            direction[0, -1] = 1.0
-            a = np.vstack([a, direction])
-        return Parametrization(a, c)
-
-    def residuals(self, x: Array) -> Array:
-        """See :meth:`Objective.residuals`."""
-        a, c = self._split(x)
-        s = np.maximum(self.X @ a.T, 0.0) @ c[: self._free] - self.y
-        return s + c[-1] * np.maximum(self.X[:, -1], 0.0) if self.offset else s
-
-    def jacobian(self, x: Array) -> Array:
-        """See :meth:`Objective.jacobian`."""
-        a, c = self._split(x)
-        z = self.X @ a.T
-        active = (z > 0) * c[: self._free]
-        blocks = [
-            (active[:, :, None] * self.X[:, None, :]).reshape(self.y.size, a.size),
-            np.maximum(z, 0.0),
-        ]
-        if self.offset:
-            blocks.append(np.maximum(self.X[:, -1:], 0.0))
-        return np.hstack(blocks)
-
-    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        """See :meth:`Objective.value_and_gradient`."""
-        a, c = self._split(x)
-        z = self.X @ a.T
-        active = np.maximum(z, 0.0)
-        s = active @ c[: self._free] - self.y
-        if self.offset:
-            last = np.maximum(self.X[:, -1], 0.0)
-            s = s + c[-1] * last
-        parts = [(((z > 0) * s[:, None] * c[: self._free]).T @ self.X).ravel(), s @ active]
-        if self.offset:
-            parts.append(np.array([s @ last]))
-        return float(s @ s / s.size), (2.0 / s.size) * np.concatenate(parts)
-
-    def bounds(self) -> tuple[Array, Array]:
-        """No bounds."""
-        size = self._free * self.X.shape[1] + self.n_neurons
-        return np.full(size, -np.inf), np.full(size, np.inf)
 
 
 def objective_for(theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space) -> Objective:
@@ -288,7 +215,9 @@ def objective_for(theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Spa
     optimization stays in one component of N*. N: the parameters themselves.
     """
     inputs, targets = check_problem(theta, X, y, space)
+    lower, upper = space.bounds()
     if isinstance(space, UnrestrictedSpace):
-        return RawObjective(inputs, targets, space.n_neurons, space.offset)
+        free = slice(space.n_neurons - int(space.offset))
+        return Objective(inputs, targets, lower[free], upper[free], None, space.offset)
     signs = np.where(theta.output_weights < 0, -1.0, 1.0)
-    return ProductObjective(inputs, targets, signs, *space.bounds())
+    return Objective(inputs, targets, lower, upper, signs)

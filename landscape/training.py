@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, OptimizeResult, least_squares, minimize
 
-from landscape.objective import Objective, RawObjective, objective_for
+from landscape.objective import Objective, objective_for
 from landscape.parametrization import Parametrization
 from landscape.regularization import Merging, Regularizer, merge_close, reseed
 from landscape.spaces import Space, UnrestrictedSpace
@@ -138,7 +138,7 @@ class _Counted:
 
     def penalty(self, x: Array) -> tuple[float, Array]:
         """The regularizer and its gradient in the flat coordinates of the unrestricted space."""
-        if self.regularizer is None or not isinstance(self.objective, RawObjective):
+        if self.regularizer is None:
             return 0.0, np.zeros_like(x)
         frozen, theta = self.objective.offset, self.objective.unpack(x)
         value, by_weights, by_output = self.regularizer.value_and_gradient(
