@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from landscape.plots import BLUE, GREEN, ORANGE, RED, STYLE, TWO_COLUMNS
-from landscape.plots.style import legend
+from landscape.plots import BLUE, GREEN, ORANGE, RED, STYLE, TWO_COLUMNS, legend
 
 __all__ = ["regularization_figure"]
 
@@ -72,7 +71,7 @@ def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figu
             axes[0, 0].scatter([], [], marker=marker, s=16, color=[colour])
             for marker, colour in _MARKERS[: len(datasets)]
         ]
-        legend(figure, handles, datasets)
+        legend(figure, dict(zip(datasets, handles, strict=True)))
     return figure
 
 

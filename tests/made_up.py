@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from landscape.plots.experiments import CONTROLS, KINDS, SOLVERS
+from landscape.plots.figures import CONTROLS, KINDS, SOLVERS
 from landscape.rows import as_frame
 from landscape.tables import TABLES
 

@@ -4,8 +4,7 @@ import matplotlib as mpl
 import pytest
 
 from landscape.plots import render
-from landscape.plots.experiments import CONTROLS, KINDS, VERDICTS
-from landscape.plots.main import PAIRS
+from landscape.plots.figures import BALLS, CONTROLS, KINDS, RADII, VERDICTS
 from landscape.rows import frame_of
 from landscape.tables import FIGURES, TABLES
 from tests.made_up import drawn_tables
@@ -55,7 +54,7 @@ class TestContract:
         assert render(draw(name, empty), "png")
 
 
-@pytest.mark.parametrize("looks", [PAIRS, KINDS, CONTROLS], ids=["pairs", "kinds", "controls"])
+@pytest.mark.parametrize("looks", [KINDS, CONTROLS, RADII, BALLS])
 def test_readable_in_greyscale(looks):
     # What colours tell apart, markers or faces tell apart as well.
     shapes = [(marker, str(face)) for marker, _, face, *_ in looks.values()]

@@ -1,38 +1,140 @@
 """Figures of a study, from its tables; pure functions that draw into no global state.
 
 Every figure is readable in greyscale (line styles and markers carry what colours carry) and at
-the width of one or two columns of a paper. Their list is :data:`landscape.tables.FIGURES`.
-
-- :mod:`landscape.plots.style`: widths, colours, fonts, and the pieces that figures share;
-- :mod:`landscape.plots.main`: losses, radii, probes, and Corollary 3.3;
-- :mod:`landscape.plots.experiments`: solvers, brackets, controls, converse, natural cases, inverse
-  stability.
+the width of one or two columns of a paper. Their list is :data:`landscape.tables.FIGURES`; here is
+their style, and what they share.
 """
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 from landscape.errors import require_extra
 
 require_extra("study", "matplotlib", "pandas", "seaborn")
 
-from landscape.plots.style import (
-    BLUE,
-    GREEN,
-    ONE_COLUMN,
-    ORANGE,
-    RED,
-    STYLE,
-    TWO_COLUMNS,
-    Draw,
-    render,
-)
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = [
-    "BLUE",
-    "GREEN",
-    "ONE_COLUMN",
-    "ORANGE",
-    "RED",
-    "STYLE",
-    "TWO_COLUMNS",
-    "Draw",
-    "render",
-]
+    "BLUE", "GREEN", "ONE_COLUMN", "ORANGE", "RED", "STYLE", "TWO_COLUMNS", "Draw", "grid",
+    "handle", "legend", "points", "render", "styled",
+]  # fmt: skip
+
+#: Widths of one and of two columns, inches.
+ONE_COLUMN, TWO_COLUMNS = 3.4, 6.9
+
+STYLE: Any = {  # what matplotlib calls a setting differs between its versions
+    **sns.axes_style("ticks"),
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "figure.labelsize"), 8.0),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 7.0),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **dict.fromkeys(("xtick.minor.width", "ytick.minor.width"), 0.4),
+    "font.family": "DejaVu Sans",
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.4,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "svg.hashsalt": "landscape",
+    "svg.fonttype": "path",
+    "figure.dpi": 300,
+}
+
+BLUE, ORANGE, GREEN, RED = sns.color_palette("colorblind")[:4]
+
+Tables = Mapping[str, "pd.DataFrame"]
+Draw = Callable[[Tables], Figure]
+
+
+def styled(draw: Draw) -> Draw:
+    """Draw with this module's style, and leave the user's settings alone.
+
+    The layout is found once, not for each file: it takes as long as drawing.
+    """
+
+    @wraps(draw)
+    def drawn(tables: Tables) -> Figure:
+        with mpl.rc_context(STYLE):
+            figure = draw(tables)
+            if engine := figure.get_layout_engine():
+                engine.execute(figure)
+                figure.set_layout_engine("none")
+            return figure
+
+    return drawn
+
+
+def render(figure: Figure, format: str) -> bytes:
+    """The figure as an ``svg`` or ``png`` file; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None, "Creator": None} if format == "svg" else {"Software": None}
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format=format, metadata=metadata)
+    return buffer.getvalue()
+
+
+#: A panel, and what takes its rows out of a table.
+Panel = tuple["Axes", Callable[["pd.DataFrame"], "pd.DataFrame"]]
+
+
+def grid(frame: pd.DataFrame, height: float, **share: bool) -> tuple[Figure, list[Panel]]:
+    """One panel per data set (columns) and number of neurons (rows)."""
+    datasets, neurons = list(dict.fromkeys(frame["dataset"])), sorted(set(frame["neurons"]))
+    n_rows, n_columns = max(len(neurons), 1), max(len(datasets), 1)
+    figure = Figure(figsize=(TWO_COLUMNS, height * n_rows + 0.75), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False, **share)
+    for ax, dataset in zip(axes[0], datasets, strict=False):
+        ax.set_title(dataset)
+    for ax, m in zip(axes[:, -1], neurons, strict=False):
+        beside_axes(ax, f"$m = {m}$")
+
+    def rows_of(dataset: str, m: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+        return lambda table: table[(table["dataset"] == dataset) & (table["neurons"] == m)]
+
+    return figure, [
+        (axes[i, j], rows_of(dataset, m))
+        for i, m in enumerate(neurons)
+        for j, dataset in enumerate(datasets)
+    ]
+
+
+def beside_axes(ax: Axes, text: str) -> None:
+    """A title at the right, along the panel."""
+    place: Any = {"xycoords": "axes fraction", "va": "center"}
+    ax.annotate(text, (1.04, 0.5), rotation=270, fontsize=8, **place)
+
+
+def points(ax: Axes, x: Any, y: Any, look: tuple[Any, ...]) -> None:
+    """Markers that overlap legibly, on top of the grid: marker, size, face and edge colour."""
+    marker, size, face, edge, *_ = look
+    filled = {"facecolors": face, "edgecolors": [edge]}
+    colours = {"c": [edge]} if marker in ("x", "+", "_", "1") else filled
+    if len(x):
+        ax.scatter(x, y, marker=marker, s=size, linewidths=0.7, zorder=3, **colours)
+
+
+def handle(look: tuple[Any, ...]) -> Line2D:
+    """What stands for :func:`points` in a legend."""
+    marker, size, face, edge, *_ = look
+    marks: Any = {"marker": marker, "markersize": size**0.5, "mfc": face, "mec": edge, "mew": 0.7}
+    return Line2D([], [], linestyle="", **marks)
+
+
+def legend(figure: Figure, handles: Mapping[str, Any], *, columns: int | None = None) -> None:
+    """A legend above the panels: labels and what they stand for."""
+    if handles:
+        place: Any = {"loc": "outside upper center", "ncols": columns or len(handles)}
+        figure.legend(list(handles.values()), list(handles), **place)

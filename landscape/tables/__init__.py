@@ -12,10 +12,9 @@ entry in :data:`FIGURES`. Importing this needs neither pandas nor matplotlib.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from landscape.rows import Row, TableError, describe
 from landscape.rows.store import read_frame, write_frame
@@ -26,53 +25,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "ATLAS_FIGURES",
-    "FIGURES",
-    "TABLES",
-    "Figure",
-    "TableError",
-    "read_table",
-    "render_markdown",
+    "ATLAS_FIGURES", "FIGURES", "TABLES", "Figure", "TableError", "read_table", "render_markdown",
     "write_table",
-]
+]  # fmt: skip
 
 #: All tables by name.
 TABLES: dict[str, type[Row]] = {
     table.name: table
     for table in (
-        sums.FindingRow,
-        sums.Summary,
-        of_jobs.Fit,
-        of_jobs.Minimum,
-        of_jobs.Probe,
-        of_jobs.Bracket,
-        of_jobs.Control,
-        of_jobs.Natural,
-        sums.Degeneracies,
-        of_jobs.Converse,
-        of_jobs.Pair,
-        sums.Rate,
-        sums.SolverSummary,
-        of_jobs.Run,
-        of_jobs.Entry,
-        of_jobs.Coverage,
+        sums.FindingRow, sums.Summary, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe,
+        of_jobs.Bracket, of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse,
+        of_jobs.Pair, sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Entry, of_jobs.Coverage,
         sums.Fact,
     )
-}
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure of a study.
-
-    Attributes
-    ----------
-    title : str
-    tables : tuple of str
-        What it is drawn from.
-    source : str
-        ``module:function`` of what draws it, which takes these tables by name.
-    """
+class Figure(NamedTuple):
+    """A figure of a study: its title, the tables that it is drawn from, ``module:function``."""
 
     title: str
     tables: tuple[str, ...]
@@ -80,54 +50,50 @@ class Figure:
 
     @property
     def draw(self) -> Callable[[Mapping[str, pd.DataFrame]], Any]:
-        """What draws it, imported when it is asked for."""
+        """What draws it from these tables by name, imported when it is asked for."""
         module, function = self.source.split(":")
         draw: Callable[[Mapping[str, pd.DataFrame]], Any] = getattr(import_module(module), function)
         return draw
 
 
-_MAIN, _MORE = "landscape.plots.main", "landscape.plots.experiments"
+def _figures(module: str, listed: Mapping[str, tuple[str, ...]]) -> dict[str, Figure]:
+    return {
+        name: Figure(title, tuple(tables), f"landscape.{module}:{name}_figure")
+        for name, (title, *tables) in listed.items()
+    }
 
-#: The figures of a study by name; those of its small problems are in :data:`ATLAS_FIGURES`.
-FIGURES: dict[str, Figure] = {
-    "losses": Figure("Losses at certified minima", ("fits",), f"{_MAIN}:losses_figure"),
-    "probes": Figure(
-        "Balls in realization space", ("fits", "probes", "controls"), f"{_MAIN}:probes_figure"
-    ),
-    "controls": Figure(
-        "Controls, where the implication fails", ("controls",), f"{_MORE}:controls_figure"
-    ),
-    "natural": Figure("Minima outside N*", ("natural",), f"{_MORE}:natural_figure"),
-    "converse": Figure("No converse", ("converse",), f"{_MORE}:converse_figure"),
-    "radii": Figure("Radii of realization minima", ("fits", "minima"), f"{_MAIN}:radii_figure"),
-    "brackets": Figure(
-        "Radii bracketed from below and above", ("minima", "brackets"), f"{_MORE}:brackets_figure"
-    ),
-    "stability": Figure("Inverse stability on N*", ("pairs",), f"{_MAIN}:stability_figure"),
-    "inverse": Figure("Inverse and forward direction", ("pairs",), f"{_MORE}:inverse_figure"),
-    "solvers": Figure(
-        "Solvers, before and after the descent", ("runs",), f"{_MORE}:solvers_figure"
-    ),
-}
+
+#: The figures of a study by name: title, and the tables that they are drawn from.
+FIGURES = _figures(
+    "plots.figures",
+    {
+        "losses": ("Losses at certified minima", "fits"),
+        "probes": ("Balls in realization space", "fits", "probes", "controls"),
+        "controls": ("Controls, where the implication fails", "controls"),
+        "natural": ("Minima outside N*", "natural"),
+        "converse": ("No converse", "converse"),
+        "radii": ("Radii of realization minima", "fits", "minima"),
+        "brackets": ("Radii bracketed from below and above", "minima", "brackets"),
+        "stability": ("Inverse stability on N*", "pairs"),
+        "inverse": ("Inverse and forward direction", "pairs"),
+        "solvers": ("Solvers, before and after the descent", "runs"),
+    },
+)
 
 #: Figures of atlases, which are also drawn from the networks in the files of their jobs.
-ATLAS_FIGURES: dict[str, Figure] = {
-    "atlas": Figure("Atlas: all local minima", ("atlas",), "landscape.plots_atlas:atlas_figure"),
-    "coverage": Figure(
-        "How many of them starts find",
-        ("coverage", "atlas"),
-        "landscape.plots_atlas:coverage_figure",
-    ),
-}
+ATLAS_FIGURES = _figures(
+    "plots_atlas",
+    {
+        "atlas": ("Atlas: all local minima", "atlas"),
+        "coverage": ("How many of them starts find", "coverage", "atlas"),
+    },
+)
 
 
 def write_table(
-    name: str,
-    frame: pd.DataFrame,
-    csv: str | Path,
-    parquet: str | Path,
+    name: str, frame: pd.DataFrame, csv: str | Path, parquet: str | Path,
     origin: Mapping[str, Any] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write one table, see :func:`landscape.rows.store.write_frame`."""
     write_frame(TABLES[name], frame, csv, parquet, origin)
 
@@ -147,6 +113,6 @@ def render_markdown() -> str:
         "`results/<study>/tables/`: `<name>.csv` for people, `<name>.parquet` for programs. Rows\n"
         "are sorted, numbers are written so that reading them gives the same number back. This\n"
         "page is made from the classes of rows (`landscape/study/rows.py`,\n"
-        "`landscape/tables/rows.py`); a test compares them.\n"
+        "`landscape/tables/rows.py`); a test compares them."
     )
-    return "\n\n".join([head.rstrip(), *map(describe, TABLES.values())]) + "\n"
+    return "\n\n".join([head, *map(describe, TABLES.values())]) + "\n"

@@ -48,16 +48,9 @@ class Difference:
 class Report:
     """How two tables compare.
 
-    Attributes
-    ----------
-    table : str
-    rows : int
-        In both.
-    differences, aside : tuple of Difference
-        Those that count, and those of columns that do not.
-    digits : dict of str to float
-        By column of numbers: digits to which its worst value agrees, among those whose difference
-        exceeds the absolute tolerance; inf if there are none.
+    ``rows`` are in both; ``aside`` are the differences that do not count. ``digits``, by column of
+    numbers: those to which its worst value agrees, among those whose difference exceeds the
+    absolute tolerance; inf if there are none.
     """
 
     table: str
@@ -69,12 +62,12 @@ class Report:
     def __str__(self) -> str:
         if not self.rows:
             return f"{self.table}: no row in both, {len(self.differences)} in one"
-        worst = min(self.digits, key=self.digits.__getitem__, default=None)
         text = f"{self.table}: {self.rows} rows, {len(self.differences)} differences"
-        if worst is not None and np.isfinite(self.digits[worst]):
-            text += f"; numbers agree to {self.digits[worst]:.1f} digits or more ({worst})"
-        elif self.digits:
-            text += "; numbers agree within the absolute tolerance"
+        if self.digits:
+            digits, worst = min((value, name) for name, value in self.digits.items())
+            known = f"to {digits:.1f} digits or more ({worst})"
+            within = "within the absolute tolerance"
+            text += f"; numbers agree {known if np.isfinite(digits) else within}"
         if self.aside:
             columns = sorted({difference.column for difference in self.aside})
             text += f"; {len(self.aside)} in how it was reached ({', '.join(columns)})"
@@ -82,13 +75,9 @@ class Report:
 
 
 def compare_frames(
-    table: type[Row],
-    one: pd.DataFrame,
-    other: pd.DataFrame,
-    *,
-    rtol: float = RTOL,
+    table: type[Row], one: pd.DataFrame, other: pd.DataFrame, *, rtol: float = RTOL,
     atol: float = ATOL,
-) -> Report:
+) -> Report:  # fmt: skip
     """Compare two frames of one table, row by row.
 
     Examples
@@ -113,18 +102,15 @@ def compare_frames(
         if side in sides
     ]
     places = np.flatnonzero(both["_merge"] == "both")
-    common = both.iloc[places]
-    aside: list[Difference] = []
-    digits: dict[str, float] = {}
+    common, aside, digits = both.iloc[places], [], {}
     for column in table.columns():
         if column.key:
             continue
         a, b = (common[name].to_numpy() for name in (column.name, f"{column.name} other"))
+        agreed, differ = np.zeros(len(a)), a != b
         if column.type == "number":
             agreed, differ = _numbers(a.astype(float), b.astype(float), rtol, atol)
             digits[column.name] = float(agreed.min(initial=np.inf))
-        else:
-            agreed, differ = np.zeros(len(a)), a != b
         (aside if column.path else differences).extend(
             Difference(rows[places[k]], column.name, a[k], b[k], float(agreed[k]))
             for k in np.flatnonzero(differ)
@@ -143,13 +129,9 @@ def _numbers(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[np
 
 
 def compare_studies(
-    one: str | Path,
-    other: str | Path,
-    *,
-    rtol: float = RTOL,
-    atol: float = ATOL,
+    one: str | Path, other: str | Path, *, rtol: float = RTOL, atol: float = ATOL,
     tables: Iterable[str] | None = None,
-) -> list[Report]:
+) -> list[Report]:  # fmt: skip
     """Compare the tables of two studies.
 
     Parameters
@@ -166,24 +148,19 @@ def compare_studies(
     StoreError
         If a table is missing, damaged, or there is none at all.
     """
-    folders = [
-        path / "tables" if (path / "tables").is_dir() else path for path in map(Path, (one, other))
-    ]
+    folders = [p / "tables" if (p / "tables").is_dir() else p for p in map(Path, (one, other))]
     if tables is None:
-        tables = [name for name in TABLES if (folders[0] / f"{name}.csv").exists()]
-        tables = [name for name in tables if name != "provenance"]
-    names = list(tables)
-    if not names:
+        here = [name for name in TABLES if (folders[0] / f"{name}.csv").exists()]
+        tables = [name for name in here if name != "provenance"]
+    if not (names := list(tables)):
         raise StoreError(f"{one}: holds no table of a study; name a folder like results/<study>")
     return [
         compare_frames(
-            TABLES[name],
-            *(read_table(name, folder / f"{name}.csv") for folder in folders),
-            rtol=rtol,
-            atol=atol,
+            TABLES[name], *(read_table(name, folder / f"{name}.csv") for folder in folders),
+            rtol=rtol, atol=atol,
         )
         for name in names
-    ]
+    ]  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -204,12 +181,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for report in reports:
-        print(report)
-        for difference in report.differences[: options.show]:
-            print(f"  {difference}")
+        print(report, *(f"  {d}" for d in report.differences[: options.show]), sep="\n")
     count = sum(len(report.differences) for report in reports)
-    print(f"{len(reports)} tables, {count} differences beyond rtol {options.rtol:g}, ", end="")
-    print(f"atol {options.atol:g}")
+    tolerances = f"rtol {options.rtol:g}, atol {options.atol:g}"
+    print(f"{len(reports)} tables, {count} differences beyond {tolerances}")
     return int(count > 0)
 
 

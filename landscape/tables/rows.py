@@ -1,10 +1,13 @@
-"""The rows of the tables that sum others up: each column says how it is computed from them."""
+"""The rows of the tables that sum others up: each column says how it is computed from them.
+
+The source of a row is a frame, or a cell of the study: frames by name (:func:`summary_cell`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,17 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Degeneracies",
-    "Fact",
-    "FindingRow",
-    "Rate",
-    "SolverSummary",
-    "Summary",
-    "SummaryCell",
-    "control_verdicts",
-    "not_worse",
-    "power_law",
-]
+    "Degeneracies", "Fact", "FindingRow", "Rate", "SolverSummary", "Summary", "control_verdicts",
+    "not_worse", "power_law", "summary_cell",
+]  # fmt: skip
 
 #: Losses that differ by no more than this, relative to the larger one or to the variance of a
 #: standardized target, count as equal where they are compared.
@@ -37,104 +32,6 @@ LOSS_TOLERANCE = 1e-9
 def not_worse(loss: pd.Series, reference: pd.Series) -> pd.Series:
     """Whether each loss is at most its reference, up to rounding."""
     return loss <= reference + LOSS_TOLERANCE * np.maximum(1.0, reference.abs())
-
-
-def _share(hits: pd.Series) -> float:
-    """Share of true values, NaN if there are none to count."""
-    return float(hits.mean()) if len(hits) else float("nan")
-
-
-def _equal(values: pd.Series, value: str) -> int:
-    return int(values.eq(value).sum())
-
-
-def counts(name: str, value: str, part: str = "fits") -> Callable[[Any], int]:
-    """What counts how often a column of a frame, or of a part of a cell, has a value."""
-    return lambda source: _equal(
-        (getattr(source, part) if isinstance(source, SummaryCell) else source)[name], value
-    )
-
-
-_training = partial(counts, "training_outcome")
-
-
-def _verdict_share(verdict: str, name: str = "verdict") -> Callable[[Any], float]:
-    return lambda frame: _share(frame[name].eq(verdict))
-
-
-@dataclass(frozen=True)
-class SummaryCell:
-    """The rows of other tables that belong to one cell.
-
-    Attributes
-    ----------
-    fits, minima, natural : DataFrame
-    probes, controls : DataFrame
-        Empty but for N*, whose minima they are about.
-    unrestricted : Series
-        Losses of the unrestricted space by start; empty in that space itself.
-    """
-
-    fits: pd.DataFrame
-    minima: pd.DataFrame
-    probes: pd.DataFrame
-    natural: pd.DataFrame
-    controls: pd.DataFrame
-    unrestricted: pd.Series
-
-    @classmethod
-    def of(
-        cls, tables: Mapping[str, pd.DataFrame], dataset: str, space: str, neurons: int
-    ) -> SummaryCell:
-        """The cell's part of the tables."""
-
-        def here(name: str, space: str = space) -> pd.DataFrame:
-            frame = tables[name]
-            own = frame[(frame["dataset"] == dataset) & (frame["neurons"] == neurons)]
-            return own[own["space"] == space] if "space" in own else own
-
-        free = here("fits", "unrestricted")
-        return cls(
-            fits=here("fits"),
-            minima=here("minima"),
-            probes=here("probes").iloc[: None if space == "restricted" else 0],
-            natural=here("natural"),
-            controls=here("controls").iloc[: None if space == "restricted" else 0],
-            unrestricted=free.set_index("start")["loss"][: 0 if space == "unrestricted" else None],
-        )
-
-    @cached_property
-    def certified(self) -> pd.DataFrame:
-        """Starts that ended at a certified minimum."""
-        return self.fits[self.fits["minimum"] >= 0]
-
-    @cached_property
-    def lifts(self) -> pd.DataFrame:
-        """Ends that were lifted into N*."""
-        return self.fits[self.fits["lift_loss"].notna()]
-
-    @cached_property
-    def paired(self) -> tuple[pd.Series, pd.Series]:
-        """Losses of the same starts here and in the unrestricted space."""
-        own = self.fits.set_index("start")["loss"]
-        common = own.index.intersection(self.unrestricted.index)
-        return own[common], self.unrestricted[common]
-
-    @cached_property
-    def control_verdicts(self) -> pd.Series:
-        """One verdict per control, of all its steps; without those than which nothing is better."""
-        return control_verdicts(self.controls).loc[lambda verdicts: verdicts != "holds"]
-
-    @cached_property
-    def bracketed(self) -> pd.DataFrame:
-        """Minima whose radius in parameter space was bracketed."""
-        return self.minima[self.minima["radius_high_method"] != ""]
-
-    @cached_property
-    def radius_ratios(self) -> pd.Series:
-        """Upper over lower ends of the brackets that are finite below."""
-        found = self.bracketed[np.isfinite(self.bracketed["radius_low"])]
-        return found["radius_high"] / found["radius_low"]
 
 
 def control_verdicts(controls: pd.DataFrame) -> pd.Series:
@@ -151,6 +48,72 @@ def control_verdicts(controls: pd.DataFrame) -> pd.Series:
     return controls.groupby(["neurons", "minimum", "kind"])["verdict"].agg(verdict)
 
 
+def summary_cell(
+    tables: Mapping[str, pd.DataFrame], dataset: str, space: str, neurons: int
+) -> dict[str, pd.DataFrame]:
+    """The rows of other tables that belong to a cell, and what is derived from them, by name."""
+
+    def here(name: str, space: str = space) -> pd.DataFrame:
+        frame = tables[name]
+        own = frame[(frame["dataset"] == dataset) & (frame["neurons"] == neurons)]
+        return own[own["space"] == space] if "space" in own else own
+
+    fits, minima, of_restricted = here("fits"), here("minima"), space == "restricted"
+    verdicts = control_verdicts(here("controls").iloc[: None if of_restricted else 0])
+    lifts = fits[fits["lift_loss"].notna()]
+    free = here("fits", "unrestricted").iloc[: 0 if space == "unrestricted" else None]
+    paired = fits.merge(free, on="start", suffixes=("", "_free"))
+    mine, other = paired["loss"], paired["loss_free"]
+    low, high = minima["radius_low"], minima["radius_high"]
+    ratios = minima.assign(ratio=(high / low).where(np.isfinite(low)))
+    return {
+        "fits": fits.assign(certified=fits["minimum"] >= 0),
+        "certified": fits[fits["minimum"] >= 0],
+        "minima": minima,
+        "paired": paired.assign(fine=not_worse(mine, other), better=~not_worse(other, mine)),
+        "lifts": lifts.assign(fine=not_worse(lifts["lift_loss"], lifts["loss"])),
+        "probes": here("probes").iloc[: None if of_restricted else 0],
+        "controls": verdicts[verdicts != "holds"].to_frame(),  # else no network is better
+        "natural": here("natural"),
+        "bracketed": ratios[minima["radius_high_method"] != ""],
+    }
+
+
+#: Any value above 0.
+POSITIVE = object()
+
+
+def _rows(source: Any, place: str, where: Mapping[str, Any]) -> Any:
+    """The rows of the frame, or of the one at a place of a cell, whose columns have the values."""
+    frame = source[place] if place else source
+    for name, value in where.items():
+        frame = frame[frame[name] > 0 if value is POSITIVE else frame[name] == value]
+    return frame
+
+
+def _n(meaning: str, place: str = "", **where: Any) -> Any:
+    """A column that counts rows."""
+    return column(meaning, of=lambda source: len(_rows(source, place, where)))
+
+
+def _share(meaning: str, place: str = "", **where: Any) -> Any:
+    """A column with their share; missing where there are none to count."""
+
+    def share(source: Any) -> float:
+        total = len(_rows(source, place, {}))
+        return len(_rows(source, place, where)) / total if total else np.nan
+
+    return column(meaning, of=share)
+
+
+def _stat(meaning: str, path: str, unit: str = MSE) -> Any:
+    """A column with a statistic: ``column.method``, in a cell ``place.column.method``."""
+    *names, method = path.split(".")
+    return column(
+        meaning, unit, of=lambda source: getattr(reduce(getitem, names, source), method)()
+    )
+
+
 class _OfCell(Row):
     dataset: str = column(DATASET, key=True)
     space: str = column("restricted (N*), balanced (N'), unrestricted (with biases).", key=True)
@@ -165,75 +128,48 @@ class Summary(_OfCell):
     """
 
     name = "summary"
-    starts: int = column("Starts.", of=lambda c: len(c.fits))
-    converged: int = column("Trainings that converged.", of=_training("converged"))
-    iteration_limit: int = column("That met the limit.", of=_training("iteration_limit"))
-    stalled: int = column("That stalled.", of=_training("stalled"))
-    failed: int = column("That failed.", of=_training("failed"))
-    certified: int = column("Starts at certified minima.", of=lambda c: len(c.certified))
-    not_minimum: int = column("At what is proven to be none.", of=counts("verdict", "violated"))
-    undecided: int = column("At what is undecided.", of=counts("verdict", "undecided"))
-    certified_share: float = column(
-        "certified / starts.", of=lambda c: len(c.certified) / len(c.fits)
-    )
-    distinct_minima: int = column(
-        "Distinct certified minima.", of=lambda c: c.certified["minimum"].nunique()
-    )
-    proved_minima: int = column(
-        "Of these, proved in rational arithmetic.", of=counts("proof", "proved", "minima")
-    )
-    best_loss: float = column("Lowest loss of all starts.", MSE, of=lambda c: c.fits["loss"].min())
-    best_certified_loss: float = column(
-        "Lowest loss of the certified minima.", MSE, of=lambda c: c.certified["loss"].min()
-    )
-    median_loss: float = column(
-        "Median over the starts of the loss.", MSE, of=lambda c: c.fits["loss"].median()
-    )
-    median_trained_loss: float = column(
-        "The same before descent.", MSE, of=lambda c: c.fits["trained_loss"].median()
-    )
-    paired_starts: int = column(
-        "Starts compared with the unrestricted space.", of=lambda c: len(c.paired[0])
-    )
-    paired_not_worse: float = column(
-        "Share of them that end no higher here.", of=lambda c: _share(not_worse(*c.paired))
-    )
-    paired_better: float = column(
-        "Share of them that end lower here.", of=lambda c: _share(~not_worse(*c.paired[::-1]))
-    )
-    lifts: int = column("Ends that were lifted into N*.", of=lambda c: len(c.lifts))
-    lifts_not_worse: float = column(
+    starts: int = _n("Starts.", "fits")
+    converged: int = _n("Trainings that converged.", "fits", training_outcome="converged")
+    iteration_limit: int = _n("That met the limit.", "fits", training_outcome="iteration_limit")
+    stalled: int = _n("That stalled.", "fits", training_outcome="stalled")
+    failed: int = _n("That failed.", "fits", training_outcome="failed")
+    certified: int = _n("Starts at certified minima.", "certified")
+    not_minimum: int = _n("At what is proven to be none.", "fits", verdict="violated")
+    undecided: int = _n("At what is undecided.", "fits", verdict="undecided")
+    certified_share: float = _share("certified / starts.", "fits", certified=True)
+    distinct_minima: int = _stat("Distinct certified minima.", "certified.minimum.nunique", "")
+    proved_minima: int = _n("Of these, proved in rational arithmetic.", "minima", proof="proved")
+    best_loss: float = _stat("Lowest loss of all starts.", "fits.loss.min")
+    best_certified_loss: float = _stat("Lowest loss of the certified minima.", "certified.loss.min")
+    median_loss: float = _stat("Median over the starts of the loss.", "fits.loss.median")
+    median_trained_loss: float = _stat("The same before descent.", "fits.trained_loss.median")
+    paired_starts: int = _n("Starts compared with the unrestricted space.", "paired")
+    paired_not_worse: float = _share("Share of them that end no higher here.", "paired", fine=True)
+    paired_better: float = _share("Share of them that end lower here.", "paired", better=True)
+    lifts: int = _n("Ends that were lifted into N*.", "lifts")
+    lifts_not_worse: float = _share(
         "Share of them whose descent in N* ends no higher (Corollary 1.3, item 2).",
-        of=lambda c: _share(not_worse(c.lifts["lift_loss"], c.lifts["loss"])),
+        "lifts",
+        fine=True,
     )
-    best_lift_loss: float = column(
-        "Lowest loss of those descents.", MSE, of=lambda c: c.lifts["lift_loss"].min()
+    best_lift_loss: float = _stat("Lowest loss of those descents.", "lifts.lift_loss.min")
+    probed_minima: int = _n("Minima whose rigid ball was probed.", "probes")
+    probes_hold: int = _n("Without a better one.", "probes", verdict="holds")
+    probes_violated: int = _n("With one.", "probes", verdict="violated")
+    probes_undecided: int = _n("Undecided.", "probes", verdict="undecided")
+    controls: int = _n("Controls, but those than which nothing is better.", "controls")
+    controls_violated: int = _n("Of these, violated at every step.", "controls", verdict="violated")
+    controls_undecided: int = _n("Not built or undecided.", "controls", verdict="undecided")
+    natural_minima: int = _n("Natural minima examined.", "natural")
+    natural_spare: int = _n("Those with spare neurons.", "natural", spare=POSITIVE)
+    natural_hold: int = _n(
+        "Those where Proposition 1.2's implication holds.", "natural", verdict="holds"
     )
-    probed_minima: int = column("Minima whose rigid ball was probed.", of=lambda c: len(c.probes))
-    probes_hold: int = column("Without a better one.", of=counts("verdict", "holds", "probes"))
-    probes_violated: int = column("With one.", of=counts("verdict", "violated", "probes"))
-    probes_undecided: int = column("Undecided.", of=counts("verdict", "undecided", "probes"))
-    controls: int = column(
-        "Controls, but those than which nothing is better.", of=lambda c: len(c.control_verdicts)
-    )
-    controls_violated: int = column(
-        "Of these, violated at every step.", of=lambda c: _equal(c.control_verdicts, "violated")
-    )
-    controls_undecided: int = column(
-        "Not built or undecided.", of=lambda c: _equal(c.control_verdicts, "undecided")
-    )
-    natural_minima: int = column("Natural minima examined.", of=lambda c: len(c.natural))
-    natural_spare: int = column(
-        "Those with spare neurons.", of=lambda c: int((c.natural["spare"] > 0).sum())
-    )
-    natural_hold: int = column(
-        "Those where Proposition 1.2's implication holds.", of=counts("verdict", "holds", "natural")
-    )
-    natural_violated: int = column("It fails.", of=counts("verdict", "violated", "natural"))
-    natural_undecided: int = column("Undecided.", of=counts("verdict", "undecided", "natural"))
-    bracketed_minima: int = column("Minima with bracketed radius.", of=lambda c: len(c.bracketed))
-    median_radius_ratio: float = column(
-        "Median of radius_high / radius_low, where finite.", of=lambda c: c.radius_ratios.median()
+    natural_violated: int = _n("It fails.", "natural", verdict="violated")
+    natural_undecided: int = _n("Undecided.", "natural", verdict="undecided")
+    bracketed_minima: int = _n("Minima with bracketed radius.", "bracketed")
+    median_radius_ratio: float = _stat(
+        "Median of radius_high / radius_low, where finite.", "bracketed.ratio.median", ""
     )
 
 
@@ -247,31 +183,21 @@ class SolverSummary(Row):
     dataset: str = column(DATASET, key=True)
     neurons: int = column(NEURONS, key=True)
     solver: str = column("As in the table runs.", key=True)
-    starts: int = column("Paired starts.", of=len)
-    iteration_limit: int = column("Ended by the limit.", of=_training("iteration_limit"))
-    trained_certified: int = column(
-        "End points that pass the exact test as they are.", of=counts("trained_verdict", "holds")
+    starts: int = _n("Paired starts.")
+    iteration_limit: int = _n("Ended by the limit.", training_outcome="iteration_limit")
+    trained_certified: int = _n(
+        "End points that pass the exact test as they are.", trained_verdict="holds"
     )
-    trained_certified_share: float = column(
-        "trained_certified / starts.", of=_verdict_share("holds", "trained_verdict")
-    )
-    trained_undecided: int = column(
-        "End points that it could not decide.", of=counts("trained_verdict", "undecided")
-    )
-    certified: int = column("Certified after the descent.", of=counts("verdict", "holds"))
-    certified_share: float = column("certified / starts.", of=_verdict_share("holds"))
-    best_trained_loss: float = column("Lowest before.", MSE, of=lambda r: r["trained_loss"].min())
-    median_trained_loss: float = column(
-        "Median before descent.", MSE, of=lambda r: r["trained_loss"].median()
-    )
-    best_loss: float = column("Lowest after descent.", MSE, of=lambda r: r["loss"].min())
-    median_loss: float = column("Median after descent.", MSE, of=lambda r: r["loss"].median())
-    median_gain: float = column(
-        "Median of what it gains.", MSE, of=lambda r: (r["trained_loss"] - r["loss"]).median()
-    )
-    largest_gain: float = column(
-        "Largest such gain.", MSE, of=lambda r: (r["trained_loss"] - r["loss"]).max()
-    )
+    trained_certified_share: float = _share("trained_certified / starts.", trained_verdict="holds")
+    trained_undecided: int = _n("End points that it could not decide.", trained_verdict="undecided")
+    certified: int = _n("Certified after the descent.", verdict="holds")
+    certified_share: float = _share("certified / starts.", verdict="holds")
+    best_trained_loss: float = _stat("Lowest before.", "trained_loss.min")
+    median_trained_loss: float = _stat("Median before descent.", "trained_loss.median")
+    best_loss: float = _stat("Lowest after descent.", "loss.min")
+    median_loss: float = _stat("Median after descent.", "loss.median")
+    median_gain: float = _stat("Median of what it gains.", "gain.median")
+    largest_gain: float = _stat("Largest such gain.", "gain.max")
 
 
 #: Seminorms up to here are rounding: the same minimum, reached twice.
@@ -281,18 +207,9 @@ SEMINORM_ROUNDING = 1e-9
 def power_law(seminorm: NDArray[np.float64], distance: NDArray[np.float64]) -> tuple[float, float]:
     """Exponent of the upper envelope of distance over seminorm, and the constant at exponent 1/2.
 
-    Parameters
-    ----------
-    seminorm, distance : arrays of shape (k,)
-        Non-positive and non-finite entries are left out.
-
-    Returns
-    -------
-    exponent : float
-        Slope of a line through the largest distance per decade of the seminorm, in logarithms;
-        nan with fewer than two decades.
-    constant : float
-        ``max distance / seminorm**0.5``; nan without entries.
+    Of arrays of shape (k,), whose non-positive and non-finite entries are left out. The exponent
+    is the slope of a line through the largest distance per decade of the seminorm, in logarithms,
+    nan with fewer than two decades; the constant is ``max distance / seminorm**0.5``.
 
     Examples
     --------
@@ -306,19 +223,15 @@ def power_law(seminorm: NDArray[np.float64], distance: NDArray[np.float64]) -> t
         return np.nan, np.nan
     x, z = np.log10(r[usable]), np.log10(distances[usable])
     constant = float((distances[usable] / np.sqrt(r[usable])).max())
-    decades = np.round(x).astype(int)
     # The largest ratio to the square root within a decade: bins do not bend the line.
-    tops = [
-        np.flatnonzero(decades == k)[int((z - x / 2)[decades == k].argmax())]
-        for k in np.unique(decades)
-    ]
-    if len(tops) < 2:
-        return np.nan, constant
-    return float(np.polyfit(x[tops], z[tops], 1)[0]), constant
+    decades = np.round(x).astype(int)
+    order = np.lexsort((x / 2 - z, decades))
+    tops = order[np.unique(decades[order], return_index=True)[1]]
+    return (float(np.polyfit(x[tops], z[tops], 1)[0]) if len(tops) > 1 else np.nan), constant
 
 
 def _law(part: int) -> Callable[[Any], float]:
-    return lambda pairs: power_law(pairs["seminorm"].to_numpy(), pairs["distance"].to_numpy())[part]
+    return lambda pairs: power_law(pairs["seminorm"], pairs["distance"])[part]
 
 
 class Rate(Row):
@@ -332,38 +245,30 @@ class Rate(Row):
     dataset: str = column(DATASET, key=True)
     neurons: int = column(NEURONS, key=True)
     within: bool = column("1 for pairs from N*, 0 for the controls outside.", key=True)
-    inputs: int = column("Inputs, d + 2 for d features.", of=lambda p: p["inputs"].max())
-    width: int = column("Neurons, the largest number.", of=lambda p: p["width"].max())
-    pairs: int = column(
-        "Pairs with positive distances and r > 1e-9.", of=lambda p: int((p["distance"] > 0).sum())
-    )
+    inputs: int = _stat("Inputs, d + 2 for d features.", "inputs.max", "")
+    width: int = _stat("Neurons, the largest number.", "width.max", "")
+    pairs: int = _n("Pairs with positive distances and r > 1e-9.", distance=POSITIVE)
     exponent: float = column("Through the largest distance per decade of r.", of=_law(0))
     constant: float = column("Largest distance / sqrt(r).", of=_law(1))
-
-
-def _some(name: str) -> Callable[[Any], float]:
-    return lambda minima: _share(minima[name] > 0)
 
 
 class Degeneracies(_OfCell):
     """How often minima of N' and of unrestricted training are degenerate."""
 
     name = "degeneracies"
-    minima: int = column("Distinct certified minima that were examined.", of=len)
-    silent_share: float = column("Of them, with silent neurons.", of=_some("silent"))
-    zero_share: float = column("With neurons of c_i = 0 or a_i = 0.", of=_some("zero"))
-    redundant_share: float = column("With neurons of the same direction.", of=_some("redundant"))
-    opposite_share: float = column("With neurons of opposite directions.", of=_some("opposite"))
-    spare_share: float = column("With neurons that could be spared.", of=_some("spare"))
-    median_imbalance: float = column(
-        "Median of the largest |log(|c_i| / |a_i|)|.", of=lambda m: m["imbalance"].median()
+    minima: int = _n("Distinct certified minima that were examined.")
+    silent_share: float = _share("Of them, with silent neurons.", silent=POSITIVE)
+    zero_share: float = _share("With neurons of c_i = 0 or a_i = 0.", zero=POSITIVE)
+    redundant_share: float = _share("With neurons of the same direction.", redundant=POSITIVE)
+    opposite_share: float = _share("With neurons of opposite directions.", opposite=POSITIVE)
+    spare_share: float = _share("With neurons that could be spared.", spare=POSITIVE)
+    median_imbalance: float = _stat(
+        "Median of the largest |log(|c_i| / |a_i|)|.", "imbalance.median", ""
     )
-    median_flip_gap: float = column(
-        "Median flip gap.", SEMINORM, of=lambda m: m["flip_gap"].median()
-    )
-    holds_share: float = column("Where Proposition 1.2 holds.", of=_verdict_share("holds"))
-    violated_share: float = column("Where it fails.", of=_verdict_share("violated"))
-    undecided_share: float = column("Where it is undecided.", of=_verdict_share("undecided"))
+    median_flip_gap: float = _stat("Median flip gap.", "flip_gap.median", SEMINORM)
+    holds_share: float = _share("Where Proposition 1.2 holds.", verdict="holds")
+    violated_share: float = _share("Where it fails.", verdict="violated")
+    undecided_share: float = _share("Where it is undecided.", verdict="undecided")
 
 
 class FindingRow(Row):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,8 @@ import pandas as pd
 
 from landscape.rows import Row, frame_of
 from landscape.tables import TABLES
+from landscape.tables import rows as of
 from landscape.tables.findings import find
-from landscape.tables.rows import (
-    SEMINORM_ROUNDING,
-    Degeneracies,
-    Fact,
-    FindingRow,
-    Rate,
-    SolverSummary,
-    Summary,
-    SummaryCell,
-)
 
 __all__ = ["frames_of", "provenance_frame", "sum_up"]
 
@@ -41,38 +32,28 @@ def frames_of(rows: Mapping[str, Iterable[Row]]) -> dict[str, pd.DataFrame]:
 
 
 def sum_up(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The tables that sum up others: summary, solvers, rates, degeneracies, findings.
+    """The tables that sum up those of the jobs: summary, solvers, rates, degeneracies, findings."""
 
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        Those of the jobs.
-    """
-    cells: Any = tables["fits"].groupby(["dataset", "space", "neurons"]).groups
+    def grouped(table: type[Row], frame: pd.DataFrame) -> pd.DataFrame:
+        """One row per group, in a summary with all that belongs to its cell."""
+        groups: Any = frame.groupby(table.key())
+        rows = [
+            table.computed(
+                dict(zip(table.key(), place, strict=True)),
+                of.summary_cell(tables, *place) if table is of.Summary else own,
+            )
+            for place, own in groups
+        ]
+        return frame_of(table, rows)
+
+    runs, pairs = tables["runs"], tables["pairs"]
     found = {
-        "summary": frame_of(
-            Summary,
-            [
-                Summary.computed(
-                    dict(zip(Summary.key(), place, strict=True)), SummaryCell.of(tables, *place)
-                )
-                for place in cells
-            ],
-        ),
-        "solvers": _grouped(SolverSummary, tables["runs"]),
-        "rates": _grouped(Rate, tables["pairs"][tables["pairs"]["seminorm"] > SEMINORM_ROUNDING]),
-        "degeneracies": _grouped(Degeneracies, tables["natural"]),
+        "summary": grouped(of.Summary, tables["fits"]),
+        "solvers": grouped(of.SolverSummary, runs.assign(gain=runs["trained_loss"] - runs["loss"])),
+        "rates": grouped(of.Rate, pairs[pairs["seminorm"] > of.SEMINORM_ROUNDING]),
+        "degeneracies": grouped(of.Degeneracies, tables["natural"]),
     }
-    return found | {"findings": frame_of(FindingRow, find({**tables, **found}))}
-
-
-def _grouped(table: type[Row], frame: pd.DataFrame) -> pd.DataFrame:
-    """A table that has one row per group of another one."""
-    groups: Any = frame.groupby(table.key())
-    rows = [
-        table.computed(dict(zip(table.key(), place, strict=True)), own) for place, own in groups
-    ]
-    return frame_of(table, rows)
+    return found | {"findings": frame_of(of.FindingRow, find({**tables, **found}))}
 
 
 def provenance_frame(
@@ -89,34 +70,48 @@ def provenance_frame(
     datasets : mapping
         Metadata of each data set by name.
     code : sequence of paths
-        The package's modules.
+        The package's modules. Their names within it stand in the table, not their places, so that
+        a moved clone gives the same one.
     """
     plain = json.loads(json.dumps(config))
     for entry in plain.get("datasets", {}).values():
         entry.pop("path", None)
-    facts: list[tuple[str, str, Any]] = [("seed", "study", plain.get("seed"))]
-    facts.append(("config", "sha256", _digest(json.dumps(plain, sort_keys=True).encode())))
-    facts += [("config", key, json.dumps(plain[key], sort_keys=True)) for key in sorted(plain)]
-    for name, metadata in datasets.items():
-        facts.append(("data", name, json.dumps(metadata, sort_keys=True)))
-    # The names within the package, not the places, so that a moved clone gives the same table.
-    for path in sorted(map(Path, code)):
-        inside = "/".join(path.parts[path.parts.index("landscape") :])
-        facts.append(("code", inside, _digest(path.read_bytes())))
-    for package in PACKAGES:
+
+    def text(value: Any) -> str:
+        return json.dumps(value, sort_keys=True)
+
+    def installed(package: str) -> str:
         try:
-            facts.append(("package", package, importlib.metadata.version(package)))
-        except importlib.metadata.PackageNotFoundError:
-            facts.append(("package", package, "not installed"))
-    facts += [
-        ("platform", "python", platform.python_version()),
-        ("platform", "implementation", platform.python_implementation()),
-        ("platform", "system", platform.system()),
-        ("platform", "machine", platform.machine()),
-        ("platform", "c library", "-".join(platform.libc_ver())),
-    ]
-    rows = [Fact(topic=topic, item=item, value=str(value)) for topic, item, value in facts]
-    return frame_of(Fact, rows)
+            return version(package)
+        except PackageNotFoundError:
+            return "not installed"
+
+    facts = {
+        "seed": {"study": str(plain.get("seed"))},
+        "config": {"sha256": _digest(text(plain).encode())}
+        | {k: text(v) for k, v in plain.items()},
+        "data": {name: text(metadata) for name, metadata in datasets.items()},
+        "code": {
+            "/".join(path.parts[path.parts.index("landscape") :]): _digest(path.read_bytes())
+            for path in map(Path, code)
+        },
+        "package": {package: installed(package) for package in PACKAGES},
+        "platform": {
+            "python": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "c library": "-".join(platform.libc_ver()),
+        },
+    }
+    return frame_of(
+        of.Fact,
+        [
+            of.Fact(topic=t, item=item, value=v)
+            for t, own in facts.items()
+            for item, v in own.items()
+        ],
+    )
 
 
 def _digest(content: bytes) -> str:

@@ -1,0 +1,363 @@
+"""The figures themselves: losses, balls, radii, stability, controls, converse, solvers, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
+
+from landscape import plots
+from landscape.plots import BLUE, GREEN, ORANGE, RED, Tables, handle, legend, points, styled
+
+#: Name of each space, and its line; the last is drawn on top.
+SPACES: dict[str, tuple[str, Any]] = {
+    "unrestricted": (r"unrestricted $\mathcal{P}$", {"c": "0.55", "ls": "-", "lw": 2.6}),
+    "balanced": (r"balanced $\mathcal{N}'$", {"c": ORANGE, "ls": "--", "lw": 1.6}),
+    "restricted": (r"restricted $\mathcal{N}^*$", {"c": BLUE, "ls": "-", "lw": 0.9}),
+}
+# Below: marker, size, face and edge colour, and label.
+#: Each solver; a user's own come after ours.
+SOLVERS = {"SLSQP": ORANGE, "L-BFGS-B": GREEN, "trust-constr": BLUE, "trf": RED}
+#: Each radius of a minimum.
+RADII = {
+    "rigidity_radius": ("^", 13, "white", GREEN, r"$\frac{1}{2}\,\min_i\|u_i\|_\infty$"),
+    "sharp_radius": ("o", 11, "white", ORANGE, r"$r^2/8$"),
+    "paper_radius": ("o", 11, BLUE, BLUE, r"$r^2/16$, Corollary 1.3"),
+}
+#: What is probed.
+BALLS = {
+    "control": ("x", 10, RED, RED, "control C.1: better realization"),
+    "probe": ("^", 13, "white", GREEN, r"$\mathcal{N}^*$: rigid ball, as Theorem 13 says"),
+}
+#: Each control.
+CONTROLS = {
+    "C.1": ("x", 11, RED, RED, "C.1 unbalanced"),
+    "C.2": ("s", 9, "white", ORANGE, "C.2 redundant"),
+    "C.3": ("^", 10, GREEN, GREEN, r"C.3 opposite, in $\mathcal{N}'$"),
+}
+#: Each kind of pair; and those of the figure of stability.
+KINDS = {
+    "random": ("o", 6, "none", "0.6", "random"),
+    "minima": ("o", 9, "white", "0.35", "two minima"),
+    "again": ("P", 14, "white", "black", "reached twice"),
+    "scaled": ("v", 11, "white", BLUE, "neurons rescaled"),
+    "opposed": ("s", 9, "white", GREEN, "opposed neurons"),
+    "extremal": ("D", 9, BLUE, "black", "extremal"),
+    "forward": ("+", 13, BLUE, BLUE, "perturbed"),
+    "C.1": ("x", 11, RED, RED, r"control C.1, not in $\mathcal{N}^*$"),
+    "C.2": ("1", 16, RED, RED, "C.2, likewise"),
+    "C.3": ("^", 10, RED, RED, "C.3, likewise"),
+}
+STABLE = ("minima", "scaled", "opposed", "extremal", "C.1")
+UNIFORM = ("+", 13, "black", "black", "perturbed: uniform distance")
+#: Shade, hatch and label of each verdict.
+VERDICTS = {
+    "holds": (BLUE, "", "holds"),
+    "violated": ("white", "////", "violated"),
+    "undecided": ("0.8", "", "undecided"),
+}
+#: Gains below are drawn here: none beyond rounding.
+NO_GAIN = 1e-17
+#: The strip in which balls are drawn that hold nothing better: where, and its upper end.
+NONE, FLOOR = 1e-20, 1e-17
+
+SEMINORM = r"$r = |\mathcal{R}(\Gamma)-\mathcal{R}(\Theta)|_{W^{1,\infty}}$"
+DISTANCE = r"$\|\Gamma-\Theta\|_\infty$ modulo permutations"
+
+
+@styled
+def losses_figure(tables: Tables) -> Figure:
+    """Empirical distribution of the losses at certified minima, per space."""
+    fits = tables["fits"]
+    figure, panels = plots.grid(fits, 1.55)
+    for ax, own in panels:
+        every = own(fits)
+        for space, (_, line) in SPACES.items():
+            losses = every.loc[(every["minimum"] >= 0) & (every["space"] == space), "loss"]
+            if len(losses):
+                sns.ecdfplot(x=np.maximum(losses, 1e-16), ax=ax, **line)
+        positive = every.loc[every["loss"] > 1e-12, "loss"]
+        if len(positive) and positive.max() > 10 * positive.min():
+            ax.set_xscale("log")
+        ax.set(xlabel="", ylabel="", ylim=(-0.03, 1.03))
+    figure.supxlabel("loss $L$ at certified local minima (1 = variance of the target)")
+    figure.supylabel("share of minima with loss ≤ $L$")
+    present = [SPACES[space] for space in SPACES if space in set(fits["space"])]
+    legend(figure, {name: Line2D([], [], **line) for name, line in present})
+    return figure
+
+
+def _bound(ax: Axes, r: pd.Series, factor: float = 8**0.5, style: str = "--") -> Line2D:
+    """The line factor √r over all values of r; by default the sharp one on N*."""
+    r = np.geomspace(r.min() / 2, r.max() * 2, 50)
+    return ax.plot(r, factor * np.sqrt(r), style, color="black", linewidth=0.9)[0]
+
+
+@styled
+def stability_figure(tables: Tables) -> Figure:
+    """Distance of parametrizations against distance of realizations, Corollary 3.3."""
+    pairs = tables["pairs"]
+    pairs = pairs[(pairs["seminorm"] > 0) & (pairs["distance"] > 0)]
+    figure = Figure(figsize=(plots.ONE_COLUMN, 3.6), layout="constrained")
+    ax = figure.subplots()
+    ax.set(xscale="log", yscale="log", xlabel=SEMINORM, ylabel=DISTANCE)
+    handles = {}
+    if len(pairs):
+        handles[r"$4\,\sqrt{r}$, Corollary 3.3"] = _bound(ax, pairs["seminorm"], 4.0, "-")
+        handles[r"$2\sqrt{2}\,\sqrt{r}$, sharp"] = _bound(ax, pairs["seminorm"])
+        ax.margins(x=0)
+    for kind in STABLE:
+        own = pairs[pairs["kind"] == kind]
+        points(ax, own["seminorm"], own["distance"], KINDS[kind])
+        if len(own):
+            handles[KINDS[kind][-1]] = handle(KINDS[kind])
+    legend(figure, handles, columns=2)
+    return figure
+
+
+@styled
+def inverse_figure(tables: Tables) -> Figure:
+    """Inverse stability over all kinds of pairs, and the forward direction beside it."""
+    pairs = tables["pairs"]
+    shown = pairs[(pairs["seminorm"] > 0) & (pairs["distance"] > 0)]
+    figure = Figure(figsize=(plots.TWO_COLUMNS, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    handles = {}
+    for kind, look in KINDS.items():
+        own = shown[shown["kind"] == kind]
+        if own.empty:
+            continue
+        points(left, own["seminorm"], own["distance"], look)
+        if kind in ("random", "minima", "scaled", "forward"):
+            points(right, own["distance"], own["seminorm"], look)
+        handles[look[-1]] = handle(look)
+    moved = shown[(shown["kind"] == "forward") & (shown["uniform"] > 0)]
+    if len(moved):
+        points(right, moved["distance"], moved["uniform"], UNIFORM)
+        handles[UNIFORM[-1]] = handle(UNIFORM)
+    if len(shown):
+        handles[r"$2\sqrt{2}\,\sqrt{r}$, sharp"] = _bound(left, shown["seminorm"])
+    left.set(xscale="log", yscale="log", xlabel=SEMINORM, ylabel=DISTANCE)
+    left.set_title("inverse direction", loc="left")
+    right.set(xscale="log", yscale="log", xlabel=DISTANCE, ylabel="distance of the realizations")
+    right.set_title("forward direction", loc="left")
+    legend(figure, handles, columns=4)
+    return figure
+
+
+@styled
+def radii_figure(tables: Tables) -> Figure:
+    """Per certified minimum of N*, radii of the realization minimum."""
+    minima = tables["minima"]
+    minima = minima[minima["space"] == "restricted"].sort_values(["paper_radius", "minimum"])
+    figure, panels = plots.grid(tables["fits"], 1.55, sharey=True)
+    for ax, own in panels:
+        rows = own(minima)
+        ax.set_yscale("log")
+        for column, look in RADII.items():
+            finite = np.isfinite(rows[column]) & (rows[column] > 0)
+            points(ax, np.flatnonzero(finite) + 1, rows.loc[finite, column], look)
+    figure.supxlabel(
+        r"distinct certified minima of $\mathcal{N}^*$, in the order of their radius $r$"
+    )
+    figure.supylabel("radius of the realization minimum")
+    legend(figure, {look[-1]: handle(look) for look in RADII.values()} if panels else {})
+    return figure
+
+
+@styled
+def probes_figure(tables: Tables) -> Figure:
+    """What probes find: by how much the loss can be lowered within a seminorm ball."""
+    probes, controls = tables["probes"], tables["controls"]
+    controls = controls[(controls["kind"] == "C.1") & (controls["verdict"] == "violated")]
+    shown = {
+        "control": controls.assign(radius=controls["distance"]),
+        "probe": probes[probes["verdict"] != "undecided"],
+    }
+    figure, panels = plots.grid(tables["fits"], 1.6, sharex=True, sharey=True)
+    handles = {}
+    for ax, own in panels:
+        ax.set(xscale="log", yscale="log")
+        ax.axhspan(NONE / 1e3, FLOOR, color="0.93", linewidth=0)
+        for ball, look in BALLS.items():
+            rows = own(shown[ball])
+            rows = rows[(rows["radius"] > 0) & np.isfinite(rows["radius"])]
+            if len(rows):
+                found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
+                points(ax, rows["radius"], np.where(found, rows["gap"], NONE), look)
+                handles[look[-1]] = handle(look)
+        powers = range(-16, 1, 4)
+        ax.set_yticks(
+            [NONE, *(10.0**k for k in powers)], ["none", *(f"$10^{{{k}}}$" for k in powers)]
+        )
+        ax.set_yticks([], minor=True)
+        ax.set_ylim(NONE / 1e3, 10)
+    figure.supxlabel("seminorm: radius of the ball, distance of the better realization")
+    figure.supylabel("decrease of the loss that is possible")
+    legend(figure, handles)
+    return figure
+
+
+@styled
+def controls_figure(tables: Tables) -> Figure:
+    """Better realizations at every distance from the controls, and no parametrization near."""
+    controls = tables["controls"]
+    controls = controls[(controls["distance"] > 0) & (controls["verdict"] == "violated")]
+    figure = Figure(figsize=(plots.TWO_COLUMNS, 3.0), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True)
+    for kind, look in CONTROLS.items():
+        own = controls[controls["kind"] == kind]
+        points(left, own["distance"], own["gap"], look)
+        points(right, own["distance"], own["fibre_distance"], look)
+    for ax in (left, right):
+        ax.set(xscale="log", yscale="log", xlabel="seminorm distance of the better realization")
+    left.set_ylabel("decrease of the loss")
+    right.set_ylabel("distance to its fibre, at least")
+    if len(controls):
+        handles = {look[-1]: handle(look) for look in CONTROLS.values()}
+        bound = _bound(right, controls["distance"])
+        legend(figure, handles | {r"$2\sqrt{2}\,\sqrt{r}$, the bound on $\mathcal{N}^*$": bound})
+    return figure
+
+
+@styled
+def brackets_figure(tables: Tables) -> Figure:
+    """Brackets of radii: in parameter space, and in realization space."""
+    minima, wide = tables["minima"], tables["brackets"]
+    minima = minima[(minima["space"] == "restricted") & (minima["radius_high_method"] != "")]
+    wide = wide[wide["space"] == "restricted"]
+    figure = Figure(figsize=(plots.TWO_COLUMNS, 3.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for ax, frame, certified in ((left, minima, "radius"), (right, wide, "certified")):
+        rows = frame[(frame["radius_low"] > 0) & np.isfinite(frame["radius_low"])]
+        rows = rows.sort_values(["radius_low", "radius_high", "minimum"])
+        rows = rows.assign(rank=np.arange(1, len(rows) + 1))
+        closed, open_ones = (rows[np.isfinite(rows["radius_high"]) == side] for side in (1, 0))
+        ends = closed["radius_low"], closed["radius_high"]
+        ax.set_yscale("log")
+        ax.vlines(closed["rank"], *ends, color=BLUE, linewidth=1.6, zorder=2)
+        for end in ends:
+            points(ax, closed["rank"], end, ("_", 12, BLUE, BLUE))
+        points(ax, open_ones["rank"], open_ones["radius_low"], ("^", 14, "white", BLUE))
+        points(ax, rows["rank"], rows[certified], ("o", 5, "black", "black"))
+        if len(rows) < 2:
+            ax.set_xticks(rows["rank"])
+        ax.set_xlabel(r"bracketed minima of $\mathcal{N}^*$, sorted by lower end")
+    left.set_title(r"parameter space: radius $r^*$ of (9)", loc="left")
+    right.set_title("realization space", loc="left")
+    left.set_ylabel("max-norm of parameters")
+    right.set_ylabel(r"seminorm $|\cdot|_{W^{1,\infty}}$")
+    handles = {
+        "proven to be inside: lower to upper end": Line2D([], [], color=BLUE, linewidth=1.6),
+        "no better point found: lower end": handle(("^", 16, "white", BLUE)),
+        r"certified: $r$ (left), $r^2/8$ (right)": handle(("o", 9, "black", "black")),
+    }
+    legend(figure, handles if len(minima) or len(wide) else {})
+    return figure
+
+
+@styled
+def solvers_figure(tables: Tables) -> Figure:
+    """What the descent still gains at each solver's end points, and which were minima."""
+    runs = tables["runs"].sort_values("start")
+    colours = SOLVERS | dict.fromkeys(sorted(set(runs["solver"]) - set(SOLVERS)), "black")
+    figure, panels = plots.grid(tables["runs"], 1.55, sharex=True, sharey=True)
+    for ax, own in panels:
+        ax.set_xscale("log")
+        for k, (solver, colour) in enumerate(colours.items()):
+            rows = own(runs[runs["solver"] == solver])
+            if rows.empty:
+                continue
+            gain = np.maximum((rows["trained_loss"] - rows["loss"]).to_numpy(), NO_GAIN)
+            passed = rows["trained_verdict"].eq("holds").to_numpy()
+            # Spread over the height of the solver's row: starts do not hide each other.
+            heights = k + np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else np.array([k])
+            points(ax, gain[~passed], heights[~passed], ("x", 9, colour, colour))
+            points(ax, gain[passed], heights[passed], ("o", 10, "black", "black"))
+            plain = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
+            place: Any = {"xycoords": ax.get_yaxis_transform(), "va": "center", "ha": "right"}
+            share = f"{100 * passed.mean():.0f} %"
+            ax.annotate(share, (0.98, k), fontsize=7, bbox=plain, **place)
+        ax.set_yticks(range(len(colours)), list(colours))
+        ax.set_ylim(len(colours) - 0.5, -0.5)
+        ax.set_xlim(NO_GAIN / 5, 3e6)  # the shares stand right of every loss
+        ax.set_xticks([NO_GAIN, 1e-10, 1e-5, 1], ["none", "$10^{-10}$", "$10^{-5}$", "1"])
+        ax.set_xticks([], minor=True)
+    figure.supxlabel(
+        "loss that the descent still gains (1 = variance of the target); "
+        "right: share certified before it"
+    )
+    handles = {
+        "end point is a certified local minimum as it is": handle(("o", 10, "black", "black")),
+        "it is not": handle(("x", 10, "0.3", "0.3")),
+    }
+    legend(figure, handles if len(runs) else {})
+    return figure
+
+
+def _verdicts_figure(
+    frame: pd.DataFrame, groups: Callable[[pd.DataFrame], Mapping[str, pd.Series]]
+) -> Figure:
+    """Shares of the verdicts in each panel, one bar per group."""
+    figure, panels = plots.grid(frame, 1.45, sharey=True)
+    looks = {
+        verdict: {"facecolor": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.6}
+        for verdict, (colour, hatch, _) in VERDICTS.items()
+    }
+    for ax, own in panels:
+        bars = groups(own(frame))
+        for k, values in enumerate(bars.values()):
+            below = 0.0
+            for verdict, look in looks.items():
+                share = float(values.eq(verdict).mean()) if len(values) else 0.0
+                if share:
+                    ax.bar(k, share, 0.62, bottom=below, **look)
+                below += share
+            ax.annotate(f"{len(values)}", (k, 1.02), ha="center", fontsize=7)
+        ax.set_xticks(range(len(bars)), list(bars))
+        ax.set(xlim=(-0.6, len(bars) - 0.4), ylim=(0, 1.14), yticks=[0, 0.5, 1])
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        ax.grid(axis="x", visible=False)
+    handles = {VERDICTS[verdict][-1]: Patch(**look) for verdict, look in looks.items()}
+    legend(figure, handles if panels else {})
+    return figure
+
+
+@styled
+def converse_figure(tables: Tables) -> Figure:
+    """Optimal scales make minima in realization space, not in parameter space."""
+    names = ("realization", "parameters")
+    figure = _verdicts_figure(tables["converse"], lambda own: {name: own[name] for name in names})
+    figure.supylabel("share of the draws")
+    figure.supxlabel("random directions, optimal scales: a minimum of which space? (above: draws)")
+    return figure
+
+
+@styled
+def natural_figure(tables: Tables) -> Figure:
+    """Minima outside N* as training finds them: the implication of Proposition 1.2 there."""
+    spaces = {"balanced": r"$\mathcal{N}'$", "unrestricted": r"$\mathcal{P}$"}
+
+    def groups(own: pd.DataFrame) -> dict[str, pd.Series]:
+        return {
+            f"{name}\n{'spare' if spare else 'none'}": own.loc[
+                (own["space"] == space) & ((own["spare"] > 0) == spare), "verdict"
+            ]
+            for space, name in spaces.items()
+            for spare in (True, False)
+        }
+
+    figure = _verdicts_figure(tables["natural"], groups)
+    figure.supylabel("share of the minima")
+    figure.supxlabel(
+        "certified minima of training with and without spare neurons (above: their number)"
+    )
+    return figure

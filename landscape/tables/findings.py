@@ -1,0 +1,413 @@
+"""Findings per data set, in sentences that say what the tables hold and nothing else.
+
+Each topic is one function from a data set's rows to a :class:`Finding`, which :func:`topic`
+registers. Its status says how the rows compare with what is proven:
+
+- ``agrees``: tested, and every case came out as proven;
+- ``contradicts``: at least one case did not, so a theorem or this software is wrong;
+- ``undecided``: none contradicts, and at least one could not be decided;
+- ``not tested``: there is no case, so nothing is known;
+- ``measured``: numbers for which nothing is proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from landscape.tables.rows import FindingRow, control_verdicts, not_worse
+from landscape.verdict import Verdict
+
+__all__ = ["ALARM", "SPACE_NAMES", "STATUSES", "TOPICS", "Finding", "find", "number"]
+
+STATUSES = ("contradicts", "undecided", "not tested", "agrees", "measured")
+SPACE_NAMES = {"restricted": "N*", "balanced": "N'", "unrestricted": "unrestricted networks"}
+
+#: What a sentence goes on with where a proven statement seems to fail.
+ALARM = "A proven statement fails here: its proof, or this software, has a mistake"
+#: By how much (MSE) a loss may be lower than one that is said to be optimal.
+_ROUNDING = 1e-6
+#: Exponents as a reader expects them.
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+#: Tables by name, the rows of one data set each.
+Own = Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One of :data:`STATUSES`, in sentences, and the rows of a table that these rest on.
+
+    All of them meet the terms ``column=value`` of ``search``.
+    """
+
+    status: str
+    text: str
+    table: str
+    search: str = ""
+
+
+#: What writes the finding on each topic, in the order of the study.
+TOPICS: dict[str, Callable[[Own], Finding]] = {}
+_Write = Callable[[pd.DataFrame, Own], Finding]
+
+
+def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:
+    """Per data set and topic what was tested, held, failed, is undecided, from all tables."""
+    rows = []
+    for data in sorted(set(tables["fits"]["dataset"])):
+        own = {name: t[t["dataset"] == data] for name, t in tables.items() if "dataset" in t}
+        for topic, write in TOPICS.items():
+            found = write(own)
+            search = f"dataset={data} {found.search}".strip()
+            place = {"dataset": data, "topic": topic, "table": found.table, "search": search}
+            rows.append(FindingRow(**place, status=found.status, finding=found.text))
+    return rows
+
+
+def topic(name: str, table: str, nothing: str) -> Callable[[_Write], _Write]:
+    """Register what writes the finding on a topic, from a table's rows; ``nothing``: if none."""
+
+    def register(write: _Write) -> _Write:
+        def finding(own: Own) -> Finding:
+            rows = own[table]
+            return Finding("not tested", nothing, table) if rows.empty else write(rows, own)
+
+        TOPICS[name] = finding
+        return write
+
+    return register
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: ``1 ball``, ``1,200 balls``, ``no ball``.
+
+    Examples
+    --------
+    >>> number(0, "ball"), number(1, "minimum", "minima"), number(1200, "ball")
+    ('no ball', '1 minimum', '1,200 balls')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}" if count else f"no {one}"
+
+
+def _minima(rows: pd.DataFrame) -> str:
+    return number(len(rows), "minimum", "minima")
+
+
+def _have(count: int) -> str:
+    return f"{count:,} {'has' if count == 1 else 'have'}"
+
+
+def _median(values: pd.Series) -> str:
+    """The median of the finite values, in two digits: 0.25, 41,000, 3.1 × 10⁻¹⁰."""
+    finite = values[np.isfinite(values)]
+    if finite.empty:
+        return "unknown"
+    value = float(finite.median())
+    if 100 <= value < 1e7:
+        return f"{float(f'{value:.2g}'):,.0f}"
+    digits, _, power = f"{value:.2g}".partition("e")
+    return f"{digits} × 10{str(int(power)).translate(_SUPERSCRIPTS)}" if power else digits
+
+
+def _counts(verdicts: pd.Series) -> dict[str, int]:
+    """How often each verdict occurs, all three; any other word would be lost, and is refused."""
+    known = [verdict.value for verdict in Verdict]
+    if strange := sorted(set(verdicts) - set(known)):
+        raise ValueError(f"verdicts: expected {', '.join(known)}, got {', '.join(strange)}")
+    return {name: int(verdicts.eq(name).sum()) for name in known}
+
+
+def _say(verdicts: pd.Series) -> str:
+    """Counts of verdicts in words."""
+    counts = _counts(verdicts)
+    return f"{counts['holds']} hold, {counts['violated']} violated, {counts['undecided']} undecided"
+
+
+def _judged(counts: Mapping[str, int], against: str = "violated") -> tuple[str, str]:
+    """How verdicts compare with a statement that none is ``against``; which rows show it."""
+    if not sum(counts.values()):
+        return "not tested", ""
+    if counts[against]:
+        return "contradicts", f"verdict={against}"
+    return ("undecided", "verdict=undecided") if counts["undecided"] else ("agrees", "")
+
+
+def _by_space(frame: pd.DataFrame, say: Callable[[pd.DataFrame], str]) -> str:
+    """``N*: 96 (m = 2), 100 (m = 4); N': ...``."""
+    parts = []
+    for space, name in SPACE_NAMES.items():
+        groups = frame[frame["space"] == space].groupby("neurons")
+        if values := [f"{say(own)} (m = {neurons})" for neurons, own in groups]:
+            parts.append(f"{name}: {', '.join(values)}")
+    return "; ".join(parts)
+
+
+# --- starts, their ends and their losses ---------------------------------------------------------
+
+
+@topic("starts", "fits", "No start was trained.")
+def _starts(fits: pd.DataFrame, own: Own) -> Finding:
+    """How many starts there were, and how training ended."""
+    ended = fits["training_outcome"].value_counts()
+    words = {
+        "converged": "converged by the solver's test",
+        "iteration_limit": "reached the limit of iterations",
+        "stalled": "stalled",
+        "failed": "failed",
+    }
+    outcomes = ", ".join(f"{ended.get(key, 0):,} {text}" for key, text in words.items())
+    per_cell = fits.groupby(["space", "neurons"]).size()
+    spaces = ", ".join(name for space, name in SPACE_NAMES.items() if space in set(fits["space"]))
+    widths = " and ".join(f"m = {m}" for m in sorted(set(fits["neurons"])))
+    each = f"{per_cell.min():,}" if per_cell.nunique() == 1 else "Differently many"
+    text = f"{each} starts for each of {spaces} with {widths}, {len(fits):,} in all: {outcomes}."
+    return Finding("measured", text, "fits")
+
+
+@topic("certificates", "fits", "No end point was tested.")
+def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
+    """How many ends of the descent are certified local minima, and how many of these proved."""
+    counts, certified = _counts(fits["verdict"]), int((fits["minimum"] >= 0).sum())
+    text = (
+        f"Of {number(len(fits), 'end point')} of the descent, {certified:,} are certified local "
+        f"minima, {counts['violated']:,} proven to be none, {counts['undecided']:,} undecided."
+    )
+    proofs = own["minima"]["proof"].value_counts().drop("", errors="ignore")
+    if tried := int(proofs.sum()):
+        text += (
+            f" Of {number(tried, 'distinct minimum', 'distinct minima')} for which that was tried, "
+            f"{proofs.get('proved', 0):,} are proved in rational arithmetic."
+        )
+    if refuted := proofs.get("refuted", 0):
+        text += f" {refuted:,} are refuted there as they stand, digit by digit."
+    if other := counts["holds"] - certified:
+        text += f" {other:,} more pass the test and are counted as no minimum of the study."
+    if counts["undecided"]:
+        return Finding("undecided", text, "fits", "verdict=undecided")
+    return Finding("measured", text, "fits")
+
+
+@topic("distinct minima", "minima", "No certified minimum was found.")
+def _distinct(minima: pd.DataFrame, own: Own) -> Finding:
+    """How many different minima there are."""
+    text = f"Distinct certified minima, {_by_space(minima, lambda rows: f'{len(rows):,}')}."
+    if border := int(minima["violations"].ne("").sum()):
+        one = "lies" if border == 1 else "lie"
+        text += f" {border:,} of them {one} on the border of their space and are not probed."
+    return Finding("measured", text, "minima")
+
+
+@topic("losses", "minima", "No certified minimum, so no loss at one.")
+def _losses(minima: pd.DataFrame, own: Own) -> Finding:
+    """The lowest losses, by space and number of neurons."""
+    lowest = _by_space(minima, lambda rows: f"{rows['loss'].min():.4g}")
+    text = f"Lowest loss at a certified minimum, {lowest}."
+    free, here = (
+        own["fits"].query("space == @space").set_index(["neurons", "start"])["loss"]
+        for space in ("unrestricted", "restricted")
+    )
+    if len(common := here.index.intersection(free.index)):
+        text += (
+            f" Start by start, N* ends no higher than unrestricted networks at "
+            f"{not_worse(here[common], free[common]).sum():,} of {number(len(common), 'start')}: "
+            "on N* a start keeps the signs of its output weights."
+        )
+    return Finding("measured", text, "summary")
+
+
+@topic("lifts", "fits", "No end point was lifted into N*.")
+def _lifts(fits: pd.DataFrame, own: Own) -> Finding:
+    """Corollary 1.3, item 2: unrestricted ends lifted into N*."""
+    lifts = fits[fits["lift_loss"].notna()]
+    if lifts.empty:
+        return Finding("not tested", "No end point was lifted into N*.", "fits")
+    good = not_worse(lifts["lift_loss"], lifts["loss"])
+    text = (
+        f"Of {number(len(lifts), 'end point')} of unrestricted networks, lifted into N* by Lemma "
+        f"A.4 and descended there, {good.sum():,} end no higher (Corollary 1.3, item 2)."
+    )
+    if good.all():
+        return Finding("agrees", text, "fits", "space=unrestricted")
+    return Finding("contradicts", f"{text} {ALARM}.", "fits", "space=unrestricted")
+
+
+# --- realization space: balls, controls, radii, stability; and solvers ---------------------------
+
+
+@topic("rigid balls", "probes", "No ball around a minimum of N* was tested.")
+def _balls(probes: pd.DataFrame, own: Own) -> Finding:
+    """Theorem 13 at the minima of N*: the verdict is forced, another one would be a mistake."""
+    counts = _counts(probes["verdict"])
+    status, search = _judged(counts)
+    text = (
+        f"At {counts['holds']:,} of {_minima(probes)} of N* the ball of "
+        "radius close to ½ min ‖u_i‖ in realization space holds nothing better, as Theorem 13 says "
+        "of every local minimum (Proposition 1.2 and Corollary 1.3 of smaller balls): this tests "
+        "the program, not the paper."
+    )
+    if counts["undecided"]:
+        text += f" {counts['undecided']:,} are undecided."
+    if counts["violated"]:
+        text += f" {_have(counts['violated'])} a better one. {ALARM}."
+    return Finding(status, text, "probes", search)
+
+
+@topic(
+    "controls", "controls", "No control was built: a probe that never fails would pass unnoticed."
+)
+def _controls(steps: pd.DataFrame, own: Own) -> Finding:
+    """Networks outside N*, at which the implication has to fail.
+
+    Unless no network of any width is better, which is the verdict ``holds``; then none in the study
+    may be.
+    """
+    verdicts = control_verdicts(steps)
+    counts = _counts(verdicts)
+    minima = own["minima"][own["minima"]["space"] == "restricted"]
+    optimal = steps[steps["verdict"].eq("holds") & steps["base"].eq("minimum")]
+    losses = optimal.merge(minima, on=["neurons", "minimum"])["loss"]
+    beaten = bool((losses > own["fits"]["loss"].min() + _ROUNDING).any())
+    status, search = _judged({**counts, "holds": int(beaten)}, against="holds")
+    kinds = ", ".join(f"{n} of {kind}" for kind, n in verdicts.groupby(level="kind").size().items())
+    text = (
+        f"{number(len(verdicts), 'control').capitalize()} outside N* ({kinds}), where the "
+        f"implication has to fail: at {counts['violated']:,} there are better realizations at "
+        f"every distance that was tried, {counts['undecided']:,} are undecided."
+    )
+    extended = steps[steps["base"] == "extended"]
+    if built := len(extended[["neurons", "minimum", "kind"]].drop_duplicates()):
+        text += (
+            f" {built:,} of C.3 are built on a minimum that two neurons were added to, as its own "
+            "has none that is active on all samples."
+        )
+    if optimal := counts["holds"]:
+        text += f" At {optimal:,} no network of any width is better, so that nothing can fail."
+    if beaten:
+        text += f" But a network of the study is. {ALARM}."
+    return Finding(status, text, "controls", search)
+
+
+@topic("natural cases", "natural", "No minimum outside N* was examined.")
+def _natural(natural: pd.DataFrame, own: Own) -> Finding:
+    """Minima outside N* as training finds them."""
+    parts = [
+        f"of {_minima(rows)} of {SPACE_NAMES[space]}, {_have(int((rows['spare'] > 0).sum()))} "
+        f"spare neurons; the implication: {_say(rows['verdict'])}"
+        for space, rows in natural.groupby("space")
+    ]
+    status = "undecided" if natural["verdict"].eq("undecided").any() else "measured"
+    text = f"Outside N*, where nothing is proven: {'; '.join(parts)}."
+    return Finding(status, text, "natural")
+
+
+@topic("converse", "converse", "No network with optimal scales was drawn.")
+def _converse(draws: pd.DataFrame, own: Own) -> Finding:
+    """The converse of Proposition 1.2, which fails."""
+    status, _ = _judged(_counts(draws["realization"]))
+    text = (
+        f"Of {number(len(draws), 'network')} with random directions and optimal scales, as minima "
+        f"in realization space: {_say(draws['realization'])}; as minima of the parameters: "
+        f"{_say(draws['parameters'])}. Proposition 1.2 has no converse."
+    )
+    if status == "contradicts":
+        text += f" {ALARM}: optimal scales make a minimum on such a ball."
+    return Finding(status, text, "converse")
+
+
+@topic("parameter radius", "minima", "No certified minimum, so no radius of one.")
+def _parameter_radius(minima: pd.DataFrame, own: Own) -> Finding:
+    """Brackets of the radius in parameter space."""
+    minima = minima[minima["radius_high_method"] != ""]
+    if minima.empty:
+        return Finding("not tested", "No radius in parameter space was bracketed.", "minima")
+    low, high = minima["radius_low"], minima["radius_high"]
+    found = minima[np.isfinite(high) & (low > 0)]
+    text = (
+        f"Of {number(len(minima), 'bracketed minimum', 'bracketed minima')}, the radius in "
+        f"parameter space of {len(found):,} is known from both sides"
+    )
+    if len(found):
+        text += (
+            f", in the median up to a factor {_median(found['radius_high'] / found['radius_low'])}"
+            f", and {_median(found['radius_low'] / found['radius'])} times the certified one"
+        )
+    unbounded = int(np.isinf(low).sum())
+    if unbounded:
+        text += f"; of {unbounded:,} it is infinite: the residual is zero"
+    if below := len(minima) - len(found) - unbounded:
+        text += f"; of {below:,} only from below: no better point was found"
+    if crossed := int((high < low).sum()):
+        return Finding("contradicts", f"{text}; {crossed} ends cross. {ALARM}.", "minima")
+    return Finding("measured", f"{text}.", "minima", "space=restricted")
+
+
+@topic("realization radius", "minima", "No certified minimum, so no radius of its realization.")
+def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding:
+    """What Corollary 1.3 promises against what is proven and found, per minimum."""
+    key, wide = ["neurons", "minimum"], own["brackets"]
+    promised = minima[minima["space"] == "restricted"].set_index(key)["paper_radius"]
+    rigid = own["probes"][own["probes"]["verdict"] == "holds"].set_index(key)["radius"]
+    rigid = rigid[np.isfinite(promised.reindex(rigid.index))]  # infinite: nothing is left to gain
+    promised = promised.reindex(rigid.index)
+    if rigid.empty and wide.empty:
+        return Finding("not tested", "No radius in realization space was bracketed.", "brackets")
+    parts = []
+    if len(rigid):
+        parts.append(
+            f"Corollary 1.3 promises the radius r²/16, in the median {_median(promised)}; at "
+            f"{number(len(rigid), 'minimum', 'minima')} of N* the ball of radius close to "
+            f"½ min ‖u_i‖, in the median {_median(rigid / promised)} times as large, holds no "
+            "better realization either."
+        )
+    for space, searched in wide.groupby("space", sort=False):
+        better = searched[np.isfinite(searched["radius_high"]) & (searched["radius_low"] > 0)]
+        ratio = _median(better["radius_high"] / better["radius_low"])
+        parts.append(
+            f"Beyond ½ min ‖u_i‖, where nothing is proven, better realizations were found around "
+            f"{len(better):,} of {_minima(searched)} of {SPACE_NAMES[space]} that were searched"
+            + (f", in the median at {ratio} times the proven radius." if len(better) else
+               "; for the others the radius is known from below only.")
+        )  # fmt: skip
+    uniform = wide["uniform_radius"][wide["uniform_radius"] > 0]
+    if len(uniform):
+        parts.append(
+            f"In the uniform norm, {number(len(uniform), 'minimum', 'minima')} of N* are minima of "
+            f"radius {_median(uniform)} in the median (Theorem 17)."
+        )
+    return Finding("measured", " ".join(parts), "brackets")
+
+
+@topic("inverse stability", "pairs", "No pair of networks of N* was compared.")
+def _stability(pairs: pd.DataFrame, own: Own) -> Finding:
+    """Inverse stability itself: Corollary 3.3, with the sharp constant."""
+    within, outside = pairs[pairs["within"] == 1], pairs[pairs["within"] == 0]
+    if within.empty:
+        return Finding("not tested", "No pair of networks of N* was compared.", "pairs")
+    ratios = within["ratio"][np.isfinite(within["ratio"])]
+    largest = f"; the largest distance / √r is {ratios.max():.4f}" if len(ratios) else ""
+    status, search = _judged(_counts(within["verdict"]))
+    text = (
+        f"Distance of parametrizations at most 2√2 √r at {number(len(within), 'pair')} of N*: "
+        f"{_say(within['verdict'])}{largest}."
+    )
+    if status == "contradicts":
+        text += f" {ALARM}."
+    if len(outside):
+        text += (
+            f" At {number(len(outside), 'pair')} outside, where it must fail as r goes to 0: "
+            f"{_say(outside['verdict'])}."
+        )
+    return Finding(status, text, "pairs", f"within=1 {search}".strip())
+
+
+@topic("solvers", "solvers", "No solver was compared.")
+def _solvers(solvers: pd.DataFrame, own: Own) -> Finding:
+    """What each solver's ends are, before and after the descent."""
+    sums = solvers.groupby("solver")[["trained_certified", "certified", "starts"]].sum()
+    parts = "; ".join(f"{s} {a:,} and {b:,} of {n:,}" for s, a, b, n in sums.itertuples())
+    text = f"Ends that are certified minima of N*, before and after the descent: {parts}."
+    return Finding("measured", text, "solvers")
