@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,8 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Hyperplanes:
-    """The different hyperplanes among the rows of a matrix, and where each row went.
+class Hyperplanes(NamedTuple):
+    """The k different hyperplanes among the m rows of a matrix, and where each row went.
 
     Attributes
     ----------
@@ -51,19 +50,11 @@ class Hyperplanes:
         Index of the hyperplane of each given row, -1 for a zero row.
     orientations : array of shape (m,)
         1 or -1: whether the given row points as ``rows[labels[i]]`` does; 0 for a zero row.
-    tolerance : float
-        Largest entrywise difference of directions, scaled to max-norm one, that were merged.
     """
 
     rows: Array
     labels: NDArray[np.intp]
     orientations: NDArray[np.int8]
-    tolerance: float
-
-    @cached_property
-    def alone(self) -> bool:
-        """Whether no two rows have the same hyperplane."""
-        return np.count_nonzero(self.orientations) == len(self.rows)
 
 
 def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) -> Hyperplanes:
@@ -76,80 +67,42 @@ def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) ->
     ----------
     rows : array of shape (m, d)
     tolerance : float
-        See `landscape.parametrization.DIRECTION_TOLERANCE`.
+        Largest entrywise difference of directions, scaled to max-norm one, that are merged; see
+        `landscape.parametrization.DIRECTION_TOLERANCE`.
     """
     rows = np.asarray(rows, dtype=float)
-    m, d = rows.shape
     units = unit_directions(rows)
     # The half-space of the normals: the first entry that is not negligible is positive.
     noticeable = np.abs(units) > 2 * max(tolerance, DIRECTION_TOLERANCE)
-    first = noticeable.argmax(axis=1) if d else np.zeros(m, dtype=int)
-    heads = units[np.arange(m), first] if d else np.zeros(m)
-    signs = np.where(heads < 0, -1, 1).astype(np.int8)
+    first = np.cumsum(noticeable, axis=1) == 1
+    signs = np.where((noticeable & first & (units < 0)).any(axis=1), -1, 1)
     groups = group_directions(rows, oriented=False, tolerance=tolerance, units=units)
     _, exponents = np.frexp(max_norms(rows))
-    mantissas = np.ldexp(rows, -exponents[:, None]) * signs[:, None]
+    mantissas = np.ldexp(rows, -exponents[:, None]) * signs[:, None] + 0.0
     oriented = units * signs[:, None]
-    present = np.flatnonzero(groups >= 0)
-    # Sorted by direction, ties by the unrounded row: independent of the order of the input.
-    order = present
-    if d and present.size:
-        keys = np.hstack([oriented, mantissas])[present]
-        order = present[_lexicographic(keys)]
-    labels = np.full(m, -1, dtype=np.intp)
-    if (groups[present] == present).all():  # nothing to merge
-        labels[order] = np.arange(order.size)
-        merged = np.asarray(mantissas[order] + 0.0, dtype=np.float64)
-        orientations = np.where(labels >= 0, signs, 0).astype(np.int8)
-        return Hyperplanes(merged, labels, orientations, tolerance)
-    # Each group is numbered by its first member in this order, which represents it.
-    _, first_seen, member_of = np.unique(groups[order], return_index=True, return_inverse=True)
-    ranks = np.empty(len(first_seen), dtype=np.intp)
-    ranks[np.argsort(first_seen)] = np.arange(len(first_seen))
-    labels[order] = ranks[member_of]
-    chosen = order[np.sort(first_seen)]
-    merged = np.asarray(mantissas[chosen] + 0.0, dtype=np.float64)
-    orientations = np.zeros(m, dtype=np.int8)
-    if present.size:
-        # Compared with the representative, not by the half-space: robust where a leading entry
-        # is near the bound above.
-        agreement = (oriented[chosen][labels[present]] * units[present]).sum(axis=1)
-        orientations[present] = np.where(agreement < 0, -1, 1)
-    return Hyperplanes(merged, labels, orientations, tolerance)
-
-
-def _lexicographic(rows: Array) -> NDArray[np.intp]:
-    """Order of the rows, as `numpy.lexsort`; later columns are looked at where earlier ones tie."""
-    order = np.argsort(rows[:, 0], kind="stable")
-    # Runs of rows that agree so far are numbered; rows alone in their run are done.
-    same = np.concatenate([[False], np.diff(rows[order, 0]) == 0])
-    for j in range(1, rows.shape[1]):
-        tied = np.flatnonzero(same | np.append(same[1:], False))
-        if not tied.size:
-            break
-        runs = np.cumsum(~same)[tied]
-        order[tied] = order[tied][np.lexsort((rows[order[tied], j], runs))]
-        column = rows[order, j]
-        same[1:] &= column[1:] == column[:-1]
-    return order
+    # Sorted by direction, ties by the unrounded row: independent of the order of the input. Each
+    # group is numbered by its first member in this order, which represents it.
+    keys = np.hstack([oriented, mantissas]).tolist()
+    order = np.array(sorted(np.flatnonzero(groups >= 0), key=keys.__getitem__), dtype=np.intp)
+    _, seen, members = np.unique(groups[order], return_index=True, return_inverse=True)
+    chosen = order[np.sort(seen)]
+    labels = np.full(len(rows), -1, dtype=np.intp)
+    labels[order] = np.argsort(np.argsort(seen))[members]
+    # Compared with the representative, not by the half-space: robust where a leading entry is near
+    # the bound above.
+    agreement = (oriented[chosen][labels[order]] * units[order]).sum(axis=1)
+    orientations = np.zeros(len(rows), dtype=np.int8)
+    orientations[order] = np.where(agreement < 0, -1, 1)
+    return Hyperplanes(mantissas[chosen], labels, orientations)
 
 
 def exact_sums(values: Array, labels: NDArray[np.intp], n_groups: int) -> Array:
     """Correctly rounded sums of ``values`` over the groups: independent of the order."""
-    sums = np.zeros(n_groups)
-    present = labels >= 0
-    sums[labels[present]] = values[present]
-    counts = np.bincount(labels[present], minlength=n_groups)
-    if (counts > 1).any():
-        # Most groups have one member; only the others need sums.
-        several = present.copy()
-        several[present] = counts[labels[present]] > 1
-        members: dict[int, list[float]] = {}
-        for value, label in zip(values[several].tolist(), labels[several].tolist(), strict=True):
-            members.setdefault(label, []).append(value)
-        for group, terms in members.items():
-            sums[group] = math.fsum(terms)
-    return sums
+    terms: list[list[float]] = [[] for _ in range(n_groups)]
+    for value, label in zip(values.tolist(), labels.tolist(), strict=True):
+        if label >= 0:
+            terms[label].append(value)
+    return np.array([math.fsum(group) for group in terms])
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +118,8 @@ class CanonicalForm:
     linear : array of shape (d,)
         The gradient where all ``<normals[h], x> < 0``.
     labels : array of shape (m,)
-        For every neuron its hyperplane, -1 if its weight vector is zero, its output weight is
-        zero, or its hyperplane's jump cancelled.
+        For every neuron its hyperplane, -1 if its weight vector or its output weight is zero, or
+        its hyperplane's jump cancelled.
     orientations : array of shape (m,)
         1 or -1, orientation of the neuron relative to the normal, also where the jump cancelled; 0
         for zero weight vectors.
@@ -237,24 +190,19 @@ def canonical_form(
         i = int(np.argmax(~np.isfinite(contributions)))
         raise NumericalError(f"theta: the weights of neuron {i} are too large to be multiplied")
     used = np.where(_cancelling_pairs(a, c), -1, planes.labels)
-    jumps = exact_sums(contributions, used, k)
-    sizes = exact_sums(np.abs(contributions), used, k)
+    jumps, sizes = (exact_sums(x, used, k) for x in (contributions, np.abs(contributions)))
     counts = np.bincount(used[used >= 0], minlength=k)
     # A hyperplane with a single neuron has its jump, however small; a sum may have cancelled.
-    cancelled = (jumps == 0) | ((counts > 1) & (np.abs(jumps) <= tolerance * counts * sizes))
+    kept = (jumps != 0) & ((counts == 1) | (np.abs(jumps) > tolerance * counts * sizes))
     back = (planes.orientations < 0) & (used >= 0)
-    products = c[:, None] * a
-    linear = np.array([math.fsum(column[back]) for column in products.T]) + 0.0
+    linear = np.array([math.fsum(column) for column in (c[back, None] * a[back]).T]) + 0.0
     linear[np.abs(linear) <= tolerance * back.sum() * np.abs(contributions[back]).sum()] = 0.0
-    new = np.cumsum(~cancelled) - 1
-    gone = planes.labels < 0
-    gone |= np.where(gone, True, cancelled[planes.labels]) if k else True
-    labels = np.where(gone, -1, new[planes.labels] if k else -1)
+    numbers = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last one of label -1
     return CanonicalForm(
-        normals=unit_directions(planes.rows[~cancelled]),
-        jumps=jumps[~cancelled],
+        normals=unit_directions(planes.rows[kept]),
+        jumps=jumps[kept],
         linear=linear,
-        labels=labels.astype(np.intp),
+        labels=numbers[planes.labels].astype(np.intp),
         orientations=planes.orientations,
         tolerance=tolerance,
     )

@@ -1,52 +1,33 @@
 """Sharp constants of inverse stability on N*: constructions, and a search that has structure.
 
-Corollary 3.3 states ``d(Γ, Θ) <= s |R(Γ) - R(Θ)|^{1/2}`` with s = 4. Upper bounds that hold, with r
-the seminorm of the difference (Theorem 3 of docs/mathematics.md):
-
-- neurons without a partner on the same hyperplane have ‖u‖ <= 2r, and at least two hyperplanes (the
-  facets of the cell around -e_d, where all neurons of N* are inactive and the gradient is zero)
-  have a jump of at most r;
-- so for d >= 3 s = 2 (m = 1), 1 + √2 (m = 2), 2√2 (m >= 3), and for d = 2, where all weight
-  vectors lie in one quadrant, s = 2 (m <= 2), 1 + √2 (m = 3), 2√2 (m >= 4).
-
-Random search does not come near these. Where they are attained the hyperplanes nearly coincide, and
-across them one coordinate of the gradient walks between -r and r in jumps of up to 2r. The search
-enumerates such *walks*: two of them, in which each neuron is a step with an owner, Γ or Θ.
+Corollary 3.3 states ``d(Γ, Θ) <= s |R(Γ) - R(Θ)|^{1/2}`` with s = 4; Theorem 3 has the smallest s,
+see `proven_constant`. Random search does not come near. Where it is attained the hyperplanes nearly
+coincide, and across them one coordinate of the gradient walks between -r and r in jumps of up to
+2r. The search enumerates such *walks*: two, in which each neuron is a step of an owner, Γ or Θ.
 
 - d >= 3: u = ± w e_1 + small, the neurons with +e_1 form one walk, those with -e_1 the other;
 - d = 2: u near e_1 or near e_2, one walk for each coordinate.
 
-Neurons that share a hyperplane are not among the steps; for d = 2 and m = 4 they are needed, see
-`four_in_the_plane`.
+Neurons that share a hyperplane are no steps; d = 2, m = 4 needs them, see `four_in_the_plane`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
+from typing import NamedTuple, TypeVar
 
 from landscape.exact import Vector, max_norm, sqrt_bracket
 from landscape.rational import RationalFunction
 
-__all__ = [
-    "SharpPair",
-    "Step",
-    "four_in_the_plane",
-    "pair_of_steps",
-    "proven_constant",
-    "search_sharp_pair",
-    "two_root_two",
-]
-
 Neuron = tuple[int, Vector]
 Bracket = tuple[Fraction, Fraction]
+Cost = TypeVar("Cost", float, Fraction)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A neuron as a step of a walk.
 
     Attributes
@@ -107,10 +88,8 @@ class SharpPair:
     def in_restricted_space(self) -> bool:
         """Whether both are in N*: positive last coordinates, no parallel neurons."""
         for network in (self.gamma, self.theta):
-            if any(u[-1] <= 0 or u[-2] <= 0 for _, u in network):
-                return False
             rays = {tuple(p / max_norm(u) for p in u) for _, u in network}
-            if len(rays) < len(network):
+            if len(rays) < len(network) or any(min(u[-2:]) <= 0 for _, u in network):
                 return False
         return True
 
@@ -122,11 +101,8 @@ class SharpPair:
     def distance_squared(self) -> Bracket:
         """Square of the distance modulo permutations; both ends agree where it is rational."""
         table = [[_neuron_distance_squared(p, q) for q in self.theta] for p in self.gamma]
-        orders = list(itertools.permutations(range(len(self.gamma))))
-        ends = []
-        for end in (0, 1):
-            ends.append(min(max(table[i][j][end] for i, j in enumerate(o)) for o in orders))
-        return ends[0], ends[1]
+        low, high = (_bottleneck([[e[end] for e in row] for row in table]) for end in (0, 1))
+        return low, high
 
     def ratio_squared(self) -> Bracket:
         """``d(Γ, Θ)² / r``, to be compared with s²."""
@@ -139,25 +115,23 @@ class SharpPair:
         return sqrt(self.ratio_squared()[0])
 
 
+def _bottleneck(table: list[list[Cost]]) -> Cost:
+    """Least largest entry over all assignments of rows to columns."""
+    orders = itertools.permutations(range(len(table)))
+    return min(max(row[j] for row, j in zip(table, order, strict=True)) for order in orders)
+
+
 def _neuron_distance_squared(left: Neuron, right: Neuron) -> Bracket:
     """``max(|c - c'|, ‖a - a'‖)²`` of balanced neurons a = u / ‖u‖^{1/2}, c = σ ‖u‖^{1/2}."""
     (sign, u), (other, v) = left, right
     n, k = max_norm(u), max_norm(v)
-    pairs = [
-        (Fraction(sign), Fraction(other)),
-        *((p / n, q / k) for p, q in zip(u, v, strict=True)),
-    ]
-    if n == k:  # all differences are multiples of the same root
-        value = max((p - q) ** 2 * n for p, q in pairs)
-        return value, value
-    # (p √n - q √k)² = p² n + q² k - 2 p q √(n k)
-    roots = sqrt_bracket(n * k)
-    lows, highs = [], []
-    for p, q in pairs:
-        ends = sorted(p * p * n + q * q * k - 2 * p * q * root for root in roots)
-        lows.append(max(ends[0], Fraction(0)))
-        highs.append(ends[1])
-    return max(lows), max(highs)
+    roots = sqrt_bracket(n * k)  # exact for n = k
+    low = high = Fraction(0)
+    for p, q in ((Fraction(sign * n), Fraction(other * k)), *zip(u, v, strict=True)):
+        # (p / √n - q / √k)² = p² / n + q² / k - 2 p q √(n k) / (n k)
+        ends = [p * p / n + q * q / k - 2 * p * q * root / (n * k) for root in roots]
+        low, high = max(low, min(ends)), max(high, *ends)
+    return low, high
 
 
 def two_root_two(epsilon: Fraction = Fraction(1, 100)) -> SharpPair:
@@ -187,13 +161,13 @@ def four_in_the_plane(epsilon: Fraction = Fraction(1, 1000)) -> SharpPair:
     >>> pair.seminorm(), pair.distance_squared()
     (Fraction(1, 1), (Fraction(8, 1), Fraction(8, 1)))
     """
-
-    def neuron(sign: int, size: int, place: int) -> Neuron:
-        return sign, (Fraction(size), epsilon * size * place)
-
-    gamma = (neuron(1, 2, 1), neuron(1, 2, 2), neuron(1, 2, 3), neuron(1, 2, 5))
-    theta = (neuron(1, 3, 1), neuron(1, 4, 3), neuron(-1, 2, 4), neuron(1, 3, 5))
-    return SharpPair(gamma, theta)
+    gamma = ((1, 2, 1), (1, 2, 2), (1, 2, 3), (1, 2, 5))  # sign, size and place of each neuron
+    theta = ((1, 3, 1), (1, 4, 3), (-1, 2, 4), (1, 3, 5))
+    pair = (
+        tuple((sign, (Fraction(size), epsilon * size * place)) for sign, size, place in network)
+        for network in (gamma, theta)
+    )
+    return SharpPair(*pair)
 
 
 def pair_of_steps(
@@ -211,55 +185,40 @@ def pair_of_steps(
         Size of the small coordinates that order the hyperplanes.
     """
     networks: dict[int, list[Neuron]] = {1: [], -1: []}
-    zero = Fraction(0)
-    for place, step in enumerate(steps):
-        size, small = abs(step.jump), epsilon * abs(step.jump) * (place + 1)
+    for place, step in enumerate(steps, start=1):
+        size, small = abs(step.jump), epsilon * abs(step.jump) * place
         if n_inputs == 2:
             u: Vector = (size, small) if step.walk == 0 else (small, size)
         else:
             first = size if step.walk == 0 else -size
-            u = (first, *(zero,) * (n_inputs - 3), small, small)
+            u = (first, *(Fraction(0),) * (n_inputs - 3), small, small)
         networks[step.owner].append((step.sign, u))
     return SharpPair(tuple(networks[1]), tuple(networks[-1]))
 
 
-def _walks(n_steps: int, unit: Fraction) -> Iterator[tuple[Fraction, ...]]:
-    """Non-zero steps in multiples of the unit whose partial sums stay within [-1, 1]."""
-    places = [Fraction(k) * unit for k in range(-int(1 / unit), int(1 / unit) + 1)]
-
-    def extend(at: Fraction, left: int) -> Iterator[tuple[Fraction, ...]]:
-        if left == 0:
-            yield ()
-            return
-        for to in places:
-            if to != at:
-                for rest in extend(to, left - 1):
-                    yield (to - at, *rest)
-
-    yield from extend(Fraction(0), n_steps)
+def _walks(n_steps: int, unit: Fraction) -> list[tuple[Fraction, ...]]:
+    """Walks from 0 within [-1, 1] of non-zero steps, in multiples of the unit."""
+    n = int(1 / unit)
+    routes = itertools.product(range(-n, n + 1), repeat=n_steps)
+    walks = (tuple(unit * (q - p) for p, q in itertools.pairwise((0, *route))) for route in routes)
+    return [walk for walk in walks if all(walk)]
 
 
 def _compatible(first: tuple[Fraction, ...], second: tuple[Fraction, ...], d: int) -> bool:
     """Whether the gradient stays within [-1, 1] on the cells that are not on the walks."""
-
-    def within(values: Iterator[Fraction]) -> bool:
-        return all(abs(value) <= 1 for value in values)
-
+    xs, ys = (itertools.accumulate(walk, initial=Fraction(0)) for walk in (first, second))
     p, q = sum(first, Fraction(0)), sum(second, Fraction(0))
-    sums = [list(itertools.accumulate(w, initial=Fraction(0))) for w in (first, second)]
     if d == 2:  # each coordinate walks forwards on one side and backwards on the other
-        return within(p - x for x in sums[0]) and within(q - y for y in sums[1])
-    return within(p - q - x for x in sums[0]) and within(p - q + y for y in sums[1])
+        return all(abs(p - x) <= 1 for x in xs) and all(abs(q - y) <= 1 for y in ys)
+    return all(abs(p - q - x) <= 1 for x in xs) and all(abs(p - q + y) <= 1 for y in ys)
 
 
 def _gap(one: Step, two: Step, d: int) -> float:
     """Distance of two neurons in the limit of small epsilon."""
     a, b = sqrt(abs(one.jump)), sqrt(abs(two.jump))
-    if one.sign != two.sign:
-        return a + b
-    if one.walk == two.walk:
+    if one.sign == two.sign and one.walk == two.walk:
         return abs(a - b)
-    return max(a, b) if d == 2 else a + b
+    return max(a, b) if d == 2 and one.sign == two.sign else a + b
 
 
 def search_sharp_pair(
@@ -278,29 +237,20 @@ def search_sharp_pair(
     d, m = n_inputs, n_neurons
     if d < 2 or not 1 <= m <= 4:
         raise ValueError(f"n_inputs, n_neurons: expected at least 2, and 1 to 4, got {d}, {m}")
-    best: tuple[tuple[Step, ...], float] = ((), 0.0)
-    owners = [
-        tuple(1 if i in chosen else -1 for i in range(2 * m))
-        for chosen in itertools.combinations(range(2 * m), m)
-    ]
-    orders = list(itertools.permutations(range(m)))
+    steps: tuple[Step, ...] = ()
+    best = 0.0
     for n_first in range(m, 2 * m + 1):  # the two walks can be exchanged
-        seconds = list(_walks(2 * m - n_first, unit))
-        for first in _walks(n_first, unit):
-            for second in seconds:
-                if not _compatible(first, second, d):
-                    continue
-                jumps = [(0, w) for w in first] + [(1, w) for w in second]
-                # No assignment costs more than the sum of the two largest roots.
-                sizes = sorted((abs(w) for _, w in jumps), reverse=True)
-                if sqrt(sizes[0]) + sqrt(sizes[1]) <= best[1] + 1e-12:
-                    continue
-                for owner in owners:
-                    steps = tuple(Step(o, k, w) for o, (k, w) in zip(owner, jumps, strict=True))
-                    mine = [s for s in steps if s.owner > 0]
-                    other = [s for s in steps if s.owner < 0]
-                    table = [[_gap(s, t, d) for t in other] for s in mine]
-                    value = min(max(table[i][j] for i, j in enumerate(o)) for o in orders)
-                    if value > best[1] + 1e-12:
-                        best = steps, value
-    return best
+        for walks in itertools.product(_walks(n_first, unit), _walks(2 * m - n_first, unit)):
+            jumps = [(number, jump) for number, walk in enumerate(walks) for jump in walk]
+            # No assignment costs more than the sum of the two largest roots.
+            if sum(sorted(sqrt(abs(jump)) for _, jump in jumps)[-2:]) <= best + 1e-12:
+                continue
+            if not _compatible(*walks, d):
+                continue
+            for mine in itertools.combinations(range(2 * m), m):
+                found = [Step(1 if i in mine else -1, *jump) for i, jump in enumerate(jumps)]
+                rest = [step for step in found if step.owner < 0]
+                value = _bottleneck([[_gap(found[i], step, d) for step in rest] for i in mine])
+                if value > best + 1e-12:
+                    steps, best = tuple(found), value
+    return steps, best

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize_scalar
 
+from landscape.parametrization import Parametrization
 from landscape.rational import RationalFunction
+from landscape.stability import parameter_distance
 
 Array = np.ndarray
 
@@ -108,6 +110,26 @@ def test_choices_and_residuals_bound_from_below(rng):
         assert (h >= -residual * np.abs(v).max(axis=1) - 1e-12).all()
 
 
+def test_missed_bounds_cost_what_the_theorem_says(rng):
+    """Theorem 7.7: δ is the least for the rays within the bounds, points beyond them pay."""
+    unpaid = 0
+    for _ in range(60):
+        kinks, w, g = rng.standard_normal((3, 3)), rng.standard_normal(3), rng.standard_normal(3)
+        bounds = np.diag(rng.choice([-1.0, 1.0], 3))[rng.random(3) < 0.7]
+        lines = [np.cross(a, b) for a, b in combinations([*kinks, *np.eye(3)], 2)]
+        rays = np.array(lines + [-ray for ray in lines])
+        rays = rays[(rays @ bounds.T >= 0).all(axis=1)]
+        delta = max(0.0, -((rays @ g + relu(rays @ kinks.T) @ w) / abs(rays).sum(axis=1)).min())
+        missed = 10.0 ** rng.uniform(-3, 0, len(bounds))
+        v = 10.0 ** rng.uniform(-3, 0, (200, 1)) * rng.standard_normal((200, 3))
+        v = v[(v @ bounds.T >= -missed).all(axis=1)]
+        price = float(missed @ np.abs(bounds) @ (np.abs(g) + np.abs(w) @ np.abs(kinks)))
+        h, least = v @ g + relu(v @ kinks.T) @ w, -delta * np.abs(v).sum(axis=1)
+        assert (h >= least - price - 1e-12).all()
+        unpaid += (h < least - 1e-9).any()
+    assert unpaid > 10  # without the bounds' terms the inequality is false
+
+
 def test_moved_kinks_cost_what_the_theorem_says(rng):
     """Theorem 7.6, and it is attained: a single kink, moved along an axis."""
     for _ in range(50):
@@ -171,6 +193,34 @@ def test_the_constant_two_is_sharp_in_the_plane(k):
     # (seminorm / bound)² = (k² / (k² + 1))² with bound = 2 uniform / sine
     square = seminorm**2 * sine_squared(normals) / (4 * uniform**2)
     assert square == Fraction(k**2, k**2 + 1) ** 2
+
+
+@pytest.mark.parametrize(("d", "m"), [(2, 1), (2, 2), (3, 2)])
+def test_networks_close_in_the_uniform_norm_are_close(d, m, rng):
+    """Theorem 18's consequence, on N* with directions of a finite set, and how near it comes."""
+    directions = [[1] * d, [-2] * (d - 2) + [1, 3], [1] * (d - 2) + [4, 1], [3] * (d - 2) + [1, 1]]
+    directions = [[Fraction(p) for p in row] for row in directions[: 3 if d == 2 else 4]]
+    largest = 0.0
+    for trial in range(30):
+        networks = []
+        for _ in range(2):
+            chosen = rng.choice(len(directions), m, replace=False)
+            sizes = [Fraction(int(k), 64) for k in rng.integers(1, 4 if trial % 2 else 200, m)]
+            signs = [int(s) for s in rng.choice([-1, 1], m)]
+            rows = [[t * p for p in directions[i]] for t, i in zip(sizes, chosen, strict=True)]
+            networks.append((rows, signs))
+        (u, s), (v, t) = networks
+        uniform = RationalFunction.from_weights(u + v, s + [-p for p in t]).uniform_norm()[0]
+        gamma, theta = (
+            Parametrization.from_products(np.array(rows, dtype=float), signs)
+            for rows, signs in networks
+        )
+        square = Fraction(parameter_distance(gamma, theta)) ** 2
+        # dist² <= 8 · 8√2 m² ‖.‖ / sine, once more squared
+        left, right = square**2 * sine_squared(u + v), 2 * (64 * m**2 * uniform) ** 2
+        assert left <= right * (1 + Fraction(1, 10**9))
+        largest = max(largest, float(left / right) ** 0.25 if right else 0.0)
+    assert largest > 0.05
 
 
 def test_bangs_lemma_by_its_signs(rng):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape.paper.__main__ import main
+from landscape.paper.__main__ import main, write_figures
 from landscape.paper.appendix import COLLISIONS, printed_lift
 from landscape.paper.lemma_a5 import (
     angle_bound,
@@ -98,8 +98,6 @@ def test_single_rows_and_unknown_keys(capsys):
 
 @pytest.mark.slow
 def test_figures_can_be_drawn(tmp_path):
-    from landscape.paper.output import write_figures
-
     paths = write_figures(Effort.quick(), tmp_path)
     assert {path.stem for path in paths} >= {f"figure-{n}" for n in range(1, 7)}
     assert all(path.stat().st_size > 5000 for path in paths)
@@ -107,7 +105,7 @@ def test_figures_can_be_drawn(tmp_path):
 
 def test_findings():
     def finding(printed, mended):
-        return Outcome("", "", "", printed, mended).finding
+        return Outcome("", printed, mended).finding
 
     assert finding(True, None) == Finding.CONFIRMED
     assert finding(False, True) == Finding.CORRECTED
@@ -118,17 +116,23 @@ def test_findings():
 def test_keys_are_unique():
     load_checks()
     with pytest.raises(ValueError, match="twice"):
-        check("eq-3", "", "")(lambda effort: Outcome("", "", "", True))
+        check("eq-3", "", "")(lambda effort, rng: Outcome("", True))
 
 
 # --- pairs --------------------------------------------------------------------------------------
 
 
-def test_pairs_depend_on_seed_and_index_alone():
+def test_pairs_depend_on_seed_item_and_index_alone():
     first, second = list(random_pairs(30, 5)), list(random_pairs(10, 5))
     for one, two in zip(first, second, strict=False):
         np.testing.assert_array_equal(one.gamma.weights, two.gamma.weights)
         np.testing.assert_array_equal(one.theta.output_weights, two.theta.output_weights)
+    for other in (random_pairs(10, 6), random_pairs(10, 5, "eq-34")):
+        different = [
+            a.gamma.weights.flat[0] != b.gamma.weights.flat[0]
+            for a, b in zip(other, second, strict=True)
+        ]
+        assert sum(different) >= 8  # the sharp pairs are made, not drawn
     pairs = list(random_pairs(len(KINDS) * len(SHAPES), 0))
     assert {p.kind for p in pairs} == set(KINDS)
     assert {p.gamma.weights.shape[::-1] for p in pairs} == set(SHAPES)

@@ -9,11 +9,75 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from landscape.data import StoreError
-from landscape.paper.registry import Effort, Finding, load_checks, rows
+import pandas as pd
+
+from landscape.data import StoreError, replace_file, write_text
+from landscape.paper.figures import FIGURES
+from landscape.paper.registry import Effort, Finding, Row, load_checks, rows
+from landscape.paper.section3 import sharp_table
+
+PAGE = """# The paper, item by item
+
+Berner, Elbrächter, Grohs, *How degenerate is the parametrization of neural networks with
+the ReLU activation function?* (2019). Written by `python -m landscape.paper`; every row
+was computed by that run: {counts}.
+
+{rows}
+
+Each row is reproduced by the command in its last column in `paper.csv`.
+
+## Constants of inverse stability on N*
+
+Largest ratio d(Γ, Θ) / |R(Γ) - R(Θ)|^(1/2) that the structured search found, of
+networks whose seminorm and distance are computed in exact rationals, beside the proven
+upper bound.
+Steps: owner, walk, jump, in the order in which the hyperplanes are crossed.
+
+{constants}
+"""
+
+
+def write_figures(effort: Effort, folder: Path) -> list[Path]:
+    """Draw all figures into ``figures/``."""
+    paths = [folder / "figures" / f"{name}.png" for name in FIGURES]
+    for path, (draw, _) in zip(paths, FIGURES.values(), strict=True):
+        # Without the version in the metadata, equal figures are equal files.
+        settings = {"format": "png", "dpi": 110, "metadata": {"Software": None}}
+        replace_file(path, partial(draw(effort).savefig, **settings))
+    return paths
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*").replace("<", "&lt;")
+
+
+def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
+
+
+def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> None:
+    """Write ``paper.md``: the table, the sharp constants and the figures."""
+    verdicts = [row["verdict"] for row in rows]
+    counts = [f"{len(rows)} rows", *(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))]
+    names = ("item", "statement", "computed", "predicted", "measured", "verdict", "note")
+    bold = {"verdict": "**{}**"}
+    cells = [[bold.get(name, "{}").format(_cell(row[name])) for name in names] for row in rows]
+    constants = [
+        [str(e.d), str(e.m), f"{e.lower:.6f}", f"{e.upper:.6f}", e.steps] for e in sharp_table()
+    ]
+    header = ("d", "m", "best lower bound", "proven upper bound", "steps")
+    text = PAGE.format(
+        counts=", ".join(counts), rows=_table(names, cells), constants=_table(header, constants)
+    )
+    if figures:
+        images = (f"![{n}](figures/{n}.png)\n\n{_cell(text)}\n" for n, (_, text) in FIGURES.items())
+        text = "\n".join([text, "## Figures\n", *images])
+    write_text(folder / "paper.md", text)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,15 +102,13 @@ def main(arguments: list[str] | None = None) -> int:
     found, start = [], time.perf_counter()
     for row in rows(effort, options.only):
         seconds, start = time.perf_counter() - start, time.perf_counter()
-        print(
-            f"{row['key']:<16} {row['verdict']:<26} {seconds:6.2f} s  {row['measured']}", flush=True
-        )
+        line = f"{row['key']:<16} {row['verdict']:<26} {seconds:6.2f} s  {row['measured']}"
+        print(line, flush=True)
         found.append(row)
     if not options.only:
-        from landscape.paper.output import write_figures, write_page, write_table
-
         try:
-            write_table(found, options.out)
+            table = pd.DataFrame(found).to_csv(index=False, lineterminator="\n")
+            write_text(options.out / "paper.csv", table)
             if not options.no_figures:
                 write_figures(effort, options.out)
             write_page(found, options.out, figures=not options.no_figures)

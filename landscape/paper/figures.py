@@ -7,29 +7,21 @@ numbers that the figures draw.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from landscape.paper.appendix import SAMPLES, TARGETS
 from landscape.paper.registry import Effort, Outcome, check
 from landscape.paper.section3 import pair_statistics
 from landscape.parametrization import Parametrization
-from landscape.pathologies import (
-    PATHOLOGIES,
-    CancellingWeights,
-    ExplodingGradient,
-    LocalMinimum,
-    OppositeWeights,
-    RedundantDirections,
-    Unbalanced,
-)
+from landscape.pathologies import PATHOLOGIES
 from landscape.realization import realize
-
-__all__ = ["FIGURES"]
 
 Array = NDArray[np.float64]
 
@@ -41,8 +33,7 @@ BOX = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
 GRID = np.linspace(-1.0, 1.0, 65)
 FINE = np.unique(np.concatenate([GRID, np.linspace(-0.25, 0.25, 129)]))
 
-FIRST, SECOND, THIRD = ExplodingGradient(), Unbalanced(), RedundantDirections()
-FOURTH, LAST = CancellingWeights.of_figure_4(), LocalMinimum()
+FIRST, SECOND, THIRD, FOURTH, FIFTH, LAST, _ = PATHOLOGIES
 
 #: Network, title and largest absolute value of each surface.
 Panel = tuple[Parametrization, str, float]
@@ -72,79 +63,58 @@ SURFACES: dict[str, tuple[str, list[Panel]]] = {
 VECTORS = "Weight vectors of Θ_2 (grey) and Γ_2 (black)"
 
 
-def _values(theta: Parametrization, first: Array = GRID) -> tuple[Array, Array, Array]:
+def _values(theta: Parametrization) -> tuple[Array, Array, Array]:
     """Coordinates and values of a realization on the grid."""
-    x, y = np.meshgrid(first, GRID)
+    x, y = np.meshgrid(FINE, GRID)
     return x, y, realize(theta, np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
 
 
-def _surface(
-    figure: Figure,
-    place: tuple[int, int, int],
-    theta: Parametrization,
-    title: str,
-    first: Array = GRID,
-) -> Axes:
-    axes: Any = figure.add_subplot(*place, projection="3d", computed_zorder=False)
-    x, y, z = _values(theta, first)
-    axes.plot_surface(
-        x, y, z, cmap="viridis", rcount=65, ccount=first.size, linewidth=0, antialiased=False
-    )
-    axes.set_xlabel("$x_1$", labelpad=-6)
-    axes.set_ylabel("$x_2$", labelpad=-6)
-    if np.ptp(z) == 0:
-        axes.set_zlim(-1, 1)
-    axes.tick_params(pad=-2, labelsize=7)
-    axes.set_xticks([-1, 0, 1])
-    axes.set_yticks([-1, 0, 1])
-    axes.set_title(title, fontsize=10)
-    axes.view_init(elev=28, azim=-125)
-    return axes
-
-
-def _surfaces(panels: Sequence[Panel], columns: int = 0, first: Array = GRID) -> Figure:
-    columns = columns or len(panels)
+def _surfaces(effort: Effort, panels: Sequence[Panel], columns: int = 2) -> Figure:
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.4 * columns, 2.9 * rows), layout="constrained")
+    figure = Figure(figsize=(3.5 * columns, 3 * rows), layout="constrained")
     for number, (theta, title, _) in enumerate(panels, start=1):
-        _surface(figure, (rows, columns, number), theta, title, first)
+        axes: Any = figure.add_subplot(
+            rows, columns, number, projection="3d", computed_zorder=False
+        )
+        x, y, z = _values(theta)
+        flat = {"linewidth": 0, "antialiased": False}
+        axes.plot_surface(x, y, z, cmap="viridis", rcount=len(z), ccount=FINE.size, **flat)
+        axes.set_xlabel("$x_1$", labelpad=-6)
+        axes.set_ylabel("$x_2$", labelpad=-6)
+        if np.ptp(z) == 0:
+            axes.set_zlim(-1, 1)
+        axes.tick_params(pad=-2, labelsize=7)
+        axes.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+        axes.set_title(title, fontsize=10)
+        axes.view_init(elev=28, azim=-125)
     return figure
 
 
-def figure_5() -> Figure:
+def figure_5(effort: Effort) -> Figure:
     """Weight vectors of Θ_2 (grey) and Γ_2 (black) of Example 2.5."""
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axes: Any = figure.add_subplot(projection="3d")
-    example = OppositeWeights()
-    for network, colour, name in (
-        (example.phi(2), GREY, r"$\Theta_2$"),
-        (example.gamma(2), BLACK, r"$\Gamma_2$"),
-    ):
-        a = network.weights
-        zero = np.zeros(len(a))
-        axes.quiver(
-            zero, zero, zero, *a.T, color=colour, arrow_length_ratio=0.1, linewidth=2, label=name
-        )
+    theta, gamma = FIFTH.phi(2).weights, FIFTH.gamma(2).weights
+    for a, colour, name, sign in ((theta, GREY, r"\Theta", ""), (gamma, BLACK, r"\Gamma", "-")):
+        style = {"arrow_length_ratio": 0.1, "linewidth": 2, "label": f"${name}_2$"}
+        axes.quiver(*np.zeros((3, len(a))), *a.T, color=colour, **style)
         for i, row in enumerate(a, start=1):
-            sign = "" if colour == GREY else "-"
-            axes.text(*(1.35 * row), f"${sign}a_{i}^2$", color=colour, ha="center", va="center")
-    axes.set_xlim(-3, 3)
-    axes.set_ylim(-3, 3)
-    axes.set_zlim(-1, 1)
-    axes.set_xlabel("$x_1$")
-    axes.set_ylabel("$x_2$")
-    axes.set_zlabel("$x_3$")
+            place = {"ha": "center", "va": "center"}
+            axes.text(*(1.35 * row), f"${sign}a_{i}^2$", color=colour, **place)
+    axes.set(xlim=(-3, 3), ylim=(-3, 3), zlim=(-1, 1))
+    axes.set(xlabel="$x_1$", ylabel="$x_2$", zlabel="$x_3$")
     axes.legend(loc="upper left", fontsize=9)
     axes.set_box_aspect(None, zoom=0.86)
     axes.view_init(elev=18, azim=-65)
     return figure
 
 
-def figure_6() -> Figure:
+def figure_6(effort: Effort) -> Figure:
     """The samples, R(Γ_*) (left) and g_3 (right) of Example A.1."""
-    figure = Figure(figsize=(7.2, 3.2), layout="constrained")
-    for number, (theta, title, _) in enumerate(SURFACES["figure-6"][1], start=1):
-        axes: Any = _surface(figure, (1, 2, number), theta, title)
+    panels = SURFACES["figure-6"][1]
+    figure = _surfaces(effort, panels)
+    all_axes: list[Any] = list(figure.axes)
+    for axes, (theta, _, _) in zip(all_axes, panels, strict=True):
         samples = zip(SAMPLES, TARGETS, realize(theta, SAMPLES), ("1", "2"), strict=True)
         for x, y, value, name in samples:
             axes.plot(*zip((*x, y), (*x, value), strict=True), color=RED, linewidth=1, zorder=9)
@@ -155,24 +125,25 @@ def figure_6() -> Figure:
     return figure
 
 
-def figure_k() -> Figure:
+def figure_k(effort: Effort) -> Figure:
     """g_k of Examples 2.1, 2.3 and A.1 for k = 1, 2, 4, 8, each on the same vertical scale."""
-    ks = (1, 2, 4, 8)
-    panels = [
-        (example.phi(k), f"Example {example.example}, $g_{k}$", 0.0)
-        for example in (FIRST, THIRD, LAST)
-        for k in ks
-    ]
-    figure = _surfaces(panels, columns=len(ks))
+    examples, ks = (FIRST, THIRD, LAST), (1, 2, 4, 8)
+    panels = [(e.phi(k), f"Example {e.example}, $g_{k}$", 0.0) for e in examples for k in ks]
+    figure = _surfaces(effort, panels, columns=4)
     for row in range(3):
         group: list[Any] = list(figure.axes[4 * row : 4 * row + 4])
-        limits = [axes.get_zlim() for axes in group]
+        limits = [bound for axes in group for bound in axes.get_zlim()]
         for axes in group:
-            axes.set_zlim(min(low for low, _ in limits), max(high for _, high in limits))
+            axes.set_zlim(min(limits), max(limits))
     return figure
 
 
-def figure_distances() -> Figure:
+def _plain(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def figure_distances(effort: Effort) -> Figure:
     """Exact distance to the fibre, the paper's bound and the seminorm for each example over k."""
     ks = np.unique(np.round(np.logspace(0, 3, 25)).astype(int))
     figure = Figure(figsize=(11, 5), layout="constrained")
@@ -184,13 +155,11 @@ def figure_distances() -> Figure:
         axes.loglog(ks, bounds, "--", color=BLACK, label="the paper's bound")
         axes.loglog(ks, [float(f.seminorm) for f in found], color=RED, label="seminorm")
         axes.loglog(ks, [float(f.uniform) for f in found], ":", color=RED, label="uniform norm")
-        axes.set_title(f"Example {example.example}", fontsize=10)
         axes.set_xlabel("k")
-        axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+        _plain(axes, f"Example {example.example}")
     legend = figure.add_subplot(2, 4, 8)
     legend.axis("off")
-    legend.legend(handles, labels, loc="center", frameon=False)
+    legend.legend(*figure.axes[0].get_legend_handles_labels(), loc="center", frameon=False)
     return figure
 
 
@@ -203,31 +172,25 @@ def figure_theorem(effort: Effort) -> Figure:
     axes.axvline(1.0, color=BLACK, linewidth=1)
     axes.set_xlabel(r"$\|\Phi-\Gamma\|_\infty\,/\,(\beta+2\,|g-R(\Gamma)|^{1/2})$")
     axes.set_ylabel("pairs")
-    axes.set_title(f"Theorem 3.1 on {len(ratios)} admissible pairs, largest {ratios.max():.3f}")
-    axes.spines[["top", "right"]].set_visible(False)
+    _plain(axes, f"Theorem 3.1 on {len(ratios)} admissible pairs, largest {ratios.max():.3f}")
     return figure
-
-
-def _surface_figure(key: str) -> Callable[[Effort], Figure]:
-    if key == "figure-6":
-        return lambda effort: figure_6()
-    return lambda effort: _surfaces(SURFACES[key][1], first=FINE if key == "figure-1" else GRID)
 
 
 #: Names of the image files, the functions that draw them, and their captions.
 FIGURES: dict[str, tuple[Callable[[Effort], Figure], str]] = {
-    key: (_surface_figure(key), f"Figure {key[-1]}: {statement}.")
-    for key, (statement, _) in SURFACES.items()
-}
-FIGURES["figure-5"] = (lambda effort: figure_5(), f"Figure 5: {VECTORS}, Example 2.5.")
-FIGURES = dict(sorted(FIGURES.items())) | {
+    key: (partial(_surfaces, panels=panels), f"Figure {key[-1]}: {statement}.")
+    for key, (statement, panels) in SURFACES.items()
+    if key != "figure-6"
+} | {
+    "figure-5": (figure_5, f"Figure 5: {VECTORS}, Example 2.5."),
+    "figure-6": (figure_6, f"Figure 6: {SURFACES['figure-6'][0]}."),
     "figure-k": (
-        lambda effort: figure_k(),
+        figure_k,
         "Not in the paper: Examples 2.1, 2.3 and A.1 over k, one vertical scale in each row. 2.1 "
         "flattens but keeps its wall; 2.3 and A.1 tend to R(Γ).",
     ),
     "figure-distances": (
-        lambda effort: figure_distances(),
+        figure_distances,
         "Not in the paper: exact distance of Γ_k to all parametrizations of g_k, the paper's "
         "bound, the seminorm and the uniform norm (where it is hidden, it equals the seminorm).",
     ),
@@ -240,26 +203,25 @@ FIGURES = dict(sorted(FIGURES.items())) | {
 
 def _surface_row(key: str) -> None:
     statement, panels = SURFACES[key]
+    names = [title.split("$")[1].replace(r"\Gamma", "Γ") for _, title, _ in panels]
+    peaks = [peak for _, _, peak in panels]
+    if key == "figure-6":
+        names, peaks = [*names, "g_3(x^1)", "g_3(x^2)"], [*peaks, 0.0, 1 / 3]
 
-    @check(key, f"Figure {key[-1]}", statement)
-    def run(effort: Effort) -> Outcome:
-        found = [
-            (
-                title.split("$")[1].replace(r"\Gamma", "Γ"),
-                peak,
-                float(np.abs(_values(theta)[2]).max()),
-            )
-            for theta, title, peak in panels
-        ]
+    def words(values: Sequence[float]) -> str:
+        return ", ".join(f"{name}: {value:.6g}" for name, value in zip(names, values, strict=True))
+
+    @check(
+        key,
+        f"Figure {key[-1]}",
+        statement,
+        f"{key}.png; largest absolute value drawn on the grid -> {words(peaks)}",
+    )
+    def run(effort: Effort, rng: Generator) -> Outcome:
+        values = [float(np.abs(_values(theta)[2]).max()) for theta, _, _ in panels]
         if key == "figure-6":
-            values = realize(LAST.phi(3), SAMPLES)
-            found += [("g_3(x^1)", 0.0, values[0]), ("g_3(x^2)", 1 / 3, values[1])]
-        return Outcome(
-            f"{key}.png; largest absolute value drawn on the 65 x 65 grid",
-            ", ".join(f"{name}: {expected:.6g}" for name, expected, _ in found),
-            ", ".join(f"{name}: {value:.6g}" for name, _, value in found),
-            all(abs(value - expected) < 1e-9 for _, expected, value in found),
-        )
+            values += realize(LAST.phi(3), SAMPLES).tolist()
+        return Outcome(words(values), bool(np.allclose(values, peaks, rtol=0, atol=1e-9)))
 
 
 for _key in ("figure-1", "figure-2", "figure-3", "figure-4"):
@@ -267,17 +229,13 @@ for _key in ("figure-1", "figure-2", "figure-3", "figure-4"):
 
 
 @check("figure-5", "Figure 5", VECTORS)
-def figure_5_vectors(effort: Effort) -> Outcome:
-    """Γ_2's vectors are the opposites of Θ_2's; the products nearly cancel."""
-    theta, gamma = OppositeWeights().phi(2), OppositeWeights().gamma(2)
+def figure_5_vectors(effort: Effort, rng: Generator) -> Outcome:
+    """figure-5.png; sum of the products c_i a_i drawn -> opposite vectors, sum (0, 0, 3)."""
+    theta, gamma = FIFTH.phi(2), FIFTH.gamma(2)
     opposite = bool(np.allclose(theta.weights, -gamma.weights, rtol=1e-15))
     total = (theta.output_weights[:, None] * theta.weights).sum(axis=0)
-    return Outcome(
-        "figure-5.png; sum of the products c_i a_i drawn",
-        "opposite vectors, sum (0, 0, 3)",
-        f"opposite: {opposite}, sum {np.round(total, 12).tolist()}",
-        opposite and np.allclose(total, [0, 0, 3], atol=1e-12),
-    )
+    measured = f"opposite: {opposite}, sum {np.round(total, 12).tolist()}"
+    return Outcome(measured, opposite and np.allclose(total, [0, 0, 3], atol=1e-12))
 
 
 _surface_row("figure-6")

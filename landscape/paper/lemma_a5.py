@@ -8,37 +8,25 @@ although each two of them are well apart. With ``2√2 m²`` for 2 it holds for 
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import combinations
 from math import sqrt
+from typing import NamedTuple
+
+from numpy.random import Generator
 
 from landscape.exact import Vector, dot
+from landscape.paper.pairs import integers
+from landscape.paper.registry import Effort, Outcome, check
 from landscape.rational import RationalFunction
 
-__all__ = [
-    "AngleBound",
-    "angle_bound",
-    "known_violation",
-    "largest_cosine_squared",
-    "sharp_in_the_plane",
-    "signed_counterexample",
-]
 
+class AngleBound(NamedTuple):
+    """Both sides of (112) for B = 1; exact, but for the factors.
 
-@dataclass(frozen=True)
-class AngleBound:
-    """Both sides of (112) for B = 1, as printed and repaired; exact but for the factors.
-
-    Attributes
-    ----------
-    seminorm, uniform : Fraction
-    one_minus_square : Fraction
-        1 - λ².
-    factor, repaired : float
-        Left side over right side, with the constants 2 and 2√2 m²; more than 1 violates the bound.
-    holds, repaired_holds : bool
-        Decided on squares, without rounding.
+    ``one_minus_square`` is 1 - λ²; ``factor`` and ``repaired`` are left side over right side, with
+    the constants 2 and 2√2 m²; whether these are at most 1 is decided on squares.
     """
 
     seminorm: Fraction
@@ -50,21 +38,18 @@ class AngleBound:
     repaired_holds: bool
 
 
-def largest_cosine_squared(directions: list[Vector], *, absolute: bool) -> Fraction:
+def largest_cosine_squared(directions: Sequence[Vector], *, absolute: bool) -> Fraction:
     """λ² of (111), over pairs of different directions; absolute: over pairs not parallel.
 
     A negative largest signed cosine counts with its square as well, as in (112).
     """
-    best: tuple[Fraction, Fraction] | None = None  # signed square for the order, square
-    for a, b in itertools.combinations(directions, 2):
-        inner, size = dot(a, b), dot(a, a) * dot(b, b)
-        square = inner * inner / size
-        if square == 1 and (absolute or inner > 0):
-            continue  # the same line; or the same direction
-        order = square if absolute or inner > 0 else -square
-        if best is None or order > best[0]:
-            best = order, square
-    return best[1] if best else Fraction(0)
+    signed = [Fraction(-2)]
+    for a, b in combinations(directions, 2):
+        inner = dot(a, b)
+        square = inner * inner / (dot(a, a) * dot(b, b))
+        if square != 1 or (inner < 0 and not absolute):  # not the same line, or direction
+            signed.append(square if absolute or inner > 0 else -square)
+    return abs(max(signed)) if len(signed) > 1 else Fraction(0)
 
 
 def angle_bound(function: RationalFunction, *, absolute: bool) -> AngleBound:
@@ -73,15 +58,8 @@ def angle_bound(function: RationalFunction, *, absolute: bool) -> AngleBound:
     rest = 1 - largest_cosine_squared([u for _, u in function.terms], absolute=absolute)
     left, right = seminorm**2 * rest, 4 * uniform**2
     wider = 2 * len(function.terms) ** 4 * right  # (2√2 m²)² = 8 m⁴
-    return AngleBound(
-        seminorm,
-        uniform,
-        rest,
-        sqrt(left / right) if right else 0.0,
-        sqrt(left / wider) if wider else 0.0,
-        left <= right,
-        left <= wider,
-    )
+    factors = (sqrt(left / side) if side else 0.0 for side in (right, wider))
+    return AngleBound(seminorm, uniform, rest, *factors, left <= right, left <= wider)
 
 
 def signed_counterexample(k: int) -> RationalFunction:
@@ -91,13 +69,12 @@ def signed_counterexample(k: int) -> RationalFunction:
     """
     if k < 2:
         raise ValueError(f"k: expected at least 2, got {k}")
-    zero, square, small = Fraction(0), Fraction(k * k), Fraction(1, k)
-    terms: list[tuple[int, Vector]] = [(1, (square, zero)), (-1, (-square, small))]
+    square, small = Fraction(k * k), Fraction(1, k)
+    rows, outputs = [(square, 0), (-square, small)], [1, -1]
     for direction, weight in (((1, 1), (small - square) / 2), ((1, -1), -(small + square) / 2)):
-        u = tuple(abs(weight) * p for p in direction)
-        sign = 1 if weight > 0 else -1
-        terms += [(sign, u), (-sign, tuple(-p for p in u))]
-    return RationalFunction(2, tuple(terms))
+        rows += [direction, (-direction[0], -direction[1])]
+        outputs += [weight, -weight]
+    return RationalFunction.from_weights(rows, outputs)
 
 
 def sharp_in_the_plane(k: int) -> RationalFunction:
@@ -112,15 +89,85 @@ def known_violation() -> RationalFunction:
     linear program.
     """
     normals = (
-        (0, 0, -1),
-        (3, 5, -4),
-        (-1, -1, -3),
-        (-2, -3, -3),
-        (1, 2, -4),
-        (7, 2, 0),
-        (-6, 3, -4),
-        (-2, 2, 5),
-        (-4, 3, 1),
+        *((0, 0, -1), (3, 5, -4), (-1, -1, -3), (-2, -3, -3), (1, 2, -4)),
+        *((7, 2, 0), (-6, 3, -4), (-2, 2, 5), (-4, 3, 1)),
     )
     thousandths = (6533, 395, -1900, 478, -1279, -36, 116, -173, 63)
     return RationalFunction.from_weights(normals, [Fraction(p, 1000) for p in thousandths])
+
+
+@check("lem-a5", "Lemma A.5, (111), (112)", "|R| <= 2 / (B (1-λ²)^(1/2)) ‖R‖_inf, signed cosines λ")
+def lemma_a5(effort: Effort, rng: Generator) -> Outcome:
+    """Example 2.1, one neuron turned: |R| over the right side for d = 2, m = 6, exact -> <= 1."""
+    found = {k: angle_bound(signed_counterexample(k), absolute=False) for k in (2, 10, 100)}
+    words = (f"k={k}: {f.factor:.4g} (k³/(2√2) = {k**3 / 8**0.5:.4g})" for k, f in found.items())
+    growing = found[2].factor <= found[10].factor <= found[100].factor
+    note = "violated by a factor of about k³ / (2√2); see lem-a5-d2 for absolute cosines"
+    holds = all(f.holds for f in found.values())
+    return Outcome(", ".join(words), holds, None if growing else False, note)
+
+
+@check("lem-a5-d2", "Lemma A.5, d = 2, |cosines|", "Beyond the paper: then (112) holds for d = 2")
+def lemma_a5_plane(effort: Effort, rng: Generator) -> Outcome:
+    """Integer networks, thin ones among them, exact; R = |x - ky| - |x + ky|.
+
+    -> <= 1; k² / (k² + 1), so the constant 2 is sharp.
+    """
+    found = []
+    for trial in range(20 * effort.n_random):
+        m = int(rng.integers(2, 7))
+        rows = integers(rng, (m, 2), 9)
+        if trial % 2:
+            rows[:, 1] = integers(rng, (m,), 2)  # thin sectors
+        theta = RationalFunction.from_weights(rows.tolist(), integers(rng, (m,), 9).tolist())
+        if len(theta.canonical.normals) >= 2:
+            found.append(angle_bound(theta, absolute=True))
+    sharp = {k: angle_bound(sharp_in_the_plane(k), absolute=True) for k in (1, 10, 1000)}
+    exact = all(
+        f.seminorm**2 * f.one_minus_square * (k**2 + 1) ** 2 == 4 * k**4 * f.uniform**2
+        for k, f in sharp.items()
+    )
+    violated = sum(not f.holds for f in [*found, *sharp.values()])
+    return Outcome(
+        f"largest {max(f.factor for f in found):.4f} of {len(found)}, {violated} violations; "
+        + ", ".join(f"k={k}: {f.factor:.6f}" for k, f in sharp.items()),
+        violated == 0 and exact,
+        note="proof: a linear function on a sector is given by its values on the two edges",
+    )
+
+
+@check("lem-a5-d3", "Lemma A.5, d = 3, |cosines|", "(112) with |cosines| in d = 3")
+def lemma_a5_space(effort: Effort, rng: Generator) -> Outcome:
+    """Exact norms of a stored integer network (m = 9, no opposite neurons) -> <= 1."""
+    function = known_violation()
+    found = angle_bound(function, absolute=True)
+    single = len(function.canonical.normals) == len(function.terms)
+    return Outcome(
+        f"factor {found.factor:.4f} (|R| = {float(found.seminorm):.4f}, ‖R‖ = "
+        f"{float(found.uniform):.4f}, λ² = {float(1 - found.one_minus_square):.4f})",
+        found.holds,
+        None if single else False,
+        "cells in d >= 3 can be thin although all pairs of planes are well apart",
+    )
+
+
+@check(
+    "lem-a5-all",
+    "Lemma A.5, all d, repaired",
+    "Beyond the paper: |R| <= 2√2 m² / (B (1-λ²)^(1/2)) ‖R‖_inf, |cosines| λ, for all d",
+)
+def lemma_a5_repaired(effort: Effort, rng: Generator) -> Outcome:
+    """Integer networks, d = 2, 3, with those of lem-a5, lem-a5-d3; proof: Theorem 18 -> <= 1."""
+    functions = [known_violation(), *(signed_counterexample(k) for k in (2, 10))]
+    for _ in range(2 * effort.n_random):
+        d, m = int(rng.integers(2, 4)), int(rng.integers(1, 6))
+        rows, c = integers(rng, (m, d), 3), integers(rng, (m,), 5)
+        functions.append(RationalFunction.from_weights(rows.tolist(), c.tolist()))
+    found = [angle_bound(function, absolute=True) for function in functions]
+    return Outcome(
+        f"largest factor {max(f.repaired for f in found):.4f} of {len(found)}; "
+        f"{sum(not f.holds for f in found)} above the printed constant, "
+        f"{sum(not f.repaired_holds for f in found)} above this one",
+        all(f.repaired_holds for f in found),
+        note="so L^inf inverse stability holds under a condition on angles, as Section 4 expects",
+    )

@@ -8,62 +8,45 @@ unbalanced, silent and redundant neurons, integer directions, or the sharp const
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from landscape.parametrization import Parametrization
 from landscape.sharpness import two_root_two
-
-__all__ = [
-    "KINDS",
-    "SHAPES",
-    "Pair",
-    "flippable",
-    "gaussian",
-    "parabola",
-    "random_pairs",
-    "sharp_pair",
-]
+from landscape.streams import stream
 
 Array = NDArray[np.float64]
 
 #: Architectures (d, m) that the pairs are drawn from.
 SHAPES = ((2, 1), (2, 3), (2, 5), (3, 2), (3, 3), (3, 4), (4, 3), (5, 2), (6, 3))
 KINDS = (
-    "independent",
-    "rescaled",
-    "exchanged",
-    "unbalanced",
-    "silent",
-    "redundant",
-    "integer",
-    "sharp",
+    *("independent", "rescaled", "exchanged", "unbalanced"),
+    *("silent", "redundant", "integer", "sharp"),
 )
 
 
-def gaussian(rng: np.random.Generator, d: int, m: int) -> Parametrization:
+def gaussian(rng: Generator, d: int, m: int) -> Parametrization:
     """Gaussian weights and output weights."""
     return Parametrization(rng.standard_normal((m, d)), rng.standard_normal(m))
 
 
-def flippable(rng: np.random.Generator, d: int, m: int) -> Parametrization:
+def integers(rng: Generator, shape: tuple[int, ...], size: int) -> Array:
+    """Integers from -size to size: exact in rationals and in floats."""
+    return rng.integers(-size, size + 1, shape).astype(float)
+
+
+def flippable(rng: Generator, d: int, m: int) -> Parametrization:
     """A network whose products sum to zero exactly: integer products, all signs positive."""
-    u = rng.integers(-4, 5, (m, d)).astype(float)
+    u = integers(rng, (m, d), 4)
     u[-1] = -u[:-1].sum(axis=0)
     return Parametrization(u, np.ones(m))
 
 
-def parabola(rng: np.random.Generator, n: int = 24) -> tuple[Array, Array]:
-    """One feature on [-1, 1] and noisy targets of a parabola."""
-    x = np.sort(rng.uniform(-1, 1, n))[:, None]
-    return x, x[:, 0] ** 2 + 0.1 * rng.standard_normal(n)
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
+class Pair(NamedTuple):
     """A pair of networks of the same shape and how it was made."""
 
     kind: str
@@ -90,35 +73,27 @@ def sharp_pair(epsilon: float = 2.0**-7, n_inputs: int = 3, n_neurons: int = 3) 
     return Pair("sharp", *networks)
 
 
-def _unbalance(rng: np.random.Generator, theta: Parametrization, decades: float) -> Parametrization:
-    t = 10.0 ** rng.uniform(-decades, decades, theta.n_neurons)
-    return Parametrization(theta.weights * t[:, None], theta.output_weights / t)
+def _directions(rng: Generator, kind: str, m: int, d: int) -> Array:
+    return integers(rng, (m, d), 2) if kind == "integer" else rng.standard_normal((m, d))
 
 
-def _directions(rng: np.random.Generator, kind: str, m: int, d: int) -> Array:
-    if kind == "integer":
-        return rng.integers(-2, 3, size=(m, d)).astype(float)
-    return rng.standard_normal((m, d))
-
-
-def _draw(rng: np.random.Generator, kind: str, d: int, m: int) -> Pair:
+def _draw(rng: Generator, kind: str, d: int, m: int) -> Pair:
     if kind == "sharp" and d >= 3 and m >= 3:
         pair = sharp_pair(2.0 ** rng.integers(-12, -3), d, m)
         stretch = np.full(m, 10.0 ** rng.uniform(-3, 3))
         gamma, theta = pair.gamma.scale(stretch), pair.theta.scale(stretch)
         return Pair(kind, gamma, theta.permute(rng.permutation(m)))
-    rows = _directions(rng, kind, m, d)
     sizes = 10.0 ** rng.uniform(-3, 1, m)
     signs = rng.choice([-1.0, 1.0], m)
+    rows = _directions(rng, kind, m, d)
     gamma = Parametrization(rows * np.sqrt(sizes)[:, None], signs * np.sqrt(sizes))
     if kind == "independent":
         return Pair(kind, gamma, Parametrization(_directions(rng, kind, m, d), signs))
     noise = 10.0 ** rng.uniform(-6, 0)
     factors = np.abs(1.0 + noise * rng.standard_normal(m))
     a, c = gamma.weights * factors[:, None], gamma.output_weights.copy()
-    small = sizes <= np.quantile(sizes, 0.5)
     if kind in ("exchanged", "integer", "unbalanced", "silent"):
-        swap = small & (rng.random(m) < 0.7)
+        swap = (sizes <= np.quantile(sizes, 0.5)) & (rng.random(m) < 0.7)
         a[swap] = _directions(rng, kind, int(swap.sum()), d) * np.sqrt(sizes[swap])[:, None]
         c[swap] = rng.choice([-1.0, 1.0], int(swap.sum())) * np.sqrt(sizes[swap])
     if kind == "redundant" and m >= 2:
@@ -128,30 +103,28 @@ def _draw(rng: np.random.Generator, kind: str, d: int, m: int) -> Pair:
         c[i] *= 1 - share
     theta = Parametrization(a, c)
     if kind in ("unbalanced", "silent", "redundant"):
-        gamma, theta = _unbalance(rng, gamma, 1.5), _unbalance(rng, theta, 1.5)
-    if kind == "silent":
-        gamma, theta = _silence(rng, gamma), _silence(rng, theta)
+        gamma, theta = (_unbalance(rng, net, silent=kind == "silent") for net in (gamma, theta))
     return Pair(kind, gamma, theta.permute(rng.permutation(m)))
 
 
-def _silence(rng: np.random.Generator, theta: Parametrization) -> Parametrization:
-    """Make one neuron silent: (0, c), (a, 0) or (0, 0)."""
-    a, c = theta.weights.copy(), theta.output_weights.copy()
-    i, how = rng.integers(theta.n_neurons), rng.integers(3)
-    if how != 1:
-        a[i] = 0.0
-    if how != 0:
-        c[i] = 0.0
+def _unbalance(rng: Generator, theta: Parametrization, *, silent: bool) -> Parametrization:
+    """Unbalance by up to a factor of 1000; make one neuron (0, c), (a, 0) or (0, 0), if asked."""
+    t = 10.0 ** rng.uniform(-1.5, 1.5, theta.n_neurons)
+    a, c = theta.weights * t[:, None], theta.output_weights / t
+    if silent:
+        i, how = rng.integers(theta.n_neurons), rng.integers(3)
+        a[i] *= how == 1
+        c[i] *= how == 0
     return Parametrization(a, c)
 
 
-def random_pairs(n_pairs: int, seed: int = 0) -> Iterator[Pair]:
-    """Pairs over all kinds and shapes in turn; pair k depends on (seed, k) alone.
+def random_pairs(n_pairs: int, seed: int = 0, item: str = "pairs") -> Iterator[Pair]:
+    """Pairs over all kinds and shapes in turn; pair k depends on seed, item and k alone.
 
     Whether a pair is admissible for the theorem is for its conditions to say: integer directions
     may be opposite.
     """
     for k in range(n_pairs):
-        rng = np.random.default_rng([seed, k])
+        rng = stream(seed, "paper", item, "pair", k)
         d, m = SHAPES[(k // len(KINDS)) % len(SHAPES)]
         yield _draw(rng, KINDS[k % len(KINDS)], d, m)

@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
+from typing import NamedTuple
+
+from numpy.random import Generator
+
+from landscape.streams import stream
 
 __all__ = ["CHECKS", "Check", "Effort", "Finding", "Outcome", "Row", "check", "load_checks", "rows"]
 
 #: Modules whose import registers checks, in the order of the table.
-MODULES = ("section1", "section2", "section3", "proof", "appendix", "figures")
+MODULES = ("section1", "section2", "section3", "appendix", "lemma_a5", "figures")
 
 
 class Finding(StrEnum):
@@ -45,26 +50,13 @@ class Effort:
         return cls(n_pairs=320, k_max=12, n_random=15)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a check computed.
+class Outcome(NamedTuple):
+    """What a check measured, and whether the statement holds as printed.
 
-    Attributes
-    ----------
-    computed : str
-        What was computed, in one line.
-    predicted, measured : str
-        What the paper (or its correction) says, and the numbers.
-    printed : bool
-        Whether the statement holds as printed.
-    mended : bool or None
-        Whether it holds as corrected; None if no correction is claimed.
-    note : str
-        The correction, or what is sharper.
+    ``mended``: whether it holds as corrected, None if no correction is claimed. ``note``: the
+    correction, or what is sharper.
     """
 
-    computed: str
-    predicted: str
     measured: str
     printed: bool
     mended: bool | None = None
@@ -73,50 +65,59 @@ class Outcome:
     @property
     def finding(self) -> Finding:
         """See `Finding`."""
+        if self.mended is not None and not self.mended:
+            return Finding.FAILED
         if self.printed:
-            return Finding.CONFIRMED if self.mended is not False else Finding.FAILED
-        if self.mended is None:
-            return Finding.REFUTED
-        return Finding.CORRECTED if self.mended else Finding.FAILED
+            return Finding.CONFIRMED
+        return Finding.CORRECTED if self.mended else Finding.REFUTED
 
 
-CheckFunction = Callable[[Effort], Outcome]
+#: Computes a row from the effort and the item's own random numbers.
+CheckFunction = Callable[[Effort, Generator], Outcome]
 
 
-@dataclass(frozen=True)
-class Check:
-    """One item of the paper and the function that computes its row."""
+class Check(NamedTuple):
+    """One item of the paper and the function that computes its row, see `check`."""
 
     key: str
     item: str
     statement: str
+    text: str
     function: CheckFunction
 
 
 #: A row of ``paper.csv`` by column.
 Row = dict[str, str]
 
-#: All checks by their keys, in the order of the modules that define them.
+#: The checks of all modules that were imported so far, by their keys.
 CHECKS: dict[str, Check] = {}
 
 
-def check(key: str, item: str, statement: str) -> Callable[[CheckFunction], CheckFunction]:
-    """Register a function as the check of an item."""
+def check(
+    key: str, item: str, statement: str, text: str = ""
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as the check of an item.
+
+    Its text, or else its docstring, says what is computed, and after an arrow what is predicted;
+    fields of `Effort` may stand in braces.
+    """
 
     def register(function: CheckFunction) -> CheckFunction:
         if key in CHECKS:
             raise ValueError(f"check {key!r} is registered twice")
-        CHECKS[key] = Check(key, item, statement, function)
+        words = (text or function.__doc__ or "").split()
+        CHECKS[key] = Check(key, item, statement, " ".join(words), function)
         return function
 
     return register
 
 
 def load_checks() -> dict[str, Check]:
-    """Import the modules that register checks, in the order of the table."""
+    """All checks by their keys, in the order of the table."""
     for name in MODULES:
         import_module(f"landscape.paper.{name}")
-    return CHECKS
+    order = {f"landscape.paper.{name}": place for place, name in enumerate(MODULES)}
+    return dict(sorted(CHECKS.items(), key=lambda entry: order[entry[1].function.__module__]))
 
 
 def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[Row]:
@@ -124,15 +125,16 @@ def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[Row]:
     checks = load_checks()
     for key in checks if keys is None else keys:
         entry = checks[key]
-        outcome = entry.function(effort)
+        found = entry.function(effort, stream(effort.seed, "paper", key))
+        computed, _, predicted = entry.text.format_map(vars(effort)).rstrip(".").partition(" -> ")
         yield {
             "key": key,
             "item": entry.item,
             "statement": entry.statement,
-            "computed": outcome.computed,
-            "predicted": outcome.predicted,
-            "measured": outcome.measured,
-            "verdict": str(outcome.finding),
-            "note": outcome.note,
+            "computed": computed.rstrip("."),
+            "predicted": predicted,
+            "measured": found.measured,
+            "verdict": str(found.finding),
+            "note": found.note,
             "command": f"python -m landscape.paper --only {key}",
         }

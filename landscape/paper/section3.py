@@ -1,53 +1,39 @@
-"""Section 3: Theorem 3.1, N', N*, Corollary 3.3 and the sharp constants."""
+"""Section 3: Theorem 3.1 and its proof, N', N*, Corollary 3.3 and the sharp constants."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from fractions import Fraction
 from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
+from landscape import sharpness
 from landscape.canonical import canonical_form, same_realization
 from landscape.paper.pairs import gaussian, random_pairs, sharp_pair
-from landscape.paper.registry import Effort, Outcome, check
+from landscape.paper.registry import CheckFunction, Effort, Outcome, check
 from landscape.parametrization import Parametrization, max_norms
+from landscape.realization import difference
 from landscape.seminorm import sobolev_distance
-from landscape.sharpness import (
-    four_in_the_plane,
-    pair_of_steps,
-    proven_constant,
-    search_sharp_pair,
-    two_root_two,
-)
 from landscape.spaces import BalancedSpace, RestrictedSpace
 from landscape.stability import distance_to_fibre, inverse_stability, reparametrize_near
-
-__all__ = ["pair_statistics", "sharp_table"]
-
-Array = NDArray[np.float64]
 
 
 class PairStatistics(NamedTuple):
     """What Theorem 3.1 gives on random pairs."""
 
-    n_admissible: int
-    #: Admissible pairs with the bound violated or undecided, and all with R(Φ) != R(Θ).
-    violated: int
-    undecided: int
-    different: int
-    #: Distance over bound of the admissible pairs with a positive bound.
-    ratios: Array
-    #: How often each case of the proof occurred.
+    #: Of the admissible pairs: verdicts, cases of the proof, distance over bound where this is > 0.
+    verdicts: Counter[str]
     cases: Counter[str]
-    #: Largest left side of (53), (54) over 2r among admissible pairs.
-    jump_excess: float
-    #: Largest ‖c_i a_i‖ over 2r of neurons of Γ with and without a partner on their hyperplane.
-    partner: float
-    alone: float
+    ratios: NDArray[np.float64]
+    #: How many of all pairs have R(Φ) != R(Θ).
+    different: int
+    #: Over 2r: left side of (53), (54); ‖c_i a_i‖ of Γ's neurons with and without a partner.
+    largest: dict[str, float]
 
 
 @lru_cache(maxsize=4)
@@ -55,10 +41,9 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
     """Run `reparametrize_near` on random pairs, degenerate ones among them."""
     verdicts: Counter[str] = Counter()
     cases: Counter[str] = Counter()
-    different, ratios = 0, []
-    excess = partner = alone = 0.0
-    for pair in random_pairs(n_pairs, seed):
-        found = reparametrize_near(pair.gamma, pair.theta, nearest=False)
+    different, ratios, largest = 0, [], dict.fromkeys(("jump", "partner", "alone"), 0.0)
+    for _, gamma, theta in random_pairs(n_pairs, seed):
+        found = reparametrize_near(gamma, theta, nearest=False)
         different += not found.same_realization
         if not found.admissible:
             continue
@@ -66,30 +51,13 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
         cases.update(found.cases)
         if found.bound > 0:
             ratios.append(found.distance / found.bound)
-        r = found.seminorm.value
-        if r > 0:
-            excess = max(excess, _largest_jump(pair.gamma, pair.theta) / (2 * r))
-            sizes = max_norms(pair.gamma.products) / (2 * r)
-            single = np.array(found.cases) == "I_1"
-            partner = max(partner, float(sizes[~single].max(initial=0.0)))
-            alone = max(alone, float(sizes[single].max(initial=0.0)))
-    return PairStatistics(
-        verdicts.total(),
-        verdicts["violated"],
-        verdicts["undecided"],
-        different,
-        np.array(ratios),
-        cases,
-        excess,
-        partner,
-        alone,
-    )
-
-
-def _largest_jump(gamma: Parametrization, theta: Parametrization) -> float:
-    """Largest ‖c_i a_i‖ without, or ‖c_i a_i - c_j a_j‖ with a partner: (53), (54)."""
-    both = Parametrization.concatenate([gamma, theta.negate()])
-    return float(np.abs(canonical_form(both).jumps).max(initial=0.0))
+        if (r := found.seminorm.value) > 0:
+            jumps = canonical_form(difference(gamma, theta)).jumps
+            sizes, alone = max_norms(gamma.products), np.array(found.cases) == "I_1"
+            parts = {"jump": np.abs(jumps), "partner": sizes[~alone], "alone": sizes[alone]}
+            for name, values in parts.items():
+                largest[name] = max(largest[name], float(values.max(initial=0.0)) / (2 * r))
+    return PairStatistics(verdicts, cases, np.array(ratios), different, largest)
 
 
 @check(
@@ -97,31 +65,26 @@ def _largest_jump(gamma: Parametrization, theta: Parametrization) -> float:
     "Theorem 3.1, (31)",
     "Under C.1-C.3 some Φ has R(Φ) = g and ‖Φ - Γ‖ <= β + 2 |g - R(Γ)|^(1/2)",
 )
-def theorem(effort: Effort) -> Outcome:
-    """The proof as an algorithm on random pairs."""
+def theorem(effort: Effort, rng: Generator) -> Outcome:
+    """{n_pairs} pairs of 8 kinds in 9 architectures -> R(Φ) = R(Θ); distance / bound <= 1."""
     s = pair_statistics(effort.n_pairs, effort.seed)
+    violated, undecided = s.verdicts["violated"], s.verdicts["undecided"]
     return Outcome(
-        f"{effort.n_pairs} pairs of 8 kinds (unbalanced, silent, redundant, integer, sharp, ...) "
-        f"in 9 architectures; {s.n_admissible} admissible",
-        "R(Φ) = R(Θ); distance / bound <= 1",
-        f"{s.violated} violations, {s.undecided} undecided, {s.different} with R(Φ) != R(Θ); "
-        f"ratio: median {np.median(s.ratios):.3f}, largest {s.ratios.max():.6f}",
-        s.violated == s.undecided == s.different == 0,
+        f"{s.verdicts.total()} admissible, {violated} violations, {undecided} undecided, "
+        f"{s.different} with R(Φ) != R(Θ); ratio: median {np.median(s.ratios):.3f}, largest "
+        f"{s.ratios.max():.6f}",
+        violated == undecided == s.different == 0,
         note="cases: " + ", ".join(f"{k} {v}" for k, v in sorted(s.cases.items())),
     )
 
 
 @check("eq-31-sharp", "(31), sharpness", "How much of the bound β + 2 r^(1/2) is needed")
-def theorem_sharpness(effort: Effort) -> Outcome:
-    """Case A with opposite signs, on one hyperplane, for balanced Γ: β = (2r)^(1/2)."""
-    pair = sharp_pair()
-    found = reparametrize_near(pair.gamma, pair.theta)
-    silent = Parametrization([[1.0, 0.0]], [0.0])
-    zero = Parametrization([[0.0, 0.0]], [0.0])
+def theorem_sharpness(effort: Effort, rng: Generator) -> Outcome:
+    """The sharp pair of N* (β = (2r)^(1/2)), and Γ = ((1, 0), 0), g = 0 (r = 0) -> ratio <= 1."""
+    found = reparametrize_near(*sharp_pair()[1:])
+    silent, zero = (Parametrization([[a, 0.0]], [0.0]) for a in (1.0, 0.0))
     trivial = reparametrize_near(silent, zero)
     return Outcome(
-        "the sharp pair of N* (β = (2r)^(1/2)), and Γ = ((1, 0), 0) against g = 0 (r = 0)",
-        "ratio <= 1",
         f"{found.distance / found.bound:.6f} (2√2 of √2 + 2), {trivial.distance / trivial.bound}",
         found.verdict == "holds" and trivial.verdict == "holds",
         note="the fibre's infimum for the second is 0: Φ = Γ; the proof's Φ is not the nearest",
@@ -129,23 +92,20 @@ def theorem_sharpness(effort: Effort) -> Outcome:
 
 
 @check("eq-32-33", "(32), (33)", "R(N') = R(N): every realization has a balanced parametrization")
-def balanced(effort: Effort) -> Outcome:
-    """Merging and balancing lead from N to N'."""
-    rng = np.random.default_rng([effort.seed, 32])
+def balanced(effort: Effort, rng: Generator) -> Outcome:
+    """Networks of random pairs, merged by (35) and balanced -> in N', same realization."""
     outside = different = 0
-    for pair in random_pairs(8 * effort.n_random, effort.seed + 1):
+    for pair in random_pairs(8 * effort.n_random, effort.seed, "eq-32-33"):
         theta = pair.theta.merge().balance()
         used = theta.output_weights != 0
-        kept = Parametrization(theta.weights[used], theta.output_weights[used])
-        if kept.n_neurons:
+        if used.any():
+            kept = Parametrization(theta.weights[used], theta.output_weights[used])
             outside += not BalancedSpace(kept.n_inputs, kept.n_neurons).contains(kept)
         different += not same_realization(theta, pair.theta)
     theta = gaussian(rng, 3, 1)
     power = Parametrization(theta.weights * 4.0, theta.output_weights / 4.0)
     exact = np.array_equal(power.products, theta.products)
     return Outcome(
-        f"{8 * effort.n_random} networks, merged by (35) and balanced",
-        "in N', same realization",
         f"{outside} outside N', {different} with another realization; powers of two rescale "
         f"{'exactly' if exact else 'inexactly'}",
         outside == different == 0 and exact,
@@ -153,56 +113,38 @@ def balanced(effort: Effort) -> Outcome:
 
 
 @check("eq-34", "(34)", "Perfectly balanced Γ satisfies C.1 with β = (2 |g - R(Γ)|)^(1/2)")
-def balanced_beta(effort: Effort) -> Outcome:
-    """The smallest β of C.1 for balanced networks."""
-    largest, n = 0.0, 0
-    for pair in random_pairs(8 * effort.n_random, effort.seed + 2):
-        gamma = pair.gamma.balance()
-        found = reparametrize_near(gamma, pair.theta, nearest=False)
+def balanced_beta(effort: Effort, rng: Generator) -> Outcome:
+    """Smallest β of C.1 over (2r)^(1/2), balanced networks of random pairs -> <= 1."""
+    ratios = []
+    for pair in random_pairs(8 * effort.n_random, effort.seed, "eq-34"):
+        found = reparametrize_near(pair.gamma.balance(), pair.theta, nearest=False)
         if found.seminorm.value > 0:
-            largest = max(largest, found.beta / sqrt(2 * found.seminorm.value))
-            n += 1
-    return Outcome(
-        f"smallest β of C.1 over (2r)^(1/2), {n} balanced networks",
-        "<= 1",
-        f"largest {largest:.6f}",
-        largest <= 1 + 1e-12,
-    )
+            ratios.append(found.beta / sqrt(2 * found.seminorm.value))
+    return Outcome(f"largest {max(ratios):.6f} of {len(ratios)}", max(ratios) <= 1 + 1e-12)
 
 
-@check(
-    "relaxed",
-    "after (34)",
-    "Relaxed balancedness gives a similar estimate with a worse exponent",
-)
-def relaxed(effort: Effort) -> Outcome:
-    """Parameters of at most p^γ for a product p, γ < 1/2: the distance is of order r^γ."""
-    measured = []
-    right = True
-    for gamma_exponent in (0.5, 0.4, 0.25, 0.1):
+@check("relaxed", "after (34)", "Relaxed balancedness: a similar estimate, a worse exponent")
+def relaxed(effort: Effort, rng: Generator) -> Outcome:
+    """Example A.2, ‖a‖ = p^γ, |c| = p^(1-γ), γ < 1/2: slope of log dist on log r -> exponent γ."""
+    slopes = {}
+    for exponent in (0.5, 0.4, 0.25, 0.1):
         radii, distances = [], []
-        for k in range(2, 12):
-            p = 10.0**-k
-            gamma = Parametrization([[p**gamma_exponent, 0.0]], [p ** (1 - gamma_exponent)])
+        for p in 10.0 ** -np.arange(2, 12):
+            gamma = Parametrization([[p**exponent, 0.0]], [p ** (1 - exponent)])
             theta = Parametrization([[0.0, sqrt(p)]], [sqrt(p)])
             radii.append(sobolev_distance(gamma, theta).value)
             distances.append(distance_to_fibre(gamma, theta).upper)
-        slope = float(np.polyfit(np.log(radii), np.log(distances), 1)[0])
-        measured.append(f"γ={gamma_exponent}: {slope:.3f}")
-        right &= abs(slope - gamma_exponent) < 0.02
+        slopes[exponent] = float(np.polyfit(np.log(radii), np.log(distances), 1)[0])
     return Outcome(
-        "Example A.2 with ‖a‖ = p^γ, |c| = p^(1-γ), p = 1e-2..1e-11: slope of log dist on log r",
-        "exponent γ",
-        ", ".join(measured),
-        right,
+        ", ".join(f"γ={exponent}: {slope:.3f}" for exponent, slope in slopes.items()),
+        all(abs(slope - exponent) < 0.02 for exponent, slope in slopes.items()),
         note="‖Φ - Γ‖ <= (2r)^γ + 2 r^(1/2): β of C.1 is (2r)^γ",
     )
 
 
 @check("eq-35", "(35), (43)", "Parallel neurons merge: output weight c_1 + c_2 ‖a_2‖ / ‖a_1‖")
-def merging(effort: Effort) -> Outcome:
-    """Parallel neurons merge."""
-    rng = np.random.default_rng([effort.seed, 35])
+def merging(effort: Effort, rng: Generator) -> Outcome:
+    """{n_random} networks, 2 directions among 5 neurons -> 2 neurons left, same realization."""
     different = left = 0
     for _ in range(effort.n_random):
         one = gaussian(rng, 3, 2)
@@ -211,32 +153,21 @@ def merging(effort: Effort) -> Outcome:
         theta = Parametrization(rows, rng.standard_normal(5))
         merged = theta.merge()
         different += not same_realization(merged, theta)
-        left += int((merged.output_weights != 0).sum() != 2)
-    return Outcome(
-        f"{effort.n_random} networks with 2 directions among 5 neurons",
-        "2 neurons left, same realization",
-        f"{left} with another number, {different} with another realization",
-        left == different == 0,
-    )
+        left += np.count_nonzero(merged.output_weights) != 2
+    measured = f"{left} with another number, {different} with another realization"
+    return Outcome(measured, left == different == 0)
 
 
 @check("def-3.2", "Definition 3.2, (36)", "R(N*) != R(N)")
-def restricted(effort: Effort) -> Outcome:
-    """rho(-x_d) breaks along x_d = 0; one neuron, no flip: not in R(N*), at any distance < 1."""
+def restricted(effort: Effort, rng: Generator) -> Outcome:
+    """Distance of rho(-x_3) to N*, m = 1: random elements and u = (0, 0, 1/2), σ = -1 -> > 0."""
     theta = Parametrization([[0.0, 0.0, -1.0]], [1.0])
-    rng = np.random.default_rng([effort.seed, 36])
-    least = np.inf
     space = RestrictedSpace(3, 1)
-    for _ in range(effort.n_random):
-        least = min(least, sobolev_distance(theta, space.sample(rng)).value)
-    near = Parametrization.from_products([[0.0, 1e-9, 0.5]], [-1.0])
-    return Outcome(
-        "seminorm distance of rho(-x_3) to N*, m = 1: random elements and u = (0, 0, 1/2), σ = -1",
-        "> 0",
-        f"random >= {least:.3f}, the latter {sobolev_distance(theta, near).value:.3f}",
-        least >= 1 - 1e-12,
-        note="u is not parallel to e_3, so the gradient is -e_3 on a cell: distance >= 1",
-    )
+    samples = [space.sample(rng) for _ in range(effort.n_random)]
+    least = min(sobolev_distance(theta, sample).value for sample in samples)
+    near = sobolev_distance(theta, Parametrization.from_products([[0.0, 1e-9, 0.5]], [-1.0])).value
+    note = "u is not parallel to e_3, so the gradient is -e_3 on a cell: distance >= 1"
+    return Outcome(f"random >= {least:.3f}, the latter {near:.3f}", least >= 1 - 1e-12, note=note)
 
 
 @check(
@@ -244,15 +175,13 @@ def restricted(effort: Effort) -> Outcome:
     "Corollary 3.3, (38), (94)",
     "(4, 1/2) inverse stability on N*: ‖Φ - Γ‖ <= 4 |g - R(Γ)|^(1/2)",
 )
-def corollary(effort: Effort) -> Outcome:
-    """Random, nearby and sharp pairs of N*."""
-    rng = np.random.default_rng([effort.seed, 33])
-    ratios: dict[str, list[float]] = {"random": [], "nearby": [], "sharp": []}
+def corollary(effort: Effort, rng: Generator) -> Outcome:
+    """Random, nearby, sharp pairs: d(Γ, Θ) / r^(1/2); is the proof's Φ in N*? -> <= 4; in N*."""
+    ratios: dict[str, list[float]] = defaultdict(list)
     failed = outside = 0
     for _ in range(2 * effort.n_random):
         space = RestrictedSpace(int(rng.integers(2, 5)), int(rng.integers(1, 5)))
-        gamma = space.sample(rng)
-        theta = space.sample(rng)
+        gamma, theta = space.sample(rng), space.sample(rng)
         scaled = gamma.scale(1 + 0.1 * rng.random(gamma.n_neurons))
         for kind, other in (("random", theta), ("nearby", scaled)):
             found = inverse_stability(gamma, other)
@@ -261,14 +190,10 @@ def corollary(effort: Effort) -> Outcome:
             phi = reparametrize_near(gamma, other, nearest=False).parametrization
             outside += not space.contains(phi)
     for d, m in ((3, 3), (4, 3), (5, 5)):
-        pair = sharp_pair(n_inputs=d, n_neurons=m)
-        found = inverse_stability(pair.gamma, pair.theta)
+        found = inverse_stability(*sharp_pair(n_inputs=d, n_neurons=m)[1:])
         failed += found.verdict != "holds"
         ratios["sharp"].append(found.ratio)
     return Outcome(
-        f"{4 * effort.n_random} random and nearby pairs, and sharp ones: d(Γ, Θ) / r^(1/2); "
-        "whether the proof's Φ stays in N*",
-        "<= 4; in N*",
         ", ".join(f"{k} <= {max(v):.4f}" for k, v in ratios.items())
         + f"; {failed} fail, {outside} of the proof's Φ outside N*",
         failed == 0 and outside == 0,
@@ -277,89 +202,193 @@ def corollary(effort: Effort) -> Outcome:
 
 
 class Sharp(NamedTuple):
-    """A pair whose ratio is large: exact, beside the limit for ε to 0 and the proven bound."""
+    """A pair whose ratio is large: exact, beside the proven bound."""
 
     d: int
     m: int
     lower: float
-    limit: float
     upper: float
     in_space: bool
     steps: str
 
 
-def sharp_table(n_max: int = 4) -> list[Sharp]:
+@lru_cache(maxsize=1)
+def sharp_table() -> list[Sharp]:
     """Best ratios found by the structured search, computed exactly, beside proven bounds."""
-    rows = []
-    for d in (2, 3, 4):
-        for m in range(1, min(n_max, 3) + 1):
-            steps, limit = search_sharp_pair(d, m)
-            epsilon = Fraction(1, 10**6) if d == 2 else Fraction(1, 1000)
-            pair = pair_of_steps(steps, d, epsilon)
-            text = " ".join(f"{'Γ' if s.owner > 0 else 'Θ'}{s.walk}:{s.jump}" for s in steps)
-            inside = pair.in_restricted_space()
-            rows.append(Sharp(d, m, pair.ratio, limit, proven_constant(m, d), inside, text))
-        if d == 2 and n_max >= 4:
-            pair, text = four_in_the_plane(), "with three shared hyperplanes: -1, Γ:2, -2, Θ:2, -1"
-            inside, ratio = pair.in_restricted_space(), pair.ratio
-            rows.append(Sharp(2, 4, ratio, ratio, proven_constant(4, 2), inside, text))
-    return rows
+    four = "with three shared hyperplanes: -1, Γ:2, -2, Θ:2, -1"
+    pairs = [(2, 4, sharpness.four_in_the_plane(), four)]
+    for d, m in ((d, m) for d in (2, 3, 4) for m in (1, 2, 3)):
+        steps, _ = sharpness.search_sharp_pair(d, m)
+        text = " ".join(f"{'Γ' if s.owner > 0 else 'Θ'}{s.walk}:{s.jump}" for s in steps)
+        pairs.append(
+            (d, m, sharpness.pair_of_steps(steps, d, Fraction(1, 10**6 if d == 2 else 1000)), text)
+        )
+    return [
+        Sharp(d, m, pair.ratio, sharpness.proven_constant(m, d), pair.in_restricted_space(), text)
+        for d, m, pair, text in sorted(pairs, key=lambda row: row[:2])
+    ]
 
 
-def _sharp(m: int, claim: str) -> Outcome:
-    best = [row for row in sharp_table(m) if row.m == m]
-    gaps = [abs(row.lower - row.upper) < (1e-5 if row.d == 2 else 1e-12) for row in best]
-    return Outcome(
-        "structured search, the networks' seminorm and distance in exact rationals",
-        claim,
-        ", ".join(f"d={row.d}: {row.lower:.6f}" for row in best),
-        all(gaps) and all(row.in_space for row in best),
-        note=f"proven upper bounds: {proven_constant(m):.6f} for d >= 3, attained; "
-        f"{proven_constant(m, 2):.6f} for d = 2, a limit",
-    )
+def _sharp(m: int) -> CheckFunction:
+    def run(effort: Effort, rng: Generator) -> Outcome:
+        best = [row for row in sharp_table() if row.m == m]
+        close = [abs(row.lower - row.upper) < (1e-5 if row.d == 2 else 1e-12) for row in best]
+        return Outcome(
+            ", ".join(f"d={row.d}: {row.lower:.6f}" for row in best),
+            all(close) and all(row.in_space for row in best),
+            note=f"proven upper bounds: {sharpness.proven_constant(m):.6f} for d >= 3, attained; "
+            f"{sharpness.proven_constant(m, 2):.6f} for d = 2, a limit",
+        )
+
+    return run
 
 
-@check("sharp-1", "(38), m = 1", "Beyond the paper: the sharp constant on N* for m = 1 is 2")
-def sharp_one(effort: Effort) -> Outcome:
-    """Both neurons are at most r."""
-    return _sharp(1, "2")
-
-
-@check("sharp-2", "(38), m = 2", "Beyond the paper: the sharp constant on N* for m = 2 is 1 + √2")
-def sharp_two(effort: Effort) -> Outcome:
-    """The cell of inactive neurons has two facets, with jumps of at most r."""
-    return _sharp(2, "1 + √2 = 2.414214")
+for _m, _constant, _value in ((1, "2", ""), (2, "1 + √2", " = 2.414214")):
+    check(
+        f"sharp-{_m}",
+        f"(38), m = {_m}",
+        f"Beyond the paper: the sharp constant on N* for m = {_m} is {_constant}",
+        f"Structured search, seminorm and distance in exact rationals -> {_constant}{_value}",
+    )(_sharp(_m))
 
 
 @check("sharp-3", "(38), m >= 3", "Beyond the paper: the sharp constant is 2√2 for d >= 3")
-def sharp_three(effort: Effort) -> Outcome:
-    """Two constructions in exact rationals: d = m = 3, and d = 2, m = 4."""
+def sharp_three(effort: Effort, rng: Generator) -> Outcome:
+    """Exact seminorm, distance², ratio² of two pairs -> 1, 8, 8."""
     right, found = True, []
-    for pair in (two_root_two(), four_in_the_plane()):
+    for pair in (sharpness.two_root_two(), sharpness.four_in_the_plane()):
         low, high = pair.ratio_squared()
-        inside = pair.in_restricted_space()
+        inside, name = pair.in_restricted_space(), f"d={pair.n_inputs}, m={len(pair.gamma)}"
         right &= low == high == 8 and inside
-        found.append(
-            f"d={pair.n_inputs}, m={len(pair.gamma)}: {pair.seminorm()}, "
-            f"{pair.distance_squared()[0]}, {low}, in N*: {inside}"
-        )
-    return Outcome(
-        "exact seminorm, distance², ratio² of two pairs",
-        "1, 8, 8",
-        "; ".join(found),
-        right,
-        note="the printed 4 is not sharp, its proof gives 2 + √2; for d = 2, m = 3 it is 1 + √2",
-    )
+        numbers = f"{pair.seminorm()}, {pair.distance_squared()[0]}, {low}"
+        found.append(f"{name}: {numbers}, in N*: {inside}")
+    note = "the printed 4 is not sharp, its proof gives 2 + √2; for d = 2, m = 3 it is 1 + √2"
+    return Outcome("; ".join(found), right, note=note)
 
 
 @check("sharp-plane", "(38), d = 2", "Beyond the paper: for d = 2 it is 2 (m <= 2), 1 + √2, 2√2")
-def sharp_plane(effort: Effort) -> Outcome:
-    """All weight vectors lie in one quadrant; proof: Theorem 3."""
+def sharp_plane(effort: Effort, rng: Generator) -> Outcome:
+    """Structured search; for m = 4 shared hyperplanes; exact ratios -> 2, 2, 2.414214, 2.828427."""
     rows = [row for row in sharp_table() if row.d == 2]
+    measured = ", ".join(f"m={row.m}: {row.lower:.6f}" for row in rows)
+    close = all(-1e-12 < row.upper - row.lower < 1e-5 for row in rows)
+    note = "m <= 3: approached, not attained by these pairs; proof: Theorem 3"
+    return Outcome(measured, close, note=note)
+
+
+# --- the proof of Theorem 3.1 (A.1), step by step ---
+
+
+@check("eq-53-54", "(41)-(54), cases 1, 2", "Jumps across hyperplanes of R(Γ) - g are at most 2r")
+def jumps(effort: Effort, rng: Generator) -> Outcome:
+    """Largest jump of the canonical form of R(Γ) - R(Θ) over 2r, same pairs -> <= 1."""
+    largest = pair_statistics(effort.n_pairs, effort.seed).largest["jump"]
+    return Outcome(f"{largest:.12f}", largest <= 1 + 1e-9)
+
+
+@check("eq-54-text", "after (54)", "f_i has a match f_j (case 1), or a small product (case 2)")
+def swapped_cases(effort: Effort, rng: Generator) -> Outcome:
+    """Largest ‖c_i a_i‖ over 2r, case 1 (no partner), case 2 (partner) -> small in case 2."""
+    largest = pair_statistics(effort.n_pairs, effort.seed).largest
+    alone, partner = largest["alone"], largest["partner"]
+    note = "the numbers are swapped: a partner is case 2, a small product case 1"
+    measured = f"case 1: {alone:.6f}, case 2: {partner:.3g}"
+    return Outcome(measured, partner <= 1 + 1e-9, alone <= 1 + 1e-9, note)
+
+
+@check("eq-45", "(45)", "Merging: c_{j_k} -> sum_j c_i ‖c_i‖ / ‖c_{j_k}‖")
+def equation_45(effort: Effort, rng: Generator) -> Outcome:
+    """Merged output weight of a = (1,1), (3,3), c = 2, 5, realization -> 17, same realization."""
+    theta = Parametrization([[1.0, 1.0], [3.0, 3.0]], [2.0, 5.0])
+    c, a = theta.output_weights, max_norms(theta.weights)
+    # Printed, the sum is over j, on which nothing depends, and has c for a.
+    printed, mended = 2 * c[0] * abs(c[0]) / abs(c[0]), np.sum(c * a / a[0])
+    merged = [Parametrization([[1.0, 1.0]], [value]) for value in (printed, mended)]
+    same = [bool(same_realization(network, theta)) for network in merged]
+    words = ["same" if equal else "different" for equal in same]
+    measured = f"printed {printed:g} ({words[0]}), mended {mended:g} ({words[1]})"
+    return Outcome(measured, *same, "sum_j c_j ‖a_j‖ / ‖a_{j_k}‖")
+
+
+@check("eq-47-50", "(47), (49), (50)", "H^- := {<a, x> > 0}; s in {-1, 1}^m, S in {0, 1}^m")
+def equation_47(effort: Effort, rng: Generator) -> Outcome:
+    """Is x = (-1, 2) in H^+, H^- for a = (1, 0), (0, 1)? -> disjoint, exhaustive but for a^⊥."""
+    inner = np.array([-1.0, 2.0])
+    plus, printed, mended = inner > 0, inner > 0, inner < 0
     return Outcome(
-        "structured search and, for m = 4, a construction with shared hyperplanes; exact ratios",
-        ", ".join(f"m={row.m}: {row.upper:.6f}" for row in rows),
-        ", ".join(f"m={row.m}: {row.lower:.6f}" for row in rows),
-        all(-1e-12 < row.upper - row.lower < 1e-5 for row in rows),
-        note="m <= 3: approached, not attained by these pairs",
+        f"printed H^+ and H^- both hold for {(plus & printed).sum()} neuron, neither for "
+        f"{(~plus & ~printed).sum()}; with '<' {(plus ^ mended).sum()} of 2 are decided",
+        not (plus & printed).any(),
+        (plus ^ mended).all(),
+        "H^- needs '<'; use {-1, 1} for both s and S",
+    )
+
+
+@check("eq-49-zero", "(46), (49)", "H^s := intersection over all i in [m]: non-empty for some s")
+def equation_49(effort: Effort, rng: Generator) -> Outcome:
+    """How many of {n_random} x lie in some H^s, for a = (1, 2), (0, 0), (-1, 1) -> all."""
+    weights = np.array([[1.0, 2.0], [0.0, 0.0], [-1.0, 1.0]])
+    sides = rng.standard_normal((effort.n_random, 2)) @ weights.T != 0
+    # After (46) some a_i are 0, and <0, x> has no sign.
+    printed, mended = sides.all(axis=1), sides[:, weights.any(axis=1)].all(axis=1)
+    measured = f"over all i: {printed.sum()}; over the i with a_i != 0: {mended.sum()}"
+    return Outcome(measured, printed.all(), mended.all(), "intersect over the i in I^Γ, I^Θ")
+
+
+@check("eq-58", "(57), (58)", "‖c_{π(i)}^Γ a_{π(i)}^Γ - c_i^Θ a_i^Θ‖ <= 2r for i in I_2")
+def equation_58(effort: Effort, rng: Generator) -> Outcome:
+    """Pairs on the same hyperplanes in another order -> holds for all."""
+    printed, mended = [], []
+    for kind, gamma, theta in random_pairs(8 * effort.n_random, effort.seed, "eq-58"):
+        if kind != "rescaled" or gamma.n_neurons < 2:
+            continue
+        found = reparametrize_near(gamma, theta, nearest=False)
+        bound, order = 2 * found.seminorm.value * (1 + 1e-9), found.permutation
+        matched = [i for i, case in enumerate(found.cases) if case != "I_1"]
+        mine, other = (net.output_weights[:, None] * net.weights for net in (gamma, theta))
+        mended.append((max_norms(mine - other[order])[matched] <= bound).all())
+        printed.append((max_norms(mine[order] - other)[matched] <= bound).all())
+    return Outcome(
+        f"printed side: {sum(printed)} of {len(printed)}; permutation on Θ, as (57) and (59) have "
+        f"it: {sum(mended)} of {len(mended)}",
+        all(printed),
+        all(mended),
+        "c_i^Γ a_i^Γ - c_{π(i)}^Θ a_{π(i)}^Θ",
+    )
+
+
+@check("eq-60-68", "(60), (68), (71)", "a^Θ (|c^Θ| / ‖a^Θ‖)^(1/2), c^Θ (‖a^Θ‖ / |c^Θ|)^(1/2)")
+def equation_60(effort: Effort, rng: Generator) -> Outcome:
+    """((1, 2), 0), ((3, 1), 2): the formula; first c = 0 => a = 0 -> finite, same realization."""
+    theta = Parametrization([[1.0, 2.0], [3.0, 1.0]], [0.0, 2.0])
+    c, mended = theta.output_weights, theta.balance()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        printed = c * np.sqrt(max_norms(theta.weights) / np.abs(c))
+    return Outcome(
+        f"printed c: {printed.tolist()}; mended c: {mended.output_weights.round(6).tolist()}",
+        np.isfinite(printed).all(),
+        bool(same_realization(mended, theta)),
+        "assume also that c = 0 implies a = 0",
+    )
+
+
+@check("eq-61-75", "(61)-(75)", "What the cases A, B.1, B.2, B.3 give for |c - c'|, ‖a - a'‖")
+def cases(effort: Effort, rng: Generator) -> Outcome:
+    """Size over (2r)^(1/2) in I_1, 2 r^(1/2) in A; gap over (2r)^(1/2) in B -> <= 1 in each."""
+    largest: dict[str, float] = {}
+    for pair in random_pairs(8 * effort.n_random, effort.seed, "eq-61-75"):
+        found = reparametrize_near(pair.gamma, pair.theta, nearest=False)
+        r, phi = found.seminorm.value, found.parametrization
+        if not found.admissible or r == 0:
+            continue
+        entries = np.column_stack([phi.weights, phi.output_weights])
+        gaps = entries - np.column_stack([pair.gamma.weights, pair.gamma.output_weights])
+        for case, size, gap in zip(found.cases, max_norms(entries), max_norms(gaps), strict=True):
+            value = size if case in ("I_1", "A") else gap
+            bound = 2 * sqrt(r) if case == "A" else sqrt(2 * r)
+            largest[case] = max(largest.get(case, 0.0), float(value / bound))
+    return Outcome(
+        ", ".join(f"{k}: {v:.4f}" for k, v in sorted(largest.items())),
+        all(v <= 1 + 1e-9 for v in largest.values()) and len(largest) >= 4,
+        note="(73) is right: the product is at most 4r, so 2 r^(1/2), not (2r)^(1/2)",
     )
