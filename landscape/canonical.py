@@ -44,8 +44,7 @@ class Hyperplanes(NamedTuple):
     Attributes
     ----------
     rows : array of shape (k, d)
-        One row of each hyperplane, scaled by a power of two only: its direction is exactly that of
-        one of the rows that were merged into it.
+        One of the rows that were merged into each hyperplane, up to a power of two.
     labels : array of shape (m,)
         Index of the hyperplane of each given row, -1 for a zero row.
     orientations : array of shape (m,)
@@ -58,17 +57,11 @@ class Hyperplanes(NamedTuple):
 
 
 def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) -> Hyperplanes:
-    """Merge parallel and opposite rows into hyperplanes; zero rows have none.
+    """Merge parallel and opposite rows (m, d) into hyperplanes; zero rows have none.
 
     The result does not depend on the order of the rows nor on powers of two that they are
     multiplied with: hyperplanes are sorted, and each is represented by the least of its rows.
-
-    Parameters
-    ----------
-    rows : array of shape (m, d)
-    tolerance : float
-        Largest entrywise difference of directions, scaled to max-norm one, that are merged; see
-        `landscape.parametrization.DIRECTION_TOLERANCE`.
+    Directions of max-norm one are merged up to an entrywise ``tolerance``.
     """
     rows = np.asarray(rows, dtype=float)
     units = unit_directions(rows)
@@ -225,13 +218,8 @@ def _cancelling_pairs(a: Array, c: Array) -> NDArray[np.bool_]:
 class RealizationEquality:
     """Whether two networks compute the same function, true or false in a condition.
 
-    Attributes
-    ----------
-    equal : bool
-    difference : CanonicalForm
-        Of the difference of the realizations: zero when they are equal.
-    tolerance : float
-        Relative tolerance of the decision.
+    ``difference``: canonical form of the difference of the realizations, zero when they are equal;
+    ``tolerance``: relative tolerance of the decision.
     """
 
     equal: bool

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -47,7 +48,7 @@ def write_figures(effort: Effort, folder: Path) -> list[Path]:
     paths = [folder / "figures" / f"{name}.png" for name in FIGURES]
     for path, (draw, _) in zip(paths, FIGURES.values(), strict=True):
         # Without the version in the metadata, equal figures are equal files.
-        settings = {"format": "png", "dpi": 110, "metadata": {"Software": None}}
+        settings: dict[str, Any] = {"format": "png", "dpi": 110, "metadata": {"Software": None}}
         replace_file(path, partial(draw(effort).savefig, **settings))
     return paths
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from landscape.minima import certify_minimum
 from landscape.objective import loss
 from landscape.paper.pairs import flippable
-from landscape.paper.registry import Effort, Outcome, check
+from landscape.paper.registry import Effort, Outcome, check, listed
 from landscape.parametrization import Parametrization, lift, lift_inputs, max_norms
 from landscape.pathologies import LocalMinimum
 from landscape.rational import RationalFunction
@@ -48,10 +48,9 @@ def parameter_minimum(effort: Effort, rng: Generator) -> Outcome:
     for delta in rng.uniform(-0.5, 0.5, (2000, 3)):
         other = Parametrization(gamma.weights + delta[:2], gamma.output_weights + delta[2:])
         better += loss(other, SAMPLES, TARGETS) < loss(gamma, SAMPLES, TARGETS)
-    return Outcome(
-        f"least radius {least:.4f}; certified: {certificate.verdict}; {better} changes are better",
-        least > 0.5 and certificate.verdict == "holds" and better == 0,
-    )
+    verdict = certificate.verdict
+    measured = f"least radius {least:.4f}; certified: {verdict}; {better} changes are better"
+    return Outcome(measured, least > 0.5 and verdict == "holds" and better == 0)
 
 
 @check("eq-96", "(96)", "L(g) = 1/2 g(x^1)² + (g(x^2) - 1)²; L(R(Γ_*)) = 1/2")
@@ -59,20 +58,17 @@ def equation_96(effort: Effort, rng: Generator) -> Outcome:
     """L(R(Γ_*)) by the printed formula and with 1/2 of both terms, as in (6) -> 1/2."""
     first, second = realize(LocalMinimum().gamma(1), SAMPLES)
     printed, mended = 0.5 * first**2 + (second - 1) ** 2, 0.5 * (first**2 + (second - 1) ** 2)
-    return Outcome(
-        f"printed {printed}, both terms {mended}",
-        printed == 0.5,
-        mended == 0.5 == loss(LocalMinimum().gamma(1), SAMPLES, TARGETS),
-        "L(g) = 1/2 (g(x^1)² + (g(x^2) - 1)²)",
-    )
+    right = mended == 0.5 == loss(LocalMinimum().gamma(1), SAMPLES, TARGETS)
+    note = "L(g) = 1/2 (g(x^1)² + (g(x^2) - 1)²)"
+    return Outcome(f"printed {printed}, both terms {mended}", printed == 0.5, right, note)
 
 
 @check("eq-97", "(97)", "Γ_* = (0, (-1, 0)) in N_(2,1,1)")
 def equation_97(effort: Effort, rng: Generator) -> Outcome:
     """Is (A, c), as (15) and (98) have it, a 1 × 2 matrix and a weight? -> in N_(2,1,1)."""
     pairs = ([[0]], [-1, 0]), ([[-1, 0]], [0])  # as printed, and in the other order
-    fits = [(np.shape(a), np.shape(c)) == ((1, 2), (1,)) for a, c in pairs]
-    return Outcome(f"printed {fits[0]}, other order {fits[1]}", *fits, "((-1, 0), 0)")
+    printed, mended = ((np.shape(a), np.shape(c)) == ((1, 2), (1,)) for a, c in pairs)
+    return Outcome(f"printed {printed}, other order {mended}", printed, mended, "((-1, 0), 0)")
 
 
 @check("eq-99", "(99)", "‖g_k - R(Γ_*)‖_{W^{1,inf}((-1,1)²)} <= 1/k")
@@ -80,12 +76,8 @@ def equation_99(effort: Effort, rng: Generator) -> Outcome:
     """K times the full norm, exact, k up to {k_max} -> <= 1."""
     ks = range(1, effort.k_max + 1, max(effort.k_max // 50, 1))
     norms = {k * max(g.seminorm, g.uniform) for k in ks for g in [LocalMinimum().instance(k)]}
-    return Outcome(
-        f"{float(min(norms))} to {float(max(norms))}",
-        max(norms) <= 1,
-        norms == {2},
-        "2/k: the seminorm is 1/k, the sup norm 2/k; the conclusion stays",
-    )
+    note = "2/k: the seminorm is 1/k, the sup norm 2/k; the conclusion stays"
+    return Outcome(f"{min(norms)} to {max(norms)}", max(norms) <= 1, norms == {2}, note)
 
 
 @check("eq-100", "(98), (100)", "L(g_k) = 1/2 (1 - 1/k)² <= L(R(Γ_*))")
@@ -99,12 +91,12 @@ def equation_100(effort: Effort, rng: Generator) -> Outcome:
     }
     gaps = {t: float(np.abs(v - 0.5 * (1 - 1 / ks) ** 2).max()) for t, v in values.items()}
     smaller = all(max(v) < 0.5 for v in values.values())
-    return Outcome(
-        ", ".join(f"{t}: {gap:.2g}" for t, gap in gaps.items()) + f"; below 1/2 always: {smaller}",
-        max(gaps.values()) < 1e-12,
-        gaps["t=1"] < 1e-12 and smaller,
-        "holds for x^2_1 - x^2_2 = 1; otherwise 1/2 (1 - t/k)², which is smaller than 1/2 as well",
+    note = (
+        "holds for x^2_1 - x^2_2 = 1; otherwise 1/2 (1 - t/k)², which is smaller than 1/2 as well"
     )
+    measured = f"{listed('{}: {:.2g}', gaps)}; below 1/2 always: {smaller}"
+    right = gaps["t=1"] < 1e-12 and smaller
+    return Outcome(measured, max(gaps.values()) < 1e-12, right, note)
 
 
 @check("lem-a3", "Lemma A.3, (104), (105)", "sum a_i = 0: sum rho(<a_i,x>) = sum rho(<-a_i,x>)")
@@ -121,11 +113,9 @@ def lemma_a3(effort: Effort, rng: Generator) -> Outcome:
             forms.append((left - right).canonical)
         different += bool(forms[0].jumps) or any(forms[0].linear)
         wrong += bool(forms[1].jumps) or forms[1].linear != (1, *[0] * (len(rows[0]) - 1))
-    return Outcome(
-        f"{different} differ; {wrong} exceptions for sum e_1",
-        different == wrong == 0,
-        note="an equivalence: the difference is the linear function <sum a_i, x>",
-    )
+    measured = f"{different} differ; {wrong} exceptions for sum e_1"
+    note = "an equivalence: the difference is the linear function <sum a_i, x>"
+    return Outcome(measured, different == wrong == 0, note=note)
 
 
 def printed_lift(weights: Array, biases: Array, outputs: Array, offset: float) -> Parametrization:
@@ -175,11 +165,8 @@ def lemma_a4(effort: Effort, rng: Generator) -> Outcome:
             gamma = construct(a, b, c, e)
             outside[way] += [] if space.contains(gamma) else [name]
             gaps.append(np.abs(realize(gamma, lift_inputs(x)) - wanted).max())
-    return Outcome(
-        f"printed leaves N* for: {', '.join(outside['printed']) or 'none'}; mended for "
-        f"{len(outside['mended'])}; largest difference of values {max(gaps):.1e}",
-        not outside["printed"],
-        not outside["mended"] and max(gaps) < 1e-11,
-        "merge first, use pairwise different silent directions (0, ..., 0, 1, 2 + j); the "
-        "statement holds",
-    )
+    left = {way: ", ".join(names) or "none" for way, names in outside.items()}
+    measured = listed("{} leaves N* for: {}", left) + f"; values differ by {max(gaps):.1e}"
+    right = not outside["mended"] and max(gaps) < 1e-11
+    note = "merge; different silent directions (0, ..., 0, 1, 2 + j); the statement holds"
+    return Outcome(measured, not outside["printed"], right, note)

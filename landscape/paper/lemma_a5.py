@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from numpy.random import Generator
 
-from landscape.exact import Vector, dot
+from landscape.exact import Number, Vector, dot
 from landscape.paper.pairs import integers
-from landscape.paper.registry import Effort, Outcome, check
+from landscape.paper.registry import Effort, Outcome, check, listed
 from landscape.rational import RationalFunction
 
 
@@ -58,8 +58,8 @@ def angle_bound(function: RationalFunction, *, absolute: bool) -> AngleBound:
     rest = 1 - largest_cosine_squared([u for _, u in function.terms], absolute=absolute)
     left, right = seminorm**2 * rest, 4 * uniform**2
     wider = 2 * len(function.terms) ** 4 * right  # (2√2 m²)² = 8 m⁴
-    factors = (sqrt(left / side) if side else 0.0 for side in (right, wider))
-    return AngleBound(seminorm, uniform, rest, *factors, left <= right, left <= wider)
+    first, second = (sqrt(left / side) if side else 0.0 for side in (right, wider))
+    return AngleBound(seminorm, uniform, rest, first, second, left <= right, left <= wider)
 
 
 def signed_counterexample(k: int) -> RationalFunction:
@@ -70,7 +70,8 @@ def signed_counterexample(k: int) -> RationalFunction:
     if k < 2:
         raise ValueError(f"k: expected at least 2, got {k}")
     square, small = Fraction(k * k), Fraction(1, k)
-    rows, outputs = [(square, 0), (-square, small)], [1, -1]
+    rows: list[Sequence[Number]] = [(square, 0), (-square, small)]
+    outputs: list[Number] = [1, -1]
     for direction, weight in (((1, 1), (small - square) / 2), ((1, -1), -(small + square) / 2)):
         rows += [direction, (-direction[0], -direction[1])]
         outputs += [weight, -weight]
@@ -100,11 +101,12 @@ def known_violation() -> RationalFunction:
 def lemma_a5(effort: Effort, rng: Generator) -> Outcome:
     """Example 2.1, one neuron turned: |R| over the right side for d = 2, m = 6, exact -> <= 1."""
     found = {k: angle_bound(signed_counterexample(k), absolute=False) for k in (2, 10, 100)}
-    words = (f"k={k}: {f.factor:.4g} (k³/(2√2) = {k**3 / 8**0.5:.4g})" for k, f in found.items())
+    factors = {(k, k**3 / 8**0.5): f.factor for k, f in found.items()}
+    measured = listed("k={0[0]}: {1:.4g} (k³/(2√2) = {0[1]:.4g})", factors)
     growing = found[2].factor <= found[10].factor <= found[100].factor
     note = "violated by a factor of about k³ / (2√2); see lem-a5-d2 for absolute cosines"
     holds = all(f.holds for f in found.values())
-    return Outcome(", ".join(words), holds, None if growing else False, note)
+    return Outcome(measured, holds, None if growing else False, note)
 
 
 @check("lem-a5-d2", "Lemma A.5, d = 2, |cosines|", "Beyond the paper: then (112) holds for d = 2")
@@ -128,12 +130,12 @@ def lemma_a5_plane(effort: Effort, rng: Generator) -> Outcome:
         for k, f in sharp.items()
     )
     violated = sum(not f.holds for f in [*found, *sharp.values()])
-    return Outcome(
-        f"largest {max(f.factor for f in found):.4f} of {len(found)}, {violated} violations; "
-        + ", ".join(f"k={k}: {f.factor:.6f}" for k, f in sharp.items()),
-        violated == 0 and exact,
-        note="proof: a linear function on a sector is given by its values on the two edges",
+    attained = listed("k={}: {:.6f}", {k: f.factor for k, f in sharp.items()})
+    measured = (
+        f"{max(f.factor for f in found):.4f} of {len(found)}, {violated} violations; {attained}"
     )
+    note = "proof: a linear function on a sector is given by its values on the two edges"
+    return Outcome(measured, violated == 0 and exact, note=note)
 
 
 @check("lem-a5-d3", "Lemma A.5, d = 3, |cosines|", "(112) with |cosines| in d = 3")
@@ -142,13 +144,11 @@ def lemma_a5_space(effort: Effort, rng: Generator) -> Outcome:
     function = known_violation()
     found = angle_bound(function, absolute=True)
     single = len(function.canonical.normals) == len(function.terms)
-    return Outcome(
-        f"factor {found.factor:.4f} (|R| = {float(found.seminorm):.4f}, ‖R‖ = "
-        f"{float(found.uniform):.4f}, λ² = {float(1 - found.one_minus_square):.4f})",
-        found.holds,
-        None if single else False,
-        "cells in d >= 3 can be thin although all pairs of planes are well apart",
-    )
+    names, numbers = ("|R|", "‖R‖", "1 - λ²"), map(float, found[:3])
+    sizes = listed("{} = {:.4f}", dict(zip(names, numbers, strict=True)))
+    measured = f"factor {found.factor:.4f}, {sizes}"
+    note = "cells in d >= 3 can be thin although all pairs of planes are well apart"
+    return Outcome(measured, found.holds, None if single else False, note)
 
 
 @check(
@@ -164,10 +164,8 @@ def lemma_a5_repaired(effort: Effort, rng: Generator) -> Outcome:
         rows, c = integers(rng, (m, d), 3), integers(rng, (m,), 5)
         functions.append(RationalFunction.from_weights(rows.tolist(), c.tolist()))
     found = [angle_bound(function, absolute=True) for function in functions]
-    return Outcome(
-        f"largest factor {max(f.repaired for f in found):.4f} of {len(found)}; "
-        f"{sum(not f.holds for f in found)} above the printed constant, "
-        f"{sum(not f.repaired_holds for f in found)} above this one",
-        all(f.repaired_holds for f in found),
-        note="so L^inf inverse stability holds under a condition on angles, as Section 4 expects",
-    )
+    printed, repaired = sum(not f.holds for f in found), sum(not f.repaired_holds for f in found)
+    largest = f"largest factor {max(f.repaired for f in found):.4f} of {len(found)}"
+    measured = f"{largest}; {printed} above the printed constant, {repaired} above this one"
+    note = "so L^inf inverse stability holds under a condition on angles, as Section 4 expects"
+    return Outcome(measured, repaired == 0, note=note)

@@ -6,17 +6,15 @@ by hand except statements and what they predict. `command` reproduces a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from numpy.random import Generator
 
 from landscape.streams import stream
-
-__all__ = ["CHECKS", "Check", "Effort", "Finding", "Outcome", "Row", "check", "load_checks", "rows"]
 
 #: Modules whose import registers checks, in the order of the table.
 MODULES = ("section1", "section2", "section3", "appendix", "lemma_a5", "figures")
@@ -51,10 +49,9 @@ class Effort:
 
 
 class Outcome(NamedTuple):
-    """What a check measured, and whether the statement holds as printed.
+    """What a check measured, whether the statement holds as printed, and as corrected.
 
-    ``mended``: whether it holds as corrected, None if no correction is claimed. ``note``: the
-    correction, or what is sharper.
+    None: no correction is claimed. The note is the correction, or what is sharper.
     """
 
     measured: str
@@ -76,6 +73,10 @@ class Outcome(NamedTuple):
 CheckFunction = Callable[[Effort, Generator], Outcome]
 
 
+#: A row of ``paper.csv`` by column.
+Row = dict[str, str]
+
+
 class Check(NamedTuple):
     """One item of the paper and the function that computes its row, see `check`."""
 
@@ -85,9 +86,6 @@ class Check(NamedTuple):
     text: str
     function: CheckFunction
 
-
-#: A row of ``paper.csv`` by column.
-Row = dict[str, str]
 
 #: The checks of all modules that were imported so far, by their keys.
 CHECKS: dict[str, Check] = {}
@@ -112,6 +110,11 @@ def check(
     return register
 
 
+def listed(form: str, values: Mapping[Any, object]) -> str:
+    """Keys and values in one line."""
+    return ", ".join(form.format(key, value) for key, value in values.items())
+
+
 def load_checks() -> dict[str, Check]:
     """All checks by their keys, in the order of the table."""
     for name in MODULES:
@@ -126,15 +129,10 @@ def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[Row]:
     for key in checks if keys is None else keys:
         entry = checks[key]
         found = entry.function(effort, stream(effort.seed, "paper", key))
-        computed, _, predicted = entry.text.format_map(vars(effort)).rstrip(".").partition(" -> ")
+        computed, _, predicted = entry.text.format_map(vars(effort)).partition(" -> ")
         yield {
-            "key": key,
-            "item": entry.item,
-            "statement": entry.statement,
-            "computed": computed.rstrip("."),
-            "predicted": predicted,
-            "measured": found.measured,
-            "verdict": str(found.finding),
-            "note": found.note,
+            **{"key": key, "item": entry.item, "statement": entry.statement},
+            **{"computed": computed.rstrip("."), "predicted": predicted.rstrip(".")},
+            **{"measured": found.measured, "verdict": str(found.finding), "note": found.note},
             "command": f"python -m landscape.paper --only {key}",
         }

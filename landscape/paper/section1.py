@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -14,7 +15,7 @@ from landscape.minima import certify_minimum
 from landscape.objective import loss
 from landscape.paper import deep
 from landscape.paper.pairs import flippable, gaussian
-from landscape.paper.registry import Effort, Outcome, check
+from landscape.paper.registry import Effort, Outcome, check, listed
 from landscape.parametrization import Parametrization, lift, lift_inputs
 from landscape.pathologies import Unbalanced
 from landscape.probe import probe_realization
@@ -82,7 +83,7 @@ def definition(effort: Effort, rng: Generator) -> Outcome:
         found = Unbalanced().instance(k)
         ratios[k] = float(found.fibre_lower) / float(found.seminorm) ** 0.5
     values = list(ratios.values())
-    measured = ", ".join(f"k={k}: {ratio:.3g}" for k, ratio in ratios.items())
+    measured = listed("k={}: {:.3g}", ratios)
     return Outcome(measured, values[-1] >= 500 and values == sorted(values))
 
 
@@ -118,33 +119,31 @@ def loss_of_realization(effort: Effort, rng: Generator) -> Outcome:
 
 
 @lru_cache(maxsize=1)
-def _minima(effort: Effort) -> list[tuple[float, dict[float, str]]]:
-    """Certified minima on N* for lifted data: radius r, and the probe's verdict for each s."""
+def _minima(effort: Effort) -> tuple[list[tuple[Parametrization, float]], dict[str, Any]]:
+    """Certified minima on N* for lifted data with their radii, and their problem."""
     rng = stream(effort.seed, "paper", "minima")
-    x = np.sort(rng.uniform(-1, 1, 24))[:, None]
-    inputs, y = lift_inputs(x), x[:, 0] ** 2 + 0.1 * rng.standard_normal(24)
+    x = np.sort(rng.uniform(-1, 1, 24))
     space = RestrictedSpace(3, 3, margin=0.05, bound=50.0)
-    found = []
-    for _ in range(min(effort.n_random, 20)):
-        end = descend(space.sample(rng), inputs, y, space=space).parametrization
-        certificate = certify_minimum(end, inputs, y, space=space)
-        if certificate.verdict != "holds" or certificate.violations:
-            continue
-        r = certificate.radius
-        verdicts = {
-            s: str(probe_realization(end, inputs, y, radius=(r / s) ** 2, space=space).verdict)
-            for s in (STATED_CONSTANT, SHARP_CONSTANT)
-        }
-        found.append((r, verdicts))
-    return found
+    problem: dict[str, Any] = {
+        "X": lift_inputs(x[:, None]),
+        "y": x**2 + 0.1 * rng.standard_normal(24),
+        "space": space,
+    }
+    starts = [space.sample(rng) for _ in range(min(effort.n_random, 20))]
+    ends = [descend(start, **problem).parametrization for start in starts]
+    found = [(end, certify_minimum(end, **problem)) for end in ends]
+    return [
+        (end, c.radius) for end, c in found if c.verdict == "holds" and not c.violations
+    ], problem
 
 
 def _probed(effort: Effort, s: float, note: str) -> Outcome:
-    found = _minima(effort)
-    held = sum(verdicts[s] == "holds" for _, verdicts in found)
-    radii = [(r / s) ** 2 for r, _ in found]
+    found, problem = _minima(effort)
+    radii = [(r / s) ** 2 for _, r in found]
+    records = [probe_realization(end, radius=(r / s) ** 2, **problem) for end, r in found]
+    held = sum(record.verdict == "holds" for record in records)
     measured = f"{held} of {len(found)} hold; radius from {min(radii):.2g} to {max(radii):.2g}"
-    return Outcome(measured, len(found) > 0 and held == len(found), note=note)
+    return Outcome(measured, 0 < held == len(found), note=note)
 
 
 @check(

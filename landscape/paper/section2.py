@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from landscape.paper.pairs import gaussian, integers
-from landscape.paper.registry import CheckFunction, Effort, Outcome, check
+from landscape.paper.registry import CheckFunction, Effort, Outcome, check, listed
 from landscape.parametrization import Parametrization, max_norms
 from landscape.pathologies import PATHOLOGIES, CancellingWeights, OppositeWeights, Pathology
 from landscape.rational import RationalFunction
@@ -49,12 +49,10 @@ def norms(effort: Effort, rng: Generator) -> Outcome:
     # With the Euclidean diameter 2 B √d the paper's bound is twice B d |R|.
     one = RationalFunction.from_weights([(1, 1, 1)], [1])
     attained = one.uniform_norm()[0] / (3 * one.seminorm()[0])
-    return Outcome(
-        f"largest ratio {float(max(ratios) / 2):.3f}; against B d |R| {float(max(ratios)):.3f}, "
-        f"attained ({attained})",
-        max(ratios) <= 1 and attained == 1,
-        note="sharp on a cube: ‖R‖ <= B d |R|, a factor 2 less, since R(0) = 0 at the centre",
-    )
+    largest = float(max(ratios))
+    measured = f"{largest / 2:.3f}; against B d |R| {largest:.3f}, attained ({attained})"
+    note = "sharp on a cube: ‖R‖ <= B d |R|, a factor 2 less, since R(0) = 0 at the centre"
+    return Outcome(measured, max(ratios) <= 1 and attained == 1, note=note)
 
 
 @check("eq-17", "(17)", "|R|_{W^{1,inf}(U)} = ess sup of sum_{i active} c_i a_i, independent of U")
@@ -97,13 +95,13 @@ def _example(example: Pathology) -> CheckFunction:
         first, last = found[0], found[-1]
         fibre = distance_to_fibre(last.gamma, last.phi)
         agreement = abs(fibre.upper - last.distance) / last.distance
-        return Outcome(
-            f"{failed} of {effort.k_max} fail, {inexact} distances inexact; distance "
-            f"{first.distance:.6g} (k=1) to {last.distance:.6g} (k={last.k}), seminorm "
-            f"{float(last.seminorm):.6g}; floating-point search differs by {agreement:.0e}",
-            failed == 0 and inexact == 0 and agreement < 1e-9,
-            note=SHARPER[example.example],
+        ends = f"{first.distance:.6g} (k=1) to {last.distance:.6g} (k={last.k})"
+        measured = (
+            f"{failed} of {last.k} fail, {inexact} distances inexact; distance {ends}, seminorm "
+            f"{float(last.seminorm):.6g}; floating-point search differs by {agreement:.0e}"
         )
+        right = failed == 0 and inexact == 0 and agreement < 1e-9
+        return Outcome(measured, right, note=SHARPER[example.example])
 
     return run
 
@@ -142,20 +140,15 @@ def any_cancelling(effort: Effort, rng: Generator) -> Outcome:
 @check("eq-79-text", "after (79)", "|R(Φ_k)| is bounded by Lipschitz continuity")
 def bounded_seminorm(effort: Effort, rng: Generator) -> Outcome:
     """Seminorm of ((1, 0), 1) - ((1, ε), 1) over ε; |R| over sum |c_i| ‖a_i‖ -> bounded; <= 1."""
-    slopes = []
+    slopes = {}
     for epsilon in (1e-3, 1e-6, 1e-9):
         one, other = (Parametrization([[1.0, e]], [1.0]) for e in (0.0, epsilon))
-        slopes.append(sobolev_distance(one, other).value / epsilon)
+        slopes[epsilon] = sobolev_distance(one, other).value / epsilon
     networks = [gaussian(rng, 3, int(rng.integers(1, 6))) for _ in range(effort.n_random)]
     largest = max(sobolev_seminorm(net).value / max_norms(net.products).sum() for net in networks)
-    return Outcome(
-        "ε = 1e-3, 1e-6, 1e-9: "
-        + ", ".join(f"{slope:.3g}" for slope in slopes)
-        + f"; {largest:.4f}",
-        max(slopes) < 100,
-        largest <= 1 + 1e-12,
-        "by |R| <= sum |c_i| ‖a_i‖; in the seminorm the realization map is not even continuous",
-    )
+    measured = f"{listed('ε={}: {:.3g}', slopes)}; {largest:.4f}"
+    note = "by |R| <= sum |c_i| ‖a_i‖; in the seminorm the realization map is not even continuous"
+    return Outcome(measured, max(slopes.values()) < 100, largest <= 1 + 1e-12, note)
 
 
 @check("eq-83", "(83)", "‖±a_i - λ v‖_inf² >= (‖a_i‖_2² - <a_i, v>²) / d > 0")
@@ -188,19 +181,16 @@ def equation_90(effort: Effort, rng: Generator) -> Outcome:
     printed, mended = [], []
     for k in range(1, effort.k_max + 1, max(effort.k_max // 50, 1)):
         theta = OppositeWeights().phi(k)
-        for i, third in enumerate((1 / k, 1 / k, 1 / (np.sqrt(2) * k))):
+        for i, entry in enumerate((1 / k, 1 / k, 1 / (np.sqrt(2) * k))):
             rows, c = theta.weights.copy(), theta.output_weights
             rows[i] *= -2.0
             (value,) = realize(Parametrization(rows, c), [[0.0, 0.0, -1.0]])
             printed.append(np.isclose(value, -2.0 * c[i], rtol=1e-12))
-            mended.append(np.isclose(value, 2.0 * c[i] * third, rtol=1e-12) and value != 0)
-    return Outcome(
-        f"{sum(printed)} of {len(printed)} agree; {sum(mended)} with -λ_i c_i / k, for i = 3 "
-        "-λ_i c_i / (√2 k), none is 0",
-        all(printed),
-        all(mended),
-        "-λ_i c_i times the third entry of a_i; the conclusion stays",
-    )
+            mended.append(np.isclose(value, 2.0 * c[i] * entry, rtol=1e-12) and value != 0)
+    third = "-λ_i c_i / k, for i = 3 -λ_i c_i / (√2 k), none is 0"
+    measured = f"{sum(printed)} of {len(printed)} agree; {sum(mended)} with {third}"
+    note = "-λ_i c_i times the third entry of a_i; the conclusion stays"
+    return Outcome(measured, all(printed), all(mended), note)
 
 
 @check("conditions", "after Theorem 3.1", "Each condition corresponds to one of the pathologies")

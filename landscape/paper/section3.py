@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from landscape import sharpness
 from landscape.canonical import canonical_form, same_realization
 from landscape.paper.pairs import gaussian, random_pairs, sharp_pair
-from landscape.paper.registry import CheckFunction, Effort, Outcome, check
+from landscape.paper.registry import CheckFunction, Effort, Outcome, check, listed
 from landscape.parametrization import Parametrization, max_norms
 from landscape.realization import difference
 from landscape.seminorm import sobolev_distance
@@ -68,14 +68,12 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
 def theorem(effort: Effort, rng: Generator) -> Outcome:
     """{n_pairs} pairs of 8 kinds in 9 architectures -> R(Φ) = R(Θ); distance / bound <= 1."""
     s = pair_statistics(effort.n_pairs, effort.seed)
-    violated, undecided = s.verdicts["violated"], s.verdicts["undecided"]
-    return Outcome(
-        f"{s.verdicts.total()} admissible, {violated} violations, {undecided} undecided, "
-        f"{s.different} with R(Φ) != R(Θ); ratio: median {np.median(s.ratios):.3f}, largest "
-        f"{s.ratios.max():.6f}",
-        violated == undecided == s.different == 0,
-        note="cases: " + ", ".join(f"{k} {v}" for k, v in sorted(s.cases.items())),
+    right = set(s.verdicts) == {"holds"} and s.different == 0
+    measured = (
+        f"{listed('{1} {0}', s.verdicts)}, {s.different} with R(Φ) != R(Θ); ratio: median "
+        f"{np.median(s.ratios):.3f}, largest {s.ratios.max():.6f}"
     )
+    return Outcome(measured, right, note="cases: " + listed("{} {}", dict(sorted(s.cases.items()))))
 
 
 @check("eq-31-sharp", "(31), sharpness", "How much of the bound β + 2 r^(1/2) is needed")
@@ -84,11 +82,10 @@ def theorem_sharpness(effort: Effort, rng: Generator) -> Outcome:
     found = reparametrize_near(*sharp_pair()[1:])
     silent, zero = (Parametrization([[a, 0.0]], [0.0]) for a in (1.0, 0.0))
     trivial = reparametrize_near(silent, zero)
-    return Outcome(
-        f"{found.distance / found.bound:.6f} (2√2 of √2 + 2), {trivial.distance / trivial.bound}",
-        found.verdict == "holds" and trivial.verdict == "holds",
-        note="the fibre's infimum for the second is 0: Φ = Γ; the proof's Φ is not the nearest",
-    )
+    ratios = [record.distance / record.bound for record in (found, trivial)]
+    right = found.verdict == trivial.verdict == "holds"
+    note = "the fibre's infimum for the second is 0: Φ = Γ; the proof's Φ is not the nearest"
+    return Outcome(f"{ratios[0]:.6f} (2√2 of √2 + 2), {ratios[1]}", right, note=note)
 
 
 @check("eq-32-33", "(32), (33)", "R(N') = R(N): every realization has a balanced parametrization")
@@ -105,11 +102,9 @@ def balanced(effort: Effort, rng: Generator) -> Outcome:
     theta = gaussian(rng, 3, 1)
     power = Parametrization(theta.weights * 4.0, theta.output_weights / 4.0)
     exact = np.array_equal(power.products, theta.products)
-    return Outcome(
-        f"{outside} outside N', {different} with another realization; powers of two rescale "
-        f"{'exactly' if exact else 'inexactly'}",
-        outside == different == 0 and exact,
-    )
+    scaled = f"powers of two rescale {'exactly' if exact else 'inexactly'}"
+    measured = f"{outside} outside N', {different} with another realization; {scaled}"
+    return Outcome(measured, outside == different == 0 and exact)
 
 
 @check("eq-34", "(34)", "Perfectly balanced Γ satisfies C.1 with β = (2 |g - R(Γ)|)^(1/2)")
@@ -135,11 +130,9 @@ def relaxed(effort: Effort, rng: Generator) -> Outcome:
             radii.append(sobolev_distance(gamma, theta).value)
             distances.append(distance_to_fibre(gamma, theta).upper)
         slopes[exponent] = float(np.polyfit(np.log(radii), np.log(distances), 1)[0])
-    return Outcome(
-        ", ".join(f"γ={exponent}: {slope:.3f}" for exponent, slope in slopes.items()),
-        all(abs(slope - exponent) < 0.02 for exponent, slope in slopes.items()),
-        note="‖Φ - Γ‖ <= (2r)^γ + 2 r^(1/2): β of C.1 is (2r)^γ",
-    )
+    right = all(abs(slope - exponent) < 0.02 for exponent, slope in slopes.items())
+    note = "‖Φ - Γ‖ <= (2r)^γ + 2 r^(1/2): β of C.1 is (2r)^γ"
+    return Outcome(listed("γ={}: {:.3f}", slopes), right, note=note)
 
 
 @check("eq-35", "(35), (43)", "Parallel neurons merge: output weight c_1 + c_2 ‖a_2‖ / ‖a_1‖")
@@ -193,12 +186,10 @@ def corollary(effort: Effort, rng: Generator) -> Outcome:
         found = inverse_stability(*sharp_pair(n_inputs=d, n_neurons=m)[1:])
         failed += found.verdict != "holds"
         ratios["sharp"].append(found.ratio)
-    return Outcome(
-        ", ".join(f"{k} <= {max(v):.4f}" for k, v in ratios.items())
-        + f"; {failed} fail, {outside} of the proof's Φ outside N*",
-        failed == 0 and outside == 0,
-        note="the sharp constant is 2√2 (m >= 3), 1 + √2 (m = 2), 2 (m = 1), see sharp-*",
-    )
+    largest = listed("{} <= {:.4f}", {kind: max(values) for kind, values in ratios.items()})
+    measured = f"{largest}; {failed} fail, {outside} of the proof's Φ outside N*"
+    note = "the sharp constant is 2√2 (m >= 3), 1 + √2 (m = 2), 2 (m = 1), see sharp-*"
+    return Outcome(measured, failed == outside == 0, note=note)
 
 
 class Sharp(NamedTuple):
@@ -233,12 +224,10 @@ def _sharp(m: int) -> CheckFunction:
     def run(effort: Effort, rng: Generator) -> Outcome:
         best = [row for row in sharp_table() if row.m == m]
         close = [abs(row.lower - row.upper) < (1e-5 if row.d == 2 else 1e-12) for row in best]
-        return Outcome(
-            ", ".join(f"d={row.d}: {row.lower:.6f}" for row in best),
-            all(close) and all(row.in_space for row in best),
-            note=f"proven upper bounds: {sharpness.proven_constant(m):.6f} for d >= 3, attained; "
-            f"{sharpness.proven_constant(m, 2):.6f} for d = 2, a limit",
-        )
+        measured = listed("d={}: {:.6f}", {row.d: row.lower for row in best})
+        bounds = f"{best[1].upper:.6f} for d >= 3, attained; {best[0].upper:.6f} for d = 2, a limit"
+        right = all(close) and all(row.in_space for row in best)
+        return Outcome(measured, right, note=f"proven upper bounds: {bounds}")
 
     return run
 
@@ -270,7 +259,7 @@ def sharp_three(effort: Effort, rng: Generator) -> Outcome:
 def sharp_plane(effort: Effort, rng: Generator) -> Outcome:
     """Structured search; for m = 4 shared hyperplanes; exact ratios -> 2, 2, 2.414214, 2.828427."""
     rows = [row for row in sharp_table() if row.d == 2]
-    measured = ", ".join(f"m={row.m}: {row.lower:.6f}" for row in rows)
+    measured = listed("m={}: {:.6f}", {row.m: row.lower for row in rows})
     close = all(-1e-12 < row.upper - row.lower < 1e-5 for row in rows)
     note = "m <= 3: approached, not attained by these pairs; proof: Theorem 3"
     return Outcome(measured, close, note=note)
@@ -307,7 +296,7 @@ def equation_45(effort: Effort, rng: Generator) -> Outcome:
     same = [bool(same_realization(network, theta)) for network in merged]
     words = ["same" if equal else "different" for equal in same]
     measured = f"printed {printed:g} ({words[0]}), mended {mended:g} ({words[1]})"
-    return Outcome(measured, *same, "sum_j c_j ‖a_j‖ / ‖a_{j_k}‖")
+    return Outcome(measured, same[0], same[1], "sum_j c_j ‖a_j‖ / ‖a_{j_k}‖")
 
 
 @check("eq-47-50", "(47), (49), (50)", "H^- := {<a, x> > 0}; s in {-1, 1}^m, S in {0, 1}^m")
@@ -315,13 +304,9 @@ def equation_47(effort: Effort, rng: Generator) -> Outcome:
     """Is x = (-1, 2) in H^+, H^- for a = (1, 0), (0, 1)? -> disjoint, exhaustive but for a^⊥."""
     inner = np.array([-1.0, 2.0])
     plus, printed, mended = inner > 0, inner > 0, inner < 0
-    return Outcome(
-        f"printed H^+ and H^- both hold for {(plus & printed).sum()} neuron, neither for "
-        f"{(~plus & ~printed).sum()}; with '<' {(plus ^ mended).sum()} of 2 are decided",
-        not (plus & printed).any(),
-        (plus ^ mended).all(),
-        "H^- needs '<'; use {-1, 1} for both s and S",
-    )
+    both, neither, one = (plus & printed).sum(), (~plus & ~printed).sum(), (plus ^ mended).sum()
+    measured = f"printed: both for {both} neuron, neither for {neither}; with '<' one for {one}"
+    return Outcome(measured, both == 0, one == 2, "H^- needs '<'; use {-1, 1} for both s and S")
 
 
 @check("eq-49-zero", "(46), (49)", "H^s := intersection over all i in [m]: non-empty for some s")
@@ -348,13 +333,10 @@ def equation_58(effort: Effort, rng: Generator) -> Outcome:
         mine, other = (net.output_weights[:, None] * net.weights for net in (gamma, theta))
         mended.append((max_norms(mine - other[order])[matched] <= bound).all())
         printed.append((max_norms(mine[order] - other)[matched] <= bound).all())
-    return Outcome(
-        f"printed side: {sum(printed)} of {len(printed)}; permutation on Θ, as (57) and (59) have "
-        f"it: {sum(mended)} of {len(mended)}",
-        all(printed),
-        all(mended),
-        "c_i^Γ a_i^Γ - c_{π(i)}^Θ a_{π(i)}^Θ",
-    )
+    counts = {"printed side": sum(printed), "permutation on Θ": sum(mended)}
+    measured = f"{listed('{}: {}', counts)}, of {len(printed)}"
+    note = "c_i^Γ a_i^Γ - c_{π(i)}^Θ a_{π(i)}^Θ, as (57) and (59) have it"
+    return Outcome(measured, all(printed), all(mended), note)
 
 
 @check("eq-60-68", "(60), (68), (71)", "a^Θ (|c^Θ| / ‖a^Θ‖)^(1/2), c^Θ (‖a^Θ‖ / |c^Θ|)^(1/2)")
@@ -364,12 +346,9 @@ def equation_60(effort: Effort, rng: Generator) -> Outcome:
     c, mended = theta.output_weights, theta.balance()
     with np.errstate(divide="ignore", invalid="ignore"):
         printed = c * np.sqrt(max_norms(theta.weights) / np.abs(c))
-    return Outcome(
-        f"printed c: {printed.tolist()}; mended c: {mended.output_weights.round(6).tolist()}",
-        np.isfinite(printed).all(),
-        bool(same_realization(mended, theta)),
-        "assume also that c = 0 implies a = 0",
-    )
+    measured = f"printed c: {printed.tolist()}; mended c: {mended.output_weights.round(6).tolist()}"
+    right, note = bool(same_realization(mended, theta)), "assume also that c = 0 implies a = 0"
+    return Outcome(measured, bool(np.isfinite(printed).all()), right, note)
 
 
 @check("eq-61-75", "(61)-(75)", "What the cases A, B.1, B.2, B.3 give for |c - c'|, ‖a - a'‖")
@@ -387,8 +366,6 @@ def cases(effort: Effort, rng: Generator) -> Outcome:
             value = size if case in ("I_1", "A") else gap
             bound = 2 * sqrt(r) if case == "A" else sqrt(2 * r)
             largest[case] = max(largest.get(case, 0.0), float(value / bound))
-    return Outcome(
-        ", ".join(f"{k}: {v:.4f}" for k, v in sorted(largest.items())),
-        all(v <= 1 + 1e-9 for v in largest.values()) and len(largest) >= 4,
-        note="(73) is right: the product is at most 4r, so 2 r^(1/2), not (2r)^(1/2)",
-    )
+    right = max(largest.values()) <= 1 + 1e-9 and len(largest) >= 4
+    note = "(73) is right: the product is at most 4r, so 2 r^(1/2), not (2r)^(1/2)"
+    return Outcome(listed("{}: {:.4f}", dict(sorted(largest.items()))), right, note=note)
