@@ -29,6 +29,7 @@ _PUBLIC = {
     "descend": "descent",
     "certify_minimum": "minima",
     "bracket_radius": "radius",
+    "merge_tree": "trees",
     "probe_realization": "probe",
     "reparametrize_near": "stability",
     "ShallowReLURegressor": "estimator",

@@ -1,0 +1,277 @@
+"""Merge trees against flooding, conic programs, rationals, atlases, paths and searches."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from landscape.atlas import make_atlas
+from landscape.descent import descend
+from landscape.effective import EffectiveProblem
+from landscape.objective import loss
+from landscape.parametrization import Parametrization
+from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
+from landscape.trees import TreeBudget, TreeTooLarge, merge_tree, tree_cost
+from tests.oracles.merge_tree import grid_pairs, program_pairs
+
+SPACES = ("restricted", "balanced", "unrestricted")
+
+
+def problem(kind, n, p=1, seed=0):
+    rng = np.random.default_rng([seed, n, p])
+    x = rng.standard_normal((n, p))
+    if kind == "integers":
+        x = rng.integers(-2, 3, (n, p)).astype(float)
+        return x, rng.integers(-2, 3, n).astype(float)
+    if kind == "duplicates":
+        x[n // 2 :] = x[: n - n // 2]
+    if kind == "collinear" and p > 1:
+        x[:, 1:] = 2 * x[:, :1]
+    y = np.sin(3 * x[:, 0]) + 0.1 * rng.standard_normal(n)
+    return (1e6 * x + 1e7, 1e-9 * y) if kind == "units" else (x, y)
+
+
+def value(tree, theta):
+    return loss(theta, tree.space.embed(tree.features), tree.target)
+
+
+def top(one, two, signs, X, y, offsets=(0.0, 0.0)):
+    """The largest loss on a segment of product coordinates: it is at an end or at a kink."""
+    z = [X @ u.T for u in (one, two)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kinks = (z[0] / (z[0] - z[1])).ravel()
+    losses = []
+    for t in [0.0, 1.0, *kinks[(kinks > 0) & (kinks < 1)]]:
+        values = np.maximum((1 - t) * z[0] + t * z[1], 0) @ signs
+        e = (1 - t) * offsets[0] + t * offsets[1]
+        losses.append(float(np.mean((values + e * np.maximum(X[:, -1], 0) - y) ** 2)))
+    return max(losses)
+
+
+def highest(tree, points):
+    """The largest loss along straight segments in product coordinates."""
+    X, levels = tree.space.embed(tree.features), []
+    frozen = isinstance(tree.space, UnrestrictedSpace) and tree.space.offset
+    free = slice(-1) if frozen else slice(None)
+    for one, two in pairwise(points):
+        u, v = one.products[free], two.products[free]
+        assert ((one.signs == two.signs)[free] | ~u.any(axis=1) | ~v.any(axis=1)).all()
+        signs = np.where(u.any(axis=1), one.signs[free], two.signs[free])
+        offsets = [p.output_weights[-1] if frozen else 0.0 for p in (one, two)]
+        levels.append(top(u, v, signs, X, tree.target, offsets))
+    return max(levels)
+
+
+class TestOracles:
+    @pytest.mark.parametrize("sign", [1.0, -1.0])
+    @pytest.mark.parametrize("seed", range(2))
+    def test_one_neuron_against_a_flooded_grid(self, sign, seed):
+        x, y = problem("smooth", 5, seed=seed)
+        y = y / np.abs(y).max()
+        tree = merge_tree(x, y, space=RestrictedSpace(3, 1))
+        own = tree.pairs[tree.positive == (sign > 0)]
+        X = np.column_stack([x, np.ones(5)])
+        flooded = grid_pairs(X, y, sign, 6.0, 241, tie=0.0)
+        # The grid's step is 0.05: values near minima and saddles differ by less than this.
+        width = 0.015
+        for ones, others in ((own, flooded), (flooded, own)):
+            for pair in ones[ones[:, 1] > ones[:, 0] + 2 * width]:
+                near = np.isclose(others, pair, rtol=0, atol=width).all(axis=1)
+                assert near.any(), (pair, others)
+
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize(("n", "p"), [(4, 1), (3, 2)])
+    def test_two_neurons_against_conic_programs(self, name, n, p):
+        x, y = problem("smooth", n, p)
+        space = make_space(name, p, 2 if name == "unrestricted" else 1)
+        tree = merge_tree(x, y, space=space)
+        offset = np.ones(n) if name == "unrestricted" else None
+        X = np.column_stack([x, np.ones(n)])
+        pairs = program_pairs(X, y, 2, offset=offset, glued=name != "restricted", tie=1e-6)
+        own = tree.pairs[tree.pairs[:, 1] > tree.pairs[:, 0] + 1e-6]
+        assert own.shape == pairs.shape
+        assert np.allclose(own, pairs, atol=1e-6)
+
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize("kind", ["smooth", "integers", "duplicates", "units"])
+    def test_agrees_with_rationals(self, name, kind):
+        x, y = problem(kind, 5)
+        space = make_space(name, 1, 1)
+        tree, exact = merge_tree(x, y, space=space), merge_tree(x, y, space=space, exact=True)
+        scale = float(np.mean(y**2)) or 1.0
+        assert tree.pairs.shape == exact.pairs.shape
+        own, other = (sorted(np.round(t.pairs / scale, 8).tolist()) for t in (tree, exact))
+        assert np.allclose(own, other, atol=2e-8)
+        assert all(isinstance(birth, Fraction) for birth, _ in exact.exact_pairs)
+
+    def test_a_tie_of_integers_is_decided_in_rationals(self):
+        # Two samples that no neuron of N* with one sign can fit together: equal births.
+        tree = merge_tree([[-1.0], [1.0]], [1.0, 1.0], space=RestrictedSpace(3, 1), exact=True)
+        assert tree.exact_pairs[0] == (Fraction(0), None)
+        assert all(death is None or death > birth for birth, death in tree.exact_pairs)
+
+
+class TestValleys:
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize("kind", ["smooth", "integers", "duplicates", "units"])
+    def test_are_certified_and_found_again(self, name, kind):
+        x, y = problem(kind, 6)
+        tree = merge_tree(x, y, space=make_space(name, 1, 1))
+        scale = float(np.mean(y**2))
+        for k, row in enumerate(tree.valleys.itertuples()):
+            assert value(tree, row.parametrization) == pytest.approx(row.loss, abs=1e-9 * scale)
+            assert row.certificate.verdict.value in ("holds", "undecided")
+            assert tree.locate(row.parametrization) == k
+        undecided = sum(c.verdict.value != "holds" for c in tree.valleys.certificate)
+        assert undecided <= len(tree) // 4
+
+    def test_are_in_the_atlas_and_locate_all_of_it(self):
+        x, y = problem("smooth", 7)
+        space = make_space("restricted", 1, 1)
+        tree, atlas = merge_tree(x, y, space=space), make_atlas(x, y, space=space)
+        assert atlas.complete
+        losses = np.array([entry.loss for entry in atlas.entries])
+        for birth in tree.pairs[:, 0]:
+            assert np.abs(losses - birth).min() <= 1e-9
+        found = {tree.locate(entry.parametrization) for entry in atlas.entries}
+        # Signs of silent neurons make sign classes of N* that the atlas does not tell apart.
+        assert {k for k in range(len(tree)) if tree.pairs[k, 1] < np.inf} <= found
+        for entry in atlas.entries:
+            k = tree.locate(entry.parametrization)
+            assert tree.pairs[k, 0] <= entry.loss + 1e-9
+
+    def test_signs_split_the_restricted_space_only(self):
+        x, y = problem("smooth", 6)
+        roots = [
+            int(np.isinf(merge_tree(x, y, space=make_space(name, 1, 2)).pairs[:, 1]).sum())
+            for name in SPACES
+        ]
+        assert roots == [4, 1, 1]
+
+    def test_births_and_deaths_do_not_depend_on_units(self):
+        x, y = problem("smooth", 6)
+        space = make_space("balanced", 1, 1)
+        tree, moved = merge_tree(x, y, space=space), merge_tree(4 * x + 1, 1e3 * y, space=space)
+        assert np.allclose(1e6 * tree.pairs, moved.pairs, rtol=1e-9)
+
+    def test_all_samples_equal_and_targets_zero(self):
+        tree = merge_tree(np.ones((3, 1)), [1.0, 2.0, 3.0], space=RestrictedSpace(3, 1))
+        assert tree.pairs[0, 0] == pytest.approx(2 / 3)
+        tree = merge_tree([[0.0], [1.0]], [0.0, 0.0], space=make_space("balanced", 1, 1))
+        assert np.array_equal(tree.pairs, [[0.0, np.inf]])
+
+
+class TestPaths:
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize(("kind", "p"), [("smooth", 1), ("integers", 1), ("collinear", 2)])
+    def test_never_exceed_the_barrier(self, name, kind, p):
+        x, y = problem(kind, 5, p)
+        tree = merge_tree(x, y, space=make_space(name, p, 1))
+        scale, n_pairs = float(np.mean(y**2)), 0
+        for i in range(len(tree)):
+            for j in range(i):
+                barrier = tree.barrier(i, j)
+                assert barrier == tree.barrier(j, i)
+                if np.isinf(barrier):
+                    with pytest.raises(ValueError, match="not connected"):
+                        tree.path(i, j)
+                    continue
+                points, n_pairs = tree.path(i, j), n_pairs + 1
+                assert value(tree, points[0]) == pytest.approx(tree.pairs[i, 0], abs=1e-9 * scale)
+                assert value(tree, points[-1]) == pytest.approx(tree.pairs[j, 0], abs=1e-9 * scale)
+                assert highest(tree, points) <= barrier + 1e-9 * scale
+                saddle = value(tree, tree.saddle(i, j))
+                assert saddle == pytest.approx(barrier, abs=1e-9 * scale)
+        assert n_pairs
+
+    @pytest.mark.parametrize(
+        "n_pairs", [20, pytest.param(1000, marks=pytest.mark.slow, id="thousand")]
+    )
+    def test_no_path_of_a_search_is_lower(self, n_pairs):
+        """A nudged elastic band between minima, its images moved off the gradient's way."""
+        rng = np.random.default_rng(3)
+        done = 0
+        while done < n_pairs:
+            x, y = problem("smooth", 5, seed=int(rng.integers(100)))
+            tree = merge_tree(x, y, space=RestrictedSpace(3, 2))
+            X = np.column_stack([x, np.ones(5)])
+            for i in range(1, len(tree)):
+                j = int(rng.integers(i))
+                if np.isinf(tree.barrier(i, j)):
+                    continue
+                signs, band = band_between(tree, i, j)
+                for _ in range(100):
+                    z = np.maximum(np.einsum("kmd,nd->knm", band, X), 0)
+                    s = z @ signs - y
+                    force = np.einsum("knm,kn,nd->kmd", (z > 0) * signs, s, X)[1:-1]
+                    along = band[2:] - band[:-2]
+                    norm = np.sqrt((along**2).sum(axis=(1, 2)))[:, None, None] + 1e-12
+                    along /= norm
+                    force -= (force * along).sum(axis=(1, 2))[:, None, None] * along
+                    band[1:-1] -= 0.02 * force
+                level = max(top(one, two, signs, X, y) for one, two in pairwise(band))
+                assert level >= tree.barrier(i, j) - 1e-9
+                done += 1
+
+    def test_ends_of_descent_lie_in_valleys(self):
+        x, y = problem("smooth", 6)
+        for name in SPACES:
+            space = make_space(name, 1, 1)
+            tree, X = merge_tree(x, y, space=space), space.embed(x)
+            for seed in range(10):
+                theta = space.sample(np.random.default_rng(seed))
+                end = descend(theta, X, y, space=space).parametrization
+                assert tree.pairs[tree.locate(end), 0] <= value(tree, end) + 1e-9
+                assert tree.pairs[tree.locate(theta), 0] <= value(tree, theta) + 1e-9
+
+
+def band_between(tree, i, j, n_images=30):
+    """Signs and images (k, m, d) on the segment between two minima of N* in effective weights."""
+    ends = []
+    for k in (i, j):
+        theta = tree.minimum(k)[0]
+        found = EffectiveProblem.build(
+            theta, tree.space.embed(tree.features), tree.target, tree.space
+        )
+        order = np.argsort(-found.signs, kind="stable")
+        ends.append((found.signs[order], found.state().u[order]))
+    (signs, one), (other, two) = ends
+    assert np.array_equal(signs, other)
+    t = np.linspace(0, 1, n_images)[:, None, None]
+    return signs, (1 - t) * one + t * two
+
+
+class TestRefusals:
+    def test_too_large_is_said_with_numbers(self):
+        x, y = problem("smooth", 30)
+        space = make_space("restricted", 1, 4)
+        cost = tree_cost(x, y, space=space)
+        assert cost.n_cells == 60
+        with pytest.raises(TreeTooLarge, match=f"{cost.n_joint_cells:,} joint cells"):
+            merge_tree(x, y, space=space, budget=TreeBudget(max_facets=1000))
+        with pytest.raises(TreeTooLarge, match="max_exact"):
+            merge_tree(x, y, space=make_space("restricted", 1, 2), exact=True)
+        with pytest.raises(TreeTooLarge, match="max_cells"):
+            merge_tree(x, y, space=space, budget=TreeBudget(max_cells=59))
+
+    def test_spaces_and_shapes(self):
+        with pytest.raises(ValueError, match="upper bound"):
+            merge_tree([[1.0]], [1.0], space=RestrictedSpace(3, 1, bound=2.0))
+        with pytest.raises(ValueError, match="features"):
+            merge_tree([[1.0, 2.0]], [1.0], space=RestrictedSpace(3, 1))
+        with pytest.raises(ValueError, match="exact"):
+            _ = merge_tree([[1.0]], [1.0], space=RestrictedSpace(3, 1)).exact_pairs
+
+
+def test_the_graph_has_a_branch_for_each_valley():
+    x, y = problem("smooth", 7)
+    tree = merge_tree(x, y, space=make_space("balanced", 1, 1))
+    ax = tree.plot(weights=np.arange(len(tree)))
+    finite = np.isfinite(tree.pairs[:, 1]).sum()
+    assert len(ax.lines) == len(tree) + finite
+    for k, parent in enumerate(tree.parents):
+        assert (parent < 0) == np.isinf(tree.pairs[k, 1])
+        if parent >= 0:
+            assert tree.barrier(k, int(parent)) == tree.pairs[k, 1]
+    assert isinstance(tree.valleys.parametrization[0], Parametrization)
