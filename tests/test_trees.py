@@ -1,7 +1,9 @@
 """Merge trees against flooding, conic programs, rationals, atlases, paths and searches."""
 
+import doctest
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -275,3 +277,10 @@ def test_the_graph_has_a_branch_for_each_valley():
         if parent >= 0:
             assert tree.barrier(k, int(parent)) == tree.pairs[k, 1]
     assert isinstance(tree.valleys.parametrization[0], Parametrization)
+
+
+def test_the_page_is_right():
+    failed, tried = doctest.testfile(
+        str(Path(__file__).parents[1] / "docs/trees.md"), module_relative=False
+    )
+    assert tried and not failed

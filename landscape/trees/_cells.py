@@ -162,7 +162,7 @@ class NeuronCells:
     def exact(self) -> ExactColumns:
         """The columns in integers, with their inner products."""
         values, _ = self._exact_values
-        columns = [[s * int(p) for p in row] for row in values for s in (1, -1)]
+        columns = [[s * Fraction(int(p)) for p in row] for row in values for s in (1, -1)]
         offset = np.zeros(len(self.y)) if self.offset is None else self.offset
         own = [Fraction(float(p)) for p in offset]
         columns += [[s * p for p in own] for s in (1, -1)]
@@ -173,7 +173,7 @@ class NeuronCells:
 class ExactColumns:
     """Non-negative least squares in rationals over some of the columns."""
 
-    def __init__(self, columns: Sequence[Sequence[Fraction | int]], y: Sequence[Fraction]) -> None:
+    def __init__(self, columns: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> None:
         self.columns, self.y = columns, y
         self.size = dot(y, y)
         self._products: dict[tuple[int, int], Fraction] = {}
@@ -183,9 +183,7 @@ class ExactColumns:
         key = (min(i, j), max(i, j))
         if key not in self._products:
             one, two = (self.y if k < 0 else self.columns[k] for k in key)
-            self._products[key] = sum(
-                (Fraction(p * q) for p, q in zip(one, two, strict=True) if p and q), Fraction(0)
-            )
+            self._products[key] = dot(one, two)
         return self._products[key]
 
     def least(self, chosen: Sequence[int]) -> Fraction:

@@ -158,8 +158,7 @@ def merge_tree(
 
     >>> from landscape.spaces import RestrictedSpace
     >>> x, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 0.0, 1.0, 2.0]
-    >>> tree = merge_tree(x, y, space=RestrictedSpace(3, 1))
-    >>> tree.pairs
+    >>> merge_tree(x, y, space=RestrictedSpace(3, 1)).pairs.round(6)
     array([[0.  ,  inf],
            [1.25,  inf]])
     """
@@ -293,7 +292,7 @@ class MergeTree:
         """Lowest cells of the valleys, sorted by birth."""
         lives = self._deaths > self._values + self._tie
         leaves = np.flatnonzero(lives)
-        return leaves[np.lexsort((self._deaths[leaves], self._values[leaves]))]
+        return leaves[np.lexsort((-self._deaths[leaves], self._values[leaves]))]
 
     @property
     def _tie(self) -> float:
@@ -349,15 +348,16 @@ class MergeTree:
             own[moved[0]] = moved[1]
         columns, weights = self._cells.columns
         chosen = sorted({c for one in own for c in one})
-        free = [] if self._problem.column is None else [len(columns) - 2, len(columns) - 1]
+        offset = self._problem.column
+        free = [] if offset is None else [len(columns) - 2, len(columns) - 1]
         scale = np.sqrt(self._unit * len(self.target))
         x = nnls(columns[chosen + free].T, self._problem.y / scale)[0] if chosen or free else []
         x = scale * np.asarray(x)
         u, e = np.zeros((len(types), self._problem.X.shape[1])), 0.0
         for c, value in zip(chosen, x, strict=False):
             u[next(i for i, one in enumerate(own) if c in one)] += value * weights[c]
-        if free:
-            norm = float(np.linalg.norm(self._problem.column))
+        if offset is not None:
+            norm = float(np.linalg.norm(offset))
             e = float(x[-2] - x[-1]) / norm if norm > 0 else 0.0
         return State(u, e)
 

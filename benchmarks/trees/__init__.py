@@ -1,0 +1,1 @@
+"""How long a merge tree takes, and how near a nudged elastic band comes to its barriers."""
