@@ -32,20 +32,6 @@ from landscape.exact import Number, Vector, dot, max_norm, sqrt_bracket, vector
 from landscape.parametrization import Parametrization
 from landscape.rational import RationalFunction, line_gap, nearer_than
 
-__all__ = [
-    "PATHOLOGIES",
-    "CancellingWeights",
-    "Claim",
-    "ExplodingGradient",
-    "Instance",
-    "LocalMinimum",
-    "OppositeWeights",
-    "Pathology",
-    "RedundantDirections",
-    "Unbalanced",
-    "UnbalancedFamily",
-]
-
 #: Relative width of the brackets for irrational numbers.
 PRECISION = Fraction(1, 10**30)
 
@@ -122,6 +108,7 @@ class Family(NamedTuple):
     functions: tuple[RationalFunction, RationalFunction] | None = None
 
     def realizations(self) -> tuple[RationalFunction, RationalFunction]:
+        """R(Γ_k) and g_k, exactly."""
         function = RationalFunction.from_weights
         return self.functions or (function(*self.gamma), function(*self.phi))
 
@@ -133,28 +120,29 @@ def _rounded(network: Network) -> Parametrization:
 
 @dataclass(frozen=True)
 class Pathology(ABC):
-    """A family Γ_k, g_k of the paper; subclasses say which, by `at`."""
+    """A family Γ_k, g_k of the paper; subclasses say which."""
 
-    #: Number, the condition of Theorem 3.1 that excludes it ("" for 2.1), and what fails.
+    #: Numbers, the condition of Theorem 3.1 that excludes it ("" for 2.1), and what fails.
     example: ClassVar[str]
+    equations: ClassVar[str]
     condition: ClassVar[str]
     title: ClassVar[str]
 
     @abstractmethod
-    def at(self, k: int) -> Family:
+    def _at(self, k: int) -> Family:
         """Γ_k, g_k, and what the paper claims of them."""
 
     def gamma(self, k: int) -> Parametrization:
         """Γ_k."""
-        return _rounded(self.at(k).gamma)
+        return _rounded(self._at(k).gamma)
 
     def phi(self, k: int) -> Parametrization:
         """The printed parametrization of g_k."""
-        return _rounded(self.at(k).phi)
+        return _rounded(self._at(k).phi)
 
     def realizations(self, k: int) -> tuple[RationalFunction, RationalFunction]:
         """R(Γ_k) and g_k, exactly."""
-        return self.at(k).realizations()
+        return self._at(k).realizations()
 
     def instance(self, k: int) -> Instance:
         """Γ_k, g_k and everything that is claimed of them.
@@ -168,30 +156,19 @@ class Pathology(ABC):
         """
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
-        family = self.at(k)
+        family = self._at(k)
         of_gamma, g = family.realizations()
         lower, upper = self._distance(k, family, g)
-        values = {
-            "distance": lower,
-            "seminorm": (g - of_gamma).seminorm()[0],
-            "uniform": (g - of_gamma).uniform_norm()[0],
-        }
+        seminorm, uniform = (g - of_gamma).seminorm()[0], (g - of_gamma).uniform_norm()[0]
+        values = {"distance": lower, "seminorm": seminorm, "uniform": uniform}
         compare = {">=": operator.ge, "<=": operator.le, "=": operator.eq}
-        claims = [
+        claims = tuple(
             Claim(text, float(bound), float(values[what]), compare[how](values[what], bound))
             for text, what, how, bound in family.claims
-        ]
-        return Instance(
-            k=k,
-            gamma=_rounded(family.gamma),
-            phi=_rounded(family.phi),
-            nearest=_rounded(family.nearest or family.phi),
-            fibre_lower=lower,
-            fibre_upper=upper,
-            seminorm=values["seminorm"],
-            uniform=values["uniform"],
-            claims=tuple(claims),
         )
+        networks = (family.gamma, family.phi, family.nearest or family.phi)
+        gamma, phi, nearest = (_rounded(network) for network in networks)
+        return Instance(k, gamma, phi, nearest, lower, upper, seminorm, uniform, claims)
 
     def _distance(self, k: int, family: Family, g: RationalFunction) -> Bracket:
         """The closed form is not trusted: both ends are decided by `nearer_than`."""
@@ -217,11 +194,10 @@ class ExplodingGradient(Pathology):
     The products have max-norm k², so a Φ nearest to zero has the size k, as the printed one.
     """
 
-    example, condition = "2.1", ""
+    example, equations, condition = "2.1", "(18), (19), (79)", ""
     title = "Failure due to exploding gradient"
 
-    def at(self, k: int) -> Family:
-        """Γ = (0, 0), (18), (19) through (79)."""
+    def _at(self, k: int) -> Family:
         return Family(
             gamma=([(0, 0), (0, 0)], (0, 0)),
             phi=([(k, 0), (k, Fraction(-1, k * k))], (k, -k)),
@@ -244,15 +220,14 @@ class Unbalanced(Pathology):
 
     r: Fraction = Fraction(1, 2)
 
-    example, condition = "2.2", "C.1"
+    example, equations, condition = "2.2", "(20), (21)", "C.1"
     title = "Failure due to complete unbalancedness"
 
     def __post_init__(self) -> None:
         if self.r <= 0:
             raise ValueError(f"r: expected a positive number, got {self.r}")
 
-    def at(self, k: int) -> Family:
-        """(20), (21)."""
+    def _at(self, k: int) -> Family:
         r, (low, high) = Fraction(self.r), sqrt_bracket(Fraction(1, k))
         return Family(
             gamma=([(r, 0)], [0]),
@@ -270,11 +245,10 @@ class RedundantDirections(Pathology):
     to turn from (1, 0) into the direction (0, 1), which costs 1; and 1 is attained, as printed.
     """
 
-    example, condition = "2.3", "C.2"
+    example, equations, condition = "2.3", "(22)-(24), (80)", "C.2"
     title = "Failure due to redundant directions"
 
-    def at(self, k: int) -> Family:
-        """(22), (23), (24)."""
+    def _at(self, k: int) -> Family:
         bound = sqrt_bracket(2)[1] - 1
         return Family(
             gamma=([(1, 0), (1, 0)], (1, 1)),
@@ -310,7 +284,7 @@ class CancellingWeights(Pathology):
     vectors: tuple[Vector, ...]
     v: Vector
 
-    example, condition = "2.4", "C.3a"
+    example, equations, condition = "2.4", "(25)-(27), (81), (82)", "C.3a"
     title = "Failure due to opposite weight vectors 1"
 
     def __init__(self, vectors: Sequence[Sequence[Number]], v: Sequence[Number]) -> None:
@@ -335,8 +309,7 @@ class CancellingWeights(Pathology):
         half = Fraction(1, 2)
         return cls([(1, -half), (-1, -half), (0, 1)], (1, 0))
 
-    def at(self, k: int) -> Family:
-        """(25), (26), and (27) with the constant that (83) gives when it divides by ‖v‖_2²."""
+    def _at(self, k: int) -> Family:
         m, d = len(self.vectors), len(self.v)
         gamma = _with_opposites(self.vectors), [1] * m + [-1] * m
         gaps = [line_gap(a, self.v) for a in self.vectors]
@@ -409,11 +382,10 @@ class OppositeWeights(Pathology):
     direction of a_1 or a_2, with t + k from the direction and k²/t - k from the output weight.
     """
 
-    example, condition = "2.5", "C.3b"
+    example, equations, condition = "2.5", "(28)-(30), (84)-(86)", "C.3b"
     title = "Failure due to opposite weight vectors 2"
 
-    def at(self, k: int) -> Family:
-        """(28), (29), (30), with √2 off by less than 1e-39; the products are rational."""
+    def _at(self, k: int) -> Family:
         root, high = sqrt_bracket(2)
         one = Fraction(1, k)
         theta: list[Vector] = [vector((k, k, one)), vector((-k, k, one))]
@@ -449,14 +421,10 @@ class LocalMinimum(Pathology):
     1 + t = 1 / (k t).
     """
 
-    example, condition = "A.1", "C.1"
+    example, equations, condition = "A.1", "(97)-(99)", "C.1"
     title = "Parameter minimum without realization minimum"
 
-    def at(self, k: int) -> Family:
-        """(97), printed in the order (c, a), (98), and (99) for the seminorm.
-
-        The full norm of (99) is 2/k: the sup norm on (-1, 1)² is twice the seminorm here.
-        """
+    def _at(self, k: int) -> Family:
         low, high = sqrt_bracket(1 + Fraction(4, k))
         t = 2 / (k * (1 + low))
         return Family(
@@ -475,11 +443,10 @@ class LocalMinimum(Pathology):
 class UnbalancedFamily(Pathology):
     """Example A.2: Γ_k = ((k, 0), 1/k²), increasingly unbalanced; the distance is k, as printed."""
 
-    example, condition = "A.2", "C.1"
+    example, equations, condition = "A.2", "(101)-(103)", "C.1"
     title = "Failure due to unbalancedness"
 
-    def at(self, k: int) -> Family:
-        """(101), (102), (103)."""
+    def _at(self, k: int) -> Family:
         return Family(
             gamma=([(k, 0)], [Fraction(1, k * k)]),
             phi=([(0, 1)], [Fraction(1, k)]),

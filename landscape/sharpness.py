@@ -28,16 +28,9 @@ Cost = TypeVar("Cost", float, Fraction)
 
 
 class Step(NamedTuple):
-    """A neuron as a step of a walk.
+    """A neuron of Γ (owner 1) or Θ (-1) as a step of walk 0 or 1.
 
-    Attributes
-    ----------
-    owner : int
-        1 for a neuron of Γ, -1 for one of Θ.
-    walk : int
-        0 or 1: which of the two walks.
-    jump : Fraction
-        Signed jump that the neuron contributes to R(Γ) - R(Θ).
+    ``jump``: signed jump that it contributes to R(Γ) - R(Θ).
     """
 
     owner: int
@@ -51,12 +44,8 @@ class Step(NamedTuple):
 
 
 def proven_constant(n_neurons: int, n_inputs: int = 3) -> float:
-    """The smallest constant s of (38) on N* with exponent 1/2.
+    """The smallest constant s of (38) on N* with exponent 1/2, for d = 2 and m <= 3 in the limit.
 
-    Proven as Theorem 3 of docs/mathematics.md, and attained, for d = 2 and m <= 3 in the limit.
-
-    Examples
-    --------
     >>> [round(proven_constant(m), 3) for m in (1, 2, 3, 4)]
     [2.0, 2.414, 2.828, 2.828]
     >>> [round(proven_constant(m, 2), 3) for m in (1, 2, 3, 4)]
@@ -69,13 +58,7 @@ def proven_constant(n_neurons: int, n_inputs: int = 3) -> float:
 
 @dataclass(frozen=True)
 class SharpPair:
-    """A pair in N* with rational products, and both sides of (38) without rounding.
-
-    Attributes
-    ----------
-    gamma, theta : tuple of (int, tuple of Fraction)
-        Signs σ_i and products u_i.
-    """
+    """A pair in N*, signs σ_i and rational products u_i; both sides of (38) without rounding."""
 
     gamma: tuple[Neuron, ...]
     theta: tuple[Neuron, ...]
@@ -137,8 +120,6 @@ def _neuron_distance_squared(left: Neuron, right: Neuron) -> Bracket:
 def two_root_two(epsilon: Fraction = Fraction(1, 100)) -> SharpPair:
     """The pair at the distance 2√2 with seminorm 1, d = m = 3 (Theorem 3).
 
-    Examples
-    --------
     >>> pair = two_root_two()
     >>> pair.seminorm(), pair.distance_squared()
     (Fraction(1, 1), (Fraction(8, 1), Fraction(8, 1)))
@@ -155,8 +136,6 @@ def four_in_the_plane(epsilon: Fraction = Fraction(1, 1000)) -> SharpPair:
     Three hyperplanes are shared by a neuron of Γ and a larger one of Θ: their jumps -1, -2, -1 make
     up for the steps +2 of the two others, and being large they are far from these.
 
-    Examples
-    --------
     >>> pair = four_in_the_plane()
     >>> pair.seminorm(), pair.distance_squared()
     (Fraction(1, 1), (Fraction(8, 1), Fraction(8, 1)))
@@ -173,16 +152,10 @@ def four_in_the_plane(epsilon: Fraction = Fraction(1, 1000)) -> SharpPair:
 def pair_of_steps(
     steps: tuple[Step, ...], n_inputs: int, epsilon: Fraction = Fraction(1, 1000)
 ) -> SharpPair:
-    """The networks of N* whose neurons are the given steps, in the order of the walks.
+    """The networks of N*, with two or more inputs, whose neurons are the given steps.
 
-    Parameters
-    ----------
-    steps : tuple of Step
-        As many of Γ as of Θ; within a walk in the order in which they are taken.
-    n_inputs : int
-        At least 2.
-    epsilon : Fraction
-        Size of the small coordinates that order the hyperplanes.
+    As many steps of Γ as of Θ, within a walk in the order in which they are taken; ``epsilon`` is
+    the size of the small coordinates that order the hyperplanes.
     """
     networks: dict[int, list[Neuron]] = {1: [], -1: []}
     for place, step in enumerate(steps, start=1):
@@ -226,13 +199,8 @@ def search_sharp_pair(
 ) -> tuple[tuple[Step, ...], float]:
     """The best walks whose places are multiples of ``unit``, and their ratio as epsilon -> 0.
 
-    The ratio of the actual networks, `pair_of_steps`, is to be computed exactly afterwards.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two inputs, no neuron, or more than 4 neurons: all walks and all
-        owners are enumerated.
+    The ratio of the actual networks, `pair_of_steps`, is to be computed exactly afterwards. All
+    walks and all owners are enumerated: ValueError for more than 4 neurons.
     """
     d, m = n_inputs, n_neurons
     if d < 2 or not 1 <= m <= 4:

@@ -98,8 +98,8 @@ def test_k_starts_at_one(example):
 
 def test_a_wrong_formula_is_noticed():
     class Wrong(OppositeWeights):
-        def at(self, k):  # the paper's bound is not the distance
-            return super().at(k)._replace(distance=(Fraction(k, 2), Fraction(k, 2)))
+        def _at(self, k):  # the paper's bound is not the distance
+            return super()._at(k)._replace(distance=(Fraction(k, 2), Fraction(k, 2)))
 
     with pytest.raises(ArithmeticError, match="farther"):
         Wrong().instance(3)

@@ -67,15 +67,6 @@ def seminorm(effort: Effort, rng: Generator) -> Outcome:
     return Outcome(measured, vector_valued == 0, wrong == 0, "the max-norm of the sum is missing")
 
 
-STATEMENTS = {
-    "2.1": "(18), (19), (79): ‖g_k‖ <= 1/k, |g_k| = k², every parametrization explodes",
-    "2.2": "(20), (21): ‖Φ_k - Γ‖ >= r and |R(Φ_k) - R(Γ)| <= 1/k",
-    "2.3": "(22)-(24), (80): ‖Φ_k - Γ‖ >= √2 - 1 and |R(Φ_k) - R(Γ)| <= 1/k",
-    "2.4": "(25)-(27), (81), (82): ‖Φ_k - Γ‖ >= C > 0 and |R(Φ_k) - R(Γ)| <= 1/k",
-    "2.5": "(28)-(30), (84)-(86): ‖Φ_k - Γ_k‖ >= k/2 and |R(Φ_k) - R(Γ_k)| = 3",
-    "A.1": "(97)-(99): |g_k - R(Γ_*)| <= 1/k, parameters stay more than 1/2 away",
-    "A.2": "(101)-(103): ‖Φ_k - Γ_k‖ >= k and |R(Φ_k) - R(Γ_k)| <= 1/k",
-}
 SHARPER = {
     "2.1": "distance exactly k",
     "2.2": "distance exactly max(r, k^(-1/2))",
@@ -107,13 +98,12 @@ def _example(example: Pathology) -> CheckFunction:
 
 
 for _pathology in PATHOLOGIES:
-    _number = _pathology.example
+    _claims = "; ".join(claim.statement for claim in _pathology.instance(1).claims)
     check(
-        f"ex-{_number}",
-        f"Example {_number}",
-        STATEMENTS[_number],
-        "All claims for k = 1..{k_max} in exact arithmetic; distance to all parametrizations -> "
-        + "; ".join(text for text, *_ in _pathology.at(1).claims),
+        f"ex-{_pathology.example}",
+        f"Example {_pathology.example}, {_pathology.equations}",
+        f"{_pathology.title}: {_claims}",
+        f"All claims for k = 1..{{k_max}}, exact; distance to all parametrizations -> {_claims}",
     )(_example(_pathology))
 
 
