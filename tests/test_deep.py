@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from landscape.paper import deep
+from landscape.paper import section1 as deep
 from landscape.parametrization import Parametrization
 from landscape.realization import gradient_at, realize
 
@@ -13,7 +13,7 @@ ARCHITECTURES = [(1, 1), (2, 3, 1), (3, 4, 2), (2, 5, 4, 3), (4, 3, 3, 3, 1)]
 @pytest.fixture(params=ARCHITECTURES, ids=str)
 def networks(request):
     rng = np.random.default_rng(len(request.param))
-    gamma = deep.sample(request.param, rng, scale=1.5)
+    gamma = deep.sample_layers(request.param, rng, scale=1.5)
     theta = [
         (a + 1e-3 * rng.standard_normal(a.shape), b + 1e-3 * rng.standard_normal(b.shape))
         for a, b in gamma
@@ -33,7 +33,9 @@ def test_realization_is_the_composition(networks):
             value = a @ value + b
             if number < len(theta) - 1:
                 value = np.maximum(value, 0)
-        np.testing.assert_allclose(deep.realize(theta, x[None])[0], value, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(
+            deep.deep_realize(theta, x[None])[0], value, rtol=1e-13, atol=1e-14
+        )
 
 
 def test_gradient_is_exact_within_the_region(networks):
@@ -43,14 +45,14 @@ def test_gradient_is_exact_within_the_region(networks):
         radius = min(region.radius, 1.0)
         assert radius > 0
         inside = x + 0.999 * radius * rng.uniform(-1, 1, (20, x.size))
-        affine = deep.realize(theta, x[None]) + (inside - x) @ region.gradient.T
-        np.testing.assert_allclose(deep.realize(theta, inside), affine, rtol=1e-11, atol=1e-12)
+        affine = deep.deep_realize(theta, x[None]) + (inside - x) @ region.gradient.T
+        np.testing.assert_allclose(deep.deep_realize(theta, inside), affine, rtol=1e-11, atol=1e-12)
 
 
 def test_the_region_ends_at_its_radius():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        theta = deep.sample((2, 6, 4, 1), rng)
+        theta = deep.sample_layers((2, 6, 4, 1), rng)
         x = rng.standard_normal(2)
         region = deep.linear_region(theta, x)
         # A corner of the ball is the first to reach a kink.
@@ -68,10 +70,10 @@ def test_forward_bound(networks):
     for box in (0.5, 1.0, 10.0):
         bound, constant = deep.forward_bound(gamma, theta, bound=box)
         x = rng.uniform(-box, box, (500, inputs(gamma)))
-        gap = np.abs(deep.realize(gamma, x) - deep.realize(theta, x)).max()
+        gap = np.abs(deep.deep_realize(gamma, x) - deep.deep_realize(theta, x)).max()
         assert gap <= bound * (1 + 1e-12)
-        assert deep.distance(gamma, theta) > 0
-        assert bound <= constant * deep.distance(gamma, theta) * (1 + 1e-12)
+        assert deep.deep_distance(gamma, theta) > 0
+        assert bound <= constant * deep.deep_distance(gamma, theta) * (1 + 1e-12)
 
 
 def test_forward_bound_is_attained_by_positive_networks():
@@ -79,7 +81,7 @@ def test_forward_bound_is_attained_by_positive_networks():
     theta = [(a + 0.5, b + 0.5) for a, b in gamma]
     bound, constant = deep.forward_bound(gamma, theta)
     corner = np.ones((1, 2))
-    gap = np.abs(deep.realize(gamma, corner) - deep.realize(theta, corner)).max()
+    gap = np.abs(deep.deep_realize(gamma, corner) - deep.deep_realize(theta, corner)).max()
     assert gap == bound == constant * 0.5
 
 
@@ -88,7 +90,7 @@ def test_shallow_networks_are_a_special_case():
     theta = Parametrization(rng.standard_normal((4, 3)), rng.standard_normal(4))
     layers = [(theta.weights, np.zeros(4)), (theta.output_weights[None, :], np.zeros(1))]
     x = rng.standard_normal((10, 3))
-    np.testing.assert_allclose(deep.realize(layers, x)[:, 0], realize(theta, x), rtol=1e-13)
+    np.testing.assert_allclose(deep.deep_realize(layers, x)[:, 0], realize(theta, x), rtol=1e-13)
     for point in x:
         gradient = deep.linear_region(layers, point).gradient[0]
         np.testing.assert_allclose(gradient, gradient_at(theta, point))
@@ -100,5 +102,5 @@ def test_trivial_counterexample(architecture, size):
     rng = np.random.default_rng(2)
     gamma, theta = deep.trivial_counterexample(architecture, rng, size=size)
     x = rng.standard_normal((20, architecture[0]))
-    assert not deep.realize(gamma, x).any() and not deep.realize(theta, x).any()
-    assert deep.distance(gamma, theta) >= size
+    assert not deep.deep_realize(gamma, x).any() and not deep.deep_realize(theta, x).any()
+    assert deep.deep_distance(gamma, theta) >= size

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from landscape.paper.__main__ import main, write_figures
-from landscape.paper.appendix import COLLISIONS, printed_lift
-from landscape.paper.lemma_a5 import (
+from landscape.paper.appendix import (
+    COLLISIONS,
     angle_bound,
     known_violation,
     largest_cosine_squared,
+    printed_lift,
     sharp_in_the_plane,
     signed_counterexample,
 )

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from landscape.paper.appendix import SAMPLES, TARGETS
-from landscape.paper.registry import Effort, Outcome, check
+from landscape.paper.registry import Effort, Outcome, check, listed
 from landscape.paper.section3 import pair_statistics
 from landscape.parametrization import Parametrization
 from landscape.pathologies import PATHOLOGIES
@@ -203,25 +203,19 @@ FIGURES: dict[str, tuple[Callable[[Effort], Figure], str]] = {
 
 def _surface_row(key: str) -> None:
     statement, panels = SURFACES[key]
-    names = [title.split("$")[1].replace(r"\Gamma", "Γ") for _, title, _ in panels]
-    peaks = [peak for _, _, peak in panels]
+    peaks = {title.split("$")[1].replace(r"\Gamma", "Γ"): peak for _, title, peak in panels}
     if key == "figure-6":
-        names, peaks = [*names, "g_3(x^1)", "g_3(x^2)"], [*peaks, 0.0, 1 / 3]
+        peaks |= {"g_3(x^1)": 0.0, "g_3(x^2)": 1 / 3}
+    expected = listed("{}: {:.6g}", peaks)
+    text = f"{key}.png; largest absolute value drawn on the grid -> {expected}"
 
-    def words(values: Sequence[float]) -> str:
-        return ", ".join(f"{name}: {value:.6g}" for name, value in zip(names, values, strict=True))
-
-    @check(
-        key,
-        f"Figure {key[-1]}",
-        statement,
-        f"{key}.png; largest absolute value drawn on the grid -> {words(peaks)}",
-    )
+    @check(key, f"Figure {key[-1]}", statement, text)
     def run(effort: Effort, rng: Generator) -> Outcome:
         values = [float(np.abs(_values(theta)[2]).max()) for theta, _, _ in panels]
         if key == "figure-6":
             values += realize(LAST.phi(3), SAMPLES).tolist()
-        return Outcome(words(values), bool(np.allclose(values, peaks, rtol=0, atol=1e-9)))
+        right = np.allclose(values, list(peaks.values()), rtol=0, atol=1e-9)
+        return Outcome(listed("{}: {:.6g}", dict(zip(peaks, values, strict=True))), bool(right))
 
 
 for _key in ("figure-1", "figure-2", "figure-3", "figure-4"):

@@ -1,21 +1,27 @@
-"""Section 1: parametrizations, inverse stability, and what it implies for minima."""
+"""Section 1: parametrizations, inverse stability, and what it implies for minima.
+
+What the paper states for networks of any depth with biases is here: the set P_N of (1), the
+realization (2), its forward Lipschitz continuity and the counterexample (3) to its inverse
+stability. A parametrization is the sequence of its layers (A_l, b_l) of shapes (N_l, N_{l-1}) and
+(N_l,).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import product
-from typing import Any
+from itertools import pairwise, product
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
 
 from landscape.descent import descend
 from landscape.minima import certify_minimum
 from landscape.objective import loss
-from landscape.paper import deep
 from landscape.paper.pairs import flippable, gaussian
-from landscape.paper.registry import Effort, Outcome, check, listed
+from landscape.paper.registry import CheckFunction, Effort, Outcome, check, listed
 from landscape.parametrization import Parametrization, lift, lift_inputs
 from landscape.pathologies import Unbalanced
 from landscape.probe import probe_realization
@@ -25,6 +31,110 @@ from landscape.spaces import RestrictedSpace
 from landscape.stability.theorem import SHARP_CONSTANT, STATED_CONSTANT
 from landscape.streams import stream
 
+Array = NDArray[np.float64]
+Layers = Sequence[tuple[Array, Array]]
+
+
+def sample_layers(architecture: Sequence[int], rng: Generator, scale: float = 1.0) -> Layers:
+    """Gaussian entries with variance ``scale² / N_{l-1}`` for (N_0, ..., N_L)."""
+    sizes = [(after, before, scale / np.sqrt(before)) for before, after in pairwise(architecture)]
+    return [(s * rng.standard_normal((n, p)), s * rng.standard_normal(n)) for n, p, s in sizes]
+
+
+def deep_distance(gamma: Layers, theta: Layers) -> float:
+    """Max-norm distance of all entries, footnote 1."""
+    pairs = [
+        pair for layers in zip(gamma, theta, strict=True) for pair in zip(*layers, strict=True)
+    ]
+    return max(float(np.abs(p - q).max()) for p, q in pairs)
+
+
+def _preactivations(theta: Layers, x: Array) -> list[Array]:
+    """Of all layers, the last one is the output."""
+    found = [x @ theta[0][0].T + theta[0][1]]
+    for a, b in theta[1:]:
+        found.append(np.maximum(found[-1], 0.0) @ a.T + b)
+    return found
+
+
+def deep_realize(theta: Layers, X: ArrayLike) -> Array:
+    """R(Θ) of (2) at the rows of X, (n, N_0) to (n, N_L).
+
+    >>> theta = [
+    ...     (np.array([[1.0], [-1.0]]), np.zeros(2)),
+    ...     (np.array([[1.0, 1.0]]), np.array([0.5])),
+    ... ]
+    >>> deep_realize(theta, [[-3.0]])
+    array([[3.5]])
+    """
+    return _preactivations(theta, np.asarray(X, dtype=float))[-1]
+
+
+class LinearRegion(NamedTuple):
+    """The region of one activation pattern around a point.
+
+    The active neurons of each hidden layer; the gradient, of shape (N_L, N_0); and the radius of
+    the open max-norm ball on which the realization is affine, exact since there each neuron is.
+    """
+
+    patterns: tuple[NDArray[np.bool_], ...]
+    gradient: Array
+    radius: float
+
+
+def linear_region(theta: Layers, x: ArrayLike) -> LinearRegion:
+    """The region around x; neurons exactly on a kink count as inactive, the radius is 0 there.
+
+    >>> theta = [(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0])), (np.array([[1.0, 2.0]]), 0)]
+    >>> region = linear_region(theta, [0.25])
+    >>> region.gradient.tolist(), region.radius
+    ([[-1.0]], 0.25)
+    """
+    point = np.asarray(x, dtype=float)[None, :]
+    jacobian, patterns, radius = np.eye(point.size), [], np.inf
+    for (a, _), (z,) in zip(theta[:-1], _preactivations(theta, point)[:-1], strict=True):
+        affine = a @ jacobian
+        slopes = np.abs(affine).sum(axis=1)
+        moving = slopes > 0
+        radius = min([radius, *(np.abs(z)[moving] / slopes[moving]).tolist()])
+        patterns.append(z > 0)
+        jacobian = affine * patterns[-1][:, None]
+    return LinearRegion(tuple(patterns), theta[-1][0] @ jacobian, radius)
+
+
+def forward_bound(gamma: Layers, theta: Layers, bound: float = 1.0) -> tuple[float, float]:
+    """Bound of ``‖R(Θ) - R(Γ)‖_inf on [-B, B]^{N_0}``, layer by layer, and a Lipschitz constant.
+
+    With s the max-norm of Γ's activations and e the max-norm of the difference,
+    ``e_l <= ‖A_l‖ e_{l-1} + ‖A_l - B_l‖ s_{l-1} + ‖b_l - c_l‖``, with max-norm operator norms, Θ =
+    (A, b), Γ = (B, c); ReLU does not increase differences. The constant, which depends on the size
+    of both networks, is the same recursion with all differences of entries replaced by 1: the
+    bound is at most the constant times ‖Θ - Γ‖_inf.
+    """
+    size, error, constant = float(bound), 0.0, 0.0
+    for (b, c), (a, q) in zip(gamma, theta, strict=True):
+        norm = float(np.abs(a).sum(axis=1).max())
+        step = float(np.abs(a - b).sum(axis=1).max()) * size + float(np.abs(q - c).max())
+        error = norm * error + step
+        constant = norm * constant + a.shape[1] * size + 1.0
+        size = float((np.abs(b).sum(axis=1) * size + np.abs(c)).max())
+    return error, constant
+
+
+def trivial_counterexample(
+    architecture: Sequence[int], rng: Generator, size: float = 1.0
+) -> tuple[Layers, Layers]:
+    """(3): last layers (0, 0), all other layers arbitrary; both realizations are zero.
+
+    The architecture (N_0, ..., N_L) has L >= 2; the distance of the two is at least ``size``.
+    """
+    gamma, theta = (list(sample_layers(architecture, rng)) for _ in range(2))
+    gamma = [(size * (0.5 + np.abs(a)), size * (0.5 + np.abs(b))) for a, b in gamma]
+    theta = [(-size * (0.5 + np.abs(a)), -size * (0.5 + np.abs(b))) for a, b in theta]
+    gamma[-1] = theta[-1] = np.zeros_like(gamma[-1][0]), np.zeros_like(gamma[-1][1])
+    return gamma, theta
+
+
 ARCHITECTURES = ((2, 3, 1), (3, 4, 2), (2, 5, 4, 3), (4, 3, 3, 3, 1))
 
 
@@ -33,12 +143,12 @@ def realization(effort: Effort, rng: Generator) -> Outcome:
     """Affine on its region: 4 architectures, {n_random} points each -> difference 0."""
     gaps = []
     for architecture in ARCHITECTURES:
-        theta = deep.sample(architecture, rng, scale=1.5)
+        theta = sample_layers(architecture, rng, scale=1.5)
         for x in rng.standard_normal((effort.n_random, architecture[0])):
-            region = deep.linear_region(theta, x)
+            region = linear_region(theta, x)
             step = 0.999 * min(region.radius, 1.0) * rng.uniform(-1, 1, (1, x.size))
-            affine = deep.realize(theta, x[None]) + step @ region.gradient.T
-            gaps.append(np.abs(deep.realize(theta, x + step) - affine).max())
+            affine = deep_realize(theta, x[None]) + step @ region.gradient.T
+            gaps.append(np.abs(deep_realize(theta, x + step) - affine).max())
     return Outcome(f"largest difference {max(gaps):.1e}", max(gaps) < 1e-12)
 
 
@@ -46,14 +156,14 @@ def realization(effort: Effort, rng: Generator) -> Outcome:
 def lipschitz(effort: Effort, rng: Generator) -> Outcome:
     """Layerwise bound on [-1, 1]^d against sampled differences -> ratio <= 1, attained."""
 
-    def ratio(gamma: deep.Layers, x: np.ndarray, size: float, noise: Callable = np.ones) -> float:
+    def ratio(gamma: Layers, x: np.ndarray, size: float, noise: Callable = np.ones) -> float:
         theta = [(a + size * noise(a.shape), b + size * noise(b.shape)) for a, b in gamma]
-        gap = np.abs(deep.realize(gamma, x) - deep.realize(theta, x)).max()
-        return float(gap / deep.forward_bound(gamma, theta)[0])
+        gap = np.abs(deep_realize(gamma, x) - deep_realize(theta, x)).max()
+        return float(gap / forward_bound(gamma, theta)[0])
 
     ratios = []
     for architecture in ARCHITECTURES * effort.n_random:
-        gamma = deep.sample(architecture, rng)
+        gamma = sample_layers(architecture, rng)
         x, size = rng.uniform(-1, 1, (200, architecture[0])), 10.0 ** rng.uniform(-6, 0)
         ratios.append(ratio(gamma, x, size, rng.standard_normal))
     positive = [(np.ones((2, 2)), np.ones(2)), (np.ones((1, 2)), np.ones(1))]
@@ -67,10 +177,10 @@ def counterexample(effort: Effort, rng: Generator) -> Outcome:
     """Arbitrary hidden layers of size 1, 1e3, 1e6 -> realizations 0, distance unbounded."""
     values, distances = [], []
     for architecture, size in product(ARCHITECTURES, (1.0, 1e3, 1e6)):
-        pair = deep.trivial_counterexample(architecture, rng, size=size)
+        pair = trivial_counterexample(architecture, rng, size=size)
         x = rng.standard_normal((50, architecture[0]))
-        values += [np.abs(deep.realize(network, x)).max() for network in pair]
-        distances.append(deep.distance(*pair) / size)
+        values += [np.abs(deep_realize(network, x)).max() for network in pair]
+        distances.append(deep_distance(*pair) / size)
     measured = f"largest value {max(values):g}, distance >= {min(distances):.2f} size"
     return Outcome(measured, max(values) == 0 and min(distances) >= 1)
 
@@ -137,34 +247,31 @@ def _minima(effort: Effort) -> tuple[list[tuple[Parametrization, float]], dict[s
     ], problem
 
 
-def _probed(effort: Effort, s: float, note: str) -> Outcome:
-    found, problem = _minima(effort)
-    radii = [(r / s) ** 2 for _, r in found]
-    records = [probe_realization(end, radius=(r / s) ** 2, **problem) for end, r in found]
-    held = sum(record.verdict == "holds" for record in records)
-    measured = f"{held} of {len(found)} hold; radius from {min(radii):.2g} to {max(radii):.2g}"
-    return Outcome(measured, 0 < held == len(found), note=note)
+def _probed(s: float, note: str) -> CheckFunction:
+    def run(effort: Effort, rng: Generator) -> Outcome:
+        found, problem = _minima(effort)
+        radii = [(r / s) ** 2 for _, r in found]
+        records = [probe_realization(end, radius=(r / s) ** 2, **problem) for end, r in found]
+        held = sum(record.verdict == "holds" for record in records)
+        measured = f"{held} of {len(found)} hold; radius from {min(radii):.2g} to {max(radii):.2g}"
+        return Outcome(measured, 0 < held == len(found), note=note)
+
+    return run
 
 
-@check(
+PROBED = "Minima certified on lifted data, exact probe of the ball {} -> nothing in it is better"
+check(
     "prop-1.2",
     "Proposition 1.2, (9), (10), (76), (77)",
     "A parameter minimum of radius r is a realization minimum of radius (r/s)^(1/alpha)",
-)
-def proposition(effort: Effort, rng: Generator) -> Outcome:
-    """Minima certified on lifted data, exact probe of the ball r²/8 -> nothing in it is better."""
-    note = "with the sharp constant 2√2; forced on every ball below min ‖u_i‖ / 2 (Theorem 13)"
-    return _probed(effort, SHARP_CONSTANT, note)
-
-
-@check(
+    PROBED.format("r²/8"),
+)(_probed(SHARP_CONSTANT, "with the sharp constant 2√2; forced below min ‖u_i‖ / 2 (Theorem 13)"))
+check(
     "cor-1.3-1",
     "Corollary 1.3, item 1",
     "On Ω local minima of radius r are realization minima of radius r²/16",
-)
-def corollary_item_1(effort: Effort, rng: Generator) -> Outcome:
-    """Minima certified on lifted data, exact probe of the ball r²/16 -> nothing in it is better."""
-    return _probed(effort, STATED_CONSTANT, "the same minima; true with r²/8 as well")
+    PROBED.format("r²/16"),
+)(_probed(STATED_CONSTANT, "the same minima; true with r²/8 as well"))
 
 
 @check(

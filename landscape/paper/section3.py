@@ -170,22 +170,23 @@ def restricted(effort: Effort, rng: Generator) -> Outcome:
 )
 def corollary(effort: Effort, rng: Generator) -> Outcome:
     """Random, nearby, sharp pairs: d(Γ, Θ) / r^(1/2); is the proof's Φ in N*? -> <= 4; in N*."""
-    ratios: dict[str, list[float]] = defaultdict(list)
-    failed = outside = 0
+    cases = [
+        ("sharp", RestrictedSpace(d, m), *sharp_pair(n_inputs=d, n_neurons=m)[1:])
+        for d, m in ((3, 3), (4, 3), (5, 5))
+    ]
     for _ in range(2 * effort.n_random):
         space = RestrictedSpace(int(rng.integers(2, 5)), int(rng.integers(1, 5)))
         gamma, theta = space.sample(rng), space.sample(rng)
         scaled = gamma.scale(1 + 0.1 * rng.random(gamma.n_neurons))
-        for kind, other in (("random", theta), ("nearby", scaled)):
-            found = inverse_stability(gamma, other)
-            failed += found.verdict != "holds"
-            ratios[kind].append(found.ratio)
-            phi = reparametrize_near(gamma, other, nearest=False).parametrization
-            outside += not space.contains(phi)
-    for d, m in ((3, 3), (4, 3), (5, 5)):
-        found = inverse_stability(*sharp_pair(n_inputs=d, n_neurons=m)[1:])
+        cases += [("random", space, gamma, theta), ("nearby", space, gamma, scaled)]
+    ratios: dict[str, list[float]] = defaultdict(list)
+    failed = outside = 0
+    for kind, space, gamma, theta in cases:
+        found = inverse_stability(gamma, theta)
         failed += found.verdict != "holds"
-        ratios["sharp"].append(found.ratio)
+        ratios[kind].append(found.ratio)
+        phi = reparametrize_near(gamma, theta, nearest=False).parametrization
+        outside += not space.contains(phi)
     largest = listed("{} <= {:.4f}", {kind: max(values) for kind, values in ratios.items()})
     measured = f"{largest}; {failed} fail, {outside} of the proof's Φ outside N*"
     note = "the sharp constant is 2√2 (m >= 3), 1 + √2 (m = 2), 2 (m = 1), see sharp-*"
@@ -220,25 +221,31 @@ def sharp_table() -> list[Sharp]:
     ]
 
 
-def _sharp(m: int) -> CheckFunction:
+def _sharp(axis: str, value: int, other: str) -> CheckFunction:
     def run(effort: Effort, rng: Generator) -> Outcome:
-        best = [row for row in sharp_table() if row.m == m]
-        close = [abs(row.lower - row.upper) < (1e-5 if row.d == 2 else 1e-12) for row in best]
-        measured = listed("d={}: {:.6f}", {row.d: row.lower for row in best})
-        bounds = f"{best[1].upper:.6f} for d >= 3, attained; {best[0].upper:.6f} for d = 2, a limit"
-        right = all(close) and all(row.in_space for row in best)
-        return Outcome(measured, right, note=f"proven upper bounds: {bounds}")
+        best = {getattr(row, other): row for row in sharp_table() if getattr(row, axis) == value}
+        gaps = {row: row.upper - row.lower for row in best.values()}
+        close = all(-1e-12 < gap < (1e-5 if row.d == 2 else 1e-12) for row, gap in gaps.items())
+        form = other + "={}: {:.6f}"
+        upper = listed(form, {key: row.upper for key, row in best.items()})
+        note = f"proven upper bounds: {upper}; for d = 2, m <= 3 a limit; proof: Theorem 3"
+        measured = listed(form, {key: row.lower for key, row in best.items()})
+        return Outcome(measured, close and all(row.in_space for row in gaps), note=note)
 
     return run
 
 
-for _m, _constant, _value in ((1, "2", ""), (2, "1 + √2", " = 2.414214")):
+for _key, _axis, _value, _other, _constant in (
+    ("sharp-1", "m", 1, "d", "2"),
+    ("sharp-2", "m", 2, "d", "1 + √2, for d = 2 it is 2"),
+    ("sharp-plane", "d", 2, "m", "2 (m <= 2), 1 + √2, 2√2"),
+):
     check(
-        f"sharp-{_m}",
-        f"(38), m = {_m}",
-        f"Beyond the paper: the sharp constant on N* for m = {_m} is {_constant}",
-        f"Structured search, seminorm and distance in exact rationals -> {_constant}{_value}",
-    )(_sharp(_m))
+        _key,
+        f"(38), {_axis} = {_value}",
+        f"Beyond the paper: the sharp constant on N* for {_axis} = {_value} is {_constant}",
+        f"Structured search, seminorm and distance in exact rationals -> {_constant}",
+    )(_sharp(_axis, _value, _other))
 
 
 @check("sharp-3", "(38), m >= 3", "Beyond the paper: the sharp constant is 2√2 for d >= 3")
@@ -253,16 +260,6 @@ def sharp_three(effort: Effort, rng: Generator) -> Outcome:
         found.append(f"{name}: {numbers}, in N*: {inside}")
     note = "the printed 4 is not sharp, its proof gives 2 + √2; for d = 2, m = 3 it is 1 + √2"
     return Outcome("; ".join(found), right, note=note)
-
-
-@check("sharp-plane", "(38), d = 2", "Beyond the paper: for d = 2 it is 2 (m <= 2), 1 + √2, 2√2")
-def sharp_plane(effort: Effort, rng: Generator) -> Outcome:
-    """Structured search; for m = 4 shared hyperplanes; exact ratios -> 2, 2, 2.414214, 2.828427."""
-    rows = [row for row in sharp_table() if row.d == 2]
-    measured = listed("m={}: {:.6f}", {row.m: row.lower for row in rows})
-    close = all(-1e-12 < row.upper - row.lower < 1e-5 for row in rows)
-    note = "m <= 3: approached, not attained by these pairs; proof: Theorem 3"
-    return Outcome(measured, close, note=note)
 
 
 # --- the proof of Theorem 3.1 (A.1), step by step ---
