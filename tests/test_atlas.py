@@ -10,11 +10,11 @@ from landscape.data import Dataset
 from landscape.descent import DescentOutcome, descend
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
-from landscape.pipeline import draw_start
 from landscape.plots import render
 from landscape.plots_atlas import atlas_figure, breakpoints, coverage_figure
 from landscape.rows import frame_of
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
+from landscape.study.cells import draw_start
 from landscape.study.coverage import atlas_rows, cover
 from landscape.study.rows import Coverage, Entry
 from tests.oracles.atlas import cell_minima

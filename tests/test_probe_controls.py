@@ -7,12 +7,12 @@ import pytest
 
 from landscape.descent import DescentOutcome, descend
 from landscape.parametrization import Parametrization, lift_inputs
-from landscape.pipeline import Task
 from landscape.probe import CONTROLS, degenerate_like
 from landscape.realization import difference, realize
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.stability import distance_to_fibre
 from landscape.stationarity import Verdict
+from landscape.study.cells import Task
 from landscape.study.controls import extend_by_linear
 from tests.oracles import ball
 from tests.oracles.problems import DATA

@@ -5,16 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landscape import pipeline
 from landscape.data import make_dataset
-from landscape.pipeline import draw_start
 from landscape.probe import ExchangeBudget
 from landscape.radius import RadiusBudget
 from landscape.seminorm import sobolev_distance
 from landscape.spaces import make_space
 from landscape.stability import parameter_distance
 from landscape.study import cells
-from landscape.study.cells import Cell, network_of
+from landscape.study.cells import Cell, draw_start, network_of
 from landscape.study.config import starts_of_blocks
 from landscape.study.controls import follow_controls
 from landscape.study.converse import draw_converse
@@ -90,7 +88,7 @@ class TestBlocks:
             assert fit.lift_loss <= fit.loss * (1 + 1e-9)
 
     def test_numerical_failure_is_an_outcome_with_its_reason(self, cell, monkeypatch):
-        fits, honest, calls = train(cell), pipeline.descend, []
+        fits, honest, calls = train(cell), cells.descend, []
 
         def moody(*args, **kwargs):
             calls.append(1)
@@ -98,7 +96,7 @@ class TestBlocks:
                 raise FloatingPointError("overflow in a test")
             return honest(*args, **kwargs)
 
-        monkeypatch.setattr(pipeline, "descend", moody)
+        monkeypatch.setattr(cells, "descend", moody)
         ends = descend(cell, fits)
         assert len(ends) == 4 and ends[1].descent_outcome == "failed"
         assert ends[1].verdict == "undecided" and ends[1].activation == ""
@@ -111,7 +109,7 @@ class TestBlocks:
             raise mistake("a mistake")
 
         fits = train(cell)
-        monkeypatch.setattr(pipeline, "descend", wrong)
+        monkeypatch.setattr(cells, "descend", wrong)
         with pytest.raises(mistake):
             descend(cell, fits)
 
@@ -206,7 +204,7 @@ class TestProofs:
 
     def test_what_was_tried_is_not_tried_again(self, cell, minima, monkeypatch):
         tried = [replace(row, proof="open") for row in minima]
-        monkeypatch.setattr(pipeline, "certify_minimum", None)
+        monkeypatch.setattr(cells, "certify_minimum", None)
         assert {row.proof for row in prove_minima(cell, tried)} == {"open"}
 
 
@@ -219,8 +217,7 @@ class TestStreams:
             asked.append((seed, *keys))
             return honest(seed, *keys)
 
-        honest = pipeline.stream
-        monkeypatch.setattr(pipeline, "stream", recorded)
+        honest = cells.stream
         monkeypatch.setattr(cells, "stream", recorded)
         rng = np.random.default_rng(3)
         x = rng.uniform(-1.7, 1.7, (14, 1))

@@ -1,15 +1,16 @@
 """A table is a class: each field of its rows carries the column's type, unit and meaning.
 
-Schema, documentation, frames and files are derived from the class (:mod:`landscape.rows.store` has
-the files). A job writes rows, as they are, with the networks that they are about; a published table
-holds their columns of numbers and text.
+Schema, documentation, frames and files (:mod:`landscape.rows.store`) are derived from the class. A
+job writes rows as they are, with the networks that they are about; a published table holds their
+columns of numbers and text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from landscape.data import StoreError
 from landscape.errors import require_extra
@@ -35,9 +36,8 @@ class Column:
 
     Attributes
     ----------
-    name : str
+    name, meaning : str
     type : {"text", "number", "integer", "array"}
-    meaning : str
     unit : str
         Empty for pure numbers, counts and text.
     key : bool
@@ -53,7 +53,7 @@ class Column:
 
     name: str
     type: str
-    meaning: str
+    meaning: str = ""
     unit: str = ""
     key: bool = False
     path: bool = False
@@ -70,15 +70,9 @@ def column(
     of: Any = None,
     default: Any = MISSING,
 ) -> Any:
-    """A field of a row with what its column means.
+    """A field of a row with what its column means, see :class:`Column`.
 
-    Parameters
-    ----------
-    meaning, unit, key, path
-        See :class:`Column`.
-    of : callable, optional
-        For tables that sum others up: the value, from whatever the rows are made of.
-    default : object, optional
+    Of tables that sum others up, ``of`` computes the value from whatever the rows are made of.
     """
     metadata = {"meaning": meaning, "unit": unit, "key": key, "path": path, "of": of}
     return field(default=default, metadata=metadata)
@@ -118,13 +112,12 @@ class Row:
         """The columns, those of the key first; arrays only if asked for."""
         found = []
         for entry in fields(cls):  # type: ignore[arg-type]
-            known = {k: v for k, v in entry.metadata.items() if k != "of"}
+            known = {name: value for name, value in entry.metadata.items() if name != "of"}
             written = getattr(entry.type, "__name__", str(entry.type))
             kind = _TYPES.get(written, "array")
-            known["flag"] = written == "bool"
-            if arrays or kind != "array":
-                found.append(Column(entry.name, kind, known.pop("meaning", ""), **known))
-        return tuple(sorted(found, key=lambda c: not c.key))
+            found.append(Column(entry.name, kind, flag=written == "bool", **known))
+        kept = [c for c in found if arrays or c.type != "array"]
+        return tuple(sorted(kept, key=lambda c: not c.key))
 
     @classmethod
     def key(cls) -> list[str]:
@@ -135,6 +128,19 @@ class Row:
     def title(cls) -> str:
         """What one row is."""
         return " ".join((cls.__doc__ or "").split())
+
+    @classmethod
+    def copied(cls, *records: Any, **given: Any) -> Self:
+        """The row of what is given, and else of what records call the same, or ``n_...`` of counts.
+
+        Of several records the first that has it counts; what none has keeps its default.
+        """
+        for name in (entry.name for entry in fields(cls) if entry.name not in given):  # type: ignore[arg-type]
+            for record, own in product(records, (name, f"n_{name}")):
+                if hasattr(record, own):
+                    given[name] = getattr(record, own)
+                    break
+        return cls(**given)
 
     @classmethod
     def computed(cls, place: Mapping[str, Any], source: Any) -> Any:
@@ -168,15 +174,14 @@ def as_frame(table: type[Row], columns: Mapping[str, Any]) -> pd.DataFrame:
 
 def frame_of(table: type[Row], rows: Iterable[Row]) -> pd.DataFrame:
     """Rows as a data frame, without their arrays."""
-    rows = list(rows)
-    names = [c.name for c in table.columns()]
+    rows, names = list(rows), [c.name for c in table.columns()]
     return as_frame(table, {name: [getattr(row, name) for row in rows] for name in names})
 
 
 def describe(table: type[Row]) -> str:
     """A table's columns in Markdown."""
-    lines = [f"## {table.name}", "", table.title(), ""]
-    lines += [f"Rows are identified by {', '.join(f'`{name}`' for name in table.key())}.", ""]
+    keys = ", ".join(f"`{name}`" for name in table.key())
+    lines = [f"## {table.name}", "", table.title(), "", f"Rows are identified by {keys}.", ""]
     lines += ["| column | type | meaning | unit |", "|---|---|---|---|"]
     for c in table.columns():
         cells = (f"`{c.name}`", c.type, c.meaning, c.unit)

@@ -29,15 +29,10 @@ def write_dataset(
     path: str | Path, dataset: Dataset, origin: Mapping[str, Any] | None = None
 ) -> None:
     """Write a data set as Parquet; :func:`read_dataset` gives it back exactly."""
-    about = {
-        "name": dataset.name,
-        "feature_names": list(dataset.feature_names),
-        "target_name": dataset.target_name,
-        "metadata": dataset.metadata,
-    }
+    names = ("name", "feature_names", "target_name", "metadata")
+    about = {name: getattr(dataset, name) for name in names}
     text = json.dumps(about, sort_keys=True, allow_nan=False)
-    row = _Stored(about=text, features=dataset.features, target=dataset.target)
-    write_rows(path, _Stored, [row], origin)
+    write_rows(path, _Stored, [_Stored.copied(dataset, about=text)], origin)
 
 
 def read_dataset(path: str | Path, origin: Mapping[str, Any] | None = None) -> Dataset:

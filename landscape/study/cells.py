@@ -1,26 +1,50 @@
-"""One data set and number of neurons of a study: what its steps are called with."""
+"""What every step of a study is called with: a data set and a number of neurons.
+
+A :class:`Task` is a data set as one space sees it: start -> train -> descend -> certify. Whatever
+trains, descends or certifies in a study does so through its task. Randomness comes from streams of
+their own (:mod:`landscape.streams`), so that no row depends on what else is computed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.descent import Descent, descend
+from landscape.errors import NUMERICAL_ERRORS
+from landscape.minima import Certificate, activation_key, certify_minimum
+from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization, max_norms
-from landscape.pipeline import Task, draw_start
+from landscape.rows import Row
+from landscape.spaces import Space, make_space
 from landscape.streams import stream
 from landscape.study.rows import Minimum, WithNetwork
-from landscape.training import Network
+from landscape.training import Fit, Network, draw_network, train
+from landscape.verdict import Verdict
 
-__all__ = ["Cell", "Progress", "evenly", "network_of", "quiet", "within_space"]
+__all__ = [
+    "Cell",
+    "End",
+    "Progress",
+    "Task",
+    "attempt",
+    "draw_start",
+    "evenly",
+    "network_of",
+    "quiet",
+    "say",
+    "within_space",
+]
 
 Array = NDArray[np.float64]
 #: Receives lines of text.
 Progress = Callable[[str], None]
 T = TypeVar("T")
+R = TypeVar("R", bound=Row)
 
 
 def quiet(line: str) -> None:
@@ -35,19 +59,141 @@ def network_of(row: WithNetwork) -> Parametrization:
 
 def within_space(minima: Iterable[Minimum], space: str) -> list[Minimum]:
     """The minima that keep every condition of their space, and whose neurons all contribute."""
-    return [
-        row
-        for row in minima
-        if row.space == space
-        and not row.violations
-        and max_norms(network_of(row).weights).min() > 0
-    ]
+    own = [row for row in minima if row.space == space and not row.violations]
+    return [row for row in own if max_norms(network_of(row).weights).min() > 0]
 
 
 def evenly(items: Sequence[T], n: int) -> list[T]:
     """At most ``n`` of the items, evenly chosen."""
     places = np.linspace(0, len(items) - 1, min(n, len(items))).astype(int)
     return [items[k] for k in np.unique(places)]
+
+
+def attempt(
+    row: R, measure: Callable[..., Any], *arguments: Any, reason: str = "reason", **options: Any
+) -> R:
+    """A row with what ``measure(*arguments, **options)`` finds: a record or a dict of columns.
+
+    Where that meets the limits of floating-point numbers, with the failure as its reason.
+    """
+    try:
+        found = measure(*arguments, **options)
+    except NUMERICAL_ERRORS as error:
+        return replace(row, **{reason: say(error)})
+    return replace(row, **found) if isinstance(found, dict) else type(row).copied(found, row)
+
+
+def say(error: BaseException) -> str:
+    """An error as the reason of a row."""
+    return f"{type(error).__name__}: {error}"
+
+
+def draw_start(
+    seed: int, dataset: str, n_features: int, n_neurons: int, start: int
+) -> tuple[Network, int]:
+    """Start number ``start`` of P_(n_features, n_neurons, 1), and its number of positive signs.
+
+    The same for every space and solver. The m + 1 sign classes, by the number of positive output
+    weights, take turns: the components of N* that starts cannot leave are all visited alike
+    (Theorem 1).
+    """
+    n_positive = start % (n_neurons + 1)
+    rng = stream(seed, "start", dataset, n_neurons, start)
+    return draw_network(rng, n_features, n_neurons, n_positive=n_positive), n_positive
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a descent ended, and what is certified there.
+
+    Attributes
+    ----------
+    parametrization : Parametrization
+    loss_start, loss : float
+        Mean squared error before and after the descent.
+    descent_outcome : str
+        How the descent ended; ``failed`` where it met the limits of floating-point numbers.
+    descent_iterations : int
+    certificate : Certificate or None
+        None after a failure.
+    activation : str
+        :func:`landscape.minima.activation_key` of a certified minimum, else empty.
+    reason : str
+        Why the verdict is what it is.
+    """
+
+    parametrization: Parametrization
+    loss_start: float
+    loss: float
+    descent_outcome: str
+    descent_iterations: int
+    certificate: Certificate | None
+    activation: str
+    reason: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the exact test of local minimality."""
+        return Verdict.UNDECIDED if self.certificate is None else self.certificate.verdict
+
+
+@dataclass(frozen=True)
+class Task:
+    """The loss of one data set over one space: X, of shape (n, d), is what the network sees."""
+
+    space: Space
+    X: Array
+    y: Array
+
+    def ask(self, function: Callable[..., T], theta: Parametrization, **options: Any) -> T:
+        """A function of a network, data and their space."""
+        return function(theta, self.X, self.y, space=self.space, **options)
+
+    def embed(self, network: Network) -> Parametrization:
+        """A network with biases as an element of the space (Lemma A.4)."""
+        return self.space.from_network(
+            network.weights, network.biases, network.output_weights, network.offset
+        )
+
+    def loss(self, theta: Parametrization) -> float:
+        """Mean squared error."""
+        return mean_squared_error(theta, self.X, self.y)
+
+    def train(self, theta: Parametrization, **options: Any) -> Fit:
+        """See :func:`landscape.training.train`."""
+        return self.ask(train, theta, **options)
+
+    def descend(self, theta: Parametrization, **options: Any) -> Descent:
+        """See :func:`landscape.descent.descend`."""
+        return self.ask(descend, theta, **options)
+
+    def certify(self, theta: Parametrization, *, exact: bool = False) -> Certificate:
+        """See :func:`landscape.minima.certify_minimum`."""
+        return self.ask(certify_minimum, theta, exact=exact)
+
+    def activation(self, theta: Parametrization) -> str:
+        """See :func:`landscape.minima.activation_key`."""
+        return activation_key(theta, self.X, space=self.space)
+
+    def end(self, theta: Parametrization, *, max_iter: int = 10_000, exact: bool = False) -> End:
+        """Descend from ``theta`` and certify where that ends; numerical failure is an outcome.
+
+        With ``exact`` a certified minimum is also proved in rational arithmetic.
+        """
+        start = loss = self.loss(theta)
+        outcome, n_iter, activation, certificate = "failed", 0, "", None
+        try:
+            found = self.descend(theta, max_iter=max_iter)
+            theta, loss, n_iter = found.parametrization, found.loss, found.n_iter
+            outcome, certificate = found.outcome.name.lower(), found.certificate
+            if certificate is None or exact:
+                certificate = self.certify(theta, exact=exact)
+            reason = certificate.reason
+            if certificate.is_minimum:
+                activation = self.activation(theta)
+        except NUMERICAL_ERRORS as error:
+            certificate, reason = None, say(error)
+        return End(theta, start, loss, outcome, n_iter, certificate, activation, reason)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +226,13 @@ class Cell:
         """What rows of the cell begin with."""
         return {"dataset": self.dataset, "neurons": self.neurons}
 
-    def task(self, space: str) -> Task:
-        """The loss over one space."""
-        return Task.over(space, self.features, self.target, self.neurons, margin=self.margin)
+    def task(self, name: str) -> Task:
+        """The loss over the space of this name."""
+        space = make_space(name, self.features.shape[1], self.neurons, margin=self.margin)
+        return Task(space, space.embed(self.features), self.target)
 
     def start(self, index: int) -> tuple[Network, int]:
-        """A start, and its sign class; the same for every space and solver."""
+        """See :func:`draw_start`."""
         return draw_start(self.seed, self.dataset, self.features.shape[1], self.neurons, index)
 
     def stream(self, purpose: str, *keys: str | int) -> np.random.Generator:

@@ -33,6 +33,8 @@ MEASURES = [
 ]
 #: ... and of shares.
 SHARES = ("best", "near_best", "certified", "spare", "silent", "redundant", "opposite", "violated")
+#: What a sign test is made of.
+TESTED = (*SHARES, "loss", "trained_loss")
 
 
 class Comparison(OfArm):
@@ -85,82 +87,71 @@ def compare_arms(
         resamples = rng.integers(0, len(starts[0]), (n_resamples, len(starts[0])))
         for (arm, strength), own in values.items():
             against = arms[arm, strength]["against"].iloc[0]
+            place = OfArm(
+                dataset=dataset,
+                neurons=neurons,
+                arm=arm,
+                strength=np.nan if strength < 0 else strength,
+                against=against if (arm, against) != ("none", "none") else "",
+            )
             for measure in map(str, own):
-                mine, other = own[measure].to_numpy(), values[against, -1.0][measure].to_numpy()
-                # Ends that differ by rounding only are the same.
-                slack = BEST_TOLERANCE * np.maximum(np.abs(mine), np.abs(other))
-                differences = np.where(np.abs(mine - other) <= slack, 0.0, mine - other)
-                usable = np.isfinite(differences)
-                low, high = _interval(differences, usable, resamples, 50.0 * (1.0 - level))
-                less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
-                tested = measure in (*SHARES, "loss", "trained_loss")
-                p = float(binomtest(less, less + more).pvalue) if less + more else 1.0
-                found.append(
-                    Comparison(
-                        dataset=dataset,
-                        neurons=neurons,
-                        arm=arm,
-                        strength=np.nan if strength < 0 else strength,
-                        against=against if (arm, against) != ("none", "none") else "",
-                        measure=measure,
-                        n=int(usable.sum()),
-                        mean=_mean(mine[usable]),
-                        reference=_mean(other[usable]),
-                        difference=_mean(differences[usable]),
-                        low=low,
-                        high=high,
-                        n_less=less,
-                        n_more=more,
-                        p=p if tested else np.nan,
-                    )
-                )
+                pair = own[measure].to_numpy(), values[against, -1.0][measure].to_numpy()
+                found.append(_compared(place, measure, *pair, resamples, 50.0 * (1.0 - level)))
     return _adjusted(found)
 
 
-def _mean(values: Array) -> float:
-    return float(values.mean()) if values.size else np.nan
+def _compared(
+    place: OfArm, measure: str, mine: Array, other: Array, resamples: NDArray[np.int64], tail: float
+) -> Comparison:
+    """One measure, start by start, with a percentile bootstrap of the mean difference.
+
+    Starts without a value are left out of each resample.
+    """
+    # Ends that differ by rounding only are the same.
+    slack = BEST_TOLERANCE * np.maximum(np.abs(mine), np.abs(other))
+    differences = np.where(np.abs(mine - other) <= slack, 0.0, mine - other)
+    usable = np.isfinite(differences)
+    low = high = np.nan
+    if usable.any():
+        counts = usable[resamples].sum(axis=1)
+        sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
+        low, high = np.percentile(sums[counts > 0] / counts[counts > 0], [tail, 100.0 - tail])
+    less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
+    p = float(binomtest(less, less + more).pvalue) if less + more else 1.0
+    both = [float(v[usable].mean()) if usable.any() else np.nan for v in (mine, other, differences)]
+    return Comparison.copied(
+        place,
+        measure=measure,
+        n=int(usable.sum()),
+        **dict(zip(("mean", "reference", "difference"), both, strict=True)),
+        low=float(low),
+        high=float(high),
+        n_less=less,
+        n_more=more,
+        p=p if measure in TESTED else np.nan,
+    )
 
 
 def _values(runs: pd.DataFrame, lowest: float) -> pd.DataFrame:
     """Measures and indicators of an arm, start by start; ``lowest`` of all certified losses."""
     holds, loss = runs["verdict"] == "holds", runs["loss"]
     counted = {name: runs[f"n_{name}"] > 0 for name in ("spare", "silent", "redundant", "opposite")}
-    return (
-        runs[MEASURES]
-        .assign(
-            best=holds & (loss <= lowest * (1 + BEST_TOLERANCE)),
-            near_best=loss <= lowest * (1 + NEAR_TOLERANCE),
-            certified=holds,
-            **counted,
-            violated=runs["implication"] == "violated",
-        )
-        .astype(float)
+    found = runs[MEASURES].assign(
+        best=holds & (loss <= lowest * (1 + BEST_TOLERANCE)),
+        near_best=loss <= lowest * (1 + NEAR_TOLERANCE),
+        certified=holds,
+        **counted,
+        violated=runs["implication"] == "violated",
     )
-
-
-def _interval(
-    differences: Array, usable: NDArray[np.bool_], resamples: NDArray[np.int64], tail: float
-) -> tuple[float, float]:
-    """Percentile bootstrap of the mean; starts without a value are left out of each resample."""
-    if not usable.any():
-        return np.nan, np.nan
-    counts = usable[resamples].sum(axis=1)
-    sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
-    low, high = np.percentile(sums[counts > 0] / counts[counts > 0], [tail, 100.0 - tail])
-    return float(low), float(high)
+    return found.astype(float)
 
 
 def _adjusted(rows: list[Comparison]) -> list[Comparison]:
     """With Holm's adjustment of p over all comparisons of a measure."""
-    rows = list(rows)
     for measure in {row.measure for row in rows}:
-        places = [
-            k
-            for k, row in enumerate(rows)
-            if row.measure == measure and row.against and np.isfinite(row.p)
-        ]
-        largest = 0.0
-        for k, place in enumerate(sorted(places, key=lambda k: rows[k].p)):
-            largest = max(largest, min(1.0, (len(places) - k) * rows[place].p))
-            rows[place] = replace(rows[place], p_holm=largest)
+        own = [k for k, row in enumerate(rows) if row.measure == measure and row.against]
+        places = sorted((k for k in own if np.isfinite(rows[k].p)), key=lambda k: rows[k].p)
+        adjusted = [(len(places) - k) * rows[place].p for k, place in enumerate(places)]
+        for place, p in zip(places, np.maximum.accumulate(adjusted), strict=True):
+            rows[place] = replace(rows[place], p_holm=float(min(1.0, p)))
     return rows

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
-from landscape.pipeline import Task, say
 from landscape.probe import CONTROLS
 from landscape.probe.controls import active_direction
 from landscape.realization import realize
 from landscape.spaces import RestrictedSpace
-from landscape.study.cells import Cell, Progress, network_of, quiet, within_space
+from landscape.study.cells import Cell, Progress, Task, network_of, quiet, say, within_space
 from landscape.study.rows import Control, Minimum
 from landscape.verdict import Verdict
 
@@ -28,22 +28,11 @@ def follow_controls(
     max_minima: int,
     progress: Progress = quiet,
 ) -> list[Control]:
-    """Build the controls from distinct minima of N*, and follow better realizations to distance 0.
+    """Build the controls from the best minima of N*, and follow better realizations to distance 0.
 
-    C.3 needs ``sum_k s_k x_k = 0``. Where a minimum does not have that, two neurons that are
-    active on all samples are added to it, so that the linear part is optimal, and the descent goes
-    on from there: ``base`` is then ``"extended"``.
-
-    Parameters
-    ----------
-    cell : Cell
-    minima : iterable of Minimum
-    n_steps : int
-        Realizations per control, at seminorm distances that go to 0.
-    max_minima : int
-        At most so many minima, the best ones.
-    progress : callable
-        Receives one line per minimum.
+    A control has ``n_steps`` of them. C.3 needs ``sum_k s_k x_k = 0``. Where a minimum does not
+    have that, two neurons that are active on all samples are added to it, so that the linear part
+    is optimal, and the descent goes on from there: ``base`` is then ``"extended"``.
     """
     task, rows = cell.task("restricted"), []
     for row in within_space(minima, "restricted")[:max_minima]:
@@ -57,30 +46,29 @@ def follow_controls(
 
 
 def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> list[Control]:
-    place = {**cell.place, "minimum": row.minimum, "kind": kind, "base": "minimum"}
-    theta = network_of(row)
-    rng = cell.stream("control", kind, row.first_start)
+    place = Control(**cell.place, minimum=row.minimum, kind=kind)
+    theta, rng = network_of(row), cell.stream("control", kind, row.first_start)
+    base = "minimum"
     try:
         control = CONTROLS[kind](theta, task.X, task.y, rng=rng, n_steps=n_steps)
         if kind == "C.3" and not control.certificate.is_minimum:
             extended = extend_by_linear(theta, task)
             if extended is not None:
-                place["base"] = "extended"
+                base = "extended"
                 control = CONTROLS[kind](extended, task.X, task.y, rng=rng, n_steps=n_steps)
     except NUMERICAL_ERRORS as error:
-        return [Control(**place, reason=say(error))]
+        return [replace(place, base=base, reason=say(error))]
     return [
-        Control(
-            **place,
+        Control.copied(
+            control,
+            place,
+            base=base,
             step=step,
             certificate_radius=control.certificate.radius,
             distance=control.distances[step],
             gap=control.gaps[step],
             tolerance=control.tolerances[step],
-            slope=control.slope,
             fibre_distance=control.parameter_distance,
-            verdict=control.verdict.value,
-            reason=control.reason,
         )
         for step in range(n_steps)
     ]
@@ -90,38 +78,23 @@ def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | No
     """A certified minimum of N* with two more neurons, which are active on all samples.
 
     With (u_1, +) and (u_2, -), both active on all samples, every linear function can be added, so
-    ``sum_k s_k x_k = 0`` at the minimum.
-
-    Parameters
-    ----------
-    theta : Parametrization
-        In the space.
-    task : Task
-        Over N*.
-
-    Returns
-    -------
-    gamma : Parametrization or None
-        None if the descent does not end at a certified minimum of that kind.
+    ``sum_k s_k x_k = 0`` at the minimum. ``theta`` lies in N*, the space of the task. None if the
+    descent does not end at a certified minimum of that kind.
     """
     X, space = task.X, task.space
     assert isinstance(space, RestrictedSpace)
     a = active_direction(X, "C.3")
     reach = float((X @ a / np.abs(X).sum(axis=1)).min())
-    s = realize(theta, X) - task.y
-    line = -np.asarray(np.linalg.lstsq(X, s, rcond=None)[0])
+    line = -np.asarray(np.linalg.lstsq(X, realize(theta, X) - task.y, rcond=None)[0])
     # Large enough that both stay active when the line is added, and for what descent still moves.
     size = 8.0 * (1.0 + float(np.abs(line).max())) / reach
     pair = size * np.vstack([a, 1.5 * a])
     pair[:, -2:] += np.maximum(0.0, 1.0 + 2 * space.margin - pair[:, -2:].min(axis=1))[:, None]
     pair[0] += line + np.where(np.arange(len(a)) == 0, reach * size / 8, 0.0)
     pair[0, -2:] += max(0.0, 1.0 + 2 * space.margin - float(pair[0, -2:].min()))
-    products = np.vstack([theta.products, pair])
     signs = np.append(theta.signs, [1.0, -1.0])
-    start = Parametrization.from_products(products, signs)
-    wider = RestrictedSpace(
-        space.n_inputs, theta.n_neurons + 2, margin=space.margin, bound=space.bound
-    )
+    start = Parametrization.from_products(np.vstack([theta.products, pair]), signs)
+    wider = replace(space, n_neurons=theta.n_neurons + 2)
     found = Task(wider, X, task.y).end(start)
     end = found.parametrization
     if wider.violations(end) or found.verdict is not Verdict.HOLDS:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
-from landscape.pipeline import say
 from landscape.probe import probe_realization, rigidity_radius
-from landscape.study.cells import Cell, Progress, quiet
+from landscape.study.cells import Cell, Progress, quiet, say
 from landscape.study.rows import Converse
 from landscape.training import draw_network
 
@@ -46,28 +45,16 @@ def draw_converse(
 ) -> list[Converse]:
     """Random directions with optimal scales, as realization minima and as parameter minima.
 
-    Parameters
-    ----------
-    cell : Cell
-    minima : object
-        Not needed: the draws are networks of their own.
-    n_draws : int
-        Random networks, as starts are drawn, from streams of their own.
-    rigid_fraction : float
-        Radius of the ball, in units of ``1/2 min_i ‖u_i‖``.
-    progress : callable
+    The draws are networks of their own, drawn as starts are: minima are not needed. The radius of
+    the ball is ``rigid_fraction`` times ``1/2 min_i ‖u_i‖``.
     """
     # Without N*'s margin: optimal scales may be of any size.
     task, rows = replace(cell, margin=0.0).task("restricted"), []
+    n_features = cell.features.shape[1]
     for draw in range(n_draws):
         n_positive = draw % (cell.neurons + 1)
-        network = draw_network(
-            cell.stream("converse", draw),
-            cell.features.shape[1],
-            cell.neurons,
-            n_positive=n_positive,
-        )
-        theta = task.embed(network)
+        rng = cell.stream("converse", draw)
+        theta = task.embed(draw_network(rng, n_features, cell.neurons, n_positive=n_positive))
         scales = optimal_scales(theta, task.X, task.y)
         row = Converse(
             **cell.place,
@@ -84,16 +71,10 @@ def draw_converse(
         radius = rigid_fraction * rigidity_radius(gamma)
         row = replace(row, loss=task.loss(gamma), radius=radius)
         try:
-            probe = probe_realization(gamma, task.X, task.y, radius=radius, space=task.space)
-            row = replace(
-                row,
-                realization=probe.verdict.value,
-                gap=probe.gap,
-                tolerance=probe.tolerance,
-                reason=probe.reason,
-            )
+            probe = task.ask(probe_realization, gamma, radius=radius)
+            row = Converse.copied(probe, row, realization=probe.verdict)
             certificate = task.certify(gamma)
-            row = replace(row, parameters=certificate.verdict.value, slope=certificate.slope)
+            row = replace(row, parameters=certificate.verdict, slope=certificate.slope)
             row = replace(row, descended_loss=task.descend(gamma).loss)
         except NUMERICAL_ERRORS as error:
             row = replace(row, reason=say(error))

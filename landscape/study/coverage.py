@@ -1,8 +1,8 @@
 """Of the local minima that exist, how many do multi-starts find? Solvers held against an atlas.
 
-Start j is the same random network for every solver (:func:`landscape.pipeline.draw_start`); every
-end point goes on to :func:`landscape.descend`, and what that certifies is looked up in the atlas.
-Sums over the starts say which minima were found, how soon, and how often a global one.
+Start j is the same random network for every solver (:func:`landscape.study.cells.draw_start`);
+every end point goes on to :func:`landscape.descend`, and what that certifies is looked up in the
+atlas. Sums over the starts say which minima were found, how soon, and how often a global one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Mapping
 
 from landscape.atlas import Atlas
 from landscape.descent import DescentOutcome
-from landscape.pipeline import Task, draw_start
-from landscape.study.cells import Progress, quiet
+from landscape.study.cells import Progress, Task, draw_start, quiet
 from landscape.study.own_solvers import solver_named
 from landscape.study.rows import Coverage, Entry
 from landscape.training import SOLVERS
@@ -44,7 +43,7 @@ def cover(
     atlas : Atlas
         Of a space with at least two neurons: a network with biases and its offset.
     solver : str
-        One of :data:`DESCENTS` or of :data:`landscape.training.SOLVERS`.
+        One of :data:`DESCENTS` or of :data:`landscape.training.SOLVERS`, or a name in ``own``.
     starts : int
         Number of starts; the sign classes take turns.
     seed, problem
@@ -67,47 +66,44 @@ def cover(
     ValueError
         For unknown solvers, or if there are no starts.
     """
-    own = own or {}
+    own, space = own or {}, atlas.space
     if solver not in (*DESCENTS, *SOLVERS, *own):
         known = ", ".join((*DESCENTS, *SOLVERS))
         raise ValueError(f"solver: expected one of {known}, got {solver!r}")
     if starts < 1:
         raise ValueError(f"starts: expected a positive integer, got {starts}")
-    function, space = solver_named(solver, own), atlas.space
     if space.n_neurons < 2:
         raise ValueError("atlas: starts are networks with an offset, expected 2 neurons or more")
-    n_neurons, n_features = space.n_neurons - 1, atlas.features.shape[1]
+    function, neurons = solver_named(solver, own), space.n_neurons - 1
     task = Task(space, space.embed(atlas.features), atlas.target)
     best = {entry.number for entry in atlas.entries if entry.is_global}
     rows: list[Coverage] = []
     found: set[int] = set()
     hits = 0
     for j in range(starts):
-        theta = task.embed(draw_start(seed, problem, n_features, n_neurons, j)[0])
+        theta = task.embed(draw_start(seed, problem, atlas.features.shape[1], neurons, j)[0])
         if solver not in DESCENTS:
             theta = task.train(theta, solver=function, max_iter=max_iter, tol=tol).parametrization
-        end = task.descend(theta, far=solver == "far descent")
-        number = -1
+        end, number = task.descend(theta, far=solver == "far descent"), -1
         if end.outcome is DescentOutcome.MINIMUM:
-            place = atlas.locate(end.parametrization)
-            number = place.number if place.number >= 0 else -2
+            place = atlas.locate(end.parametrization).number
+            number = place if place >= 0 else -2
         found |= {number} - {-1, -2}
         hits += number in best
-        rows.append(
-            Coverage(
-                problem=problem,
-                neurons=n_neurons,
-                solver=solver,
-                start=j,
-                number=number,
-                is_global=number in best,
-                distinct=len(found),
-                global_hits=hits,
-                trained_loss=end.loss_start,
-                loss=end.loss,
-                outcome=end.outcome.name.lower(),
-            )
+        row = Coverage.copied(
+            end,
+            problem=problem,
+            neurons=neurons,
+            solver=solver,
+            start=j,
+            number=number,
+            is_global=number in best,
+            distinct=len(found),
+            global_hits=hits,
+            trained_loss=end.loss_start,
+            outcome=end.outcome.name.lower(),
         )
+        rows.append(row)
         if (j + 1) % max(1, starts // 10) == 0:
             progress(f"{solver}: {j + 1} starts found {len(found)} of {len(atlas)} minima")
     return rows
@@ -116,24 +112,14 @@ def cover(
 def atlas_rows(problem: str, atlas: Atlas) -> list[Entry]:
     """One row per entry of an atlas: loss, certificate, counts, representative."""
     return [
-        Entry(
+        Entry.copied(
+            entry,
+            entry.certificate,
+            entry.parametrization,
             problem=problem,
             neurons=atlas.space.n_neurons - 1,
-            number=entry.number,
-            loss=entry.loss,
-            is_global=entry.is_global,
-            dimension=entry.dimension,
-            pieces=entry.n_pieces,
             sign_classes=" ".join(map(str, entry.sign_classes)),
-            kind=entry.certificate.kind,
-            kinks=entry.certificate.n_kinks,
-            stationarity=entry.certificate.stationarity,
-            tolerance=entry.certificate.tolerance,
-            slack=entry.certificate.slack,
-            radius=entry.certificate.radius,
             activation=entry.key,
-            weights=entry.parametrization.weights,
-            output_weights=entry.parametrization.output_weights,
         )
         for entry in atlas.entries
     ]

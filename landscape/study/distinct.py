@@ -15,24 +15,15 @@ __all__ = ["distinct_minima"]
 #: Losses closer than this, relatively, are equal up to rounding; its square is a perfect fit's
 #: (losses are in units of the target's variance).
 _TIE = 1e-9
-#: What a minimum takes over from the start that represents it.
-_OWN = {c.name for c in Fit.columns(arrays=True)} & {
-    c.name for c in Minimum.columns(arrays=True)
-} - {"minimum"}
 
 
 def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
-    """The distinct certified minima of each cell.
+    """The distinct certified minima of each cell, of all its starts.
 
     Two minima are the same when their activation keys agree: the same cell up to permutation and
     shifts that the data do not see (Theorem 5). They are ordered by loss; losses that differ by
     rounding only are equal, and the first start decides, so that numbers do not depend on the
     platform.
-
-    Parameters
-    ----------
-    fits : iterable of Fit
-        From :func:`landscape.study.training.descend_starts`, all starts of their cells.
 
     Returns
     -------
@@ -45,30 +36,28 @@ def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
     def cell(fit: Fit) -> tuple[str, str, int]:
         return fit.dataset, fit.space, fit.neurons
 
+    def order(fit: Fit) -> tuple[bool, int]:
+        return bool(fit.violations), fit.start
+
     numbered, minima = [], []
     for _, group in groupby(sorted(fits, key=lambda fit: (*cell(fit), fit.start)), cell):
-        mine = list(group)
-        reached: dict[str, list[Fit]] = {}
+        mine, reached = list(group), dict[str, list[Fit]]()
         for fit in mine:
             if fit.verdict == "holds":
                 reached.setdefault(fit.activation, []).append(fit)
-        first = {
-            key: min(own, key=lambda fit: (bool(fit.violations), fit.start))
-            for key, own in reached.items()
-        }
-        rank = dict(zip(first, _ranks([fit.loss for fit in first.values()]), strict=True))
-        order = sorted(first, key=lambda key: (rank[key], first[key].start))
-        numbers = {key: k for k, key in enumerate(order)}
-        minima += [_minimum(k, first[key], reached[key]) for key, k in numbers.items()]
+        own = [(min(starts, key=order), starts) for starts in reached.values()]
+        ranks = _ranks([first.loss for first, _ in own])
+        places = sorted(range(len(own)), key=lambda k: (ranks[k], own[k][0].start))
+        numbers = {own[place][0].activation: k for k, place in enumerate(places)}
+        minima += [_minimum(k, *own[place]) for k, place in enumerate(places)]
         numbered += [replace(fit, minimum=numbers.get(fit.activation, -1)) for fit in mine]
     return numbered, minima
 
 
 def _minimum(number: int, first: Fit, starts: Sequence[Fit]) -> Minimum:
-    losses = [fit.loss for fit in starts]
-    r = first.radius
-    return Minimum(
-        **{name: getattr(first, name) for name in _OWN},
+    losses, r = [fit.loss for fit in starts], first.radius
+    return Minimum.copied(
+        first,
         minimum=number,
         multiplicity=len(starts),
         first_start=first.start,

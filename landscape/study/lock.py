@@ -12,6 +12,7 @@ import atexit
 import fcntl
 import os
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -29,23 +30,11 @@ class RunError(LandscapeError, RuntimeError):
     """Why a run cannot begin here: one line, with the remedy."""
 
 
-def _open(folder: str | Path, study: str) -> IO[str]:
-    path = Path(folder) / f".snakemake/landscape.{study}.run"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("a+", encoding="utf-8")
-
-
 def begin(folder: str | Path, study: str, *, patience: float = 5.0) -> str | None:
     """Take a study in a folder for a run, for as long as this process lives.
 
-    Parameters
-    ----------
-    folder : path
-        Where ``.snakemake`` and ``results`` are.
-    study : str
-        Runs of other studies may be at work in the same folder.
-    patience : float
-        Seconds to wait for jobs of a run that was killed.
+    Runs of other studies may be at work in the same folder, where ``.snakemake`` and ``results``
+    are; jobs of a run that was killed are waited for, ``patience`` seconds.
 
     Returns
     -------
@@ -75,8 +64,7 @@ def begin(folder: str | Path, study: str, *, patience: float = 5.0) -> str | Non
         file.flush()
     except OSError as error:
         raise RunError(unwritable(Path(folder) / ".snakemake", error)) from None
-    _lock(file, fcntl.LOCK_SH, 0.0)  # which the jobs share
-    _held.append(file)
+    _share(file)
     atexit.register(lambda: None if file.closed else file.truncate(0))
     if not who:
         return None
@@ -87,38 +75,12 @@ def begin(folder: str | Path, study: str, *, patience: float = 5.0) -> str | Non
 
 def attend(folder: str | Path, study: str) -> None:
     """Show, for as long as this process lives, that a job of a study is at work in the folder."""
-    try:
-        file = _open(folder, study)
-    except OSError:  # a job that can write its results needs no lock to do so
-        return
-    _lock(file, fcntl.LOCK_SH, 0.0)
-    _held.append(file)
-
-
-def _lock(file: IO[str], how: int, patience: float) -> bool:
-    """Whether nobody else holds the lock in another way; also where there are no locks."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.1)
-        except OSError:
-            return True
-        else:
-            return True
+    with suppress(OSError):  # a job that can write its results needs no lock to do so
+        _share(_open(folder, study))
 
 
 def check_writable(folder: str | Path) -> None:
-    """Refuse a folder in which nothing can be written.
-
-    Raises
-    ------
-    RunError
-        One line, with the remedy.
-    """
+    """Refuse a folder in which nothing can be written, with a RunError."""
     probe = Path(folder) / f".probe-{os.getpid()}"
     try:
         probe.parent.mkdir(parents=True, exist_ok=True)
@@ -128,3 +90,29 @@ def check_writable(folder: str | Path) -> None:
     finally:
         if probe.exists():
             probe.unlink()
+
+
+def _open(folder: str | Path, study: str) -> IO[str]:
+    path = Path(folder) / f".snakemake/landscape.{study}.run"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a+", encoding="utf-8")
+
+
+def _share(file: IO[str]) -> None:
+    """Hold the lock as run and jobs share it."""
+    _lock(file, fcntl.LOCK_SH, 0.0)
+    _held.append(file)
+
+
+def _lock(file: IO[str], how: int, patience: float) -> bool:
+    """Whether nobody else holds the lock in another way; also where there are no locks."""
+    for _ in range(1 + int(10 * patience)):
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+        except OSError:
+            return True
+        else:
+            return True
+    return False

@@ -22,30 +22,6 @@ __all__ = ["solver_named", "try_solver"]
 _ARGUMENTS = ("fun", "x0", "bounds", "max_iter", "tol")
 
 
-def try_solver(key: str, path: str) -> None:
-    """Import a solver and try it on a parabola, as is done once before a study's jobs.
-
-    Parameters
-    ----------
-    key : str
-        Where the path stands in the config, for errors.
-    path : str
-        ``package.module:function``.
-
-    Raises
-    ------
-    DataError
-        If it cannot be imported or called, returns something else, or not the same twice.
-    """
-    solver = load_function(key, path, *_ARGUMENTS)
-    first, second = (_try(f"{key}: {path!r}", solver) for _ in range(2))
-    if not np.array_equal(first, second):
-        raise DataError(
-            f"{key}: {path!r} returned {first.tolist()} and then {second.tolist()} for the same "
-            "problem; seed its random numbers"
-        )
-
-
 def solver_named(name: str, own: Mapping[str, str]) -> str | Solver:
     """What :func:`landscape.training.train` takes: the name, or a user's own function."""
     if name not in own:
@@ -53,18 +29,33 @@ def solver_named(name: str, own: Mapping[str, str]) -> str | Solver:
     return load_function(f"plugins.solvers.{name}", own[name], *_ARGUMENTS)
 
 
+def try_solver(key: str, path: str) -> None:
+    """Import a solver and try it twice on a parabola, as is done once before a study's jobs.
+
+    DataError, which names ``key``, its place in the config, if it cannot be imported or called,
+    returns something else, or not the same twice.
+    """
+    solver, what = load_function(key, path, *_ARGUMENTS), f"{key}: {path!r}"
+    first, second = _try(what, solver), _try(what, solver)
+    if not np.array_equal(first, second):
+        raise DataError(
+            f"{what} returned {first.tolist()} and then {second.tolist()} for the same problem; "
+            "seed its random numbers"
+        )
+
+
 def _try(what: str, solver: Solver) -> NDArray[np.float64]:
     def parabola(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         away = np.asarray(x, dtype=float) - [1.0, -1.0, 2.0]
         return float(away @ away), 2.0 * away
 
-    start, bounds = np.ones(3), Bounds(np.array([-np.inf, 0.0, -np.inf]), np.full(3, np.inf))
+    bounds = Bounds(np.array([-np.inf, 0.0, -np.inf]), np.full(3, np.inf))
     wanted = "return a scipy.optimize.OptimizeResult with a finite x of the start's shape"
     with own_code(f"{what} failed on a parabola", "correct it"):
-        found: Any = solver(parabola, start, bounds=bounds, max_iter=50, tol=1e-9)
+        found: Any = solver(parabola, np.ones(3), bounds=bounds, max_iter=50, tol=1e-9)
     if not isinstance(found, OptimizeResult) or "x" not in found:
         raise DataError(f"{what} returned a {type(found).__name__}; {wanted}")
     x = np.asarray(found.x, dtype=float)
-    if x.shape != start.shape or not np.isfinite(x).all():
+    if x.shape != (3,) or not np.isfinite(x).all():
         raise DataError(f"{what} returned x = {x.tolist()}; {wanted}")
     return x

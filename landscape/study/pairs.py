@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -18,21 +19,20 @@ from numpy.typing import NDArray
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
-from landscape.pipeline import Task, say
 from landscape.probe import degenerate_like, steepest_ridge, with_ridge
 from landscape.realization import difference
 from landscape.seminorm import sobolev_distance
 from landscape.stability import distance_to_fibre, parameter_distance
 from landscape.stability.theorem import SHARP_CONSTANT
-from landscape.study.cells import Cell, Progress, evenly, network_of, quiet, within_space
+from landscape.study.cells import Cell, Progress, Task, evenly, network_of, quiet, say, within_space
 from landscape.study.rows import Minimum, Pair
 
 __all__ = ["OUTSIDE", "extremal_pair", "measure_pairs", "opposed_pair", "uniform_bound"]
 
 Array = NDArray[np.float64]
 Networks = tuple[Parametrization, Parametrization]
-#: Kind, scale, numbers of the minima, and what makes the pair.
-Plan = tuple[str, float, int, int, Callable[[], Networks | None]]
+#: Kind, scale, numbers of the minima, and the pair or what makes it.
+Plan = tuple[str, float, int, int, Networks | Callable[[], Networks | None]]
 
 #: Kinds of pairs whose first network is not in N*.
 OUTSIDE = ("C.1", "C.2", "C.3")
@@ -63,10 +63,8 @@ def measure_pairs(
     ----------
     cell : Cell
     minima : iterable of Minimum
-    max_pairs : int
-        Pairs of two minima, evenly chosen.
-    max_minima : int
-        Minima from which the other kinds are made, evenly chosen.
+    max_pairs, max_minima : int
+        Pairs of two minima, and minima from which the other kinds are made; evenly chosen.
     n_random : int
         Random pairs.
     scales : sequence of float
@@ -76,25 +74,29 @@ def measure_pairs(
     task, inside = cell.task("restricted"), within_space(minima, "restricted")
     rows: list[Pair] = []
     count: Counter[str] = Counter()
-    both = evenly(list(combinations(inside, 2)), max_pairs)
-    pairs: list[Plan] = [
-        ("minima", np.nan, a.minimum, b.minimum, partial(_as_is, network_of(a), network_of(b)))
-        for a, b in both
+    plans: list[Plan] = [
+        ("minima", np.nan, a.minimum, b.minimum, (network_of(a), network_of(b)))
+        for a, b in evenly(list(combinations(inside, 2)), max_pairs)
     ]
-    others = _others(cell, task, evenly(inside, max_minima), scales, n_random)
-    for kind, scale, first, second, make in [*pairs, *others]:
-        place: dict[str, Any] = {
-            **cell.place, "kind": kind, "pair": count[kind], "first": first, "second": second,
-            "within": kind not in OUTSIDE, "scale": scale,
-        }  # fmt: skip
+    plans += _others(cell, task, evenly(inside, max_minima), scales, n_random)
+    for kind, scale, first, second, pair in plans:
+        row = Pair(
+            **cell.place,
+            kind=kind,
+            pair=count[kind],
+            first=first,
+            second=second,
+            within=kind not in OUTSIDE,
+            inputs=task.space.n_inputs,
+            width=task.space.n_neurons,
+            scale=scale,
+        )
         try:
-            found = make()
-            if found is None:
+            if (networks := pair() if callable(pair) else pair) is None:
                 continue
-            row = Pair(**place, **_measure(*found, within=kind not in OUTSIDE))
+            row = replace(row, **_measure(*networks, within=row.within))
         except NUMERICAL_ERRORS as error:
-            place |= {"inputs": task.space.n_inputs, "width": task.space.n_neurons}
-            row = Pair(**place, reason=say(error))
+            row = replace(row, reason=say(error))
         rows.append(row)
         count[kind] += 1
     progress(f"{len(rows)} pairs")
@@ -104,35 +106,31 @@ def measure_pairs(
 def _others(
     cell: Cell, task: Task, minima: list[Minimum], scales: Sequence[float], n_random: int
 ) -> Iterator[Plan]:
+    """Pairs of other kinds; what may fail is made where the failure is recorded."""
     for k in range(n_random):
         rng = cell.stream("pair", "random", k)
         theta = task.space.sample(rng)
         scale = scales[k % len(scales)] if scales and k % 2 else np.nan
         other = task.space.sample(rng) if np.isnan(scale) else _perturbed(theta, scale, rng)
-        yield "random", scale, -1, -1, partial(_as_is, theta, other)
+        yield "random", scale, -1, -1, (theta, other)
     for row in minima:
         theta, rng = network_of(row), cell.stream("pair", "again", row.first_start)
         start = _perturbed(theta, 1e-3, rng).permute(rng.permutation(theta.n_neurons))
-        yield "again", 1e-3, row.minimum, row.minimum, partial(_again, row, start, task)
+        yield "again", 1e-3, row.minimum, row.minimum, partial(_again, theta, start, task)
     for k, scale in enumerate(scales if minima else []):
-        row = minima[k % len(minima)]
-        theta, rng = network_of(row), cell.stream("pair", "constructed", k)
-        first = row.minimum
+        first = minima[k % len(minima)].minimum
+        theta, rng = network_of(minima[k % len(minima)]), cell.stream("pair", "constructed", k)
         factors = 1.0 + scale * rng.uniform(-0.9, 0.9, theta.n_neurons)
-        yield "scaled", scale, first, -1, partial(_as_is, theta, theta.scale(factors))
-        yield "opposed", scale, first, -1, partial(opposed_pair, theta, scale)
+        yield "scaled", scale, first, -1, (theta, theta.scale(factors))
+        yield "opposed", scale, first, -1, opposed_pair(theta, scale)
         if theta.n_neurons >= 3 and theta.n_inputs >= 3:
-            yield "extremal", scale, first, -1, partial(extremal_pair, theta, scale)
-        yield "forward", scale, first, -1, partial(_as_is, theta, _perturbed(theta, scale, rng))
+            yield "extremal", scale, first, -1, extremal_pair(theta, scale)
+        yield "forward", scale, first, -1, (theta, _perturbed(theta, scale, rng))
         v = rng.standard_normal(theta.n_inputs)
         v[-2:] = np.abs(v[-2:])
         product = scale * v / np.abs(v).max()
         for kind in OUTSIDE:
             yield kind, scale, first, -1, partial(_outside, theta, kind, product, task.X)
-
-
-def _as_is(gamma: Parametrization, theta: Parametrization) -> Networks:
-    return gamma, theta
 
 
 def _perturbed(theta: Parametrization, scale: float, rng: np.random.Generator) -> Parametrization:
@@ -143,11 +141,11 @@ def _perturbed(theta: Parametrization, scale: float, rng: np.random.Generator) -
     return Parametrization.from_products(moved, theta.signs)
 
 
-def _again(row: Minimum, start: Parametrization, task: Task) -> Networks | None:
+def _again(theta: Parametrization, start: Parametrization, task: Task) -> Networks | None:
     """A minimum and the end of a descent from ``start``, if it is the same one on the data."""
     end = task.descend(start).parametrization
-    same = task.activation(end) == task.activation(network_of(row))
-    return (network_of(row), end) if same and not task.space.violations(end) else None
+    same = task.activation(end) == task.activation(theta)
+    return (theta, end) if same and not task.space.violations(end) else None
 
 
 def _outside(theta: Parametrization, kind: str, product: Array, X: Array) -> Networks:
@@ -160,11 +158,8 @@ def opposed_pair(theta: Parametrization, size: float) -> Networks:
 
     The pair for which the constant of one neuron, 2, is attained (Theorem 3).
     """
-    tiny = size / 100
-    return (
-        _exchange(theta, [1.0], [[size, tiny, tiny]]),
-        _exchange(theta, [-1.0], [[-size, tiny, tiny]]),
-    )
+    e = size / 100
+    return _exchange(theta, [1.0], [[size, e, e]]), _exchange(theta, [-1.0], [[-size, e, e]])
 
 
 def extremal_pair(theta: Parametrization, size: float) -> Networks:
@@ -172,18 +167,15 @@ def extremal_pair(theta: Parametrization, size: float) -> Networks:
     e = size / 100
     gamma = [[size, e, e], [2 * size, 4 * e, 4 * e], [2 * size, 6 * e, 6 * e]]
     other = [[-2 * size, 6 * e, 6 * e], [-2 * size, 4 * e, 4 * e], [-size, e, e]]
-    return (
-        _exchange(theta, [-1.0, 1.0, -1.0], gamma),
-        _exchange(theta, [1.0, -1.0, 1.0], other),
-    )
+    signs = [-1.0, 1.0, -1.0]
+    return _exchange(theta, signs, gamma), _exchange(theta, [-sign for sign in signs], other)
 
 
 def _exchange(
     theta: Parametrization, signs: list[float], products: list[list[float]]
 ) -> Parametrization:
     """Exchange the first neurons; products have a first coordinate and the last two."""
-    u, sigma = theta.products.copy(), theta.signs.copy()
-    k = len(signs)
+    u, sigma, k = theta.products.copy(), theta.signs.copy(), len(signs)
     u[:k] = 0.0
     u[:k, [0, -2, -1]] = products
     sigma[:k] = signs
@@ -196,7 +188,6 @@ def _measure(gamma: Parametrization, theta: Parametrization, *, within: bool) ->
     r = float(found.value)
     distance = parameter_distance(gamma, theta) if within else distance_to_fibre(gamma, theta).lower
     row: dict[str, Any] = {
-        "inputs": gamma.n_inputs,
         "width": gamma.n_neurons,
         "seminorm": r,
         "exact": found.exact,
@@ -212,9 +203,13 @@ def _measure(gamma: Parametrization, theta: Parametrization, *, within: bool) ->
         uniform = steepest_ridge(gap.weights, gap.output_weights, max_vertices=200_000)
         row["uniform"] = uniform.value if uniform.exact else np.nan
     # The extremal pairs attain the bound: both square roots are rounded.
-    if distance <= SHARP_CONSTANT * np.sqrt(max(found.lower, 0.0)) * (1 + 1e-9) + 1e-12:
+    low, high = (
+        SHARP_CONSTANT * np.sqrt(max(end, 0.0)) * (1 + 1e-9) + 1e-12
+        for end in (found.lower, found.upper)
+    )
+    if distance <= low:
         row["verdict"] = "holds"
-    elif distance > SHARP_CONSTANT * np.sqrt(max(found.upper, 0.0)) * (1 + 1e-9) + 1e-12:
+    elif distance > high:
         row["verdict"] = "violated"
     else:
         row["reason"] = f"the seminorm is only known to lie in [{found.lower}, {found.upper}]"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from landscape.errors import NUMERICAL_ERRORS
-from landscape.parametrization import max_norms
-from landscape.pipeline import say
+from landscape.parametrization import Parametrization, max_norms
 from landscape.probe import ExchangeBudget, search_ball
 from landscape.radius import RadiusBudget, bracket_radius
-from landscape.spaces import BalancedSpace
-from landscape.study.cells import Cell, Progress, network_of, quiet, within_space
+from landscape.study.cells import Cell, Progress, Task, attempt, network_of, quiet, within_space
 from landscape.study.rows import Bracket, Minimum
 from landscape.study.training import proof_columns
 from landscape.uniform import uniform_radius
@@ -37,36 +35,26 @@ def prove_minima(
 ) -> list[Minimum]:
     """Prove distinct minima in rational arithmetic, unless that was tried before.
 
-    Parameters
-    ----------
-    cell : Cell
-    minima : iterable of Minimum
-        By space, the best first.
-    max_work : float
-        In each space the best minimum is proved, and others as long as the work, see
-        :data:`PROOF_WORK`, is no more than this. A count: the rows do not depend on the machine.
-    progress : callable
-
-    Returns
-    -------
-    list of Minimum
-        With their columns on proofs.
+    In each space the best minimum, which comes first, is proved, and others as long as the work,
+    see :data:`PROOF_WORK`, is no more than ``max_work``: a count, so that the rows do not depend on
+    the machine.
     """
     rows, work = [], Counter[str]()
     for row in minima:
         each = len(cell.target) * network_of(row).weights.size ** 2
         if not row.proof and (not work[row.space] or work[row.space] + each <= max_work):
             work[row.space] += each
-            try:
-                certificate = cell.task(row.space).certify(network_of(row), exact=True)
-                row = replace(row, **proof_columns(certificate))
-            except NUMERICAL_ERRORS as error:
-                row = replace(row, proof="open", proof_reason=say(error))
+            tried = replace(row, proof="open")
+            row = attempt(tried, _proof, cell.task(row.space), row, reason="proof_reason")
         rows.append(row)
     proved = sum(row.proof == "proved" for row in rows)
-    tried = sum(row.proof != "" for row in rows)
-    progress(f"{proved} of {tried} minima are proved in rational arithmetic, of {len(rows)} in all")
+    tries = sum(row.proof != "" for row in rows)
+    progress(f"{proved} of {tries} minima are proved in rational arithmetic, of {len(rows)} in all")
     return rows
+
+
+def _proof(task: Task, row: Minimum) -> dict[str, Any]:
+    return proof_columns(task.certify(network_of(row), exact=True))
 
 
 def bracket_radii(
@@ -80,51 +68,33 @@ def bracket_radii(
 ) -> list[Minimum]:
     """Bracket the radius in parameter space of the first minima of these spaces.
 
-    Parameters
-    ----------
-    cell : Cell
-    minima : iterable of Minimum
-        From :func:`landscape.study.distinct.distinct_minima`.
-    spaces : sequence of str
-    max_minima : int
-        Per space; the others keep the certificate's radius.
-    budget : RadiusBudget, optional
-        Counts, no times: the rows do not depend on the machine.
-    progress : callable
-        Receives one line per bracket.
-
-    Returns
-    -------
-    list of Minimum
-        With their brackets. After a numerical failure the bracket is that of the certificate, with
-        the failure as its reason.
+    The others keep the certificate's radius, and so does a minimum whose bracket fails numerically.
     """
     rows = []
     for row in minima:
         if row.space in spaces and row.minimum < max_minima:
-            task = cell.task(row.space)
-            rng = cell.stream("radius", row.space, row.first_start)
-            try:
-                found = bracket_radius(
-                    network_of(row), task.X, task.y, space=task.space, budget=budget, rng=rng
-                )
-                row = replace(
-                    row,
-                    radius_low=found.r_low,
-                    radius_high=found.r_high,
-                    radius_low_method=found.method_low,
-                    radius_high_method=found.method_high,
-                    radius_nodes=found.n_nodes,
-                    radius_reason=found.reason,
-                )
-            except NUMERICAL_ERRORS as error:
-                row = replace(row, radius_high_method="none found", radius_reason=say(error))
+            tried = replace(row, radius_high_method="none found")
+            row = attempt(tried, _bracket, cell, row, budget, reason="radius_reason")
             progress(
                 f"{row.space}, minimum {row.minimum}: radius in "
                 f"[{row.radius_low:.3g}, {row.radius_high:.3g}]"
             )
         rows.append(row)
     return rows
+
+
+def _bracket(cell: Cell, row: Minimum, budget: RadiusBudget | None) -> dict[str, Any]:
+    rng = cell.stream("radius", row.space, row.first_start)
+    task = cell.task(row.space)
+    found = task.ask(bracket_radius, network_of(row), budget=budget, rng=rng)
+    return {
+        "radius_low": found.r_low,
+        "radius_high": found.r_high,
+        "radius_low_method": found.method_low,
+        "radius_high_method": found.method_high,
+        "radius_nodes": found.n_nodes,
+        "radius_reason": found.reason,
+    }
 
 
 def bracket_realizations(
@@ -137,34 +107,16 @@ def bracket_realizations(
     budget: ExchangeBudget | None = None,
     progress: Progress = quiet,
 ) -> list[Bracket]:
-    """Search balls of ``factor`` times ``min_i ‖u_i‖`` around the realizations of minima.
+    """Search balls of ``factor min_i ‖u_i‖`` around the realizations of minima of N* or N'.
 
-    Parameters
-    ----------
-    cell : Cell
-    minima : iterable of Minimum
-    spaces : sequence of str
-        N*, N' or both.
-    max_minima : int
-        Per space, the best ones that lie in it.
-    factor : float
-    budget : ExchangeBudget, optional
-    progress : callable
-        Receives one line per minimum.
-
-    Returns
-    -------
-    list of Bracket
-        With the better realization, where one was found.
+    Of each space the best ones that lie in it; a row has the better realization that was found.
     """
     rows, minima = [], list(minima)
     for name in spaces:
-        task, inside = cell.task(name), within_space(minima, name)
-        assert isinstance(task.space, BalancedSpace)  # N* is one
+        inside = within_space(minima, name)
         networks = {row.minimum: network_of(row) for row in inside}
         for row in inside[:max_minima]:
-            theta = networks[row.minimum]
-            smallest = float(max_norms(theta.products).min())
+            smallest = float(max_norms(networks[row.minimum].products).min())
             bracket = Bracket(
                 **cell.place,
                 space=name,
@@ -173,43 +125,33 @@ def bracket_realizations(
                 certified=row.sharp_radius,
                 radius=factor * smallest,
             )
-            try:
-                found = search_ball(
-                    theta,
-                    task.X,
-                    task.y,
-                    radius=factor * smallest,
-                    space=task.space,
-                    rng=cell.stream("realization radius", name, row.first_start),
-                    minima=[other for k, other in networks.items() if k != row.minimum],
-                    certified_radius=row.radius if np.isfinite(row.radius) else 0.0,
-                    budget=budget,
-                )
-                witness = found.witness
-                bracket = replace(
-                    bracket,
-                    uniform_radius=_uniform(row),
-                    radius_low=found.radius_low,
-                    radius_high=found.radius_high,
-                    reason_low=found.reason_low,
-                    distance=found.distance,
-                    gap=found.gap,
-                    tolerance=found.tolerance,
-                    exchanged=len(found.exchanged),
-                    source=found.source,
-                    programs=found.n_programs,
-                    witnesses=found.n_witnesses,
-                    weights=None if witness is None else witness.weights,
-                    output_weights=None if witness is None else witness.output_weights,
-                )
-            except NUMERICAL_ERRORS as error:
-                bracket = replace(bracket, reason=say(error))
+            bracket = attempt(bracket, _search, bracket, cell, row, networks, budget)
             progress(
                 f"{name}, minimum {row.minimum}: realization radius in "
                 f"[{bracket.radius_low:.3g}, {bracket.radius_high:.3g}]"
             )
             rows.append(bracket)
     return rows
+
+
+def _search(
+    bracket: Bracket,
+    cell: Cell,
+    row: Minimum,
+    networks: Mapping[int, Parametrization],
+    budget: ExchangeBudget | None,
+) -> Bracket:
+    found = cell.task(row.space).ask(
+        search_ball,
+        networks[row.minimum],
+        radius=bracket.radius,
+        rng=cell.stream("realization radius", row.space, row.first_start),
+        minima=[other for k, other in networks.items() if k != row.minimum],
+        certified_radius=row.radius if np.isfinite(row.radius) else 0.0,
+        budget=budget,
+    )
+    counts = {"exchanged": len(found.exchanged), "uniform_radius": _uniform(row)}
+    return Bracket.copied(found, found.witness, bracket, **counts)
 
 
 def _uniform(row: Minimum) -> float:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
-from landscape.pipeline import Task
 from landscape.probe import examine_minimum
 from landscape.regularization import (
     Balancing,
@@ -29,7 +28,7 @@ from landscape.regularization import (
 from landscape.rows import Row, column
 from landscape.spaces import UnrestrictedSpace
 from landscape.stability import degeneracies
-from landscape.study.cells import Cell, Progress, quiet
+from landscape.study.cells import Cell, Progress, Task, quiet
 from landscape.study.rows import MSE, UNDECIDED
 from landscape.training import Fit, train_merging
 from landscape.verdict import Verdict

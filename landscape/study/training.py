@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from landscape.minima import Certificate
-from landscape.pipeline import End
-from landscape.study.cells import Cell, Progress, network_of, quiet
-from landscape.study.rows import Fit
+from landscape.study.cells import Cell, Progress, Task, attempt, network_of, quiet
+from landscape.study.own_solvers import solver_named
+from landscape.study.rows import Fit, Run
 from landscape.training import Fit as Trained
 from landscape.training import Solver
 from landscape.verdict import Verdict
 
-__all__ = [
-    "certificate_columns",
-    "descend_starts",
-    "descent_columns",
-    "proof_columns",
-    "train_starts",
-    "training_columns",
-]
+__all__ = ["descend_starts", "proof_columns", "run_solvers", "train_starts"]
+
+_PROOFS = {Verdict.HOLDS: "proved", Verdict.VIOLATED: "refuted", Verdict.UNDECIDED: "open"}
 
 
-def training_columns(fit: Trained) -> dict[str, Any]:
-    """How training went, as columns."""
+def _training_columns(fit: Trained) -> dict[str, Any]:
     return {
         "start_loss": fit.loss_start,
         "trained_loss": fit.loss,
@@ -36,43 +29,19 @@ def training_columns(fit: Trained) -> dict[str, Any]:
     }
 
 
-def descent_columns(end: End) -> dict[str, Any]:
-    """How the descent went, as columns."""
-    return {
-        "loss": end.loss,
-        "descent_outcome": end.outcome,
-        "descent_iterations": end.n_iter,
-        "verdict": end.verdict.value,
-        "reason": end.reason,
-    }
-
-
-def certificate_columns(certificate: Certificate) -> dict[str, Any]:
-    """A certificate and its proof, if one was tried, as columns."""
-    return {
-        "kind": certificate.kind,
-        "kinks": certificate.n_kinks,
-        "silent_neurons": certificate.n_silent,
-        "stationarity": certificate.stationarity,
-        "tolerance": certificate.tolerance,
-        "slack": certificate.slack,
-        "radius": certificate.radius,
-        "violations": "; ".join(map(str, certificate.violations)),
-        **proof_columns(certificate),
-    }
+def _tested(task: Task, fit: Trained) -> dict[str, Any]:
+    found = task.certify(fit.parametrization)
+    return {"trained_verdict": found.verdict, "trained_reason": found.reason}
 
 
 def proof_columns(certificate: Certificate) -> dict[str, Any]:
-    """The proof in rational arithmetic, if one was tried."""
-    if certificate.proof is None:
-        return {}
-    found = certificate.proof
-    words = {Verdict.HOLDS: "proved", Verdict.VIOLATED: "refuted", Verdict.UNDECIDED: "open"}
+    """The proof in rational arithmetic, if one was tried, as columns."""
+    if (found := certificate.proof) is None:
+        return {"proof": ""}
+    reason = "" if found.proved else found.reason
     return {
-        "proof": words[found.verdict],
-        "proof_reason": "" if found.proved else found.reason,
-        "proof_distance": found.distance,
-    }
+        "proof": _PROOFS[found.verdict], "proof_reason": reason, "proof_distance": found.distance
+    }  # fmt: skip
 
 
 def train_starts(
@@ -85,37 +54,16 @@ def train_starts(
     tol: float,
     progress: Progress = quiet,
 ) -> list[Fit]:
-    """Train starts of a cell over a space.
+    """Train starts of a cell, by their indices, over a space; the descent is still to come.
 
-    Parameters
-    ----------
-    cell : Cell
-    space : str
-    starts : iterable of int
-        Their indices.
-    solver, max_iter, tol
-        See :func:`landscape.training.train`.
-    progress : callable
-        Receives one line per start.
-
-    Returns
-    -------
-    list of Fit
-        With the trained networks; what the descent makes of them is not there yet.
+    ``solver``, ``max_iter`` and ``tol`` as in :func:`landscape.training.train`.
     """
     task, rows = cell.task(space), []
     for start in starts:
         network, n_positive = cell.start(start)
         fit = task.train(task.embed(network), solver=solver, max_iter=max_iter, tol=tol)
-        row = Fit(
-            **cell.place,
-            space=space,
-            start=start,
-            positive_signs=n_positive,
-            **training_columns(fit),
-            weights=fit.parametrization.weights,
-            output_weights=fit.parametrization.output_weights,
-        )
+        place = {**cell.place, "space": space, "start": start, "positive_signs": n_positive}
+        row = Fit.copied(fit.parametrization, **place, **_training_columns(fit))
         progress(
             f"start {start}: loss {fit.loss:.6g}, {row.training_outcome} after {fit.n_iter} "
             "iterations"
@@ -132,7 +80,7 @@ def descend_starts(
     exact: bool = False,
     progress: Progress = quiet,
 ) -> list[Fit]:
-    """Descend from trained points and certify where that ends.
+    """Descend from what :func:`train_starts` gave, of any spaces, and certify where that ends.
 
     Ends of the unrestricted space are also lifted into N* (Lemma A.4) and descended from there:
     Corollary 1.3, item 2, start by start.
@@ -141,13 +89,11 @@ def descend_starts(
     ----------
     cell : Cell
     fits : iterable of Fit
-        From :func:`train_starts`, of any spaces.
     max_iter : int
         Limit of descent steps.
     exact : bool
         Whether every certified minimum is proved in rational arithmetic as well.
     progress : callable
-        Receives one line per start.
 
     Returns
     -------
@@ -156,20 +102,68 @@ def descend_starts(
     """
     rows, lifted = [], cell.task("restricted")
     for fit in fits:
-        task = cell.task(fit.space)
-        end = task.end(network_of(fit), max_iter=max_iter, exact=exact)
-        a, c = end.parametrization.weights, end.parametrization.output_weights
-        found = descent_columns(end)
-        if end.certificate is not None:
-            found |= certificate_columns(end.certificate)
+        end = cell.task(fit.space).end(network_of(fit), max_iter=max_iter, exact=exact)
+        theta, certificate, found = end.parametrization, end.certificate, {}
+        if certificate is not None:
+            found = proof_columns(certificate) | {
+                "silent_neurons": certificate.n_silent,
+                "violations": "; ".join(map(str, certificate.violations)),
+            }
         if fit.space == "unrestricted":
+            a, c = theta.weights, theta.output_weights
             gamma = lifted.space.from_network(a[:-1, :-1], a[:-1, -1], c[:-1], c[-1])
             other = lifted.end(gamma, max_iter=max_iter)
             found |= {
                 "lift_start_loss": other.loss_start,
                 "lift_loss": other.loss,
-                "lift_verdict": other.verdict.value,
+                "lift_verdict": other.verdict,
             }
-        rows.append(replace(fit, **found, activation=end.activation, weights=a, output_weights=c))
+        rows.append(Fit.copied(theta, end, certificate, fit, **found))
         progress(f"start {fit.start}: loss {end.loss:.6g}, {end.verdict} ({end.reason})")
+    return rows
+
+
+def run_solvers(
+    cell: Cell,
+    *,
+    solvers: Sequence[str],
+    starts: int,
+    max_iter: int,
+    slow_max_iter: int,
+    tol: float,
+    max_descent: int,
+    own: Mapping[str, str] | None = None,
+    progress: Progress = quiet,
+) -> list[Run]:
+    """Train the first starts over N* with every solver, test its ends as they are, descend.
+
+    Parameters
+    ----------
+    cell : Cell
+    solvers : sequence of str
+        Of :data:`landscape.training.SOLVERS`, or of ``own``, import paths of a user's own by name.
+    starts : int
+    max_iter, slow_max_iter : int
+        Iterations of the solvers; of trust-constr, each of which costs as much as dozens of the
+        others'.
+    tol : float
+        See :func:`landscape.training.train`.
+    max_descent : int
+        Steps of the descent.
+    own : mapping of str to str, optional
+    progress : callable
+    """
+    task, rows = cell.task("restricted"), []
+    for solver in solvers:
+        function = solver_named(solver, own or {})
+        limit = slow_max_iter if solver == "trust-constr" else max_iter
+        for start in range(starts):
+            theta = task.embed(cell.start(start)[0])
+            fit = task.train(theta, solver=function, max_iter=limit, tol=tol)
+            end = task.end(fit.parametrization, max_iter=max_descent)
+            place = {**cell.place, "solver": solver, "start": start}
+            row = Run.copied(end, **place, **_training_columns(fit))
+            rows.append(attempt(row, _tested, task, fit, reason="trained_reason"))
+        passed = sum(row.trained_verdict == "holds" for row in rows[-starts:])
+        progress(f"{solver}: {passed} of {starts} end points are minima before descent")
     return rows

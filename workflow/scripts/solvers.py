@@ -4,7 +4,7 @@ from job import job, load_data
 from tabular import cells, save
 
 from landscape.study.rows import Run
-from landscape.study.solvers import run_solvers
+from landscape.study.training import run_solvers
 
 
 def main(snakemake):
