@@ -32,33 +32,16 @@ class TableError(StoreError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column, from a field of a row.
-
-    Attributes
-    ----------
-    name, meaning : str
-    type : {"text", "number", "integer", "array"}
-    unit : str
-        Empty for pure numbers, counts and text.
-    key : bool
-        Whether it is one of those that identify a row.
-    path : bool
-        Whether it tells how a result was reached (steps, words of a solver): such columns depend on
-        the last bits of the processor's arithmetic.
-    depth : int
-        Of arrays: their number of dimensions.
-    flag : bool
-        Whether it is true or false; tables have 1 or 0.
-    """
+    """One column, from a field of a row."""
 
     name: str
-    type: str
+    type: str  #: text, number, integer or array.
     meaning: str = ""
-    unit: str = ""
-    key: bool = False
-    path: bool = False
-    depth: int = 0
-    flag: bool = False
+    unit: str = ""  #: Empty for pure numbers, counts and text.
+    key: bool = False  #: Whether it is one of those that identify a row.
+    path: bool = False  #: Whether it depends on the last bits of the processor's arithmetic.
+    depth: int = 0  #: Of arrays: their number of dimensions.
+    flag: bool = False  #: Whether it is true or false; tables have 1 or 0.
 
 
 def column(

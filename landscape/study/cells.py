@@ -8,7 +8,7 @@ their own (:mod:`landscape.streams`), so that no row depends on what else is com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,20 +25,6 @@ from landscape.streams import stream
 from landscape.study.rows import Minimum, WithNetwork
 from landscape.training import Fit, Network, draw_network, train
 from landscape.verdict import Verdict
-
-__all__ = [
-    "Cell",
-    "End",
-    "Progress",
-    "Task",
-    "attempt",
-    "draw_start",
-    "evenly",
-    "network_of",
-    "quiet",
-    "say",
-    "within_space",
-]
 
 Array = NDArray[np.float64]
 #: Receives lines of text.
@@ -79,8 +65,10 @@ def attempt(
     try:
         found = measure(*arguments, **options)
     except NUMERICAL_ERRORS as error:
-        return replace(row, **{reason: say(error)})
-    return replace(row, **found) if isinstance(found, dict) else type(row).copied(found, row)
+        found = {reason: say(error)}
+    if isinstance(found, dict):
+        return row.copied(row, **found)
+    return row.copied(found, row)
 
 
 def say(error: BaseException) -> str:
@@ -104,32 +92,16 @@ def draw_start(
 
 @dataclass(frozen=True)
 class End:
-    """Where a descent ended, and what is certified there.
-
-    Attributes
-    ----------
-    parametrization : Parametrization
-    loss_start, loss : float
-        Mean squared error before and after the descent.
-    descent_outcome : str
-        How the descent ended; ``failed`` where it met the limits of floating-point numbers.
-    descent_iterations : int
-    certificate : Certificate or None
-        None after a failure.
-    activation : str
-        :func:`landscape.minima.activation_key` of a certified minimum, else empty.
-    reason : str
-        Why the verdict is what it is.
-    """
+    """Where a descent ended, and what is certified there."""
 
     parametrization: Parametrization
-    loss_start: float
-    loss: float
-    descent_outcome: str
+    loss_start: float  #: Mean squared error before the descent.
+    loss: float  #: And after it.
+    descent_outcome: str  #: ``failed`` where it met the limits of floating-point numbers.
     descent_iterations: int
-    certificate: Certificate | None
-    activation: str
-    reason: str
+    certificate: Certificate | None  #: None after a failure.
+    activation: str  #: :func:`landscape.minima.activation_key` of a certified minimum, else empty.
+    reason: str  #: Why the verdict is what it is.
 
     @property
     def verdict(self) -> Verdict:
@@ -198,28 +170,14 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A data set and a number of neurons.
+    """A data set and a number of neurons."""
 
-    Attributes
-    ----------
-    dataset : str
-        Its name; random streams depend on it.
-    features : array of shape (n, d)
-    target : array of shape (n,)
-    neurons : int
-        Of the network with biases, P_(d, m, 1); N* and N' have one more.
-    seed : int
-        Of the study.
-    margin : float
-        Lower bound of the last two product coordinates on N*.
-    """
-
-    dataset: str
-    features: Array
-    target: Array
-    neurons: int
-    seed: int
-    margin: float = 0.0
+    dataset: str  #: Its name; random streams depend on it.
+    features: Array  #: Of shape (n, d).
+    target: Array  #: Of shape (n,).
+    neurons: int  #: Of the network with biases, P_(d, m, 1); N* and N' have one more.
+    seed: int  #: Of the study.
+    margin: float = 0.0  #: Lower bound of the last two product coordinates on N*.
 
     @property
     def place(self) -> dict[str, Any]:

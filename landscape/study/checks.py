@@ -7,20 +7,18 @@ keys can say: combinations, a user's own functions, and their tables, which are 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import comb
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
 from landscape.data import KINDS, DataError, load_function, make_dataset
-from landscape.study.config import Study
+from landscape.study.config import DATA, SOLVERS, Section, Study
 
 __all__ = ["check_study", "duplicate_keys", "nearest"]
 
-#: Solvers of scipy.optimize, as :data:`landscape.training.SOLVERS` has them (its import is slow).
-SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
 #: What an atlas can be searched with, beside a user's own.
 ATLAS_SOLVERS = ("descent", "far descent", "SLSQP", "L-BFGS-B", "trf")
 #: YAML reads 2023_02 as a number, and no as false.
@@ -53,44 +51,25 @@ def check_study(
     >>> check_study({"datasets": {"a": {"kind": "diabetes"}}, "starts": 0})[1]
     ["config key 'starts': 0 should be greater than or equal to 1 (random starts per cell)"]
     """
-    unknown = dict(_unknown_kinds(config))
-    mistakes: list[Any] = []
+    kinds, mistakes = list(KINDS), []
+    with suppress(KeyError, TypeError):  # none, or what the model refuses
+        kinds += map(str, config["plugins"]["generators"])
+    study: Study | None = None
     try:
-        study: Study | None = Study.model_validate(dict(config))
+        study = Study.model_validate(dict(config), context=kinds)
     except ValidationError as error:
-        mistakes = [m for m in error.errors() if not any(m["loc"][: len(p)] == p for p in unknown)]
-    found = [*unknown.values(), *map(_sentence, mistakes)]
-    if found:
-        study = _sound_part(config, [*unknown, *(mistake["loc"] for mistake in mistakes)])
+        mistakes = error.errors()
+        study = _sound_part(config, [mistake["loc"] for mistake in mistakes], kinds)
+    found = [_sentence(mistake, kinds) for mistake in mistakes]
     found += _combined(study, data) if study is not None else []
     if found or study is None:
         return None, list(dict.fromkeys(found))
     return study.complete(), []
 
 
-def _unknown_kinds(config: Mapping[str, Any]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """Places of data sets of kinds that are neither built in nor a user's own."""
-
-    def below(value: Any, *names: str) -> Mapping[Any, Any]:
-        for name in names:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value if isinstance(value, Mapping) else {}
-
-    known = [*KINDS, *map(str, below(config, "plugins", "generators"))]
-    problems = below(config, "atlas", "problems")
-    places: list[tuple[Any, ...]] = [("datasets", name) for name in below(config, "datasets")]
-    places += [("atlas", "problems", name, "data") for name in problems]
-    for place in places:
-        kind = below(config, *place).get("kind")
-        if isinstance(kind, str) and kind not in known:
-            where = ".".join(map(str, place))
-            yield (
-                place,
-                f"config key '{where}.kind': {kind!r} is no kind of data; {nearest(kind, known)}",
-            )
-
-
-def _sound_part(config: Mapping[str, Any], places: Sequence[tuple[Any, ...]]) -> Study | None:
+def _sound_part(
+    config: Mapping[str, Any], places: Iterable[tuple[Any, ...]], kinds: list[str]
+) -> Study | None:
     """A configuration without the data sets and other keys that hold a mistake, if that is one.
 
     Where the section of a user's functions holds one, their names would seem unknown in the others.
@@ -104,54 +83,51 @@ def _sound_part(config: Mapping[str, Any], places: Sequence[tuple[Any, ...]]) ->
     if "plugins" in config and "plugins" not in part:
         return None
     try:
-        return Study.model_validate(part)
+        return Study.model_validate(part, context=kinds)
     except ValidationError:
         return None
 
 
-@cache
-def _schema() -> dict[str, Any]:
-    return Study.model_json_schema()
+def _section(annotation: Any) -> type[Section] | None:
+    """The first section of keys in a type."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_section, get_args(annotation))), None)
 
 
-def _resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """A node of the schema without references; a description beside one is kept."""
-    while "$ref" in node:
-        node = {**_schema()["$defs"][node["$ref"].split("/")[-1]], **node}
-        del node["$ref"]
-    return node
-
-
-def _described(place: Sequence[Any]) -> tuple[list[str], str, dict[str, Any]]:
-    """The key at a place of an error, what is expected there, and the schema of what it is in."""
+def _described(place: Sequence[Any]) -> tuple[list[str], str, list[str]]:
+    """The key at a place of an error, what is expected there, and the keys of what it is in."""
     names: list[str] = []
-    node, above, meaning = _schema(), _schema(), ""
+    model: type[Section] = Study
+    meaning, own = "", False
     for part in place:
-        node = _resolved(node)
-        meaning = node.get("description", meaning) if names else ""
-        if "oneOf" in node and part in _schema()["$defs"]:  # which kind of data set, no key
-            node = _schema()["$defs"][part]
+        if part in DATA and not own:  # which kind of data set, no key
+            model = DATA[part]
             continue
         if part == "[key]":
             break
         names.append(str(part))
-        below = [*node.get("patternProperties", {}).values(), node.get("items")]
-        below += [entry.get("items") for entry in node.get("anyOf", ())]
-        known = node.get("properties", {})
-        above, node = node, known.get(part) or next(filter(None, below), {})
-    node = _resolved(node)
-    return names, node.get("description", meaning), above
+        field = None if own else model.model_fields.get(part)
+        own = field is not None and get_origin(field.annotation) is dict  # names are the user's
+        if field is not None:
+            meaning = field.description or meaning
+            model = _section(field.annotation) or model
+    return names, meaning, sorted(model.model_fields)
 
 
-def _sentence(mistake: Any) -> str:
+def _sentence(mistake: Any, kinds: list[str]) -> str:
     """One line on a mistake that the model found."""
     place, value, kind = mistake["loc"], mistake["input"], mistake["type"]
-    names, meaning, above = _described(place)
+    names, meaning, known = _described(place)
+    if kind == "unknown_kind":
+        names, value = [*names, "kind"], value["kind"]
     where = f"config key {'.'.join(names)!r}" if names else "the config"
+    if kind == "unknown_kind":
+        return f"{where}: {value!r} is no kind of data; {nearest(value, kinds)}"
     if kind == "missing":
         return f"{where} is missing; add it ({meaning})"
     if kind == "extra_forbidden":
-        hint = nearest(names[-1], sorted(above.get("properties", {})))
+        hint = nearest(names[-1], known)
         if "Own" in place:
             hint += " The function's own arguments stand under options."
         return f"{where} is unknown (value {value!r}); {hint}"
@@ -194,25 +170,25 @@ def duplicate_keys(text: str) -> list[str]:
     """
     import yaml  # type: ignore[import-untyped]
 
-    def below(node: Any, path: tuple[str, ...], seen: frozenset[int]) -> Iterator[str]:
-        if node is None or id(node) in seen or isinstance(node.value, str):
+    def below(node: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[str]:
+        if node is None or node in above or isinstance(node.value, str):
             return  # an alias leads back
         lines: dict[str, int] = {}
         for k, entry in enumerate(node.value):
-            first, value = entry if isinstance(entry, tuple) else (None, entry)
-            name = str(k) if first is None else str(first.value)
-            if first is not None:
-                line = first.start_mark.line + 1
+            name, value = str(k), entry
+            if isinstance(entry, tuple):
+                first, value = entry
+                name, line = str(first.value), first.start_mark.line + 1
                 if name in lines:
                     yield (
                         f"config key {'.'.join((*path, name))!r}: stands in line {lines[name]} and "
                         f"again in line {line}; remove one of them"
                     )
                 lines[name] = line
-            yield from below(value, (*path, name), seen | {id(node)})
+            yield from below(value, (*path, name), (*above, node))
 
     try:
-        return list(below(yaml.compose(text, Loader=yaml.SafeLoader), (), frozenset()))
+        return list(below(yaml.compose(text, Loader=yaml.SafeLoader), (), ()))
     except yaml.YAMLError:
         return []  # whoever loads it says so
 
@@ -222,9 +198,7 @@ def duplicate_keys(text: str) -> list[str]:
 
 def _combined(study: Study, data: bool) -> list[str]:
     found = [*_names(study), *_solvers(study), *_spaces(study)]
-    if data:
-        found += [*_functions(study), *_tables(study), *_atlases(study)]
-    return found
+    return [*found, *_functions(study), *_tables(study), *_atlases(study)] if data else found
 
 
 def _names(study: Study) -> Iterator[str]:
@@ -232,19 +206,18 @@ def _names(study: Study) -> Iterator[str]:
     for key, names in (("datasets", study.datasets), ("atlas.problems", study.atlas.problems)):
         seen: dict[str, str] = {}
         for name in names:
-            other = seen.setdefault(name.casefold(), name)
-            if other != name:
+            if (other := seen.setdefault(name.casefold(), name)) != name:
                 yield (
                     f"config key {key!r}: {other!r} and {name!r} differ in case only, and name "
                     "files; rename one of them"
                 )
-    for group, own, taken in (
-        ("generators", study.plugins.generators, tuple(KINDS)),
-        ("solvers", study.plugins.solvers, (*SOLVERS, "descent", "far descent")),
+    own, taken = study.plugins, (*SOLVERS, "descent", "far descent")
+    for group, mine, other in (
+        ("generators", own.generators, KINDS),
+        ("solvers", own.solvers, taken),
     ):
-        for name in own:
-            if name in taken:
-                yield f"config key 'plugins.{group}': {name!r} is built in; choose another name"
+        for name in [name for name in mine if name in other]:
+            yield f"config key 'plugins.{group}': {name!r} is built in; choose another name"
 
 
 def _solvers(study: Study) -> Iterator[str]:
@@ -255,9 +228,8 @@ def _solvers(study: Study) -> Iterator[str]:
         ("solvers.solvers", study.solvers.solvers, SOLVERS + own),
         ("atlas.solvers", study.atlas.solvers, ATLAS_SOLVERS + own),
     ):
-        for name in names:
-            if name not in known:
-                yield f"config key {key!r}: {name!r} is no solver here; {nearest(name, known)}"
+        for name in [name for name in names if name not in known]:
+            yield f"config key {key!r}: {name!r} is no solver here; {nearest(name, known)}"
 
 
 def _spaces(study: Study) -> Iterator[str]:
@@ -269,15 +241,22 @@ def _spaces(study: Study) -> Iterator[str]:
                     f"config key '{name}.spaces': {space!r} is not trained; add it to `spaces` "
                     f"({', '.join(study.spaces)}) or remove it here"
                 )
-    if "restricted" in study.spaces:
-        return
-    for name, count in FROM_RESTRICTED.items():
+    for name, count in FROM_RESTRICTED.items() if "restricted" not in study.spaces else ():
         step = getattr(study, name)
         if count in step.model_fields_set and getattr(step, count):
             yield (
                 f"config key '{name}.{count}': {getattr(step, count)} of restricted minima, and "
                 "that space is not trained; add restricted to `spaces`, or write 0"
             )
+
+
+def _errors(function: Callable[..., Any], *arguments: Any) -> list[str]:
+    """What a function refuses, line by line."""
+    try:
+        function(*arguments)
+    except DataError as error:
+        return str(error).splitlines()
+    return []
 
 
 def _entries(study: Study) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -290,36 +269,25 @@ def _entries(study: Study) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _functions(study: Study) -> Iterator[str]:
     """A user's functions that cannot be imported or called."""
-    generators = study.plugins.generators
-    for name, path in generators.items():
-        try:
-            load_function(f"config key 'plugins.generators.{name}'", path)
-        except DataError as error:
-            yield str(error)
-            continue
-        for key, _, entry in _entries(study):
+    for name, path in study.plugins.generators.items():
+        found = _errors(load_function, f"config key 'plugins.generators.{name}'", path)
+        yield from found
+        for key, _, entry in _entries(study) if not found else ():
             if entry["kind"] == name and name not in KINDS:
-                try:
-                    load_function(f"config key '{key}.options'", path, "rng", *entry["options"])
-                except DataError as error:
-                    yield str(error)
+                where = f"config key '{key}.options'"
+                yield from _errors(load_function, where, path, "rng", *entry["options"])
     if study.plugins.solvers:
-        from landscape.study.own_solvers import try_solver  # scipy.optimize: half a second
+        from landscape.study.training import try_solver  # scipy.optimize: half a second
 
         for name, path in study.plugins.solvers.items():
-            try:
-                try_solver(f"config key 'plugins.solvers.{name}'", path)
-            except DataError as error:
-                yield str(error)
+            yield from _errors(try_solver, f"config key 'plugins.solvers.{name}'", path)
 
 
 def _tables(study: Study) -> Iterator[str]:
     for key, name, entry in _entries(study):
         if entry["kind"] in ("csv", "parquet"):
-            try:
-                make_dataset(name, entry)
-            except DataError as error:
-                yield from (f"config key {key!r}: {line}" for line in str(error).splitlines())
+            for line in _errors(make_dataset, name, entry):
+                yield f"config key {key!r}: {line}"
 
 
 def _atlases(study: Study) -> Iterator[str]:

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
-from pydantic import model_validator as after
+from pydantic import model_validator as validated
+from pydantic_core import PydanticCustomError
 
 __all__ = ["Study", "config_schema", "starts_of_blocks"]
 
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"
+#: Solvers of scipy.optimize, as :data:`landscape.training.SOLVERS` has them (its import is slow).
+SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
 T = TypeVar("T")
 
 
 def _different(values: list[T]) -> list[T]:
-    twice = next((value for k, value in enumerate(values) if value in values[:k]), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} stands twice; remove one of them")
+    for k, value in enumerate(values):
+        if value in values[:k]:
+            raise ValueError(f"{value!r} stands twice; remove one of them")
     return values
 
 
@@ -34,6 +37,7 @@ def _no_other_folder(name: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Folder = Annotated[Name, AfterValidator(_no_other_folder)]
 Different = AfterValidator(_different)
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
@@ -42,15 +46,20 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Text = Annotated[str, Field(min_length=1)]
+Smoothly = Literal["SLSQP", "L-BFGS-B", "trust-constr"]
 Space = Literal["restricted", "balanced", "unrestricted"]
+Spaces = Annotated[list[Space], Different]
+Balanced = Annotated[list[Literal["restricted", "balanced"]], Different]
+Degenerate = Annotated[list[Literal["balanced", "unrestricted"]], Different]
 Numbers = Annotated[list[Count], Field(min_length=1), Different]
 Names = Annotated[list[str], Field(min_length=1), Different]
+Strengths = Annotated[list[Positive], Field(min_length=1), Different]
 Scales = Annotated[list[Annotated[float, Field(gt=0, le=1)]], Different]
 
 
-def key(meaning: str, default: Any = ...) -> Any:
+def key(meaning: str, default: Any = ..., **limits: Any) -> Any:
     """A key of the configuration; it has to be given if there is no default."""
-    return Field(default, description=meaning)
+    return Field(default, description=meaning, **limits)
 
 
 class Section(BaseModel):
@@ -64,12 +73,12 @@ class _Data(Section):
 
 
 class _Drawn(_Data):
-    n_samples: Annotated[int, Field(ge=3)] = key("number of samples")
+    n_samples: int = key("number of samples", ge=3)
     n_features: Count = key("number of inputs")
     noise: NotNegative = key("standard deviation, in units of the noise-free target's", 0.0)
     seed: Seed = key("seed of its random numbers", 0)
 
-    @after(mode="after")
+    @validated(mode="after")
     def _no_interpolation(self) -> _Drawn:
         n, d = self.n_samples, self.n_features
         if n < d + 2:
@@ -110,7 +119,7 @@ class Csv(_Table):
     """A table of one's own, CSV."""
 
     kind: Literal["csv"]
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = key("one character", ",")
+    delimiter: str = key("one character", ",", min_length=1, max_length=1)
 
 
 class Parquet(_Table):
@@ -126,11 +135,22 @@ class Own(_Data):
     seed: Seed = key("seed of its random numbers", 0)
     options: dict[str, Any] = key("the arguments of the generator, name: value", {})
 
+    @validated(mode="before")
+    @classmethod
+    def _known(cls, entry: Any, info: Any) -> Any:
+        """Where the known kinds are given, others are refused, and nothing else is said of them."""
+        kind = entry.get("kind") if isinstance(entry, dict) else None
+        if info.context is not None and isinstance(kind, str) and kind not in info.context:
+            raise PydanticCustomError("unknown_kind", "unknown kind")
+        return entry
+
+
+DATA = {kind.__name__: kind for kind in (Teacher, Smooth, Diabetes, Csv, Parquet, Own)}
+
 
 def _kind(entry: Any) -> str:
     kind = entry.get("kind") if isinstance(entry, dict) else getattr(entry, "kind", None)
-    built_in = ("teacher", "smooth", "diabetes", "csv", "parquet")
-    return kind.title() if isinstance(kind, str) and kind in built_in else "Own"
+    return next((name for name in DATA if name.lower() == kind), "Own")
 
 
 Data = Annotated[
@@ -145,49 +165,35 @@ Data = Annotated[
 
 
 class Plugins(Section):
-    """Functions of installed modules, by names of one's own."""
-
     generators: dict[Name, str] = key("import paths package.module:function of data sets", {})
     solvers: dict[Name, str] = key("import paths package.module:function of solvers", {})
 
 
 class Training(Section):
-    """Options of the training."""
-
     solver: str = key("SLSQP, L-BFGS-B, trust-constr, trf or a name under plugins.solvers", "SLSQP")
     max_iter: Count = key("iterations per start", 200)
     tol: Positive = key("1.0e-12 is usual; YAML reads 1e-12 without a point as text", 1e-12)
 
 
 class Descent(Section):
-    """Options of the descent."""
-
     max_iter: Count = key("steps of the active-set descent", 10000)
 
 
 class Minima(Section):
-    """Options of the distinct minima."""
-
     proof: Literal["distinct", "all", "none"] = key("what is proved in rationals too", "distinct")
 
 
 class Probe(Section):
-    """Options of the probes of balls."""
-
     max_minima: CountOrNone = key("minima of N*, per data set and number of neurons", 100)
     rigid_fraction: Fraction = key("radius of the ball, of min |u_i|/2", 0.98)
 
 
 class Controls(Section):
-    """Options of the controls."""
-
     max_minima: CountOrNone = key("minima per data set and number of neurons", 10)
     n_steps: Count = key("better realizations per control", 8)
 
 
 class Pairs(Section):
-    """Options of the pairs of networks, within N* and outside."""
-
     max_pairs: CountOrNone = key("pairs of distinct minima of N*", 100)
     max_minima: CountOrNone = key("minima that other pairs are made from", 10)
     n_random: CountOrNone = key("random pairs", 20)
@@ -195,82 +201,53 @@ class Pairs(Section):
 
 
 class Radius(Section):
-    """Options of the brackets of radii in parameter space."""
-
-    spaces: Annotated[list[Space], Different] = key("whose minima", ["restricted"])
+    spaces: Spaces = key("whose minima", ["restricted"])
     max_minima: CountOrNone = key("minima per cell", 4)
     max_nodes: CountOrNone = key("convex programs per minimum", 150)
-    ratio: Annotated[float, Field(gt=1)] = key("upper over lower end that is narrow enough", 1.1)
+    ratio: float = key("upper over lower end that is narrow enough", 1.1, gt=1)
     n_starts: Count = key("descents per box of the search from above", 6)
 
 
 class Realization(Section):
-    """Options of the brackets of radii in realization space."""
-
-    spaces: Annotated[list[Literal["restricted", "balanced"]], Different] = key(
-        "whose minima", ["restricted", "balanced"]
-    )
+    spaces: Balanced = key("whose minima", ["restricted", "balanced"])
     max_minima: CountOrNone = key("minima per cell", 3)
     factor: Positive = key("searched up to this times min |u_i|", 3.0)
 
 
 class Solvers(Section):
-    """Options of the comparison of solvers."""
-
     solvers: Annotated[list[str], Different] = key(
-        "from SLSQP, L-BFGS-B, trust-constr, trf and plugins.solvers",
-        ["SLSQP", "L-BFGS-B", "trust-constr", "trf"],
+        "from SLSQP, L-BFGS-B, trust-constr, trf and plugins.solvers", [*SOLVERS]
     )
     starts: Count = key("starts per solver", 60)
     slow_max_iter: Count = key("iterations of trust-constr", 50)
 
 
 class Natural(Section):
-    """Options of the minima outside N* as training finds them."""
-
-    spaces: Annotated[list[Literal["balanced", "unrestricted"]], Different] = key(
-        "whose minima", ["balanced", "unrestricted"]
-    )
+    spaces: Degenerate = key("whose minima", ["balanced", "unrestricted"])
     max_minima: CountOrNone = key("minima per cell", 100)
 
 
 class Converse(Section):
-    """Options of the converse."""
-
     n_draws: CountOrNone = key("draws per data set and number of neurons", 50)
     rigid_fraction: Fraction = key("radius of the ball, of min |u_i|/2", 0.98)
 
 
 class Regularization(Section):
-    """Options of the experiment with the paper's regularizers."""
-
     neurons: Numbers = key("numbers of neurons", [2, 4])
     starts: Count = key("paired starts per data set and number of neurons", 60)
-    strengths: Annotated[list[Positive], Field(min_length=1), Different] = key(
-        "in units of the target's variance", [1e-2, 1e-1]
-    )
-    angle: Annotated[float, Field(gt=0, lt=90)] = key(
-        "in degrees, within which directions are penalized", 15.0
-    )
-    merging_angle: Annotated[float, Field(ge=0, lt=90)] = key(
-        "in degrees, within which neurons are merged", 5.0
-    )
+    strengths: Strengths = key("in units of the target's variance", [1e-2, 1e-1])
+    angle: Positive = key("in degrees, within which directions are penalized", 15.0, lt=90)
+    merging_angle: NotNegative = key("in degrees, within which neurons are merged", 5.0, lt=90)
     every: Count = key("iterations between merges", 50)
-    solver: Literal["SLSQP", "L-BFGS-B", "trust-constr"] = key(
-        "trf minimizes sums of squares only", "SLSQP"
-    )
+    solver: Smoothly = key("trf minimizes sums of squares only", "SLSQP")
 
 
 class Problem(Section):
-    """A problem of which there is an atlas."""
-
     neurons: Count = key("number of neurons")
     data: Data = key("a data set, as under datasets")
 
 
 class Atlas(Section):
-    """Options of the atlases."""
-
     problems: dict[Name, Problem] = key("small problems by name", {})
     starts: Count = key("starts per problem and solver", 200)
     max_supports: Count = key("least squares problems per atlas", 5_000_000)
@@ -283,35 +260,31 @@ class Atlas(Section):
 class Study(Section):
     """Configuration of a study; see config.yaml."""
 
-    study: Annotated[Name, AfterValidator(_no_other_folder)] = key(
-        "letters, digits, -, _ and .; results go to results/<name>", "default"
-    )
+    study: Folder = key("letters, digits, -, _ and .; results go to results/<name>", "default")
     seed: Seed = key("seed of all random starts", 1)
-    datasets: Annotated[dict[Name, Data], Field(min_length=1)] = key("data sets by name")
+    datasets: dict[Name, Data] = key("data sets by name", min_length=1)
     neurons: Numbers = key("numbers of neurons", [2, 4])
-    spaces: Annotated[list[Space], Field(min_length=1), Different] = key(
-        "spaces that are trained over", ["restricted", "balanced", "unrestricted"]
-    )
+    spaces: Spaces = key("spaces that are trained over", [*get_args(Space)], min_length=1)
     starts: Count = key("random starts per cell", 200)
     block_size: Count = key("starts per job", 200)
     neurons_together: bool = key("whether a job does all numbers of neurons", True)
     margin: NotNegative = key("lower bound on N*, 0.001 is usual", 1e-3)
-    plugins: Plugins = Plugins()
-    training: Training = Training()
-    descent: Descent = Descent()
-    minima: Minima = Minima()
-    probe: Probe = Probe()
-    controls: Controls = Controls()
-    pairs: Pairs = Pairs()
-    radius: Radius = Radius()
-    realization: Realization = Realization()
-    solvers: Solvers = Solvers()
-    natural: Natural = Natural()
-    converse: Converse = Converse()
-    regularization: Regularization = Regularization()
-    atlas: Atlas = Atlas()
+    plugins: Plugins = key("functions of installed modules, by names of one's own", Plugins())
+    training: Training = key("the training", Training())
+    descent: Descent = key("the descent", Descent())
+    minima: Minima = key("the distinct minima", Minima())
+    probe: Probe = key("probes of balls", Probe())
+    controls: Controls = key("the controls", Controls())
+    pairs: Pairs = key("pairs of networks, within N* and outside", Pairs())
+    radius: Radius = key("brackets of radii in parameter space", Radius())
+    realization: Realization = key("brackets of radii in realization space", Realization())
+    solvers: Solvers = key("the comparison of solvers", Solvers())
+    natural: Natural = key("minima outside N* as training finds them", Natural())
+    converse: Converse = key("the converse", Converse())
+    regularization: Regularization = key("the paper's regularizers", Regularization())
+    atlas: Atlas = key("atlases of small problems", Atlas())
 
-    @after(mode="after")
+    @validated(mode="after")
     def _trained_spaces(self) -> Study:
         """Spaces that a step goes over by default are those of them that are trained."""
         for step in (self.radius, self.realization, self.natural):

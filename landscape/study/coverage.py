@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from landscape.atlas import Atlas
 from landscape.descent import DescentOutcome
 from landscape.study.cells import Progress, Task, draw_start, quiet
-from landscape.study.own_solvers import solver_named
 from landscape.study.rows import Coverage, Entry
+from landscape.study.training import solver_named
 from landscape.training import SOLVERS
 
 __all__ = ["COVERAGE_SOLVERS", "DESCENTS", "atlas_rows", "cover"]

@@ -12,32 +12,19 @@ from numpy.typing import NDArray
 
 from landscape.rows import Row, array, column
 
-__all__ = [
-    "DATASET",
-    "MSE",
-    "NEURONS",
-    "PARAMETERS",
-    "SEMINORM",
-    "UNDECIDED",
-    "Bracket",
-    "Control",
-    "Converse",
-    "Coverage",
-    "Entry",
-    "Fit",
-    "Minimum",
-    "Natural",
-    "Pair",
-    "Probe",
-    "Run",
-    "WithNetwork",
-]
-
 MSE = "mean squared error of the target as stored (standardized: units of its variance)"
 SEMINORM = "W^{1,inf} seminorm (17), per unit of the embedded inputs"
 PARAMETERS = "max-norm of parameters"
 NEURONS = "Neurons m of the network with biases, P_(d,m,1); N* and N' have m + 1."
 DATASET = "Name of the data set in the config."
+PROOF = (
+    "In rational arithmetic: proved, of an exact point next to it; refuted, of itself as it "
+    "stands; open; empty where none was tried."
+)
+UNIFORM_RADIUS = (
+    "N* only, where r is positive and finite: a radius in the uniform norm, likewise proven from r "
+    "(Theorem 17)."
+)
 UNDECIDED = "undecided"
 
 
@@ -100,11 +87,7 @@ class _Certificate(Row):
     radius: float = column("Certified radius r in the sense of (9).", PARAMETERS, default=nan)
     violations: str = column("How it violates its space; then it is not probed.", default="")
     activation: str = column("Activation key: equal for the same minimum on the data.", default="")
-    proof: str = column(
-        "In rational arithmetic: proved, of an exact point next to it; refuted, of itself as it "
-        "stands; open; empty where none was tried.",
-        default="",
-    )
+    proof: str = column(PROOF, default="")
     proof_reason: str = column("Why there is none.", path=True, default="")
     proof_distance: float = column("To the exact point, at most.", PARAMETERS, default=nan)
 
@@ -138,14 +121,10 @@ class Minimum(WithNetwork, _Certificate, _OfMinimum, _Cell):
     loss_spread: float = column("Largest minus smallest loss of its starts: rounding.", MSE)
     radius_low: float = column("Proven lower bound of r*: r, or by branch and bound.", PARAMETERS)
     radius_high: float = column(
-        "Upper bound of r*: distance of a better point; inf where none was found.",
-        PARAMETERS,
-        default=inf,
+        "Upper one: a better point's distance, or inf.", PARAMETERS, default=inf
     )
     radius_low_method: str = column("r_cell, branch and bound or residual.", default="r_cell")
-    radius_high_method: str = column(
-        "falsifier, branch and bound, none found or residual; empty: not asked for.", default=""
-    )
+    radius_high_method: str = column("falsifier, none found, ...; empty: not asked.", default="")
     radius_nodes: int = column("Convex programs that the bracket took.", path=True, default=0)
     radius_reason: str = column("Why the bracket is no narrower.", path=True, default="")
     paper_radius: float = column("r^2/16 of Corollary 1.3, of the realization.", SEMINORM)
@@ -182,16 +161,9 @@ class Bracket(WithNetwork, _Better, _OfMinimum, _Cell):
     certified: float = column("r^2/8 from the certified radius r.", SEMINORM)
     radius: float = column("Up to which was searched.", SEMINORM)
     radius_low: float = column("Proven lower bound.", SEMINORM, default=0.0)
-    radius_high: float = column(
-        "Distance of the nearest better one; or inf.", SEMINORM, default=inf
-    )
+    radius_high: float = column("Distance of a better one, or inf.", SEMINORM, default=inf)
     reason_low: str = column("What the lower bound rests on.", path=True, default="none")
-    uniform_radius: float = column(
-        "N* only, where r is positive and finite: a radius in the uniform norm, likewise proven "
-        "from r (Theorem 17).",
-        "uniform norm on [-1, 1]^inputs",
-        default=nan,
-    )
+    uniform_radius: float = column(UNIFORM_RADIUS, "uniform norm on [-1, 1]^inputs", default=nan)
     exchanged: int = column("Neurons of the minimum that the better one lacks.", default=0)
     source: str = column("Where its new directions came from.", default="")
     programs: int = column("Convex programs solved.", path=True, default=0)
@@ -215,9 +187,7 @@ class Control(_Verdict, _Better, _Data):
     certificate_radius: float = column("Certified radius of it.", PARAMETERS, default=nan)
     slope: float = column("Derivative of the loss by the distance at 0.", MSE, default=nan)
     fibre_distance: float = column(
-        "Lower bound of its distance to all parametrizations of the better realization.",
-        PARAMETERS,
-        default=nan,
+        "To all parametrizations of the better realization, at least.", PARAMETERS, default=nan
     )
 
 
@@ -257,9 +227,7 @@ class Converse(_Data):
     realization: str = column("Verdict: whether it is a minimum on that ball.", default=UNDECIDED)
     gap: float = column("Loss minus the best loss found in the ball.", MSE, default=nan)
     tolerance: float = column("Gaps up to here are rounding.", MSE, default=nan)
-    parameters: str = column(
-        "Verdict: whether it is a minimum of the parameters.", default=UNDECIDED
-    )
+    parameters: str = column("Verdict: whether it is one of the parameters.", default=UNDECIDED)
     slope: float = column("Steepest derivative of the loss that the test found.", default=nan)
     descended_loss: float = column("Loss after descent.", MSE, default=nan)
     reason: str = column("Why.", path=True, default="")

@@ -13,7 +13,7 @@ import yaml
 
 from landscape.data import DataError, load_function, make_dataset, module_file
 from landscape.study.checks import check_study
-from landscape.study.own_solvers import solver_named
+from landscape.study.training import solver_named
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/plugins.md").read_text()

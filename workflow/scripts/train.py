@@ -3,9 +3,8 @@
 from job import job, load_data
 from tabular import cells, save
 
-from landscape.study.own_solvers import solver_named
 from landscape.study.rows import Fit
-from landscape.study.training import train_starts
+from landscape.study.training import solver_named, train_starts
 
 
 def main(snakemake):
