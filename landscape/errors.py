@@ -10,14 +10,6 @@ from importlib.util import find_spec
 
 import numpy as np
 
-__all__ = [
-    "NUMERICAL_ERRORS",
-    "LandscapeError",
-    "MissingExtraError",
-    "NumericalError",
-    "require_extra",
-]
-
 
 class LandscapeError(Exception):
     """Base class of all errors that the package raises on purpose."""
@@ -31,6 +23,10 @@ class MissingExtraError(LandscapeError, ImportError):
     """Something that is asked for needs packages that the core does without."""
 
 
+#: What makes a result ``undecided``: never ``ValueError`` or other mistakes of a program.
+NUMERICAL_ERRORS = (NumericalError, np.linalg.LinAlgError, FloatingPointError, OverflowError)
+
+
 def require_extra(extra: str, *modules: str) -> None:
     """Refuse to go on without the packages of an extra.
 
@@ -41,13 +37,8 @@ def require_extra(extra: str, *modules: str) -> None:
     landscape.errors.MissingExtraError: pandas_of_another_world is not installed; run: pip install
     'landscape-relu[study]'
     """
-    missing = [module for module in modules if find_spec(module) is None]
-    if missing:
+    if missing := [module for module in modules if find_spec(module) is None]:
+        verb = "is" if len(missing) == 1 else "are"
         raise MissingExtraError(
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed; run: "
-            f"pip install 'landscape-relu[{extra}]'"
+            f"{', '.join(missing)} {verb} not installed; run: pip install 'landscape-relu[{extra}]'"
         )
-
-
-#: What makes a result ``undecided``: never ``ValueError`` or other mistakes of a program.
-NUMERICAL_ERRORS = (NumericalError, np.linalg.LinAlgError, FloatingPointError, OverflowError)

@@ -23,16 +23,7 @@ def stream(seed: int, *keys: str | int) -> np.random.Generator:
     seed : int
         Of the study; any integer.
     *keys : str or int
-        First the purpose, then what it is about: ``stream(1, "start", "sine", 4, 7)``.
-
-    Returns
-    -------
-    rng : numpy.random.Generator
-
-    Raises
-    ------
-    TypeError
-        For keys of other types.
+        First the purpose, then what it is about. Other types are a TypeError.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from landscape.plots import render
 from landscape.plots_atlas import atlas_figure, breakpoints, coverage_figure
 from landscape.rows import frame_of
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
-from landscape.study.cells import draw_start
+from landscape.study.cells import Cell
 from landscape.study.coverage import atlas_rows, cover
 from landscape.study.rows import Coverage, Entry
 from tests.oracles.atlas import cell_minima
@@ -388,7 +388,7 @@ class TestEntries:
         space, X = atlas.space, atlas.space.embed(x)
         n_minima = 0
         for j in range(40):
-            network, _ = draw_start(1, data, x.shape[1], space.n_neurons - 1, j)
+            network, _ = Cell(data, x, y, space.n_neurons - 1, seed=1).start(j)
             theta = space.from_network(
                 network.weights, network.biases, network.output_weights, network.offset
             )

@@ -13,7 +13,7 @@ from landscape.probe import ExchangeBudget
 from landscape.radius import RadiusBudget
 from landscape.realization import realize
 from landscape.rows import frame_of
-from landscape.study.cells import Cell, network_of
+from landscape.study.cells import Cell
 from landscape.study.controls import follow_controls
 from landscape.study.converse import draw_converse, optimal_scales
 from landscape.study.distinct import distinct_minima
@@ -134,7 +134,7 @@ def test_brackets():
     better = [row for row in rows if np.isfinite(row.radius_high)]
     assert better
     for row in better:
-        task, witness = cell.task(row.space), network_of(row)
+        task, witness = cell.task(row.space), row.network
         assert task.space.contains(witness)
         gap = losses[row.space, row.minimum] - task.loss(witness)
         assert gap > 0 and gap == pytest.approx(row.gap, rel=1e-6)

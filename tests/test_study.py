@@ -12,7 +12,7 @@ from landscape.seminorm import sobolev_distance
 from landscape.spaces import make_space
 from landscape.stability import parameter_distance
 from landscape.study import cells
-from landscape.study.cells import Cell, draw_start, network_of
+from landscape.study.cells import Cell
 from landscape.study.config import starts_of_blocks
 from landscape.study.controls import follow_controls
 from landscape.study.converse import draw_converse
@@ -33,6 +33,10 @@ def cell():
          "seed": 3},
     )  # fmt: skip
     return Cell("sine", data.features, data.target, 2, seed=5, margin=1e-3)
+
+
+def draw_start(seed, name, n_features, neurons, index):
+    return Cell(name, np.zeros((1, n_features)), np.zeros(1), neurons, seed).start(index)
 
 
 def train(cell, space="restricted", starts=range(4)):
@@ -79,7 +83,7 @@ class TestBlocks:
             assert fit.verdict in ("holds", "violated", "undecided") and fit.proof == ""
             assert (fit.activation != "") == (fit.verdict == "holds")
             if fit.verdict == "holds":
-                inside = make_space(space, 1, 2, margin=1e-3).contains(network_of(fit))
+                inside = make_space(space, 1, 2, margin=1e-3).contains(fit.network)
                 assert inside or fit.violations
 
     def test_lift_is_never_worse(self, cell):

@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "Row", "TableError", "array", "as_frame", "column", "describe", "frame_of"]
 
+#: Also of a table that does not have its columns, types or key.
+TableError = StoreError
 #: Types of columns by those of the fields; anything else is an array.
 _TYPES = {"str": "text", "float": "number", "int": "integer", "bool": "integer"}
 #: Their types for pandas. What is missing is NaN for a number and empty for a text.
 DTYPES = {"text": "str", "number": "float64", "integer": "int64"}
-
-
-class TableError(StoreError):
-    """A table that does not have its columns, types or key, or whose file is damaged."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,9 @@ class Row:
             known = {name: value for name, value in entry.metadata.items() if name != "of"}
             written = getattr(entry.type, "__name__", str(entry.type))
             kind = _TYPES.get(written, "array")
-            found.append(Column(entry.name, kind, flag=written == "bool", **known))
-        kept = [c for c in found if arrays or c.type != "array"]
-        return tuple(sorted(kept, key=lambda c: not c.key))
+            if arrays or kind != "array":
+                found.append(Column(entry.name, kind, flag=written == "bool", **known))
+        return tuple(sorted(found, key=lambda c: not c.key))
 
     @classmethod
     def key(cls) -> list[str]:
@@ -118,11 +116,10 @@ class Row:
 
         Of several records the first that has it counts; what none has keeps its default.
         """
-        for name in (entry.name for entry in fields(cls) if entry.name not in given):  # type: ignore[arg-type]
-            for record, own in product(records, (name, f"n_{name}")):
+        for record, entry in product(records, fields(cls)):  # type: ignore[arg-type]
+            for own in (entry.name, f"n_{entry.name}"):
                 if hasattr(record, own):
-                    given[name] = getattr(record, own)
-                    break
+                    given.setdefault(entry.name, getattr(record, own))
         return cls(**given)
 
     @classmethod
@@ -132,7 +129,7 @@ class Row:
         return cls(**place, **{entry.name: entry.metadata["of"](source) for entry in others})
 
 
-def as_frame(table: type[Row], columns: Mapping[str, Any]) -> pd.DataFrame:
+def as_frame(table: type[Row], columns: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
     """Columns as a data frame with the table's types, sorted by its key if it has one.
 
     Raises

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from landscape.data import AGAIN, StoreError, check_origin, read_file, replace_file
+from landscape.data import AGAIN, check_origin, read_file, replace_file
 from landscape.errors import require_extra
-from landscape.rows import DTYPES, Row, TableError
+from landscape.rows import Row, TableError, as_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,43 +49,31 @@ def write_rows(
     require_extra("study", "pyarrow")
     import pyarrow as pa
 
-    rows = list(rows)
-    types = {"text": (pa.string(), str), "integer": (pa.int64(), int)}
-    columns = {}
+    columns, plain = [], {}
     for c in table.columns(arrays=True):
-        kind, plain = types.get(c.type, (pa.float64(), _nested if c.depth else float))
+        kind = {"text": pa.string(), "integer": pa.int64()}.get(c.type, pa.float64())
         for _ in range(c.depth):
             kind = pa.list_(kind)
-        columns[c.name] = pa.array([plain(getattr(row, c.name)) for row in rows], kind)
-    _write(path, pa.table(columns), table, origin)
+        columns.append(pa.field(c.name, kind))
+        plain[c.name] = {"text": str, "integer": int, "number": float}.get(c.type, _nested)
+    found = [{name: make(getattr(row, name)) for name, make in plain.items()} for row in rows]
+    _write(path, pa.Table.from_pylist(found, pa.schema(columns)), table, origin)
 
 
 def read_rows(path: str | Path, table: type[R], origin: Origin | None = None) -> list[R]:
-    """Read the rows of a job.
+    """Read the rows of a job; ``origin`` is what they must have been made from, name by name.
 
-    Parameters
-    ----------
-    path : path
-    table : type of Row
-    origin : mapping, optional
-        What they must have been made from, compared name by name.
-
-    Raises
-    ------
-    TableError
-        If the file is missing, damaged, of another place or does not hold such rows.
+    TableError if the file is missing, damaged, of another place or does not hold such rows.
     """
     content, _ = _read(path, table, origin)
-    named = {c.name: c for c in table.columns(arrays=True)}
-    _check_names(list(named), content.column_names, str(path), f"; {AGAIN}")
-    columns = {name: content[name].to_pylist() for name in named}
-    for name, c in named.items():
-        if c.depth:
-            columns[name] = [v if v is None else np.array(v, dtype=float) for v in columns[name]]
-        if c.flag:
-            columns[name] = [bool(v) for v in columns[name]]
-    places = zip(*columns.values(), strict=True)
-    return [table(**dict(zip(columns, values, strict=True))) for values in places]
+    columns = table.columns(arrays=True)
+    _check_names([c.name for c in columns], content.column_names, path)
+    made: dict[str, Any] = {c.name: bool for c in columns if c.flag}
+    made |= {c.name: _array for c in columns if c.depth}
+    return [
+        table(**row | {name: make(row[name]) for name, make in made.items()})
+        for row in content.to_pylist()
+    ]
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -107,7 +95,7 @@ def write_frame(
     """
     import pyarrow as pa
 
-    _check(table, frame, f"table {table.name}")
+    frame = as_frame(table, frame)
     text = csv_text(frame).encode()
     replace_file(csv, lambda file: file.write(text))
     content = pa.Table.from_pandas(frame, preserve_index=False)
@@ -125,38 +113,34 @@ def read_frame(table: type[Row], path: str | Path, origin: Origin | None = None)
     TableError
         If the file is missing, damaged or not this table.
     """
+    import pandas as pd
+
     path = Path(path)
     try:
-        if path.suffix == ".parquet":
-            frame = _read(path, table, origin)[0].to_pandas()
-        else:
+        if from_csv := path.suffix != ".parquet":
             content, twin = read_file(path), path.with_suffix(".parquet")
             if twin.exists() and _read(twin)[1]["csv"] != sha256(content).hexdigest():
-                raise StoreError(f"{path}: is not what was written beside {twin.name}; {AGAIN}")
-            frame = _parse(table, content)
-    except StoreError as error:
-        raise TableError(str(error)) from None
+                raise TableError(f"{path}: is not what was written beside {twin.name}; {AGAIN}")
+            # As text first: how pandas reads numbers has changed over its versions.
+            frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        else:
+            frame = _read(path, table, origin)[0].to_pandas()
+        _check_names([c.name for c in table.columns()], list(frame), path)
+        for name in [c.name for c in table.columns() if from_csv and c.type == "number"]:
+            frame[name] = [float(text or "nan") for text in frame[name]]
+        return as_frame(table, frame)
     except (OSError, ValueError, KeyError) as error:
         raise TableError(
             f"{path}: cannot be read as table {table.name!r} ({error}); {AGAIN}"
         ) from None
-    _check(table, frame, str(path), f"; {AGAIN}")
-    return frame
-
-
-def _parse(table: type[Row], content: bytes) -> pd.DataFrame:
-    """A frame from CSV; as text first: how pandas reads numbers has changed over its versions."""
-    import pandas as pd
-
-    frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-    types = {c.name: DTYPES[c.type] for c in table.columns() if c.name in frame}
-    for name in [name for name, kind in types.items() if kind == "float64"]:
-        frame[name] = [float(text or "nan") for text in frame[name]]
-    return frame.astype(types)
 
 
 def _nested(values: Any) -> Any:
     return None if values is None else np.asarray(values, dtype=float).tolist()
+
+
+def _array(values: Any) -> Any:
+    return None if values is None else np.array(values, dtype=float)
 
 
 def _write(
@@ -186,34 +170,26 @@ def _read(
 
     def check(fine: object, sentence: str) -> None:
         if not fine:
-            raise StoreError(f"{path}: {sentence}; {AGAIN}")
+            raise TableError(f"{path}: {sentence}; {AGAIN}")
 
-    try:
-        content = read_file(path)
-        whole = content.startswith(b"PAR1") and content.endswith(b"PAR1")
-        check(whole, "no Parquet file, or a truncated one")
-        check(
-            _SEAL.search(content),
-            "has no checksum: from an old version of landscape, from another program, or damaged",
-        )
-        start, stop = _place(content)
-        found = sha256(content[:start] + _ZEROS.encode() + content[stop:]).hexdigest()
-        sealed = found.encode() == content[start:stop]
-        check(sealed, "damaged: the content does not match its checksum")
-        file = pq.ParquetFile(io.BytesIO(content))
-        header: dict[str, Any] = json.loads(file.metadata.metadata[_KEY])
-        check(
-            header["format"] == FORMAT,
-            f"has format {header['format']} of another version of landscape, this one reads "
-            f"{FORMAT}",
-        )
-        if table is not None:
-            holds = header["table"]
-            check(holds == table.name, f"holds {holds!r}, expected {table.name!r}")
-        check_origin(path, header["origin"], origin or {})
-        return file.read(), header
-    except StoreError as error:
-        raise TableError(str(error)) from None
+    content = read_file(path)
+    whole = content.startswith(b"PAR1") and content.endswith(b"PAR1")
+    check(whole, "no Parquet file, or a truncated one")
+    old = "from an old version of landscape, from another program, or damaged"
+    check(_SEAL.search(content), f"has no checksum: {old}")
+    start, stop = _place(content)
+    seal = sha256(content[:start] + _ZEROS.encode() + content[stop:]).hexdigest()
+    check(seal.encode() == content[start:stop], "damaged: the content does not match its checksum")
+    file = pq.ParquetFile(io.BytesIO(content))
+    header: dict[str, Any] = json.loads(file.metadata.metadata[_KEY])
+    other = (
+        f"has format {header['format']} of another version of landscape, this one reads {FORMAT}"
+    )
+    check(header["format"] == FORMAT, other)
+    wanted, held = table.name if table else header["table"], header["table"]
+    check(held == wanted, f"holds {held!r}, expected {wanted!r}")
+    check_origin(path, header["origin"], origin or {})
+    return file.read(), header
 
 
 def _place(content: bytes) -> tuple[int, int]:
@@ -221,16 +197,7 @@ def _place(content: bytes) -> tuple[int, int]:
     return list(_SEAL.finditer(content))[-1].span(1)
 
 
-def _check_names(wanted: list[str], found: list[str], where: str, remedy: str) -> None:
+def _check_names(wanted: list[str], found: list[str], path: str | Path) -> None:
     if wanted != found:
         odd = ", ".join(sorted(set(found) ^ set(wanted)) or ["their order"])
-        raise TableError(f"{where}: columns differ from those of the table: {odd}{remedy}")
-
-
-def _check(table: type[Row], frame: pd.DataFrame, where: str, remedy: str = "") -> None:
-    wanted = {c.name: DTYPES[c.type] for c in table.columns()}
-    _check_names(list(wanted), list(frame.columns), where, remedy)
-    for name, dtype in wanted.items():
-        found = str(frame[name].dtype)
-        if found not in (dtype, "object"):
-            raise TableError(f"{where}: column {name} is {found}, expected {dtype}{remedy}")
+        raise TableError(f"{path}: columns differ from those of the table: {odd}; {AGAIN}")

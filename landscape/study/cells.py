@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,31 +23,26 @@ from landscape.parametrization import Parametrization, max_norms
 from landscape.rows import Row
 from landscape.spaces import Space, make_space
 from landscape.streams import stream
-from landscape.study.rows import Minimum, WithNetwork
+from landscape.study.rows import Minimum
 from landscape.training import Fit, Network, draw_network, train
 from landscape.verdict import Verdict
 
 Array = NDArray[np.float64]
 #: Receives lines of text.
-Progress = Callable[[str], None]
+Log = Callable[[str], None]
+Minima = Iterable[Minimum]
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 
 
 def quiet(line: str) -> None:
-    """Progress that nobody reads."""
+    """Log that nobody reads."""
 
 
-def network_of(row: WithNetwork) -> Parametrization:
-    """The network of a row."""
-    assert row.weights is not None and row.output_weights is not None
-    return Parametrization(row.weights, row.output_weights)
-
-
-def within_space(minima: Iterable[Minimum], space: str) -> list[Minimum]:
+def within_space(minima: Minima, space: str) -> list[Minimum]:
     """The minima that keep every condition of their space, and whose neurons all contribute."""
     own = [row for row in minima if row.space == space and not row.violations]
-    return [row for row in own if max_norms(network_of(row).weights).min() > 0]
+    return [row for row in own if max_norms(row.network.weights).min() > 0]
 
 
 def evenly(items: Sequence[T], n: int) -> list[T]:
@@ -66,28 +62,12 @@ def attempt(
         found = measure(*arguments, **options)
     except NUMERICAL_ERRORS as error:
         found = {reason: say(error)}
-    if isinstance(found, dict):
-        return row.copied(row, **found)
-    return row.copied(found, row)
+    return row.copied(SimpleNamespace(**found) if isinstance(found, dict) else found, row)
 
 
 def say(error: BaseException) -> str:
     """An error as the reason of a row."""
     return f"{type(error).__name__}: {error}"
-
-
-def draw_start(
-    seed: int, dataset: str, n_features: int, n_neurons: int, start: int
-) -> tuple[Network, int]:
-    """Start number ``start`` of P_(n_features, n_neurons, 1), and its number of positive signs.
-
-    The same for every space and solver. The m + 1 sign classes, by the number of positive output
-    weights, take turns: the components of N* that starts cannot leave are all visited alike
-    (Theorem 1).
-    """
-    n_positive = start % (n_neurons + 1)
-    rng = stream(seed, "start", dataset, n_neurons, start)
-    return draw_network(rng, n_features, n_neurons, n_positive=n_positive), n_positive
 
 
 @dataclass(frozen=True)
@@ -190,8 +170,14 @@ class Cell:
         return Task(space, space.embed(self.features), self.target)
 
     def start(self, index: int) -> tuple[Network, int]:
-        """See :func:`draw_start`."""
-        return draw_start(self.seed, self.dataset, self.features.shape[1], self.neurons, index)
+        """A start, the same for every space and solver, and its number of positive signs.
+
+        The m + 1 sign classes, by the number of positive output weights, take turns: the components
+        of N* that starts cannot leave are all visited alike (Theorem 1).
+        """
+        n_positive, rng = index % (self.neurons + 1), self.stream("start", index)
+        n_features = self.features.shape[1]
+        return draw_network(rng, n_features, self.neurons, n_positive=n_positive), n_positive
 
     def stream(self, purpose: str, *keys: str | int) -> np.random.Generator:
         """The random numbers of one purpose in this cell."""

@@ -17,8 +17,6 @@ from pydantic import ValidationError
 from landscape.data import KINDS, DataError, load_function, make_dataset
 from landscape.study.config import DATA, SOLVERS, Section, Study
 
-__all__ = ["check_study", "duplicate_keys", "nearest"]
-
 #: What an atlas can be searched with, beside a user's own.
 ATLAS_SOLVERS = ("descent", "far descent", "SLSQP", "L-BFGS-B", "trf")
 #: YAML reads 2023_02 as a number, and no as false.
@@ -30,21 +28,10 @@ FROM_RESTRICTED = {"controls": "max_minima", "pairs": "max_pairs"}
 def check_study(
     config: Mapping[str, Any], *, data: bool = True
 ) -> tuple[dict[str, Any] | None, list[str]]:
-    """A configuration with its defaults, and what is wrong with it.
+    """A configuration, as it was written, with its defaults, and all that is wrong, one line each.
 
-    Parameters
-    ----------
-    config : mapping
-        As it was written.
-    data : bool
-        Whether the user's tables are read and their functions tried.
-
-    Returns
-    -------
-    dict or None
-        The complete configuration; None if something is wrong.
-    list of str
-        Everything that is wrong, one line each.
+    The former is None if something is. With ``data`` the user's tables are read and their functions
+    tried.
 
     Examples
     --------

@@ -17,7 +17,6 @@ from landscape.study.regularization import ArmRun, OfArm
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Comparison", "compare_arms"]
 
 Array = NDArray[np.float64]
 

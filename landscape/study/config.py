@@ -90,23 +90,17 @@ class _Drawn(_Data):
 
 
 class Teacher(_Drawn):
-    """Samples of a random shallow ReLU network."""
-
-    kind: Literal["teacher"]
+    kind: Literal["teacher"] = key("samples of a random shallow ReLU network")
     n_neurons: Count = key("neurons of the teacher")
 
 
 class Smooth(_Drawn):
-    """Samples of a smooth function."""
-
-    kind: Literal["smooth"]
+    kind: Literal["smooth"] = key("samples of a smooth function")
     function: Literal["sine", "bump", "saddle"] = key("which function")
 
 
 class Diabetes(_Data):
-    """scikit-learn's diabetes data."""
-
-    kind: Literal["diabetes"]
+    kind: Literal["diabetes"] = key("scikit-learn's diabetes data")
 
 
 class _Table(_Data):
@@ -116,21 +110,15 @@ class _Table(_Data):
 
 
 class Csv(_Table):
-    """A table of one's own, CSV."""
-
-    kind: Literal["csv"]
+    kind: Literal["csv"] = key("a table of one's own, CSV")
     delimiter: str = key("one character", ",", min_length=1, max_length=1)
 
 
 class Parquet(_Table):
-    """A table of one's own, Parquet."""
-
-    kind: Literal["parquet"]
+    kind: Literal["parquet"] = key("a table of one's own, Parquet")
 
 
 class Own(_Data):
-    """Samples of a generator of one's own."""
-
     kind: str = key("teacher, smooth, diabetes, csv or parquet, or a name under plugins.generators")
     seed: Seed = key("seed of its random numbers", 0)
     options: dict[str, Any] = key("the arguments of the generator, name: value", {})
@@ -303,29 +291,14 @@ def config_schema() -> str:
     """The JSON schema of a configuration, as YAML."""
     import yaml  # type: ignore[import-untyped]
 
-    def plain(node: Any) -> Any:
-        """Without titles, which repeat names, and defaults of whole sections."""
-        if isinstance(node, list):
-            return [plain(entry) for entry in node]
-        if not isinstance(node, dict):
-            return node
-        repeated = {"title", "default"} if "$ref" in node else {"title"}
-        return {name: plain(entry) for name, entry in node.items() if name not in repeated}
-
     version = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     head = "# Made by `python -m landscape.study.config` from the model in that file.\n"
-    schema = version | plain(Study.model_json_schema())
+    schema = version | Study.model_json_schema()
     return head + str(yaml.safe_dump(schema, sort_keys=False, width=100))
 
 
 def starts_of_blocks(starts: int, block_size: int) -> list[tuple[int, int]]:
-    """First index and end of every block.
-
-    Examples
-    --------
-    >>> starts_of_blocks(50, 20)
-    [(0, 20), (20, 40), (40, 50)]
-    """
+    """First index and end of every block."""
     return [(k, min(k + block_size, starts)) for k in range(0, starts, block_size)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -13,20 +12,13 @@ from landscape.probe import CONTROLS
 from landscape.probe.controls import active_direction
 from landscape.realization import realize
 from landscape.spaces import RestrictedSpace
-from landscape.study.cells import Cell, Progress, Task, network_of, quiet, say, within_space
+from landscape.study.cells import Cell, Log, Minima, Task, quiet, say, within_space
 from landscape.study.rows import Control, Minimum
 from landscape.verdict import Verdict
 
-__all__ = ["extend_by_linear", "follow_controls"]
-
 
 def follow_controls(
-    cell: Cell,
-    minima: Iterable[Minimum],
-    *,
-    n_steps: int,
-    max_minima: int,
-    progress: Progress = quiet,
+    cell: Cell, minima: Minima, *, n_steps: int, max_minima: int, progress: Log = quiet
 ) -> list[Control]:
     """Build the controls from the best minima of N*, and follow better realizations to distance 0.
 
@@ -47,7 +39,7 @@ def follow_controls(
 
 def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> list[Control]:
     place = Control(**cell.place, minimum=row.minimum, kind=kind)
-    theta, rng = network_of(row), cell.stream("control", kind, row.first_start)
+    theta, rng = row.network, cell.stream("control", kind, row.first_start)
     base = "minimum"
     try:
         control = CONTROLS[kind](theta, task.X, task.y, rng=rng, n_steps=n_steps)

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
-from landscape.study.cells import Cell, Progress, quiet, say
+from landscape.study.cells import Cell, Log, quiet, say
 from landscape.study.rows import Converse
 from landscape.training import draw_network
-
-__all__ = ["draw_converse", "optimal_scales"]
 
 Array = NDArray[np.float64]
 
@@ -36,12 +34,7 @@ def optimal_scales(theta: Parametrization, X: Array, y: Array) -> Array:
 
 
 def draw_converse(
-    cell: Cell,
-    minima: object = None,
-    *,
-    n_draws: int,
-    rigid_fraction: float,
-    progress: Progress = quiet,
+    cell: Cell, minima: object = None, *, n_draws: int, rigid_fraction: float, progress: Log = quiet
 ) -> list[Converse]:
     """Random directions with optimal scales, as realization minima and as parameter minima.
 

@@ -1,6 +1,6 @@
 """Of the local minima that exist, how many do multi-starts find? Solvers held against an atlas.
 
-Start j is the same random network for every solver (:func:`landscape.study.cells.draw_start`);
+Start j is the same random network for every solver (:meth:`landscape.study.cells.Cell.start`);
 every end point goes on to :func:`landscape.descend`, and what that certifies is looked up in the
 atlas. Sums over the starts say which minima were found, how soon, and how often a global one.
 """
@@ -11,12 +11,10 @@ from collections.abc import Mapping
 
 from landscape.atlas import Atlas
 from landscape.descent import DescentOutcome
-from landscape.study.cells import Progress, Task, draw_start, quiet
+from landscape.study.cells import Cell, Log, Task, quiet
 from landscape.study.rows import Coverage, Entry
 from landscape.study.training import solver_named
 from landscape.training import SOLVERS
-
-__all__ = ["COVERAGE_SOLVERS", "DESCENTS", "atlas_rows", "cover"]
 
 #: Solvers that are compared by default; "descent" starts the active-set descent at once.
 COVERAGE_SOLVERS = ("SLSQP", "L-BFGS-B", "trf", "descent")
@@ -34,7 +32,7 @@ def cover(
     max_iter: int = 200,
     tol: float = 1e-12,
     own: Mapping[str, str] | None = None,
-    progress: Progress = quiet,
+    progress: Log = quiet,
 ) -> list[Coverage]:
     """Run one solver from paired random starts and look its ends up in the atlas.
 
@@ -43,17 +41,10 @@ def cover(
     atlas : Atlas
         Of a space with at least two neurons: a network with biases and its offset.
     solver : str
-        One of :data:`DESCENTS` or of :data:`landscape.training.SOLVERS`, or a name in ``own``.
+        One of :data:`DESCENTS` or of :data:`landscape.training.SOLVERS`, whose options ``max_iter``
+        and ``tol`` are, or a name in ``own``, import paths of a user's own solvers.
     starts : int
-        Number of starts; the sign classes take turns.
-    seed, problem
-        What the starts' random streams depend on.
-    max_iter, tol
-        See :func:`landscape.training.train`.
-    own : mapping of str to str, optional
-        Import paths of a user's own solvers by name.
-    progress : callable
-        Receives lines of text.
+        Number of starts; their random streams depend on ``seed`` and ``problem``.
 
     Returns
     -------
@@ -75,13 +66,13 @@ def cover(
     if space.n_neurons < 2:
         raise ValueError("atlas: starts are networks with an offset, expected 2 neurons or more")
     function, neurons = solver_named(solver, own), space.n_neurons - 1
+    cell = Cell(problem, atlas.features, atlas.target, neurons, seed)
     task = Task(space, space.embed(atlas.features), atlas.target)
     best = {entry.number for entry in atlas.entries if entry.is_global}
     rows: list[Coverage] = []
-    found: set[int] = set()
-    hits = 0
+    found, hits = set[int](), 0
     for j in range(starts):
-        theta = task.embed(draw_start(seed, problem, atlas.features.shape[1], neurons, j)[0])
+        theta = task.embed(cell.start(j)[0])
         if solver not in DESCENTS:
             theta = task.train(theta, solver=function, max_iter=max_iter, tol=tol).parametrization
         end, number = task.descend(theta, far=solver == "far descent"), -1

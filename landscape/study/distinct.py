@@ -7,10 +7,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from landscape.parametrization import max_norms
-from landscape.study.cells import network_of
 from landscape.study.rows import Fit, Minimum
-
-__all__ = ["distinct_minima"]
 
 #: Losses closer than this, relatively, are equal up to rounding; its square is a perfect fit's
 #: (losses are in units of the target's variance).
@@ -65,7 +62,7 @@ def _minimum(number: int, first: Fit, starts: Sequence[Fit]) -> Minimum:
         radius_low=r,
         paper_radius=r**2 / 16,
         sharp_radius=r**2 / 8,
-        rigidity_radius=0.5 * float(max_norms(network_of(first).products).min()),
+        rigidity_radius=0.5 * float(max_norms(first.network.products).min()),
     )
 
 

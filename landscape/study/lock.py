@@ -20,8 +20,6 @@ from typing import IO
 from landscape.data import unwritable
 from landscape.errors import LandscapeError
 
-__all__ = ["RunError", "attend", "begin", "check_writable"]
-
 #: Open for as long as this process lives.
 _held: list[IO[str]] = []
 
@@ -33,18 +31,10 @@ class RunError(LandscapeError, RuntimeError):
 def begin(folder: str | Path, study: str, *, patience: float = 5.0) -> str | None:
     """Take a study in a folder for a run, for as long as this process lives.
 
-    Runs of other studies may be at work in the same folder, where ``.snakemake`` and ``results``
-    are; jobs of a run that was killed are waited for, ``patience`` seconds.
-
-    Returns
-    -------
-    str or None
-        A sentence if a run had been killed here and its left-overs were removed.
-
-    Raises
-    ------
-    RunError
-        If another run of this study is at work, or jobs of a killed one; or nothing can be written.
+    Other studies may be at work in the same folder, where ``.snakemake`` and ``results`` are; jobs
+    of a killed run are waited for, ``patience`` seconds. A sentence says if a run had been killed
+    here and its left-overs were removed. RunError if another run of this study is at work, or jobs
+    of a killed one; or nothing can be written.
     """
     try:
         file = _open(folder, study)
@@ -99,7 +89,7 @@ def _open(folder: str | Path, study: str) -> IO[str]:
 
 
 def _share(file: IO[str]) -> None:
-    """Hold the lock as run and jobs share it."""
+    """Hold the lock, which the run and its jobs share."""
     _lock(file, fcntl.LOCK_SH, 0.0)
     _held.append(file)
 

@@ -8,7 +8,7 @@ Lipschitz in the parameters, the W^{1,inf} distance is not even continuous.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -24,10 +24,8 @@ from landscape.realization import difference
 from landscape.seminorm import sobolev_distance
 from landscape.stability import distance_to_fibre, parameter_distance
 from landscape.stability.theorem import SHARP_CONSTANT
-from landscape.study.cells import Cell, Progress, Task, evenly, network_of, quiet, say, within_space
+from landscape.study.cells import Cell, Log, Minima, Task, evenly, quiet, say, within_space
 from landscape.study.rows import Minimum, Pair
-
-__all__ = ["OUTSIDE", "extremal_pair", "measure_pairs", "opposed_pair", "uniform_bound"]
 
 Array = NDArray[np.float64]
 Networks = tuple[Parametrization, Parametrization]
@@ -42,13 +40,13 @@ UNIFORM_INPUTS = 4
 
 def measure_pairs(
     cell: Cell,
-    minima: Iterable[Minimum],
+    minima: Minima,
     *,
     max_pairs: int,
     max_minima: int,
     n_random: int,
     scales: Sequence[float],
-    progress: Progress = quiet,
+    progress: Log = quiet,
 ) -> list[Pair]:
     """Measure pairs of the architecture of the cell's networks in N*.
 
@@ -63,19 +61,17 @@ def measure_pairs(
     ----------
     cell : Cell
     minima : iterable of Minimum
-    max_pairs, max_minima : int
-        Pairs of two minima, and minima from which the other kinds are made; evenly chosen.
-    n_random : int
-        Random pairs.
+    max_pairs, max_minima, n_random : int
+        Pairs of two minima, and minima from which the other kinds are made, both evenly chosen;
+        random pairs.
     scales : sequence of float
         Relative sizes of the changes.
-    progress : callable
     """
     task, inside = cell.task("restricted"), within_space(minima, "restricted")
     rows: list[Pair] = []
     count: Counter[str] = Counter()
     plans: list[Plan] = [
-        ("minima", np.nan, a.minimum, b.minimum, (network_of(a), network_of(b)))
+        ("minima", np.nan, a.minimum, b.minimum, (a.network, b.network))
         for a, b in evenly(list(combinations(inside, 2)), max_pairs)
     ]
     plans += _others(cell, task, evenly(inside, max_minima), scales, n_random)
@@ -114,12 +110,12 @@ def _others(
         other = task.space.sample(rng) if np.isnan(scale) else _perturbed(theta, scale, rng)
         yield "random", scale, -1, -1, (theta, other)
     for row in minima:
-        theta, rng = network_of(row), cell.stream("pair", "again", row.first_start)
+        theta, rng = row.network, cell.stream("pair", "again", row.first_start)
         start = _perturbed(theta, 1e-3, rng).permute(rng.permutation(theta.n_neurons))
         yield "again", 1e-3, row.minimum, row.minimum, partial(_again, theta, start, task)
     for k, scale in enumerate(scales if minima else []):
         first = minima[k % len(minima)].minimum
-        theta, rng = network_of(minima[k % len(minima)]), cell.stream("pair", "constructed", k)
+        theta, rng = minima[k % len(minima)].network, cell.stream("pair", "constructed", k)
         factors = 1.0 + scale * rng.uniform(-0.9, 0.9, theta.n_neurons)
         yield "scaled", scale, first, -1, (theta, theta.scale(factors))
         yield "opposed", scale, first, -1, opposed_pair(theta, scale)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from landscape.probe import examine_minimum, probe_realization
-from landscape.study.cells import Cell, Progress, attempt, network_of, quiet, within_space
-from landscape.study.rows import Minimum, Natural, Probe
-
-__all__ = ["examine_minima", "probe_minima"]
+from landscape.study.cells import Cell, Log, Minima, attempt, quiet, within_space
+from landscape.study.rows import Natural, Probe
 
 
 def probe_minima(
-    cell: Cell,
-    minima: Iterable[Minimum],
-    *,
-    rigid_fraction: float,
-    max_minima: int,
-    progress: Progress = quiet,
+    cell: Cell, minima: Minima, *, rigid_fraction: float, max_minima: int, progress: Log = quiet
 ) -> list[Probe]:
     """Probe the rigid ball around the best minima of N*, where the verdict is forced (Theorem 13).
 
@@ -27,19 +20,14 @@ def probe_minima(
     for row in within_space(minima, "restricted")[:max_minima]:
         radius = rigid_fraction * row.rigidity_radius
         probe = Probe(**cell.place, minimum=row.minimum, radius=radius)
-        rows.append(attempt(probe, task.ask, probe_realization, network_of(row), radius=radius))
+        rows.append(attempt(probe, task.ask, probe_realization, row.network, radius=radius))
     holding = sum(probe.verdict == "holds" for probe in rows)
     progress(f"{holding} of {len(rows)} rigid balls hold nothing better")
     return rows
 
 
 def examine_minima(
-    cell: Cell,
-    minima: Iterable[Minimum],
-    *,
-    spaces: Sequence[str],
-    max_minima: int,
-    progress: Progress = quiet,
+    cell: Cell, minima: Minima, *, spaces: Sequence[str], max_minima: int, progress: Log = quiet
 ) -> list[Natural]:
     """Describe the best distinct minima of N' or N, those with parallel neurons too.
 
@@ -50,7 +38,7 @@ def examine_minima(
         task = cell.task(name)
         for row in [row for row in minima if row.space == name][:max_minima]:
             case = Natural(**cell.place, space=name, minimum=row.minimum, loss=row.loss)
-            case = attempt(case, task.ask, examine_minimum, network_of(row))
+            case = attempt(case, task.ask, examine_minimum, row.network)
             progress(f"{name}, minimum {row.minimum}: {case.spare} spare, {case.verdict}")
             rows.append(case)
     return rows

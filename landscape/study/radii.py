@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,10 @@ import numpy as np
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe import ExchangeBudget, search_ball
 from landscape.radius import RadiusBudget, bracket_radius
-from landscape.study.cells import Cell, Progress, Task, attempt, network_of, quiet, within_space
+from landscape.study.cells import Cell, Log, Minima, attempt, quiet, within_space
 from landscape.study.rows import Bracket, Minimum
 from landscape.study.training import proof_columns
 from landscape.uniform import uniform_radius
-
-__all__ = ["PROOF_WORK", "bracket_radii", "bracket_realizations", "prove_minima"]
-
 
 #: How many proofs are tried in each space by default: those whose n p^2 (n samples, p weights) add
 #: up to this. A proof takes some 4e-6 s times its n p^2: so proofs take about a tenth of the time
@@ -27,11 +24,7 @@ PROOF_WORK = 1e6
 
 
 def prove_minima(
-    cell: Cell,
-    minima: Iterable[Minimum],
-    *,
-    max_work: float = PROOF_WORK,
-    progress: Progress = quiet,
+    cell: Cell, minima: Minima, *, max_work: float = PROOF_WORK, progress: Log = quiet
 ) -> list[Minimum]:
     """Prove distinct minima in rational arithmetic, unless that was tried before.
 
@@ -41,30 +34,29 @@ def prove_minima(
     """
     rows, work = [], Counter[str]()
     for row in minima:
-        each = len(cell.target) * network_of(row).weights.size ** 2
+        each = len(cell.target) * row.network.weights.size**2
         if not row.proof and (not work[row.space] or work[row.space] + each <= max_work):
             work[row.space] += each
-            tried = replace(row, proof="open")
-            row = attempt(tried, _proof, cell.task(row.space), row, reason="proof_reason")
+            row = attempt(replace(row, proof="open"), _proof, cell, row, reason="proof_reason")
         rows.append(row)
-    proved = sum(row.proof == "proved" for row in rows)
-    tries = sum(row.proof != "" for row in rows)
-    progress(f"{proved} of {tries} minima are proved in rational arithmetic, of {len(rows)} in all")
+    tried = [row.proof for row in rows if row.proof]
+    proved = f"{tried.count('proved')} of {len(tried)} minima are proved in rational arithmetic"
+    progress(f"{proved}, of {len(rows)} in all")
     return rows
 
 
-def _proof(task: Task, row: Minimum) -> dict[str, Any]:
-    return proof_columns(task.certify(network_of(row), exact=True))
+def _proof(cell: Cell, row: Minimum) -> dict[str, Any]:
+    return proof_columns(cell.task(row.space).certify(row.network, exact=True))
 
 
 def bracket_radii(
     cell: Cell,
-    minima: Iterable[Minimum],
+    minima: Minima,
     *,
     spaces: Sequence[str],
     max_minima: int,
     budget: RadiusBudget | None = None,
-    progress: Progress = quiet,
+    progress: Log = quiet,
 ) -> list[Minimum]:
     """Bracket the radius in parameter space of the first minima of these spaces.
 
@@ -75,18 +67,15 @@ def bracket_radii(
         if row.space in spaces and row.minimum < max_minima:
             tried = replace(row, radius_high_method="none found")
             row = attempt(tried, _bracket, cell, row, budget, reason="radius_reason")
-            progress(
-                f"{row.space}, minimum {row.minimum}: radius in "
-                f"[{row.radius_low:.3g}, {row.radius_high:.3g}]"
-            )
+            ends = f"[{row.radius_low:.3g}, {row.radius_high:.3g}]"
+            progress(f"{row.space}, minimum {row.minimum}: radius in {ends}")
         rows.append(row)
     return rows
 
 
 def _bracket(cell: Cell, row: Minimum, budget: RadiusBudget | None) -> dict[str, Any]:
     rng = cell.stream("radius", row.space, row.first_start)
-    task = cell.task(row.space)
-    found = task.ask(bracket_radius, network_of(row), budget=budget, rng=rng)
+    found = cell.task(row.space).ask(bracket_radius, row.network, budget=budget, rng=rng)
     return {
         "radius_low": found.r_low,
         "radius_high": found.r_high,
@@ -99,13 +88,13 @@ def _bracket(cell: Cell, row: Minimum, budget: RadiusBudget | None) -> dict[str,
 
 def bracket_realizations(
     cell: Cell,
-    minima: Iterable[Minimum],
+    minima: Minima,
     *,
     spaces: Sequence[str],
     max_minima: int,
     factor: float = 3.0,
     budget: ExchangeBudget | None = None,
-    progress: Progress = quiet,
+    progress: Log = quiet,
 ) -> list[Bracket]:
     """Search balls of ``factor min_i ‖u_i‖`` around the realizations of minima of N* or N'.
 
@@ -114,22 +103,15 @@ def bracket_realizations(
     rows, minima = [], list(minima)
     for name in spaces:
         inside = within_space(minima, name)
-        networks = {row.minimum: network_of(row) for row in inside}
+        networks = {row.minimum: row.network for row in inside}
         for row in inside[:max_minima]:
-            smallest = float(max_norms(networks[row.minimum].products).min())
-            bracket = Bracket(
-                **cell.place,
-                space=name,
-                minimum=row.minimum,
-                smallest=smallest,
-                certified=row.sharp_radius,
-                radius=factor * smallest,
-            )
+            smallest = float(max_norms(row.network.products).min())
+            sizes = {"smallest": smallest, "certified": row.sharp_radius}
+            place = {**cell.place, "space": name, "minimum": row.minimum}
+            bracket = Bracket(**place, **sizes, radius=factor * smallest)
             bracket = attempt(bracket, _search, bracket, cell, row, networks, budget)
-            progress(
-                f"{name}, minimum {row.minimum}: realization radius in "
-                f"[{bracket.radius_low:.3g}, {bracket.radius_high:.3g}]"
-            )
+            ends = f"[{bracket.radius_low:.3g}, {bracket.radius_high:.3g}]"
+            progress(f"{name}, minimum {row.minimum}: realization radius in {ends}")
             rows.append(bracket)
     return rows
 
@@ -143,19 +125,15 @@ def _search(
 ) -> Bracket:
     found = cell.task(row.space).ask(
         search_ball,
-        networks[row.minimum],
+        row.network,
         radius=bracket.radius,
         rng=cell.stream("realization radius", row.space, row.first_start),
         minima=[other for k, other in networks.items() if k != row.minimum],
         certified_radius=row.radius if np.isfinite(row.radius) else 0.0,
         budget=budget,
     )
-    counts = {"exchanged": len(found.exchanged), "uniform_radius": _uniform(row)}
+    uniform = np.nan
+    if row.space == "restricted" and 0 < row.radius < np.inf:
+        uniform = uniform_radius(row.network, row.radius).radius_uniform
+    counts = {"exchanged": len(found.exchanged), "uniform_radius": uniform}
     return Bracket.copied(found, found.witness, bracket, **counts)
-
-
-def _uniform(row: Minimum) -> float:
-    """A radius of the realization in the uniform norm (Theorem 17); missing where there is none."""
-    if row.space != "restricted" or not 0 < row.radius < np.inf:
-        return np.nan
-    return uniform_radius(network_of(row), row.radius).radius_uniform

@@ -18,17 +18,11 @@ from numpy.typing import NDArray
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
 from landscape.probe import examine_minimum
-from landscape.regularization import (
-    Balancing,
-    Merging,
-    Regularizer,
-    Separation,
-    Together,
-)
+from landscape.regularization import Balancing, Merging, Regularizer, Separation, Together
 from landscape.rows import Row, column
 from landscape.spaces import UnrestrictedSpace
 from landscape.stability import degeneracies
-from landscape.study.cells import Cell, Progress, Task, quiet
+from landscape.study.cells import Cell, Log, Task, quiet
 from landscape.study.rows import MSE, UNDECIDED
 from landscape.training import Fit, train_merging
 from landscape.verdict import Verdict
@@ -160,7 +154,7 @@ def run_arms(
     solver: str,
     max_iter: int,
     tol: float,
-    progress: Progress = quiet,
+    progress: Log = quiet,
 ) -> list[ArmRun]:
     """Train every start in every arm, descend, certify, and measure.
 

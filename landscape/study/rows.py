@@ -10,6 +10,7 @@ from math import inf, nan
 
 from numpy.typing import NDArray
 
+from landscape.parametrization import Parametrization
 from landscape.rows import Row, array, column
 
 MSE = "mean squared error of the target as stored (standardized: units of its variance)"
@@ -48,6 +49,12 @@ class WithNetwork(Row):
 
     weights: NDArray | None = array(2)
     output_weights: NDArray | None = array(1)
+
+    @property
+    def network(self) -> Parametrization:
+        """It."""
+        assert self.weights is not None and self.output_weights is not None
+        return Parametrization(self.weights, self.output_weights)
 
 
 class _Better(Row):

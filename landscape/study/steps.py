@@ -7,20 +7,17 @@ takes a cell and its minima and returns rows, and its entry here. Importing this
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from landscape.rows import Row
 from landscape.study.rows import Control, Converse, Natural, Pair, Probe
 
-__all__ = ["STEPS", "Step"]
-
 
 class Step(NamedTuple):
-    """A section of the configuration, and what gives the table's rows with its options.
+    """A section of the configuration, a table, and ``module:function`` of what measures its rows.
 
-    ``source`` names a function of this package, ``module:function``, called as
-    ``function(cell, minima, **options, progress=progress)``.
+    That is called as ``function(cell, minima, **options, progress=progress)``.
     """
 
     key: str
@@ -29,9 +26,8 @@ class Step(NamedTuple):
 
     @property
     def measure(self) -> Callable[..., Any]:
-        """What measures it, imported when it is asked for."""
-        module, function = self.source.split(":")
-        measure: Callable[..., Any] = getattr(import_module(f"landscape.study.{module}"), function)
+        """What measures them, imported when it is asked for."""
+        measure: Callable[..., Any] = resolve_name(f"landscape.study.{self.source}")
         return measure
 
 

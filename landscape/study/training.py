@@ -16,23 +16,12 @@ from scipy.optimize import Bounds, OptimizeResult
 
 from landscape.data import DataError, load_function, own_code
 from landscape.minima import Certificate
-from landscape.study.cells import Array, Cell, Progress, Task, attempt, network_of, quiet
+from landscape.study.cells import Array, Cell, Log, Task, attempt, quiet
 from landscape.study.rows import Fit, Run
 from landscape.training import Fit as Trained
 from landscape.training import Solver
-from landscape.verdict import Verdict
-
-__all__ = [
-    "descend_starts",
-    "proof_columns",
-    "run_solvers",
-    "solver_named",
-    "train_starts",
-    "try_solver",
-]
 
 _ARGUMENTS = ("fun", "x0", "bounds", "max_iter", "tol")
-_PROOFS = {Verdict.HOLDS: "proved", Verdict.VIOLATED: "refuted", Verdict.UNDECIDED: "open"}
 
 
 def _training_columns(fit: Trained) -> dict[str, Any]:
@@ -46,19 +35,15 @@ def _training_columns(fit: Trained) -> dict[str, Any]:
     }
 
 
-def _tested(task: Task, fit: Trained) -> dict[str, Any]:
-    found = task.certify(fit.parametrization)
-    return {"trained_verdict": found.verdict, "trained_reason": found.reason}
-
-
 def proof_columns(certificate: Certificate) -> dict[str, Any]:
     """The proof in rational arithmetic, if one was tried, as columns."""
     if (found := certificate.proof) is None:
         return {"proof": ""}
-    reason = "" if found.proved else found.reason
     return {
-        "proof": _PROOFS[found.verdict], "proof_reason": reason, "proof_distance": found.distance
-    }  # fmt: skip
+        "proof": {"holds": "proved", "violated": "refuted"}.get(found.verdict, "open"),
+        "proof_reason": "" if found.proved else found.reason,
+        "proof_distance": found.distance,
+    }
 
 
 def train_starts(
@@ -69,7 +54,7 @@ def train_starts(
     solver: str | Solver,
     max_iter: int,
     tol: float,
-    progress: Progress = quiet,
+    progress: Log = quiet,
 ) -> list[Fit]:
     """Train starts of a cell, by their indices, over a space; the descent is still to come.
 
@@ -81,45 +66,24 @@ def train_starts(
         fit = task.train(task.embed(network), solver=solver, max_iter=max_iter, tol=tol)
         place = {**cell.place, "space": space, "start": start, "positive_signs": n_positive}
         row = Fit.copied(fit.parametrization, **place, **_training_columns(fit))
-        progress(
-            f"start {start}: loss {fit.loss:.6g}, {row.training_outcome} after {fit.n_iter} "
-            "iterations"
-        )
+        how = f"{row.training_outcome} after {fit.n_iter} iterations"
+        progress(f"start {start}: loss {fit.loss:.6g}, {how}")
         rows.append(row)
     return rows
 
 
 def descend_starts(
-    cell: Cell,
-    fits: Iterable[Fit],
-    *,
-    max_iter: int,
-    exact: bool = False,
-    progress: Progress = quiet,
+    cell: Cell, fits: Iterable[Fit], *, max_iter: int, exact: bool = False, progress: Log = quiet
 ) -> list[Fit]:
     """Descend from what :func:`train_starts` gave, of any spaces, and certify where that ends.
 
     Ends of the unrestricted space are also lifted into N* (Lemma A.4) and descended from there:
-    Corollary 1.3, item 2, start by start.
-
-    Parameters
-    ----------
-    cell : Cell
-    fits : iterable of Fit
-    max_iter : int
-        Limit of descent steps.
-    exact : bool
-        Whether every certified minimum is proved in rational arithmetic as well.
-    progress : callable
-
-    Returns
-    -------
-    list of Fit
-        Completed; their networks are where the descent ended.
+    Corollary 1.3, item 2, start by start. With ``exact`` every certified minimum is proved in
+    rational arithmetic as well.
     """
     rows, lifted = [], cell.task("restricted")
     for fit in fits:
-        end = cell.task(fit.space).end(network_of(fit), max_iter=max_iter, exact=exact)
+        end = cell.task(fit.space).end(fit.network, max_iter=max_iter, exact=exact)
         theta, certificate, found = end.parametrization, end.certificate, {}
         if certificate is not None:
             found = proof_columns(certificate) | {
@@ -150,25 +114,12 @@ def run_solvers(
     tol: float,
     max_descent: int,
     own: Mapping[str, str] | None = None,
-    progress: Progress = quiet,
+    progress: Log = quiet,
 ) -> list[Run]:
     """Train the first starts over N* with every solver, test its ends as they are, descend.
 
-    Parameters
-    ----------
-    cell : Cell
-    solvers : sequence of str
-        Of :data:`landscape.training.SOLVERS`, or of ``own``, import paths of a user's own by name.
-    starts : int
-    max_iter, slow_max_iter : int
-        Iterations of the solvers; of trust-constr, each of which costs as much as dozens of the
-        others'.
-    tol : float
-        See :func:`landscape.training.train`.
-    max_descent : int
-        Steps of the descent.
-    own : mapping of str to str, optional
-    progress : callable
+    ``own`` has the import paths of a user's own solvers by name. Iterations of trust-constr,
+    ``slow_max_iter``, cost as much as dozens of the others'; ``max_descent`` are of the descent.
     """
     task, rows = cell.task("restricted"), []
     for solver in solvers:
@@ -191,6 +142,11 @@ def solver_named(name: str, own: Mapping[str, str]) -> str | Solver:
     if name not in own:
         return name
     return load_function(f"plugins.solvers.{name}", own[name], *_ARGUMENTS)
+
+
+def _tested(task: Task, fit: Trained) -> dict[str, Any]:
+    found = task.certify(fit.parametrization)
+    return {"trained_verdict": found.verdict, "trained_reason": found.reason}
 
 
 def try_solver(key: str, path: str) -> None:
