@@ -129,7 +129,7 @@ def test_brackets():
     mine = found[found["space"] == "restricted"]
     assert mine["radius_low"].to_numpy() == pytest.approx(mine["smallest"] / 2, rel=1e-6)
     assert (mine["certified"] < mine["radius_low"]).all()
-    assert (found["reason"] == "").all() and len(mine) == 3
+    assert (found["reason"] == "").all() and len(mine) == 3 and set(found["neurons"]) == {M}
     losses = {(row.space, row.minimum): row.loss for row in minima}
     better = [row for row in rows if np.isfinite(row.radius_high)]
     assert better

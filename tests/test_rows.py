@@ -118,3 +118,24 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
 
 def test_docs_describe_the_tables_as_they_are():
     assert (ROOT / "docs/tables.md").read_text() == render_markdown()
+
+
+class TestCopied:
+    class Found:
+        n_neurons, n_thrown, weight = 9, 1, 2.5
+
+    class Heap(Row):
+        """Stones."""
+
+        neurons: int = column("A key.", key=True, default=0)
+        thrown: int = column("A count.", default=-1)
+        weight: float = column("How heavy.", default=0.0)
+        place: str = column("Where.", default="")
+
+    def test_what_is_given_counts_first_then_the_first_record_then_the_default(self):
+        row = self.Heap.copied(self.Found, self.Heap(weight=7.0, place="here"), thrown=3)
+        assert (row.thrown, row.weight, row.place) == (3, 2.5, "here")
+        assert self.Heap.copied(self.Found).thrown == 1 and self.Heap.copied(None).thrown == -1
+
+    def test_no_key_is_taken_from_a_count(self):
+        assert self.Heap.copied(self.Found).neurons == 0

@@ -81,6 +81,7 @@ class TestBlocks:
         for fit in descend(cell, train(cell, space)):
             assert fit.loss <= fit.trained_loss * (1 + 1e-12)
             assert fit.verdict in ("holds", "violated", "undecided") and fit.proof == ""
+            assert (fit.dataset, fit.space, fit.neurons) == ("sine", space, 2)
             assert (fit.activation != "") == (fit.verdict == "holds")
             if fit.verdict == "holds":
                 inside = make_space(space, 1, 2, margin=1e-3).contains(fit.network)

@@ -112,12 +112,14 @@ class Row:
 
     @classmethod
     def copied(cls, *records: Any, **given: Any) -> Self:
-        """The row of what is given, and else of what records call the same, or ``n_...`` of counts.
+        """The row of what is given, and else of what records call the same.
 
-        Of several records the first that has it counts; what none has keeps its default.
+        A count that is no key may be called ``n_...`` there. Of several records the first that has
+        it counts; what none has keeps its default.
         """
         for record, entry in product(records, fields(cls)):  # type: ignore[arg-type]
-            for own in (entry.name, f"n_{entry.name}"):
+            prefixes = ("",) if entry.metadata.get("key") else ("", "n_")
+            for own in (prefix + entry.name for prefix in prefixes):
                 if hasattr(record, own):
                     given.setdefault(entry.name, getattr(record, own))
         return cls(**given)
