@@ -125,7 +125,7 @@ def read_frame(table: type[Row], path: str | Path, origin: Origin | None = None)
             frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         else:
             frame = _read(path, table, origin)[0].to_pandas()
-        _check_names([c.name for c in table.columns()], list(frame), path)
+        _check_names([c.name for c in table.columns()], frame.columns.tolist(), path)
         for name in [c.name for c in table.columns() if from_csv and c.type == "number"]:
             frame[name] = [float(text or "nan") for text in frame[name]]
         return as_frame(table, frame)

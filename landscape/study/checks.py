@@ -106,11 +106,10 @@ def _sentence(mistake: Any, kinds: list[str]) -> str:
     """One line on a mistake that the model found."""
     place, value, kind = mistake["loc"], mistake["input"], mistake["type"]
     names, meaning, known = _described(place)
-    if kind == "unknown_kind":
-        names, value = [*names, "kind"], value["kind"]
     where = f"config key {'.'.join(names)!r}" if names else "the config"
     if kind == "unknown_kind":
-        return f"{where}: {value!r} is no kind of data; {nearest(value, kinds)}"
+        own, where = value["kind"], f"config key {'.'.join([*names, 'kind'])!r}"
+        return f"{where}: {own!r} is no kind of data; {nearest(own, kinds)}"
     if kind == "missing":
         return f"{where} is missing; add it ({meaning})"
     if kind == "extra_forbidden":
@@ -180,10 +179,8 @@ def duplicate_keys(text: str) -> list[str]:
         return []  # whoever loads it says so
 
 
-# What cannot be combined or read.
-
-
 def _combined(study: Study, data: bool) -> list[str]:
+    """What cannot be combined or read."""
     found = [*_names(study), *_solvers(study), *_spaces(study)]
     return [*found, *_functions(study), *_tables(study), *_atlases(study)] if data else found
 
@@ -198,13 +195,11 @@ def _names(study: Study) -> Iterator[str]:
                     f"config key {key!r}: {other!r} and {name!r} differ in case only, and name "
                     "files; rename one of them"
                 )
-    own, taken = study.plugins, (*SOLVERS, "descent", "far descent")
-    for group, mine, other in (
-        ("generators", own.generators, KINDS),
-        ("solvers", own.solvers, taken),
-    ):
-        for name in [name for name in mine if name in other]:
-            yield f"config key 'plugins.{group}': {name!r} is built in; choose another name"
+    solvers = (*SOLVERS, "descent", "far descent")
+    for group, taken in {"generators": KINDS, "solvers": solvers}.items():
+        for name in getattr(study.plugins, group):
+            if name in taken:
+                yield f"config key 'plugins.{group}': {name!r} is built in; choose another name"
 
 
 def _solvers(study: Study) -> Iterator[str]:

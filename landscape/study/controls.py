@@ -50,19 +50,12 @@ def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> lis
                 control = CONTROLS[kind](extended, task.X, task.y, rng=rng, n_steps=n_steps)
     except NUMERICAL_ERRORS as error:
         return [replace(place, base=base, reason=say(error))]
+    radius, far = control.certificate.radius, control.parameter_distance
+    common = {"base": base, "certificate_radius": radius, "fibre_distance": far}
+    steps = zip(control.distances, control.gaps, control.tolerances, strict=True)
     return [
-        Control.copied(
-            control,
-            place,
-            base=base,
-            step=step,
-            certificate_radius=control.certificate.radius,
-            distance=control.distances[step],
-            gap=control.gaps[step],
-            tolerance=control.tolerances[step],
-            fibre_distance=control.parameter_distance,
-        )
-        for step in range(n_steps)
+        Control.copied(control, place, step=k, distance=r, gap=gap, tolerance=rounding, **common)
+        for k, (r, gap, rounding) in enumerate(steps)
     ]
 
 

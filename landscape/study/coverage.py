@@ -69,32 +69,21 @@ def cover(
     cell = Cell(problem, atlas.features, atlas.target, neurons, seed)
     task = Task(space, space.embed(atlas.features), atlas.target)
     best = {entry.number for entry in atlas.entries if entry.is_global}
-    rows: list[Coverage] = []
-    found, hits = set[int](), 0
+    rows, found, hits = [], set[int](), 0
     for j in range(starts):
         theta = task.embed(cell.start(j)[0])
         if solver not in DESCENTS:
             theta = task.train(theta, solver=function, max_iter=max_iter, tol=tol).parametrization
         end, number = task.descend(theta, far=solver == "far descent"), -1
         if end.outcome is DescentOutcome.MINIMUM:
-            place = atlas.locate(end.parametrization).number
-            number = place if place >= 0 else -2
+            number = atlas.locate(end.parametrization).number
+            number = number if number >= 0 else -2
         found |= {number} - {-1, -2}
         hits += number in best
-        row = Coverage.copied(
-            end,
-            problem=problem,
-            neurons=neurons,
-            solver=solver,
-            start=j,
-            number=number,
-            is_global=number in best,
-            distinct=len(found),
-            global_hits=hits,
-            trained_loss=end.loss_start,
-            outcome=end.outcome.name.lower(),
-        )
-        rows.append(row)
+        place = {"problem": problem, "neurons": neurons, "solver": solver, "start": j}
+        sums = {"number": number, "distinct": len(found), "global_hits": hits}
+        how = {"trained_loss": end.loss_start, "outcome": end.outcome.name.lower()}
+        rows.append(Coverage.copied(end, **place, **sums, **how, is_global=number in best))
         if (j + 1) % max(1, starts // 10) == 0:
             progress(f"{solver}: {j + 1} starts found {len(found)} of {len(atlas)} minima")
     return rows
@@ -102,15 +91,8 @@ def cover(
 
 def atlas_rows(problem: str, atlas: Atlas) -> list[Entry]:
     """One row per entry of an atlas: loss, certificate, counts, representative."""
-    return [
-        Entry.copied(
-            entry,
-            entry.certificate,
-            entry.parametrization,
-            problem=problem,
-            neurons=atlas.space.n_neurons - 1,
-            sign_classes=" ".join(map(str, entry.sign_classes)),
-            activation=entry.key,
-        )
-        for entry in atlas.entries
-    ]
+    rows, place = [], {"problem": problem, "neurons": atlas.space.n_neurons - 1}
+    for entry in atlas.entries:
+        own = {"sign_classes": " ".join(map(str, entry.sign_classes)), "activation": entry.key}
+        rows.append(Entry.copied(entry, entry.certificate, entry.parametrization, **place, **own))
+    return rows

@@ -22,12 +22,8 @@ def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
     rounding only are equal, and the first start decides, so that numbers do not depend on the
     platform.
 
-    Returns
-    -------
-    fits : list of Fit
-        With the numbers of their minima, sorted by start.
-    minima : list of Minimum
-        Each at the first start that reached it without leaving the space.
+    The starts, sorted, have the numbers of their minima; a minimum is at the first start that
+    reached it without leaving the space.
     """
 
     def cell(fit: Fit) -> tuple[str, str, int]:

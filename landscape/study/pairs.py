@@ -57,36 +57,20 @@ def measure_pairs(
     ``"forward"`` (every entry perturbed). Outside: ``"C.1"``, ``"C.2"``, ``"C.3"``, a degenerate
     parametrization of a minimum against realizations with one more neuron of size ``scale``.
 
-    Parameters
-    ----------
-    cell : Cell
-    minima : iterable of Minimum
-    max_pairs, max_minima, n_random : int
-        Pairs of two minima, and minima from which the other kinds are made, both evenly chosen;
-        random pairs.
-    scales : sequence of float
-        Relative sizes of the changes.
+    ``max_pairs`` of two minima, and ``max_minima`` from which the other kinds are made, are chosen
+    evenly; ``scales`` are relative sizes of the changes.
     """
     task, inside = cell.task("restricted"), within_space(minima, "restricted")
-    rows: list[Pair] = []
-    count: Counter[str] = Counter()
+    common = {**cell.place, "inputs": task.space.n_inputs, "width": task.space.n_neurons}
+    rows, count = [], Counter[str]()
     plans: list[Plan] = [
         ("minima", np.nan, a.minimum, b.minimum, (a.network, b.network))
         for a, b in evenly(list(combinations(inside, 2)), max_pairs)
     ]
     plans += _others(cell, task, evenly(inside, max_minima), scales, n_random)
     for kind, scale, first, second, pair in plans:
-        row = Pair(
-            **cell.place,
-            kind=kind,
-            pair=count[kind],
-            first=first,
-            second=second,
-            within=kind not in OUTSIDE,
-            inputs=task.space.n_inputs,
-            width=task.space.n_neurons,
-            scale=scale,
-        )
+        place = {**common, "kind": kind, "pair": count[kind], "first": first, "second": second}
+        row = Pair(**place, within=kind not in OUTSIDE, scale=scale)
         try:
             if (networks := pair() if callable(pair) else pair) is None:
                 continue

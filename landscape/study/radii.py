@@ -106,9 +106,8 @@ def bracket_realizations(
         networks = {row.minimum: row.network for row in inside}
         for row in inside[:max_minima]:
             smallest = float(max_norms(row.network.products).min())
-            sizes = {"smallest": smallest, "certified": row.sharp_radius}
-            place = {**cell.place, "space": name, "minimum": row.minimum}
-            bracket = Bracket(**place, **sizes, radius=factor * smallest)
+            place = {**cell.place, "space": name, "minimum": row.minimum, "smallest": smallest}
+            bracket = Bracket(**place, certified=row.sharp_radius, radius=factor * smallest)
             bracket = attempt(bracket, _search, bracket, cell, row, networks, budget)
             ends = f"[{bracket.radius_low:.3g}, {bracket.radius_high:.3g}]"
             progress(f"{name}, minimum {row.minimum}: realization radius in {ends}")
