@@ -18,24 +18,32 @@ from tests.workflow.runs import RESULTS, VICTIM, command, digests, new_study, sn
 class TestDamagedStudy:
     """Through Snakemake: the job that reads the file ends with one line and writes nothing."""
 
-    def refused(self, folder, target, message):
-        before = digests(folder, target)
-        # Its new time stamp makes Snakemake run what depends on it.
-        output = snakemake(folder, target, check=False)
+    def refused(self, folder, messages):
+        """Each target is refused with its message, in one run."""
+        before = {target: digests(folder, target) for target in messages}
+        # Their new time stamps make Snakemake run what depends on the damaged files.
+        output = snakemake(folder, "--keep-going", *messages, check=False)
         lines = [line for line in output.splitlines() if line.startswith("error in rule")]
-        assert len(lines) == 1 and message in lines[0], output
-        assert lines[0].endswith("delete it and run the study again")
+        assert len(lines) == len(messages), output
+        for target, message in messages.items():
+            (line,) = [line for line in lines if message in line]
+            assert line.endswith("delete it and run the study again")
+            # Snakemake removes what a failed job made before.
+            assert digests(folder, target) in ({}, before[target])
         assert "Traceback" not in output
-        # Snakemake removes what a failed job made before.
-        assert digests(folder, target) in ({}, before)
         assert not list(folder.glob("results/**/.*.partial"))
 
-    def test_a_file_of_another_data_set_is_named(self, copy):
-        shutil.copy(copy / VICTIM.replace("teacher", "own"), copy / VICTIM)
-        message = (
-            f'{VICTIM}: made with place "fits/own/2/0-2", here "fits/teacher/2/0-2" is expected'
-        )
-        self.refused(copy, VICTIM.replace("fits", "minima"), message)
+    def test_files_that_are_truncated_or_of_another_data_set_are_named(self, copy):
+        truncated = VICTIM.replace("teacher", "own")
+        shutil.copy(copy / truncated, copy / VICTIM)
+        (copy / truncated).write_bytes((copy / truncated).read_bytes()[:-50])
+        foreign = 'made with place "fits/own/2/0-2", here "fits/teacher/2/0-2" is expected'
+        messages = {
+            VICTIM.replace("fits", "minima"): f"error in rule minima: {VICTIM}: {foreign}",
+            truncated.replace("fits", "minima"): f"error in rule minima: {truncated}: no Parquet "
+            "file, or a truncated one",
+        }
+        self.refused(copy, messages)
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
@@ -53,7 +61,7 @@ class TestDamagedStudy:
         (other / "config.yaml").write_text(config.replace(old, new, 1))
         snakemake(other, VICTIM)
         shutil.copy(other / VICTIM, copy / VICTIM)
-        self.refused(copy, VICTIM.replace("fits", "minima"), message)
+        self.refused(copy, {VICTIM.replace("fits", "minima"): message})
 
     def test_a_flipped_bit_of_a_table_is_named_by_the_rule_that_reads_it(self, copy):
         victim = copy / RESULTS / "tables/pairs.parquet"
@@ -61,7 +69,7 @@ class TestDamagedStudy:
         content[len(content) // 2] ^= 4
         victim.write_bytes(bytes(content))
         message = "tables/pairs.parquet: damaged: the content does not match its checksum"
-        self.refused(copy, f"{RESULTS}/figures/inverse.png", message)
+        self.refused(copy, {f"{RESULTS}/figures/inverse.png": message})
 
     @pytest.mark.slow
     def test_a_table_of_another_study_is_named(self, copy, tmp_path_factory):
@@ -71,7 +79,8 @@ class TestDamagedStudy:
         snakemake(other, f"{RESULTS}/tables/pairs.parquet")
         name = f"{RESULTS}/tables/pairs.parquet"
         shutil.copy(other / name, copy / name)
-        self.refused(copy, f"{RESULTS}/figures/inverse.png", "made with converse.n_draws 3, here 4")
+        message = "made with converse.n_draws 3, here 4"
+        self.refused(copy, {f"{RESULTS}/figures/inverse.png": message})
 
 
 def start(folder, **options):
