@@ -17,7 +17,7 @@ from landscape.regularization import (
     reseed,
 )
 from landscape.spaces import UnrestrictedSpace, make_space
-from landscape.stability.degeneracy import cosines, degeneracies
+from landscape.stability import degeneracies
 from landscape.study.cells import Cell
 from landscape.study.comparison import compare_arms
 from landscape.study.regularization import make_arms, run_arms
@@ -164,7 +164,7 @@ def test_change_bounds_what_merging_close_neurons_does(seed):
     moved = np.abs(realize(merged.parametrization, x) - realize(theta, x))
     assert (moved <= merged.change * np.abs(x).sum(axis=1) * (1 + 1e-12)).all()
     assert moved.max() > 0
-    assert cosines(merged.parametrization)[0] < np.cos(0.2)
+    assert degeneracies(merged.parametrization)["cosine"] < np.cos(0.2)
 
 
 def test_frozen_offset_takes_up_its_neighbours():

@@ -6,11 +6,15 @@ from landscape.stability.assignment import (
     bottleneck_assignment,
     parameter_distance,
 )
-from landscape.stability.corollary import InverseStability, inverse_stability
-from landscape.stability.degeneracy import degeneracies
 from landscape.stability.fibre import FibreDistance, distance_to_fibre
-from landscape.stability.flips import admissible_flips, flip_gap
-from landscape.stability.theorem import Condition, Reparametrization, reparametrize_near
+from landscape.stability.flips import admissible_flips, degeneracies, flip_gap
+from landscape.stability.theorem import (
+    Condition,
+    InverseStability,
+    Reparametrization,
+    inverse_stability,
+    reparametrize_near,
+)
 
 __all__ = [
     "Assignment",

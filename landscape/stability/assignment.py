@@ -20,8 +20,6 @@ __all__ = [
     "Assignment",
     "best_permutation",
     "bottleneck_assignment",
-    "max_distance",
-    "neuron_distances",
     "parameter_distance",
 ]
 
@@ -30,14 +28,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Assignment:
-    """A bottleneck assignment of rows to columns.
+    """A bottleneck assignment: row i to ``columns[i]``, each column at most once.
 
-    Attributes
-    ----------
-    columns : array of shape (m,)
-        Column that row i is assigned to, each column at most once.
-    value : float
-        Largest entry used; infinite if every assignment uses an infinite entry.
+    ``value`` is the largest entry used, infinite if every assignment uses an infinite one.
     """
 
     columns: NDArray[np.intp]
@@ -46,7 +39,8 @@ class Assignment:
 
 def _matching(admissible: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Column of each row in a maximum matching of admissible entries, -1 where unmatched."""
-    return np.asarray(maximum_bipartite_matching(csr_array(admissible), perm_type="column"))
+    found = maximum_bipartite_matching(csr_array(admissible), perm_type="column")
+    return np.asarray(found, dtype=np.intp)
 
 
 def bottleneck_assignment(costs: ArrayLike) -> Assignment:
@@ -81,19 +75,14 @@ def bottleneck_assignment(costs: ArrayLike) -> Assignment:
     if c.shape[0] == 0:
         return Assignment(np.zeros(0, dtype=np.intp), 0.0)
     levels = np.unique(c)
-    # Every row and, for square costs, every column pays at least its least entry.
-    least = c.min(axis=1).max()
-    if c.shape[0] == c.shape[1]:
-        least = max(least, c.min(axis=0).max())
-    low, high = int(np.searchsorted(levels, least)), levels.size - 1
-    while low < high:
+    low, high = int(np.searchsorted(levels, c.min(axis=1).max())), levels.size - 1
+    while low < high:  # every row pays at least its least entry
         middle = (low + high) // 2
         if _matching(c <= levels[middle]).min() >= 0:
             high = middle
         else:
             low = middle + 1
-    columns = _matching(c <= levels[high])
-    return Assignment(columns.astype(np.intp), float(levels[high]))
+    return Assignment(_matching(c <= levels[high]), float(levels[high]))
 
 
 def neuron_distances(gamma: Parametrization, theta: Parametrization) -> Array:
@@ -112,6 +101,12 @@ def max_distance(gamma: Parametrization, theta: Parametrization) -> float:
     """``‖Θ - Γ‖_inf`` in the given order of the neurons."""
     weights, outputs = gamma.weights - theta.weights, gamma.output_weights - theta.output_weights
     return float(max(np.abs(weights).max(initial=0.0), np.abs(outputs).max(initial=0.0)))
+
+
+def largest_entry(*networks: Parametrization) -> float:
+    """The largest size of a weight or output weight."""
+    entries = [x for net in networks for x in (net.weights, net.output_weights)]
+    return float(max(np.abs(x).max(initial=0.0) for x in entries))
 
 
 def best_permutation(
@@ -161,22 +156,10 @@ def best_permutation(
 def parameter_distance(
     gamma: Parametrization, theta: Parametrization, *, space: Space | None = None
 ) -> float:
-    """Max-norm distance modulo permutations of neurons.
+    """Max-norm distance modulo permutations of neurons: the value of `best_permutation`.
 
     ``min over permutations p of max_i max(|c_i - c'_p(i)|, ‖a_i - a'_p(i)‖_inf)``, the distance
-    on the left of (38).
-
-    Parameters
-    ----------
-    gamma, theta : Parametrization
-        Of the same shape (m, d).
-    space : Space, optional
-        Where both lie. A frozen offset, the last neuron, is compared with the other's.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or are not those of the space.
+    on the left of (38). A frozen offset, the last neuron, is compared with the other's.
 
     Examples
     --------

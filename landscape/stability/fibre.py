@@ -1,15 +1,11 @@
 """Distance of a parametrization to a fibre: the set of *all* parametrizations of a function.
 
 For g with K distinct hyperplanes and K = m neurons, the parametrizations of g in N_(d,m,1) are
-
-- permutations,
-- positive rescalings ``(c_i, a_i) -> (c_i / t, t a_i)``, and
-- flips of a set of hyperplanes whose products sum to the right linear function (Lemma A.3).
-
-So the distance is a bottleneck assignment whose entries are quasi-convex problems in the single
-scale t, minimized over the admissible flips (Theorem 16). With spare neurons (K < m) the fibre is
-larger: one spare neuron is silent or shares a hyperplane, which is decided as well; for two or more
-the result is a bracket.
+permutations, positive rescalings ``(c_i, a_i) -> (c_i / t, t a_i)``, and flips of a set of
+hyperplanes whose products sum to the right linear function (Lemma A.3). So the distance is a
+bottleneck assignment whose entries are quasi-convex problems in the single scale t, minimized over
+the admissible flips (Theorem 16). With spare neurons (K < m) the fibre is larger: one spare neuron
+is silent or shares a hyperplane, which is decided as well; for two or more the result is a bracket.
 
 In a space that fixes the scales (N', N*) or the direction of an offset the fibre is smaller: see
 `distance_to_fibre`.
@@ -17,21 +13,28 @@ In a space that fixes the scales (N', N*) or the direction of an offset the fibr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.canonical import exact_sums, merge_hyperplanes, same_realization
-from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization, max_norms
-from landscape.rational import RationalFunction
+from landscape.canonical import merge_hyperplanes, same_realization
+from landscape.parametrization import Parametrization, max_norms
 from landscape.realization import difference
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
 from landscape.stability._scales import line_distances, ray_costs
-from landscape.stability._spare import share_one_neuron, spare_pairs
-from landscape.stability.assignment import bottleneck_assignment, max_distance
-from landscape.stability.flips import Sides, find_flips, has_offset, unfrozen
+from landscape.stability._spare import opposite_rays, share_ray, silence, spare_pairs
+from landscape.stability.assignment import bottleneck_assignment, largest_entry, max_distance
+from landscape.stability.flips import (
+    Sides,
+    find_flips,
+    has_offset,
+    negligible,
+    sum_sides,
+    unfrozen,
+)
 
 __all__ = ["FibreDistance", "distance_to_fibre"]
 
@@ -40,6 +43,9 @@ Array = NDArray[np.float64]
 #: Ends of a bracket that differ by no more, relative to the distance and to Γ's largest entry, are
 #: equal: 16 units of rounding of the lower end, two of the upper one, and what scales round.
 EXACT = 2.0**-48
+
+#: The decision with one spare neuron enumerates 2^K orientations for K hyperplanes.
+MAX_SHARED_HYPERPLANES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +85,8 @@ def distance_to_fibre(
 ) -> FibreDistance:
     """``inf ‖Φ - Γ‖_inf`` over all Φ with R(Φ) = R(Θ) and as many neurons as Γ.
 
-    Exact (up to rounding) when g = R(Θ) breaks along m or, on N, m - 1 hyperplanes, a bracket
-    otherwise; see the module. It is 0 where R(Γ) = R(Θ).
+    Exact (up to rounding) when g = R(Θ) breaks along m or, without an offset, m - 1 hyperplanes, a
+    bracket otherwise; see the module. It is 0 where Γ is in the space and R(Γ) = R(Θ).
 
     Parameters
     ----------
@@ -105,140 +111,100 @@ def distance_to_fibre(
     >>> distance_to_fibre(gamma, theta).upper
     1.0
     """
-    _check(gamma, theta, space)
-    sides = Sides.of(theta, space)
-    flips = find_flips(sides)
-    found = _Search(gamma, theta, space, sides, flips).run()
-    return replace(found, flips=tuple(flips or ()))
-
-
-def _check(gamma: Parametrization, theta: Parametrization, space: Space | None) -> None:
     if gamma.n_inputs != theta.n_inputs:
         raise ValueError(
             f"theta: expected {gamma.n_inputs} inputs as gamma has, got {theta.n_inputs}"
         )
-    if space is None:
-        return
-    shape = (space.n_neurons, space.n_inputs)
+    shape = gamma.weights.shape if space is None else (space.n_neurons, space.n_inputs)
     if gamma.weights.shape != shape:
         raise ValueError(
             f"gamma: expected weights of shape {shape} as in the space, got {gamma.weights.shape}"
         )
-    if has_offset(space):
-        check_offset(gamma=gamma, theta=theta)
-
-
-def check_offset(**networks: Parametrization) -> None:
-    """Refuse networks whose last neuron is not a frozen offset."""
-    for name, network in networks.items():
-        if not network.n_neurons or not np.array_equal(
-            network.weights[-1], np.eye(network.n_inputs)[-1]
-        ):
-            last = network.weights[-1].tolist() if network.n_neurons else "nothing"
+    for name, network in (("gamma", gamma), ("theta", theta)) if has_offset(space) else ():
+        last = network.weights[-1].tolist() if network.n_neurons else "nothing"
+        if last != [0.0] * (gamma.n_inputs - 1) + [1.0]:
             raise ValueError(
                 f"{name}: expected the offset (0, ..., 0, 1) as the last weight vector, got {last}"
             )
+    return _Search(gamma, theta, space).run()
 
 
 def _equal(gamma: Parametrization, theta: Parametrization) -> bool:
-    """Whether the realizations are equal: in rationals, or hyperplane by hyperplane up to rounding.
+    """Whether the realizations are equal: in rationals, or up to rounding.
 
-    Flips that only rounding allows are none of this: they are left to `find_flips`.
+    Up to rounding, what is left of each hyperplane vanishes by itself, or all that is left may be
+    turned around together: next to neurons of size 1e20 those of size 1 may not.
     """
-    if not same_realization(gamma, theta):
+    same, both = same_realization(gamma, theta), difference(gamma, theta)
+    if not same:
         return False
-    both = difference(gamma, theta)
     planes = merge_hyperplanes(both.weights)
-    products = both.output_weights[:, None] * both.weights
-    back = np.where(planes.orientations < 0, planes.labels, -1)
-    left = np.column_stack([exact_sums(x, back, len(planes.rows)) for x in products.T])
-    sizes = exact_sums(max_norms(products), back, len(planes.rows))
-    if (max_norms(left) <= DIRECTION_TOLERANCE * sizes).all():
-        return True
-    form = RationalFunction.from_parametrization(both).canonical
-    return not form.jumps and not any(form.linear)
+    sums, sizes = sum_sides(both, planes.labels, planes.orientations)
+    noticed = [k for k in range(len(sums)) if not negligible(sums[k, 1], sizes[k, 1])]
+    # To turn around one of these hyperplanes is to count what is left of it.
+    count, picked = np.array([[1], [0]]), [*noticed, -1]
+    left, size = sums[picked, 1:] * count, sizes[picked, 1:] * count[:, 0]
+    flips = find_flips(Sides(same.difference, left, size, gamma.n_inputs))
+    return not any(sums[:, 1].sum(axis=0)) or tuple(range(len(noticed))) in (flips or ())
 
 
-@dataclass
 class _Search:
     """Candidates for the nearest parametrization, and what bounds the distance from below."""
 
-    gamma: Parametrization
-    theta: Parametrization
-    space: Space | None
-    sides: Sides
-    flips: list[tuple[int, ...]] | None
-
-    def __post_init__(self) -> None:
-        self.offset = has_offset(self.space)
-        self.balanced = isinstance(self.space, BalancedSpace)
-        self.plain = not self.offset and not self.balanced
-        end = self.gamma.n_neurons - self.offset
+    def __init__(self, gamma: Parametrization, theta: Parametrization, space: Space | None) -> None:
+        self.gamma, self.theta, self.space = gamma, theta, space
+        self.sides = Sides.of(theta, space)
+        self.flips = find_flips(self.sides)
+        self.offset = has_offset(space)
+        self.balanced = isinstance(space, BalancedSpace)
+        self.restricted = isinstance(space, RestrictedSpace)
+        end = gamma.n_neurons - self.offset
         #: The neurons that may move.
-        self.a, self.c = self.gamma.weights[:end], self.gamma.output_weights[:end]
+        self.a, self.c = gamma.weights[:end], gamma.output_weights[:end]
         sizes = np.maximum if self.balanced else np.minimum  # (0, 0) is the silent neuron of N'
-        self.silent = sizes(np.abs(self.c), max_norms(self.a))
+        silent = np.inf if self.restricted else sizes(np.abs(self.c), max_norms(self.a))
         self.n_planes = len(self.sides.form.jumps)
         self.spare = end - self.n_planes
+        self.silent = np.broadcast_to(silent, end)[:, None]
         self.best: Parametrization | None = None
         self.upper = np.inf
 
     def run(self) -> FibreDistance:
         """Collect candidates until the bracket is as small as it gets."""
-        if self._is_member():
+        inside = not self.balanced or (self.space is not None and self.space.contains(self.gamma))
+        if inside and _equal(unfrozen(self.gamma, self.space), unfrozen(self.theta, self.space)):
+            self.best, self.upper = self.gamma, 0.0
             return self._record(0.0, "gamma is a parametrization of the function")
+        where = "" if self.space is None else f" of the space {self.space.name!r}"
+        breaks = f"theta: its realization breaks along {self.n_planes} hyperplanes"
+        few = f"it is none of networks{where} with {self.c.size} neurons, as many as gamma has"
         if self.spare < 0:
-            raise self._empty("")
+            raise ValueError(f"{breaks}: {few}")
         for network in self._networks():
             self._try_network(network)
-        lower, method = self._hyperplanes_alone(), "bracket"
-        turned = self._try_flips()
-        if turned is not None and self.spare == 0:
-            lower, method = turned, "permutations, rescalings and flips"
-        elif turned is not None and self.spare == 1 and self.plain:
-            shared = share_one_neuron(self.gamma, self.sides, self.upper)
-            self._offer(shared.parametrization)
-            if shared.complete:
-                lower = min(turned, shared.lower)
-                method = "as without spare neurons, or two neurons on one hyperplane"
-        elif self.spare >= 2 and self.plain:
+        lower, method = self._try_flips(), "permutations, rescalings and flips"
+        if self.spare and lower is not None:
+            method = "as without spare neurons, or two neurons on one hyperplane"
+            shared = self.spare == 1 and not self.offset and self.n_planes <= MAX_SHARED_HYPERPLANES
+            lower = min(lower, self._try_shared()) if shared else None
+        if self.spare >= 2 and not (self.offset or self.balanced):
             self._offer(spare_pairs(self.gamma, self.sides.form, self.theta))
-        if self.best is None and (lower == np.inf or isinstance(self.space, RestrictedSpace)):
-            raise self._empty(", and the linear part that is left needs more neurons")
-        if lower == np.inf:  # only the tolerance lets Θ itself count as one of the candidates
+        if self.best is None and (lower == np.inf or self.restricted):
+            raise ValueError(
+                f"{breaks}, and the linear part that is left needs more neurons: {few}"
+            )
+        # Infinite where only the tolerance lets Θ itself count as one of the candidates.
+        if lower is None or lower == np.inf:
             lower, method = self._hyperplanes_alone(), "bracket"
         return self._record(lower, method)
 
-    def _is_member(self) -> bool:
-        inside = self.plain or self.offset or (self.space and self.space.contains(self.gamma))
-        one, other = (unfrozen(network, self.space) for network in (self.gamma, self.theta))
-        if inside and _equal(one, other):
-            self.best, self.upper = self.gamma, 0.0
-            return True
-        return False
-
-    def _empty(self, reason: str) -> ValueError:
-        where = "" if self.space is None else f" of the space {self.space.name!r}"
-        return ValueError(
-            f"theta: its realization breaks along {self.n_planes} hyperplanes{reason}: it is none "
-            f"of networks{where} with {self.c.size} neurons, as many as gamma has"
-        )
-
     def _record(self, lower: float, method: str) -> FibreDistance:
         lower = min(lower, self.upper)
-        size = max(
-            np.abs(self.gamma.weights).max(initial=0.0),
-            np.abs(self.gamma.output_weights).max(initial=0.0),
-        )
-        exact = np.isfinite(self.upper) and self.upper - lower <= EXACT * (self.upper + size)
+        gap = EXACT * (self.upper + largest_entry(self.gamma))
+        exact = bool(np.isfinite(self.upper) and self.upper - lower <= gap)
+        flips = tuple(self.flips or ())
         return FibreDistance(
-            lower=float(lower),
-            upper=float(self.upper),
-            parametrization=self.best,
-            exact=bool(exact),
-            n_hyperplanes=self.n_planes,
-            flips=(),
-            method=method,
+            float(lower), float(self.upper), self.best, exact, self.n_planes, flips, method
         )
 
     # --- candidates ---------------------------------------------------------------------------
@@ -247,9 +213,8 @@ class _Search:
         """Keep phi if it is nearer than what is known, and in the space."""
         if phi is None or (distance := max_distance(self.gamma, phi)) >= self.upper:
             return
-        if self.balanced and self.space is not None and not self.space.contains(phi):
-            return
-        self.best, self.upper = phi, distance
+        if not self.balanced or (self.space is not None and self.space.contains(phi)):
+            self.best, self.upper = phi, distance
 
     def _networks(self) -> Iterator[Parametrization]:
         """Networks of the function, with an offset where the space has one."""
@@ -266,79 +231,103 @@ class _Search:
 
     def _try_network(self, network: Parametrization) -> None:
         """Permute and rescale the neurons of a network; silent ones are free to differ."""
-        e, p = network.weights, network.output_weights
-        last = float(p[-1]) if self.offset else None
-        if self.offset:
-            e, p = e[:-1], p[:-1]
+        end = network.n_neurons - self.offset
+        e, p = network.weights[:end], network.output_weights[:end]
         used = (p != 0) & (max_norms(e) > 0)
         if used.sum() <= self.c.size:
-            _, upper, scale = self._costs(e[used], p[used])
-            self._assign(upper, scale, e[used], p[used], last)
+            e, p = e[used], p[used]
+            self._place(self._costs(e, p), e, p, network.output_weights[end:])
 
-    def _costs(self, e: Array, p: Array) -> tuple[Array, Array, Array]:
+    def _costs(self, e: Array, p: Array) -> Array:
+        """`ray_costs` of each neuron of Γ on each of the rays, (3, m, n)."""
         if not (self.c.size and p.size):
-            nothing = np.zeros((self.c.size, p.size))
-            return nothing, nothing, nothing
-        a, c = self.a[:, None, :], self.c[:, None]
-        return ray_costs(c, a, p[None], e[None], balanced=self.balanced)
+            return np.zeros((3, self.c.size, p.size))
+        return ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced)
 
-    def _with_silent(self, costs: Array) -> Array:
-        extra = self.c.size - costs.shape[1]
-        return np.column_stack([costs, np.tile(self.silent[:, None], (1, extra))])
-
-    def _assign(self, costs: Array, scale: Array, e: Array, p: Array, offset: float | None) -> None:
-        """Put each neuron on one of the rays ``(p / t, t e)``, or silence it."""
-        a, c = self.a.copy(), self.c.copy()
-        for i, j in enumerate(bottleneck_assignment(self._with_silent(costs)).columns):
-            if j < len(p):
-                with np.errstate(over="ignore"):
-                    a[i], c[i] = scale[i, j] * e[j], p[j] / scale[i, j]
-                if self.balanced:
-                    c[i] = np.sign(c[i]) * np.abs(a[i]).max()
-            elif self.balanced:
-                a[i], c[i] = 0.0, 0.0
-            elif abs(c[i]) <= np.abs(a[i]).max():
-                c[i] = 0.0
-            else:
-                a[i] = 0.0
-        if offset is not None:
-            a, c = np.vstack([a, self.gamma.weights[-1:]]), np.append(c, offset)
-        if np.isfinite(a).all() and np.isfinite(c).all():
+    def _place(
+        self, costs: Array, e: Array, p: Array, offset: Array, *, offer: bool = True
+    ) -> float:
+        """Put a neuron on each of the rays ``(p / t, t e)``, silence the others: a lower bound."""
+        lower, upper, scale = costs
+        extra = np.repeat(self.silent, self.c.size - len(p), axis=1)
+        columns = bottleneck_assignment(np.hstack([upper, extra])).columns
+        i = np.flatnonzero(columns < len(p))
+        j, (a, c) = columns[i], (self.a.copy(), self.c.copy())
+        with np.errstate(over="ignore"):
+            a[i], c[i] = scale[i, j, None] * e[j], p[j] / scale[i, j]
+        if self.balanced:
+            c[i] = np.sign(c[i]) * max_norms(a[i])
+            a[columns >= len(p)], c[columns >= len(p)] = 0.0, 0.0
+        silence(a, c, columns >= len(p))
+        a, c = np.vstack([a, self.gamma.weights[len(a) :]]), np.append(c, offset)
+        if offer and np.isfinite(a).all() and np.isfinite(c).all():
             self._offer(Parametrization(a, c))
+        return bottleneck_assignment(np.hstack([lower, extra])).value
+
+    def _turned(self) -> list[tuple[int, ...]] | None:
+        """The flips that the space allows: N* has one orientation of each hyperplane."""
+        if not self.restricted:
+            return self.flips
+        upwards = (self.sides.form.normals[:, -2:] > 0).all(axis=1)
+        downwards = (self.sides.form.normals[:, -2:] < 0).all(axis=1)
+        flip = tuple(np.flatnonzero(downwards).tolist())
+        return [flip] if (upwards | downwards).all() and self.sides.admits(flip) else []
 
     def _try_flips(self) -> float | None:
         """One neuron on each hyperplane, the others silent: a bound from below, None if unknown."""
-        if self.flips is None:
+        if (flips := self._turned()) is None:
             return None
         form, bound = self.sides.form, np.inf
-        e = np.concatenate([form.normals, -form.normals])
-        table = self._costs(e, np.tile(form.jumps, 2))
-        for flip in self.flips:
+        e, p = np.concatenate([form.normals, -form.normals]), np.tile(form.jumps, 2)
+        table = self._costs(e, p)
+        for flip in flips:
             chosen = np.arange(self.n_planes)
             chosen[list(flip)] += self.n_planes
-            if isinstance(self.space, RestrictedSpace) and not (e[chosen, -2:] > 0).all():
-                continue
-            lower, upper, scale = (values[:, chosen] for values in table)
-            value = bottleneck_assignment(self._with_silent(lower)).value
-            offset = None
-            if self.offset:
-                offset = float(self.sides.linear(flip)[-1])
-                rounding = 2.0**-52 * (abs(offset) + self.sides.size(flip))
-                gap = abs(float(self.gamma.output_weights[-1]) - offset) - rounding
-                # A spare neuron may be a constant, which the offset takes up.
-                value = max(value, gap) if self.spare == 0 else value
-            if isinstance(self.space, RestrictedSpace) and self.spare:
-                continue  # no neuron of N* is silent
+            offset = self.sides.linear(flip)[-1:].astype(float)[: self.offset]
+            value = self._place(table[:, :, chosen], e[chosen], form.jumps, offset)
+            if self.offset and not self.spare:  # a spare one may be a constant
+                rounding = 2.0**-52 * (abs(offset[0]) + self.sides.size(flip))
+                value = max(value, abs(self.gamma.output_weights[-1] - offset[0]) - rounding)
             bound = min(bound, value)
-            self._assign(upper, scale, e[chosen], form.jumps, offset)
+        return bound
+
+    def _try_shared(self) -> float:
+        """All parametrizations with two neurons on one hyperplane: a bound from below.
+
+        What is zero only up to the tolerance of directions bounds, but is no candidate.
+        """
+        bound, none = np.inf, np.zeros(0)
+        for e, p, exact in opposite_rays(self.sides):
+            bound = min(bound, self._place(self._costs(e, p), e, p, none, offer=exact))
+        if self.balanced:  # no two neurons of N' have the same direction
+            return bound
+        form, m = self.sides.form, self.c.size
+        for flip in self.flips or ():
+            e = form.normals.copy()
+            e[list(flip)] *= -1.0
+            table, cap = self._costs(e, form.jumps), min(self.upper, 1e300)
+            for h, pair in itertools.product(
+                range(self.n_planes), itertools.combinations(range(m), 2)
+            ):
+                two, others = list(pair), np.delete(np.arange(self.n_planes), h)
+                least, a, c = share_ray(self.a[two], self.c[two], e[h], form.jumps[h], cap)
+                rest = np.delete(np.arange(m), two)
+                lower, upper, scale = table[:, rest][:, :, others]
+                bound = min(bound, max(least, bottleneck_assignment(lower).value))
+                if least < np.inf and not any(self.sides.linear(flip)):
+                    columns = bottleneck_assignment(upper).columns
+                    j, t = others[columns], scale[np.arange(len(rest)), columns]
+                    weights, outputs = self.a.copy(), self.c.copy()
+                    weights[two], outputs[two] = a, c
+                    weights[rest], outputs[rest] = t[:, None] * e[j], form.jumps[j] / t
+                    self._offer(Parametrization(weights, outputs))
         return bound
 
     def _hyperplanes_alone(self) -> float:
         """Some neuron of Φ lies on each hyperplane of g: what that alone forces."""
         form = self.sides.form
-        if self.spare == 0:
-            e = np.stack([form.normals, -form.normals], axis=1).reshape(-1, self.a.shape[1])
-            lower = self._costs(e, np.repeat(form.jumps, 2))[0]
-            return bottleneck_assignment(lower.reshape(-1, self.n_planes, 2).min(axis=2).T).value
-        hidden = Parametrization(self.a, self.c)
-        return bottleneck_assignment(line_distances(hidden, form.normals).T).value
+        if self.spare:
+            return bottleneck_assignment(line_distances(self.a, form.normals).T).value
+        e = np.concatenate([form.normals, -form.normals])
+        lower = self._costs(e, np.tile(form.jumps, 2))[0]
+        return bottleneck_assignment(np.minimum(*np.hsplit(lower, 2)).T).value

@@ -12,9 +12,10 @@ coordinate of the sum is free, the offset takes it up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,10 @@ from landscape.canonical import CanonicalForm, canonical_form
 from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization, max_norms
 from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = ["admissible_flips", "flip_gap"]
+__all__ = ["admissible_flips", "degeneracies", "flip_gap"]
 
 Array = NDArray[np.float64]
-Exact = list[Fraction]
+Exact = NDArray[Any]  # of fractions
 
 #: Up to this many hyperplanes all flips are found (two halves of 2^(K/2) sums each).
 MAX_FLIP_HYPERPLANES = 32
@@ -34,6 +35,8 @@ MAX_FLIP_HYPERPLANES = 32
 MAX_FLIP_NEURONS = 22
 _MAX_PAIRS = 2**22
 _MAX_FLIPS = 4096
+
+exact = np.vectorize(Fraction, otypes=[object])
 
 
 def has_offset(space: Space | None) -> bool:
@@ -58,96 +61,88 @@ def unfrozen(theta: Parametrization, space: Space | None) -> Parametrization:
     )
 
 
+def negligible(total: Exact, size: float) -> bool:
+    """Whether a sum is zero up to the tolerance of directions of terms of this total size."""
+    return bool(max(map(abs, total), default=0) <= DIRECTION_TOLERANCE * size)
+
+
+def sum_sides(
+    theta: Parametrization, labels: NDArray[np.intp], orientations: NDArray[np.int8]
+) -> tuple[Exact, Array]:
+    """Exact sums of products and their sizes by hyperplane and side; the label -1 comes last."""
+    n_planes, used = labels.max(initial=-1) + 1, orientations != 0
+    sums = np.full((n_planes + 1, 2, theta.n_inputs), Fraction(0))
+    sizes, place = np.zeros((n_planes + 1, 2)), (labels[used], 1 * (orientations[used] < 0))
+    np.add.at(sums, place, exact(theta.output_weights[used, None]) * exact(theta.weights[used]))
+    np.add.at(sizes, place, max_norms(theta.products[used]))
+    return sums, sizes
+
+
 @dataclass(frozen=True, eq=False)
 class Sides:
     """A realization, with the products of its neurons summed by hyperplane and side.
 
-    Attributes
-    ----------
-    form : CanonicalForm
-    sums : list of K pairs of vectors
-        Exact ``sum c_i a_i`` over the neurons that point as the normal, and over the others: what
-        remains linear when the hyperplane is written with the reversed normal, and with the normal.
-    sizes : array of shape (K, 2)
-        ``sum |c_i| ‖a_i‖_inf`` of the same neurons.
-    rest, rest_size
-        The same for hyperplanes whose jumps cancel.
-    n_coordinates : int
-        The first coordinates of the linear part, which neurons have to cancel; a frozen offset
-        takes up the last one.
+    ``sums`` (K + 1, 2, d) are exact ``sum c_i a_i`` over the neurons that point as the normal, and
+    over the others: what remains linear when the hyperplane is written with the reversed normal,
+    and with the normal. The last are of the hyperplanes whose jumps cancel. ``sizes`` (K + 1, 2)
+    are ``sum |c_i| ‖a_i‖_inf`` of the same neurons. Neurons have to cancel the first
+    ``n_coordinates`` of the linear part; a frozen offset takes up the last one.
     """
 
     form: CanonicalForm
-    sums: list[tuple[Exact, Exact]]
+    sums: Exact
     sizes: Array
-    rest: Exact
-    rest_size: float
     n_coordinates: int
 
     @classmethod
-    def of(cls, theta: Parametrization, space: Space | None) -> Sides:
+    def of(cls, theta: Parametrization, space: Space | None = None) -> Sides:
         """Sort the neurons of theta."""
         n_coordinates = theta.n_inputs - has_offset(space)
         theta = unfrozen(theta, space)
         form = canonical_form(theta)
-        n_planes, d = form.normals.shape
-        sums = [([Fraction(0)] * d, [Fraction(0)] * d) for _ in range(n_planes)]
-        sizes = np.zeros((n_planes, 2))
-        rest, rest_size = [Fraction(0)] * d, 0.0
-        norms = max_norms(theta.products)
-        for i in np.flatnonzero(form.orientations).tolist():
-            c = Fraction(float(theta.output_weights[i]))
-            product = [c * Fraction(p) for p in theta.weights[i].tolist()]
-            h, back = int(form.labels[i]), int(form.orientations[i] < 0)
-            if h >= 0:
-                sums[h][back][:] = [p + q for p, q in zip(sums[h][back], product, strict=True)]
-                sizes[h, back] += norms[i]
-            elif back:
-                rest = [p + q for p, q in zip(rest, product, strict=True)]
-                rest_size += float(norms[i])
-        # What cancels exactly leaves nothing, whatever its size.
-        rest_size = rest_size if any(rest[:n_coordinates]) else 0.0
-        return cls(form, sums, sizes, rest, rest_size, n_coordinates)
+        sums, sizes = sum_sides(theta, form.labels, form.orientations)
+        if not sums[-1, 1, :n_coordinates].any():  # what cancels exactly leaves nothing
+            sizes[-1] = 0.0
+        return cls(form, sums, sizes, n_coordinates)
 
-    def linear(self, flip: Sequence[int]) -> Exact:
+    def pick(self, flip: Iterable[int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Index of the sides that contribute when the hyperplanes of ``flip`` are turned around."""
+        sides = np.ones(len(self.sums), dtype=np.intp)
+        sides[list(flip)] = 0
+        return np.arange(len(sides)), sides
+
+    def linear(self, flip: Iterable[int]) -> Exact:
         """The linear part that is left when the hyperplanes of ``flip`` are turned around."""
-        total = self.rest
-        for h, (forward, backward) in enumerate(self.sums):
-            total = [p + q for p, q in zip(total, forward if h in flip else backward, strict=True)]
-        return total
+        return np.asarray(self.sums[self.pick(flip)].sum(axis=0))
 
-    def size(self, flip: Sequence[int]) -> float:
+    def size(self, flip: Iterable[int]) -> float:
         """``sum |c_i| ‖a_i‖_inf`` of the neurons that contribute to `linear`."""
-        chosen = np.ones(len(self.sums), dtype=int)
-        chosen[list(flip)] = 0
-        return float(self.sizes[np.arange(len(chosen)), chosen].sum() + self.rest_size)
+        return float(self.sizes[self.pick(flip)].sum())
+
+    def admits(self, flip: Iterable[int]) -> bool:
+        """Whether nothing is left, up to the tolerance, that neurons have to cancel."""
+        return negligible(self.linear(flip)[: self.n_coordinates], self.size(flip))
 
 
 def find_flips(sides: Sides) -> list[tuple[int, ...]] | None:
-    """The sets of hyperplanes for which `Sides.linear` is zero.
+    """The sets of hyperplanes that `Sides.admits`, sorted.
 
     All that are exactly zero are found, and those that are zero up to the tolerance and do not
     consist of one that is and neurons that do not cancel: next to neurons of size 1e20 those of
-    size 1 may not be turned around.
-
-    Returns
-    -------
-    flips : list of tuple of int, or None
-        None if there are too many hyperplanes or candidates to enumerate.
+    size 1 may not be turned around. None if there are too many hyperplanes or candidates to
+    enumerate.
     """
-    n_planes, d = len(sides.sums), sides.n_coordinates
+    n_planes, d = len(sides.sums) - 1, sides.n_coordinates
     if n_planes > MAX_FLIP_HYPERPLANES:
         return None
-    floats = np.array(
-        [[[float(p) for p in side[:d]] for side in pair] for pair in sides.sums]
-    ).reshape(n_planes, 2, d)
+    floats = sides.sums[..., :d].astype(float)
     half = n_planes // 2
     left, left_sizes = _choices(floats[:half], sides.sizes[:half])
-    right, right_sizes = _choices(floats[half:], sides.sizes[half:])
-    wanted = -np.array([float(p) for p in sides.rest[:d]]) - left
+    right, right_sizes = _choices(floats[half:-1], sides.sizes[half:-1])
+    wanted, left_sizes = -floats[-1, 1] - left, left_sizes + sides.sizes[-1, 1]
     # The search allows for the rounding of its sums; candidates are decided exactly.
     share = DIRECTION_TOLERANCE + 2 * (n_planes + 2) * 2.0**-53
-    slack = share * (left_sizes.max() + right_sizes.max() + sides.rest_size)
+    slack = share * (left_sizes.max() + right_sizes.max())
     # One number per sum, such that equal sums have nearly equal numbers.
     generic = np.cos(1.0 + np.arange(d) ** 2)
     keys, targets = right @ generic, wanted @ generic
@@ -158,22 +153,19 @@ def find_flips(sides: Sides) -> list[tuple[int, ...]] | None:
         return None
     p = np.repeat(np.arange(len(left)), last - first)
     q = order[np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])]
-    sizes = left_sizes[p] + right_sizes[q] + sides.rest_size
-    near = max_norms(right[q] - wanted[p]) <= share * sizes if d else np.ones(len(p), dtype=bool)
+    near = max_norms(right[q] - wanted[p]) <= share * (left_sizes[p] + right_sizes[q])
     if near.sum() > _MAX_FLIPS:
         return None
-    exact, close = [], []
-    for i, j in zip(p[near].tolist(), q[near].tolist(), strict=True):
-        flip = [h for h in range(half) if i >> h & 1]
-        flip += [half + h for h in range(n_planes - half) if j >> h & 1]
-        total = sides.linear(flip)[:d]
-        if not any(total):
-            exact.append(tuple(flip))
-        elif max(map(abs, total)) <= DIRECTION_TOLERANCE * sides.size(flip):
-            close.append(tuple(flip))
-    known = exact + close
-    found = exact + [flip for flip in close if all(_parts(sides, flip, s) for s in known)]
-    return sorted(found, key=lambda flip: (len(flip), flip))
+    flips = [
+        tuple(h for h in range(n_planes) if bits >> h & 1)
+        for bits in (p[near] + (q[near] << half)).tolist()
+    ]
+    known = [flip for flip in flips if sides.admits(flip)]
+    return sorted(
+        flip
+        for flip in known
+        if not any(sides.linear(flip)[:d]) or all(_parts(sides, flip, other) for other in known)
+    )
 
 
 def _choices(sums: Array, sizes: Array) -> tuple[Array, Array]:
@@ -186,16 +178,13 @@ def _choices(sums: Array, sizes: Array) -> tuple[Array, Array]:
 
 
 def _parts(sides: Sides, flip: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether what ``flip`` turns around beside ``other`` cancels by itself."""
-    rest, size = [Fraction(0)] * sides.n_coordinates, 0.0
-    for h in range(len(sides.sums)):
-        mine, its = (0 if h in flip else 1), (0 if h in other else 1)
-        if mine != its:
-            if sides.sizes[h, its] > 0:
-                return True  # not a part of the flip
-            size += float(sides.sizes[h, mine])
-            rest = [p + q for p, q in zip(rest, sides.sums[h][mine], strict=False)]
-    return max(map(abs, rest), default=Fraction(0)) <= DIRECTION_TOLERANCE * size
+    """Whether what ``flip`` turns around beside ``other`` cancels by itself, if that is a part."""
+    (planes, mine), (_, its) = sides.pick(flip), sides.pick(other)
+    beside = planes[mine != its]
+    if (sides.sizes[beside, its[beside]] > 0).any():
+        return True  # not a part of the flip
+    rest = sides.sums[beside, mine[beside], : sides.n_coordinates].sum(axis=0)
+    return negligible(rest, float(sides.sizes[beside, mine[beside]].sum()))
 
 
 def admissible_flips(
@@ -222,8 +211,7 @@ def admissible_flips(
     >>> admissible_flips(Parametrization([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], [1.0, 1.0, 1.0]))
     [(0, 1), (2,)]
     """
-    found = find_flips(Sides.of(theta, space))
-    return None if found is None else sorted(found)
+    return find_flips(Sides.of(theta, space))
 
 
 def flip_gap(
@@ -259,9 +247,55 @@ def flip_gap(
         raise ValueError(f"theta: at most {MAX_FLIP_NEURONS} contributing neurons, got {used.size}")
     if used.size == 0:
         return np.inf, ()
-    sums = np.zeros((1, products.shape[1]))
-    for product in products[used]:
-        sums = np.vstack([sums, sums + product])
-    sizes = max_norms(sums)
+    turned = np.stack([products[used], np.zeros_like(products[used])], axis=1)
+    sizes = max_norms(_choices(turned, np.zeros((used.size, 2)))[0])
     best = int(sizes[1:].argmin()) + 1
     return float(sizes[best]), tuple(int(i) for p, i in enumerate(used) if best >> p & 1)
+
+
+def degeneracies(theta: Parametrization, *, space: Space | None = None) -> dict[str, float]:
+    """How far a network is from the conditions C.1 to C.3.
+
+    Parameters
+    ----------
+    theta : Parametrization
+    space : Space, optional
+        With a frozen offset, which can be neither balanced nor turned around: it counts for
+        ``cosine`` and ``opposite_cosine`` only, and a flip may leave a constant.
+
+    Returns
+    -------
+    dict
+        ``imbalance``: mean over the neurons of ``||c_i| - ‖a_i‖_inf|`` relative to the larger,
+        0 on N', 1 if one of them is 0, and 0 for (0, 0); ``imbalance_max``; ``distance``:
+        half the largest ``||c_i| - ‖a_i‖_inf|``, the distance to N' in max-norm, as both can move
+        half the way and parallel directions part at any distance; ``cosine`` and
+        ``opposite_cosine``: largest and smallest Euclidean cosine between two non-zero weight
+        vectors, 1 for a parallel pair (C.2), -1 for an opposite one (C.3), nan with fewer than two;
+        ``flip_gap``: see `flip_gap`, relative to the largest product, nan beyond 22 neurons.
+
+    Examples
+    --------
+    >>> found = degeneracies(Parametrization([[2.0, 0.0], [0.0, 3.0]], [1.0, 3.0]))
+    >>> found["imbalance"], found["distance"], found["cosine"]
+    (0.25, 0.5, 0.0)
+    """
+    end = theta.n_neurons - has_offset(space)
+    sizes, norms = np.abs(theta.output_weights[:end]), max_norms(theta.weights[:end])
+    gaps, larger = np.abs(sizes - norms), np.maximum(sizes, norms)
+    relative = gaps / np.where(larger > 0, larger, 1.0)
+    units = theta.weights[max_norms(theta.weights) > 0]
+    units = units / max_norms(units)[:, None]
+    units /= np.linalg.norm(units, axis=1)[:, None]
+    cosines = np.clip((units @ units.T)[np.triu_indices(len(units), 1)], -1.0, 1.0)
+    products = theta.products[:end, :-1] if has_offset(space) else theta.products
+    largest = float(max_norms(products).max(initial=0.0))
+    few = np.count_nonzero(max_norms(products)) <= MAX_FLIP_NEURONS
+    return {
+        "imbalance": float(relative.mean()) if end else 0.0,
+        "imbalance_max": float(relative.max(initial=0.0)),
+        "distance": 0.5 * float(gaps.max(initial=0.0)),
+        "cosine": float(cosines.max()) if cosines.size else np.nan,
+        "opposite_cosine": float(cosines.min()) if cosines.size else np.nan,
+        "flip_gap": flip_gap(theta, space=space)[0] / largest if largest > 0 and few else np.nan,
+    }

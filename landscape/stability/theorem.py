@@ -1,4 +1,4 @@
-"""Theorem 3.1 as an algorithm, following its proof (A.1).
+"""Theorem 3.1 as an algorithm, following its proof (A.1), and Corollary 3.3.
 
 The steps: merge Θ (43), match the hyperplanes of Γ and Θ (case 1 and case 2), permute (59), and
 rescale each neuron by (60) and (68) to (71). What the proof assumes is checked and reported with
@@ -21,8 +21,11 @@ from landscape.parametrization import (
     unit_directions,
 )
 from landscape.seminorm import Seminorm, sobolev_distance
+from landscape.spaces import RestrictedSpace
 from landscape.stability.assignment import (
+    best_permutation,
     bottleneck_assignment,
+    largest_entry,
     max_distance,
     neuron_distances,
 )
@@ -31,19 +34,17 @@ from landscape.stability.flips import admissible_flips
 from landscape.verdict import Verdict
 
 __all__ = [
-    "PROOF_CONSTANT",
-    "SHARP_CONSTANT",
-    "STATED_CONSTANT",
     "Condition",
+    "InverseStability",
     "Reparametrization",
+    "inverse_stability",
     "reparametrize_near",
 ]
 
 Array = NDArray[np.float64]
 
-#: The constant s of Corollary 3.3, what its proof gives, and what cannot be improved (Theorem 3).
+#: The constant s of Corollary 3.3, and what cannot be improved (Theorem 3).
 STATED_CONSTANT = 4.0
-PROOF_CONSTANT = 2.0 + np.sqrt(2.0)
 SHARP_CONSTANT = 2.0 * np.sqrt(2.0)
 
 
@@ -140,8 +141,7 @@ def bounded(distance: float, constant: float, factor: float, r: Seminorm) -> Ver
 
 def rounding_of(*networks: Parametrization) -> float:
     """What the tolerance of directions leaves open of the largest parameter."""
-    entries = [x for net in networks for x in (net.weights, net.output_weights)]
-    return DIRECTION_TOLERANCE * float(max(np.abs(x).max(initial=0.0) for x in entries))
+    return DIRECTION_TOLERANCE * largest_entry(*networks)
 
 
 def reparametrize_near(
@@ -376,3 +376,55 @@ def _follow_proof(
         else:
             cases.append("B.3")
     return Parametrization(a, c), tuple(cases), permutation
+
+
+@dataclass(frozen=True, eq=False)
+class InverseStability:
+    """Corollary 3.3 for a pair in N*: the parameter distance beside the root of the seminorm.
+
+    Attributes
+    ----------
+    distance : float
+        Of Γ to the fibre of R(Θ), which on N* is the distance modulo permutations.
+    seminorm : Seminorm
+        r = |R(Γ) - R(Θ)|.
+    ratio : float
+        ``distance / r**0.5``; 0 if both are zero. Corollary 3.3 bounds it by 4, its proof by
+        2 + √2, and the sharp constant is 2√2.
+    permutation : array of shape (m,)
+        The order of Θ's neurons that attains the distance.
+    rounding : float
+        As in `Reparametrization`.
+    """
+
+    distance: float
+    seminorm: Seminorm
+    ratio: float
+    permutation: NDArray[np.intp]
+    rounding: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Does (38) hold? ``undecided`` if r is only bracketed."""
+        return bounded(self.distance, self.rounding, STATED_CONSTANT, self.seminorm)
+
+
+def inverse_stability(gamma: Parametrization, theta: Parametrization) -> InverseStability:
+    """Both sides of (38) for two elements of N*.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not in N* (36), or their shapes differ.
+    """
+    space = RestrictedSpace(gamma.n_inputs, gamma.n_neurons)
+    for name, network in (("gamma", gamma), ("theta", theta)):
+        if violations := space.violations(network):
+            raise ValueError(f"{name}: not in N*: {violations[0].message}")
+    found = best_permutation(gamma, theta)
+    r = sobolev_distance(gamma, theta)
+    if found.value == 0:
+        ratio = 0.0
+    else:
+        ratio = found.value / np.sqrt(r.value) if r.value > 0 else float("inf")
+    return InverseStability(found.value, r, float(ratio), found.columns, rounding_of(gamma, theta))

@@ -68,7 +68,7 @@ def scales(a, e, level):
     return None if high is not None and low > high else (low, high)
 
 
-def on_ray(a, c, e, p, level):
+def on_scaled_ray(a, c, e, p, level):
     """Whether some t > 0 has ``|c - p / t| <= level`` and ``‖a - t e‖ <= level``."""
     found = scales(a, e, level)
     if found is None:
@@ -82,6 +82,17 @@ def on_ray(a, c, e, p, level):
         top = abs(p) / (gain - level)
         high = top if high is None else min(high, top)
     return high is None or (low <= high and high > 0)
+
+
+def on_balanced_ray(a, c, e, p, level):
+    """The same for the one t with ``|p| / t = t ‖e‖``: a root, compared by its square."""
+    size = max(map(abs, e))
+    square = abs(p) / size
+    pairs = [(c, size if p > 0 else -size), *zip(a, e, strict=True)]
+    return all(
+        (x - level) * abs(x - level) <= y * abs(y) * square <= (x + level) * abs(x + level)
+        for x, y in pairs
+    )
 
 
 def share_ray(pair, e, jump, level):
@@ -108,8 +119,12 @@ def count_planes(theta, offset=False):
     return len(form(*(affine(*network) if offset else network))[0])
 
 
-def nearer(gamma, theta, level, offset=False):
-    """Whether a parametrization of R(theta) is at most ``level`` away: K = m, or K = m - 1 on N."""
+def nearer(gamma, theta, level, offset=False, balanced=False):
+    """Whether a parametrization of R(theta) is at most ``level`` away: K = m or m - 1, on N or N'.
+
+    With an offset, K = m.
+    """
+    on_ray, silent = (on_balanced_ray, max) if balanced else (on_scaled_ray, min)
     a, c = exact(*gamma)
     network = exact(*theta)
     planes, linear = form(*(affine(*network) if offset else network))
@@ -132,7 +147,7 @@ def nearer(gamma, theta, level, offset=False):
                 continue
             table = [
                 [on_ray(*x, *ray, level) for ray in rays]
-                + [min(abs(x[1]), max(map(abs, x[0]))) <= level] * spare
+                + [silent(abs(x[1]), max(map(abs, x[0]))) <= level] * spare
                 for x in neurons
             ]
             if matching(table, m):
@@ -152,7 +167,9 @@ def nearer(gamma, theta, level, offset=False):
             back = tuple(-p for p in n)
             for one, two in itertools.permutations(range(m), 2):
                 pair = neurons[one], neurons[two]
-                if q == 0:
+                if balanced and q in (0, jump):  # the same direction
+                    fits = False
+                elif q == 0:
                     fits = share_ray(pair, n, jump, level)
                 elif q == jump:
                     fits = share_ray(pair, back, jump, level)
