@@ -59,12 +59,14 @@ def opposite_rays(sides: Sides) -> Iterator[tuple[Array, Array, bool]]:
                 yield rays, np.append(jumps[others], [forward, backward]), not off
 
 
-def share_ray(a: Array, c: Array, e: Array, jump: float, cap: float) -> tuple[float, Array, Array]:
+def share_ray(
+    a: Array, c: Array, e: Array, jump: float, cap: float
+) -> tuple[float, bool, Array, Array]:
     """Least level at which two neurons, a (2, d) and c (2,), can share ``jump`` on the ray of e.
 
-    Returns a bound from below, and weights and output weights near the level: (inf, ...) if it is
-    above ``cap``.
+    Returns a bound from below, and, if the level is at most ``cap``, weights and output weights.
     """
+    size = np.maximum(np.abs(a).max(), np.abs(c).max())
 
     def reach(level: Array) -> tuple[Array, Array, Array]:
         """Ranges of ``c' t`` for ``|c' - c| <= level``, t in an interval; (inf, -inf) if empty."""
@@ -80,7 +82,7 @@ def share_ray(a: Array, c: Array, e: Array, jump: float, cap: float) -> tuple[fl
         return np.asarray(first.sum() <= jump <= last.sum())
 
     if not reached(np.array(cap)):
-        return np.inf, a, c
+        return float(below(np.array(cap), size)), False, a, c
     low, high = bisect(reached, np.array(cap))
     first, last, t = reach(high)
     part = np.clip(jump - last[1], first[0], last[0])
@@ -88,8 +90,7 @@ def share_ray(a: Array, c: Array, e: Array, jump: float, cap: float) -> tuple[fl
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # c' = p / t next to c
         scales = np.where(parts * c > 0, np.clip(parts / c, *t), t[1])
     scales = np.maximum(scales, np.finfo(float).tiny)
-    size = np.maximum(np.abs(a).max(), np.abs(c).max())
-    return float(below(low, size)), scales[:, None] * e, parts / scales
+    return float(below(low, size)), True, scales[:, None] * e, parts / scales
 
 
 def spare_pairs(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,32 +53,20 @@ MAX_SHARED_HYPERPLANES = 10
 class FibreDistance:
     """Distance of Γ to the parametrizations of g with as many neurons as Γ has.
 
-    Attributes
-    ----------
-    lower, upper : float
-        The infimum of ``‖Φ - Γ‖_inf`` over all Φ with R(Φ) = g lies between them. ``upper`` is
-        infinite where none was found although there may be one.
-    parametrization : Parametrization or None
-        A Φ with R(Φ) = g at the distance ``upper``; its directions and products are g's up to
-        rounding.
-    exact : bool
-        Whether lower and upper agree up to rounding.
-    n_hyperplanes : int
-        Hyperplanes along which g breaks; the neurons beyond these are spare.
-    flips : tuple of tuple of int
-        The admissible sets of hyperplanes to turn around, relative to the normals of the
-        canonical form; empty if none is or they were too many to enumerate.
-    method : str
-        How the bounds were found.
+    The infimum of ``‖Φ - Γ‖_inf`` over all Φ with R(Φ) = g is between ``lower`` and ``upper``; this
+    is infinite where none was found although there may be one.
     """
 
     lower: float
     upper: float
+    #: A Φ with R(Φ) = g at the distance ``upper``; directions and products are g's up to rounding.
     parametrization: Parametrization | None
-    exact: bool
-    n_hyperplanes: int
+    exact: bool  #: whether lower and upper agree up to rounding
+    n_hyperplanes: int  #: along which g breaks; the neurons beyond these are spare
+    #: The admissible sets of hyperplanes to turn around, relative to the normals of the canonical
+    #: form; empty if none is or they were too many to enumerate.
     flips: tuple[tuple[int, ...], ...]
-    method: str
+    method: str  #: how the bounds were found
 
 
 def distance_to_fibre(
@@ -220,13 +209,10 @@ class _Search:
         """Networks of the function, with an offset where the space has one."""
         yield self.theta.merge() if self.balanced else self.theta
         if self.spare >= 2:  # the linear part as that of two opposite neurons
-            form, linear = self.sides.form, self.sides.form.linear.copy()
-            if not self.offset:
-                yield form.to_parametrization()
-                return
-            linear[-1] = 0.0
-            last = Parametrization(self.theta.weights[-1:], [float(self.sides.linear(())[-1])])
+            form, free, offset = self.sides.form, self.sides.n_coordinates, self.sides.constant(())
+            linear = np.where(np.arange(form.linear.size) < free, form.linear, 0.0)
             hidden = replace(form, linear=linear).to_parametrization()
+            last = Parametrization(self.theta.weights[-1:][: offset.size], offset)
             yield Parametrization.concatenate([hidden, last])
 
     def _try_network(self, network: Parametrization) -> None:
@@ -245,20 +231,26 @@ class _Search:
         return ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced)
 
     def _place(
-        self, costs: Array, e: Array, p: Array, offset: Array, *, offer: bool = True
+        self, costs: Array, e: Array, p: Array, offset: Array, *, offer: bool = True, pair: Any = ()
     ) -> float:
-        """Put a neuron on each of the rays ``(p / t, t e)``, silence the others: a lower bound."""
-        lower, upper, scale = costs
-        extra = np.repeat(self.silent, self.c.size - len(p), axis=1)
+        """Put a neuron on each of the rays ``(p / t, t e)``, silence the others: a lower bound.
+
+        Two neurons may have their places already: ``pair`` is their indices, weights and outputs.
+        """
+        a, c, rest = self.a.copy(), self.c.copy(), np.arange(self.c.size)
+        if pair:
+            two, a[two], c[two] = pair
+            rest = np.delete(rest, two)
+        lower, upper, scale = costs[:, rest]
+        extra = np.repeat(self.silent[rest], len(rest) - len(p), axis=1)
         columns = bottleneck_assignment(np.hstack([upper, extra])).columns
-        i = np.flatnonzero(columns < len(p))
-        j, (a, c) = columns[i], (self.a.copy(), self.c.copy())
+        used = columns < len(p)
+        i, j, idle = rest[used], columns[used], np.isin(np.arange(len(c)), rest[~used])
         with np.errstate(over="ignore"):
-            a[i], c[i] = scale[i, j, None] * e[j], p[j] / scale[i, j]
+            a[i], c[i] = scale[used, j, None] * e[j], p[j] / scale[used, j]
         if self.balanced:
-            c[i] = np.sign(c[i]) * max_norms(a[i])
-            a[columns >= len(p)], c[columns >= len(p)] = 0.0, 0.0
-        silence(a, c, columns >= len(p))
+            c[i], a[idle], c[idle] = np.sign(c[i]) * max_norms(a[i]), 0.0, 0.0
+        silence(a, c, idle)
         a, c = np.vstack([a, self.gamma.weights[len(a) :]]), np.append(c, offset)
         if offer and np.isfinite(a).all() and np.isfinite(c).all():
             self._offer(Parametrization(a, c))
@@ -283,7 +275,7 @@ class _Search:
         for flip in flips:
             chosen = np.arange(self.n_planes)
             chosen[list(flip)] += self.n_planes
-            offset = self.sides.linear(flip)[-1:].astype(float)[: self.offset]
+            offset = self.sides.constant(flip)
             value = self._place(table[:, :, chosen], e[chosen], form.jumps, offset)
             if self.offset and not self.spare:  # a spare one may be a constant
                 rounding = 2.0**-52 * (abs(offset[0]) + self.sides.size(flip))
@@ -301,26 +293,19 @@ class _Search:
             bound = min(bound, self._place(self._costs(e, p), e, p, none, offer=exact))
         if self.balanced:  # no two neurons of N' have the same direction
             return bound
-        form, m = self.sides.form, self.c.size
+        form, planes = self.sides.form, np.arange(self.n_planes)
         for flip in self.flips or ():
-            e = form.normals.copy()
+            e, exact = form.normals.copy(), not any(self.sides.linear(flip))
             e[list(flip)] *= -1.0
             table, cap = self._costs(e, form.jumps), min(self.upper, 1e300)
-            for h, pair in itertools.product(
-                range(self.n_planes), itertools.combinations(range(m), 2)
-            ):
-                two, others = list(pair), np.delete(np.arange(self.n_planes), h)
-                least, a, c = share_ray(self.a[two], self.c[two], e[h], form.jumps[h], cap)
-                rest = np.delete(np.arange(m), two)
-                lower, upper, scale = table[:, rest][:, :, others]
-                bound = min(bound, max(least, bottleneck_assignment(lower).value))
-                if least < np.inf and not any(self.sides.linear(flip)):
-                    columns = bottleneck_assignment(upper).columns
-                    j, t = others[columns], scale[np.arange(len(rest)), columns]
-                    weights, outputs = self.a.copy(), self.c.copy()
-                    weights[two], outputs[two] = a, c
-                    weights[rest], outputs[rest] = t[:, None] * e[j], form.jumps[j] / t
-                    self._offer(Parametrization(weights, outputs))
+            for h, pair in itertools.product(planes, itertools.combinations(range(self.c.size), 2)):
+                two, others = list(pair), planes != h
+                level, reached, *rest = share_ray(
+                    self.a[two], self.c[two], e[h], form.jumps[h], cap
+                )
+                placed = table[:, :, others], e[others], form.jumps[others], none
+                value = self._place(*placed, offer=reached and exact, pair=(two, *rest))
+                bound = min(bound, max(level, value))
         return bound
 
     def _hyperplanes_alone(self) -> float:

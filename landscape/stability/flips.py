@@ -115,6 +115,10 @@ class Sides:
         """The linear part that is left when the hyperplanes of ``flip`` are turned around."""
         return np.asarray(self.sums[self.pick(flip)].sum(axis=0))
 
+    def constant(self, flip: Iterable[int]) -> Array:
+        """What of it a frozen offset takes up, shape (1,); (0,) without."""
+        return self.linear(flip)[self.n_coordinates :].astype(float)
+
     def size(self, flip: Iterable[int]) -> float:
         """``sum |c_i| ‖a_i‖_inf`` of the neurons that contribute to `linear`."""
         return float(self.sizes[self.pick(flip)].sum())

@@ -41,7 +41,7 @@ __all__ = [
     "reparametrize_near",
 ]
 
-Array = NDArray[np.float64]
+Pairs = tuple[tuple[int, int], ...]
 
 #: The constant s of Corollary 3.3, and what cannot be improved (Theorem 3).
 STATED_CONSTANT = 4.0
@@ -50,74 +50,42 @@ SHARP_CONSTANT = 2.0 * np.sqrt(2.0)
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of Theorem 3.1.
-
-    Attributes
-    ----------
-    name : str
-        "C.1", "C.2", "C.3a" or "C.3b".
-    holds : bool
-    margin : float
-        How far the data are from changing the answer: for C.1 with a given β what is left of it,
-        otherwise the smallest distance of a product from 2r; for the others the smallest max-norm
-        distance of two directions that must differ (0 if the condition fails).
-    neurons : tuple of tuple of int
-        What violates it: neurons of Γ for C.1; pairs of neurons of Γ for C.2; pairs of Γ, then
-        pairs of Θ, for C.3a; pairs (neuron of Γ, neuron of Θ) for C.3b.
-    message : str
-    """
+    """One condition of Theorem 3.1: C.1, C.2, C.3a or C.3b."""
 
     name: str
     holds: bool
+    #: How far the data are from changing the answer: for C.1 with a given β what is left of it,
+    #: otherwise the smallest distance of a product from 2r; for the others the smallest max-norm
+    #: distance of two directions that must differ (0 if the condition fails).
     margin: float
+    #: What violates it: neurons of Γ for C.1; pairs of neurons of Γ for C.2; pairs of Γ, then
+    #: pairs of Θ, for C.3a; pairs (neuron of Γ, neuron of Θ) for C.3b.
     neurons: tuple[tuple[int, ...], ...]
     message: str
 
 
 @dataclass(frozen=True, eq=False)
 class Reparametrization:
-    """What `reparametrize_near` found.
+    """What `reparametrize_near` found."""
 
-    Attributes
-    ----------
-    parametrization : Parametrization
-        Φ with R(Φ) = R(Θ): the proof's if all conditions hold, else the nearest known.
-    distance : float
-        ‖Φ - Γ‖_inf, without any further permutation.
-    bound : float
-        ``beta + 2 r**0.5``, the right-hand side of (31).
-    beta : float
-        The given β, or the smallest one for which C.1 holds.
-    seminorm : Seminorm
-        r = |R(Θ) - R(Γ)|, with witness.
-    conditions : tuple of Condition
-        C.1, C.2, C.3a, C.3b, in this order.
-    cases : tuple of str
-        The proof's case for each neuron of Γ: "I_1" (no partner), "A", "B.1", "B.2" or "B.3".
-    permutation : array of shape (m,)
-        Neuron of the merged Θ that became neuron i of the proof's Φ; -1 where there was none left.
-    flips : tuple of int
-        Neurons of Θ's canonical form that were turned around by Lemma A.3 to fulfil C.3.
-    same_realization : RealizationEquality
-        Comparison of the canonical forms of Φ and Θ.
-    nearest : FibreDistance or None
-        Distance of Γ to all parametrizations of R(Θ), if asked for or if a condition failed.
-    rounding : float
-        What rounding adds to the distance: r does not see directions that differ by
-        `DIRECTION_TOLERANCE`, so parameters are known to that share of the largest of them.
-    """
-
+    #: Φ with R(Φ) = R(Θ): the proof's if all conditions hold, else the nearest known.
     parametrization: Parametrization
-    distance: float
-    bound: float
-    beta: float
-    seminorm: Seminorm
-    conditions: tuple[Condition, ...]
+    distance: float  #: ‖Φ - Γ‖_inf, without any further permutation
+    bound: float  #: ``beta + 2 r**0.5``, the right-hand side of (31)
+    beta: float  #: the given β, or the smallest one for which C.1 holds
+    seminorm: Seminorm  #: r = |R(Θ) - R(Γ)|, with witness
+    conditions: tuple[Condition, ...]  #: C.1, C.2, C.3a, C.3b, in this order
+    #: The proof's case for each neuron of Γ: "I_1" (no partner), "A", "B.1", "B.2" or "B.3".
     cases: tuple[str, ...]
+    #: Neuron of the merged Θ that became neuron i of the proof's Φ, shape (m,).
     permutation: NDArray[np.intp]
+    #: Neurons of Θ's canonical form that were turned around by Lemma A.3 to fulfil C.3.
     flips: tuple[int, ...]
-    same_realization: RealizationEquality
+    same_realization: RealizationEquality  #: of the canonical forms of Φ and Θ
+    #: Distance of Γ to all parametrizations of R(Θ), if asked for or if a condition failed.
     nearest: FibreDistance | None
+    #: What rounding adds to the distance: r does not see directions that differ by
+    #: `DIRECTION_TOLERANCE`, so parameters are known to that share of the largest of them.
     rounding: float
 
     @property
@@ -151,24 +119,17 @@ def reparametrize_near(
     beta: float | None = None,
     nearest: bool | None = None,
 ) -> Reparametrization:
-    """Theorem 3.1: a parametrization Φ of R(Θ) near Γ.
+    """Theorem 3.1: a parametrization Φ of R(Θ) near Γ, the bound (31) and its conditions.
 
     Parameters
     ----------
-    gamma : Parametrization
-        Γ with m neurons.
-    theta : Parametrization
-        Some Θ with the same number of inputs; after merging it may not have more neurons than Γ.
+    gamma, theta : Parametrization
+        With the same number of inputs; after merging Θ may not have more neurons than Γ.
     beta : float, optional
         The β of C.1; by default the smallest for which C.1 holds.
     nearest : bool, optional
         Whether to compute the distance to all parametrizations of R(Θ) as well; by default only
         where a condition fails.
-
-    Returns
-    -------
-    found : Reparametrization
-        With the bound (31), the status of each condition and the verified claims.
 
     Raises
     ------
@@ -188,12 +149,10 @@ def reparametrize_near(
     if beta is not None and not beta >= 0:
         raise ValueError(f"beta: expected a number >= 0, got {beta!r}")
     r = sobolev_distance(gamma, theta)
-    merged = _fit(theta.merge(), gamma.n_neurons)
-    merged, flips = _turn(gamma, merged)
+    merged, flips = _turn(gamma, _fit(theta.merge(), gamma.n_neurons))
     conditions, needed = _conditions(gamma, merged, r.value, beta)
     phi, cases, permutation = _follow_proof(gamma, merged, r.value)
-    distance = max_distance(gamma, phi)
-    fibre = None
+    distance, fibre = max_distance(gamma, phi), None
     failed = not all(condition.holds for condition in conditions)
     if nearest or (nearest is None and failed):
         fibre = distance_to_fibre(gamma, theta)
@@ -226,29 +185,16 @@ def _fit(theta: Parametrization, m: int) -> Parametrization:
             f"theta: expected at most {m} neurons of different directions, as many as gamma has, "
             f"got {used.size} after merging"
         )
-    spare = m - used.size
-    return Parametrization(
-        np.vstack([theta.weights[used], np.zeros((spare, theta.n_inputs))]),
-        np.concatenate([theta.output_weights[used], np.zeros(spare)]),
-    )
+    a, c = np.zeros((m, theta.n_inputs)), np.zeros(m)
+    a[: used.size], c[: used.size] = theta.weights[used], theta.output_weights[used]
+    return Parametrization(a, c)
 
 
-def _labels(
-    gamma: Parametrization, theta: Parametrization, oriented: bool
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Directions of both networks in common labels; -1 for zero weight vectors."""
-    labels = group_directions(np.vstack([gamma.weights, theta.weights]), oriented=oriented)
-    return labels[: gamma.n_neurons], labels[gamma.n_neurons :]
-
-
-def _opposite_partners(
-    gamma: Parametrization, theta: Parametrization
-) -> tuple[tuple[int, int], ...]:
-    """Pairs (i, j) with the direction of Γ's neuron i opposite to that of Θ's neuron j."""
-    sides = _labels(gamma, theta, False), _labels(gamma, theta, True)
-    same_plane = (sides[0][0][:, None] == sides[0][1][None]) & (sides[0][0][:, None] >= 0)
-    same_side = sides[1][0][:, None] == sides[1][1][None]
-    return tuple((int(i), int(j)) for i, j in np.argwhere(same_plane & ~same_side))
+def _opposite(gamma: Parametrization, theta: Parametrization) -> tuple[Pairs, Pairs]:
+    """Pairs of opposite neurons of Γ or of Θ, and pairs of a neuron of Γ and one of Θ."""
+    m, pairs = gamma.n_neurons, Parametrization.concatenate([gamma, theta]).opposite_pairs()
+    own = [pair for pair in pairs if pair[1] < m] + [(i - m, j - m) for i, j in pairs if i >= m]
+    return tuple(own), tuple((i, j - m) for i, j in pairs if i < m <= j)
 
 
 def _turn(
@@ -257,26 +203,20 @@ def _turn(
     """C.3 asks for *some* Θ: if the given one violates it, look for another by Lemma A.3."""
 
     def count(candidate: Parametrization) -> int:
-        return len(_opposite_partners(gamma, candidate)) + len(candidate.opposite_pairs())
+        return sum(map(len, _opposite(gamma, candidate)))
 
-    if count(theta) == 0:
+    least, best, chosen = count(theta), theta, tuple[int, ...]()
+    if least == len(gamma.opposite_pairs()):
         return theta, ()
     form = canonical_form(theta)
     flips = admissible_flips(theta) if len(form.jumps) <= gamma.n_neurons else None
-    best = theta
-    chosen: tuple[int, ...] = ()
     for flip in flips or []:
-        orientation = np.ones(len(form.jumps))
-        orientation[list(flip)] = -1.0
-        candidate = Parametrization(form.normals * orientation[:, None], form.jumps)
-        candidate = _fit(candidate, gamma.n_neurons)
-        if count(candidate) < count(best):
-            best, chosen = candidate, flip
+        normals = form.normals.copy()
+        normals[list(flip)] *= -1.0
+        candidate = _fit(Parametrization(normals, form.jumps), gamma.n_neurons)
+        if (fewer := count(candidate)) < least:
+            least, best, chosen = fewer, candidate, flip
     return best, chosen
-
-
-def _smallest(values: Array) -> float:
-    return float(values.min()) if values.size else float("inf")
 
 
 def _conditions(
@@ -288,120 +228,78 @@ def _conditions(
     small = sizes <= 2 * r
     needed = float(largest[small].max(initial=0.0))
     if beta is None:
-        margin = _smallest(np.abs(sizes - 2 * r))
+        margin = float(np.abs(sizes - 2 * r).min(initial=np.inf))
         message = f"holds with beta = {needed:.6g}, the largest parameter of a neuron below 2r"
         first = Condition("C.1", True, margin, (), message)
     else:
         bad = tuple((int(i),) for i in np.flatnonzero(small & (largest > beta)))
         message = f"neurons with a product of at most 2r need beta >= {needed:.6g}"
         first = Condition("C.1", not bad, float(beta) - needed, bad, message)
-    units = {
-        name: unit_directions(net.weights[max_norms(net.weights) > 0])
-        for name, net in (("gamma", gamma), ("theta", theta))
-    }
-
-    def gap(left: Array, right: Array, sign: float, upper_only: bool) -> float:
-        gaps = np.abs(left[:, None] + sign * right[None]).max(axis=2)
-        return _smallest(gaps[np.triu_indices(len(gaps), 1)] if upper_only else gaps.ravel())
-
-    def record(
-        name: str, pairs: tuple[tuple[int, ...], ...], margin: float, what: str
-    ) -> Condition:
+    rows = np.vstack([gamma.weights, theta.weights])
+    used = np.flatnonzero(max_norms(rows) > 0)
+    units, mine = unit_directions(rows[used]), used < gamma.n_neurons
+    i, j = np.triu_indices(len(units), 1)
+    apart, opposed = (np.abs(units[i] + sign * units[j]).max(axis=1) for sign in (-1.0, 1.0))
+    own, across = _opposite(gamma, theta)
+    same = "neurons of gamma with the same direction"
+    facing = "neurons of {} with opposite directions"
+    found = [first]
+    for name, pairs, margins, what in (
+        ("C.2", tuple(gamma.redundant_pairs()), apart[mine[i] & mine[j]], same),
+        ("C.3a", own, opposed[mine[i] == mine[j]], facing.format("one network")),
+        ("C.3b", across, opposed[mine[i] != mine[j]], facing.format("gamma and theta")),
+    ):
         message = f"{what}: {pairs[0]}" if pairs else f"no {what}"
-        return Condition(name, not pairs, 0.0 if pairs else margin, pairs, message)
-
-    redundant = tuple(gamma.redundant_pairs())
-    opposite = tuple(gamma.opposite_pairs()) + tuple(theta.opposite_pairs())
-    across = _opposite_partners(gamma, theta)
-    own = min(gap(units[k], units[k], 1.0, True) for k in units)
-    return (
-        first,
-        record(
-            "C.2",
-            redundant,
-            gap(units["gamma"], units["gamma"], -1.0, True),
-            "neurons of gamma with the same direction",
-        ),
-        record("C.3a", opposite, own, "neurons of one network with opposite directions"),
-        record(
-            "C.3b",
-            across,
-            gap(units["gamma"], units["theta"], 1.0, False),
-            "neurons of gamma and theta with opposite directions",
-        ),
-    ), needed
+        margin = 0.0 if pairs else float(margins.min(initial=np.inf))
+        found.append(Condition(name, not pairs, margin, pairs, message))
+    return tuple(found), needed
 
 
 def _follow_proof(
     gamma: Parametrization, theta: Parametrization, r: float
 ) -> tuple[Parametrization, tuple[str, ...], NDArray[np.intp]]:
     """(55) to (71) for a merged Θ in which c = 0 means a = 0."""
-    m = gamma.n_neurons
-    balanced = theta.balance()
-    mine, other = _labels(gamma, theta, True)
-    position = {int(label): j for j, label in reversed(list(enumerate(other))) if label >= 0}
+    m, balanced = gamma.n_neurons, theta.balance()
+    labels = group_directions(np.vstack([gamma.weights, theta.weights]))
     permutation = np.full(m, -1, dtype=np.intp)
-    taken: set[int] = set()
-    for i in range(m):
-        j = position.get(int(mine[i]), -1) if mine[i] >= 0 else -1
-        if j >= 0 and j not in taken:
-            permutation[i] = j
-            taken.add(j)
-    matched = permutation >= 0
+    for i, label in enumerate(labels[:m]):
+        partners = np.flatnonzero((labels[m:] == label) & (label >= 0))[:1]
+        if partners.size and partners[0] not in permutation:
+            permutation[i] = partners[0]
     # I_1: what is left over on both sides; the proof allows any order, this is the best one.
-    left = np.flatnonzero(~matched)
-    rest = np.array([j for j in range(theta.n_neurons) if j not in taken], dtype=int)
-    if left.size:
-        costs = neuron_distances(gamma, balanced)[np.ix_(left, rest)]
-        permutation[left] = rest[bottleneck_assignment(costs).columns]
+    left = np.flatnonzero(permutation < 0)
+    rest = np.setdiff1d(np.arange(theta.n_neurons), permutation)
+    costs = neuron_distances(gamma, balanced)[np.ix_(left, rest)]
+    permutation[left] = rest[bottleneck_assignment(costs).columns]
     a, c = balanced.weights[permutation], balanced.output_weights[permutation]  # (60), (68), (71)
-    cases = []
-    norms = max_norms(gamma.weights)
-    for i in range(m):
-        c_gamma, scale = float(gamma.output_weights[i]), float(norms[i])
-        j = permutation[i]
-        if not matched[i]:
-            cases.append("I_1")
-        elif abs(c_gamma) * scale <= 2 * r:
-            cases.append("A")
-        elif abs(c_gamma) > scale:  # (69): keep Γ's output weight
-            cases.append("B.1")
-            a[i] = theta.output_weights[j] * theta.weights[j] / c_gamma
-            c[i] = c_gamma
-        elif abs(c_gamma) < scale:  # (70): keep the size of Γ's weight vector
-            cases.append("B.2")
-            size = float(np.abs(theta.weights[j]).max())
-            a[i] = theta.weights[j] * (scale / size)
-            c[i] = theta.output_weights[j] * (size / scale)
-        else:
-            cases.append("B.3")
-    return Parametrization(a, c), tuple(cases), permutation
+    rows, outputs = theta.weights[permutation], theta.output_weights[permutation]
+    norms, sizes = max_norms(gamma.weights), np.abs(gamma.output_weights)
+    matched = ~np.isin(np.arange(m), left)
+    cases = np.select(
+        [~matched, sizes * norms <= 2 * r, sizes > norms, sizes < norms],
+        ["I_1", "A", "B.1", "B.2"],
+        "B.3",
+    )
+    one, two = cases == "B.1", cases == "B.2"
+    # (69): keep Γ's output weight; (70): keep the size of Γ's weight vector.
+    c[one] = gamma.output_weights[one]
+    a[one] = outputs[one, None] * rows[one] / c[one, None]
+    lengths, norms = max_norms(rows[two]), norms[two]
+    a[two], c[two] = rows[two] * (norms / lengths)[:, None], outputs[two] * (lengths / norms)
+    return Parametrization(a, c), tuple(cases.tolist()), permutation
 
 
 @dataclass(frozen=True, eq=False)
 class InverseStability:
-    """Corollary 3.3 for a pair in N*: the parameter distance beside the root of the seminorm.
+    """Corollary 3.3 for a pair in N*: the parameter distance beside the root of the seminorm."""
 
-    Attributes
-    ----------
-    distance : float
-        Of Γ to the fibre of R(Θ), which on N* is the distance modulo permutations.
-    seminorm : Seminorm
-        r = |R(Γ) - R(Θ)|.
-    ratio : float
-        ``distance / r**0.5``; 0 if both are zero. Corollary 3.3 bounds it by 4, its proof by
-        2 + √2, and the sharp constant is 2√2.
-    permutation : array of shape (m,)
-        The order of Θ's neurons that attains the distance.
-    rounding : float
-        As in `Reparametrization`.
-    """
-
-    distance: float
-    seminorm: Seminorm
+    distance: float  #: of Γ to the fibre of R(Θ), which on N* is the distance modulo permutations
+    seminorm: Seminorm  #: r = |R(Γ) - R(Θ)|
+    #: ``distance / r**0.5``; 0 if both are zero. Corollary 3.3 bounds it by 4, its proof by 2 + √2,
+    #: and the sharp constant is 2√2.
     ratio: float
-    permutation: NDArray[np.intp]
-    rounding: float
+    permutation: NDArray[np.intp]  #: order of Θ's neurons that attains the distance, shape (m,)
+    rounding: float  #: as in `Reparametrization`
 
     @property
     def verdict(self) -> Verdict:
@@ -421,10 +319,8 @@ def inverse_stability(gamma: Parametrization, theta: Parametrization) -> Inverse
     for name, network in (("gamma", gamma), ("theta", theta)):
         if violations := space.violations(network):
             raise ValueError(f"{name}: not in N*: {violations[0].message}")
-    found = best_permutation(gamma, theta)
-    r = sobolev_distance(gamma, theta)
-    if found.value == 0:
-        ratio = 0.0
-    else:
-        ratio = found.value / np.sqrt(r.value) if r.value > 0 else float("inf")
+    found, r = best_permutation(gamma, theta), sobolev_distance(gamma, theta)
+    ratio = 0.0 if found.value == 0 else np.inf
+    if found.value and r.value > 0:
+        ratio = found.value / np.sqrt(r.value)
     return InverseStability(found.value, r, float(ratio), found.columns, rounding_of(gamma, theta))
