@@ -19,6 +19,7 @@ __all__ = [
     "echelon",
     "gram",
     "max_norm",
+    "normal_line",
     "null_basis",
     "primitive",
     "reduce_rows",
@@ -198,3 +199,9 @@ def null_basis(
             v[j] = -row[f]
         basis.append(tuple(v))
     return basis, free
+
+
+def normal_line(rows: Sequence[Vector], width: int) -> Vector | None:
+    """What is orthogonal to ``width - 1`` independent rows, up to a factor; None if dependent."""
+    reduced, pivots = reduce_rows(rows)
+    return null_basis(reduced, pivots, width)[0][0] if len(pivots) == width - 1 else None

@@ -33,7 +33,6 @@ from landscape.stationarity import (
     NeuronCheck,
     check_neuron,
     merge_kinks,
-    unexamined,
 )
 from landscape.verdict import Verdict
 
@@ -291,7 +290,8 @@ def check_point(
     for i in sorted(functions, key=lambda i: mixed[i]):
         h, charge = functions[i]
         if descent_only and mixed[i] and _some_descent(found):
-            found[i] = unexamined(h)
+            reason = "not examined: another neuron descends"
+            found[i] = NeuronCheck.undecided(h, "none", reason)
         else:
             found[i] = check_neuron(h, allowed=allowed[i], charge=charge, budget=budget)
     checks = [found[i] for i in range(m)]

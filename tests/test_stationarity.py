@@ -1,4 +1,4 @@
-"""Mixed kinks beyond all choices and all rays: descents by sweeps and cuts, proofs by transfers.
+"""Mixed kinks beyond all choices and all rays: descents by likely choices, proofs by transfers.
 
 The oracle decides over the rationals, cell by cell, by Farkas' multipliers; the tested code is
 floating-point linear programming and line searches.
@@ -15,7 +15,7 @@ import pytest
 from landscape.rational_check import ConeBudget
 from landscape.rational_check._cone import is_nonnegative
 from landscape.stationarity import Budget, KinkFunction, Verdict, check_neuron, merge_kinks
-from landscape.stationarity._descents import corner_cut, search, sweep
+from landscape.stationarity._mixed import check_choices, likely_choices
 from landscape.stationarity._transfers import find_transfers, missing
 from tests.oracles.rational import combination
 
@@ -99,13 +99,14 @@ def test_transfers_prove_where_rays_are_too_many(d, n_convex, n_concave):
     assert (check.verdict, check.method) == (Verdict.HOLDS, "transfers")
     assert (check.shortfall <= tolerance).all()
     # The record alone re-verifies: for any choice, multipliers in [0, 1] and a zero sum.
-    record = check.transfers
+    values = check.multipliers
+    convex, concave = h.weights > 0, h.weights < 0
     rng = np.random.default_rng(0)
     for t in rng.integers(0, 2, (50, n_concave)):
-        multipliers = record.base + record.share @ t
+        multipliers = values[:, 0] + values[:, 1:] @ t
         assert (multipliers >= -1e-12).all() and (multipliers <= 1 + 1e-12).all()
-        total = h.gradient + (h.weights[record.concave] * t) @ h.kinks[record.concave]
-        total = total + (h.weights[record.convex] * multipliers) @ h.kinks[record.convex]
+        total = h.gradient + (h.weights[concave] * t) @ h.kinks[concave]
+        total = total + (h.weights[convex] * multipliers) @ h.kinks[convex]
         assert (np.abs(total) <= tolerance).all()
     # And so do directions: none descends.
     v = rng.standard_normal((20_000, d))
@@ -116,10 +117,10 @@ def test_wrong_transfers_are_noticed():
     h = crowd(1, 4, 30, 9, 0.3)
     found = find_transfers(h)
     assert (missing(h, found) <= tolerance_of(h)).all()
-    found.base[3] += 1e-3
+    found[3, 0] += 1e-3
     assert missing(h, found).max() > 1e-5
-    found.base[3] -= 1e-3
-    found.base[:] += 2.0  # out of [0, 1]
+    found[3, 0] -= 1e-3
+    found[:, 0] += 2.0  # out of [0, 1]
     assert missing(h, found).max() > 1.0
 
 
@@ -145,7 +146,7 @@ def test_exact_transfers(n_concave):
     assert exact(kinks, h.weights).holds is None
 
 
-def test_corner_cuts_descend_at_the_apex():
+def test_likely_choices_descend_at_the_apex():
     """442 samples of ten features: some are extreme, so where one is concave h is negative."""
     from sklearn.datasets import load_diabetes
 
@@ -155,52 +156,29 @@ def test_corner_cuts_descend_at_the_apex():
     s = (y - y.mean()) / y.std()
     for sign in (1.0, -1.0):
         h = merge_kinks(np.zeros(11), X, sign * s)
-        check = check_neuron(h, allowed=tolerance_of(h))
-        assert check.verdict is Verdict.VIOLATED
-        assert float(h(check.direction[None, :])[0]) < 0
-        for v in (corner_cut(h), search(h)):
-            assert float(h(v[None, :])[0]) < 0
+        for choices in (likely_choices(h), np.eye(int((h.weights < 0).sum()))):
+            check = check_choices(h, tolerance_of(h), choices)
+            assert check.verdict is Verdict.VIOLATED
+            assert float(h(check.direction[None, :])[0]) < 0
 
 
-def test_a_single_concave_corner_is_cut():
-    """Only one sample outside of the cloud is concave: sweeps and cuts, in any column scale."""
+@pytest.mark.parametrize("n_others", [0, 30])
+def test_a_single_concave_corner_is_found(n_others):
+    """Of all concave samples only one is outside of the cloud: in any column scale."""
     rng = np.random.default_rng(3)
     x = rng.uniform(-1, 1, (300, 5))
     x[17] = 1.2
     weights = np.ones(300)
     weights[17] = -0.01
+    x[20 : 20 + n_others] *= 0.1
+    weights[20 : 20 + n_others] = -0.1
     kinks = np.column_stack([x, np.ones(300)]) * [1e3, 1.0, 1e-3, 1.0, 7.0, 1.0]
     h = merge_kinks(np.zeros(6), kinks, weights)
-    v = corner_cut(h)
-    assert float(h(v[None, :])[0]) < 0
-    assert h.kinks[17] @ v > 0
+    check = check_neuron(h, allowed=tolerance_of(h), budget=NO_CHOICES)
+    assert check.verdict is Verdict.VIOLATED
+    assert h.kinks[17] @ check.direction > 0
     # It is all that was needed: with the other sign nothing descends.
-    for found in (corner_cut, search):
-        assert found(KinkFunction(h.gradient, h.kinks, np.abs(h.weights), h.bounds)) is None
-
-
-def test_sweeps_find_the_least_value_of_their_circles():
-    rng = np.random.default_rng(5)
-    for case in range(30):
-        d, q = int(rng.integers(2, 5)), int(rng.integers(1, 9))
-        bounds = np.eye(d)[:1] if case % 3 == 0 else np.empty((0, d))
-        kinks = rng.integers(-2, 3, (q, d)).astype(float)
-        kinks = kinks[np.abs(kinks).any(axis=1)]
-        weights = rng.standard_normal(len(kinks))
-        h = merge_kinks(rng.standard_normal(d), kinks, weights, bounds)
-        v, others = rng.standard_normal(d), rng.standard_normal((3, d))
-        v[0] = abs(v[0])
-        best, value = sweep(h, v, others)
-        assert value == float(h(best[None, :])[0])
-        assert np.linalg.norm(best) == pytest.approx(1.0)
-        first, least = v / np.linalg.norm(v), np.inf
-        for other in others:
-            second = other - (other @ first) * first
-            second /= np.linalg.norm(second)
-            angles = np.linspace(0, 2 * np.pi, 4001)[:, None]
-            points = np.cos(angles) * first + np.sin(angles) * second
-            feasible = (points @ bounds.T >= 0).all(axis=1)
-            least = min(least, float(h(points[feasible]).min()))
-        size = np.abs(h.weights) @ np.linalg.norm(h.kinks, axis=1) + np.linalg.norm(h.gradient)
-        assert value <= least + 1e-12 * size
-        assert value >= least - 2e-3 * size
+    weights[17] = 0.01
+    h = merge_kinks(np.zeros(6), kinks, weights)
+    check = check_neuron(h, allowed=tolerance_of(h), budget=NO_CHOICES)
+    assert check.verdict is Verdict.HOLDS

@@ -12,8 +12,8 @@ minimum *exactly*, there is no second-order condition left.
 - Convex (all w_k >= 0): h >= 0 iff 0 is in the subdifferential, a bounded least squares problem.
 - Mixed: a concave term is a minimum, ``-|w| relu(z) = min_{t in {0, 1}} -|w| t z``, so h >= 0 iff
   all the convex functions with fixed t are; or iff h >= 0 on the rays of the kink arrangement.
-  Where both are too many, descents are searched along great circles and corner cuts, and a proof by
-  multipliers that depend affinely on t.
+  Where both are too many, descents are searched among likely t, and a proof by multipliers that
+  depend affinely on t.
 
 Whatever proposes multipliers or directions, what is claimed is recomputed with error bounds: a
 check that holds proves ``h(v) >= -<shortfall, |v|>``, a violation proves ``h(direction) < 0``.
@@ -26,28 +26,26 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.stationarity._convex import check_convex, check_smooth
+from landscape.stationarity._convex import check_convex, propose_multipliers
 from landscape.stationarity._mixed import check_mixed
 from landscape.stationarity._records import (
     MERGING,
     Budget,
     KinkFunction,
     NeuronCheck,
-    Transfers,
-    Verdict,
     merge_kinks,
 )
+from landscape.verdict import Verdict
 
 __all__ = [
     "MERGING",
     "Budget",
     "KinkFunction",
     "NeuronCheck",
-    "Transfers",
     "Verdict",
     "check_neuron",
     "merge_kinks",
-    "unexamined",
+    "propose_multipliers",
 ]
 
 Array = NDArray[np.float64]
@@ -77,20 +75,13 @@ def check_neuron(
     -------
     check : NeuronCheck
     """
-    budget = budget or Budget()
-    if len(h.weights) == 0 and len(h.bounds) == 0 and (np.abs(h.gradient) <= allowed).all():
-        check = check_smooth(h, allowed)
-        return replace(check, shortfall=check.shortfall + charge)
     # In units in which as much is allowed for every coordinate.
     _, exponents = np.frexp(np.where(allowed > 0, allowed, 1.0))
     units = np.ldexp(1.0, -np.clip(exponents, -900, 900))
-    scaled = h.scaled(units)
-    if len(h.weights) == 0 and len(h.bounds) == 0:
-        check = check_smooth(scaled, allowed * units)
-    elif (h.weights > 0).all():
-        check = check_convex(scaled, allowed * units)
+    if h.kind == "mixed kinks":
+        check = check_mixed(h.scaled(units), allowed * units, budget or Budget())
     else:
-        check = check_mixed(scaled, allowed * units, budget)
+        check = check_convex(h.scaled(units), allowed * units)
     direction = check.direction
     if direction is not None:
         direction = direction * units
@@ -98,21 +89,11 @@ def check_neuron(
         v = direction[None, :]
         if not float((h(v) + h.rounding(v) + np.abs(v) @ np.broadcast_to(charge, v.size))[0]) < 0:
             reason = "the direction of descent is negligible relative to rounding"
-            check, direction = replace(check, verdict=Verdict.UNDECIDED, reason=reason), None
+            return NeuronCheck.undecided(h, check.method, reason)
     # <shortfall', |v / units|> = <shortfall' / units, |v|>; a bound's row keeps its length.
-    bounds = check.bound_multipliers
-    if len(bounds):
-        bounds = bounds / (np.abs(h.bounds) @ units)
     return replace(
         check,
         shortfall=check.shortfall / units + charge,
-        bound_multipliers=bounds,
+        bound_multipliers=check.bound_multipliers / (np.abs(h.bounds) @ units),
         direction=direction,
     )
-
-
-def unexamined(h: KinkFunction) -> NeuronCheck:
-    """The check of a neuron that was left out."""
-    reason = "not examined: another neuron descends"
-    nothing = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
-    return NeuronCheck(Verdict.UNDECIDED, "mixed kinks", "none", reason, *nothing)

@@ -8,7 +8,6 @@ harm. Rays come with error bounds; what these leave open is decided in rational 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, islice
@@ -17,9 +16,10 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.exact import dot, normal_line, vector
 from landscape.rounding import KINK_FACTOR, Bounded, gamma
-from landscape.stationarity._convex import decided, violated
-from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, Verdict
+from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, decided, violated
+from landscape.verdict import Verdict
 
 __all__ = ["Arrangement", "check_rays"]
 
@@ -39,10 +39,10 @@ class Arrangement:
     ----------
     basis : array of shape (r, d)
         Orthonormal rows, or the identity.
-    gradient, kinks : arrays of shapes (r,) and (q, r)
+    h : KinkFunction
+        In these r coordinates.
     rows : array of shape (p, r)
         Normals of the hyperplanes: kinks, bounds, then axes.
-    bounds : array of shape (b, r)
     delta : array of shape (r,)
         What is allowed for each coordinate.
     charge : array of shape (d,)
@@ -52,10 +52,8 @@ class Arrangement:
     """
 
     basis: Array
-    gradient: Array
-    kinks: Array
+    h: KinkFunction
     rows: Array
-    bounds: Array
     delta: Array
     charge: Array
     outside: Array | None
@@ -83,12 +81,12 @@ class Arrangement:
                 spread = float((np.abs(q).sum(axis=0) / allowed).max())
                 basis, charge, delta = q, lost, np.full(rank, 0.5 / spread)
                 rows = rows @ q.T
+        kinks, bounds = rows[: len(h.kinks)], rows[len(h.kinks) :]
+        inner = KinkFunction(basis @ h.gradient, kinks, h.weights, bounds)
         axes = np.eye(len(basis))
         alone = np.count_nonzero(rows, axis=1) == 1  # these are axes themselves
         fresh = [not (alone & (rows[:, j] != 0)).any() for j in range(len(basis))]
-        kinks, bounds = rows[: len(h.kinks)], rows[len(h.kinks) :]
-        rows = np.vstack([rows, axes[fresh]])
-        return cls(basis, basis @ h.gradient, kinks, rows, bounds, delta, charge, outside)
+        return cls(basis, inner, np.vstack([rows, axes[fresh]]), delta, charge, outside)
 
     @property
     def rank(self) -> int:
@@ -102,135 +100,101 @@ class Arrangement:
             return 10**18
         return 2 * comb(len(self.rows), self.rank - 1)
 
-    def values(self, h: KinkFunction, rays: Bounded) -> tuple[Bounded, Array, Mask]:
+    def values(self, rays: Bounded) -> tuple[Bounded, Array, Mask]:
         """H at rays (b, r), ``<delta, |ray|>``, and which are not certainly infeasible."""
-        heights = (rays @ self.kinks.T).relu()
-        found = rays @ self.gradient[:, None] + heights @ h.weights[:, None]
+        h = self.h
+        found = rays @ h.gradient[:, None]
+        found += (rays @ h.kinks.T).relu() @ h.weights[:, None]
         allowed = (np.abs(rays.value) - rays.error) @ self.delta * (1 - gamma(len(self.delta)))
-        infeasible = np.asarray((rays @ self.bounds.T).negative.any(axis=1))
+        infeasible = np.asarray((rays @ h.bounds.T).negative.any(axis=1))
         return Bounded(found.value[:, 0], found.error[:, 0]), allowed, ~infeasible
 
-    def exact_value(self, h: KinkFunction, ray: Sequence[Fraction]) -> Fraction | None:
-        """The same in rational arithmetic; None where the ray is not feasible."""
-        if any(_dot(bound, ray) < 0 for bound in self.bounds):
-            return None
-        total = _dot(self.gradient, ray) + _dot(self.delta, [abs(p) for p in ray])
-        for kink, weight in zip(self.kinks, h.weights, strict=True):
-            total += Fraction(float(weight)) * max(_dot(kink, ray), Fraction(0))
-        return total
+    def falls_exactly(self, subset: tuple[int, ...]) -> Array | None:
+        """A ray of these hyperplanes with ``h + <delta, |ray|> < 0``, in rational arithmetic."""
+        line = normal_line([vector(row) for row in self.rows[list(subset)].tolist()], self.rank)
+        kinks, bounds = (list(map(vector, x.tolist())) for x in (self.h.kinks, self.h.bounds))
+        for ray in () if line is None else (line, tuple(-p for p in line)):
+            if any(dot(bound, ray) < 0 for bound in bounds):
+                continue
+            total = dot(vector(self.h.gradient.tolist()), ray)
+            total += dot(vector(self.delta.tolist()), [abs(p) for p in ray])
+            rises = [max(dot(kink, ray), Fraction(0)) for kink in kinks]
+            if total + dot(vector(self.h.weights.tolist()), rises) < 0:
+                top = max(abs(p) for p in ray)
+                return np.array([float(p / top) for p in ray])
+        return None
 
 
 def check_rays(
     h: KinkFunction, allowed: Array, arrangement: Arrangement, budget: Budget
 ) -> NeuronCheck | None:
     """Decide by the rays; None where too many are left open by rounding."""
-    rank, open_subsets = arrangement.rank, []
-    subsets = combinations(range(len(arrangement.rows)), rank - 1)
+    open_subsets: list[tuple[int, ...]] = []
+    subsets = combinations(range(len(arrangement.rows)), arrangement.rank - 1)
     lowest, witness, share = 0.0, None, 0.0
     while batch := list(islice(subsets, BATCH)):
-        index = np.array(batch, dtype=int).reshape(len(batch), -1)
-        normals = _normals(arrangement.rows[index])
+        normals = _normals(arrangement.rows[np.array(batch, dtype=int).reshape(len(batch), -1)])
         for sign in (1.0, -1.0):
             rays = Bounded(sign * normals.value, normals.error)
-            found, allowed_here, feasible = arrangement.values(h, rays)
-            low = found.value - found.error + allowed_here
-            fails = feasible & (found.value + found.error + allowed_here < 0)
+            found, here, feasible = arrangement.values(rays)
+            fails = feasible & (found.value + found.error + here < 0)
             if fails.any():
                 size = np.abs(rays.value).max(axis=1)
                 slopes = np.where(fails, found.value, 0.0) / np.where(size > 0, size, 1.0)
                 k = int(np.argmin(slopes))
                 if slopes[k] < lowest:
                     lowest, witness = float(slopes[k]), rays.value[k]
-            unclear = feasible & ~(low >= 0)
-            open_subsets += [(batch[k], sign) for k in np.flatnonzero(unclear)]
+            clear = found.value - found.error + here >= 0
+            open_subsets += [batch[k] for k in np.flatnonzero(feasible & ~clear)]
             # The share of what is allowed that the others need.
-            needed = feasible & (low >= 0) & (found.value < found.error)
-            if needed.any():
-                parts = (found.error - found.value)[needed] / allowed_here[needed]
-                share = max(share, float(parts.max()))
+            needed = feasible & clear & (found.value < found.error)
+            parts = (found.error - found.value)[needed] / here[needed]
+            share = max(share, float(parts.max(initial=0.0)))
         if witness is None and len(open_subsets) > budget.max_exact:
             return None
     if witness is None:
         share = 1.0 if open_subsets else min(1.0, share * (1 + 1e-12))
-        for subset, sign in open_subsets:
-            ray = [int(sign) * p for p in _exact_normal(arrangement.rows[list(subset)])]
-            if not any(ray):
-                continue
-            value = arrangement.exact_value(h, ray)
-            if value is not None and value < 0:
-                top = max(abs(p) for p in ray)
-                witness = np.array([float(p / top) for p in ray])
-                break
+        falling = (arrangement.falls_exactly(subset) for subset in open_subsets)
+        witness = next((ray for ray in falling if ray is not None), None)
     if witness is not None:
-        reason = "h falls along a ray of its kinks"
-        check = violated(h, "mixed kinks", "rays", witness @ arrangement.basis, reason)
+        check = violated(h, "rays", witness @ arrangement.basis, "h falls along a ray of its kinks")
         return check if check.verdict is Verdict.VIOLATED else None
     sizes = share * (np.abs(arrangement.basis).T @ arrangement.delta)
-    # A bound that is missed by a gap costs at most this times the gap.
-    slopes = np.abs(h.gradient) + np.abs(h.weights) @ np.abs(h.kinks)
-    return decided(
-        h,
-        "mixed kinks",
-        "rays",
-        f"h is non-negative on all {arrangement.number} rays of its kinks",
-        sizes * (1 + 1e-12) + arrangement.charge,
-        np.abs(h.bounds) @ slopes,
-    )
+    reason = f"h is non-negative on all {arrangement.number} rays of its kinks"
+    # A bound that is missed by a gap costs at most the last terms times the gap.
+    short = sizes * (1 + 1e-12) + arrangement.charge
+    return decided(h, "rays", reason, short, np.abs(h.bounds) @ h.terms)
 
 
 def _normals(subsets: Array) -> Bounded:
-    """Vectors orthogonal to r - 1 rows in R^r each, (b, r - 1, r) to (b, r), by their minors."""
+    """Vectors orthogonal to r - 1 rows in R^r each, (b, r - 1, r) to (b, r), by their minors.
+
+    Entries far apart in size would lose what is small: rays are scaled to size one.
+    """
+    width = subsets.shape[2]
+    minors, sizes = _minors(subsets, -1), _minors(np.abs(subsets), 1)
+    value = minors * (-1.0) ** np.arange(width)
+    # Entries of a single row are exact.
+    error = gamma(2 * width * width) * sizes if width != 2 else np.zeros_like(value)
+    exponents = np.frexp(np.abs(value).max(axis=1))[1][:, None]
+    return Bounded(np.ldexp(value, -exponents), np.ldexp(error, -exponents))
+
+
+def _minors(subsets: Array, sign: int) -> Array:
+    """The minors (sign -1) or their permanents (1) without one column each, (b, r)."""
     b, height, width = subsets.shape
     minors: dict[tuple[int, ...], Array] = {(): np.ones(b)}
-    sizes: dict[tuple[int, ...], Array] = {(): np.ones(b)}
     for row in range(height):
-        entries = subsets[:, row]
-        larger: dict[tuple[int, ...], Array] = {}
-        larger_sizes: dict[tuple[int, ...], Array] = {}
-        for columns in combinations(range(width), row + 1):
-            total, size = np.zeros(b), np.zeros(b)
-            for at, j in enumerate(columns):
-                rest = columns[:at] + columns[at + 1 :]
-                # Laplace's expansion along the last row.
-                term = entries[:, j] * minors[rest]
-                total += -term if (row + at) % 2 else term
-                size += np.abs(entries[:, j]) * sizes[rest]
-            larger[columns], larger_sizes[columns] = total, size
-        minors, sizes = larger, larger_sizes
-    value, error = np.empty((b, width)), np.empty((b, width))
-    for j in range(width):
-        rest = tuple(k for k in range(width) if k != j)
-        value[:, j] = -minors[rest] if j % 2 else minors[rest]
-        error[:, j] = gamma(2 * width * width) * sizes[rest]
-    if width == 2:  # exact: entries of the row
-        error[:] = 0.0
-    # Entries far apart in size would lose what is small: rays are scaled to size one.
-    return _to_size_one(value, error)
-
-
-def _to_size_one(value: Array, error: Array) -> Bounded:
-    _, exponents = np.frexp(np.abs(value).max(axis=1))
-    return Bounded(np.ldexp(value, -exponents[:, None]), np.ldexp(error, -exponents[:, None]))
-
-
-def _exact_normal(rows: Array) -> list[Fraction]:
-    """As :func:`_normals` for one subset, in rational arithmetic; zero if it is dependent."""
-    width = rows.shape[1]
-    minors: dict[tuple[int, ...], Fraction] = {(): Fraction(1)}
-    for row, entries in enumerate(rows):
-        exact = [Fraction(float(p)) for p in entries]
+        # Laplace's expansion along the last row.
+        signed = [sign ** (row + at) for at in range(row + 1)]
         minors = {
             columns: sum(
                 (
-                    (-1) ** (row + at) * exact[j] * minors[columns[:at] + columns[at + 1 :]]
+                    signed[at] * subsets[:, row, j] * minors[columns[:at] + columns[at + 1 :]]
                     for at, j in enumerate(columns)
                 ),
-                Fraction(0),
+                np.zeros(b),
             )
             for columns in combinations(range(width), row + 1)
         }
-    return [(-1) ** j * minors[tuple(k for k in range(width) if k != j)] for j in range(width)]
-
-
-def _dot(x: Array, y: Sequence[Fraction]) -> Fraction:
-    return sum((Fraction(float(p)) * q for p, q in zip(x, y, strict=True)), Fraction(0))
+    return np.column_stack([minors[(*range(j), *range(j + 1, width))] for j in range(width)])

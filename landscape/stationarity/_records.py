@@ -16,9 +16,12 @@ from landscape.parametrization import (
 from landscape.rounding import gamma
 from landscape.verdict import Verdict
 
-__all__ = ["Budget", "KinkFunction", "NeuronCheck", "Transfers", "Verdict", "merge_kinks"]
+__all__ = ["MERGING", "Budget", "KinkFunction", "NeuronCheck", "decided", "merge_kinks", "violated"]
 
 Array = NDArray[np.float64]
+
+#: What merging moves every entry of a kink by, relative to its largest.
+MERGING = 2 * DIRECTION_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class Budget:
     Attributes
     ----------
     max_vertices : int
-        Bounded least squares problems, one for each choice of active concave kinks.
+        Choices of active concave kinks, each a bounded least squares problem, if all are tried.
     max_rays : int
         Rays of the kink arrangement.
     max_exact : int
         Rays that rounding leaves open and that are decided in rational arithmetic.
     max_transfers : int
-        Unknowns of the linear program for multipliers that follow the choice, one for each pair
-        of a convex and a concave kink.
+        Pairs of a convex and a concave kink, each an unknown of the linear program for multipliers
+        that follow the choice.
     """
 
     max_vertices: int = 64
@@ -70,6 +73,13 @@ class KinkFunction:
         """Without kinks."""
         return cls(gradient, np.empty((0, gradient.size)), np.empty(0), bounds)
 
+    @property
+    def kind(self) -> str:
+        """How its conditions are decided."""
+        if not len(self.weights) and not len(self.bounds):
+            return "smooth"
+        return "convex kinks" if (self.weights > 0).all() else "mixed kinks"
+
     def __call__(self, directions: Array) -> Array:
         """H at the rows of ``directions``."""
         rises = np.maximum(directions @ self.kinks.T, 0.0)
@@ -77,46 +87,17 @@ class KinkFunction:
 
     def rounding(self, directions: Array) -> Array:
         """A bound on the rounding errors of h at the rows of ``directions``."""
-        sizes = np.abs(directions)
-        rises = sizes @ np.abs(self.kinks).T
-        terms = sizes @ np.abs(self.gradient) + rises @ np.abs(self.weights)
-        return gamma(len(self.gradient) + len(self.weights)) * terms
+        return gamma(len(self.gradient) + len(self.weights)) * (np.abs(directions) @ self.terms)
+
+    @property
+    def terms(self) -> Array:
+        """Sizes of what a subgradient sums, shape (d,)."""
+        return np.abs(self.gradient) + np.abs(self.weights) @ np.abs(self.kinks)
 
     def scaled(self, units: Array) -> KinkFunction:
         """The same function of ``v / units``; units are powers of two."""
         bounds = np.sign(self.bounds)
         return KinkFunction(self.gradient * units, self.kinks * units, self.weights, bounds)
-
-
-@dataclass(frozen=True)
-class Transfers:
-    """Multipliers ``base + share @ t`` for every choice t in [0, 1]^C of active concave kinks.
-
-    With them each of the convex functions of which h is the minimum has 0 in its subdifferential,
-
-        g + sum_k t_k w_k x_k + sum_j w_j (base + share t)_j x_j
-          - bounds^T (bound_base + bound_share t) = 0   (k concave, j convex),
-
-    a proof of h >= 0 that substitution re-checks: the concave kinks are compensated by the convex
-    ones (Theorem 8).
-
-    Attributes
-    ----------
-    convex, concave : arrays of int, shapes (Q,) and (C,)
-        Rows of the function's kinks.
-    base : array of shape (Q,)
-    share : array of shape (Q, C)
-        ``base + sum min(share, 0) >= 0`` and ``base + sum max(share, 0) <= 1``.
-    bound_base : array of shape (p,)
-    bound_share : array of shape (p, C)
-    """
-
-    convex: NDArray[np.intp]
-    concave: NDArray[np.intp]
-    base: Array
-    share: Array
-    bound_base: Array
-    bound_share: Array
 
 
 @dataclass(frozen=True)
@@ -128,10 +109,8 @@ class NeuronCheck:
     verdict : Verdict
     kind : str
         ``"smooth"``, ``"convex kinks"`` or ``"mixed kinks"``.
-    method : str
-        How it was decided.
-    reason : str
-        For the user.
+    method, reason : str
+        How it was decided; a sentence for the user.
     shortfall : array of shape (d,)
         Proved where the verdict is ``holds``: ``h(v) >= -<shortfall, |v|>`` for all feasible v
         (rounding is in it).
@@ -141,9 +120,9 @@ class NeuronCheck:
     direction : array of shape (d,) or None
         A feasible v with h(v) < 0 for certain.
     multipliers : array of shape (q,)
-        Of the kinks, in [0, 1] (convex kinks only): 0 inactive side, 1 active side.
-    transfers : Transfers or None
-        Multipliers that follow the choice of active concave kinks (method ``"transfers"``).
+        Of convex kinks, in [0, 1]: 0 inactive side, 1 active side. With method ``"transfers"``
+        base and share (q, 1 + C) of those of the convex kinks, then of the bounds: ``base + share
+        @ t`` for each choice t in {0, 1}^C of active concave kinks (Theorem 8).
     """
 
     verdict: Verdict
@@ -154,11 +133,31 @@ class NeuronCheck:
     bound_multipliers: Array
     direction: Array | None = None
     multipliers: Array = field(default_factory=lambda: np.empty(0))
-    transfers: Transfers | None = None
+
+    @classmethod
+    def undecided(cls, h: KinkFunction, method: str, reason: str) -> NeuronCheck:
+        """Nothing is claimed."""
+        nothing = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
+        return cls(Verdict.UNDECIDED, h.kind, method, reason, *nothing)
 
 
-#: What merging moves every entry of a kink by, relative to its largest.
-MERGING = 2 * DIRECTION_TOLERANCE
+def decided(
+    h: KinkFunction, method: str, reason: str, shortfall: Array, bound_multipliers: Array
+) -> NeuronCheck:
+    """The check of a function that is non-negative up to ``<shortfall, |v|>``."""
+    return NeuronCheck(Verdict.HOLDS, h.kind, method, reason, shortfall, bound_multipliers)
+
+
+def violated(h: KinkFunction, method: str, direction: Array, reason: str) -> NeuronCheck:
+    """A violation, if h is negative there for certain; otherwise rounding decides and we do not."""
+    v = direction / np.abs(direction).max()
+    if len(h.bounds):  # rounding must not leave an active bound
+        v = v * (1 - (np.abs(h.bounds) * ((h.bounds @ v) < 0)[:, None]).sum(axis=0).clip(0, 1))
+    if not float(h(v[None, :])[0]) < -float(h.rounding(v[None, :])[0]):
+        reason = "the candidate direction does not descend beyond rounding"
+        return NeuronCheck.undecided(h, method, reason)
+    nothing = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
+    return NeuronCheck(Verdict.VIOLATED, h.kind, method, reason, *nothing, direction=v)
 
 
 def merge_kinks(
@@ -177,10 +176,7 @@ def merge_kinks(
         return KinkFunction.smooth(g, bounds)
     amounts = weights * max_norms(kinks)
     units = unit_directions(kinks)
-    if _apart(units):
-        firsts, merged = np.flatnonzero(amounts), amounts[amounts != 0]
-        return KinkFunction(g, units[firsts], merged, bounds)
-    labels = group_directions(kinks, oriented=False)
+    labels = group_directions(kinks, oriented=False, units=units)
     used = np.flatnonzero(labels >= 0)
     firsts, groups = np.unique(labels[used], return_inverse=True)
     merged = np.bincount(groups, weights=amounts[used], minlength=len(firsts))
@@ -188,13 +184,3 @@ def merge_kinks(
     g -= amounts[opposite] @ units[labels[opposite]]
     keep = merged != 0
     return KinkFunction(g, units[firsts[keep]], merged[keep], bounds)
-
-
-def _apart(units: Array) -> bool:
-    """Whether no two rows are anywhere near parallel: the usual case, and cheap to see."""
-    if len(units) > 64:
-        return False
-    sizes = (units * units).sum(axis=1)
-    squares = (units @ units.T) ** 2
-    squares.flat[:: len(units) + 1] = 0.0
-    return bool(sizes.all() and (squares < (1 - 1e-9) * np.multiply.outer(sizes, sizes)).all())
