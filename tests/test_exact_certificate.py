@@ -271,9 +271,9 @@ def test_exact_linear_programs():
     """Dependent columns with a solution only at the ends of the bounds, and one without."""
     one = Fraction(1)
     columns = [(one,), (one,), (one,)]
-    assert _simplex(columns, [Fraction(3)], [one] * 3) == [1, 1, 1]
-    assert _simplex(columns, [Fraction(3) + Fraction(1, 10**30)], [one] * 3) is None
-    assert _simplex([(-one,)], [-Fraction(7, 3)], [None]) == [Fraction(7, 3)]
+    assert _simplex(columns, [Fraction(3)], 3) == [1, 1, 1]
+    assert _simplex(columns, [Fraction(3) + Fraction(1, 10**30)], 3) is None
+    assert _simplex([(-one,)], [-Fraction(7, 3)], 0) == [Fraction(7, 3)]
 
 
 @pytest.mark.parametrize("use_flint", [False, True])

@@ -7,7 +7,8 @@ rationals that their floats are). So the exact minimizer of the face next to the
 linear equations; at it, sides are strict or they are not, and multipliers lie in [0, 1] or they do
 not. What comes out is a proof for a point at a stated distance, or the reason why there is none.
 
-The sums in the conditions are those of :mod:`landscape.stationarity`; no code is shared with it.
+The conditions are those of :mod:`landscape.stationarity`, from which nothing is taken but a linear
+program that proposes multipliers.
 """
 
 from landscape.rational_check._cone import ConeBudget

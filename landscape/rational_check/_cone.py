@@ -13,12 +13,11 @@ from itertools import combinations, product
 from math import comb
 
 import numpy as np
-from scipy.optimize import linprog
 
-from landscape.exact import Vector, dot, null_basis, reduce_rows, solve
-from landscape.rational_check._transfers import have_transfers
+from landscape.exact import Vector, dot, normal_line, null_basis, reduce_rows
+from landscape.stationarity import propose_multipliers
 
-__all__ = ["ConeAnswer", "ConeBudget", "is_nonnegative"]
+__all__ = ["ConeAnswer", "ConeBudget", "is_nonnegative", "merge"]
 
 ZERO, ONE = Fraction(0), Fraction(1)
 
@@ -66,22 +65,30 @@ def is_nonnegative(
 ) -> ConeAnswer:
     """Decide whether h(v) >= 0 for all v with ``<bound, v> >= 0`` for all bounds."""
     g, kinks, weights = merge(gradient, kinks, weights)
-    concave = [k for k, w in enumerate(weights) if w < 0]
+    convex = [_times(w, x) for x, w in zip(kinks, weights, strict=True) if w > 0]
+    concave = [_times(w, x) for x, w in zip(kinks, weights, strict=True) if w < 0]
     if not concave:
-        return _convex(g, kinks, weights, bounds, budget)
+        return _convex(g, convex, bounds, budget)
     rank = len(reduce_rows([*kinks, *bounds])[1])
     n_rays = 2 * comb(len(kinks) + len(bounds), rank - 1)
-    if n_rays <= min(budget.max_rays, 2 ** min(len(concave), 60)):
+    few = n_rays <= 2 ** min(len(concave), 60)
+    if n_rays <= budget.max_rays and (few or 2 ** len(concave) > budget.max_choices):
         return _rays(g, kinks, weights, bounds, n_rays)
     if 2 ** len(concave) <= budget.max_choices:
-        return _choices(g, kinks, weights, bounds, budget)
-    if n_rays <= budget.max_rays:
-        return _rays(g, kinks, weights, bounds, n_rays)
-    n_pairs = len(concave) * (len(kinks) - len(concave))
-    if n_pairs <= budget.max_transfers and have_transfers(g, kinks, weights, bounds):
-        return ConeAnswer(
-            True, f"the {len(concave)} concave kinks are compensated by the convex ones"
-        )
+        # -|w| relu(z) = min_{t in {0, 1}} -|w| t z: h >= 0 iff all the convex functions are.
+        for choice in product((ZERO, ONE), repeat=len(concave)):
+            chosen = [
+                p + dot(choice, q) for p, q in zip(g, zip(*concave, strict=True), strict=True)
+            ]
+            answer = _convex(chosen, convex, bounds, budget)
+            if not answer.holds:
+                return ConeAnswer(answer.holds, f"a choice of concave kinks: {answer.reason}")
+        return ConeAnswer(True, f"all {2 ** len(concave)} choices of active concave kinks")
+    if len(concave) * len(convex) <= budget.max_transfers and _multipliers(
+        convex, bounds, [g, *concave]
+    ):
+        reason = f"the {len(concave)} concave kinks are compensated by the convex ones"
+        return ConeAnswer(True, reason)
     return ConeAnswer(
         None, f"{len(concave)} concave kinks, {n_rays} rays: beyond the budget of exact checks"
     )
@@ -89,13 +96,12 @@ def is_nonnegative(
 
 def merge(
     gradient: Sequence[Fraction], kinks: Sequence[Vector], weights: Sequence[Fraction]
-) -> tuple[list[Fraction], list[Vector], list[Fraction]]:
+) -> tuple[Vector, list[Vector], list[Fraction]]:
     """One kink per line, by ``relu(t z) = t relu(z)`` for t > 0 and ``relu(-z) = relu(z) - z``.
 
-    The normals have leading entry 1.
-    Lines whose weights cancel are left out.
+    The normals have leading entry 1. Lines whose weights cancel are left out.
     """
-    g = list(gradient)
+    g = tuple(gradient)
     sums: dict[Vector, Fraction] = {}
     for x, w in zip(kinks, weights, strict=True):
         lead = next((p for p in x if p), None)
@@ -104,169 +110,115 @@ def merge(
         unit = tuple(p / lead for p in x)
         sums[unit] = sums.get(unit, ZERO) + w * abs(lead)
         if lead < 0:
-            g = [p + w * q for p, q in zip(g, x, strict=True)]
+            g = tuple(p + w * q for p, q in zip(g, x, strict=True))
     kept = [(x, w) for x, w in sums.items() if w]
     return g, [x for x, _ in kept], [w for _, w in kept]
 
 
+def _times(factor: Fraction | int, x: Sequence[Fraction]) -> Vector:
+    return tuple(factor * p for p in x)
+
+
 def _convex(
-    g: list[Fraction],
-    kinks: list[Vector],
-    weights: list[Fraction],
-    bounds: Sequence[Vector],
-    budget: ConeBudget,
+    g: Sequence[Fraction], convex: list[Vector], bounds: Sequence[Vector], budget: ConeBudget
 ) -> ConeAnswer:
-    """Multipliers: ``g + sum_k w_k l_k x_k - sum_j m_j bound_j = 0``, 0 <= l <= 1, m >= 0."""
-    columns = [tuple(w * p for p in x) for x, w in zip(kinks, weights, strict=True)]
-    columns += [tuple(-p for p in bound) for bound in bounds]
+    """Multipliers: ``g + sum_k l_k w_k x_k - sum_j m_j bound_j = 0``, 0 <= l <= 1, m >= 0."""
+    n, columns = len(convex), [*convex, *(_times(-1, bound) for bound in bounds)]
     if not any(g):
-        return ConeAnswer(True, "the gradient is exactly 0", (ZERO,) * len(kinks))
+        return ConeAnswer(True, "the gradient is exactly 0", (ZERO,) * n)
     if not columns:
         return ConeAnswer(False, "the gradient is not exactly 0")
-    upper: list[Fraction | None] = [ONE] * len(kinks) + [None] * len(bounds)
-    found = _complete(g, columns, upper)
-    if found is None and len(columns) <= budget.max_simplex:
-        found = _simplex(columns, [-p for p in g], upper)
-        if found is None:
-            return ConeAnswer(False, "no multipliers: an exact linear program is infeasible")
-    if found is None:
+    rows = _multipliers(convex, bounds, [g])
+    if rows is not None:
+        return ConeAnswer(True, "multipliers in [0, 1]", tuple(row[0] for row in rows[:n]))
+    if len(columns) > budget.max_simplex:
         return ConeAnswer(None, f"multipliers of {len(columns)} columns: beyond the budget")
-    return ConeAnswer(True, "multipliers in [0, 1]", tuple(found[: len(kinks)]))
+    found = _simplex(columns, _times(-1, g), n)
+    if found is None:
+        return ConeAnswer(False, "no multipliers: an exact linear program is infeasible")
+    return ConeAnswer(True, "multipliers in [0, 1]", tuple(found[:n]))
 
 
-def _complete(
-    g: list[Fraction], columns: list[Vector], upper: list[Fraction | None]
-) -> list[Fraction] | None:
-    """Multipliers from a floating-point proposal, solved exactly on a basis of the columns."""
-    proposal = _propose(g, columns, upper)
-    slack = [
-        min(p, 1 - p) if top is not None else p for p, top in zip(proposal, upper, strict=True)
-    ]
-    order = sorted(range(len(columns)), key=lambda j: -slack[j])
-    rows = [[columns[j][i] for j in order] for i in range(len(g))]
-    _, pivots = reduce_rows(rows)
-    basis = [order[p] for p in pivots]
-    values = [Fraction(float(p)) for p in proposal]
-    right = [
-        -p - sum((columns[j][i] * values[j] for j in range(len(columns)) if j not in basis), ZERO)
-        for i, p in enumerate(g)
-    ]
-    solved = solve([[columns[j][i] for j in basis] for i in range(len(g))], right)
-    if solved is None:
+def _multipliers(
+    convex: list[Vector], bounds: Sequence[Vector], terms: Sequence[Sequence[Fraction]]
+) -> list[list[Fraction]] | None:
+    """Base and share of multipliers with ``terms (1, t) + columns (base + share t) = 0`` for all t.
+
+    Those of the convex kinks are in [0, 1] for t in [0, 1]^C, then come those of bounds, positive
+    (Theorem 8; Theorem 7.2 where there is no t). A floating-point linear program proposes them;
+    None, if these cannot be completed, decides nothing.
+    """
+    columns, n = [*convex, *(_times(-1, bound) for bound in bounds)], len(convex)
+    targets = [_times(-1, term) for term in terms]
+    matrix, right = (np.array([[float(p) for p in x] for x in y]).T for y in (columns, targets))
+    proposal = propose_multipliers(matrix, right, n) if columns else None
+    if proposal is None:
         return None
-    for j, value in zip(basis, solved, strict=True):
-        values[j] = value
-    inside = all(
-        value >= 0 and (top is None or value <= top)
-        for value, top in zip(values, upper, strict=True)
-    )
-    return values if inside else None
+    if len(terms) == 1:
+        proposal[:n] = np.minimum(proposal[:n], 1.0)
+        proposal = np.maximum(proposal, 0.0)
+    values = [[Fraction(p) for p in row] for row in proposal.tolist()]
 
+    def inside(j: int) -> Fraction:
+        """How far they are within their limits for the worst t."""
+        low, high = (sum((f(p, ZERO) for p in values[j][1:]), values[j][0]) for f in (min, max))
+        return min(low, 1 - high) if j < n else low
 
-def _propose(g: list[Fraction], columns: list[Vector], upper: list[Fraction | None]) -> list[float]:
-    """Multipliers as far inside their bounds as possible, up to rounding; any are allowed."""
-    matrix = np.array([[float(p) for p in column] for column in columns]).T
-    right = -np.array([float(p) for p in g])
-    size = np.abs(matrix).max(axis=0)
-    scale = max(float(np.abs(right).max()), 1e-300)
-    n = matrix.shape[1]
-    tops = np.array([1.0 if top is not None else np.inf for top in upper])
-    # Variables l and the margin t: t <= l <= 1 - t.
-    bounded = np.isfinite(tops)
-    slack = np.vstack(
-        [
-            np.column_stack([-np.eye(n), np.ones(n)]),
-            np.column_stack([np.eye(n)[bounded], np.ones(int(bounded.sum()))]),
-        ]
-    )
-    limits = np.concatenate([np.zeros(n), np.ones(int(bounded.sum()))])
-    with np.errstate(all="ignore"):
-        result = linprog(
-            np.append(np.zeros(n), -1.0),
-            A_ub=slack,
-            b_ub=limits,
-            A_eq=np.column_stack([matrix, np.zeros(len(right))]) / scale,
-            b_eq=right / scale,
-            bounds=[(0, None if not b else 1) for b in bounded] + [(0, 1)],
-            method="highs",
-        )
-    if result.x is None or not (size > 0).all():
-        solved = np.linalg.lstsq(matrix, right, rcond=None)[0]
-        return [float(p) for p in np.clip(solved, 0.0, tops)]
-    return [float(p) for p in np.clip(result.x[:n], 0.0, tops)]
+    # A basis of the columns farthest inside their limits, moved so that the equations hold exactly.
+    order = sorted(range(len(columns)), key=inside, reverse=True)
+    rows = list(zip(*columns, strict=True))
+    basis = [order[p] for p in reduce_rows([[row[j] for j in order] for row in rows])[1]]
+    fixed = [j for j in range(len(columns)) if j not in basis]
+    equations = []
+    for row, sides in zip(rows, zip(*targets, strict=True), strict=True):
+        known = [row[j] for j in fixed]
+        rest = [p - dot(known, [values[j][k] for j in fixed]) for k, p in enumerate(sides)]
+        equations.append([row[j] for j in basis] + rest)
+    reduced, pivots = reduce_rows(equations)
+    if pivots != list(range(len(basis))):
+        return None  # a target is outside of the columns' span
+    for j, solved in zip(basis, reduced, strict=True):
+        values[j] = list(solved[len(basis) :])
+    return values if all(inside(j) >= 0 for j in range(len(columns))) else None
 
 
 def _simplex(
-    columns: list[Vector], right: list[Fraction], upper: list[Fraction | None]
+    columns: Sequence[Vector], right: Sequence[Fraction], n_bounded: int
 ) -> list[Fraction] | None:
-    """A solution of ``sum_j l_j columns_j = right`` within the bounds: phase one, Bland's rule."""
-    n, d = len(columns), len(right)
-    bounded = [j for j, top in enumerate(upper) if top is not None]
-    rows = [[column[i] for column in columns] + [ZERO] * len(bounded) for i in range(d)]
-    sides = list(right)
-    for at, j in enumerate(bounded):  # l_j + slack_j = upper_j
-        row = [ZERO] * (n + len(bounded))
-        row[j] = row[n + at] = ONE
-        rows.append(row)
-        sides.append(upper[j] or ONE)
-    rows = [[-p for p in row] if b < 0 else row for row, b in zip(rows, sides, strict=True)]
-    table = [[*row, abs(b)] for row, b in zip(rows, sides, strict=True)]
-    width = n + len(bounded)
-    costs = [-sum((row[j] for row in table), ZERO) for j in range(width + 1)]
+    """A solution of ``sum_j l_j columns_j = right``, l >= 0, the first ones at most 1, or None.
+
+    Phase one of the simplex method with Bland's rule.
+    """
+    n, width = len(columns), len(columns) + n_bounded
+    rows = [[*row, *[ZERO] * n_bounded] for row in zip(*columns, strict=True)]
+    rows += [[ONE * (j in (k, n + k)) for j in range(width)] for k in range(n_bounded)]
+    sides = [*right, *[ONE] * n_bounded]  # l_k + slack_k = 1
+    table = [
+        [-p for p in (*row, b)] if b < 0 else [*row, b] for row, b in zip(rows, sides, strict=True)
+    ]
     basis = [width + i for i in range(len(table))]  # artificial variables, not stored
-    while True:
-        enter = next((j for j in range(width) if costs[j] < 0), None)
-        if enter is None:
-            break
+    table.append([-sum(column, ZERO) for column in zip(*table, strict=True)])  # their costs
+    while (enter := next((j for j in range(width) if table[-1][j] < 0), None)) is not None:
         ratios = [
-            (row[-1] / row[enter], basis[i], i) for i, row in enumerate(table) if row[enter] > 0
+            (row[-1] / row[enter], j, i)
+            for i, (row, j) in enumerate(zip(table[:-1], basis, strict=True))
+            if row[enter] > 0
         ]
-        if not ratios:
-            break
-        _, _, leave = min(ratios)
-        head = table[leave][enter]
-        table[leave] = [p / head for p in table[leave]]
+        leave = min(ratios)[2]
+        head = table[leave] = [p / table[leave][enter] for p in table[leave]]
         for i, row in enumerate(table):
             if i != leave and row[enter]:
                 factor = row[enter]
-                table[i] = [p - factor * q for p, q in zip(row, table[leave], strict=True)]
-        factor = costs[enter]
-        costs = [p - factor * q for p, q in zip(costs, table[leave], strict=True)]
+                table[i] = [p - factor * q for p, q in zip(row, head, strict=True)]
         basis[leave] = enter
-    if any(row[-1] for row, j in zip(table, basis, strict=True) if j >= width):
+    values = {j: row[-1] for j, row in zip(basis, table[:-1], strict=True)}
+    if any(value for j, value in values.items() if j >= width):
         return None
-    values = [ZERO] * n
-    for row, j in zip(table, basis, strict=True):
-        if j < n:
-            values[j] = row[-1]
-    return values
-
-
-def _choices(
-    g: list[Fraction],
-    kinks: list[Vector],
-    weights: list[Fraction],
-    bounds: Sequence[Vector],
-    budget: ConeBudget,
-) -> ConeAnswer:
-    """``-|w| relu(z) = min_{t in {0, 1}} -|w| t z``: h >= 0 iff all the convex functions are."""
-    concave = [k for k, w in enumerate(weights) if w < 0]
-    convex = [k for k, w in enumerate(weights) if w > 0]
-    for choice in product((0, 1), repeat=len(concave)):
-        chosen = list(g)
-        for t, k in zip(choice, concave, strict=True):
-            if t:
-                chosen = [p + weights[k] * q for p, q in zip(chosen, kinks[k], strict=True)]
-        answer = _convex(
-            chosen, [kinks[k] for k in convex], [weights[k] for k in convex], bounds, budget
-        )
-        if not answer.holds:
-            return ConeAnswer(answer.holds, f"a choice of concave kinks: {answer.reason}")
-    return ConeAnswer(True, f"all {2 ** len(concave)} choices of active concave kinks")
+    return [values.get(j, ZERO) for j in range(n)]
 
 
 def _rays(
-    g: list[Fraction],
+    g: Sequence[Fraction],
     kinks: list[Vector],
     weights: list[Fraction],
     bounds: Sequence[Vector],
@@ -283,27 +235,11 @@ def _rays(
     g = [g[j] for j in pivots]
     kinks, bounds = rows[: len(kinks)], rows[len(kinks) :]
     for subset in combinations(rows, len(pivots) - 1):
-        ray = _normal(subset, len(pivots))
-        if ray is None:
-            continue
-        for v in (ray, tuple(-p for p in ray)):
-            if any(dot(bound, v) < 0 for bound in bounds):
+        line = normal_line(subset, len(pivots))
+        for ray in () if line is None else (line, _times(-1, line)):
+            if any(dot(bound, ray) < 0 for bound in bounds):
                 continue
-            heights = [dot(x, v) for x in kinks]
-            slope = dot(g, v) + sum(
-                (w * z for w, z in zip(weights, heights, strict=True) if z > 0), ZERO
-            )
-            if slope < 0:
+            heights = [max(dot(x, ray), ZERO) for x in kinks]
+            if dot(g, ray) + dot(weights, heights) < 0:
                 return ConeAnswer(False, "h falls along a ray of its kinks")
     return ConeAnswer(True, f"all {n_rays} rays of the kinks")
-
-
-def _normal(rows: Sequence[Vector], width: int) -> Vector | None:
-    """The line orthogonal to ``width - 1`` independent rows; None for dependent ones."""
-    if width == 2:
-        p, q = rows[0]
-        return (-q, p) if p or q else None
-    reduced, pivots = reduce_rows(rows)
-    if len(pivots) < width - 1:
-        return None
-    return null_basis(reduced, pivots, width)[0][0]

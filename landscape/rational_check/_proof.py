@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from math import inf, lcm, nextafter
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from landscape.effective import EffectiveProblem
-from landscape.exact import (
-    Vector,
-    dot,
-    gram,
-    null_basis,
-    reduce_rows,
-    solve,
-    sqrt_bracket,
-)
+from landscape.exact import Vector, dot, gram, null_basis, reduce_rows, solve, sqrt_bracket
 from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegative, merge
 from landscape.rational_check._record import ExactMinimum
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.verdict import Verdict
 
 __all__ = ["prove_minimum"]
+
+#: Arrays of fractions: numpy's sums, products and comparisons of these (with floats too) are exact.
+Exact = NDArray[np.object_]
 
 ZERO = Fraction(0)
 
@@ -88,88 +83,66 @@ class _Proof:
         budget: ConeBudget,
         max_unknowns: int,
     ) -> None:
-        self.problem, self.inputs, self.budget = problem, inputs, budget
-        self.max_unknowns = max_unknowns
-        self.X = [_exact(row) for row in problem.X]
-        self.y = _exact(problem.y)
+        self.problem, self.budget, self.max_unknowns = problem, budget, max_unknowns
+        self.X, self.y, self.signs = _exact(problem.X), _exact(problem.y), _exact(problem.signs)
+        self.norms = np.abs(_exact(inputs)).sum(axis=1)
         self.column = None if problem.column is None else _exact(problem.column)
-        self.signs = [int(sign) for sign in problem.signs]
-        state = problem.state()
-        self.e0 = Fraction(state.e)
-        self.u0 = self._exact_products()
+        theta, m = problem.theta, len(problem.signs)
+        self.a, self.c = _exact(theta.weights[:m]), _exact(theta.output_weights[:m])
+        #: Weight vectors as the samples see them, and theta's products.
+        self.seen = self.a
+        if problem.reduced:
+            self.seen = np.column_stack([self.a[:, :-2], self.a[:, -2] - self.a[:, -1]])
+        self.u0 = np.abs(self.c)[:, None] * self.seen
+        self.e0 = self.e = Fraction(problem.state().e)
         # Only which samples are on kinks is a matter of units; all that follows is exact.
         own = problem.in_powers_of_two()
         z = own.preactivations(own.state())
-        nonzero = problem.norms > 0
-        self.kinks = own.kink_pairs(own.state(), z) & nonzero[:, None]
+        self.nonzero = (problem.norms > 0)[:, None]
+        self.kinks = own.kink_pairs(own.state(), z) & self.nonzero
         self.active = (z > 0) & ~self.kinks
-        self.at_lower, self.at_upper = problem.touched(state)
-        m = len(self.signs)
-        c = problem.theta.output_weights[:m]
+        self.at_lower, self.at_upper = problem.touched(problem.state())
         #: Neurons with c_i = 0: both signs are next to them, u_i = 0 whatever a_i is.
-        self.idle = (
-            np.zeros(m, dtype=bool) if isinstance(problem.space, RestrictedSpace) else c == 0
-        )
+        self.idle = theta.output_weights[:m] == 0
+        if isinstance(problem.space, RestrictedSpace):
+            self.idle[:] = False
         #: Whether rounding put theta out of its bounds.
         self.outside = False
-        self.u: list[Vector] = []
-        self.e = self.e0
 
     def run(self, *, at_theta: bool = False) -> ExactMinimum:
         """All steps, at the exact minimizer of the face or at theta itself."""
-        where = "at the exact minimizer of the face"
         if at_theta:
-            where = "at the given point"
             self._take_sides()
         else:
             self._solve_face()
             self._check_sides()
         s = self._residuals()
-        loss = sum((p * p for p in s), ZERO) / len(s)
+        loss = Fraction(s @ s) / len(s)
         multipliers = self._check_slopes(s) if loss else ((),) * len(self.u)
         self._check_space()
         distance, reach = self._distance_and_reach()
         self._check_nearness(distance, reach if loss else None)
-        radius = _down(reach - distance) if loss and reach is not None else inf
+        radius = -_up(distance - reach) if loss and reach is not None else inf
         reason = "the residual is exactly 0: a global minimum"
         if loss:
-            reason = f"the exact first-order conditions hold {where}"
+            where = "given point" if at_theta else "exact minimizer of the face"
+            reason = f"the exact first-order conditions hold at the {where}"
+        products = tuple(tuple(row) for row in self.u)
         return ExactMinimum(
-            Verdict.HOLDS,
-            reason,
-            tuple(self.u),
-            self.e,
-            loss,
-            multipliers,
-            _up(distance),
-            radius,
+            Verdict.HOLDS, reason, products, self.e, loss, multipliers, _up(distance), radius
         )
 
-    def _exact_products(self) -> list[Vector]:
-        """``|c_i| a_i`` of theta in effective coordinates."""
-        theta, found = self.problem.theta, []
-        for i in range(len(self.signs)):
-            a, c = _exact(theta.weights[i]), abs(Fraction(float(theta.output_weights[i])))
-            if self.problem.reduced:
-                a = (*a[:-2], a[-2] - a[-1])
-            found.append(tuple(c * p for p in a))
-        return found
+    def _go_to(self, u: Exact) -> None:
+        """Products of the point that is examined, and their pre-activations."""
+        self.u, self.z = u, self.X @ u.T
 
     def _take_sides(self) -> None:
         """Kinks, sides and active bounds of theta itself."""
-        self.u = list(self.u0)
-        for i, u in enumerate(self.u):
-            for k, x in enumerate(self.X):
-                z = dot(x, u)
-                self.kinks[k, i], self.active[k, i] = z == 0 and any(x), z > 0
-            for at_bound, bound, side in (
-                (self.at_lower, self.problem.lower, 1),
-                (self.at_upper, self.problem.upper, -1),
-            ):
-                for j in np.flatnonzero(np.isfinite(bound[i])).tolist():
-                    gap = side * (u[j] - Fraction(float(bound[i, j])))
-                    at_bound[i, j] = gap <= 0
-                    self.outside |= gap < 0
+        self._go_to(self.u0)
+        lower, upper = self.problem.lower, self.problem.upper
+        self.kinks, self.active = (self.z == 0) & self.nonzero, np.asarray(self.z > 0)
+        self.at_lower, self.at_upper = self.u <= lower, self.u >= upper
+        self.outside = bool(((self.u < lower) | (self.u > upper)).any())
 
     def _check_space(self) -> None:
         """The exact point lies in the space: N* is open where it has no margin, and C.2 holds."""
@@ -183,59 +156,49 @@ class _Proof:
             if isinstance(self.problem.space, RestrictedSpace) and min(u[-2:]) <= 0:
                 raise _NotProvedError(f"neuron {i}: the exact point is on the open border of N*")
             top = max(abs(p) for p in u)
-            if not top:
-                continue
-            direction = tuple(p / top for p in u)
-            if direction in seen:
+            first = seen.setdefault(tuple(p / top for p in u), i) if top else i
+            if first != i:
                 raise _NotProvedError(
-                    f"neurons {seen[direction]} and {i} are parallel: on the space's border (C.2)"
+                    f"neurons {first} and {i} are parallel: on the space's border (C.2)"
                 )
-            seen[direction] = i
 
     # --- the face -----------------------------------------------------------------------------
 
-    def _face(self, i: int) -> tuple[list[Vector], list[int], Vector]:
-        """Directions of neuron i within its face, the coordinates that name them, a point of it."""
-        d = len(self.u0[i])
+    def _face(self, i: int) -> tuple[list[Vector], Vector]:
+        """Directions of neuron i within its face, and a point of it."""
+        d = self.u0.shape[1]
         if self.idle[i]:
-            return [], [], (ZERO,) * d
-        rows = [[*self.X[k], ZERO] for k in np.flatnonzero(self.kinks[:, i]).tolist()]
+            return [], (ZERO,) * d
+        rows = [[*x, ZERO] for x in self.X[self.kinks[:, i]]]
         for mask, bound in (
             (self.at_lower[i], self.problem.lower[i]),
             (self.at_upper[i], self.problem.upper[i]),
         ):
-            for j in np.flatnonzero(mask).tolist():
-                unit = [ZERO] * (d + 1)
-                unit[j], unit[d] = Fraction(1), Fraction(float(bound[j]))
-                rows.append(unit)
+            rows += [[*_unit(j, d), Fraction(bound[j])] for j in np.flatnonzero(mask)]
         reduced, pivots = reduce_rows(rows)
         if d in pivots:
             raise _NotProvedError(f"neuron {i}: its kinks and bounds have no point in common")
         basis, free = null_basis([row[:d] for row in reduced], pivots, d)
-        point = [ZERO] * d
-        for f in free:
-            point[f] = self.u0[i][f]
+        point = list(self.u0[i])
         for row, j in zip(reduced, pivots, strict=True):
             point[j] = row[d] - sum((row[f] * point[f] for f in free), ZERO)
-        return basis, free, tuple(point)
+        return basis, tuple(point)
 
     def _solve_face(self) -> None:
         """The minimizer of the quadratic on the face; coordinates that it leaves free stay."""
-        columns: list[list[Fraction]] = []
+        columns: list[Sequence[Fraction]] = []
         owners: list[tuple[int, Vector]] = []
-        for i, sign in enumerate(self.signs):
-            basis, _, point = self._face(i)
-            self.u.append(point)
+        faces = [self._face(i) for i in range(len(self.u0))]
+        self._go_to(np.array([point for _, point in faces], dtype=object))
+        for i, (basis, _) in enumerate(faces):
             for v in basis:
-                column = [
-                    sign * dot(x, v) if on else ZERO
-                    for x, on in zip(self.X, self.active[:, i], strict=True)
-                ]
+                sides = zip(self.X, self.active[:, i], strict=True)
+                column = [self.signs[i] * dot(x, v) if on else ZERO for x, on in sides]
                 if any(column):
                     columns.append(column)
                     owners.append((i, v))
         if self.column is not None:
-            columns.append(list(self.column))
+            columns.append(self.column)
             owners.append((-1, ()))
         if len(columns) > self.max_unknowns:
             raise _NotProvedError(
@@ -252,26 +215,21 @@ class _Proof:
         common = lcm(*(p.denominator for p in s))
         right = [int(p * common) for p in s]
         normal = [[Fraction(p) for p in row] for row in gram(whole)]
-        steps = solve(normal, [Fraction(-_product(p, right), common) for p in whole])
+        steps = solve(normal, [dot(p, right) / -common for p in whole])
         if steps is None:  # normal equations always have a solution
             raise _NotProvedError("the equations of the face have no solution")
+        u = self.u.copy()
         for step, scale, (owner, v) in zip(steps, scales, owners, strict=True):
             if owner < 0:
                 self.e += step * scale
-            elif step:
-                self.u[owner] = tuple(
-                    p + step * scale * q for p, q in zip(self.u[owner], v, strict=True)
-                )
+            else:
+                u[owner] += step * scale * np.array(v, dtype=object)
+        self._go_to(u)
 
-    def _residuals(self) -> list[Fraction]:
+    def _residuals(self) -> Exact:
         """Residuals with the pattern that was found, exact where the sides are right."""
-        s = [-p for p in self.y]
-        for i, sign in enumerate(self.signs):
-            for k in np.flatnonzero(self.active[:, i]).tolist():
-                s[k] += sign * dot(self.X[k], self.u[i])
-        if self.column is not None:
-            s = [p + self.e * q for p, q in zip(s, self.column, strict=True)]
-        return s
+        s = (self.z * self.active) @ self.signs - self.y
+        return s if self.column is None else s + self.e * self.column
 
     def _check_nearness(self, distance: Fraction, reach: Fraction | None) -> None:
         """The exact point is *next to* theta: a proof far away says nothing about it."""
@@ -287,154 +245,115 @@ class _Proof:
 
     def _check_sides(self) -> None:
         """The exact point lies on its kinks, strictly on its sides, and within its bounds."""
-        for i, u in enumerate(self.u):
-            if self.idle[i]:
-                continue
-            for k, x in enumerate(self.X):
-                z = dot(x, u)
-                if self.kinks[k, i]:
-                    right = z == 0
-                else:
-                    right = z > 0 if self.active[k, i] else z < 0 or not any(x)
-                if not right:
-                    raise _NotProvedError(
-                        f"neuron {i}: at the exact minimizer of the face sample {k} is not on "
-                        "the side that was found"
-                    )
-            for j, p in enumerate(u):
-                low, high = self.problem.lower[i, j], self.problem.upper[i, j]
-                below = np.isfinite(low) and p < Fraction(float(low))
-                if below or (np.isfinite(high) and p > Fraction(float(high))):
-                    raise _NotProvedError(
-                        f"neuron {i}: at the exact minimizer of the face coordinate {j} is out "
-                        "of its bounds"
-                    )
+        z, u = self.z, self.u
+        other = ((z == 0) & self.nonzero != self.kinks) | ((z > 0) != self.active)
+        if (other & ~self.idle).any():
+            i, k = np.argwhere((other & ~self.idle).T)[0]
+            raise _NotProvedError(
+                f"neuron {i}: at the exact minimizer of the face sample {k} is not on the side "
+                "that was found"
+            )
+        out = ((u < self.problem.lower) | (u > self.problem.upper)) & ~self.idle[:, None]
+        if out.any():
+            i, j = np.argwhere(out)[0]
+            raise _NotProvedError(
+                f"neuron {i}: at the exact minimizer of the face coordinate {j} is out of its "
+                "bounds"
+            )
 
-    def _check_slopes(self, s: Sequence[Fraction]) -> tuple[tuple[Fraction, ...], ...]:
+    def _check_slopes(self, s: Exact) -> tuple[tuple[Fraction, ...], ...]:
         """Every neuron's h is non-negative, and the offset's derivative is zero."""
-        if self.column is not None and dot(s, self.column):
+        if self.column is not None and s @ self.column:
             raise _RefutedError("the derivative by the offset is not exactly 0")
         multipliers = []
-        for i, sign in enumerate(self.signs):
-            answer = self._idle_slope(i, s) if self.idle[i] else self._slope(i, sign, s)
+        for i in range(len(self.u)):
+            answer = self._idle_slope(i, s) if self.idle[i] else self._slope(i, s)
             if not answer.holds:
                 failure = _NotProvedError if answer.holds is None else _RefutedError
                 raise failure(f"neuron {i}: {answer.reason}")
             multipliers.append(answer.multipliers)
         return tuple(multipliers)
 
-    def _slope(self, i: int, sign: int, s: Sequence[Fraction]) -> ConeAnswer:
-        d = len(self.u[i])
-        g = self._gradient(sign, s, np.flatnonzero(self.active[:, i]).tolist(), d)
-        rows = np.flatnonzero(self.kinks[:, i]).tolist()
-        bounds = []
-        for direction, mask in ((1, self.at_lower[i]), (-1, self.at_upper[i])):
-            for j in np.flatnonzero(mask).tolist():
-                bounds.append(tuple(Fraction(direction * int(j == q)) for q in range(d)))
-        return is_nonnegative(
-            g, [self.X[k] for k in rows], [sign * s[k] for k in rows], bounds, self.budget
-        )
+    def _slope(self, i: int, s: Exact) -> ConeAnswer:
+        s, d, kinks = self.signs[i] * s, self.u.shape[1], self.kinks[:, i]
+        bounds = [_unit(j, d) for j in np.flatnonzero(self.at_lower[i])]
+        bounds += [tuple(-p for p in _unit(j, d)) for j in np.flatnonzero(self.at_upper[i])]
+        g = (s * self.active[:, i]) @ self.X
+        return is_nonnegative(g, [tuple(x) for x in self.X[kinks]], s[kinks], bounds, self.budget)
 
-    def _gradient(
-        self, sign: int, s: Sequence[Fraction], rows: Iterable[int], d: int
-    ) -> list[Fraction]:
-        return [sign * sum((s[k] * self.X[k][j] for k in rows), ZERO) for j in range(d)]
-
-    def _idle_slope(self, i: int, s: Sequence[Fraction]) -> ConeAnswer:
+    def _idle_slope(self, i: int, s: Exact) -> ConeAnswer:
         """C_i = 0: with a_i = 0 no ridge of either sign may help, else none of a near a_i."""
-        a = self._idle_weights(i)
-        d = len(self.u[i])
-        if not any(a):
+        rows = [tuple(x) for x in self.X]
+        if not any(self.seen[i]):
             for sign in (1, -1):
-                answer = is_nonnegative([ZERO] * d, self.X, [sign * p for p in s], [], self.budget)
+                nothing = (ZERO,) * self.u.shape[1]
+                answer = is_nonnegative(nothing, rows, sign * s, [], self.budget)
                 if not answer.holds:
                     return answer
             return ConeAnswer(True, "no ridge of either sign helps")
-        heights = [dot(x, a) for x in self.X]
-        rows = [k for k, z in enumerate(heights) if z > 0]
-        bent = [k for k, z in enumerate(heights) if z == 0]
-        g, _, weights = merge(
-            self._gradient(1, s, rows, d), [self.X[k] for k in bent], [s[k] for k in bent]
-        )
+        heights = self.X @ self.seen[i]
+        bent = np.flatnonzero(heights == 0)
+        g, _, weights = merge((s * (heights > 0)) @ self.X, [rows[k] for k in bent], s[bent])
         if any(g) or weights:
             return ConeAnswer(False, "its output weight is 0, and a neuron next to it may help")
         return ConeAnswer(True, "no neuron next to it, of either sign, helps")
-
-    def _idle_weights(self, i: int) -> Vector:
-        """a_i as the samples see it (on lifted data of N', idle neurons are 0)."""
-        a = self.problem.theta.weights[i]
-        if self.problem.reduced:
-            return _exact(np.append(a[:-2], a[-2] - a[-1]))
-        return _exact(a)
 
     # --- back in the parameters ---------------------------------------------------------------
 
     def _full(self, i: int) -> Vector:
         """Products of the exact point; of a flat family the member nearest to the given one."""
         if not self.problem.reduced:
-            return self.u[i]
-        theta, space = self.problem.theta, self.problem.space
-        size = abs(Fraction(float(theta.output_weights[i])))
-        p, q = (size * Fraction(float(entry)) for entry in theta.weights[i, -2:])
-        shift = (self.u[i][-1] - (p - q)) / 2
+            return tuple(self.u[i])
+        p, q = abs(self.c[i]) * self.a[i, -2:]
+        shift = (self.u[i, -1] - (p - q)) / 2
         p, q = p + shift, q - shift
+        space = self.problem.space
         if isinstance(space, RestrictedSpace):
             short = max(ZERO, Fraction(space.margin) - min(p, q))
             p, q = p + short, q + short
             if min(p, q) <= 0:
                 raise _NotProvedError(f"neuron {i}: the exact point leaves N*, its border is near")
-        return (*self.u[i][:-1], p, q)
+        return (*self.u[i, :-1], p, q)
 
     def _distance_and_reach(self) -> tuple[Fraction, Fraction | None]:
         """Upper bound of the distance to theta, lower bound of r_cell (None: no limit)."""
-        theta = self.problem.theta
-        distance = abs(self.e - self.e0)
-        limits: list[Fraction] = []
-        norms = [sum((abs(p) for p in _exact(x)), ZERO) for x in self.inputs]
+        distances, limits = [abs(self.e - self.e0)], []
         for i, sign in enumerate(self.signs):
-            a0, c0 = _exact(theta.weights[i]), Fraction(float(theta.output_weights[i]))
-            seen = [k for k in range(len(self.X)) if norms[k] and not self.kinks[k, i]]
+            a0, c0, z = self.a[i], self.c[i], self.z[:, i]
+            bent = self.kinks[:, i].any() or (self.at_lower[i] | self.at_upper[i]).any()
+            low = high = Fraction(1)
+            off = (self.norms > 0) & ~self.kinks[:, i]
             if self.idle[i]:
-                a, low, high = self._idle_weights(i), Fraction(1), Fraction(1)
-                seen = [k for k in range(len(self.X)) if any(a) and dot(a, self.X[k])]
-                u = a
+                z = self.X @ self.seen[i]
+                off = np.asarray(z != 0)
             elif isinstance(self.problem.space, UnrestrictedSpace):
                 low = high = abs(c0)
-                u = self.u[i]
-                distance = max([distance, *(abs(p / high - q) for p, q in zip(u, a0, strict=True))])
+                distances += [abs(p / high - q) for p, q in zip(self.u[i], a0, strict=True)]
             else:
-                u = self._full(i)
-                low, high = sqrt_bracket(max(abs(p) for p in u))
-                distance = max(distance, abs(sign * low - c0), abs(sign * high - c0))
-                for p, q in zip(u, a0, strict=True):
-                    ends = (p / low, p / high) if low else (ZERO, ZERO)
-                    distance = max(distance, *(abs(end - q) for end in ends))
+                full = self._full(i)
+                low, high = sqrt_bracket(max(abs(p) for p in full))
+                for end in (low, high):
+                    distances.append(abs(sign * end - c0))
+                    distances += [
+                        abs((p / end if low else ZERO) - q) for p, q in zip(full, a0, strict=True)
+                    ]
             if high:
-                limits += [
-                    abs(dot(self.X[k], self.u[i] if not self.idle[i] else u)) / (high * norms[k])
-                    for k in seen
-                ]
-            bent = self.kinks[:, i].any() or (self.at_lower[i] | self.at_upper[i]).any()
+                limits += (np.abs(z[off]) / (high * self.norms[off])).tolist()
             if bent and not self.idle[i] and c0:
                 limits.append(low)
-        return distance, min(limits) if limits else None
+        return max(distances), min(limits) if limits else None
 
 
-def _exact(values: NDArray[np.float64]) -> Vector:
+def _exact(values: ArrayLike) -> Exact:
     """The rationals that floats are."""
-    return tuple(Fraction(float(p)) for p in values)
+    return np.asarray(np.vectorize(Fraction, otypes=[object])(values))
 
 
-def _product(x: Sequence[int], y: Sequence[int]) -> int:
-    return sum(p * q for p, q in zip(x, y, strict=True) if p and q)
+def _unit(j: int, d: int) -> Vector:
+    return tuple(Fraction(int(j == k)) for k in range(d))
 
 
 def _up(x: Fraction) -> float:
     """A float that is not below x."""
     value = float(x)
     return value if Fraction(value) >= x else nextafter(value, inf)
-
-
-def _down(x: Fraction) -> float:
-    """A float that is not above x."""
-    return -_up(-x)
