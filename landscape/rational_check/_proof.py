@@ -174,7 +174,7 @@ class _Proof:
             (self.at_lower[i], self.problem.lower[i]),
             (self.at_upper[i], self.problem.upper[i]),
         ):
-            rows += [[*_unit(j, d), Fraction(bound[j])] for j in np.flatnonzero(mask)]
+            rows += [[*_unit(j, d), Fraction(bound[j])] for j in np.flatnonzero(mask).tolist()]
         reduced, pivots = reduce_rows(rows)
         if d in pivots:
             raise _NotProvedError(f"neuron {i}: its kinks and bounds have no point in common")
@@ -198,7 +198,7 @@ class _Proof:
                     columns.append(column)
                     owners.append((i, v))
         if self.column is not None:
-            columns.append(self.column)
+            columns.append(self.column.tolist())
             owners.append((-1, ()))
         if len(columns) > self.max_unknowns:
             raise _NotProvedError(
@@ -215,7 +215,8 @@ class _Proof:
         common = lcm(*(p.denominator for p in s))
         right = [int(p * common) for p in s]
         normal = [[Fraction(p) for p in row] for row in gram(whole)]
-        steps = solve(normal, [dot(p, right) / -common for p in whole])
+        sides = np.array(whole, dtype=object) @ np.array(right, dtype=object)
+        steps = solve(normal, [Fraction(-p, common) for p in sides])
         if steps is None:  # normal equations always have a solution
             raise _NotProvedError("the equations of the face have no solution")
         u = self.u.copy()
@@ -276,10 +277,13 @@ class _Proof:
 
     def _slope(self, i: int, s: Exact) -> ConeAnswer:
         s, d, kinks = self.signs[i] * s, self.u.shape[1], self.kinks[:, i]
-        bounds = [_unit(j, d) for j in np.flatnonzero(self.at_lower[i])]
-        bounds += [tuple(-p for p in _unit(j, d)) for j in np.flatnonzero(self.at_upper[i])]
+        bounds = [_unit(j, d) for j in np.flatnonzero(self.at_lower[i]).tolist()]
+        bounds += [
+            tuple(-p for p in _unit(j, d)) for j in np.flatnonzero(self.at_upper[i]).tolist()
+        ]
         g = (s * self.active[:, i]) @ self.X
-        return is_nonnegative(g, [tuple(x) for x in self.X[kinks]], s[kinks], bounds, self.budget)
+        rows = [tuple(x) for x in self.X[kinks]]
+        return is_nonnegative(g, rows, s[kinks].tolist(), bounds, self.budget)
 
     def _idle_slope(self, i: int, s: Exact) -> ConeAnswer:
         """C_i = 0: with a_i = 0 no ridge of either sign may help, else none of a near a_i."""
@@ -287,13 +291,15 @@ class _Proof:
         if not any(self.seen[i]):
             for sign in (1, -1):
                 nothing = (ZERO,) * self.u.shape[1]
-                answer = is_nonnegative(nothing, rows, sign * s, [], self.budget)
+                answer = is_nonnegative(nothing, rows, (sign * s).tolist(), [], self.budget)
                 if not answer.holds:
                     return answer
             return ConeAnswer(True, "no ridge of either sign helps")
         heights = self.X @ self.seen[i]
         bent = np.flatnonzero(heights == 0)
-        g, _, weights = merge((s * (heights > 0)) @ self.X, [rows[k] for k in bent], s[bent])
+        g, _, weights = merge(
+            (s * (heights > 0)) @ self.X, [rows[k] for k in bent], s[bent].tolist()
+        )
         if any(g) or weights:
             return ConeAnswer(False, "its output weight is 0, and a neuron next to it may help")
         return ConeAnswer(True, "no neuron next to it, of either sign, helps")

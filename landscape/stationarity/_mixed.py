@@ -45,10 +45,11 @@ def check_mixed(h: KinkFunction, allowed: Array, budget: Budget) -> NeuronCheck:
         check = check_rays(h, allowed, rays, budget)
     if check is None:
         choices = likely_choices(h)
-        if n_concave < 60 and 2**n_concave <= budget.max_vertices:
+        decide = n_concave < 60 and 2**n_concave <= budget.max_vertices
+        if decide:
             every = (np.arange(2**n_concave)[:, None] >> np.arange(n_concave)) & 1
-            return check_choices(h, allowed, _distinct(np.vstack([choices, every])), decide=True)
-        check = check_choices(h, allowed, choices[:LIKELY])
+            choices = _distinct(np.vstack([choices, every]))
+        check = check_choices(h, allowed, choices if decide else choices[:LIKELY], decide=decide)
     if check is None and rays.number <= min(FEW_RAYS, budget.max_rays):
         check = check_rays(h, allowed, rays, budget)
     if check is None:
@@ -71,7 +72,8 @@ def check_choices(
 
     ``decide`` says that these are all choices: then they decide.
     """
-    concave, found = h.weights < 0, []
+    concave = h.weights < 0
+    found: list[tuple[bool, float, int, NeuronCheck]] = []
     gradients = h.gradient + (h.weights[concave] * choices) @ h.kinks[concave]
     largest, bounds = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
     while len(gradients) and len(found) < COMPARED:
@@ -131,7 +133,7 @@ def likely_choices(h: KinkFunction) -> Array:
     v = v[(v @ h.bounds.T >= 0).all(axis=1) & v.any(axis=1)]
     reach = np.linalg.norm(v @ np.vstack([h.kinks, h.bounds]).T, axis=1)
     v = v[np.argsort(h(v) / np.where(reach > 0, reach, np.inf), kind="stable")]
-    return _distinct(v @ h.kinks[h.weights < 0].T > 0)
+    return _distinct(np.where(v @ h.kinks[h.weights < 0].T > 0, 1.0, 0.0))
 
 
 def _distinct(choices: Array) -> Array:
