@@ -12,8 +12,8 @@ it does not have to be balanced, but other neurons can be parallel or opposite t
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,32 +23,25 @@ from landscape.parametrization import Parametrization, max_norms, unit_direction
 from landscape.realization import realize
 
 __all__ = [
-    "Balancing",
-    "Merged",
-    "Merging",
-    "Regularizer",
-    "Separation",
-    "Together",
-    "merge_close",
+    "Balancing", "Merged", "Merging", "Regularizer", "Separation", "Together", "merge_close",
     "reseed",
-]
+]  # fmt: skip
 
 Array = NDArray[np.float64]
+Penalty = tuple[float, Array, Array]
 
 
-class Regularizer(ABC):
+class Regularizer:
     """A penalty on (A, c), added to the mean squared error."""
 
-    @abstractmethod
     def value_and_gradient(
         self, weights: Array, output_weights: Array, *, frozen: bool = False
-    ) -> tuple[float, Array, Array]:
-        """The penalty and its gradients.
+    ) -> Penalty:
+        """The penalty and its gradients by A and c, of the same shapes.
 
         Parameters
         ----------
-        weights : array of shape (m, d)
-        output_weights : array of shape (m,)
+        weights, output_weights : arrays of shapes (m, d) and (m,)
         frozen : bool
             Whether the weight vector of the last neuron is fixed.
 
@@ -60,28 +53,26 @@ class Regularizer(ABC):
             The frozen row is zero.
         gradient_output_weights : array of shape (m,)
         """
+        raise NotImplementedError
 
     def value(self, theta: Parametrization, *, frozen: bool = False) -> float:
         """The penalty at a parametrization."""
         return self.value_and_gradient(theta.weights, theta.output_weights, frozen=frozen)[0]
 
-
-def _check_strength(strength: float) -> None:
-    if not (np.isfinite(strength) and strength >= 0):
-        raise ValueError(f"strength: expected a finite number >= 0, got {strength!r}")
+    def __post_init__(self) -> None:
+        strength = getattr(self, "strength", 0.0)
+        if not (np.isfinite(strength) and strength >= 0):
+            raise ValueError(f"strength: expected a finite number >= 0, got {strength!r}")
 
 
 @dataclass(frozen=True)
 class Balancing(Regularizer):
     """``strength * sum_i (c_i^2 - ‖a_i‖_inf^2)^2``: zero exactly if all ``|c_i| = ‖a_i‖_inf`` (32).
 
-    Squares rather than absolute values make it differentiable in c_i everywhere, and wherever it
-    is zero. With the paper's max-norm there is a kink left where the largest entry of an
-    *unbalanced* a_i is not unique; a smooth norm would put the zeros in another place. The gradient
-    is then that of the first largest entry. Rescaling a neuron does not change its realization, so
-    the infimum of the penalized loss is that of the loss, for every strength.
-
-    Invariant under permutations, signs of all entries and exchange of entries of a_i.
+    Differentiable wherever it is zero; where the largest entry of an unbalanced a_i is not unique,
+    the gradient is that of the first. Rescaling a neuron does not change its realization, so the
+    infimum of the penalized loss is that of the loss. Invariant under permutations, signs of all
+    entries and exchange of entries of a_i.
 
     Examples
     --------
@@ -91,22 +82,16 @@ class Balancing(Regularizer):
 
     strength: float = 1.0
 
-    def __post_init__(self) -> None:
-        _check_strength(self.strength)
-
     def value_and_gradient(
         self, weights: Array, output_weights: Array, *, frozen: bool = False
-    ) -> tuple[float, Array, Array]:
+    ) -> Penalty:
         """See :meth:`Regularizer.value_and_gradient`."""
-        rows = np.arange(len(weights))
-        largest = np.abs(weights).argmax(axis=1)
-        entries = weights[rows, largest]
-        gaps = output_weights**2 - entries**2
+        at = np.arange(len(weights)), np.abs(weights).argmax(axis=1)
+        gaps = output_weights**2 - weights[at] ** 2
         if frozen:
             gaps[-1] = 0.0
-        slope = 4.0 * self.strength * gaps
-        gradient = np.zeros_like(weights)
-        gradient[rows, largest] = -slope * entries
+        slope, gradient = 4.0 * self.strength * gaps, np.zeros_like(weights)
+        gradient[at] = -slope * weights[at]
         return float(self.strength * (gaps @ gaps)), gradient, slope * output_weights
 
 
@@ -115,25 +100,17 @@ class Separation(Regularizer):
     """Keeps pairs of directions apart: from parallel (C.2) or from opposite (C.3).
 
     With the Euclidean unit vectors e_i of the a_i, ``s_ij = 1 - <e_i, e_j>`` (``1 + <e_i, e_j>``
-    for opposite directions) and ``delta = 1 - cos(angle)``, the value is ``strength`` times the
-    sum over pairs of φ(s_ij / delta), where φ(t) = 0 for t >= 1 and for t < 1
+    for opposite directions) and ``delta = 1 - cos(angle)``, ``angle`` in radians, in (0, π/2], the
+    value is ``strength`` times the sum over pairs of φ(s_ij / delta), where φ(t) = 0 for t >= 1 and
+    for t < 1
 
-    - ``(1 - t)^2``, a penalty: at most 1 per pair. An exactly parallel pair is a maximum, where
-      the gradient is zero: nothing parts it;
+    - ``(1 - t)^2``, a penalty: at most 1 per pair, at a parallel one, which nothing parts;
     - ``t - 1 - log(t)``, a barrier: infinite at parallel pairs.
 
     Both are continuously differentiable, and zero exactly if all angles (to the opposite, for
     opposite directions) are at least ``angle``. Neurons with ``a_i = 0`` have no direction and do
     not count; near them the gradient is large, like ``1 / ‖a_i‖``. Invariant under permutations,
     positive rescalings of each a_i, and rotations of the inputs; c does not enter.
-
-    Parameters
-    ----------
-    strength : float
-    angle : float
-        Radians, in (0, π/2].
-    opposite : bool
-    barrier : bool
 
     Examples
     --------
@@ -150,35 +127,34 @@ class Separation(Regularizer):
     barrier: bool = False
 
     def __post_init__(self) -> None:
-        _check_strength(self.strength)
+        super().__post_init__()
         if not 0 < self.angle <= np.pi / 2:
             raise ValueError(f"angle: expected radians in (0, pi/2], got {self.angle!r}")
 
     def value_and_gradient(
         self, weights: Array, output_weights: Array, *, frozen: bool = False
-    ) -> tuple[float, Array, Array]:
+    ) -> Penalty:
         """See :meth:`Regularizer.value_and_gradient`."""
-        a, zero_c = weights, np.zeros_like(output_weights)
-        e, lengths = _euclidean_units(a)
+        nothing = np.zeros_like(weights), np.zeros_like(output_weights)
+        e, lengths = _euclidean_units(weights)
         orientation = -1.0 if self.opposite else 1.0
         # Of the difference, not of the cosine: 1 - cos would be rounding near parallel pairs.
         differences = e[None, :, :] - orientation * e[:, None, :]
-        s = 0.5 * (differences**2).sum(axis=2)
         delta = 2.0 * np.sin(0.5 * self.angle) ** 2
-        t = s / delta
+        t = 0.5 * (differences**2).sum(axis=2) / delta
         real = lengths > 0
         close = (t < 1) & real[:, None] & real[None, :]
         np.fill_diagonal(close, False)
         if not close.any() or self.strength == 0:
-            return 0.0, np.zeros_like(a), zero_c
-        if self.barrier:
-            if (t[close] == 0).any():
-                return np.inf, np.zeros_like(a), zero_c
-            safe = np.where(close, t, 1.0)
-            values, slopes = safe - 1.0 - np.log(safe), 1.0 - 1.0 / safe
-        else:
+            return 0.0, *nothing
+        if not self.barrier:
             gaps = np.where(close, 1.0 - t, 0.0)
             values, slopes = gaps**2, -2.0 * gaps
+        elif (t[close] == 0).any():
+            return np.inf, *nothing
+        else:
+            safe = np.where(close, t, 1.0)
+            values, slopes = safe - 1.0 - np.log(safe), 1.0 - 1.0 / safe
         # Each pair occurs twice in `values`; row i of `slopes` collects the pairs of neuron i.
         # ds_ij / da_i = -orientation * (projection of e_j off e_i) / ‖a_i‖, and e_j may be
         # replaced by e_j - orientation * e_i, which is exact for nearly parallel pairs.
@@ -188,7 +164,7 @@ class Separation(Regularizer):
         gradient *= (self.strength / delta) / np.where(real, lengths, 1.0)[:, None]
         if frozen:
             gradient[-1] = 0.0
-        return float(self.strength * 0.5 * values.sum()), gradient, zero_c
+        return float(self.strength * 0.5 * values.sum()), gradient, nothing[1]
 
 
 @dataclass(frozen=True)
@@ -199,14 +175,13 @@ class Together(Regularizer):
 
     def value_and_gradient(
         self, weights: Array, output_weights: Array, *, frozen: bool = False
-    ) -> tuple[float, Array, Array]:
+    ) -> Penalty:
         """See :meth:`Regularizer.value_and_gradient`."""
-        value, by_weights = 0.0, np.zeros_like(weights)
-        by_output = np.zeros_like(output_weights)
+        total: Penalty = 0.0, np.zeros_like(weights), np.zeros_like(output_weights)
         for part in self.parts:
-            v, ga, gc = part.value_and_gradient(weights, output_weights, frozen=frozen)
-            value, by_weights, by_output = value + v, by_weights + ga, by_output + gc
-        return value, by_weights, by_output
+            more = part.value_and_gradient(weights, output_weights, frozen=frozen)
+            total = total[0] + more[0], total[1] + more[1], total[2] + more[2]
+        return total
 
 
 def _euclidean_units(rows: Array) -> tuple[Array, Array]:
@@ -218,17 +193,11 @@ def _euclidean_units(rows: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Merging:
-    """Merge close neurons between rounds of training, (35) and the remark after it.
+    """Merge close neurons between rounds of ``every`` iterations, (35) and the remark after it.
 
-    Parameters
-    ----------
-    angle : float
-        Neurons at a Euclidean angle of at most this, radians, are merged; 0: exactly parallel ones.
-    every : int
-        Iterations of the solver per round.
-    reseeded : bool
-        Whether a freed neuron is used again, see :func:`reseed`; else it stays at (0, 0), where
-        its gradient is zero, so that the network has lost it.
+    Close are neurons at a Euclidean angle of at most ``angle``, radians; 0: exactly parallel ones.
+    A freed neuron is used again if ``reseeded``, see :func:`reseed`; else it stays at (0, 0), where
+    its gradient is zero, so that the network has lost it.
     """
 
     angle: float = np.pi / 36
@@ -242,19 +211,12 @@ class Merging:
             raise ValueError(f"every: expected a positive integer, got {self.every}")
 
 
-@dataclass(frozen=True, eq=False)
-class Merged:
-    """What a merge did.
+class Merged(NamedTuple):
+    """What a merge did: the network, the neurons that are (0, 0) now, and the change.
 
-    Attributes
-    ----------
-    parametrization : Parametrization
-    freed : tuple of int
-        Neurons that are (0, 0) now.
-    change : float
-        ``sum |c_j| ‖a_j‖_inf ‖e_j - e_i‖_inf`` over the neurons j merged into i, e of max-norm
-        one: ``|R(x) - R'(x)| <= change * ‖x‖_1``. 0 for exactly parallel neurons, where (35)
-        holds; the *seminorm* (17) of the difference is small only then.
+    ``change`` is ``sum |c_j| ‖a_j‖_inf ‖e_j - e_i‖_inf`` over the neurons j merged into i, e of
+    max-norm one: ``|R(x) - R'(x)| <= change * ‖x‖_1``. 0 for exactly parallel neurons, where (35)
+    holds; the *seminorm* (17) of the difference is small only then.
     """
 
     parametrization: Parametrization
@@ -278,22 +240,19 @@ def merge_close(theta: Parametrization, angle: float, *, frozen: bool = False) -
     a, c = theta.weights.copy(), theta.output_weights.copy()
     units, norms, sizes = unit_directions(a), max_norms(a), max_norms(theta.products)
     e, _ = _euclidean_units(a)
-    order = np.argsort(-sizes, kind="stable").tolist()
-    if frozen:
-        order.remove(len(a) - 1)
-        order.insert(0, len(a) - 1)
-    left = [i for i in order if norms[i] > 0]
+    first = np.arange(len(a)) == (len(a) - 1 if frozen else -1)
+    left = [i for i in np.lexsort((-sizes, ~first)).tolist() if norms[i] > 0]
     freed, change = [], 0.0
-    # The chord of the angle; 8 ulp are "the same direction" throughout the package.
-    chord = 2.0 * np.sin(0.5 * angle) + 8 * np.finfo(float).eps
+    same = 8 * np.finfo(float).eps  # 8 ulp are "the same direction" throughout the package
+    chord = 2.0 * np.sin(0.5 * angle) + same
     while left:
         i, *rest = left
         near = [j for j in rest if np.linalg.norm(e[j] - e[i]) <= chord]
         for j in near:
             c[i] += c[j] * norms[j] / norms[i]
             gap = float(np.abs(units[j] - units[i]).max())
-            change += sizes[j] * (gap if gap > 8 * np.finfo(float).eps else 0.0)
-            a[j], c[j] = 0.0, 0.0
+            change += sizes[j] * gap * (gap > same)
+        a[near], c[near] = 0.0, 0.0
         freed += near
         left = [j for j in rest if j not in near]
     return Merged(Parametrization(a, c), tuple(sorted(freed)), float(change))
@@ -313,11 +272,10 @@ def reseed(
     """
     inputs, targets = check_data(X, y, theta.n_inputs)
     d = theta.n_inputs
-    used = np.flatnonzero(inputs[:, -1] != 0)
-    slopes = inputs[used, :-1] / inputs[used, -1:]
-    half = np.zeros((used.size, d - 1, d))
+    used = inputs[inputs[:, -1] != 0]
+    half = np.zeros((len(used), d - 1, d))
     half[:, np.arange(d - 1), np.arange(d - 1)] = 1.0
-    half[:, :, -1] = -slopes
+    half[:, :, -1] = -used[:, :-1] / used[:, -1:]
     rows = half.reshape(-1, d)
     candidates = unit_directions(np.vstack([rows, -rows]))
     units = _euclidean_units(candidates)[0]
@@ -325,19 +283,15 @@ def reseed(
     energies = (values**2).sum(axis=0)
     for neuron in neurons:
         taken = _euclidean_units(theta.weights[max_norms(theta.weights) > 0])[0]
-        allowed = energies > 0
-        if len(taken) and len(units):
-            allowed &= (units @ taken.T).max(axis=1) < np.cos(angle)
-        if not allowed.any():
-            break
+        cosines = (units @ taken.T).max(axis=1, initial=-1.0)
+        allowed = (energies > 0) & ((cosines < np.cos(angle)) | (len(taken) == 0))
         products = (realize(theta, inputs) - targets) @ values
         gains = np.where(allowed, products**2 / np.where(allowed, energies, 1.0), 0.0)
-        best = int(gains.argmax())
-        if gains[best] <= 0:
+        if not gains.max(initial=0.0) > 0:
             break
-        a, c = theta.weights.copy(), theta.output_weights.copy()
+        best = int(gains.argmax())
         output = -products[best] / energies[best]
-        size = np.sqrt(np.abs(output))
+        size, (a, c) = np.sqrt(np.abs(output)), (theta.weights.copy(), theta.output_weights.copy())
         a[neuron], c[neuron] = size * candidates[best], np.sign(output) * size
         theta = Parametrization(a, c)
     return theta

@@ -10,8 +10,7 @@ import pytest
 
 from landscape.plots import render
 from landscape.report import FIGURE_TITLES, printed_summary, report_page
-from landscape.report.atlas import atlas_findings
-from landscape.report.contents import verdict_of_study
+from landscape.report.contents import atlas_findings, verdict_of_study
 from landscape.report.printed import SHOWN
 from landscape.rows import frame_of
 from landscape.rows.store import csv_text

@@ -1,6 +1,6 @@
 """The report of a study: one HTML file that needs nothing else, and a short one for print.
 
-- :mod:`landscape.report.contents`: figures and tables in their order, with their titles;
+- :mod:`landscape.report.contents`: what both forms say, and their figures in order;
 - :mod:`landscape.report.html`: the page, from tables, figures and captions;
 - :mod:`landscape.report.printed`: a page or two as PDF.
 

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from landscape.tables import ATLAS_FIGURES, FIGURES
-from landscape.tables.findings import SPACE_NAMES, STATUSES, TOPICS, number
+from landscape.tables.findings import ALARM, SPACE_NAMES, Finding, number
 
 __all__ = [
-    "CELL_HEADER",
-    "FIGURE_TITLES",
-    "PROVEN",
-    "cell_rows",
-    "findings_of",
-    "totals",
-    "verdict_of_study",
-]
+    "CELL_HEADER", "FIGURE_TITLES", "PROVEN", "SUBJECT", "atlas_findings", "cell_rows", "facts_on",
+    "stamp", "totals", "verdict_of_study",
+]  # fmt: skip
 
 #: Titles of all figures.
 FIGURE_TITLES = {name: figure.title for name, figure in {**FIGURES, **ATLAS_FIGURES}.items()}
+
+#: What every study is about.
+SUBJECT = (
+    "Optimization landscapes of shallow ReLU networks over unrestricted parametrizations, balanced "
+    "ones (N') and restricted ones (N*), after Berner, Elbrächter and Grohs (NeurIPS 2019)"
+)
 
 #: Topics with a proven statement to compare with.
 PROVEN = ("lifts", "rigid balls", "controls", "converse", "inverse stability")
 
 
-def findings_of(findings: pd.DataFrame, dataset: str) -> list[Any]:
-    """A data set's findings in the order of the study."""
-    order = list(TOPICS)
-    own = findings[findings["dataset"] == dataset]
-    return sorted(own.itertuples(), key=lambda row: order.index(row.topic))
+def facts_on(provenance: pd.DataFrame, topic: str) -> dict[str, str]:
+    """The facts of a topic by item."""
+    own = provenance[provenance["topic"] == topic]
+    return dict(zip(own["item"], own["value"], strict=True))
+
+
+def stamp(provenance: pd.DataFrame) -> list[str]:
+    """What a study can be told by: ``seed 1``, ``landscape 0.1``, ``configuration ...``."""
+    facts = provenance.set_index(["topic", "item"])["value"]
+    named = {
+        "seed": ("seed", "study"),
+        "landscape": ("package", "landscape-relu"),
+        "configuration": ("config", "sha256"),
+    }
+    return [f"{name} {facts[key][:12]}" for name, key in named.items() if key in facts.index]
 
 
 def verdict_of_study(findings: pd.DataFrame) -> str:
@@ -44,67 +55,91 @@ def verdict_of_study(findings: pd.DataFrame) -> str:
     >>> print(verdict_of_study(pd.DataFrame([("a", "lifts", "agrees")], columns=columns)))
     1 comparison with a proven statement: 1 agrees.
     """
-    proven = findings[findings["topic"].isin(PROVEN)]
-    if proven.empty:
+    counts = Counter(findings.loc[findings["topic"].isin(PROVEN), "status"])
+    if not counts:
         return "No proven statement was compared with anything."
-    counts = Counter(proven["status"])
     say = {
         "agrees": ("agrees", "agree"),
         "contradicts": ("contradicts it", "contradict it"),
         "undecided": ("is undecided in part", "are undecided in part"),
         "not tested": ("was not tested", "were not tested"),
     }
-    parts = [
-        f"{counts[status]} {say[status][counts[status] > 1]}"
-        for status in ("agrees", *STATUSES)
-        if status in say and counts[status]
-    ]
-    total = f"{len(proven)} comparison{'s' * (len(proven) > 1)} with a proven statement"
-    return f"{total}: {', '.join(dict.fromkeys(parts))}."
+    parts = [f"{counts[s]} {words[counts[s] > 1]}" for s, words in say.items() if counts[s]]
+    return f"{number(counts.total(), 'comparison')} with a proven statement: {', '.join(parts)}."
 
 
 def totals(summary: pd.DataFrame) -> str:
     """The study's main numbers over all data sets, in one sentence."""
-    own = summary[summary["space"] == "restricted"]
-    starts, certified, undecided = (
-        int(summary[name].sum()) for name in ("starts", "certified", "undecided")
+    n, own = (
+        frame.select_dtypes("integer").sum()
+        for frame in (summary, summary.query("space == 'restricted'"))
     )
-    holding, violated, open_ones = (
-        int(own[f"probes_{name}"].sum()) for name in ("hold", "violated", "undecided")
-    )
-    controls, failing = (int(own[name].sum()) for name in ("controls", "controls_violated"))
-    probed = holding + violated + open_ones
-    minima, proved = (int(summary[name].sum()) for name in ("distinct_minima", "proved_minima"))
+    probed = own.probes_hold + own.probes_violated + own.probes_undecided
     return (
-        f"Of {number(starts, 'start')}, {certified:,} ended at certified local minima and "
-        f"{undecided:,} are undecided. Of {number(minima, 'distinct minimum', 'distinct minima')}, "
-        f"{proved:,} are proved in rational arithmetic. At {holding:,} of "
+        f"Of {number(n.starts, 'start')}, {n.certified:,} ended at certified local minima and "
+        f"{n.undecided:,} are undecided. Of "
+        f"{number(n.distinct_minima, 'distinct minimum', 'distinct minima')}, "
+        f"{n.proved_minima:,} are proved in rational arithmetic. At {own.probes_hold:,} of "
         f"{number(probed, 'minimum', 'minima')} of N* the rigid ball in realization space holds "
-        f"nothing better, as Theorem 13 says; {violated:,} contradict it and {open_ones:,} are "
-        f"undecided. Of {number(controls, 'control')} outside N*, where the implication has to "
-        f"fail, it fails at {failing:,}."
+        f"nothing better, as Theorem 13 says; {own.probes_violated:,} contradict it and "
+        f"{own.probes_undecided:,} are undecided. Of {number(own.controls, 'control')} outside N*, "
+        f"where the implication has to fail, it fails at {own.controls_violated:,}."
     )
 
 
 CELL_HEADER = ("m", "space", "starts", "certified", "undecided", "distinct", "best loss", "median")
 
 
-def cell_rows(summary: pd.DataFrame, dataset: str) -> Iterable[tuple[str, ...]]:
+def cell_rows(summary: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
     """A data set's numbers per number of neurons and space, as text; see ``CELL_HEADER``."""
-    own: Iterable[Any] = summary[summary["dataset"] == dataset].itertuples()
+    own: Any = summary[summary["dataset"] == dataset].itertuples()
     order = list(SPACE_NAMES)
-    for row in sorted(own, key=lambda row: (row.neurons, order.index(row.space))):
-        yield (
+    return [
+        (
             str(row.neurons),
             SPACE_NAMES[row.space].removesuffix(" networks"),
-            f"{row.starts:,}",
-            f"{row.certified:,}",
-            f"{row.undecided:,}",
-            f"{row.distinct_minima:,}",
-            _loss(row.best_certified_loss),
-            _loss(row.median_loss),
+            *(f"{n:,}" for n in (row.starts, row.certified, row.undecided, row.distinct_minima)),
+            *(f"{v:.4g}" if v == v else "none" for v in (row.best_certified_loss, row.median_loss)),
         )
+        for row in sorted(own, key=lambda row: (row.neurons, order.index(row.space)))
+    ]
 
 
-def _loss(value: float) -> str:
-    return f"{value:.4g}" if value == value else "none"
+def atlas_findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, Finding]:
+    """A finding per problem of the tables ``atlas`` and ``coverage``; none without them.
+
+    A certified end that the atlas lacks contradicts it; an end that is no certified minimum is
+    counted apart.
+    """
+    if "atlas" not in tables or "coverage" not in tables:
+        return {}
+    atlas, coverage = tables["atlas"], tables["coverage"]
+    problems = dict.fromkeys([*atlas["problem"], *coverage["problem"]])
+    return {
+        name: _finding(name, *(table[table["problem"] == name] for table in (atlas, coverage)))
+        for name in problems
+    }
+
+
+def _finding(name: str, entries: pd.DataFrame, starts: pd.DataFrame) -> Finding:
+    text = (
+        f"On N* there {'is' if len(entries) == 1 else 'are'} "
+        f"{number(len(entries), 'connected set')} of local minima, "
+        f"{entries['is_global'].sum()} of them global"
+    )
+    if len(entries):
+        text += f", with losses from {entries['loss'].min():.4g} to {entries['loss'].max():.4g}"
+    parts = [
+        f"{solver} {own.loc[own['number'] >= 0, 'number'].nunique():,}, with "
+        f"{own['is_global'].sum():,} of {number(len(own), 'start')} at a global one"
+        for solver, own in starts.groupby("solver")
+    ]
+    text += f". Found by starts of each solver: {'; '.join(parts)}." if parts else "."
+    lacking, uncertified = (int(starts["number"].eq(code).sum()) for code in (-2, -1))
+    if uncertified:
+        text += f" {number(uncertified, 'end')} of them certified no minimum."
+    if lacking:
+        text += f" {number(lacking, 'certified end')} of them the atlas lacks. {ALARM}."
+        return Finding("contradicts", text, "coverage", f"problem={name} number=-2")
+    status = "agrees" if len(starts) and len(entries) else "not tested"
+    return Finding(status, text, "atlas", f"problem={name}")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
@@ -28,8 +27,6 @@ from landscape.training import Fit, train_merging
 from landscape.verdict import Verdict
 
 __all__ = ["Arm", "ArmRun", "OfArm", "make_arms", "run_arms"]
-
-Array = NDArray[np.float64]
 
 
 class OfArm(Row):
@@ -75,20 +72,10 @@ class ArmRun(OfArm):
 
 @dataclass(frozen=True)
 class Arm:
-    """One way of training.
+    """One way of training, and the one that it is compared with.
 
-    Attributes
-    ----------
-    name, strength : str, float
-        nan for arms without a penalty.
-    against : str
-        The arm that it is compared with.
-    regularizer : Regularizer or None
-    merging : Merging or None
-    balanced_start : bool
-        Whether the start is balanced first, which changes no value of the network.
-    max_iter_factor : int
-        Times the experiment's limit of iterations.
+    ``strength`` is nan for arms without a penalty, ``balanced_start`` balances the start first,
+    which changes no value of the network.
     """
 
     name: str
@@ -119,84 +106,56 @@ def make_arms(
     theta, phi = np.deg2rad(angle), np.deg2rad(merging_angle)
     kinds: dict[str, Callable[[float], Regularizer]] = {
         "balance": Balancing,
-        "barrier": lambda strength: Separation(strength, theta, barrier=True),
-        "parallel": lambda strength: Separation(strength, theta),
-        "opposite": lambda strength: Separation(strength, theta, opposite=True),
-        "all": lambda strength: Together(
-            (
-                Balancing(strength),
-                Separation(strength, theta, barrier=True),
-                Separation(strength, theta, opposite=True),
-            )
-        ),
+        "barrier": lambda s: Separation(s, theta, barrier=True),
+        "parallel": lambda s: Separation(s, theta),
+        "opposite": lambda s: Separation(s, theta, opposite=True),
+        "all": lambda s: Together(tuple(kinds[k](s) for k in ("balance", "barrier", "opposite"))),
     }
-    arms = [Arm("none")]
-    arms += [Arm(name, s, regularizer=make(s)) for name, make in kinds.items() for s in strengths]
-    arms += [
+    long = [
+        Arm("balance-long", s, "none-long", Balancing(s), max_iter_factor=10) for s in strengths
+    ]
+    return [
+        Arm("none"),
+        *(Arm(name, s, regularizer=make(s)) for name, make in kinds.items() for s in strengths),
         Arm("start", balanced_start=True),
         Arm("none-long", max_iter_factor=10),
-        *(
-            Arm("balance-long", s, "none-long", Balancing(s), max_iter_factor=10)
-            for s in strengths[1:]
-        ),
+        *long[1:],
         Arm("rounds", merging=Merging(0.0, every)),
         Arm("merge", against="rounds", merging=Merging(phi, every)),
         Arm("merge-reseed", against="rounds", merging=Merging(phi, every, reseeded=True)),
     ]
-    return arms
 
 
 def run_arms(
-    cell: Cell,
-    arms: Sequence[Arm],
-    *,
-    starts: int,
-    solver: str,
-    max_iter: int,
-    tol: float,
+    cell: Cell, arms: Sequence[Arm], *, starts: int, solver: str, max_iter: int, tol: float,
     progress: Log = quiet,
-) -> list[ArmRun]:
-    """Train every start in every arm, descend, certify, and measure.
-
-    Returns
-    -------
-    list of ArmRun
-        One per arm and start.
-    """
+) -> list[ArmRun]:  # fmt: skip
+    """Train every start in every arm, descend, certify, and measure: a row per arm and start."""
     task, rows = cell.task("unrestricted"), []
+    assert isinstance(task.space, UnrestrictedSpace)
     for arm in arms:
         for start in range(starts):
             theta = task.embed(cell.start(start)[0])
             if arm.balanced_start:
-                last = Parametrization(theta.weights[-1:], theta.output_weights[-1:])
-                hidden = Parametrization(theta.weights[:-1], theta.output_weights[:-1])
+                a, c = theta.weights, theta.output_weights
+                hidden, last = Parametrization(a[:-1], c[:-1]), Parametrization(a[-1:], c[-1:])
                 theta = Parametrization.concatenate([hidden.balance(), last])
             common: dict[str, Any] = {
-                "solver": solver,
-                "max_iter": max_iter * arm.max_iter_factor,
-                "tol": tol,
+                "solver": solver, "max_iter": max_iter * arm.max_iter_factor, "tol": tol,
                 "regularizer": arm.regularizer,
-            }
+            }  # fmt: skip
             if arm.merging is None:
                 fit = task.train(theta, **common)
             else:
-                assert isinstance(task.space, UnrestrictedSpace)
-                fit = train_merging(
-                    theta, task.X, task.y, space=task.space, merging=arm.merging, **common
-                )
+                data = {"X": task.X, "y": task.y, "space": task.space}
+                fit = train_merging(theta, **data, merging=arm.merging, **common)
+            place = {"arm": arm.name, "strength": arm.strength, "against": arm.against}
             rows.append(
                 ArmRun(
-                    **cell.place,
-                    arm=arm.name,
-                    strength=arm.strength,
-                    against=arm.against,
-                    start=start,
-                    outcome=fit.outcome.name.lower(),
-                    n_iter=fit.n_iter,
-                    n_merged=fit.n_merged,
-                    **_end(fit, task),
+                    **cell.place, **place, start=start, outcome=fit.outcome.name.lower(),
+                    n_iter=fit.n_iter, n_merged=fit.n_merged, **_end(fit, task),
                 )
-            )
+            )  # fmt: skip
         best = min(row.loss for row in rows[-starts:])
         progress(f"{arm.name} {arm.strength:g}: best loss {best:.6g}")
     return rows
@@ -204,11 +163,13 @@ def run_arms(
 
 def _end(fit: Fit, task: Task) -> dict[str, Any]:
     """Measures at the trained point, and after the descent without a regularizer."""
-    row: dict[str, Any] = {"trained_loss": fit.loss}
-    trained = degeneracies(fit.parametrization, space=task.space)
-    row |= {f"trained_{key}": value for key, value in trained.items()}
-    end = task.end(fit.parametrization)
-    row |= {"loss": end.loss, "verdict": end.verdict.value}
+    trained, end = (
+        degeneracies(fit.parametrization, space=task.space),
+        task.end(fit.parametrization),
+    )
+    row: dict[str, Any] = {f"trained_{key}": value for key, value in trained.items()}
+    row |= {"trained_loss": fit.loss, "loss": end.loss, "verdict": end.verdict.value}
+    row |= degeneracies(end.parametrization, space=task.space)
     if end.verdict is Verdict.HOLDS:
         try:
             natural = examine_minimum(end.parametrization, task.X, task.y, space=task.space)
@@ -217,4 +178,4 @@ def _end(fit: Fit, task: Task) -> dict[str, Any]:
             row["implication"] = natural.verdict.value
         except NUMERICAL_ERRORS:
             row["implication"] = "undecided"
-    return {**row, **degeneracies(end.parametrization, space=task.space)}
+    return row
