@@ -103,6 +103,17 @@ def test_seeds_matter(configs):
     assert not np.array_equal(a.features, b.features)
 
 
+def test_kinds_widths_and_seeds_share_no_random_numbers(configs):
+    base, seen = {**configs["sine"], "standardize": "none"}, []
+    teacher = {**configs["teacher-1d"], "standardize": "none"}
+    changes = [{}, {"function": "bump"}, {"n_features": 3}, {"seed": 6}]
+    for config in [base | change for change in changes] + [
+        teacher | change for change in [{}, {"n_features": 2}, {"n_neurons": 4}, {"seed": 6}]
+    ]:
+        seen += make_dataset("t", config).features.ravel().tolist()
+    assert len(set(seen)) == len(seen)
+
+
 def test_csv_with_chosen_features_and_delimiter(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text(CSV_ROWS.replace(",", ";"))

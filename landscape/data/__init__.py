@@ -1,9 +1,9 @@
 """Data sets of a study, and files that are whole.
 
 - :mod:`landscape.data.datasets`: what a data set is, how it is standardized;
-- :mod:`landscape.data.sources`: generators and loaders, by the kinds of the config;
+- :mod:`landscape.data.sources`: generators and loaders, by the kinds of the config; a user's own
+  functions, from installed modules;
 - :mod:`landscape.data.own_tables`: a user's tables, CSV and Parquet;
-- :mod:`landscape.data.plugins`: a user's functions, from installed modules;
 - :mod:`landscape.data.files`: files that are written completely or not at all.
 
 The paper's lift ``x -> (x, 1, -1)`` is a property of the space that is trained over, not of the
@@ -22,37 +22,21 @@ from landscape.data.files import (
     write_text,
 )
 from landscape.data.own_tables import load_csv, load_parquet
-from landscape.data.plugins import load_function, module_file, own_code
 from landscape.data.sources import (
     KINDS,
     SMOOTH_FUNCTIONS,
     draw_smooth,
     draw_teacher,
     load_diabetes,
+    load_function,
     make_dataset,
+    module_file,
+    own_code,
 )
 
 __all__ = [
-    "AGAIN",
-    "KINDS",
-    "SMOOTH_FUNCTIONS",
-    "DataError",
-    "Dataset",
-    "StoreError",
-    "check_origin",
-    "copy_file",
-    "draw_smooth",
-    "draw_teacher",
-    "load_csv",
-    "load_diabetes",
-    "load_function",
-    "load_parquet",
-    "make_dataset",
-    "module_file",
-    "own_code",
-    "read_file",
-    "replace_file",
-    "standardize",
-    "unwritable",
-    "write_text",
-]
+    "AGAIN", "KINDS", "SMOOTH_FUNCTIONS", "DataError", "Dataset", "StoreError", "check_origin",
+    "copy_file", "draw_smooth", "draw_teacher", "load_csv", "load_diabetes", "load_function",
+    "load_parquet", "make_dataset", "module_file", "own_code", "read_file", "replace_file",
+    "standardize", "unwritable", "write_text",
+]  # fmt: skip

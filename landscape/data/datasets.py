@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
 
@@ -34,7 +33,7 @@ def is_constant(column: Array) -> bool:
     return bool(np.ptp(half) <= 4 * np.finfo(float).eps * np.abs(half).max())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Samples ``(x^k, y^k)`` as the study sees them.
 
@@ -42,8 +41,7 @@ class Dataset:
     ----------
     name : str
         Name in the config.
-    features : array_like of shape (n, d)
-    target : array_like of shape (n,)
+    features, target : array_like of shapes (n, d) and (n,)
     feature_names : sequence of str, optional
         ``x1, ..., xd`` if not given.
     target_name : str
@@ -60,27 +58,19 @@ class Dataset:
     name: str
     features: Array
     target: Array
-    feature_names: tuple[str, ...]
-    target_name: str
+    _: KW_ONLY
+    feature_names: tuple[str, ...] = ()
+    target_name: str = "y"
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    def __init__(
-        self,
-        name: str,
-        features: ArrayLike,
-        target: ArrayLike,
-        *,
-        feature_names: Sequence[str] | None = None,
-        target_name: str = "y",
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        x = np.array(features, dtype=float, order="C")
-        y = np.array(target, dtype=float)
+    def __post_init__(self) -> None:
+        name, x = self.name, np.array(self.features, dtype=float, order="C")
+        y = np.array(self.target, dtype=float)
         if x.ndim != 2 or x.shape[1] == 0:
             raise DataError(f"{name}: features need shape (n, d) with d > 0, got {x.shape}")
         if y.shape != (len(x),):
             raise DataError(f"{name}: target needs shape ({len(x)},), got {y.shape}")
-        names = tuple(feature_names or (f"x{i + 1}" for i in range(x.shape[1])))
+        names = tuple(self.feature_names or (f"x{i + 1}" for i in range(x.shape[1])))
         if len(names) != x.shape[1]:
             raise DataError(f"{name}: {x.shape[1]} features but {len(names)} feature names")
         if len(x) < x.shape[1] + 2:
@@ -88,25 +78,18 @@ class Dataset:
                 f"{name}: {len(x)} samples of {x.shape[1]} features are interpolated by an affine "
                 f"function; give at least {x.shape[1] + 2} samples or use fewer features"
             )
-        for label, column in [*zip(names, x.T, strict=True), (target_name, y)]:
-            if not np.isfinite(column).all():
-                k = int(np.flatnonzero(~np.isfinite(column))[0])
+        for label, column in [*zip(names, x.T, strict=True), (self.target_name, y)]:
+            for k in np.flatnonzero(~np.isfinite(column)):
                 raise DataError(f"{name}: sample {k}, column {label!r} is {column[k]}; remove it")
         if is_constant(y):
             raise DataError(
-                f"{name}: target {target_name!r} is constant ({y[0]:g}); choose another target"
+                f"{name}: target {self.target_name!r} is constant ({y[0]:g}); choose another target"
             )
-        for values in (x, y):
-            values.setflags(write=False)
-        for key, value in {
-            "name": name,
-            "features": x,
-            "target": y,
-            "feature_names": names,
-            "target_name": target_name,
-            "metadata": dict(metadata or {}),
-        }.items():
-            object.__setattr__(self, key, value)
+        x.setflags(write=False)
+        y.setflags(write=False)
+        # A frozen dataclass has no other way to convert its fields.
+        about = {"feature_names": names, "metadata": dict(self.metadata or {})}
+        vars(self).update({"features": x, "target": y, **about})
 
     @property
     def n_samples(self) -> int:
@@ -133,19 +116,8 @@ def standardize(dataset: Dataset, *, features: bool = True, target: bool = True)
     """Shift and scale to mean 0 and (population) standard deviation 1; record by how much.
 
     The original values are ``values * scale + mean``. What is not standardized is recorded with
-    mean 0 and scale 1.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    features, target : bool
-        What to standardize.
-
-    Returns
-    -------
-    Dataset
-        With ``metadata["standardization"]``: ``{"features": {"means", "scales"}, "target":
-        {"mean", "scale"}}``.
+    mean 0 and scale 1, in ``metadata["standardization"]``: ``{"features": {"means", "scales"},
+    "target": {"mean", "scale"}}``.
 
     Raises
     ------
@@ -158,40 +130,30 @@ def standardize(dataset: Dataset, *, features: bool = True, target: bool = True)
     >>> data.metadata["standardization"]["target"]
     {'mean': 2.0, 'scale': 1.4142135623730951}
     """
-    x, y = dataset.features, dataset.target
-    means, scales = np.zeros(x.shape[1]), np.ones(x.shape[1])
-    if features:
-        for i in np.flatnonzero([is_constant(column) for column in x.T]):
-            raise DataError(
-                f"{dataset.name}: feature {dataset.feature_names[i]!r} is constant ({x[0, i]:g}) "
-                "and cannot be standardized; leave it out"
-            )
-        x, means, scales = _standardized(x)
-    mean, scale = np.zeros(()), np.ones(())
-    if target:
-        y, mean, scale = _standardized(y)
+    for i in np.flatnonzero([features and is_constant(column) for column in dataset.features.T]):
+        raise DataError(
+            f"{dataset.name}: feature {dataset.feature_names[i]!r} is constant "
+            f"({dataset.features[0, i]:g}) and cannot be standardized; leave it out"
+        )
+    x, means, scales = _standardized(dataset.features, features)
+    y, mean, scale = _standardized(dataset.target, target)
     record = {
         "features": {"means": means.tolist(), "scales": scales.tolist()},
         "target": {"mean": float(mean), "scale": float(scale)},
     }
-    return Dataset(
-        dataset.name,
-        x,
-        y,
-        feature_names=dataset.feature_names,
-        target_name=dataset.target_name,
-        metadata={**dataset.metadata, "standardization": record},
-    )
+    metadata = {**dataset.metadata, "standardization": record}
+    return replace(dataset, features=x, target=y, metadata=metadata)
 
 
-def _standardized(values: Array) -> tuple[Array, Array, Array]:
+def _standardized(values: Array, wanted: bool) -> tuple[Array, Array, Array]:
     """Values with mean 0 and standard deviation 1, per column, and what both were.
 
     In units of a power of two near the largest value, so that no square leaves the range of
     numbers; but for that, the same bits as without them.
     """
+    if not wanted:
+        return values, np.zeros(values.shape[1:]), np.ones(values.shape[1:])
     exponents = np.frexp(np.abs(values).max(axis=0))[1]
     plain = np.ldexp(values, -exponents)
     means, scales = plain.mean(axis=0), plain.std(axis=0)
-    found = (plain - means) / scales
-    return found, np.ldexp(means, exponents), np.ldexp(scales, exponents)
+    return (plain - means) / scales, np.ldexp(means, exponents), np.ldexp(scales, exponents)

@@ -5,22 +5,16 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from landscape.errors import LandscapeError
 
 __all__ = [
-    "AGAIN",
-    "StoreError",
-    "check_origin",
-    "copy_file",
-    "read_file",
-    "replace_file",
-    "unwritable",
+    "AGAIN", "StoreError", "check_origin", "copy_file", "read_file", "replace_file", "unwritable",
     "write_text",
-]
+]  # fmt: skip
 
 AGAIN = "delete it and run the study again"
 
@@ -44,10 +38,7 @@ class StoreError(LandscapeError, RuntimeError):
 def replace_file(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file completely or not at all: beside its place first, then ``os.replace``.
 
-    Raises
-    ------
-    StoreError
-        If the file system refuses; the old file, if there is one, stays as it was.
+    If the file system refuses, a :class:`StoreError` says so, and an old file stays as it was.
 
     Examples
     --------
@@ -93,12 +84,7 @@ def copy_file(source: str | Path, path: str | Path) -> None:
 
 
 def read_file(path: str | Path) -> bytes:
-    """The content of a file that must not be empty.
-
-    Raises
-    ------
-    StoreError
-    """
+    """The content of a file that must not be empty."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -111,19 +97,9 @@ def read_file(path: str | Path) -> bytes:
 
 
 def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Refuse a file that was made from something else.
+    """Refuse a file that was made from something else: JSON values that both have are compared.
 
-    Parameters
-    ----------
-    path : path
-        Named in the error.
-    found, expected : mapping
-        JSON values by name; those that both have are compared.
-
-    Raises
-    ------
-    StoreError
-        Names the first value that differs.
+    The :class:`StoreError` names file and first value that differs.
 
     Examples
     --------
@@ -134,24 +110,24 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
     2.parquet: made with training.tol 0.1, here 0.2 is expected: a file of another place or study
     """
     plain = json.loads(json.dumps(expected))
-    for name in plain:
-        if name in found and (difference := _difference(name, found[name], plain[name])):
-            key, one, other = difference
-            raise StoreError(
-                f"{path}: made with {key} {_show(one)}, here {_show(other)} is expected: "
-                f"a file of another place or study; {AGAIN}"
-            )
+    both = [name for name in plain if name in found]
+    for key, *values in _differences(
+        "", *({name: d[name] for name in both} for d in (found, plain))
+    ):
+        one, other = (
+            "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+            for value in values
+        )
+        raise StoreError(
+            f"{path}: made with {key[1:]} {one}, here {other} is expected: a file of another place "
+            f"or study; {AGAIN}"
+        )
 
 
-def _difference(key: str, found: Any, expected: Any) -> tuple[str, Any, Any] | None:
-    """The first place where two JSON values differ, and what is there."""
+def _differences(key: str, found: Any, expected: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Where two JSON values differ, and what is there."""
     if isinstance(found, dict) and isinstance(expected, dict):
         for name in sorted(found.keys() | expected.keys()):
-            if inner := _difference(f"{key}.{name}", found.get(name), expected.get(name)):
-                return inner
-        return None
-    return None if found == expected else (key, found, expected)
-
-
-def _show(value: Any) -> str:
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+            yield from _differences(f"{key}.{name}", found.get(name), expected.get(name))
+    elif found != expected:
+        yield key, found, expected

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from landscape.errors import require_extra
 __all__ = ["load_csv", "load_parquet"]
 
 Array = NDArray[np.float64]
+Loaded = tuple[Array, Array, tuple[str, ...]]
 
 #: What is a number in a table; Python would also take 1_000 and infinity.
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -27,12 +29,8 @@ _INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
 
 
 def load_csv(
-    path: str | Path,
-    *,
-    target: str,
-    features: Sequence[str] | None = None,
-    delimiter: str = ",",
-) -> tuple[Array, Array, tuple[str, ...]]:
+    path: str | Path, *, target: str, features: Sequence[str] | None = None, delimiter: str = ","
+) -> Loaded:
     """A user's own table: one header line, numbers or true and false below it.
 
     Parameters
@@ -47,8 +45,7 @@ def load_csv(
 
     Returns
     -------
-    features : array of shape (n, d)
-    target : array of shape (n,)
+    features, target : arrays of shapes (n, d) and (n,)
     feature_names : tuple of str
 
     Raises
@@ -58,41 +55,35 @@ def load_csv(
         names file, row (the line of the file, the header is 1), column, value and remedy.
     """
 
-    def read() -> tuple[list[str], list[int], list[list[str]]]:
-        lines, rows, end = [], [], 0
+    def read() -> list[tuple[int, list[str]]]:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, delimiter=delimiter)
-            for row in reader:
-                start, end = end + 1, reader.line_num
-                if end > start:  # it would swallow what follows, up to the next quote
-                    raise DataError(
-                        f"{path}: row {start} opens a quote that is not closed in that row; close "
-                        "or remove it"
-                    )
-                if row:
-                    lines.append(start)
-                    rows.append(row)
-        if not rows:
-            raise DataError(
-                f"{path}: the file is empty; it needs a header line and rows of numbers"
-            )
-        return [name.strip() for name in rows[0]], lines[1:], rows[1:]
+            return [(reader.line_num, row) for row in reader]
 
-    header, lines, rows = _read(path, "UTF-8 CSV", read, (UnicodeDecodeError, csv.Error))
+    found = _read(path, read, "UTF-8 CSV", (UnicodeDecodeError, csv.Error))
+    for before, end in pairwise([0, *(end for end, _ in found)]):
+        if end > before + 1:  # it would swallow what follows, up to the next quote
+            raise DataError(
+                f"{path}: row {before + 1} opens a quote that is not closed in that row; close or "
+                "remove it"
+            )
+    lines = {end: row for end, row in found if row}
+    if not lines:
+        raise DataError(f"{path}: the file is empty; it needs a header line and rows of numbers")
+    header = [name.strip() for name in lines.pop(min(lines))]
     names = _choose(path, header, target, features, "row 1", " or `delimiter`")
-    for line, row in zip(lines, rows, strict=True):
+    for line, row in lines.items():
         if len(row) != len(header):
             raise DataError(
                 f"{path}: row {line} has {len(row)} values, the header has {len(header)}; "
                 "complete or remove the row"
             )
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
-    return _checked(path, {name: columns.get(name, ()) for name in (*names, target)}, lines)
+    places = {name: header.index(name) for name in (*names, target)}
+    columns = {name: [row[k] for row in lines.values()] for name, k in places.items()}
+    return _checked(path, columns, list(lines))
 
 
-def load_parquet(
-    path: str | Path, *, target: str, features: Sequence[str] | None = None
-) -> tuple[Array, Array, tuple[str, ...]]:
+def load_parquet(path: str | Path, *, target: str, features: Sequence[str] | None = None) -> Loaded:
     """The same of a Parquet file, whose columns have to be numbers or booleans.
 
     Parameters and results are those of :func:`load_csv`; rows are counted from 1.
@@ -101,19 +92,16 @@ def load_parquet(
     import pyarrow as pa  # a quarter of a second
     import pyarrow.parquet as parquet
 
-    def read() -> Any:
-        return parquet.ParquetFile(str(path))
-
-    with _read(path, "Parquet", read, (pa.ArrowException,)) as file:
+    errors = ("Parquet", (pa.ArrowException,))
+    with _read(path, lambda: parquet.ParquetFile(str(path)), *errors) as file:
         header = [str(name) for name in file.schema_arrow.names]
-        names = _choose(path, header, target, features, "the file", "")
-        wanted = [*names, target]
-        content = _read(path, "Parquet", lambda: file.read(columns=wanted), (pa.ArrowException,))
+        wanted = [*_choose(path, header, target, features, "the file", ""), target]
+        content = _read(path, lambda: file.read(columns=wanted), *errors)
     columns = {name: content.column(name).to_pylist() for name in wanted}
     return _checked(path, columns, range(1, content.num_rows + 1))
 
 
-def _read(path: str | Path, kind: str, read: Callable[[], Any], errors: tuple[Any, ...]) -> Any:
+def _read(path: str | Path, read: Callable[[], Any], kind: str, errors: tuple[Any, ...]) -> Any:
     """What ``read`` gives; an error in one line if it cannot."""
     if Path(path).is_dir():
         raise DataError(f"{path}: a folder, not a file; correct `path` in the config")
@@ -127,18 +115,14 @@ def _read(path: str | Path, kind: str, read: Callable[[], Any], errors: tuple[An
 
 
 def _choose(
-    path: str | Path,
-    header: list[str],
-    target: str,
-    features: Sequence[str] | None,
-    place: str,
+    path: str | Path, header: list[str], target: str, features: Sequence[str] | None, place: str,
     also: str,
-) -> tuple[str, ...]:
+) -> tuple[str, ...]:  # fmt: skip
     """The names of the features among a table's columns."""
     for name in header:
         if header.count(name) > 1:
             raise DataError(f"{path}: {place} names column {name!r} twice; rename one of them")
-    names = tuple(features) if features else tuple(name for name in header if name != target)
+    names = tuple(features or (name for name in header if name != target))
     for name in (target, *names):
         if name not in header:
             raise DataError(
@@ -158,8 +142,8 @@ def _choose(
 
 
 def _checked(
-    path: str | Path, columns: dict[str, Sequence[Any]], lines: Sequence[int]
-) -> tuple[Array, Array, tuple[str, ...]]:
+    path: str | Path, columns: Mapping[str, Sequence[Any]], lines: Sequence[int]
+) -> Loaded:
     """Features, target (the last column) and names, if all columns hold numbers and vary."""
     *names, target = columns
     if len(lines) < len(names) + 2:
@@ -167,10 +151,9 @@ def _checked(
             f"{path}: {len(lines)} rows for {len(names)} features; give at least "
             f"{len(names) + 2} rows or choose fewer columns with `features`"
         )
-    found, mistakes = [], []
-    for name, values in columns.items():
-        numbers = np.array([_number(value) for value in values])
-        found.append(numbers)
+    found = np.array([[_number(value) for value in values] for values in columns.values()])
+    mistakes = []
+    for (name, values), numbers in zip(columns.items(), found, strict=True):
         bad = np.flatnonzero(~np.isfinite(numbers))
         if bad.size:
             said = _said(values[bad[0]])
@@ -180,15 +163,13 @@ def _checked(
             mistakes.append(f"{path}: column {name!r} is constant ({numbers[0]:g}); {remedy}")
     if mistakes:
         raise DataError("\n".join(mistakes))
-    return np.stack(found[:-1], axis=1), found[-1], tuple(names)
+    return found[:-1].T, found[-1], tuple(names)
 
 
 def _number(value: Any) -> float:
     """The number of a cell, nan if it has none."""
     if isinstance(value, str):
-        if _NUMBER.fullmatch(value):
-            return float(value)
-        return _TRUTH.get(value.strip(), math.nan)
+        return float(value) if _NUMBER.fullmatch(value) else _TRUTH.get(value.strip(), math.nan)
     return float(value) if isinstance(value, (bool, int, float)) else math.nan
 
 

@@ -1,8 +1,18 @@
-"""Where data come from, by their kinds in the config: generators, diabetes, a user's own."""
+"""Where data come from, by their kinds in the config: generators, tables, a user's own functions.
+
+Random numbers are those of a stream of their own (:func:`landscape.streams.stream`) per seed, kind
+and width. Of a user's functions nothing is evaluated: ``package.module:function`` is two names, the
+module is imported as any module is, and the function is looked up in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -10,18 +20,16 @@ from numpy.typing import NDArray
 
 from landscape.data.datasets import DataError, Dataset, standardize
 from landscape.data.own_tables import load_csv, load_parquet
-from landscape.data.plugins import draw_own
+from landscape.streams import stream
 
 __all__ = [
-    "KINDS",
-    "SMOOTH_FUNCTIONS",
-    "draw_smooth",
-    "draw_teacher",
-    "load_diabetes",
-    "make_dataset",
-]
+    "KINDS", "SMOOTH_FUNCTIONS", "draw_own", "draw_smooth", "draw_teacher", "load_diabetes",
+    "load_function", "make_dataset", "module_file", "own_code",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
+
+_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 #: Functions on [-1, 1]^d, (n, d) to (n,), by their names in the config.
 SMOOTH_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
@@ -49,16 +57,13 @@ def draw_teacher(
 
     Returns
     -------
-    features : array of shape (n_samples, n_features)
-    target : array of shape (n_samples,)
+    features, target : arrays of shapes (n_samples, n_features) and (n_samples,)
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, n_features, n_neurons]))
+    rng = stream(seed, "data", "teacher", n_features, n_neurons)
     a = rng.standard_normal((n_neurons, n_features))
     b = -np.einsum("ij,ij->i", a, rng.uniform(-0.8, 0.8, (n_neurons, n_features)))
     c = rng.choice([-1.0, 1.0], n_neurons) * rng.uniform(1.0, 2.0, n_neurons)
-    x = rng.uniform(-1.0, 1.0, (n_samples, n_features))
-    y = np.maximum(x @ a.T + b, 0.0) @ c
-    return x, y + noise * y.std() * rng.standard_normal(n_samples)
+    return _samples(rng, lambda x: np.maximum(x @ a.T + b, 0.0) @ c, n_samples, n_features, noise)
 
 
 def draw_smooth(
@@ -69,10 +74,17 @@ def draw_smooth(
         raise DataError(
             f"function: expected one of {', '.join(SMOOTH_FUNCTIONS)}, got {function!r}"
         )
-    rng = np.random.default_rng(np.random.SeedSequence([seed, n_features]))
-    x = rng.uniform(-1.0, 1.0, (n_samples, n_features))
-    y = SMOOTH_FUNCTIONS[function](x)
-    return x, y + noise * y.std() * rng.standard_normal(n_samples)
+    rng = stream(seed, "data", "smooth", function, n_features)
+    return _samples(rng, SMOOTH_FUNCTIONS[function], n_samples, n_features, noise)
+
+
+def _samples(
+    rng: np.random.Generator, f: Callable[[Array], Array], n: int, d: int, noise: float
+) -> tuple[Array, Array]:
+    """Uniform inputs, and the values of f there with noise relative to their spread."""
+    x = rng.uniform(-1.0, 1.0, (n, d))
+    y = f(x)
+    return x, y + noise * y.std() * rng.standard_normal(n)
 
 
 def load_diabetes() -> tuple[Array, Array, tuple[str, ...]]:
@@ -83,36 +95,148 @@ def load_diabetes() -> tuple[Array, Array, tuple[str, ...]]:
     return np.asarray(bunch.data), np.asarray(bunch.target), tuple(bunch.feature_names)
 
 
-def _teacher(name: str, options: Mapping[str, Any]) -> Dataset:
-    return Dataset(name, *draw_teacher(**options))
+@contextmanager
+def own_code(sentence: str, remedy: str) -> Iterator[None]:
+    """Answer whatever a user's code fails with, or ends the process with, in one line.
+
+    The :class:`DataError` says what failed (``sentence``, with its place in the config), what the
+    code said, and the remedy.
+
+    Examples
+    --------
+    >>> with own_code("solvers.mine failed", "correct it"):
+    ...     1 / 0
+    Traceback (most recent call last):
+    landscape.data.datasets.DataError: solvers.mine failed (ZeroDivisionError: division by zero);
+    correct it
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"{sentence} ({said}); {remedy}") from error
 
 
-def _smooth(name: str, options: Mapping[str, Any]) -> Dataset:
-    return Dataset(name, *draw_smooth(**options))
+def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
+    """The function that an import path names, if it can be called with these arguments.
+
+    Parameters
+    ----------
+    key : str
+        Where the path stands in the config, for errors.
+    path : str
+        ``package.module:function``.
+    *arguments : str
+        The first one is passed by position, all others by name; without any, the signature is
+        not looked at.
+
+    Raises
+    ------
+    DataError
+        If there is no such function, or it does not take the arguments.
+
+    Examples
+    --------
+    >>> load_function("solvers.mine", "math:hypot", "x")(3.0, 4.0)
+    5.0
+    >>> load_function("solvers.mine", "math.hypot")
+    Traceback (most recent call last):
+    landscape.data.datasets.DataError: solvers.mine: 'math.hypot' is no import path; write
+    package.module:function
+    """
+    if not _PATH.fullmatch(path):
+        raise DataError(f"{key}: {path!r} is no import path; write package.module:function")
+    name, attribute = path.split(":")
+    what, remedy = f"{key}: module {name!r} of {path!r} cannot be imported", "install its package"
+    with own_code(what, f"{remedy} in this environment"):
+        module = importlib.import_module(name)
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        found = "no such name" if function is None else f"a {type(function).__name__}"
+        raise DataError(f"{key}: {path!r} is {found}, not a function; correct the import path")
+    if not arguments:
+        return function
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # compiled functions need not have one
+        return function
+    try:
+        signature.bind(*arguments[:1], **dict.fromkeys(arguments[1:]))
+    except TypeError as error:
+        raise DataError(
+            f"{key}: {path!r} has the signature {signature}, and is called with "
+            f"({', '.join(arguments)}): {error}; change the function or `options`"
+        ) from None
+    return function
 
 
-def _diabetes(name: str, options: Mapping[str, Any]) -> Dataset:
-    x, y, names = load_diabetes(**options)
-    return Dataset(name, x, y, feature_names=names, target_name="disease progression")
+def module_file(path: str) -> str | None:
+    """The file of an import path's module: jobs that use it depend on it. None if there is none."""
+    try:
+        spec = find_spec(path.split(":")[0])
+    except (ImportError, ValueError):
+        return None
+    return spec.origin if spec and spec.has_location else None
 
 
-def _csv(name: str, options: Mapping[str, Any]) -> Dataset:
-    x, y, names = load_csv(**options)
-    return Dataset(name, x, y, feature_names=names, target_name=options["target"])
+def draw_own(
+    kind: str, path: str, *, seed: int = 0, options: dict[str, Any] | None = None
+) -> tuple[Array, Array]:
+    """Samples of a user's generator, called as ``function(rng, **options)``.
+
+    Parameters
+    ----------
+    kind, path : str
+        Its name in the config, and its import path.
+    seed : int
+        Of ``rng``, a ``numpy.random.Generator``, the only randomness it may use.
+    options : dict, optional
+
+    Returns
+    -------
+    features, target : arrays of shapes (n, d) and (n,)
+
+    Raises
+    ------
+    DataError
+        If the function fails, returns something else, or not the same twice.
+    """
+    key, given = f"plugins.generators.{kind}", dict(options or {})
+    function = load_function(key, path, "rng", *given)
+    what, wanted = (
+        f"{key}: {path!r}",
+        "return (features, target), numbers of shapes (n, d) and (n,)",
+    )
+
+    def draw() -> tuple[Array, Array]:
+        with own_code(f"{what} failed", "correct it or its options"):
+            found = function(stream(seed, "data", kind), **given)
+        if not (isinstance(found, tuple) and len(found) == 2):
+            raise DataError(f"{what} returned a {type(found).__name__}; {wanted}")
+        try:
+            x, y = (np.asarray(part, dtype=float) for part in found)
+        except (TypeError, ValueError):
+            raise DataError(f"{what} returned what is no array of numbers; {wanted}") from None
+        if x.ndim != 2 or y.shape != (len(x),):
+            raise DataError(f"{what} returned shapes {x.shape} and {y.shape}; {wanted}")
+        return x, y
+
+    first, second = draw(), draw()
+    if not all(np.array_equal(a, b) for a, b in zip(first, second, strict=True)):
+        raise DataError(
+            f"{what} returned different samples for the same seed; draw all random numbers from "
+            "its first argument"
+        )
+    return first
 
 
-def _parquet(name: str, options: Mapping[str, Any]) -> Dataset:
-    x, y, names = load_parquet(**options)
-    return Dataset(name, x, y, feature_names=names, target_name=options["target"])
-
-
-#: How to make a data set of each kind that the config knows: ``(name, options) -> Dataset``.
-KINDS: dict[str, Callable[[str, Mapping[str, Any]], Dataset]] = {
-    "teacher": _teacher,
-    "smooth": _smooth,
-    "diabetes": _diabetes,
-    "csv": _csv,
-    "parquet": _parquet,
+#: What loads or draws each kind of data: features, target and, where they have some, names.
+KINDS: dict[str, Callable[..., tuple[Any, ...]]] = {
+    "teacher": draw_teacher,
+    "smooth": draw_smooth,
+    "diabetes": load_diabetes,
+    "csv": load_csv,
+    "parquet": load_parquet,
 }
 
 
@@ -128,8 +252,7 @@ def make_dataset(
         ``kind`` (a key of ``KINDS``), ``standardize`` (what to standardize: ``"both"``, the
         default, ``"features"``, ``"target"`` or ``"none"``), and the options of the kind.
     generators : mapping of str to str, optional
-        Further kinds, with the import paths of their functions; see
-        :func:`landscape.data.plugins.draw_own`.
+        Further kinds, with the import paths of their functions; see :func:`draw_own`.
 
     Raises
     ------
@@ -138,32 +261,28 @@ def make_dataset(
 
     Examples
     --------
-    >>> make_dataset(
-    ...     "wave",
-    ...     {
-    ...         "kind": "smooth",
-    ...         "function": "sine",
-    ...         "n_samples": 20,
-    ...         "n_features": 1,
-    ...         "noise": 0.0,
-    ...         "seed": 7,
-    ...     },
-    ... )
+    >>> wave = {"kind": "smooth", "function": "sine", "n_samples": 20, "n_features": 1}
+    >>> make_dataset("wave", {**wave, "noise": 0.0, "seed": 7})
     Dataset('wave', n_samples=20, n_features=1)
     """
-    options = dict(config)
-    kind = options.pop("kind", None)
-    what = options.pop("standardize", "both")
-    own = generators or {}
+    options, own = dict(config), generators or {}
+    kind, what = options.pop("kind", None), options.pop("standardize", "both")
     if kind in own:
-        raw = Dataset(name, *draw_own(kind, own[kind], **options))
+        x, y, *names = draw_own(kind, own[kind], **options)
     elif kind in KINDS:
-        raw = KINDS[kind](name, options)
+        x, y, *names = KINDS[kind](**options)
     else:
         raise DataError(f"{name}: kind is {kind!r}; expected one of {', '.join([*KINDS, *own])}")
     # The path of a user's file says nothing about the data and differs between machines.
     recorded = {key: value for key, value in options.items() if key != "path"}
-    raw.metadata.update({"kind": kind, "options": recorded, "standardize": what})
+    raw = Dataset(
+        name,
+        x,
+        y,
+        feature_names=names[0] if names else (),
+        target_name=options.get("target", "disease progression" if kind == "diabetes" else "y"),
+        metadata={"kind": kind, "options": recorded, "standardize": what},
+    )
     return standardize(
         raw, features=what in ("both", "features"), target=what in ("both", "target")
     )

@@ -90,7 +90,7 @@ def render(figure: Figure, format: str) -> bytes:
 Panel = tuple["Axes", Callable[["pd.DataFrame"], "pd.DataFrame"]]
 
 
-def grid(frame: pd.DataFrame, height: float, **share: bool) -> tuple[Figure, list[Panel]]:
+def grid(frame: pd.DataFrame, height: float, **share: Any) -> tuple[Figure, list[Panel]]:
     """One panel per data set (columns) and number of neurons (rows)."""
     datasets, neurons = list(dict.fromkeys(frame["dataset"])), sorted(set(frame["neurons"]))
     n_rows, n_columns = max(len(neurons), 1), max(len(datasets), 1)

@@ -97,8 +97,8 @@ def losses_figure(tables: Tables) -> Figure:
 
 def _bound(ax: Axes, r: pd.Series, factor: float = 8**0.5, style: str = "--") -> Line2D:
     """The line factor √r over all values of r; by default the sharp one on N*."""
-    r = np.geomspace(r.min() / 2, r.max() * 2, 50)
-    return ax.plot(r, factor * np.sqrt(r), style, color="black", linewidth=0.9)[0]
+    x = np.geomspace(r.min() / 2, r.max() * 2, 50)
+    return ax.plot(x, factor * np.sqrt(x), style, color="black", linewidth=0.9)[0]
 
 
 @styled

@@ -25,7 +25,7 @@ WIDTH, HEIGHT, MARGIN = 8.27, 11.69, 0.8
 #: Data sets side by side in one block of the table of topics, and what is drawn as a figure.
 PER_BLOCK, SHOWN = 6, ("losses", "probes")
 #: How a status is told apart without colour: shade and weight.
-_LOOKS = {
+_LOOKS: dict[str, Any] = {
     "agrees": {"color": "#0b5c3b"},
     "contradicts": {"color": "#a3171d", "weight": "bold"},
     "undecided": {"color": "#704700"},

@@ -147,9 +147,9 @@ def run_arms(
             if arm.merging is None:
                 fit = task.train(theta, **common)
             else:
-                data = {"X": task.X, "y": task.y, "space": task.space}
+                data: Any = {"X": task.X, "y": task.y, "space": task.space}
                 fit = train_merging(theta, **data, merging=arm.merging, **common)
-            place = {"arm": arm.name, "strength": arm.strength, "against": arm.against}
+            place: Any = {"arm": arm.name, "strength": arm.strength, "against": arm.against}
             rows.append(
                 ArmRun(
                     **cell.place, **place, start=start, outcome=fit.outcome.name.lower(),

@@ -102,7 +102,8 @@ def compare_frames(
         if side in sides
     ]
     places = np.flatnonzero(both["_merge"] == "both")
-    common, aside, digits = both.iloc[places], [], {}
+    common, digits = both.iloc[places], {}
+    aside: list[Difference] = []
     for column in table.columns():
         if column.key:
             continue

@@ -272,7 +272,7 @@ def _controls(steps: pd.DataFrame, own: Own) -> Finding:
     losses = optimal.merge(minima, on=["neurons", "minimum"])["loss"]
     beaten = bool((losses > own["fits"]["loss"].min() + _ROUNDING).any())
     status, search = _judged({**counts, "holds": int(beaten)}, against="holds")
-    kinds = ", ".join(f"{n} of {kind}" for kind, n in verdicts.groupby(level="kind").size().items())
+    kinds = ", ".join(f"{k} of {kind}" for kind, k in verdicts.groupby(level="kind").size().items())
     text = (
         f"{number(len(verdicts), 'control').capitalize()} outside N* ({kinds}), where the "
         f"implication has to fail: at {counts['violated']:,} there are better realizations at "
@@ -284,8 +284,8 @@ def _controls(steps: pd.DataFrame, own: Own) -> Finding:
             f" {built:,} of C.3 are built on a minimum that two neurons were added to, as its own "
             "has none that is active on all samples."
         )
-    if optimal := counts["holds"]:
-        text += f" At {optimal:,} no network of any width is better, so that nothing can fail."
+    if n := counts["holds"]:
+        text += f" At {n:,} no network of any width is better, so that nothing can fail."
     if beaten:
         text += f" But a network of the study is. {ALARM}."
     return Finding(status, text, "controls", search)
@@ -295,7 +295,7 @@ def _controls(steps: pd.DataFrame, own: Own) -> Finding:
 def _natural(natural: pd.DataFrame, own: Own) -> Finding:
     """Minima outside N* as training finds them."""
     parts = [
-        f"of {_minima(rows)} of {SPACE_NAMES[space]}, {_have(int((rows['spare'] > 0).sum()))} "
+        f"of {_minima(rows)} of {SPACE_NAMES[str(space)]}, {_have(int((rows['spare'] > 0).sum()))} "
         f"spare neurons; the implication: {_say(rows['verdict'])}"
         for space, rows in natural.groupby("space")
     ]
@@ -368,7 +368,7 @@ def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding:
         ratio = _median(better["radius_high"] / better["radius_low"])
         parts.append(
             f"Beyond ½ min ‖u_i‖, where nothing is proven, better realizations were found around "
-            f"{len(better):,} of {_minima(searched)} of {SPACE_NAMES[space]} that were searched"
+            f"{len(better):,} of {_minima(searched)} of {SPACE_NAMES[str(space)]} that were searched"
             + (f", in the median at {ratio} times the proven radius." if len(better) else
                "; for the others the radius is known from below only.")
         )  # fmt: skip
