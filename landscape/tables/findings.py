@@ -366,12 +366,13 @@ def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding:
     for space, searched in wide.groupby("space", sort=False):
         better = searched[np.isfinite(searched["radius_high"]) & (searched["radius_low"] > 0)]
         ratio = _median(better["radius_high"] / better["radius_low"])
+        found = f", in the median at {ratio} times the proven radius."
+        none = "; for the others the radius is known from below only."
         parts.append(
-            f"Beyond ½ min ‖u_i‖, where nothing is proven, better realizations were found around "
-            f"{len(better):,} of {_minima(searched)} of {SPACE_NAMES[str(space)]} that were searched"
-            + (f", in the median at {ratio} times the proven radius." if len(better) else
-               "; for the others the radius is known from below only.")
-        )  # fmt: skip
+            "Beyond ½ min ‖u_i‖, where nothing is proven, better realizations were found around "
+            f"{len(better):,} of {_minima(searched)} of {SPACE_NAMES[str(space)]} that were "
+            f"searched{found if len(better) else none}"
+        )
     uniform = wide["uniform_radius"][wide["uniform_radius"] > 0]
     if len(uniform):
         parts.append(
