@@ -75,8 +75,9 @@ def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) ->
     oriented = units * signs[:, None]
     # Sorted by direction, ties by the unrounded row: independent of the order of the input. Each
     # group is numbered by its first member in this order, which represents it.
-    keys = np.hstack([oriented, mantissas]).tolist()
-    order = np.array(sorted(np.flatnonzero(groups >= 0), key=keys.__getitem__), dtype=np.intp)
+    present = np.flatnonzero(groups >= 0)
+    keys = np.hstack([oriented, mantissas])[present]
+    order = present[np.lexsort([present, *keys.T[::-1]])]
     _, seen, members = np.unique(groups[order], return_index=True, return_inverse=True)
     chosen = order[np.sort(seen)]
     labels = np.full(len(rows), -1, dtype=np.intp)
@@ -91,11 +92,15 @@ def merge_hyperplanes(rows: Array, *, tolerance: float = DIRECTION_TOLERANCE) ->
 
 def exact_sums(values: Array, labels: NDArray[np.intp], n_groups: int) -> Array:
     """Correctly rounded sums of ``values`` over the groups: independent of the order."""
-    terms: list[list[float]] = [[] for _ in range(n_groups)]
-    for value, label in zip(values.tolist(), labels.tolist(), strict=True):
-        if label >= 0:
-            terms[label].append(value)
-    return np.array([math.fsum(group) for group in terms])
+    sums, counts = np.zeros(n_groups), np.bincount(labels + 1, minlength=n_groups + 1)[1:]
+    alone = (labels >= 0) & (np.append(counts, 0)[labels] == 1)
+    sums[labels[alone]] = values[alone]
+    terms: dict[int, list[float]] = {}
+    for i in np.flatnonzero(~alone & (labels >= 0)).tolist():
+        terms.setdefault(int(labels[i]), []).append(float(values[i]))
+    for group, several in terms.items():
+        sums[group] = math.fsum(several)
+    return sums
 
 
 @dataclass(frozen=True, eq=False)

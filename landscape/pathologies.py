@@ -356,10 +356,8 @@ class CancellingWeights(Pathology):
     def paper_constant_squared(self, *, as_printed: bool = False) -> Fraction:
         """C² of (27) from (83); as printed it needs ‖v‖_2 = 1 and can be negative.
 
-        Examples
-        --------
-        a = (1, 1/2), v = (1, 1): 5/4 - 9/4 = -1 as printed, 5/4 - 9/8 = 1/8 with ‖v‖_2² = 2;
-        both are divided by d.
+        For a = (1, 1/2), v = (1, 1) it is (5/4 - 9/4) / 2 as printed, with ‖v‖_2² = 2 it is
+        (5/4 - 9/8) / 2:
 
         >>> half = Fraction(1, 2)
         >>> example = CancellingWeights([(1, half), (-1, half), (0, -1)], (1, 1))
@@ -387,12 +385,14 @@ class OppositeWeights(Pathology):
 
     def _at(self, k: int) -> Family:
         root, high = sqrt_bracket(2)
-        one = Fraction(1, k)
-        theta: list[Vector] = [vector((k, k, one)), vector((-k, k, one))]
-        theta.append((Fraction(0), -root * k, root / (2 * k)))
+        last, third = Fraction(1, k), root / (2 * k)
+        theta = [vector(row) for row in ((k, k, last), (-k, k, last), (0, -root * k, third))]
         outputs = (k, k, root * k)
         products = [vector((t * k * k, s * k * k, 1)) for t, s in ((1, 1), (-1, 1), (0, -2))]
-        opposite = _with_opposites(products)[3:]
+        first, second = (  # rational, unlike the weights
+            RationalFunction.from_weights(rows, [1] * 3)
+            for rows in (_with_opposites(products)[3:], products)
+        )
         # Γ's neurons 1, 2, 3 in the directions of Θ's 3, 1, 2; t = k (√2 - 1): t + k = k² / t - k.
         turned = k * (1 + root), k / (root - 1), Fraction(2 * k)
         order = products[2], products[0], products[1]
@@ -406,10 +406,7 @@ class OppositeWeights(Pathology):
                 ("|R(Φ_k) - R(Γ_k)| = 3", "seminorm", "=", 3),
             ],
             error=k * (high - root),
-            functions=(
-                RationalFunction(3, tuple((1, u) for u in opposite)),
-                RationalFunction(3, tuple((1, u) for u in products)),
-            ),
+            functions=(first, second),
         )
 
 

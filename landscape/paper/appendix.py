@@ -95,15 +95,11 @@ def equation_100(effort: Effort, rng: Generator) -> Outcome:
     """L(g_k) against the formula, k up to {k_max}, t = x^2_1 - x^2_2 -> 0 for every x^2 in D_2."""
     ks = np.arange(1, effort.k_max + 1)
     samples = {"t=1": SAMPLES, "t=1/2": np.array([[-0.25, 0.5], [0.5, 0.0]])}
-    values = {
-        t: [loss(LocalMinimum().phi(k), x, TARGETS) for k in ks.tolist()]
-        for t, x in samples.items()
-    }
+    networks = [LocalMinimum().phi(k) for k in ks.tolist()]
+    values = {t: np.array([loss(g, x, TARGETS) for g in networks]) for t, x in samples.items()}
     gaps = {t: float(np.abs(v - 0.5 * (1 - 1 / ks) ** 2).max()) for t, v in values.items()}
-    smaller = all(max(v) < 0.5 for v in values.values())
-    note = (
-        "holds for x^2_1 - x^2_2 = 1; otherwise 1/2 (1 - t/k)², which is smaller than 1/2 as well"
-    )
+    smaller = all((v < 0.5).all() for v in values.values())
+    note = "holds for x^2_1 - x^2_2 = 1; otherwise 1/2 (1 - t/k)², smaller than 1/2 as well"
     measured = f"{listed('{}: {:.2g}', gaps)}; below 1/2 always: {smaller}"
     right = gaps["t=1"] < 1e-12 and smaller
     return Outcome(measured, max(gaps.values()) < 1e-12, right, note)
@@ -183,10 +179,10 @@ def lemma_a4(effort: Effort, rng: Generator) -> Outcome:
 
 
 class AngleBound(NamedTuple):
-    """Both sides of (112) for B = 1; exact, but for the factors.
+    """(112) for B = 1, exact: seminorm, uniform norm, 1 - λ².
 
-    ``one_minus_square`` is 1 - λ²; ``factor`` and ``repaired`` are left side over right side, with
-    the constants 2 and 2√2 m²; whether these are at most 1 is decided on squares.
+    Then left side over right side, with the constants 2 and 2√2 m² (rounded), and whether these are
+    at most 1 (decided on squares).
     """
 
     seminorm: Fraction
@@ -246,8 +242,7 @@ def sharp_in_the_plane(k: int) -> RationalFunction:
 def known_violation() -> RationalFunction:
     """A network in d = 3 that violates (112) with absolute cosines; no two neurons are opposite.
 
-    Found by hill climbing over integer normals; for given normals the best output weights are a
-    linear program.
+    Found by hill climbing over normals, for which the best output weights are a linear program.
     """
     normals = (
         *((0, 0, -1), (3, 5, -4), (-1, -1, -3), (-2, -3, -3), (1, 2, -4)),
@@ -285,15 +280,12 @@ def lemma_a5_plane(effort: Effort, rng: Generator) -> Outcome:
         if len(theta.canonical.normals) >= 2:
             found.append(angle_bound(theta, absolute=True))
     sharp = {k: angle_bound(sharp_in_the_plane(k), absolute=True) for k in (1, 10, 1000)}
-    exact = all(
-        f.seminorm**2 * f.one_minus_square * (k**2 + 1) ** 2 == 4 * k**4 * f.uniform**2
-        for k, f in sharp.items()
-    )
+    squares = {k: f.seminorm**2 * f.one_minus_square / f.uniform**2 for k, f in sharp.items()}
+    exact = all(square == Fraction(2 * k**2, k**2 + 1) ** 2 for k, square in squares.items())
     violated = sum(not f.holds for f in [*found, *sharp.values()])
     attained = listed("k={}: {:.6f}", {k: f.factor for k, f in sharp.items()})
-    measured = (
-        f"{max(f.factor for f in found):.4f} of {len(found)}, {violated} violations; {attained}"
-    )
+    largest = max(f.factor for f in found)
+    measured = f"{largest:.4f} of {len(found)}, {violated} violations; {attained}"
     note = "proof: a linear function on a sector is given by its values on the two edges"
     return Outcome(measured, violated == 0 and exact, note=note)
 
@@ -304,9 +296,8 @@ def lemma_a5_space(effort: Effort, rng: Generator) -> Outcome:
     function = known_violation()
     found = angle_bound(function, absolute=True)
     single = len(function.canonical.normals) == len(function.terms)
-    names, numbers = ("|R|", "‖R‖", "1 - λ²"), map(float, found[:3])
-    sizes = listed("{} = {:.4f}", dict(zip(names, numbers, strict=True)))
-    measured = f"factor {found.factor:.4f}, {sizes}"
+    names = ("|R|", "‖R‖", "1 - λ²", "factor")
+    measured = listed("{} = {:.4f}", dict(zip(names, map(float, found[:4]), strict=True)))
     note = "cells in d >= 3 can be thin although all pairs of planes are well apart"
     return Outcome(measured, found.holds, None if single else False, note)
 

@@ -73,9 +73,8 @@ def _surfaces(effort: Effort, panels: Sequence[Panel], columns: int = 2) -> Figu
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(3.5 * columns, 3 * rows), layout="constrained")
     for number, (theta, title, _) in enumerate(panels, start=1):
-        axes: Any = figure.add_subplot(
-            rows, columns, number, projection="3d", computed_zorder=False
-        )
+        solid = {"projection": "3d", "computed_zorder": False}
+        axes: Any = figure.add_subplot(rows, columns, number, **solid)
         x, y, z = _values(theta)
         flat = {"linewidth": 0, "antialiased": False}
         axes.plot_surface(x, y, z, cmap="viridis", rcount=len(z), ccount=FINE.size, **flat)
