@@ -296,8 +296,8 @@ def lemma_a5_space(effort: Effort, rng: Generator) -> Outcome:
     function = known_violation()
     found = angle_bound(function, absolute=True)
     single = len(function.canonical.normals) == len(function.terms)
-    names = ("|R|", "‖R‖", "1 - λ²", "factor")
-    measured = listed("{} = {:.4f}", dict(zip(names, map(float, found[:4]), strict=True)))
+    norms = f"|R| = {float(found.seminorm):.4f}, ‖R‖ = {float(found.uniform):.4f}"
+    measured = f"factor {found.factor:.4f} ({norms}, 1 - λ² = {float(found.one_minus_square):.4f})"
     note = "cells in d >= 3 can be thin although all pairs of planes are well apart"
     return Outcome(measured, found.holds, None if single else False, note)
 
