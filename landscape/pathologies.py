@@ -122,11 +122,12 @@ def _rounded(network: Network) -> Parametrization:
 class Pathology(ABC):
     """A family Γ_k, g_k of the paper; subclasses say which."""
 
-    #: Numbers, the condition of Theorem 3.1 that excludes it ("" for 2.1), and what fails.
+    #: Numbers, the condition of Theorem 3.1 that excludes it ("" for 2.1), what fails, is true.
     example: ClassVar[str]
     equations: ClassVar[str]
     condition: ClassVar[str]
     title: ClassVar[str]
+    sharper: ClassVar[str]
 
     @abstractmethod
     def _at(self, k: int) -> Family:
@@ -189,13 +190,11 @@ def _near(k: int, statement: str = "|R(Φ_k) - R(Γ)| <= 1/k") -> Bound:
 
 
 class ExplodingGradient(Pathology):
-    """Example 2.1: uniformly small, with an exploding gradient; every parametrization explodes.
-
-    The products have max-norm k², so a Φ nearest to zero has the size k, as the printed one.
-    """
+    """Example 2.1: uniformly small, with an exploding gradient; every parametrization explodes."""
 
     example, equations, condition = "2.1", "(18), (19), (79)", ""
     title = "Failure due to exploding gradient"
+    sharper = "distance exactly k: the products have max-norm k²"
 
     def _at(self, k: int) -> Family:
         return Family(
@@ -212,16 +211,13 @@ class ExplodingGradient(Pathology):
 
 @dataclass(frozen=True)
 class Unbalanced(Pathology):
-    """Example 2.2: a neuron ((r, 0), 0) whose direction does not matter to the realization.
-
-    The distance is max(r, k^{-1/2}): r from the direction, k^{-1/2} from the size of g_k; the
-    balanced parametrization attains it.
-    """
+    """Example 2.2: a neuron ((r, 0), 0) whose direction does not matter to the realization."""
 
     r: Fraction = Fraction(1, 2)
 
     example, equations, condition = "2.2", "(20), (21)", "C.1"
     title = "Failure due to complete unbalancedness"
+    sharper = "distance exactly max(r, k^(-1/2)): for the direction r, for the size of g_k the root"
 
     def __post_init__(self) -> None:
         if self.r <= 0:
@@ -241,12 +237,12 @@ class Unbalanced(Pathology):
 class RedundantDirections(Pathology):
     """Example 2.3: two neurons of the same direction where g_k needs two directions.
 
-    The paper bounds the distance by √2 - 1, which is what c_1 a_1 = 2 forces. The other neuron has
-    to turn from (1, 0) into the direction (0, 1), which costs 1; and 1 is attained, as printed.
+    √2 - 1 is what c_1 a_1 = 2 forces; that the other neuron turns to (0, 1) costs 1.
     """
 
     example, equations, condition = "2.3", "(22)-(24), (80)", "C.2"
     title = "Failure due to redundant directions"
+    sharper = "distance exactly 1: the direction mismatch alone costs it, √2 - 1 is not sharp"
 
     def _at(self, k: int) -> Family:
         bound = sqrt_bracket(2)[1] - 1
@@ -286,6 +282,7 @@ class CancellingWeights(Pathology):
 
     example, equations, condition = "2.4", "(25)-(27), (81), (82)", "C.3a"
     title = "Failure due to opposite weight vectors 1"
+    sharper = "distance exactly min_i min_t ‖a_i - t v‖ = 1/2 for the instance of Figure 4"
 
     def __init__(self, vectors: Sequence[Sequence[Number]], v: Sequence[Number]) -> None:
         rows, direction = tuple(vector(a) for a in vectors), vector(v)
@@ -376,12 +373,13 @@ def _with_opposites(rows: Sequence[Vector]) -> list[Vector]:
 class OppositeWeights(Pathology):
     """Example 2.5: opposite weight vectors whose products sum to something small.
 
-    The paper bounds the distance by k/2; it is √2 k: one of Γ's first two neurons has to take the
-    direction of a_1 or a_2, with t + k from the direction and k²/t - k from the output weight.
+    One of Γ's first two neurons has to take the direction of a_1 or a_2, with t + k from the
+    direction and k²/t - k from the output weight.
     """
 
     example, equations, condition = "2.5", "(28)-(30), (84)-(86)", "C.3b"
     title = "Failure due to opposite weight vectors 2"
+    sharper = "distance exactly √2 k, k/2 is not sharp"
 
     def _at(self, k: int) -> Family:
         root, high = sqrt_bracket(2)
@@ -420,6 +418,7 @@ class LocalMinimum(Pathology):
 
     example, equations, condition = "A.1", "(97)-(99)", "C.1"
     title = "Parameter minimum without realization minimum"
+    sharper = "distance exactly (1 + (1 + 4/k)^(1/2)) / 2; (99) for the full norm: see eq-99"
 
     def _at(self, k: int) -> Family:
         low, high = sqrt_bracket(1 + Fraction(4, k))
@@ -438,10 +437,11 @@ class LocalMinimum(Pathology):
 
 
 class UnbalancedFamily(Pathology):
-    """Example A.2: Γ_k = ((k, 0), 1/k²), increasingly unbalanced; the distance is k, as printed."""
+    """Example A.2: Γ_k = ((k, 0), 1/k²), increasingly unbalanced."""
 
     example, equations, condition = "A.2", "(101)-(103)", "C.1"
     title = "Failure due to unbalancedness"
+    sharper = "distance exactly k"
 
     def _at(self, k: int) -> Family:
         return Family(

@@ -21,6 +21,7 @@ from landscape.data import StoreError, replace_file, write_text
 from landscape.paper.figures import FIGURES
 from landscape.paper.registry import Effort, Finding, Row, load_checks, rows
 from landscape.paper.section3 import sharp_table
+from landscape.sharpness import proven_constant
 
 PAGE = """# The paper, item by item
 
@@ -69,7 +70,8 @@ def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> None:
     bold = {"verdict": "**{}**"}
     cells = [[bold.get(name, "{}").format(_cell(row[name])) for name in names] for row in rows]
     constants = [
-        [str(e.d), str(e.m), f"{e.lower:.6f}", f"{e.upper:.6f}", e.steps] for e in sharp_table()
+        [str(d), str(m), f"{pair.ratio:.6f}", f"{proven_constant(m, d):.6f}", steps]
+        for (d, m), (pair, steps) in sharp_table().items()
     ]
     header = ("d", "m", "best lower bound", "proven upper bound", "steps")
     text = PAGE.format(

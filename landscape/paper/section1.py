@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise, product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -70,36 +70,25 @@ def deep_realize(theta: Layers, X: ArrayLike) -> Array:
     return _preactivations(theta, np.asarray(X, dtype=float))[-1]
 
 
-class LinearRegion(NamedTuple):
-    """The region of one activation pattern around a point.
+def linear_region(theta: Layers, x: ArrayLike) -> tuple[Array, float]:
+    """Gradient, of shape (N_L, N_0), and radius of the open max-norm ball where R(Θ) is affine.
 
-    The active neurons of each hidden layer; the gradient, of shape (N_L, N_0); and the radius of
-    the open max-norm ball on which the realization is affine, exact since there each neuron is.
-    """
-
-    patterns: tuple[NDArray[np.bool_], ...]
-    gradient: Array
-    radius: float
-
-
-def linear_region(theta: Layers, x: ArrayLike) -> LinearRegion:
-    """The region around x; neurons exactly on a kink count as inactive, the radius is 0 there.
+    The radius is exact for the activation pattern, as its neurons are affine there; neurons on a
+    kink count as inactive, and the radius is 0.
 
     >>> theta = [(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0])), (np.array([[1.0, 2.0]]), 0)]
-    >>> region = linear_region(theta, [0.25])
-    >>> region.gradient.tolist(), region.radius
-    ([[-1.0]], 0.25)
+    >>> linear_region(theta, [0.25])
+    (array([[-1.]]), 0.25)
     """
     point = np.asarray(x, dtype=float)[None, :]
-    jacobian, patterns, radius = np.eye(point.size), [], np.inf
+    jacobian, radius = np.eye(point.size), np.inf
     for (a, _), (z,) in zip(theta[:-1], _preactivations(theta, point)[:-1], strict=True):
         affine = a @ jacobian
         slopes = np.abs(affine).sum(axis=1)
         moving = slopes > 0
         radius = min([radius, *(np.abs(z)[moving] / slopes[moving]).tolist()])
-        patterns.append(z > 0)
-        jacobian = affine * patterns[-1][:, None]
-    return LinearRegion(tuple(patterns), theta[-1][0] @ jacobian, radius)
+        jacobian = affine * (z > 0)[:, None]
+    return theta[-1][0] @ jacobian, radius
 
 
 def forward_bound(gamma: Layers, theta: Layers, bound: float = 1.0) -> tuple[float, float]:
@@ -145,9 +134,9 @@ def realization(effort: Effort, rng: Generator) -> Outcome:
     for architecture in ARCHITECTURES:
         theta = sample_layers(architecture, rng, scale=1.5)
         for x in rng.standard_normal((effort.n_random, architecture[0])):
-            region = linear_region(theta, x)
-            step = 0.999 * min(region.radius, 1.0) * rng.uniform(-1, 1, (1, x.size))
-            affine = deep_realize(theta, x[None]) + step @ region.gradient.T
+            gradient, radius = linear_region(theta, x)
+            step = 0.999 * min(radius, 1.0) * rng.uniform(-1, 1, (1, x.size))
+            affine = deep_realize(theta, x[None]) + step @ gradient.T
             gaps.append(np.abs(deep_realize(theta, x + step) - affine).max())
     return Outcome(f"largest difference {max(gaps):.1e}", max(gaps) < 1e-12)
 

@@ -67,17 +67,6 @@ def seminorm(effort: Effort, rng: Generator) -> Outcome:
     return Outcome(measured, vector_valued == 0, wrong == 0, "the max-norm of the sum is missing")
 
 
-SHARPER = {
-    "2.1": "distance exactly k",
-    "2.2": "distance exactly max(r, k^(-1/2))",
-    "2.3": "distance exactly 1: the direction mismatch alone costs it, √2 - 1 is not sharp",
-    "2.4": "distance exactly min_i min_t ‖a_i - t v‖ = 1/2 for the instance of Figure 4",
-    "2.5": "distance exactly √2 k, k/2 is not sharp",
-    "A.1": "distance exactly (1 + (1 + 4/k)^(1/2)) / 2; (99) for the full norm: see eq-99",
-    "A.2": "distance exactly k",
-}
-
-
 def _example(example: Pathology) -> CheckFunction:
     def run(effort: Effort, rng: Generator) -> Outcome:
         found = [example.instance(k) for k in range(1, effort.k_max + 1)]
@@ -92,7 +81,7 @@ def _example(example: Pathology) -> CheckFunction:
             f"{float(last.seminorm):.6g}; floating-point search differs by {agreement:.0e}"
         )
         right = failed == 0 and inexact == 0 and agreement < 1e-9
-        return Outcome(measured, right, note=SHARPER[example.example])
+        return Outcome(measured, right, note=example.sharper)
 
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 from math import sqrt
 from typing import NamedTuple
 
@@ -193,59 +194,46 @@ def corollary(effort: Effort, rng: Generator) -> Outcome:
     return Outcome(measured, failed == outside == 0, note=note)
 
 
-class Sharp(NamedTuple):
-    """A pair whose ratio is large: exact, beside the proven bound."""
-
-    d: int
-    m: int
-    lower: float
-    upper: float
-    in_space: bool
-    steps: str
-
-
 @lru_cache(maxsize=1)
-def sharp_table() -> list[Sharp]:
-    """Best ratios found by the structured search, computed exactly, beside proven bounds."""
-    four = "with three shared hyperplanes: -1, Γ:2, -2, Θ:2, -1"
-    pairs = [(2, 4, sharpness.four_in_the_plane(), four)]
-    for d, m in ((d, m) for d in (2, 3, 4) for m in (1, 2, 3)):
+def sharp_table() -> dict[tuple[int, int], tuple[sharpness.SharpPair, str]]:
+    """Best pair that the structured search found for (d, m), and its steps."""
+    table = {(2, 4): (sharpness.four_in_the_plane(), "shared hyperplanes: -1, Γ:2, -2, Θ:2, -1")}
+    for d, m in product((2, 3, 4), (1, 2, 3)):
         steps, _ = sharpness.search_sharp_pair(d, m)
+        pair = sharpness.pair_of_steps(steps, d, Fraction(1, 10**6 if d == 2 else 1000))
         text = " ".join(f"{'Γ' if s.owner > 0 else 'Θ'}{s.walk}:{s.jump}" for s in steps)
-        pairs.append(
-            (d, m, sharpness.pair_of_steps(steps, d, Fraction(1, 10**6 if d == 2 else 1000)), text)
-        )
-    return [
-        Sharp(d, m, pair.ratio, sharpness.proven_constant(m, d), pair.in_restricted_space(), text)
-        for d, m, pair, text in sorted(pairs, key=lambda row: row[:2])
-    ]
+        table[d, m] = pair, text
+    return dict(sorted(table.items()))
 
 
-def _sharp(axis: str, value: int, other: str) -> CheckFunction:
+def _sharp(axis: str, value: int) -> CheckFunction:
     def run(effort: Effort, rng: Generator) -> Outcome:
-        best = {getattr(row, other): row for row in sharp_table() if getattr(row, axis) == value}
-        gaps = {row: row.upper - row.lower for row in best.values()}
-        close = all(-1e-12 < gap < (1e-5 if row.d == 2 else 1e-12) for row, gap in gaps.items())
-        form = other + "={}: {:.6f}"
-        upper = listed(form, {key: row.upper for key, row in best.items()})
-        note = f"proven upper bounds: {upper}; for d = 2, m <= 3 a limit; proof: Theorem 3"
-        measured = listed(form, {key: row.lower for key, row in best.items()})
-        return Outcome(measured, close and all(row.in_space for row in gaps), note=note)
+        lower, upper, right = {}, {}, True
+        for (d, m), (pair, _) in sharp_table().items():
+            if value != (d if axis == "d" else m):
+                continue
+            name = f"m={m}" if axis == "d" else f"d={d}"
+            lower[name], upper[name] = pair.ratio, sharpness.proven_constant(m, d)
+            gap = upper[name] - lower[name]
+            right &= pair.in_restricted_space() and -1e-12 < gap < (1e-5 if d == 2 else 1e-12)
+        proven = f"proven upper bounds: {listed('{}: {:.6f}', upper)}"
+        note = f"{proven}; for d = 2, m <= 3 a limit; proof: Theorem 3"
+        return Outcome(listed("{}: {:.6f}", lower), right, note=note)
 
     return run
 
 
-for _key, _axis, _value, _other, _constant in (
-    ("sharp-1", "m", 1, "d", "2"),
-    ("sharp-2", "m", 2, "d", "1 + √2, for d = 2 it is 2"),
-    ("sharp-plane", "d", 2, "m", "2 (m <= 2), 1 + √2, 2√2"),
+for _key, _axis, _value, _constant in (
+    ("sharp-1", "m", 1, "2"),
+    ("sharp-2", "m", 2, "1 + √2, for d = 2 it is 2"),
+    ("sharp-plane", "d", 2, "2 (m <= 2), 1 + √2, 2√2"),
 ):
     check(
         _key,
         f"(38), {_axis} = {_value}",
         f"Beyond the paper: the sharp constant on N* for {_axis} = {_value} is {_constant}",
         f"Structured search, seminorm and distance in exact rationals -> {_constant}",
-    )(_sharp(_axis, _value, _other))
+    )(_sharp(_axis, _value))
 
 
 @check("sharp-3", "(38), m >= 3", "Beyond the paper: the sharp constant is 2√2 for d >= 3")
