@@ -88,8 +88,8 @@ class Dataset:
         x.setflags(write=False)
         y.setflags(write=False)
         # A frozen dataclass has no other way to convert its fields.
-        about = {"feature_names": names, "metadata": dict(self.metadata or {})}
-        vars(self).update({"features": x, "target": y, **about})
+        metadata = dict(self.metadata or {})
+        vars(self).update(features=x, target=y, feature_names=names, metadata=metadata)
 
     @property
     def n_samples(self) -> int:

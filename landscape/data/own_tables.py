@@ -78,7 +78,7 @@ def load_csv(
                 f"{path}: row {line} has {len(row)} values, the header has {len(header)}; "
                 "complete or remove the row"
             )
-    places = {name: header.index(name) for name in (*names, target)}
+    places = {name: header.index(name) for name in names}
     columns = {name: [row[k] for row in lines.values()] for name, k in places.items()}
     return _checked(path, columns, list(lines))
 
@@ -95,8 +95,8 @@ def load_parquet(path: str | Path, *, target: str, features: Sequence[str] | Non
     errors = ("Parquet", (pa.ArrowException,))
     with _read(path, lambda: parquet.ParquetFile(str(path)), *errors) as file:
         header = [str(name) for name in file.schema_arrow.names]
-        wanted = [*_choose(path, header, target, features, "the file", ""), target]
-        content = _read(path, lambda: file.read(columns=wanted), *errors)
+        wanted = _choose(path, header, target, features, "the file", "")
+        content = _read(path, lambda: file.read(columns=[*wanted]), *errors)
     columns = {name: content.column(name).to_pylist() for name in wanted}
     return _checked(path, columns, range(1, content.num_rows + 1))
 
@@ -118,7 +118,7 @@ def _choose(
     path: str | Path, header: list[str], target: str, features: Sequence[str] | None, place: str,
     also: str,
 ) -> tuple[str, ...]:  # fmt: skip
-    """The names of the features among a table's columns."""
+    """Names of a table's columns: of the features, and of the target."""
     for name in header:
         if header.count(name) > 1:
             raise DataError(f"{path}: {place} names column {name!r} twice; rename one of them")
@@ -138,7 +138,7 @@ def _choose(
         raise DataError(f"{path}: column {target!r} is the target; remove it from `features`")
     if not names:
         raise DataError(f"{path}: no column but the target {target!r}; add a feature")
-    return names
+    return *names, target
 
 
 def _checked(
@@ -146,10 +146,10 @@ def _checked(
 ) -> Loaded:
     """Features, target (the last column) and names, if all columns hold numbers and vary."""
     *names, target = columns
-    if len(lines) < len(names) + 2:
+    if len(lines) < (least := len(names) + 2):
         raise DataError(
-            f"{path}: {len(lines)} rows for {len(names)} features; give at least "
-            f"{len(names) + 2} rows or choose fewer columns with `features`"
+            f"{path}: {len(lines)} rows for {len(names)} features; give at least {least} rows or "
+            "choose fewer columns with `features`"
         )
     found = np.array([[_number(value) for value in values] for values in columns.values()])
     mistakes = []

@@ -50,10 +50,9 @@ def draw_teacher(
 
     Parameters
     ----------
-    n_samples, n_features, n_neurons : int
+    n_samples, n_features, n_neurons, seed : int
     noise : float
         Standard deviation of the gaussian noise, in units of the noise-free target's.
-    seed : int
 
     Returns
     -------
@@ -71,9 +70,8 @@ def draw_smooth(
 ) -> tuple[Array, Array]:
     """Samples of a smooth function, inputs uniform on [-1, 1]^d; see :func:`draw_teacher`."""
     if function not in SMOOTH_FUNCTIONS:
-        raise DataError(
-            f"function: expected one of {', '.join(SMOOTH_FUNCTIONS)}, got {function!r}"
-        )
+        known = ", ".join(SMOOTH_FUNCTIONS)
+        raise DataError(f"function: expected one of {known}, got {function!r}")
     rng = stream(seed, "data", "smooth", function, n_features)
     return _samples(rng, SMOOTH_FUNCTIONS[function], n_samples, n_features, noise)
 
@@ -97,18 +95,10 @@ def load_diabetes() -> tuple[Array, Array, tuple[str, ...]]:
 
 @contextmanager
 def own_code(sentence: str, remedy: str) -> Iterator[None]:
-    """Answer whatever a user's code fails with, or ends the process with, in one line.
+    """Answer whatever a user's code fails with, or ends the process with, in a line.
 
-    The :class:`DataError` says what failed (``sentence``, with its place in the config), what the
+    That is a :class:`DataError`: what failed (``sentence``, with its place in the config), what the
     code said, and the remedy.
-
-    Examples
-    --------
-    >>> with own_code("solvers.mine failed", "correct it"):
-    ...     1 / 0
-    Traceback (most recent call last):
-    landscape.data.datasets.DataError: solvers.mine failed (ZeroDivisionError: division by zero);
-    correct it
     """
     try:
         yield
@@ -122,10 +112,8 @@ def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
 
     Parameters
     ----------
-    key : str
-        Where the path stands in the config, for errors.
-    path : str
-        ``package.module:function``.
+    key, path : str
+        Where it stands in the config, for errors; and ``package.module:function``.
     *arguments : str
         The first one is passed by position, all others by name; without any, the signature is
         not looked at.
@@ -137,8 +125,6 @@ def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
 
     Examples
     --------
-    >>> load_function("solvers.mine", "math:hypot", "x")(3.0, 4.0)
-    5.0
     >>> load_function("solvers.mine", "math.hypot")
     Traceback (most recent call last):
     landscape.data.datasets.DataError: solvers.mine: 'math.hypot' is no import path; write
@@ -182,24 +168,9 @@ def module_file(path: str) -> str | None:
 def draw_own(
     kind: str, path: str, *, seed: int = 0, options: dict[str, Any] | None = None
 ) -> tuple[Array, Array]:
-    """Samples of a user's generator, called as ``function(rng, **options)``.
+    """Samples (n, d) and (n,) of a user's generator, called as ``function(rng, **options)``.
 
-    Parameters
-    ----------
-    kind, path : str
-        Its name in the config, and its import path.
-    seed : int
-        Of ``rng``, a ``numpy.random.Generator``, the only randomness it may use.
-    options : dict, optional
-
-    Returns
-    -------
-    features, target : arrays of shapes (n, d) and (n,)
-
-    Raises
-    ------
-    DataError
-        If the function fails, returns something else, or not the same twice.
+    A :class:`DataError` if it fails, returns something else, or not the same twice.
     """
     key, given = f"plugins.generators.{kind}", dict(options or {})
     function = load_function(key, path, "rng", *given)
@@ -247,7 +218,6 @@ def make_dataset(
 
     Parameters
     ----------
-    name : str
     config : mapping
         ``kind`` (a key of ``KINDS``), ``standardize`` (what to standardize: ``"both"``, the
         default, ``"features"``, ``"target"`` or ``"none"``), and the options of the kind.

@@ -20,6 +20,8 @@ from landscape.tables.findings import TOPICS
 
 __all__ = ["printed_summary"]
 
+Rows = Sequence[Sequence[str]]
+
 #: A4 and its margins, inches.
 WIDTH, HEIGHT, MARGIN = 8.27, 11.69, 0.8
 #: Data sets side by side in one block of the table of topics, and what is drawn as a figure.
@@ -32,8 +34,8 @@ _LOOKS: dict[str, Any] = {
     "not tested": {"color": "0.45"},
     "measured": {"color": "0.25"},
 }
-#: Where the columns of numbers end (the space's begins), inches from the left margin.
-_ENDS = (1.7, 1.85, 3.25, 3.95, 4.75, 5.35, 6.05, 6.67)
+#: Where the columns of numbers begin or, if negative, end, inches from the left margin.
+_PLACES = (0.0, -1.7, 1.85, -3.25, -3.95, -4.75, -5.35, -6.05, -6.67)
 
 
 class _Paper:
@@ -48,32 +50,41 @@ class _Paper:
         self.y = HEIGHT - MARGIN
 
     def room(self, height: float) -> bool:
-        """Whether that much fits on this page; else a new one is begun."""
-        fits = self.y - height >= MARGIN or self.y >= HEIGHT - MARGIN
-        if not fits:
+        """Whether a new page was begun, because that much did not fit on this one."""
+        if full := self.y - height < MARGIN and self.y < HEIGHT - MARGIN:
             self.new_page()
-        return fits
+        return full
 
-    def line(self, words: Mapping[float, str], step: float, size: float = 8.0, **look: Any) -> None:
-        """Words at their places, x inches from the left margin; negative where they end there."""
+    def line(self, x: float, words: str, size: float = 8.0, **look: Any) -> None:
+        """Words that begin x inches from the left margin or, if x is negative, end there."""
         look = {"size": size, "va": "top", "parse_math": False, "color": "black", **look}
-        for x, text in words.items():
-            place = (MARGIN + abs(x)) / WIDTH, self.y / HEIGHT
-            self.pages[-1].text(*place, text, ha="right" if x < 0 else "left", **look)
-        self.y -= step
+        place = (MARGIN + abs(x)) / WIDTH, self.y / HEIGHT
+        self.pages[-1].text(*place, words, ha="right" if x < 0 else "left", **look)
+
+    def table(self, places: Sequence[float], head: Sequence[str], rows: Rows) -> None:
+        """Words at their places, a line per row, below the head and a rule on each page."""
+        self.room(0.16 * min(len(rows) + 2, 16))
+        for k, row in enumerate(rows):
+            if self.room(0.16) or k == 0:
+                for x, words in zip(places, head, strict=False):
+                    self.line(x, words, weight="bold")
+                self.y -= 0.17
+                ends = [MARGIN / WIDTH, 1 - MARGIN / WIDTH], [self.y / HEIGHT] * 2
+                self.pages[-1].add_artist(Line2D(*ends, color="black", linewidth=0.5))
+                self.y -= 0.05
+            for x, words in zip(places, row, strict=False):
+                self.line(x, words, **_LOOKS.get(words, {}))
+            self.y -= 0.16
+        self.y -= 0.1
 
     def paragraph(self, words: str, size: float = 9.0, **look: Any) -> None:
         # Some 15 characters per inch at 9 points: measured on this font, with room to spare.
         lines = textwrap.wrap(words, int((WIDTH - 2 * MARGIN) * 15.0 * 9.0 / size))
         self.room(len(lines) * size / 52)
         for line in lines:
-            self.line({0.0: line}, size / 52, size, **look)
+            self.line(0.0, line, size, **look)
+            self.y -= size / 52
         self.y -= 0.06
-
-    def rule(self) -> None:
-        ends = [MARGIN / WIDTH, 1 - MARGIN / WIDTH]
-        self.pages[-1].add_artist(Line2D(ends, [self.y / HEIGHT] * 2, color="black", linewidth=0.5))
-        self.y -= 0.05
 
     def picture(self, png: bytes, caption: str) -> None:
         width = WIDTH - 2 * MARGIN
@@ -117,9 +128,21 @@ def printed_summary(
         )
         paper.paragraph(contents.totals(summary))
         paper.paragraph(contents.verdict_of_study(findings), weight="bold")
-        if len(findings):
-            _topics(paper, findings, datasets)
-        _numbers(paper, summary, datasets)
+        statuses = findings.set_index(["topic", "dataset"])["status"]
+        step = (WIDTH - 2 * MARGIN - 1.45) / PER_BLOCK
+        places = [0.0, *(1.45 + k * step for k in range(PER_BLOCK))]
+        for first in range(0, len(datasets), PER_BLOCK):
+            own = datasets[first : first + PER_BLOCK]
+            lines = [[topic, *(statuses[topic, name] for name in own)] for topic in TOPICS]
+            paper.table(places, ["", *(_short(name, 15) for name in own)], lines)
+        cells = [[_short(d, 28), *row] for d in datasets for row in contents.cell_rows(summary, d)]
+        paper.table(_PLACES, ["data set", *contents.CELL_HEADER], cells)
+        paper.paragraph(
+            "Starts that end at certified local minima, and how many different ones; losses are "
+            "mean squared errors of the target as stored (standardized: in units of its variance), "
+            "the best at a certified minimum, the median over the starts.",
+            8.0,
+        )
         for name in SHOWN:
             if name in figures:
                 caption = f"{contents.FIGURE_TITLES[name]}. {' '.join(captions[name].split())}"
@@ -132,53 +155,5 @@ def printed_summary(
     return buffer.getvalue()
 
 
-def _topics(paper: _Paper, findings: pd.DataFrame, datasets: Sequence[str]) -> None:
-    """Status by topic and data set, in blocks of a few data sets."""
-    statuses = findings.set_index(["topic", "dataset"])["status"]
-    step = (WIDTH - 2 * MARGIN - 1.45) / PER_BLOCK
-    for first in range(0, len(datasets), PER_BLOCK):
-        own = {1.45 + k * step: d for k, d in enumerate(datasets[first : first + PER_BLOCK])}
-        paper.room(0.17 * (len(TOPICS) + 2))
-        paper.y -= 0.08
-        names = {x: textwrap.shorten(d, 15, placeholder="…") for x, d in own.items()}
-        paper.line(names, 0.17, weight="bold")
-        paper.rule()
-        for topic in TOPICS:
-            paper.line({0.0: topic}, 0.0)
-            for x, dataset in own.items():
-                status = statuses[topic, dataset]
-                paper.line({x: status}, 0.0, **_LOOKS[status])
-            paper.y -= 0.16
-        paper.y -= 0.08
-
-
-def _numbers(paper: _Paper, summary: pd.DataFrame, datasets: Sequence[str]) -> None:
-    """The main numbers per data set, number of neurons and space."""
-
-    def line(name: str, cells: Sequence[str], **look: Any) -> None:
-        ends = (x if k == 1 else -x for k, x in enumerate(_ENDS))
-        words = {0.0: textwrap.shorten(name, 28, placeholder="…")} | dict(
-            zip(ends, cells, strict=True)
-        )
-        paper.line(words, 0.155, **look)
-
-    def head() -> None:
-        line("data set", contents.CELL_HEADER, weight="bold")
-        paper.rule()
-
-    paper.room(1.0)
-    head()
-    for dataset in datasets:
-        rows = contents.cell_rows(summary, dataset)
-        if not paper.room(0.155 * min(len(rows), 9)):
-            head()
-        for k, row in enumerate(rows):
-            line(dataset if k == 0 else "", row)
-        paper.y -= 0.04
-    paper.paragraph(
-        "Starts that end at certified local minima, and how many different ones; losses are mean "
-        "squared errors of the target as stored (standardized: in units of its variance), the "
-        "best at a certified minimum, the median over the starts.",
-        8.0,
-    )
-    paper.y -= 0.1
+def _short(name: str, width: int) -> str:
+    return textwrap.shorten(name, width, placeholder="…")
