@@ -23,21 +23,11 @@ _MARKERS = (("o", BLUE), ("s", ORANGE), ("^", GREEN), ("D", RED), ("v", "0.4"), 
 
 
 def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figure:
-    """Paired differences of every arm to its counterpart, with intervals.
+    """Paired differences of every arm to its counterpart, with intervals of a level.
 
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        Rows of :func:`landscape.study.comparison.compare_arms`.
-    level : float
-        Of the intervals.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A row of panels per number of neurons, a line per arm, a marker per data set: filled where
-        the interval leaves out 0 (in the last panel, which has no intervals: where Holm's
-        adjusted sign test is below ``1 - level``), open elsewhere.
+    From rows of :func:`landscape.study.comparison.compare_arms`: a row of panels per number of
+    neurons, a line per arm, a marker per data set, filled where the interval leaves out 0 (in the
+    last panel, which has none: where Holm's adjusted sign test is below ``1 - level``).
     """
     frame = summary[summary["against"] != ""].assign(strength=summary["strength"].fillna(-1.0))
     arms = frame[["arm", "strength", "against"]].drop_duplicates()

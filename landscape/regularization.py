@@ -1,13 +1,11 @@
 """Regularizers that the paper proposes: on unbalancedness, parallel and opposite directions.
 
-After (34) the paper suggests a regularizer on balancedness (C.1); after (35) a barrier function
-that keeps directions from becoming parallel (C.2), or merging parallel neurons while training;
-its Outlook asks what they do to optimization. Opposite directions (C.3) are treated like parallel
-ones. Each penalty is a function of (A, c) with its exact gradient, for
-:func:`landscape.training.train` over unrestricted spaces.
-
-A *frozen* last neuron (the offset of :class:`~landscape.spaces.UnrestrictedSpace`) is never moved:
-it does not have to be balanced, but other neurons can be parallel or opposite to it.
+After (34) the paper suggests a regularizer on balancedness (C.1); after (35) a barrier that keeps
+directions from becoming parallel (C.2), or merging parallel neurons while training. Opposite
+directions (C.3) are treated likewise. Each penalty is a function of (A, c) with its exact gradient,
+for :func:`landscape.training.train` over unrestricted spaces. A *frozen* last neuron (the offset of
+:class:`~landscape.spaces.UnrestrictedSpace`) is never moved: it does not have to be balanced, but
+other neurons can be parallel or opposite to it.
 """
 
 from __future__ import annotations
@@ -37,21 +35,10 @@ class Regularizer:
     def value_and_gradient(
         self, weights: Array, output_weights: Array, *, frozen: bool = False
     ) -> Penalty:
-        """The penalty and its gradients by A and c, of the same shapes.
+        """The penalty and its gradients by A, shape (m, d), and c, shape (m,).
 
-        Parameters
-        ----------
-        weights, output_weights : arrays of shapes (m, d) and (m,)
-        frozen : bool
-            Whether the weight vector of the last neuron is fixed.
-
-        Returns
-        -------
-        value : float
-            Non-negative; ``inf`` where a barrier is met (there the gradient is zero).
-        gradient_weights : array of shape (m, d)
-            The frozen row is zero.
-        gradient_output_weights : array of shape (m,)
+        The value is non-negative, and ``inf`` where a barrier is met, with a zero gradient. If the
+        weight vector of the last neuron is ``frozen``, its row of the gradient is zero.
         """
         raise NotImplementedError
 
@@ -101,8 +88,7 @@ class Separation(Regularizer):
 
     With the Euclidean unit vectors e_i of the a_i, ``s_ij = 1 - <e_i, e_j>`` (``1 + <e_i, e_j>``
     for opposite directions) and ``delta = 1 - cos(angle)``, ``angle`` in radians, in (0, π/2], the
-    value is ``strength`` times the sum over pairs of φ(s_ij / delta), where φ(t) = 0 for t >= 1 and
-    for t < 1
+    value is ``strength`` times the sum over pairs of φ(s_ij / delta); φ(t) = 0 for t >= 1, else
 
     - ``(1 - t)^2``, a penalty: at most 1 per pair, at a parallel one, which nothing parts;
     - ``t - 1 - log(t)``, a barrier: infinite at parallel pairs.
@@ -265,10 +251,9 @@ def reseed(
 
     Candidates are the directions ``± (e_j - (x_kj / x_kd) e_d)``, whose hyperplane runs through
     sample k and, where the last input is the constant 1, across coordinate j. A candidate v with
-    the output weight that is best for it lowers the loss by
-    ``(sum_k s_k relu(<v, x^k>))^2 / (n sum_k relu(<v, x^k>)^2)``; ties go to the first. Those at
-    an angle of at most ``angle`` to another neuron are left out. Each neuron enters balanced, one
-    after the other; one for which no candidate helps stays as it is. No random numbers.
+    its best output weight lowers the loss by ``(sum_k s_k relu(<v, x^k>))^2 / (n sum_k relu(<v,
+    x^k>)^2)``; ties go to the first. Those at an angle of at most ``angle`` to another neuron are
+    left out. Neurons enter balanced, one after the other; one that no candidate helps stays.
     """
     inputs, targets = check_data(X, y, theta.n_inputs)
     d = theta.n_inputs

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -30,23 +31,27 @@ Tables = Mapping[str, pd.DataFrame]
 def report_page(
     tables: Tables, figures: Mapping[str, bytes], captions: Mapping[str, str], *, study: str
 ) -> str:
-    """The page.
+    """The page of a study of this name.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
         ``findings``, ``summary``, ``provenance``, and whatever else is to be searched.
-    figures : mapping of str to bytes
-        SVG files by name; names of :data:`~landscape.report.contents.FIGURE_TITLES`.
-    captions : mapping of str to str
-        What each figure shows, plain text.
-    study : str
-        Name of the study.
+    figures, captions : mapping of str to bytes, and to str
+        SVG files and what they show, plain text, by name (``FIGURE_TITLES``).
     """
     datasets = list(dict.fromkeys(tables["summary"]["dataset"]))
     shown = [name for name in FIGURE_TITLES if name in figures]
     known = [name for name in TABLES if name in tables]
     here = files("landscape.report")
+    schemas = {
+        name: {
+            "title": TABLES[name].title().replace("`", ""),
+            "key": TABLES[name].key(),
+            "columns": [vars(column) for column in TABLES[name].columns()],
+        }
+        for name in known
+    }
     about = [number(len(datasets), "data set"), *contents.stamp(tables["provenance"])]
     return Template(here.joinpath("page.html").read_text("utf-8")).substitute(
         title=escape(f"Study {study}"),
@@ -66,7 +71,7 @@ def report_page(
             for name in known
         ),
         provenance=_provenance(tables["provenance"]),
-        schemas=_json({name: _schema(name) for name in known}),
+        schemas=_json(schemas),
         csv="\n".join(
             f'<script type="application/json" id="csv-{name}">{_json(csv_text(tables[name]))}'
             "</script>"
@@ -85,26 +90,9 @@ def _links(items: Mapping[str, str]) -> str:
     return "".join(f"<li>{link}</li>" for link in links)
 
 
-def _schema(name: str) -> dict[str, object]:
-    table = TABLES[name]
-    columns = [
-        {"name": c.name, "type": c.type, "meaning": c.meaning, "unit": c.unit}
-        for c in table.columns()
-    ]
-    return {"title": table.title().replace("`", ""), "key": table.key(), "columns": columns}
-
-
-def _cells(cells: Iterable[str], kind: str = "td", texts: int = 99) -> str:
-    """A line of a table, whose first cells are texts and the others numbers."""
-    classes = ["" if k < texts else ' class="number"' for k in range(99)]
-    pairs = zip(classes, cells, strict=False)
-    return "".join(f"<{kind}{c}>{cell}</{kind[:2]}>" for c, cell in pairs)
-
-
-def _table(head: str, lines: Iterable[str]) -> str:
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll">{table}</div>'
+def _table(frame: pd.DataFrame, **options: Any) -> str:
+    with pd.option_context("display.max_colwidth", None):
+        return f'<div class="scroll">{frame.to_html(border=0, **options)}</div>'
 
 
 def _badge(status: str, href: str = "") -> str:
@@ -121,15 +109,14 @@ def _glance(findings: pd.DataFrame, summary: pd.DataFrame, datasets: list[str]) 
     if findings.empty:
         return "<p>The study has no start, so there is nothing to report.</p>"
     statuses = findings.set_index(["topic", "dataset"])["status"]
-    rows = [
-        f'<th scope="row">{topic}</th>'
-        + _cells(_badge(statuses[topic, d], f"#{_anchor(d, topic)}") for d in datasets)
-        for topic in TOPICS
-    ]
-    head = _cells(map(escape, ["topic", *datasets]), 'th scope="col"')
+    badges = {
+        escape(d): {t: _badge(statuses[t, d], f"#{_anchor(d, t)}") for t in TOPICS}
+        for d in datasets
+    }
+    table = _table(pd.DataFrame(badges).rename_axis(columns="topic"), escape=False)
     return (
         f"<p>{escape(contents.totals(summary))}</p>"
-        f"<p><b>{escape(contents.verdict_of_study(findings))}</b></p>{_table(head, rows)}"
+        f"<p><b>{escape(contents.verdict_of_study(findings))}</b></p>{table}"
         f"<p>{_badge('agrees')} every case came out as proven. {_badge('contradicts')} at least "
         "one did not: a proof or this software is wrong there. "
         f"{_badge('undecided')} at least one could not be decided. {_badge('not tested')} there "
@@ -138,8 +125,8 @@ def _glance(findings: pd.DataFrame, summary: pd.DataFrame, datasets: list[str]) 
 
 
 def _dataset(name: str, tables: Tables) -> str:
-    head = _cells(contents.CELL_HEADER, 'th scope="col"', texts=2)
-    rows = (_cells(cells, texts=2) for cells in contents.cell_rows(tables["summary"], name))
+    rows = contents.cell_rows(tables["summary"], name)
+    table = _table(pd.DataFrame(rows, columns=contents.CELL_HEADER), index=False, classes="cells")
     own = tables["findings"][tables["findings"]["dataset"] == name].set_index("topic")
     found = {
         topic: Finding(*own.loc[topic, ["status", "finding", "table", "search"]])
@@ -148,7 +135,7 @@ def _dataset(name: str, tables: Tables) -> str:
     about = _about(facts_on(tables["provenance"], "data").get(name))
     return (
         f'<article id="data-{escape(name)}"><h3>{escape(name)}</h3><p>{escape(about)}</p>'
-        f"{_table(head, rows)}{_findings(found, tables, name)}</article>"
+        f"{table}{_findings(found, tables, name)}</article>"
     )
 
 
@@ -183,11 +170,7 @@ def _about(value: str | None) -> str:
     facts = json.loads(value)
     text, options = f"Kind {facts.get('kind', 'unknown')}", facts.get("options", {})
     if "n_samples" in facts and "n_features" in facts:
-        samples, features = (
-            number(facts["n_samples"], "sample"),
-            number(facts["n_features"], "feature"),
-        )
-        text += f", {samples} of {features}"
+        text += ", {} of {}".format(*(number(facts[f"n_{w}s"], w) for w in ("sample", "feature")))
     if more := sorted(item for item in options.items() if item[0] not in facts):
         text += "; " + ", ".join(f"{key} {value!r}" for key, value in more)
     standard = {
@@ -214,10 +197,9 @@ def _figure(title: str, name: str, svg: bytes, caption: str) -> str:
 def _provenance(provenance: pd.DataFrame) -> str:
     """What the results depend on: the short facts in tables, the long ones folded."""
     text = ""
-    for topic in ("package", "platform"):
-        rows = (_cells(map(escape, fact)) for fact in facts_on(provenance, topic).items())
-        title = {"package": "Packages", "platform": "Platform"}[topic]
-        text += f"<h3>{title}</h3>{_table('', rows)}"
+    for topic, title in (("package", "Packages"), ("platform", "Platform")):
+        facts = pd.Series(facts_on(provenance, topic), dtype=str).to_frame()
+        text += f"<h3>{title}</h3>{_table(facts, header=False)}"
     text += "<h3>Configuration and data</h3>"
     for topic, title in (
         ("config", "The whole configuration, defaults filled in"),

@@ -21,6 +21,7 @@ from landscape.tables.findings import TOPICS
 __all__ = ["printed_summary"]
 
 Rows = Sequence[Sequence[str]]
+Tables = Mapping[str, pd.DataFrame]
 
 #: A4 and its margins, inches.
 WIDTH, HEIGHT, MARGIN = 8.27, 11.69, 0.8
@@ -101,20 +102,12 @@ class _Paper:
 
 
 def printed_summary(
-    tables: Mapping[str, pd.DataFrame],
-    figures: Mapping[str, bytes],
-    captions: Mapping[str, str],
-    *,
-    study: str,
+    tables: Tables, figures: Mapping[str, bytes], captions: Mapping[str, str], *, study: str
 ) -> bytes:
     """The summary as a PDF file: what agrees with what is proven, the main numbers, two figures.
 
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        ``findings``, ``summary`` and ``provenance``.
-    figures, captions, study
-        PNG files by name, else as for :func:`~landscape.report.report_page`.
+    From PNG files, and the tables ``findings``, ``summary`` and ``provenance``; else as
+    :func:`~landscape.report.report_page`.
     """
     findings, summary = tables["findings"], tables["summary"]
     datasets = list(dict.fromkeys(summary["dataset"]))

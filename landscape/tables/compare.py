@@ -133,21 +133,11 @@ def compare_studies(
     one: str | Path, other: str | Path, *, rtol: float = RTOL, atol: float = ATOL,
     tables: Iterable[str] | None = None,
 ) -> list[Report]:  # fmt: skip
-    """Compare the tables of two studies.
+    """Compare tables (default: all of the first folder but ``provenance``) of two studies.
 
-    Parameters
-    ----------
-    one, other : path
-        Folders with CSV files, or studies' folders, in whose ``tables`` they are.
-    rtol, atol : float
-        Numbers count as equal if ``|a - b| <= max(atol, rtol * max(|a|, |b|))``.
-    tables : iterable of str, optional
-        Default: all that the first folder has, but for ``provenance``.
-
-    Raises
-    ------
-    StoreError
-        If a table is missing, damaged, or there is none at all.
+    Folders hold CSV files, or are studies', in whose ``tables`` these are; numbers count as equal
+    if ``|a - b| <= max(atol, rtol * max(|a|, |b|))``. A :class:`StoreError` if a table is missing,
+    damaged, or there is none at all.
     """
     folders = [p / "tables" if (p / "tables").is_dir() else p for p in map(Path, (one, other))]
     if tables is None:

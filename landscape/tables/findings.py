@@ -52,7 +52,7 @@ class Finding:
 
 #: What writes the finding on each topic, in the order of the study.
 TOPICS: dict[str, Callable[[Own], Finding]] = {}
-_Write = Callable[[pd.DataFrame, Own], Finding]
+_Write = Callable[[pd.DataFrame, Own], Finding | None]
 
 
 def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:
@@ -73,8 +73,8 @@ def topic(name: str, table: str, nothing: str) -> Callable[[_Write], _Write]:
 
     def register(write: _Write) -> _Write:
         def finding(own: Own) -> Finding:
-            rows = own[table]
-            return Finding("not tested", nothing, table) if rows.empty else write(rows, own)
+            found = None if own[table].empty else write(own[table], own)
+            return found or Finding("not tested", nothing, table)
 
         TOPICS[name] = finding
         return write
@@ -123,8 +123,7 @@ def _counts(verdicts: pd.Series) -> dict[str, int]:
 
 def _say(verdicts: pd.Series) -> str:
     """Counts of verdicts in words."""
-    counts = _counts(verdicts)
-    return f"{counts['holds']} hold, {counts['violated']} violated, {counts['undecided']} undecided"
+    return "{holds} hold, {violated} violated, {undecided} undecided".format_map(_counts(verdicts))
 
 
 def _judged(counts: Mapping[str, int], against: str = "violated") -> tuple[str, str]:
@@ -151,7 +150,6 @@ def _by_space(frame: pd.DataFrame, say: Callable[[pd.DataFrame], str]) -> str:
 
 @topic("starts", "fits", "No start was trained.")
 def _starts(fits: pd.DataFrame, own: Own) -> Finding:
-    """How many starts there were, and how training ended."""
     ended = fits["training_outcome"].value_counts()
     words = {
         "converged": "converged by the solver's test",
@@ -170,7 +168,6 @@ def _starts(fits: pd.DataFrame, own: Own) -> Finding:
 
 @topic("certificates", "fits", "No end point was tested.")
 def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
-    """How many ends of the descent are certified local minima, and how many of these proved."""
     counts, certified = _counts(fits["verdict"]), int((fits["minimum"] >= 0).sum())
     text = (
         f"Of {number(len(fits), 'end point')} of the descent, {certified:,} are certified local "
@@ -193,7 +190,6 @@ def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
 
 @topic("distinct minima", "minima", "No certified minimum was found.")
 def _distinct(minima: pd.DataFrame, own: Own) -> Finding:
-    """How many different minima there are."""
     text = f"Distinct certified minima, {_by_space(minima, lambda rows: f'{len(rows):,}')}."
     if border := int(minima["violations"].ne("").sum()):
         one = "lies" if border == 1 else "lie"
@@ -203,7 +199,6 @@ def _distinct(minima: pd.DataFrame, own: Own) -> Finding:
 
 @topic("losses", "minima", "No certified minimum, so no loss at one.")
 def _losses(minima: pd.DataFrame, own: Own) -> Finding:
-    """The lowest losses, by space and number of neurons."""
     lowest = _by_space(minima, lambda rows: f"{rows['loss'].min():.4g}")
     text = f"Lowest loss at a certified minimum, {lowest}."
     free, here = (
@@ -220,19 +215,18 @@ def _losses(minima: pd.DataFrame, own: Own) -> Finding:
 
 
 @topic("lifts", "fits", "No end point was lifted into N*.")
-def _lifts(fits: pd.DataFrame, own: Own) -> Finding:
+def _lifts(fits: pd.DataFrame, own: Own) -> Finding | None:
     """Corollary 1.3, item 2: unrestricted ends lifted into N*."""
     lifts = fits[fits["lift_loss"].notna()]
     if lifts.empty:
-        return Finding("not tested", "No end point was lifted into N*.", "fits")
+        return None
     good = not_worse(lifts["lift_loss"], lifts["loss"])
     text = (
         f"Of {number(len(lifts), 'end point')} of unrestricted networks, lifted into N* by Lemma "
         f"A.4 and descended there, {good.sum():,} end no higher (Corollary 1.3, item 2)."
     )
-    if good.all():
-        return Finding("agrees", text, "fits", "space=unrestricted")
-    return Finding("contradicts", f"{text} {ALARM}.", "fits", "space=unrestricted")
+    status, alarm = ("agrees", "") if good.all() else ("contradicts", f" {ALARM}.")
+    return Finding(status, text + alarm, "fits", "space=unrestricted")
 
 
 # --- realization space: balls, controls, radii, stability; and solvers ---------------------------
@@ -293,7 +287,6 @@ def _controls(steps: pd.DataFrame, own: Own) -> Finding:
 
 @topic("natural cases", "natural", "No minimum outside N* was examined.")
 def _natural(natural: pd.DataFrame, own: Own) -> Finding:
-    """Minima outside N* as training finds them."""
     parts = [
         f"of {_minima(rows)} of {SPACE_NAMES[str(space)]}, {_have(int((rows['spare'] > 0).sum()))} "
         f"spare neurons; the implication: {_say(rows['verdict'])}"
@@ -318,12 +311,11 @@ def _converse(draws: pd.DataFrame, own: Own) -> Finding:
     return Finding(status, text, "converse")
 
 
-@topic("parameter radius", "minima", "No certified minimum, so no radius of one.")
-def _parameter_radius(minima: pd.DataFrame, own: Own) -> Finding:
-    """Brackets of the radius in parameter space."""
+@topic("parameter radius", "minima", "No radius in parameter space was bracketed.")
+def _parameter_radius(minima: pd.DataFrame, own: Own) -> Finding | None:
     minima = minima[minima["radius_high_method"] != ""]
     if minima.empty:
-        return Finding("not tested", "No radius in parameter space was bracketed.", "minima")
+        return None
     low, high = minima["radius_low"], minima["radius_high"]
     found = minima[np.isfinite(high) & (low > 0)]
     text = (
@@ -345,8 +337,8 @@ def _parameter_radius(minima: pd.DataFrame, own: Own) -> Finding:
     return Finding("measured", f"{text}.", "minima", "space=restricted")
 
 
-@topic("realization radius", "minima", "No certified minimum, so no radius of its realization.")
-def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding:
+@topic("realization radius", "minima", "No radius in realization space was bracketed.")
+def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding | None:
     """What Corollary 1.3 promises against what is proven and found, per minimum."""
     key, wide = ["neurons", "minimum"], own["brackets"]
     promised = minima[minima["space"] == "restricted"].set_index(key)["paper_radius"]
@@ -354,7 +346,7 @@ def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding:
     rigid = rigid[np.isfinite(promised.reindex(rigid.index))]  # infinite: nothing is left to gain
     promised = promised.reindex(rigid.index)
     if rigid.empty and wide.empty:
-        return Finding("not tested", "No radius in realization space was bracketed.", "brackets")
+        return None
     parts = []
     if len(rigid):
         parts.append(
@@ -383,11 +375,11 @@ def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding:
 
 
 @topic("inverse stability", "pairs", "No pair of networks of N* was compared.")
-def _stability(pairs: pd.DataFrame, own: Own) -> Finding:
+def _stability(pairs: pd.DataFrame, own: Own) -> Finding | None:
     """Inverse stability itself: Corollary 3.3, with the sharp constant."""
     within, outside = pairs[pairs["within"] == 1], pairs[pairs["within"] == 0]
     if within.empty:
-        return Finding("not tested", "No pair of networks of N* was compared.", "pairs")
+        return None
     ratios = within["ratio"][np.isfinite(within["ratio"])]
     largest = f"; the largest distance / √r is {ratios.max():.4f}" if len(ratios) else ""
     status, search = _judged(_counts(within["verdict"]))
@@ -407,7 +399,6 @@ def _stability(pairs: pd.DataFrame, own: Own) -> Finding:
 
 @topic("solvers", "solvers", "No solver was compared.")
 def _solvers(solvers: pd.DataFrame, own: Own) -> Finding:
-    """What each solver's ends are, before and after the descent."""
     sums = solvers.groupby("solver")[["trained_certified", "certified", "starts"]].sum()
     parts = "; ".join(f"{s} {a:,} and {b:,} of {n:,}" for s, a, b, n in sums.itertuples())
     text = f"Ends that are certified minima of N*, before and after the descent: {parts}."

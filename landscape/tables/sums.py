@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -57,28 +58,18 @@ def sum_up(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def provenance_frame(
-    config: Mapping[str, Any],
-    datasets: Mapping[str, Mapping[str, Any]],
-    code: Sequence[str | Path],
+    config: Mapping[str, Any], datasets: Mapping[str, Any], code: Sequence[str | Path]
 ) -> pd.DataFrame:
-    """Table ``provenance``.
+    """Table ``provenance``, from the whole configuration, metadata of each data set, and modules.
 
-    Parameters
-    ----------
-    config : mapping
-        The whole configuration, with defaults filled in. Paths in it are left out.
-    datasets : mapping
-        Metadata of each data set by name.
-    code : sequence of paths
-        The package's modules. Their names within it stand in the table, not their places, so that
-        a moved clone gives the same one.
+    Paths in the configuration are left out, and of modules the names within the package stand in
+    the table, not their places, so that a moved clone gives the same one.
     """
     plain = json.loads(json.dumps(config))
     for entry in plain.get("datasets", {}).values():
         entry.pop("path", None)
 
-    def text(value: Any) -> str:
-        return json.dumps(value, sort_keys=True)
+    text = partial(json.dumps, sort_keys=True)
 
     def installed(package: str) -> str:
         try:
