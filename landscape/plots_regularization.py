@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 
 from landscape.plots import BLUE, GREEN, ORANGE, RED, STYLE, TWO_COLUMNS, beside_axes, legend
 
-__all__ = ["regularization_figure"]
-
 #: One column each: title, by measure.
 _PANELS = {
     "trained_imbalance": "imbalance,\ntrained",

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
 
-__all__ = ["DataError", "Dataset", "is_constant", "standardize"]
-
 Array = NDArray[np.float64]
 
 

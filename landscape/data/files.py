@@ -11,11 +11,6 @@ from typing import Any, BinaryIO
 
 from landscape.errors import LandscapeError
 
-__all__ = [
-    "AGAIN", "StoreError", "check_origin", "copy_file", "read_file", "replace_file", "unwritable",
-    "write_text",
-]  # fmt: skip
-
 AGAIN = "delete it and run the study again"
 
 _FULL = "free some space, then run again"

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from landscape.data.datasets import DataError, is_constant
 from landscape.errors import require_extra
 
-__all__ = ["load_csv", "load_parquet"]
-
 Array = NDArray[np.float64]
 Loaded = tuple[Array, Array, tuple[str, ...]]
 

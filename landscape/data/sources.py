@@ -22,11 +22,6 @@ from landscape.data.datasets import DataError, Dataset, standardize
 from landscape.data.own_tables import load_csv, load_parquet
 from landscape.streams import stream
 
-__all__ = [
-    "KINDS", "SMOOTH_FUNCTIONS", "draw_own", "draw_smooth", "draw_teacher", "load_diabetes",
-    "load_function", "make_dataset", "module_file", "own_code",
-]  # fmt: skip
-
 Array = NDArray[np.float64]
 
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")

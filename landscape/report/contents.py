@@ -11,11 +11,6 @@ import pandas as pd
 from landscape.tables import ATLAS_FIGURES, FIGURES
 from landscape.tables.findings import ALARM, SPACE_NAMES, Finding, number
 
-__all__ = [
-    "CELL_HEADER", "FIGURE_TITLES", "PROVEN", "SUBJECT", "atlas_findings", "cell_rows", "facts_on",
-    "stamp", "totals", "verdict_of_study",
-]  # fmt: skip
-
 #: Titles of all figures.
 FIGURE_TITLES = {name: figure.title for name, figure in {**FIGURES, **ATLAS_FIGURES}.items()}
 

@@ -23,8 +23,6 @@ from landscape.rows.store import csv_text
 from landscape.tables import TABLES
 from landscape.tables.findings import TOPICS, Finding, number
 
-__all__ = ["report_page"]
-
 Tables = Mapping[str, pd.DataFrame]
 
 

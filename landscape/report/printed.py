@@ -18,8 +18,6 @@ from landscape.plots import STYLE
 from landscape.report import contents
 from landscape.tables.findings import TOPICS
 
-__all__ = ["printed_summary"]
-
 Rows = Sequence[Sequence[str]]
 Tables = Mapping[str, pd.DataFrame]
 

@@ -26,8 +26,6 @@ from landscape.study.rows import MSE, UNDECIDED
 from landscape.training import Fit, train_merging
 from landscape.verdict import Verdict
 
-__all__ = ["Arm", "ArmRun", "OfArm", "make_arms", "run_arms"]
-
 
 class OfArm(Row):
     """Of one arm; such tables have no key, their rows keep the order of the arms."""

@@ -22,8 +22,6 @@ from landscape.data import StoreError
 from landscape.rows import Row
 from landscape.tables import TABLES, read_table
 
-__all__ = ["ATOL", "RTOL", "Difference", "Report", "compare_frames", "compare_studies"]
-
 #: Default tolerances.
 RTOL, ATOL = 1e-6, 1e-9
 
@@ -91,42 +89,34 @@ def compare_frames(
     """
     key = table.key()
     both = one.merge(other, how="outer", on=key, indicator=True, suffixes=("", " other"))
-    rows = [
+    both["row"] = [
         ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
         for values in both[key].itertuples(index=False)
     ]
     sides = {"left_only": ("there", "missing"), "right_only": ("missing", "there")}
-    differences = [
-        Difference(row, "(row)", *sides[side])
-        for row, side in zip(rows, both["_merge"], strict=True)
-        if side in sides
-    ]
-    places = np.flatnonzero(both["_merge"] == "both")
-    common, digits = both.iloc[places], {}
-    aside: list[Difference] = []
-    for column in table.columns():
-        if column.key:
-            continue
+    differences, aside, digits = [], [], {}
+    for side, found in sides.items():
+        rows = both.loc[both["_merge"] == side, "row"]
+        differences += [Difference(row, "(row)", *found) for row in rows]
+    common = both[both["_merge"] == "both"]
+    for column in [column for column in table.columns() if not column.key]:
         a, b = (common[name].to_numpy() for name in (column.name, f"{column.name} other"))
         agreed, differ = np.zeros(len(a)), a != b
         if column.type == "number":
-            agreed, differ = _numbers(a.astype(float), b.astype(float), rtol, atol)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                gap, scale = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+                small = (a == b) | (np.isnan(a) & np.isnan(b)) | (gap <= atol)
+                ratio = np.where(np.isfinite(gap), gap / scale, 1.0)
+                agreed = np.where(small, np.inf, np.maximum(-np.log10(ratio), 0.0))
+            differ = ~small & (ratio > rtol)
             digits[column.name] = float(agreed.min(initial=np.inf))
+        found = zip(common["row"], a, b, agreed.tolist(), strict=True)
         (aside if column.path else differences).extend(
-            Difference(rows[places[k]], column.name, a[k], b[k], float(agreed[k]))
-            for k in np.flatnonzero(differ)
+            Difference(row, column.name, *values)
+            for (row, *values), differs in zip(found, differ, strict=True)
+            if differs
         )
     return Report(table.name, len(common), tuple(differences), tuple(aside), digits)
-
-
-def _numbers(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[np.ndarray, ...]:
-    """Digits to which numbers agree (inf where equal or within ``atol``), and which differ."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap, scale = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
-        small = (a == b) | (np.isnan(a) & np.isnan(b)) | (gap <= atol)
-        ratio = np.where(np.isfinite(gap), gap / scale, 1.0)
-        digits = np.where(small, np.inf, np.maximum(-np.log10(ratio), 0.0))
-    return digits, ~small & (ratio > rtol)
 
 
 def compare_studies(

@@ -1,7 +1,7 @@
 """Findings per data set, in sentences that say what the tables hold and nothing else.
 
-Each topic is one function from a data set's rows to a :class:`Finding`, which :func:`topic`
-registers. Its status says how the rows compare with what is proven:
+Each topic (:data:`TOPICS`) is one function from a data set's rows to a :class:`Finding`. Its status
+says how the rows compare with what is proven:
 
 - ``agrees``: tested, and every case came out as proven;
 - ``contradicts``: at least one case did not, so a theorem or this software is wrong;
@@ -20,8 +20,6 @@ import pandas as pd
 
 from landscape.tables.rows import FindingRow, control_verdicts, not_worse
 from landscape.verdict import Verdict
-
-__all__ = ["ALARM", "SPACE_NAMES", "STATUSES", "TOPICS", "Finding", "find", "number"]
 
 STATUSES = ("contradicts", "undecided", "not tested", "agrees", "measured")
 SPACE_NAMES = {"restricted": "N*", "balanced": "N'", "unrestricted": "unrestricted networks"}
@@ -48,38 +46,6 @@ class Finding:
     text: str
     table: str
     search: str = ""
-
-
-#: What writes the finding on each topic, in the order of the study.
-TOPICS: dict[str, Callable[[Own], Finding]] = {}
-_Write = Callable[[pd.DataFrame, Own], Finding | None]
-
-
-def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:
-    """Per data set and topic what was tested, held, failed, is undecided, from all tables."""
-    rows = []
-    for data in sorted(set(tables["fits"]["dataset"])):
-        own = {name: t[t["dataset"] == data] for name, t in tables.items() if "dataset" in t}
-        for topic, write in TOPICS.items():
-            found = write(own)
-            search = f"dataset={data} {found.search}".strip()
-            place = {"dataset": data, "topic": topic, "table": found.table, "search": search}
-            rows.append(FindingRow(**place, status=found.status, finding=found.text))
-    return rows
-
-
-def topic(name: str, table: str, nothing: str) -> Callable[[_Write], _Write]:
-    """Register what writes the finding on a topic, from a table's rows; ``nothing``: if none."""
-
-    def register(write: _Write) -> _Write:
-        def finding(own: Own) -> Finding:
-            found = None if own[table].empty else write(own[table], own)
-            return found or Finding("not tested", nothing, table)
-
-        TOPICS[name] = finding
-        return write
-
-    return register
 
 
 def number(count: int, one: str, many: str = "") -> str:
@@ -148,7 +114,6 @@ def _by_space(frame: pd.DataFrame, say: Callable[[pd.DataFrame], str]) -> str:
 # --- starts, their ends and their losses ---------------------------------------------------------
 
 
-@topic("starts", "fits", "No start was trained.")
 def _starts(fits: pd.DataFrame, own: Own) -> Finding:
     ended = fits["training_outcome"].value_counts()
     words = {
@@ -166,7 +131,6 @@ def _starts(fits: pd.DataFrame, own: Own) -> Finding:
     return Finding("measured", text, "fits")
 
 
-@topic("certificates", "fits", "No end point was tested.")
 def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
     counts, certified = _counts(fits["verdict"]), int((fits["minimum"] >= 0).sum())
     text = (
@@ -188,7 +152,6 @@ def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
     return Finding("measured", text, "fits")
 
 
-@topic("distinct minima", "minima", "No certified minimum was found.")
 def _distinct(minima: pd.DataFrame, own: Own) -> Finding:
     text = f"Distinct certified minima, {_by_space(minima, lambda rows: f'{len(rows):,}')}."
     if border := int(minima["violations"].ne("").sum()):
@@ -197,7 +160,6 @@ def _distinct(minima: pd.DataFrame, own: Own) -> Finding:
     return Finding("measured", text, "minima")
 
 
-@topic("losses", "minima", "No certified minimum, so no loss at one.")
 def _losses(minima: pd.DataFrame, own: Own) -> Finding:
     lowest = _by_space(minima, lambda rows: f"{rows['loss'].min():.4g}")
     text = f"Lowest loss at a certified minimum, {lowest}."
@@ -214,7 +176,6 @@ def _losses(minima: pd.DataFrame, own: Own) -> Finding:
     return Finding("measured", text, "summary")
 
 
-@topic("lifts", "fits", "No end point was lifted into N*.")
 def _lifts(fits: pd.DataFrame, own: Own) -> Finding | None:
     """Corollary 1.3, item 2: unrestricted ends lifted into N*."""
     lifts = fits[fits["lift_loss"].notna()]
@@ -232,7 +193,6 @@ def _lifts(fits: pd.DataFrame, own: Own) -> Finding | None:
 # --- realization space: balls, controls, radii, stability; and solvers ---------------------------
 
 
-@topic("rigid balls", "probes", "No ball around a minimum of N* was tested.")
 def _balls(probes: pd.DataFrame, own: Own) -> Finding:
     """Theorem 13 at the minima of N*: the verdict is forced, another one would be a mistake."""
     counts = _counts(probes["verdict"])
@@ -250,9 +210,6 @@ def _balls(probes: pd.DataFrame, own: Own) -> Finding:
     return Finding(status, text, "probes", search)
 
 
-@topic(
-    "controls", "controls", "No control was built: a probe that never fails would pass unnoticed."
-)
 def _controls(steps: pd.DataFrame, own: Own) -> Finding:
     """Networks outside N*, at which the implication has to fail.
 
@@ -285,7 +242,6 @@ def _controls(steps: pd.DataFrame, own: Own) -> Finding:
     return Finding(status, text, "controls", search)
 
 
-@topic("natural cases", "natural", "No minimum outside N* was examined.")
 def _natural(natural: pd.DataFrame, own: Own) -> Finding:
     parts = [
         f"of {_minima(rows)} of {SPACE_NAMES[str(space)]}, {_have(int((rows['spare'] > 0).sum()))} "
@@ -297,7 +253,6 @@ def _natural(natural: pd.DataFrame, own: Own) -> Finding:
     return Finding(status, text, "natural")
 
 
-@topic("converse", "converse", "No network with optimal scales was drawn.")
 def _converse(draws: pd.DataFrame, own: Own) -> Finding:
     """The converse of Proposition 1.2, which fails."""
     status, _ = _judged(_counts(draws["realization"]))
@@ -311,8 +266,7 @@ def _converse(draws: pd.DataFrame, own: Own) -> Finding:
     return Finding(status, text, "converse")
 
 
-@topic("parameter radius", "minima", "No radius in parameter space was bracketed.")
-def _parameter_radius(minima: pd.DataFrame, own: Own) -> Finding | None:
+def _radius(minima: pd.DataFrame, own: Own) -> Finding | None:
     minima = minima[minima["radius_high_method"] != ""]
     if minima.empty:
         return None
@@ -337,8 +291,7 @@ def _parameter_radius(minima: pd.DataFrame, own: Own) -> Finding | None:
     return Finding("measured", f"{text}.", "minima", "space=restricted")
 
 
-@topic("realization radius", "minima", "No radius in realization space was bracketed.")
-def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding | None:
+def _realized(minima: pd.DataFrame, own: Own) -> Finding | None:
     """What Corollary 1.3 promises against what is proven and found, per minimum."""
     key, wide = ["neurons", "minimum"], own["brackets"]
     promised = minima[minima["space"] == "restricted"].set_index(key)["paper_radius"]
@@ -374,7 +327,6 @@ def _realization_radius(minima: pd.DataFrame, own: Own) -> Finding | None:
     return Finding("measured", " ".join(parts), "brackets")
 
 
-@topic("inverse stability", "pairs", "No pair of networks of N* was compared.")
 def _stability(pairs: pd.DataFrame, own: Own) -> Finding | None:
     """Inverse stability itself: Corollary 3.3, with the sharp constant."""
     within, outside = pairs[pairs["within"] == 1], pairs[pairs["within"] == 0]
@@ -397,9 +349,44 @@ def _stability(pairs: pd.DataFrame, own: Own) -> Finding | None:
     return Finding(status, text, "pairs", f"within=1 {search}".strip())
 
 
-@topic("solvers", "solvers", "No solver was compared.")
 def _solvers(solvers: pd.DataFrame, own: Own) -> Finding:
     sums = solvers.groupby("solver")[["trained_certified", "certified", "starts"]].sum()
     parts = "; ".join(f"{s} {a:,} and {b:,} of {n:,}" for s, a, b, n in sums.itertuples())
     text = f"Ends that are certified minima of N*, before and after the descent: {parts}."
     return Finding("measured", text, "solvers")
+
+
+#: What writes the finding on each topic from a table's rows, and what is said without any.
+TOPICS: dict[str, tuple[Callable[[pd.DataFrame, Own], Finding | None], str, str]] = {
+    "starts": (_starts, "fits", "No start was trained."),
+    "certificates": (_certificates, "fits", "No end point was tested."),
+    "distinct minima": (_distinct, "minima", "No certified minimum was found."),
+    "losses": (_losses, "minima", "No certified minimum, so no loss at one."),
+    "lifts": (_lifts, "fits", "No end point was lifted into N*."),
+    "rigid balls": (_balls, "probes", "No ball around a minimum of N* was tested."),
+    "controls": (
+        _controls,
+        "controls",
+        "No control was built: a probe that never fails would pass unnoticed.",
+    ),
+    "natural cases": (_natural, "natural", "No minimum outside N* was examined."),
+    "converse": (_converse, "converse", "No network with optimal scales was drawn."),
+    "parameter radius": (_radius, "minima", "No radius in parameter space was bracketed."),
+    "realization radius": (_realized, "minima", "No radius in realization space was bracketed."),
+    "inverse stability": (_stability, "pairs", "No pair of networks of N* was compared."),
+    "solvers": (_solvers, "solvers", "No solver was compared."),
+}
+
+
+def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:
+    """Per data set and topic what was tested, held, failed, is undecided, from all tables."""
+    rows = []
+    for data in sorted(set(tables["fits"]["dataset"])):
+        own = {name: t[t["dataset"] == data] for name, t in tables.items() if "dataset" in t}
+        for topic, (write, table, nothing) in TOPICS.items():
+            found = None if own[table].empty else write(own[table], own)
+            found = found or Finding("not tested", nothing, table)
+            search = f"dataset={data} {found.search}".strip()
+            place = {"dataset": data, "topic": topic, "table": found.table, "search": search}
+            rows.append(FindingRow(**place, status=found.status, finding=found.text))
+    return rows

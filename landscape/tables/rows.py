@@ -19,11 +19,6 @@ from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Degeneracies", "Fact", "FindingRow", "Rate", "SolverSummary", "Summary", "control_verdicts",
-    "not_worse", "power_law", "summary_cell",
-]  # fmt: skip
-
 #: Losses that differ by no more than this, relative to the larger one or to the variance of a
 #: standardized target, count as equal where they are compared.
 LOSS_TOLERANCE = 1e-9

@@ -18,8 +18,6 @@ from landscape.tables import TABLES
 from landscape.tables import rows as of
 from landscape.tables.findings import find
 
-__all__ = ["frames_of", "provenance_frame", "sum_up"]
-
 #: Packages whose versions can change a digit.
 PACKAGES = (
     "landscape-relu", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "matplotlib",
