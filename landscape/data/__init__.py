@@ -1,16 +1,16 @@
 """Data sets of a study, and files that are whole.
 
-- :mod:`landscape.data.datasets`: what a data set is, how it is standardized;
+- :mod:`landscape.data.datasets`: what a data set is, how it is standardized; a user's own tables,
+  CSV and Parquet;
 - :mod:`landscape.data.sources`: generators and loaders, by the kinds of the config; a user's own
   functions, from installed modules;
-- :mod:`landscape.data.own_tables`: a user's tables, CSV and Parquet;
 - :mod:`landscape.data.files`: files that are written completely or not at all.
 
 The paper's lift ``x -> (x, 1, -1)`` is a property of the space that is trained over, not of the
 data stored here.
 """
 
-from landscape.data.datasets import DataError, Dataset, standardize
+from landscape.data.datasets import DataError, Dataset, load_csv, load_parquet, standardize
 from landscape.data.files import (
     AGAIN,
     StoreError,
@@ -21,7 +21,6 @@ from landscape.data.files import (
     unwritable,
     write_text,
 )
-from landscape.data.own_tables import load_csv, load_parquet
 from landscape.data.sources import (
     KINDS,
     SMOOTH_FUNCTIONS,

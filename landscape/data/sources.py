@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.data.datasets import DataError, Dataset, standardize
-from landscape.data.own_tables import load_csv, load_parquet
+from landscape.data.datasets import DataError, Dataset, load_csv, load_parquet, standardize
 from landscape.streams import stream
 
 Array = NDArray[np.float64]

@@ -4,7 +4,7 @@ from job import job
 from tabular import load, save_figure
 
 from landscape.data import write_text
-from landscape.plots_regularization import regularization_figure
+from landscape.plots.figures import regularization_figure
 from landscape.rows import frame_of
 from landscape.rows.store import csv_text
 from landscape.study.comparison import Comparison, compare_arms
