@@ -19,7 +19,7 @@ import pandas as pd
 
 from landscape.data import StoreError, replace_file, write_text
 from landscape.paper.figures import FIGURES
-from landscape.paper.registry import Effort, Finding, Row, load_checks, rows
+from landscape.paper.registry import Effort, Finding, load_checks, rows
 from landscape.paper.section3 import sharp_table
 from landscape.sharpness import proven_constant
 
@@ -62,7 +62,7 @@ def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
 
 
-def write_page(rows: Sequence[Row], folder: Path, figures: bool = True) -> None:
+def write_page(rows: Sequence[dict[str, str]], folder: Path, figures: bool = True) -> None:
     """Write ``paper.md``: the table, the sharp constants and the figures."""
     verdicts = [row["verdict"] for row in rows]
     counts = [f"{len(rows)} rows", *(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))]

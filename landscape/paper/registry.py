@@ -73,10 +73,6 @@ class Outcome(NamedTuple):
 CheckFunction = Callable[[Effort, Generator], Outcome]
 
 
-#: A row of ``paper.csv`` by column.
-Row = dict[str, str]
-
-
 class Check(NamedTuple):
     """One item of the paper and the function that computes its row, see `check`."""
 
@@ -123,8 +119,8 @@ def load_checks() -> dict[str, Check]:
     return dict(sorted(CHECKS.items(), key=lambda entry: order[entry[1].function.__module__]))
 
 
-def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[Row]:
-    """Compute the rows one by one, all or those with the given keys (KeyError if unknown)."""
+def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[dict[str, str]]:
+    """Compute rows of ``paper.csv``, all or those with the given keys (KeyError if unknown)."""
     checks = load_checks()
     for key in checks if keys is None else keys:
         entry = checks[key]
