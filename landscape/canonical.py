@@ -26,15 +26,6 @@ from landscape.parametrization import (
 )
 from landscape.realization import difference
 
-__all__ = [
-    "CanonicalForm",
-    "Hyperplanes",
-    "RealizationEquality",
-    "canonical_form",
-    "merge_hyperplanes",
-    "same_realization",
-]
-
 Array = NDArray[np.float64]
 
 

@@ -118,12 +118,7 @@ def _neuron_distance_squared(left: Neuron, right: Neuron) -> Bracket:
 
 
 def two_root_two(epsilon: Fraction = Fraction(1, 100)) -> SharpPair:
-    """The pair at the distance 2√2 with seminorm 1, d = m = 3 (Theorem 3).
-
-    >>> pair = two_root_two()
-    >>> pair.seminorm(), pair.distance_squared()
-    (Fraction(1, 1), (Fraction(8, 1), Fraction(8, 1)))
-    """
+    """The pair at the distance 2√2 with seminorm 1, d = m = 3 (Theorem 3)."""
     one, two, e = Fraction(1), Fraction(2), epsilon
     gamma = ((-1, (one, e, e)), (1, (two, 4 * e, 4 * e)), (-1, (two, 6 * e, 6 * e)))
     theta = ((1, (-two, 6 * e, 6 * e)), (-1, (-two, 4 * e, 4 * e)), (1, (-one, e, e)))

@@ -43,10 +43,8 @@ def sample_layers(architecture: Sequence[int], rng: Generator, scale: float = 1.
 
 def deep_distance(gamma: Layers, theta: Layers) -> float:
     """Max-norm distance of all entries, footnote 1."""
-    pairs = [
-        pair for layers in zip(gamma, theta, strict=True) for pair in zip(*layers, strict=True)
-    ]
-    return max(float(np.abs(p - q).max()) for p, q in pairs)
+    layers = zip(gamma, theta, strict=True)
+    return max(float(max(np.abs(a - p).max(), np.abs(b - q).max())) for (a, b), (p, q) in layers)
 
 
 def _preactivations(theta: Layers, x: Array) -> list[Array]:
@@ -58,15 +56,7 @@ def _preactivations(theta: Layers, x: Array) -> list[Array]:
 
 
 def deep_realize(theta: Layers, X: ArrayLike) -> Array:
-    """R(Θ) of (2) at the rows of X, (n, N_0) to (n, N_L).
-
-    >>> theta = [
-    ...     (np.array([[1.0], [-1.0]]), np.zeros(2)),
-    ...     (np.array([[1.0, 1.0]]), np.array([0.5])),
-    ... ]
-    >>> deep_realize(theta, [[-3.0]])
-    array([[3.5]])
-    """
+    """R(Θ) of (2) at the rows of X, (n, N_0) to (n, N_L)."""
     return _preactivations(theta, np.asarray(X, dtype=float))[-1]
 
 
@@ -75,10 +65,6 @@ def linear_region(theta: Layers, x: ArrayLike) -> tuple[Array, float]:
 
     The radius is exact for the activation pattern, as its neurons are affine there; neurons on a
     kink count as inactive, and the radius is 0.
-
-    >>> theta = [(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0])), (np.array([[1.0, 2.0]]), 0)]
-    >>> linear_region(theta, [0.25])
-    (array([[-1.]]), 0.25)
     """
     point = np.asarray(x, dtype=float)[None, :]
     jacobian, radius = np.eye(point.size), np.inf
