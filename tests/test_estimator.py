@@ -26,10 +26,9 @@ from sklearn.preprocessing import StandardScaler
 
 from landscape import ShallowReLURegressor, certify_minimum, realize
 from landscape.estimator import LandscapeDisplay, RealizationDisplay
-from landscape.estimator._reinitialize import reinitialize
-from landscape.estimator._results import realization_radius
+from landscape.estimator._regressor import realization_radius
 from landscape.estimator._samples import merge_samples
-from landscape.estimator._starts import FitData, draw_start, run_start
+from landscape.estimator._starts import FitData, draw_start, reinitialize, run_start
 from landscape.estimator._units import Units
 from landscape.objective import loss
 from landscape.spaces import SPACES, make_space
@@ -311,7 +310,7 @@ def test_realization_radius_says_nothing_where_nothing_is_known(data):
     X, y = data
     problem = standardized(X, y, make_space("unrestricted", 2, 2))
     theta, n = draw_start(problem, 2, 0, 1)
-    end = run_start(problem, theta, 0, "random", n, np.random.default_rng(0))
+    end = run_start(problem, theta, 0, "random", n, seed=0, index=0)
     assert end.certificate.is_minimum
     assert np.isnan(realization_radius(end.certificate, end.parametrization, problem))
 

@@ -6,20 +6,11 @@ import numpy as np
 import pytest
 
 from landscape import ShallowReLURegressor
-from landscape.estimator import _lbfgs
+from landscape.estimator._lbfgs import minimize, value_and_gradient
 from landscape.estimator._samples import merge_samples
-from landscape.estimator._smooth import (
-    RawNetwork,
-    SmoothProblem,
-    find_basin,
-    onto_kinks,
-    pack,
-    swap,
-    unpack,
-    value_and_gradient,
-)
+from landscape.estimator._smooth import SmoothProblem, find_basin, onto_kinks, pack, swap, unpack
 from landscape.estimator._starts import FitData
-from landscape.estimator._units import Units, from_rows, to_rows
+from landscape.estimator._units import RawNetwork, Units, from_raw, to_raw
 from landscape.realization import realize
 from landscape.spaces import make_space
 
@@ -27,8 +18,14 @@ from landscape.spaces import make_space
 def make_problem(rng, *, offset=True, alpha=0.0, n=40, d=3):
     roots = np.sqrt(rng.uniform(0.5, 2.0, n))
     X = np.column_stack([rng.standard_normal((n, d)), np.ones(n)]) * roots[:, None]
-    penalty = np.append(np.full(d, alpha), 0.0)
-    return SmoothProblem(np.ascontiguousarray(X), rng.standard_normal(n) * roots, offset, penalty)
+    penalty, y = np.append(np.full(d, alpha), 0.0), rng.standard_normal(n) * roots
+    return SmoothProblem(np.ascontiguousarray(X), y, roots * offset, penalty)
+
+
+def arguments(problem, delta):
+    """What the compiled functions take after the vector."""
+    widths = delta * np.abs(problem.X[:, -1])
+    return problem.X, problem.y, problem.column, widths, problem.penalty
 
 
 def make_network(rng, m=4, width=4, offset=True):
@@ -38,53 +35,42 @@ def make_network(rng, m=4, width=4, offset=True):
 
 @pytest.mark.parametrize("offset", [True, False])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
-@pytest.mark.parametrize("delta", [0.0, 0.05, 2.0])
-def test_compiled_loss_is_that_of_numpy(rng, offset, alpha, delta):
+@pytest.mark.parametrize("delta", [0.05, 2.0])
+def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(rng, offset, alpha, delta):
     problem = make_problem(rng, offset=offset, alpha=alpha)
     network = make_network(rng, offset=offset)
     network.A[0] = 0.0  # on all kinks
-    v = pack(problem, network)
-    gradient, factors = np.empty_like(v), np.empty((problem.y.size, 4))
-    widths = delta * np.abs(problem.X[:, -1])
-    value = _lbfgs.value_and_gradient(
-        v, problem.X, problem.y, problem.column, widths, problem.penalty, 4, gradient, factors
-    )
-    expected, by_numpy = value_and_gradient(problem, v, delta)
-    np.testing.assert_allclose(value, expected, rtol=1e-13)
-    np.testing.assert_allclose(gradient, by_numpy, atol=1e-12)
 
+    def loss(v):
+        A, c, e = v[:16].reshape(4, 4), v[16:20], v[20]
+        z, r = problem.X @ A.T, delta * problem.X[:, -1:]
+        h = np.where(np.abs(z) < r, (z + r) ** 2 / (4 * r), np.maximum(z, 0))
+        s = h @ c + offset * e * problem.X[:, -1] - problem.y
+        return np.mean(s**2) + alpha * ((c[:, None] * A[:, :3]) ** 2).sum()
 
-@pytest.mark.parametrize("offset", [True, False])
-def test_gradient_is_the_difference_quotient(rng, offset):
-    problem = make_problem(rng, offset=offset, alpha=0.2)
-    v = pack(problem, make_network(rng, offset=offset))
-    gradient = value_and_gradient(problem, v, 0.3)[1]
+    v = pack(network)
+    value, gradient = value_and_gradient(v, *arguments(problem, delta))
+    np.testing.assert_allclose(value, loss(v), rtol=1e-13)
     for j, unit in enumerate(np.eye(v.size)):
-        sides = [value_and_gradient(problem, v + h * unit, 0.3)[0] for h in (1e-5, -1e-5)]
-        assert abs((sides[0] - sides[1]) / 2e-5 - gradient[j]) < 1e-6
+        quotient = (loss(v + 1e-6 * unit) - loss(v - 1e-6 * unit)) / 2e-6
+        assert abs(quotient - gradient[j]) < 1e-6
 
 
 def test_no_band_is_the_loss_itself(rng):
     problem = make_problem(rng, alpha=0.1)
     network = make_network(rng)
-    assert np.isclose(
-        value_and_gradient(problem, pack(problem, network), 0.0)[0], problem.loss(network)
-    )
+    value = value_and_gradient(pack(network), *arguments(problem, 1e-12))[0]
+    assert np.isclose(value, problem.loss(network))
 
 
 def test_end_of_the_compiled_solver_is_stationary(rng):
     """A wide band leaves a smooth problem, whose gradient vanishes at the end."""
     problem = make_problem(rng, n=60)
-    v = pack(problem, make_network(rng))
-    start = value_and_gradient(problem, v, 0.5)[0]
-    widths = 0.5 * np.abs(problem.X[:, -1])
-    value, n_iter = _lbfgs.minimize(
-        v, problem.X, problem.y, problem.column, widths, problem.penalty, 4, 1e-13, 5000
-    )
-    expected, gradient = value_and_gradient(problem, v, 0.5)
-    assert value < start
+    v, data = pack(make_network(rng)), arguments(problem, 0.5)
+    end, value, n_iter = minimize(v, *data, 1e-13, 5000)
+    expected, gradient = value_and_gradient(end, *data)
+    assert value == expected < value_and_gradient(v, *data)[0]
     assert 0 < n_iter <= 5000
-    np.testing.assert_allclose(value, expected, rtol=1e-12)
     assert np.abs(gradient).max() < 1e-4
 
 
@@ -118,7 +104,7 @@ def test_minimum_on_a_kink_is_entered_exactly():
     x = np.linspace(-1.0, 1.0, 21)
     X = np.column_stack([x, np.ones(21)])
     y = np.abs(x)
-    problem = SmoothProblem(X, y, True, np.zeros(2))
+    problem = SmoothProblem(X, y, X[:, 1], np.zeros(2))
     near = RawNetwork(np.array([[1.0, 1e-4], [-1.0, 2e-4]]), np.array([1.0, 1.0]), 0.01)
     end = onto_kinks(problem, near, 0.003)
     assert (end.A[:, 1] == 0).all()
@@ -133,20 +119,18 @@ def test_networks_in_both_units_have_one_loss(rng, space):
     units = Units.of_samples(samples, offset=offset)
     data = FitData.build(units.samples(samples), units, place, "smoothing", 1, 1e-8)
     network = make_network(rng, m=4 if offset else 5, offset=offset)
-    rows, c, e = data.standard.outward(network.A, network.c, network.e)
-    theta = from_rows(place, rows, c, e)
+    theta = from_raw(place, data.standard.outward(network))
     assert place.contains(theta)
     loss = np.mean((realize(theta, data.X) - data.y) ** 2)
     unit = data.standard.target_scale**2
     np.testing.assert_allclose(data.smooth.loss(network) * unit, loss, rtol=1e-12)
-    rows, c, e = units.outward(*to_rows(theta, place))  # now on the data as they are
-    values = np.maximum(samples.features @ rows[:, :-1].T + rows[:, -1], 0) @ c + e
+    raw = units.outward(to_raw(theta, place))  # now on the data as they are
+    values = np.maximum(samples.features @ raw.A[:, :-1].T + raw.A[:, -1], 0) @ raw.c + raw.e
     expected = samples.weights @ (values - samples.target) ** 2
     np.testing.assert_allclose(loss * units.target_scale**2, expected, rtol=1e-10)
-    again = RawNetwork(*data.standard.inward(*units.inward(rows, c, e)))
+    again = data.standard.inward(units.inward(raw))
     np.testing.assert_allclose(data.smooth.loss(again), data.smooth.loss(network), rtol=1e-10)
-    vector = pack(data.smooth, again)
-    np.testing.assert_array_equal(unpack(data.smooth, vector).A, again.A)
+    np.testing.assert_array_equal(unpack(pack(again), 4).A, again.A)
 
 
 def test_loss_below_that_of_a_plain_solver_on_the_known_losses():

@@ -1,12 +1,11 @@
 """A scikit-learn regressor whose fit is a certified local minimum, and displays for it.
 
-- `_regressor`: the estimator; `_results`: what it reports; `_fitted`: what can be asked of it;
+- `_regressor`: the estimator; `_fitted`: what can be asked of it;
 - `_samples`: weighted samples in a canonical form, so that weights and repetition are the same;
+- `_units`: centred data of size one, and networks in both units;
 - `_starts`: one start, from its seed to its certificate;
 - `_smooth`, `_lbfgs`: descent to a good basin, smoothed, with swaps of neurons;
-- `_units`: centred data of size one, and networks in both units;
-- `_reinitialize`: silent neurons get new directions;
-- `_sobolev`, `_sobolev_cells`: descent and test with gradients in the fit;
+- `_sobolev`: descent and certificate with gradients in the fit;
 - `_displays`: figures in the style of scikit-learn's displays.
 """
 

@@ -1,4 +1,4 @@
-"""Compiled L-BFGS on the smoothed loss; ``_smooth.value_and_gradient`` does the loss with numpy.
+"""Compiled L-BFGS on the smoothed loss of `_smooth`.
 
 Limited memory, weak Wolfe conditions by bisection (Lewis and Overton, Math. Program. 141, 2013),
 which are safe where the smoothing is narrow.
@@ -17,140 +17,88 @@ MEMORY = 20
 
 
 @compiled
-def value_and_gradient(v, X, y, column, widths, penalty, m, gradient, factors):
-    """See ``_smooth.value_and_gradient``; ``gradient`` and ``factors`` (n, m) are written to."""
+def value_and_gradient(v, X, y, column, widths, penalty):
+    """The smoothed loss at ``v`` = (A by rows, c, e), and its gradient.
+
+    ``widths`` (n,), positive: half widths of the samples' bands; ``column`` (n,): the offset's
+    input.
+    """
     n, width = X.shape
+    m = v.size // (width + 1)
     A = v[: m * width].reshape(m, width)
-    c = v[m * width : m * width + m]
-    offset = column.size > 0
-    e = v[-1] if offset else 0.0
-    z = X @ A.T
-    s = np.empty(n)
-    by_output = np.zeros(m)
-    total = 0.0
-    by_offset = 0.0
+    c = v[m * width : -1]
+    h = X @ A.T
+    slopes = np.empty((n, m))
     for k in range(n):
         r = widths[k]
-        residual = -y[k]
-        if offset:
-            residual += e * column[k]
         for i in range(m):
-            value = z[k, i]
-            if value >= r:
-                slope = 1.0 if value > 0 else 0.0
-            elif value > -r:
-                slope = (value + r) / (2.0 * r)
-                value = slope * slope * r
-            else:
-                slope = 0.0
-                value = 0.0
-            z[k, i] = value
-            factors[k, i] = slope * c[i]
-            residual += c[i] * value
-        total += residual * residual
-        s[k] = residual
-        for i in range(m):
-            factors[k, i] *= residual
-            by_output[i] += residual * z[k, i]
-        if offset:
-            by_offset += residual * column[k]
-    total /= n
-    by_weights = factors.T @ X
-    for i in range(m):
-        pull = 0.0
-        for j in range(width):
-            weight = penalty[j] * A[i, j]
-            pull += weight * A[i, j]
-            gradient[i * width + j] = 2.0 / n * by_weights[i, j] + 2.0 * c[i] * c[i] * weight
-        total += c[i] * c[i] * pull
-        gradient[m * width + i] = 2.0 / n * by_output[i] + 2.0 * c[i] * pull
-    if offset:
-        gradient[-1] = 2.0 / n * by_offset
-    return total
+            z = h[k, i]
+            slopes[k, i] = 1.0 if z >= r else max(z + r, 0.0) / (2.0 * r)
+            h[k, i] = z if z >= r else slopes[k, i] * slopes[k, i] * r
+    s = h @ c + v[-1] * column - y
+    pull = penalty * A
+    pulls = (pull * A).sum(axis=1)
+    gradient = np.empty(v.size)
+    by_weights = slopes.T @ (X * s.reshape(n, 1)) / n + c.reshape(m, 1) * pull
+    gradient[: m * width] = 2.0 * (c.reshape(m, 1) * by_weights).ravel()
+    gradient[m * width : -1] = 2.0 * (s @ h / n + c * pulls)
+    gradient[-1] = 2.0 * (s @ column) / n
+    return s @ s / n + (c * c) @ pulls, gradient
 
 
 @compiled
-def minimize(v, X, y, column, widths, penalty, m, tol, max_iter):
-    """L-BFGS from ``v``, which is moved to the end; returns the value and the iterations.
+def minimize(v, X, y, column, widths, penalty, tol, max_iter):
+    """L-BFGS from ``v``; returns the end, its value and the iterations.
 
     Ends with a step that lowers the loss by at most ``tol``, at a gradient of at most ``tol`` / 10,
     or without a step that lowers it.
     """
-    size = v.size
-    factors = np.empty((y.size, m))
-    gradient = np.empty(size)
-    new_gradient = np.empty(size)
-    steps = np.empty((MEMORY, size))
-    changes = np.empty((MEMORY, size))
-    products = np.empty(MEMORY)
-    shares = np.empty(MEMORY)
-    stored = 0
-    value = value_and_gradient(v, X, y, column, widths, penalty, m, gradient, factors)
-    iteration = 0
-    while iteration < max_iter:
-        if np.abs(gradient).max() <= 0.1 * tol:
-            break
+    steps, changes = np.empty((MEMORY, v.size)), np.empty((MEMORY, v.size))
+    products, shares = np.empty(MEMORY), np.empty(MEMORY)
+    stored = iteration = 0
+    value, gradient = value_and_gradient(v, X, y, column, widths, penalty)
+    while iteration < max_iter and np.abs(gradient).max() > 0.1 * tol:
         direction = -gradient
-        kept = min(stored, MEMORY)
-        for back in range(kept):
-            at = (stored - 1 - back) % MEMORY
-            shares[at] = (steps[at] @ direction) / products[at]
-            direction -= shares[at] * changes[at]
-        if kept > 0:
-            last = (stored - 1) % MEMORY
-            direction *= products[last] / (changes[last] @ changes[last])
+        for j in range(stored - 1, -1, -1):
+            shares[j] = (steps[j] @ direction) / products[j]
+            direction -= shares[j] * changes[j]
+        if stored > 0:
+            last = changes[stored - 1]
+            direction *= products[stored - 1] / (last @ last)
         else:
             direction *= min(1.0, 1.0 / np.abs(gradient).sum())
-        for forth in range(kept):
-            at = (stored - kept + forth) % MEMORY
-            share = (changes[at] @ direction) / products[at]
-            direction += (shares[at] - share) * steps[at]
+        for j in range(stored):
+            direction += (shares[j] - (changes[j] @ direction) / products[j]) * steps[j]
         slope = gradient @ direction
-        if not slope < 0.0:
-            if kept == 0:
+        t, low, high = 1.0, 0.0, np.inf
+        best, best_value, best_gradient = v, value, gradient
+        for _ in range(30 if slope < 0.0 else 0):
+            trial = v + t * direction
+            new, new_gradient = value_and_gradient(trial, X, y, column, widths, penalty)
+            if new <= value + 1e-4 * t * slope:
+                low, best, best_value, best_gradient = t, trial, new, new_gradient
+                if new_gradient @ direction >= 0.9 * slope:
+                    break
+            else:
+                high = t
+            t = 2.0 * t if high == np.inf else 0.5 * (low + high)
+        if low == 0.0:
+            if stored == 0:
                 break
             stored = 0  # the memory misleads: begin anew
             continue
-        t, low, high = 1.0, 0.0, np.inf
-        found = False
-        for _ in range(30):
-            trial = v + t * direction
-            new_value = value_and_gradient(
-                trial, X, y, column, widths, penalty, m, new_gradient, factors
-            )
-            if not new_value <= value + 1e-4 * t * slope:
-                high = t
-                t = 0.5 * (low + high)
-            elif new_gradient @ direction < 0.9 * slope:
-                found = True
-                low = t
-                t = 2.0 * t if high == np.inf else 0.5 * (low + high)
-            else:
-                found = True
-                low = t
-                break
-        if not found:
-            if kept == 0:
-                break
-            stored = 0
-            continue
-        if low != t:  # the last trial was not the best one
-            trial = v + low * direction
-            new_value = value_and_gradient(
-                trial, X, y, column, widths, penalty, m, new_gradient, factors
-            )
-        step = trial - v
-        change = new_gradient - gradient
+        step, change = best - v, best_gradient - gradient
         product = step @ change
         if product > 1e-14 * (change @ change):
-            at = stored % MEMORY
-            steps[at], changes[at], products[at] = step, change, product
+            if stored == MEMORY:
+                steps[:-1], changes[:-1] = steps[1:].copy(), changes[1:].copy()
+                products[:-1] = products[1:].copy()
+                stored -= 1
+            steps[stored], changes[stored], products[stored] = step, change, product
             stored += 1
-        fall = value - new_value
-        v[:] = trial
-        gradient[:] = new_gradient
-        value = new_value
+        fall = value - best_value
+        v, value, gradient = best, best_value, best_gradient
         iteration += 1
         if fall <= tol:
             break
-    return value, iteration
+    return v, value, iteration

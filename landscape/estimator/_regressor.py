@@ -9,32 +9,25 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
+from landscape.errors import NUMERICAL_ERRORS, require_extra
 from landscape.estimator._fitted import FittedNetwork, validate_data
-from landscape.estimator._results import (
-    better,
-    layers,
-    line,
-    n_positive_of,
-    realization_radius,
-    single_target,
-)
 from landscape.estimator._samples import merge_samples
 from landscape.estimator._starts import End, FitData, draw_start, run_start, single_thread
-from landscape.estimator._units import Units, from_rows, to_rows
+from landscape.estimator._units import Units, from_raw, to_raw
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
-from landscape.spaces import SPACES, RestrictedSpace, Space, UnrestrictedSpace, make_space
-from landscape.streams import stream
+from landscape.probe import probe_realization, rigidity_radius
+from landscape.spaces import SPACES, RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.training import SOLVERS
+from landscape.verdict import Verdict
 
 __all__ = ["ShallowReLURegressor"]
 
@@ -42,6 +35,9 @@ Array = NDArray[np.float64]
 
 #: Losses count as equal, and the earlier start wins, up to this times the target's variance.
 TIE = 1e-12
+
+COUNT = Interval(Integral, 1, None, closed="left")
+AMOUNT = Interval(Real, 0, None, closed="left")
 
 
 class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
@@ -103,11 +99,9 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
 
     Attributes
     ----------
-    coefs_ : list of two arrays, of shapes (d, M) and (M, 1)
-        Weights in scikit-learn's layout, see `MLPRegressor`. M is ``n_neurons``, plus one on N*
-        and N'.
-    intercepts_ : list of two arrays, of shapes (M,) and (1,)
-        Biases of the neurons and of the output. Layers are in the units of the data.
+    coefs_, intercepts_ : lists of two arrays, of shapes (d, M), (M, 1) and (M,), (1,)
+        Weights and biases of neurons and output in scikit-learn's layout, see `MLPRegressor`, in
+        the units of the data. M is ``n_neurons``, plus one on N* and N'.
     units_ : Units
         Units of the fit: ``(x - shift) / scale`` and ``(y - target_shift) / target_scale`` with
         powers of two next to the standard deviations, and shifts next to the means.
@@ -184,15 +178,10 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
-        "n_neurons": [Interval(Integral, 1, None, closed="left")],
+        **{key: [COUNT] for key in ("n_neurons", "n_starts", "max_iter")},
+        **{key: [AMOUNT] for key in ("margin", "alpha", "gradient_weight", "tol")},
         "space": [StrOptions(set(SPACES))],
         "solver": [StrOptions({*SOLVERS, "smoothing", "descent"})],
-        "n_starts": [Interval(Integral, 1, None, closed="left")],
-        "margin": [Interval(Real, 0, None, closed="left")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "gradient_weight": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "init": [None, Parametrization, list, tuple],
         "n_jobs": [None, Integral],
@@ -233,8 +222,6 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    # --- fitting ------------------------------------------------------------------------------
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -271,72 +258,66 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         ConvergenceWarning
             If no start ended at a certified local minimum.
         """
-        features, targets = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
-        )
-        target = single_target(targets)
-        weights = None
+        require_extra("paper", "pandas")  # for the table of starts
+        features, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        if y.ndim > 1 and y.shape[1] > 1:
+            raise ValueError(
+                f"y: ShallowReLURegressor fits one target, got {y.shape[1]}. Wrap it to fit one "
+                "network for each: sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())"
+                "."
+            )
+        target, weights, gradients = column_or_1d(y, dtype=np.float64, warn=True), None, None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
-        gradients = None
+        space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))
+        rough = Units.rough(features, target)
         if y_gradient is not None:
             gradients = check_array(y_gradient, dtype=np.float64, input_name="y_gradient")
             if gradients.shape != features.shape:
                 raise ValueError(
                     f"y_gradient: expected shape {features.shape} as X has, got {gradients.shape}"
                 )
-        space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))
-        rough = Units.rough(features, target)
-        if gradients is not None:
             gradients = gradients / rough.slopes
         samples = merge_samples(rough.features(features), rough.target(target), weights, gradients)
         units = Units.of_samples(samples, offset=isinstance(space, UnrestrictedSpace))
-        samples = units.samples(samples)
-        units = units.after(rough)
+        settings = self.solver, self.max_iter, float(self.tol)
+        penalties = float(self.alpha), float(self.gradient_weight)
         problem = FitData.build(
-            samples,
-            units,
-            space,
-            self.solver,
-            self.max_iter,
-            float(self.tol),
-            float(self.alpha),
-            float(self.gradient_weight),
+            units.samples(samples), units.after(rough), space, *settings, *penalties
         )
-        given = self._given(space, units)
-        tie = TIE * (problem.standard.target_scale * units.target_scale) ** 2
+        tie = TIE * (problem.standard.target_scale * problem.units.target_scale) ** 2
         best: End | None = None
         rows: list[dict[str, Any]] = []
+        starts = self._starts(self._given(problem), problem)
         # The limit of threads here serves the threads that joblib may use, that inside of
         # `run_start` its processes.
         with single_thread():
-            starts = self._starts(given, problem)
             tasks = (delayed(run_start)(problem, *start) for start in starts)
             for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
                 rows.append(end.row)
                 if self.verbose:
-                    print(line(end.row), flush=True)
-                if best is None or better(end, best, tie):
+                    print(_line(end.row), flush=True)
+                if best is None or _better(end, best, tie):
                     best = end
             assert best is not None
             self._keep(best, rows, problem)
         if self.certificate_ is None or not self.certificate_.is_minimum:
-            self._warn(best)
+            self._warn(best.row)
         return self
 
-    def _given(self, space: Space, units: Units) -> list[tuple[Parametrization, str]]:
+    def _given(self, problem: FitData) -> list[tuple[Parametrization, str]]:
         """Previous solution and given starts, checked, in the units of the fit."""
-        given: list[tuple[Parametrization, str]] = []
+        given: list[tuple[Any, str]] = []
         if self.warm_start and hasattr(self, "parametrization_"):
             given.append((self.to_parametrization(), "warm_start"))
         init = self.init if self.init is not None else []
-        for theta in [init] if isinstance(init, Parametrization) else init:
-            if not isinstance(theta, Parametrization):
-                raise TypeError(f"init: expected parametrizations, got a {type(theta).__name__}")
-            given.append((theta, "init"))
+        given += [(one, "init") for one in ([init] if isinstance(init, Parametrization) else init)]
+        space, units = problem.space, problem.units
         # The margin is one in the units of the fit, where it is restored.
         at_all = replace(space, margin=0.0) if isinstance(space, RestrictedSpace) else space
         for theta, origin in given:
+            if not isinstance(theta, Parametrization):
+                raise TypeError(f"init: expected parametrizations, got a {type(theta).__name__}")
             for violation in at_all.violations(theta):
                 if violation.condition != "C.2":
                     advice = " Set warm_start=False." if origin == "warm_start" else ""
@@ -344,30 +325,33 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
                         f"{origin}: not in the {space.name} space: {violation.message}.{advice}"
                     )
         return [
-            (from_rows(space, *units.inward(*to_rows(theta, space))), origin)
-            for theta, origin in given
+            (from_raw(space, units.inward(to_raw(one, space))), origin) for one, origin in given
         ]
 
     def _starts(
         self, given: list[tuple[Parametrization, str]], problem: FitData
-    ) -> Iterator[tuple[Parametrization, int, str, int, np.random.Generator]]:
-        """Given starts, then random ones, which are drawn when they are needed."""
-        source = check_random_state(self.random_state)
-        seed = int.from_bytes(source.bytes(16), "little")
+    ) -> Iterator[tuple[Parametrization, int, str, int, int, int]]:
+        """Arguments of `run_start`; random starts are drawn when they are needed."""
+        seed = int.from_bytes(check_random_state(self.random_state).bytes(16), "little")
         for number, (theta, origin) in enumerate(given):
-            rng = stream(seed, "estimator: search from a given start", number)
-            yield theta, number, origin, n_positive_of(theta, problem.space), rng
+            signs = theta.signs
+            if isinstance(problem.space, UnrestrictedSpace):
+                signs = signs[:-1]
+            yield theta, number, origin, int((signs > 0).sum()), seed, number
         for index in range(self.n_starts):
             theta, n_positive = draw_start(problem, self.n_neurons, seed, index)
-            rng = stream(seed, "estimator: search from a random start", index)
-            yield theta, len(given) + index, "random", n_positive, rng
+            yield theta, len(given) + index, "random", n_positive, seed, index
 
     def _keep(self, best: End, rows: list[dict[str, Any]], problem: FitData) -> None:
         """Set the fitted attributes."""
+        from pandas import DataFrame
+
         theta, certificate = best.parametrization, best.certificate
         self.units_, self.space_, self.parametrization_ = problem.units, problem.space, theta
-        self.coefs_, self.intercepts_ = layers(theta, problem.space, problem.units)
-        self.starts_ = pd.DataFrame(rows)
+        raw = problem.units.outward(to_raw(theta, problem.space))
+        self.coefs_ = [raw.A[:, :-1].T.copy(), raw.c[:, None].copy()]  # arrays to write to
+        self.intercepts_ = [raw.A[:, -1].copy(), np.array([raw.e], dtype=float)]
+        self.starts_ = DataFrame(rows)
         self.best_start_ = int(best.row["start"])
         self.loss_ = float(best.row["loss"])
         self.loss_curve_ = [float(value) for value in best.losses]
@@ -379,8 +363,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             self.radius_ = float(certificate.radius)
             self.realization_radius_ = realization_radius(certificate, theta, problem)
 
-    def _warn(self, best: End) -> None:
-        row = best.row
+    def _warn(self, row: dict[str, Any]) -> None:
         advice = {
             "iteration_limit": f"Increase max_iter (now {self.max_iter}).",
             "undecided": "Other starts may end at simpler points: increase n_starts, or use "
@@ -393,3 +376,44 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             ConvergenceWarning,
             stacklevel=4,
         )
+
+
+def _better(end: End, other: End, tie: float) -> bool:
+    """Certified minima before everything else, then the smaller loss, then the earlier start."""
+    certified, has_been = (one.row["verdict"] == Verdict.HOLDS.value for one in (end, other))
+    if certified != has_been:
+        return bool(certified)
+    return bool(end.row["loss"] < other.row["loss"] - tie)
+
+
+def realization_radius(certificate: Certificate, theta: Parametrization, problem: FitData) -> float:
+    """Radius in W^{1,inf} of the realization as a minimum of the loss on R(space)."""
+    space, radius = problem.space, float("nan")
+    unknown = isinstance(space, UnrestrictedSpace) or problem.sobolev is not None
+    if not certificate.is_minimum or unknown:
+        return radius
+    if certificate.kind == "global":
+        return float("inf")
+    if certificate.violations:  # on the border (C.2), where Proposition 1.2 says nothing
+        return radius
+    if isinstance(space, RestrictedSpace):
+        radius = certificate.radius**2 / 8
+    rigid = rigidity_radius(theta) * (1 - 1e-9)
+    # With a penalty, rescaled neurons are compared by their errors alone.
+    if problem.penalty is None and rigid > 0 and not radius >= rigid:
+        try:
+            probe = probe_realization(theta, problem.X, problem.y, radius=rigid, space=space)
+        except NUMERICAL_ERRORS:  # out of reach: the other one stays
+            return radius
+        if probe.verdict is Verdict.HOLDS:
+            return rigid
+    return radius
+
+
+def _line(row: dict[str, Any]) -> str:
+    """What `verbose` prints of a start."""
+    return (
+        f"start {row['start']} ({row['origin']}, {row['n_positive']} positive): "
+        f"loss {row['loss_start']:.6g} -> {row['loss_trained']:.6g} -> {row['loss']:.6g}, "
+        f"{row['outcome']}, {row['verdict']} after {row['n_iter']} line searches"
+    )

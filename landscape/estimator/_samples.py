@@ -8,7 +8,7 @@ order of the samples. A fit from them cannot tell the difference either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +22,16 @@ Array = NDArray[np.float64]
 class Samples:
     """Distinct feature vectors with weights that sum to one.
 
-    Attributes
-    ----------
-    features : array of shape (g, d)
-        Pairwise different rows.
-    target : array of shape (g,)
-        Weighted means of the targets.
-    weights : array of shape (g,)
-        Positive, with sum one.
-    constant : float
-        Weighted mean of the squared distances of the targets from those means: for every
-        function of the features, the loss on the samples is the loss here plus this.
-    gradients : array of shape (g, d) or None
-        Weighted means of the targets of the gradients.
-    gradient_constant : array of shape (d,)
-        The constants of the parts of the loss that the gradients' entries add.
+    The loss of any function of the features on the samples is the loss here plus ``constant``, the
+    weighted mean squared distance of the targets from their means; per entry of the gradients,
+    plus ``gradient_constant`` (d,).
     """
 
-    features: Array
-    target: Array
-    weights: Array
+    features: Array  # (g, d), pairwise different rows
+    target: Array  # (g,), weighted means
+    weights: Array  # (g,), positive
     constant: float
-    gradients: Array | None = None
+    gradients: Array | None = None  # (g, d), weighted means
     gradient_constant: Array | float = 0.0
 
 
@@ -52,20 +40,6 @@ def merge_samples(
 ) -> Samples:
     """Merge samples with equal features; drop those of weight zero.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-    y : array of shape (n,)
-    sample_weight : array of shape (n,), optional
-    gradients : array of shape (n, d), optional
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative, or all are zero.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> X, y = np.array([[1.0], [0.0], [1.0]]), np.array([3.0, 1.0, 5.0])
     >>> samples = merge_samples(X, y)
@@ -78,9 +52,9 @@ def merge_samples(
         raise ValueError(
             f"sample_weight: Negative values in data passed: entry {worst} is {weights[worst]}"
         )
-    if not (weights > 0).any():
-        raise ValueError("sample_weight: all weights are zero, there is nothing to fit")
     used = weights > 0
+    if not used.any():
+        raise ValueError("sample_weight: all weights are zero, there is nothing to fit")
     # Adding 0 turns -0 into 0: equal numbers have to be equal bits.
     targets = y[:, None] if gradients is None else np.column_stack([y, gradients])
     X, targets, weights = X[used] + 0.0, targets[used] + 0.0, weights[used]
@@ -90,21 +64,15 @@ def merge_samples(
     # Equal samples first: of one target, the mean is that target and not a rounded quotient.
     new_sample = new_row | np.append(True, (targets[1:] != targets[:-1]).any(axis=1))
     first = np.flatnonzero(new_sample)
-    weights, targets = np.add.reduceat(weights, first), targets[first]
-    new_row = new_row[first]
+    weights, targets, new_row = np.add.reduceat(weights, first), targets[first], new_row[first]
     rows = np.flatnonzero(new_row)
     single = np.diff(np.append(rows, len(targets))) == 1
     totals = np.add.reduceat(weights, rows)
     means = np.add.reduceat(weights[:, None] * targets, rows) / totals[:, None]
     means[single] = targets[rows[single]]
-    distances = (targets - means[np.cumsum(new_row) - 1]) ** 2
     total = totals.sum()
-    constants = weights @ distances / total
-    return Samples(
-        X[first[rows]],
-        means[:, 0],
-        totals / total,
-        float(constants[0]),
-        None if gradients is None else means[:, 1:],
-        0.0 if gradients is None else constants[1:],
-    )
+    constants = weights @ (targets - means[np.cumsum(new_row) - 1]) ** 2 / total
+    samples = Samples(X[first[rows]], means[:, 0], totals / total, float(constants[0]))
+    if gradients is None:
+        return samples
+    return replace(samples, gradients=means[:, 1:], gradient_constant=constants[1:])

@@ -14,8 +14,7 @@ kink.
 Poor basins are left by *swaps*: the neuron that the others can best do without becomes the one,
 out of random ridges, that lowers the loss most; a swap that does not pay is undone.
 
-All of this happens on standardized data, in the parameters (A, c, e) of a network with or without
-an offset, each row of A with its bias last.
+All of this happens on standardized data.
 """
 
 from __future__ import annotations
@@ -24,11 +23,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag, null_space
 
 from landscape.descent import solve_least_squares
-from landscape.estimator import _lbfgs
+from landscape.estimator._lbfgs import minimize
+from landscape.estimator._units import RawNetwork
 
-__all__ = ["RawNetwork", "SmoothProblem", "find_basin", "value_and_gradient"]
+__all__ = ["SmoothProblem", "find_basin", "kink_basis", "onto_kinks", "pack", "swap", "unpack"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -46,51 +47,19 @@ RIDGES = 128
 COARSE_TOLERANCE = 1e-5
 
 
-@dataclass
-class RawNetwork:
-    """``x -> sum_i c_i relu(<A_i, (x, 1)>) + e``."""
-
-    A: Array
-    c: Array
-    e: float
-
-    def balanced(self) -> RawNetwork:
-        """The same function with ``|c_i| = ‖A_i‖_2``."""
-        sizes = np.maximum(np.linalg.norm(self.A, axis=1), 1e-12)
-        roots = np.sqrt(np.maximum(np.abs(self.c), 1e-12) / sizes)
-        return RawNetwork(self.A * roots[:, None], self.c / roots, self.e)
-
-
 @dataclass(frozen=True)
 class SmoothProblem:
-    """Standardized data, as the starts of a fit share them.
+    """Standardized data; the loss has ``sum_ij penalty_j (c_i A_ij)^2`` on top."""
 
-    Attributes
-    ----------
-    X : array of shape (n, d + 1)
-        Standardized features and 1, rows times the roots of the weights (times n).
-    y : array of shape (n,)
-        Targets over their standard deviation, times the same roots. Centred if there is an offset.
-    offset : bool
-        Whether the network has one.
-    penalty : array of shape (d + 1,)
-        The loss has ``sum_ij penalty_j (c_i A_ij)^2`` on top.
-    """
-
-    X: Array
-    y: Array
-    offset: bool
-    penalty: Array
-
-    @property
-    def column(self) -> Array:
-        """The offset's input, empty without one."""
-        return self.X[:, -1].copy() if self.offset else np.empty(0)
+    X: Array  # (n, d + 1): features and 1, rows times the roots of the weights (times n)
+    y: Array  # (n,): times the same roots; centred if there is an offset
+    column: Array  # (n,): the offset's input, 0 without an offset
+    penalty: Array  # (d + 1,)
 
     def residuals(self, network: RawNetwork) -> Array:
         """Of the network itself, unsmoothed."""
-        s = np.maximum(self.X @ network.A.T, 0.0) @ network.c - self.y
-        return s + network.e * self.X[:, -1] if self.offset else s
+        values = np.maximum(self.X @ network.A.T, 0.0) @ network.c
+        return np.asarray(values + network.e * self.column - self.y)
 
     def loss(self, network: RawNetwork) -> float:
         """Mean squared error and penalty, unsmoothed."""
@@ -99,62 +68,25 @@ class SmoothProblem:
         return float(s @ s) / s.size + float((products * products).sum(axis=0) @ self.penalty)
 
 
-def pack(problem: SmoothProblem, network: RawNetwork) -> Array:
-    """The parameters as one vector: A by rows, c, and e if there is an offset."""
-    parts = [network.A.ravel(), network.c]
-    return np.concatenate([*parts, [network.e]] if problem.offset else parts)
+def pack(network: RawNetwork) -> Array:
+    """The parameters as one vector: A by rows, c, e."""
+    return np.concatenate([network.A.ravel(), network.c, [network.e]])
 
 
-def unpack(problem: SmoothProblem, v: Array) -> RawNetwork:
+def unpack(v: Array, width: int) -> RawNetwork:
     """The network of a vector."""
-    width = problem.X.shape[1]
-    m = (v.size - int(problem.offset)) // (width + 1)
-    e = float(v[-1]) if problem.offset else 0.0
-    return RawNetwork(v[: m * width].reshape(m, width).copy(), v[m * width :][:m].copy(), e)
-
-
-def value_and_gradient(problem: SmoothProblem, v: Array, delta: float) -> tuple[float, Array]:
-    """The smoothed loss and its gradient: what `_lbfgs.value_and_gradient` compiles.
-
-    Parameters
-    ----------
-    problem : SmoothProblem
-    v : array
-        See `pack`.
-    delta : float
-        Half width of the band; 0 for the loss itself (a kink counts as inactive).
-    """
-    X, n = problem.X, problem.y.size
-    network = unpack(problem, v)
-    A, c = network.A, network.c
-    z, r = X @ A.T, delta * np.abs(X[:, -1:])
-    slopes = np.where(z >= r, z > 0, np.clip((z + r) / (2 * np.where(r > 0, r, 1.0)), 0.0, 1.0))
-    slopes = np.where((z < r) & (r == 0), 0.0, slopes)
-    h = np.where(z >= r, np.maximum(z, 0.0), slopes**2 * r)
-    s = h @ c - problem.y
-    if problem.offset:
-        s = s + network.e * X[:, -1]
-    pull = problem.penalty * A
-    by_weights = (slopes * c * s[:, None]).T @ X / n + (c**2)[:, None] * pull
-    by_output = s @ h / n + c * (pull * A).sum(axis=1)
-    parts = [by_weights.ravel(), by_output]
-    if problem.offset:
-        parts.append(np.array([s @ X[:, -1] / n]))
-    value = float(s @ s) / n + float(c**2 @ (pull * A).sum(axis=1))
-    return value, 2.0 * np.concatenate(parts)
+    m = v.size // (width + 1)
+    return RawNetwork(v[: m * width].reshape(m, width), v[m * width : -1], float(v[-1]))
 
 
 def descend_smoothly(
     problem: SmoothProblem, network: RawNetwork, delta: float, tol: float, max_iter: int
 ) -> tuple[RawNetwork, float, int]:
     """L-BFGS on the smoothed loss: where it ends, the loss there and the iterations."""
-    v = pack(problem, network.balanced())
-    widths = delta * np.abs(problem.X[:, -1])
-    value, n_iter = _lbfgs.minimize(
-        v, problem.X, problem.y, problem.column, widths, problem.penalty,
-        len(network.c), tol, max_iter,
-    )  # fmt: skip
-    return unpack(problem, v), float(value), int(n_iter)
+    X, widths = problem.X, delta * np.abs(problem.X[:, -1])
+    data = X, problem.y, problem.column, widths, problem.penalty
+    v, value, n_iter = minimize(pack(network.balanced()), *data, tol, max_iter)
+    return unpack(v, X.shape[1]), value, n_iter
 
 
 def swap(
@@ -166,19 +98,14 @@ def swap(
     of all others; kinks of the ridges go through samples.
     """
     X, y = problem.X, problem.y
-    n, width = X.shape
-    extra = [X[:, -1:]] if problem.offset else []
-    features = np.hstack([np.maximum(X @ network.A.T, 0.0), *extra])
-    gram = features.T @ features
-    gram[np.diag_indices_from(gram)] += 1e-9 * np.trace(gram) + np.finfo(float).tiny
-    inverse = np.linalg.inv(gram)
-    output = inverse @ (features.T @ y)
-    m = len(network.c)
+    (n, width), m = X.shape, len(network.c)
+    features = np.column_stack([np.maximum(X @ network.A.T, 0.0), problem.column])
+    inverse = _inverse_gram(features)
     # The least squares problem without column j is worse by output_j^2 / inverse_jj.
-    order = np.argsort((output**2 / np.diag(inverse))[:m], kind="stable")
-    worst = int(order[rank % m])
-    basis, _ = np.linalg.qr(np.delete(features, worst, axis=1))
-    residual = y - basis @ (basis.T @ y)
+    losses = (inverse @ (features.T @ y)) ** 2 / np.diag(inverse)
+    worst = int(np.argsort(losses[:m], kind="stable")[rank % m])
+    others = np.delete(features, worst, axis=1)
+    basis, _ = np.linalg.qr(others[:, others.any(axis=0)])
     directions = rng.standard_normal((RIDGES, width - 1)) / np.sqrt(width - 1)
     through = X[rng.integers(n, size=RIDGES)]
     biases = -(directions * through[:, :-1]).sum(axis=1) / through[:, -1]
@@ -186,15 +113,30 @@ def swap(
     ridges = np.maximum(X @ rows.T, 0.0)
     ridges -= basis @ (basis.T @ ridges)
     sizes = np.linalg.norm(ridges, axis=0)
-    gains = np.abs(ridges.T @ residual) / np.maximum(sizes, 1e-6 * sizes.max() + 1e-300)
+    gains = np.abs(ridges.T @ (y - basis @ (basis.T @ y)))
     A = network.A.copy()
-    A[worst] = rows[int(np.argmax(gains))]
+    A[worst] = rows[np.argmax(gains / np.maximum(sizes, 1e-6 * sizes.max() + 1e-300))]
     features[:, worst] = np.maximum(X @ A[worst], 0.0)
+    output = _inverse_gram(features) @ (features.T @ y)
+    c = np.where(np.abs(output[:m]) > 1e-8, output[:m], 1e-8)
+    return RawNetwork(A, c, float(output[m]))
+
+
+def _inverse_gram(features: Array) -> Array:
+    """Of the columns' inner products, regularized."""
     gram = features.T @ features
     gram[np.diag_indices_from(gram)] += 1e-9 * np.trace(gram) + np.finfo(float).tiny
-    output = np.linalg.solve(gram, features.T @ y)
-    e = float(output[m]) if problem.offset else 0.0
-    return RawNetwork(A, np.where(np.abs(output[:m]) > 1e-8, output[:m], 1e-8), e)
+    return np.linalg.inv(gram)
+
+
+def kink_basis(X: Array, held: Mask, free: int = 1) -> Array:
+    """Basis of the (u, e) whose neurons' ``held`` (n, m) samples are on their kinks.
+
+    The last ``free`` coordinates are free.
+    """
+    eye = np.eye(X.shape[1])
+    bases = [null_space(X[on], rcond=1e-10) if on.any() else eye for on in held.T]
+    return np.asarray(block_diag(*bases, np.eye(free)))
 
 
 def onto_kinks(problem: SmoothProblem, network: RawNetwork, delta: float) -> RawNetwork:
@@ -202,48 +144,27 @@ def onto_kinks(problem: SmoothProblem, network: RawNetwork, delta: float) -> Raw
 
     Only convex kinks can be held at a minimum: c_i times the residual is positive there.
     """
-    X = problem.X
-    m, width = network.A.shape
-    signs, sizes = np.where(network.c < 0, -1.0, 1.0), np.abs(network.c)
-    U = sizes[:, None] * network.A
+    X, (m, width) = problem.X, network.A.shape
+    signs = np.where(network.c < 0, -1.0, 1.0)
     z, s = X @ network.A.T, problem.residuals(network)
     held = (np.abs(z) < delta * np.abs(X[:, -1:])) & (s[:, None] * signs > 0)
     if not held.any():
         return network
-    bases = []
-    for i in range(m):
-        rows = X[held[:, i]]
-        if len(rows) == 0:
-            bases.append(np.eye(width))
-            continue
-        _, singular, right = np.linalg.svd(rows, full_matrices=True)
-        bases.append(right[int((singular > 1e-10 * singular[0]).sum()) :].T)
-        U[i] = bases[i] @ (bases[i].T @ U[i])
+    basis = kink_basis(X, held)
+    roots = np.append(np.tile(np.sqrt(len(X) * problem.penalty), m), 0.0)
+    penalized = (roots[:, None] * basis)[roots > 0]
+    right = np.append(problem.y, np.zeros(len(penalized)))
+    products = RawNetwork(np.abs(network.c)[:, None] * network.A, signs, network.e)
+    solution = basis @ (basis.T @ pack(products)[np.r_[: m * width, -1]])
     best, least = network, problem.loss(network)
     for _ in range(2):
-        active = (X @ U.T > 0) & ~held
-        blocks = [signs[i] * active[:, i, None] * (X @ basis) for i, basis in enumerate(bases)]
-        if problem.offset:
-            blocks.append(X[:, -1:])
-        matrix, right_side = np.hstack(blocks), problem.y
-        if problem.penalty.any():
-            roots = np.sqrt(problem.y.size * problem.penalty)
-            rows = np.zeros((m * width, matrix.shape[1]))
-            at = 0
-            for i, basis in enumerate(bases):
-                rows[i * width : (i + 1) * width, at : at + basis.shape[1]] = roots[:, None] * basis
-                at += basis.shape[1]
-            matrix = np.vstack([matrix, rows])
-            right_side = np.append(right_side, np.zeros(m * width))
-        solution = solve_least_squares(matrix, right_side)
-        e = float(solution[-1]) if problem.offset else 0.0
-        U, at = np.empty_like(U), 0
-        for i, basis in enumerate(bases):
-            U[i] = basis @ solution[at : at + basis.shape[1]]
-            at += basis.shape[1]
-        candidate = RawNetwork(U, signs, e).balanced()
-        loss = problem.loss(candidate)
-        if loss < least:
+        active = (X @ solution[:-1].reshape(m, width).T > 0) & ~held
+        rows = ((active * signs)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+        matrix = np.vstack([np.column_stack([rows, problem.column]) @ basis, penalized])
+        solution = basis @ solve_least_squares(matrix, right)
+        candidate = RawNetwork(solution[:-1].reshape(m, width), signs, float(solution[-1]))
+        candidate = candidate.balanced()
+        if (loss := problem.loss(candidate)) < least:
             best, least = candidate, loss
     return best
 
@@ -256,31 +177,15 @@ def find_basin(
     tol: float,
     max_iter: int,
 ) -> tuple[RawNetwork, int]:
-    """Smooth descent with swaps, narrowing bands, and onto the kinks.
+    """Smooth descent with swaps, narrowing bands, and onto the kinks: no worse than the start.
 
-    Parameters
-    ----------
-    problem : SmoothProblem
-    network : RawNetwork
-        The start.
-    rng : numpy.random.Generator
-        For the swaps.
-    tol : float
-        Fall of the loss per step at which a stage ends, in variances of the target.
-    max_iter : int
-        Iterations of all stages together, at most.
-
-    Returns
-    -------
-    network : RawNetwork
-        No worse than the start.
-    n_iter : int
+    A stage ends where the loss falls by less than ``tol`` variances of the target per step, and all
+    of them after ``max_iter`` iterations together, which are the second result.
     """
     coarse = max(tol, COARSE_TOLERANCE)
-    start, left = network, max_iter
+    start, left, failures = network, max_iter, 0
     network, loss, n_iter = descend_smoothly(problem, network, COARSE, coarse, left)
     left -= n_iter
-    failures = 0
     for _ in range(SWAPS):
         if left <= 0 or failures == FAILURES:
             break

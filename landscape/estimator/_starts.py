@@ -10,24 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from landscape.descent import Search
+from landscape.descent import Descent, descend
 from landscape.effective import EffectiveProblem
 from landscape.errors import NUMERICAL_ERRORS
-from landscape.estimator._reinitialize import reinitialize
 from landscape.estimator._samples import Samples
-from landscape.estimator._smooth import RawNetwork, SmoothProblem, find_basin
-from landscape.estimator._sobolev import SobolevSearch
-from landscape.estimator._units import Units, from_rows, to_rows
+from landscape.estimator._smooth import SmoothProblem, find_basin
+from landscape.estimator._sobolev import SobolevLoss
+from landscape.estimator._units import RawNetwork, Units, from_raw, lift_row, to_raw
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
+from landscape.realization import input_gradients, realize
 from landscape.spaces import Space, UnrestrictedSpace
 from landscape.stationarity import Budget
 from landscape.streams import stream
 from landscape.training import draw_network, train
 from landscape.verdict import Verdict
 
-__all__ = ["BUDGET", "End", "FitData", "draw_start", "run_start", "single_thread"]
+__all__ = ["End", "FitData", "draw_start", "reinitialize", "run_start", "single_thread"]
 
 Array = NDArray[np.float64]
 
@@ -35,8 +35,8 @@ Array = NDArray[np.float64]
 #: undecided, and others are there to be chosen.
 BUDGET = Budget(max_rays=20_000)
 
-#: How often silent neurons are reinitialized at most.
-ROUNDS = 5
+#: How often silent neurons are reinitialized at most, and the directions that are tried for each.
+ROUNDS, CANDIDATES = 5, 256
 
 #: A global minimum explains all of the target's variance but this share. Where the target's mean
 #: exceeds its deviation by so much that rounding hides more, there is no verdict.
@@ -59,50 +59,21 @@ def single_thread() -> Any:
 
 @dataclass(frozen=True)
 class FitData:
-    """What all starts of a fit share, in the units of the fit.
-
-    Attributes
-    ----------
-    space : Space
-    units : Units
-        Of the fit.
-    X : array of shape (g, space.n_inputs)
-        Embedded features, rows scaled by the roots of the weights.
-    y : array of shape (g,)
-    constant : float
-        What the loss on the samples has on top of that on X and y.
-    standard : Units
-        From here to data with mean 0 and standard deviation 1, where starts are drawn; without an
-        output's bias the target keeps its mean.
-    offset : float
-        That mean, for the functions that starts are drawn as; else 0.
-    penalty : array of shape (space.n_inputs,) or None
-        Of the squares of product coordinates; zero for the constant inputs.
-    gradients : array of shape (g, d) or None
-        Targets of the input gradients, for Sobolev training.
-    gradient_weights : array of shape (d,)
-        Weights of the squared errors of their entries.
-    smooth : SmoothProblem
-        The standardized data for the solver "smoothing".
-    solver : str
-        "smoothing", "descent" for none, or one of :data:`landscape.training.SOLVERS`. These know no
-        penalty, and none of them gradients: there descent does it all.
-    max_iter : int
-    tol : float
-    """
+    """What all starts of a fit share, in the units of the fit."""
 
     space: Space
-    units: Units
-    X: Array
-    y: Array
-    constant: float
-    standard: Units
-    offset: float
-    penalty: Array | None
-    gradients: Array | None
-    gradient_weights: Array
+    units: Units  # of the fit
+    X: Array  # (g, space.n_inputs): embedded features, rows scaled by the roots of the weights
+    y: Array  # (g,)
+    constant: float  # what the loss on the samples has on top of that on X and y
+    standard: (
+        Units  # from here to mean 0 and deviation 1; without an output's bias y keeps its mean
+    )
+    mean: float  # that mean, for the functions that starts are drawn as; else 0
+    penalty: Array | None  # (space.n_inputs,): of the squares of product coordinates
+    sobolev: SobolevLoss | None  # where gradients are fitted
     smooth: SmoothProblem
-    solver: str
+    solver: str  # "smoothing", "descent" for none, or one of `landscape.training.SOLVERS`
     max_iter: int
     tol: float
 
@@ -118,58 +89,90 @@ class FitData:
         alpha: float = 0.0,
         gradient_weight: float = 0.0,
     ) -> FitData:
-        """The merged samples, already in ``units``; alpha and the weight are those of the data."""
+        """The merged samples, already in ``units``; alpha and the weight are those of the data.
+
+        Solvers of scipy know no penalty, and none knows gradients: there descent does it all.
+        """
         X, y = weight_samples(space.embed(samples.features), samples.target, samples.weights)
         offset = isinstance(space, UnrestrictedSpace)
         standard = Units.exact(samples, offset=offset)
-        penalties = alpha / units.scale**2
-        penalty = None
+        penalties, weights = alpha / units.scale**2, gradient_weight / units.scale**2
+        penalty, sobolev, constant = None, None, samples.constant
         if alpha > 0:
             penalty = np.append(penalties, np.zeros(space.extra_inputs))
             solver = solver if solver == "smoothing" else "descent"
-        gradients, constant = None, samples.constant
-        gradient_weights = gradient_weight / units.scale**2
         if samples.gradients is not None and gradient_weight > 0:
-            gradients, solver = samples.gradients, "descent"
-            constant += float(gradient_weights @ np.asarray(samples.gradient_constant))
-        roots = np.sqrt(samples.weights * len(y))[:, None]
+            sobolev, solver = (
+                SobolevLoss(X, y, samples.gradients, weights, space, penalty),
+                "descent",
+            )
+            constant += float(weights @ np.asarray(samples.gradient_constant))
+        roots = np.sqrt(samples.weights * len(y))
         plain = np.column_stack([standard.features(samples.features), np.ones(len(y))])
-        return cls(
-            space=space,
-            units=units,
-            X=X,
-            y=y,
-            constant=constant,
-            standard=standard,
-            offset=0.0 if offset else float(samples.weights @ samples.target),
-            penalty=penalty,
-            gradients=gradients,
-            gradient_weights=gradient_weights,
-            smooth=SmoothProblem(
-                plain * roots,
-                roots[:, 0] * standard.target(samples.target),
-                offset,
-                np.append(penalties / standard.scale**2, 0.0),
-            ),
-            solver=solver,
-            max_iter=max_iter,
-            tol=tol,
+        smooth = SmoothProblem(
+            plain * roots[:, None],
+            roots * standard.target(samples.target),
+            roots * offset,
+            np.append(penalties / standard.scale**2, 0.0),
         )
+        mean = 0.0 if offset else float(samples.weights @ samples.target)
+        return cls(
+            space,
+            units,
+            X,
+            y,
+            constant,
+            standard,
+            mean,
+            penalty,
+            sobolev,
+            smooth,
+            solver,
+            max_iter,
+            tol,
+        )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of `descend` and the certificates."""
+        return {"space": self.space, "penalty": self.penalty}
+
+    def loss(self, theta: Parametrization) -> float:
+        """With penalty and errors of gradients."""
+        if self.sobolev is not None:
+            return self.sobolev.search(theta).loss
+        problem = EffectiveProblem.build(theta, self.X, self.y, **self.options)
+        return problem.loss(problem.state())
+
+    def descend(self, theta: Parametrization, max_iter: int) -> Descent:
+        """From theta to a point with a certificate."""
+        if self.sobolev is not None:
+            return self.sobolev.descend(theta, max_iter)
+        options = {**self.options, "max_iter": max_iter, "budget": BUDGET}
+        return descend(theta, self.X, self.y, **options)
+
+    def certificate(self, descent: Descent) -> Certificate:
+        """Of the end of a descent."""
+        found = descent.certificate
+        if found is None:
+            theta = descent.parametrization
+            found = certify_minimum(theta, self.X, self.y, budget=BUDGET, **self.options)
+        reason = ""
+        if found.kind == "global" and found.loss > UNEXPLAINED * self.standard.target_scale**2:
+            reason = "rounding hides what is left of the target: subtract its mean"
+        elif found.is_minimum and found.radius == 0:
+            reason = "the radius is below rounding"
+        if reason:
+            return replace(found, verdict=Verdict.UNDECIDED, reason=reason, radius=np.nan)
+        return found
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a start ended.
+    """Where a start ended: its row in the table of starts, and more of it.
 
-    Attributes
-    ----------
-    row : dict
-        Its row in the table of starts.
-    parametrization : Parametrization
-    certificate : Certificate or None
-        None if the computation failed.
-    losses : tuple of float
-        At the start, after the solver, and after every line search of the descent.
+    ``losses`` are at the start, after the solver, and after every line search of the descent; there
+    is no certificate if the computation failed.
     """
 
     row: dict[str, Any]
@@ -181,89 +184,86 @@ class End:
 def draw_start(
     problem: FitData, n_neurons: int, seed: int, index: int
 ) -> tuple[Parametrization, int]:
-    """Random start number ``index``: it does not depend on how many there are.
+    """Random start number ``index``, and its sign class: it does not depend on how many there are.
 
     The sign classes take turns (Theorems 1 and 5).
-
-    Returns
-    -------
-    theta : Parametrization
-    n_positive : int
-        Its sign class.
     """
     n_positive = index % (n_neurons + 1)
     d = problem.space.n_inputs - problem.space.extra_inputs
     rng = stream(seed, "estimator: start", index)
-    network = draw_network(rng, d, n_neurons, n_positive=n_positive)
-    rows = np.column_stack([network.weights, network.biases])
-    rows, c, e = problem.standard.outward(rows, network.output_weights, network.offset)
-    theta = problem.space.from_network(rows[:, :-1], rows[:, -1], c, e + problem.offset)
-    return theta, n_positive
+    drawn = draw_network(rng, d, n_neurons, n_positive=n_positive)
+    rows = np.column_stack([drawn.weights, drawn.biases])
+    raw = problem.standard.outward(RawNetwork(rows, drawn.output_weights, drawn.offset))
+    A, e = raw.A, raw.e + problem.mean
+    return problem.space.from_network(A[:, :-1], A[:, -1], raw.c, e), n_positive
 
 
 def _train(
     problem: FitData, theta: Parametrization, rng: np.random.Generator
 ) -> tuple[Parametrization, int]:
     """Near a minimum by the problem's solver, and its iterations."""
+    space, limits = problem.space, {"tol": problem.tol, "max_iter": problem.max_iter}
     if problem.solver == "descent":
         return theta, 0
     if problem.solver == "smoothing":
-        raw, n_iter = find_basin(
-            problem.smooth,
-            RawNetwork(*problem.standard.inward(*to_rows(theta, problem.space))),
-            rng,
-            tol=problem.tol,
-            max_iter=problem.max_iter,
-        )
-        rows, c, e = problem.standard.outward(raw.A, raw.c, raw.e)
-        return from_rows(problem.space, rows, c, e), n_iter
-    fit = train(
-        theta,
-        problem.X,
-        problem.y,
-        space=problem.space,
-        solver=problem.solver,
-        max_iter=problem.max_iter,
-        tol=problem.tol,
-    )
+        raw = problem.standard.inward(to_raw(theta, space))
+        raw, n_iter = find_basin(problem.smooth, raw, rng, **limits)
+        return from_raw(space, problem.standard.outward(raw)), n_iter
+    fit = train(theta, problem.X, problem.y, space=space, solver=problem.solver, **limits)
     return fit.parametrization, fit.n_iter
 
 
-def _search(problem: FitData, theta: Parametrization) -> Search | SobolevSearch:
-    """The descent from theta, which holds the kinks that theta is on."""
-    effective = EffectiveProblem.build(theta, problem.X, problem.y, problem.space, problem.penalty)
-    if problem.gradients is not None:
-        return SobolevSearch(effective, problem.gradients, problem.gradient_weights)
-    search = Search(effective, BUDGET)
-    z = search.problem.preactivations(search.state)
-    search.held = search.problem.kink_pairs(search.state, z)
-    return search
+def reinitialize(
+    problem: FitData, theta: Parametrization, rng: np.random.Generator
+) -> Parametrization | None:
+    """Reinitialize neurons that are silent on all samples where they lower the loss most.
 
-
-def _certify(
-    problem: FitData, theta: Parametrization, search: Search | SobolevSearch
-) -> Certificate:
-    """The certificate of the end of a start."""
-    if isinstance(search, SobolevSearch):
-        messages = [violation.message for violation in problem.space.violations(theta)]
-        return search.certificate(theta, problem.X, messages)
-    certificate = certify_minimum(
-        theta,
-        problem.X,
-        problem.y,
-        space=problem.space,
-        budget=BUDGET,
-        penalty=problem.penalty,
-    )
-    hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**2
-    if certificate.kind == "global" and hidden:
-        reason = "rounding hides what is left of the target: subtract its mean"
-        return replace(certificate, verdict=Verdict.UNDECIDED, reason=reason, radius=np.nan)
-    if certificate.is_minimum and certificate.radius == 0:
-        return replace(
-            certificate, verdict=Verdict.UNDECIDED, reason="the radius is below rounding"
-        )
-    return certificate
+    A silent neuron is at a flat local minimum of its own, of no use to the function, and so is
+    free to become any other one, of either sign. Each takes the best of `CANDIDATES` random
+    directions, with its optimal size, given those before it (matching pursuit). The new ones make
+    the loss smaller by what they correlate with the residuals: a strict decrease. None if no neuron
+    is silent, or none of the candidates would help.
+    """
+    space, X = problem.space, problem.X
+    free = isinstance(space, UnrestrictedSpace)
+    m, d = space.n_neurons - int(free), space.n_inputs - space.extra_inputs
+    a, c = theta.weights.copy(), theta.output_weights.copy()
+    silent = ~(1e-11 * np.abs(X).sum(axis=1)[:, None] < X @ a[:m].T).any(axis=0) | (c[:m] == 0)
+    if not silent.any():
+        return None
+    s = realize(theta, X) - problem.y
+    drawn = draw_network(rng, d, CANDIDATES, n_positive=0)
+    rows = np.column_stack([drawn.weights, drawn.biases])
+    rows = problem.standard.outward(RawNetwork(rows, drawn.output_weights, 0.0)).A
+    # Unscaled inputs have 1 in the last column: with the scaled ones it is the root of the weight.
+    plain = X if free else X[:, :-1]
+    ridges = np.maximum(plain @ rows.T, 0.0)
+    if problem.sobolev is not None:
+        # What the ridges add to the gradients, and the gradients' residuals, below the values.
+        factors = np.sqrt(problem.sobolev.weights) * np.abs(plain[:, -1:])
+        slopes = (plain @ rows.T > 0)[:, None, :] * factors[:, :, None] * rows[:, :-1].T
+        ridges = np.vstack([ridges, slopes.reshape(-1, CANDIDATES)])
+        s = np.append(s, factors * (input_gradients(theta, X)[:, :d] - problem.sobolev.gradients))
+    sizes = np.linalg.norm(ridges, axis=0)
+    useful = np.flatnonzero(sizes > 1e-6 * sizes.max(initial=0.0))
+    least = np.sqrt(np.mean(s**2)) * 1e-9
+    changed = False
+    for i in np.flatnonzero(silent):
+        gains = ridges[:, useful].T @ s / sizes[useful]
+        best = int(np.argmax(np.append(np.abs(gains), least)))
+        if best == useful.size:  # none of those that are left
+            break
+        k = int(useful[best])
+        amount = -gains[best] / sizes[k]
+        root = np.sqrt(abs(amount))
+        a[i] = rows[k] * root if free else lift_row(space, rows[k] * abs(amount)) / root
+        c[i] = np.sign(amount) * root
+        s = s + amount * ridges[:, k]
+        useful = np.delete(useful, best)
+        changed = True
+    if not changed:
+        return None
+    return Parametrization(a, c) if free else Parametrization(a, c).balance()
 
 
 def run_start(
@@ -272,93 +272,65 @@ def run_start(
     start: int,
     origin: str,
     n_positive: int,
-    rng: np.random.Generator,
+    seed: int,
+    index: int,
 ) -> End:
     """Train, descend, reinitialize silent neurons and descend again, certify.
 
-    Parameters
-    ----------
-    problem : FitData
-    theta : Parametrization
-        In the problem's space.
-    start : int
-        Its number, for the table.
-    origin : str
-        "random", "init" or "warm_start".
-    n_positive : int
-        Positive output weights of the network, without the offset's.
-    rng : numpy.random.Generator
-        For swaps and `reinitialize`.
+    ``start`` is its number in the table, ``index`` that among random or given starts, ``origin``
+    "random", "init" or "warm_start", ``n_positive`` counts positive output weights without an
+    offset's; random numbers are streams of ``seed``.
     """
-    space, unit = problem.space, problem.units.target_scale**2
+    kind = "random" if origin == "random" else "given"
     row: dict[str, Any] = {
-        "start": start,
-        "origin": origin,
-        "n_positive": n_positive,
-        "loss_start": np.inf,
-        "loss_trained": np.inf,
-        "loss": np.inf,
-        "outcome": "failed",
-        "verdict": "undecided",
-        "reason": "",
-        "kind": "",
-        "stationarity": np.nan,
-        "radius": np.nan,
-        "n_iter_solver": 0,
-        "n_iter": 0,
-        "n_reinitialized": 0,
-        "n_kinks": -1,
-        "n_silent": -1,
-        "key": "",
-    }
+        "start": start, "origin": origin, "n_positive": n_positive,
+        "loss_start": np.inf, "loss_trained": np.inf, "loss": np.inf,
+        "outcome": "failed", "verdict": "undecided", "reason": "", "kind": "",
+        "stationarity": np.nan, "radius": np.nan, "n_iter_solver": 0, "n_iter": 0,
+        "n_reinitialized": 0, "n_kinks": -1, "n_silent": -1, "key": "",
+    }  # fmt: skip
     certificate = None
     losses: list[float] = []
 
-    def record(search: Search | SobolevSearch, *values: float) -> None:
-        """Add losses of a search, in the units of the data."""
-        own = search.problem.unit**2
-        losses.extend((value * own + problem.constant) * unit for value in values)
+    def in_units(loss: float) -> float:
+        """In those of the data."""
+        return (loss + problem.constant) * problem.units.target_scale**2
 
     with single_thread(), np.errstate(over="ignore", invalid="ignore"):
         try:
-            search = _search(problem, theta)
-            record(search, search.loss)
-            row["loss_start"] = row["loss_trained"] = row["loss"] = losses[0]
-            theta, n_iter_solver = _train(problem, theta, rng)
-            if n_iter_solver:
-                search = _search(problem, theta)
-                record(search, search.loss)
-                row |= {"loss_trained": losses[-1], "n_iter_solver": n_iter_solver}
-            n_iter, limit = 0, problem.max_iter
-            for round_number in range(1 + ROUNDS):
-                search = _search(problem, theta)
-                outcome, reason = search.run(limit)
-                theta = search.problem.parametrization(search.state)
-                n_iter, limit = n_iter + search.n_iter, limit - search.n_iter
-                record(search, *search.losses)
-                changed = None
+            losses.append(in_units(problem.loss(theta)))
+            row |= dict.fromkeys(("loss_start", "loss_trained", "loss"), losses[0])
+            rng = stream(seed, f"estimator: search from a {kind} start", index)
+            theta, row["n_iter_solver"] = _train(problem, theta, rng)
+            if row["n_iter_solver"]:
+                losses.append(in_units(problem.loss(theta)))
+                row["loss_trained"] = losses[-1]
+            for number in range(1 + ROUNDS):
+                descent = problem.descend(theta, problem.max_iter - row["n_iter"])
+                theta = descent.parametrization
+                losses += map(in_units, descent.losses)
+                row["n_iter"] += descent.n_iter
                 # A penalty can be what silences a neuron: then it stays so.
-                if round_number < ROUNDS and limit > 0 and problem.penalty is None:
-                    changed = reinitialize(problem, theta, rng)
+                exhausted = number == ROUNDS or row["n_iter"] >= problem.max_iter
+                if exhausted or problem.penalty is not None:
+                    break
+                rng = stream(seed, f"estimator: new neurons of a {kind} start", index, number)
+                changed = reinitialize(problem, theta, rng)
                 if changed is None:
                     break
                 row["n_reinitialized"] += 1
                 theta = changed
-            certificate = _certify(problem, theta, search)
+            certificate = problem.certificate(descent)
+            fields = ("kind", "stationarity", "radius", "n_kinks", "n_silent")
+            row |= {name: getattr(certificate, name) for name in fields}
             row |= {
-                "outcome": outcome.name.lower(),
-                "n_iter": n_iter,
-                "loss": (certificate.loss + problem.constant) * unit,
+                "outcome": descent.outcome.name.lower(),
+                "loss": in_units(certificate.loss),
                 "verdict": certificate.verdict.value,
-                "reason": reason or certificate.reason,
-                "kind": certificate.kind,
-                "stationarity": certificate.stationarity,
-                "radius": certificate.radius,
-                "n_kinks": certificate.n_kinks,
-                "n_silent": certificate.n_silent,
+                "reason": descent.reason or certificate.reason,
             }
             if certificate.is_minimum:
-                row["key"] = activation_key(theta, problem.X, space=space)
+                row["key"] = activation_key(theta, problem.X, space=problem.space)
         except NUMERICAL_ERRORS as error:
             row["reason"] = f"{type(error).__name__}: {error}"
     return End(row, theta, certificate, tuple(losses))

@@ -16,12 +16,27 @@ from landscape.estimator._samples import Samples
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 
-__all__ = ["Units", "from_rows", "lift_row", "to_rows"]
+__all__ = ["RawNetwork", "Units", "from_raw", "lift_row", "to_raw"]
 
 Array = NDArray[np.float64]
 
 #: Exponents of two between which data may lie: the squares of all that is fitted stay numbers.
 RANGE = 505
+
+
+@dataclass
+class RawNetwork:
+    """``x -> sum_i c_i relu(<A_i, (x, 1)>) + e``; each row of A (m, d + 1) has its bias last."""
+
+    A: Array
+    c: Array
+    e: float
+
+    def balanced(self) -> RawNetwork:
+        """The same function with ``|c_i| = ‖A_i‖_2``."""
+        sizes = np.maximum(np.linalg.norm(self.A, axis=1), 1e-12)
+        roots = np.sqrt(np.maximum(np.abs(self.c), 1e-12) / sizes)
+        return RawNetwork(self.A * roots[:, None], self.c / roots, self.e)
 
 
 @dataclass(frozen=True)
@@ -30,15 +45,11 @@ class Units:
 
     Attributes
     ----------
-    scale : array of shape (d,)
-        Of a fit: the powers of two next to the features' standard deviations.
-    shift : array of shape (d,)
-        Of a fit: the multiples of ``scale`` next to the features' means.
-    target_scale : float
-        Of a fit: the power of two next to the target's standard deviation.
-    target_shift : float
-        Of a fit over N: the multiple of ``target_scale`` next to the target's mean. 0 over N* and
-        N', which have no bias of the output.
+    scale, shift : arrays of shape (d,)
+        Of a fit: powers of two next to the features' standard deviations, and multiples of these
+        next to the means.
+    target_scale, target_shift : float
+        Of a fit: likewise; over N* and N', which have no bias of the output, the shift is 0.
     """
 
     scale: Array
@@ -48,34 +59,25 @@ class Units:
 
     @classmethod
     def rough(cls, X: Array, y: Array) -> Units:
-        """Units in which no feature exceeds size two, nor the target: means can be computed.
-
-        Raises
-        ------
-        ValueError
-            For data whose squares are out of the range of floating-point numbers.
-        """
-        scale = np.array([_power(float(size)) for size in np.abs(X).max(axis=0)])
-        target_scale = _power(float(np.abs(y).max()))
-        names = [*(f"X, column {j}" for j in range(len(scale))), "y"]
-        for name, power in zip(names, [*scale, target_scale], strict=True):
+        """Units in which no feature exceeds size two, nor the target: means can be computed."""
+        powers = _powers(np.append(np.abs(X).max(axis=0), np.abs(y).max()))
+        for j, power in enumerate(powers):
             if not -RANGE <= np.log2(power) <= RANGE:
-                size = "large" if power > 1 else "small"
+                name = "y" if j == X.shape[1] else f"X, column {j}"
                 raise ValueError(
-                    f"{name}: values of about {power:.0e} are too {size}: their squares "
+                    f"{name}: values of about {power:.0e} are too "
+                    f"{'large' if power > 1 else 'small'}: their squares "
                     "leave the range of floating-point numbers; change the unit"
                 )
-        return cls(scale, np.zeros(len(scale)), target_scale, 0.0)
+        return cls(powers[:-1], np.zeros(X.shape[1]), float(powers[-1]), 0.0)
 
     @classmethod
     def of_samples(cls, samples: Samples, *, offset: bool) -> Units:
         """Units of merged samples; ``offset``: whether networks can take up the target's mean."""
-        exact = cls.exact(samples, offset=True)
-        scale = np.array([_power(float(s)) for s in exact.scale])
-        target_scale = _power(exact.target_scale)
-        target_shift = float(np.round(exact.target_shift / target_scale)) * target_scale
-        shift = np.round(exact.shift / scale) * scale
-        return cls(scale, shift, target_scale, target_shift if offset else 0.0)
+        exact = cls.exact(samples, offset=offset)
+        scale = _powers(np.append(exact.scale, exact.target_scale))
+        shift = np.round(np.append(exact.shift, exact.target_shift) / scale) * scale
+        return cls(scale[:-1], shift[:-1], float(scale[-1]), float(shift[-1]))
 
     @classmethod
     def exact(cls, samples: Samples, *, offset: bool) -> Units:
@@ -127,22 +129,24 @@ class Units:
             gradient_constant=samples.gradient_constant / self.slopes**2,
         )
 
-    def outward(self, rows: Array, c: Array, e: float) -> tuple[Array, Array, float]:
-        """A network's rows ``(w, b)``, output weights and offset in the data's units."""
-        weights = rows[:, :-1] / self.scale
-        rows = np.column_stack([weights, rows[:, -1] - weights @ self.shift])
-        return rows, c * self.target_scale, e * self.target_scale + self.target_shift
+    def outward(self, network: RawNetwork) -> RawNetwork:
+        """A network of these units in those of the data."""
+        weights = network.A[:, :-1] / self.scale
+        A = np.column_stack([weights, network.A[:, -1] - weights @ self.shift])
+        e = network.e * self.target_scale + self.target_shift
+        return RawNetwork(A, network.c * self.target_scale, e)
 
-    def inward(self, rows: Array, c: Array, e: float) -> tuple[Array, Array, float]:
+    def inward(self, network: RawNetwork) -> RawNetwork:
         """The inverse of `outward`."""
-        biases = rows[:, -1] + rows[:, :-1] @ self.shift
-        rows = np.column_stack([rows[:, :-1] * self.scale, biases])
-        return rows, c / self.target_scale, (e - self.target_shift) / self.target_scale
+        weights, biases = network.A[:, :-1], network.A[:, -1]
+        A = np.column_stack([weights * self.scale, biases + weights @ self.shift])
+        e = (network.e - self.target_shift) / self.target_scale
+        return RawNetwork(A, network.c / self.target_scale, e)
 
     def outward_element(self, theta: Parametrization, space: Space) -> Parametrization:
         """An element of the space in the data's units; on N* the margin scales with the target."""
         if isinstance(space, UnrestrictedSpace):
-            return from_rows(space, *self.outward(*to_rows(theta, space)))
+            return from_raw(space, self.outward(to_raw(theta, space)))
         u = theta.products * self.target_scale
         u[:, :-2] /= self.scale
         bias = -u[:, :-2] @ self.shift
@@ -151,29 +155,29 @@ class Units:
         return Parametrization.from_products(u, theta.signs)
 
 
-def _power(size: float) -> float:
-    """The power of two next to a size, 1 for zero: exactly, whatever the unit of the size."""
-    if size == 0:
-        return 1.0
-    mantissa, exponent = np.frexp(size)
-    return float(np.ldexp(1.0, int(exponent) - int(mantissa < np.sqrt(0.5))))
+def _powers(sizes: Array) -> Array:
+    """The powers of two next to sizes, 1 for zero: exactly, whatever the unit of the sizes."""
+    mantissas, exponents = np.frexp(np.where(sizes > 0, sizes, 1.0))
+    return np.ldexp(1.0, exponents - (mantissas < np.sqrt(0.5)))
 
 
-def to_rows(theta: Parametrization, space: Space) -> tuple[Array, Array, float]:
-    """An element as rows ``(w, b)`` of a network with biases, output weights and offset."""
+def to_raw(theta: Parametrization, space: Space) -> RawNetwork:
+    """An element as a network with biases."""
     a, c = theta.weights, theta.output_weights
     if isinstance(space, UnrestrictedSpace):
-        return a[:-1], c[:-1], float(c[-1])
-    return np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]]), c, 0.0
+        return RawNetwork(a[:-1], c[:-1], float(c[-1]))
+    return RawNetwork(np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]]), c, 0.0)
 
 
-def from_rows(space: Space, rows: Array, c: Array, e: float) -> Parametrization:
-    """An element of the space; on N and N*, as many rows as `to_rows` gives, and no offset."""
+def from_raw(space: Space, network: RawNetwork) -> Parametrization:
+    """An element of the space; of N' and N*, from as many rows as `to_raw` gives and no offset."""
+    A, c = network.A, network.c
     if isinstance(space, UnrestrictedSpace):
-        return Parametrization(np.vstack([rows, space.offset_direction]), np.append(c, e))
-    amounts = np.maximum(np.abs(c), 1e-12)
-    lifted = [lift_row(space, row * size) for row, size in zip(rows, amounts, strict=True)]
-    return Parametrization.from_products(np.array(lifted), np.where(c < 0, -1.0, 1.0))
+        A, c = np.vstack([A, space.offset_direction]), np.append(c, network.e)
+        return Parametrization(A, c)
+    rows = A * np.maximum(np.abs(c), 1e-12)[:, None]
+    lifted = np.array([lift_row(space, row) for row in rows])
+    return Parametrization.from_products(lifted, np.where(c < 0, -1.0, 1.0))
 
 
 def lift_row(space: Space, row: Array) -> Array:
@@ -183,5 +187,4 @@ def lift_row(space: Space, row: Array) -> Array:
     """
     margin = space.margin if isinstance(space, RestrictedSpace) else 0.0
     width = max(float(np.abs(row).max()), 1e-12) + 2 * margin
-    bias = row[-1]
-    return np.append(row[:-1], [width + max(bias, 0.0), width + max(-bias, 0.0)])
+    return np.append(row[:-1], [width + max(row[-1], 0.0), width + max(-row[-1], 0.0)])
