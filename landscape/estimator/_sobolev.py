@@ -194,7 +194,7 @@ class SobolevLoss:
 def _reach(gap: Array | float, first: Array | float, second: Array | float) -> Array:
     """The largest r with ``2 (first r + second r^2) <= gap``."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        radius = gap / (first + np.sqrt(np.square(first) + 2 * second * gap))
+        radius = gap / (first + np.hypot(first, np.sqrt(2 * second) * np.sqrt(gap)))
     return np.where(np.isnan(radius), np.inf, radius)
 
 
@@ -218,8 +218,8 @@ class _Cell:
 
     @property
     def missed(self) -> Array:
-        """Shares of the terms that are left, beyond rounding."""
-        left = np.maximum(np.abs(self.left.value) - self.left.error, 0.0)
+        """Shares of the terms that are left, beyond what moving off the kinks does."""
+        left = np.maximum(np.abs(self.left.value) - KINK_FACTOR * self.left.error, 0.0)
         return left / np.where(self.terms > 0, self.terms, 1.0)
 
     @property
