@@ -501,7 +501,7 @@ def test_mistakes_of_the_program_escape(data, monkeypatch):
     def wrong(*args, **kwargs):
         raise ValueError("a mistake")
 
-    monkeypatch.setattr("landscape.estimator._starts.certify_minimum", wrong)
+    monkeypatch.setattr("landscape.estimator._starts.descend", wrong)
     with pytest.raises(ValueError, match="a mistake"):
         ShallowReLURegressor(n_neurons=1, n_starts=1).fit(*data)
 
@@ -686,7 +686,7 @@ def test_realization_display_of_two_features(data, fitted):
     display = RealizationDisplay.from_estimator(fitted, X, y)
     weights, biases = fitted.coefs_[0].T, fitted.intercepts_[0]
     for line in display.ax_.lines:
-        ends = np.column_stack(line.get_data())
+        ends = np.array([line.get_xy1(), line.get_xy2()])
         on_kink = np.abs(ends @ weights.T + biases).max(axis=0)
         assert on_kink.min() < 1e-9
     assert len(display.ax_.lines) >= 2

@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from landscape.errors import require_extra
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from landscape.estimator._regressor import ShallowReLURegressor
 
 __all__ = ["LandscapeDisplay", "RealizationDisplay"]
@@ -80,47 +83,34 @@ class LandscapeDisplay:
 
     def plot(self, ax: Any = None, **kwargs: Any) -> LandscapeDisplay:
         """Draw; parameters as in :meth:`from_estimator`."""
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
-        starts = self.starts
-        certified = starts[starts["verdict"] == "holds"]
-        groups = certified.groupby("key", sort=False)
-        minima = pd.DataFrame(
-            {
-                "loss": groups["loss"].min(),
-                "radius": groups["radius"].first(),
-                "n_starts": groups.size(),
-                "start": groups["start"].first(),
-            }
+        self.ax_ = ax = _axes(ax)
+        self.figure_, starts = ax.figure, self.starts
+        certified = starts["verdict"] == "holds"
+        minima = starts[certified].groupby("key", sort=False)
+        minima = minima.agg(
+            loss=("loss", "min"),
+            radius=("radius", "first"),
+            n_starts=("start", "size"),
+            start=("start", "first"),
         )
-        self.minima_ = minima.sort_values(["loss", "start"]).reset_index(drop=True)
+        self.minima_ = minima = minima.sort_values(["loss", "start"]).reset_index(drop=True)
         # Radii of 0 and inf have no place on a logarithmic axis; they are drawn on its ends.
-        radii = self.minima_["radius"].to_numpy(dtype=float)
+        radii = minima["radius"].to_numpy(dtype=float)
         usual = radii[np.isfinite(radii) & (radii > 0)]
         low, high = (usual.min() / 4, usual.max() * 4) if usual.size else (0.1, 10.0)
-        heights = np.clip(radii, low, high)
         style = {"facecolors": "white", "edgecolors": BLUE, "linewidths": 1.1, "zorder": 3}
-        sizes = 26.0 * self.minima_["n_starts"].to_numpy(dtype=float)
-        ax.scatter(
-            self.minima_["loss"], heights, s=sizes, label="certified minimum", **{**style, **kwargs}
-        )
-        others = starts[(starts["verdict"] != "holds") & np.isfinite(starts["loss"])]
+        style |= {"s": 26.0 * minima["n_starts"].to_numpy(dtype=float), **kwargs}
+        heights = np.clip(radii, low, high)
+        ax.scatter(minima["loss"], heights, label="certified minimum", **style)
+        others = starts[~certified & np.isfinite(starts["loss"])]
         if len(others):
-            ax.scatter(
-                others["loss"],
-                np.full(len(others), low / 2),
-                marker="x",
-                s=28,
-                c=[ORANGE],
-                label="no certificate",
-                zorder=3,
-                clip_on=False,
-            )
+            style = {"marker": "x", "s": 28, "c": [ORANGE], "zorder": 3, "clip_on": False}
+            heights = np.full(len(others), low / 2)
+            ax.scatter(others["loss"], heights, label="no certificate", **style)
         best = starts.loc[starts["start"] == self.best_start].iloc[0]
-        radius = best["radius"] if np.isfinite(best["radius"]) else high
-        height = low / 2 if best["verdict"] != "holds" else float(np.clip(radius, low, high))
+        height = low / 2
+        if best["verdict"] == "holds":
+            height = float(np.clip(best["radius"], low, high))
         ax.scatter(best["loss"], height, marker="*", s=70, c=["black"], label="chosen", zorder=4)
         ax.set_yscale("log")
         ax.set_ylim(low / 3, high * 1.6)
@@ -129,16 +119,13 @@ class LandscapeDisplay:
             ax.set_xscale("log")
         ax.set_xlabel("loss (mean squared error)")
         ax.set_ylabel("certified radius (max-norm)")
-        most = int(self.minima_["n_starts"].max()) if len(minima) else 0
+        most = int(minima["n_starts"].max()) if len(minima) else 0
         ax.set_title(
             f"{len(starts)} starts, {len(minima)} distinct minima"
             + (f" (larger: reached by up to {most})" if most > 1 else ""),
             fontsize=9,
         )
-        ax.grid(color="0.92", linewidth=0.6)
-        ax.set_axisbelow(True)
-        _legend(ax)
-        self.ax_, self.figure_ = ax, ax.figure
+        _finish(ax)
         return self
 
 
@@ -220,8 +207,8 @@ class RealizationDisplay:
         if d > 2:
             raise ValueError(f"RealizationDisplay: draws one or two features, the fit has {d}")
         names = getattr(estimator, "feature_names_in_", None)
-        points = X[list(names)] if names is not None and isinstance(X, pd.DataFrame) else X
-        samples = np.asarray(points, dtype=float).reshape(-1, d)
+        frame = names is not None and hasattr(X, "columns")
+        samples = np.asarray(X[list(names)] if frame else X, dtype=float).reshape(-1, d)
         low, high = samples.min(axis=0), samples.max(axis=0)
         room = 0.05 * np.where(high > low, high - low, 1.0)
         target = None if y is None else np.asarray(y, dtype=float)
@@ -230,108 +217,69 @@ class RealizationDisplay:
 
     def plot(self, ax: Any = None, **kwargs: Any) -> RealizationDisplay:
         """Draw; parameters as in :meth:`from_estimator`."""
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
-        names = getattr(self.estimator, "feature_names_in_", None)
-        labels = [f"feature {j}" for j in range(len(self.bounds))] if names is None else list(names)
+        self.ax_ = ax = _axes(ax)
+        self.figure_ = ax.figure
+        numbered = [f"feature {j}" for j in range(len(self.bounds))]
+        labels = getattr(self.estimator, "feature_names_in_", numbered)
         ax.set_xlabel(labels[0])
+        weights, biases = self.estimator.coefs_[0].T, self.estimator.intercepts_[0]
+        breaks = np.abs(weights).max(axis=1) > 1e-9 * np.maximum(np.abs(biases), 1e-300)
         if len(self.bounds) == 1:
-            self._curve(ax, **kwargs)
+            self._curve(ax, -biases[breaks] / weights[breaks, 0], **kwargs)
         else:
             ax.set_ylabel(labels[1])
-            self._surface(ax, **kwargs)
-        self.ax_, self.figure_ = ax, ax.figure
+            self._surface(ax, weights[breaks], biases[breaks], **kwargs)
         return self
 
-    def _values(self, points: Array) -> Array:
-        names = getattr(self.estimator, "feature_names_in_", None)
-        if names is None:
-            return self.estimator.predict(points)
-        return self.estimator.predict(pd.DataFrame(points, columns=names))
-
-    def _kinks(self) -> tuple[Array, Array]:
-        """Weights (M, d) and biases (M,) of the neurons that break the function."""
-        weights, biases = self.estimator.coefs_[0].T, self.estimator.intercepts_[0]
-        visible = np.abs(weights).max(axis=1) > 1e-9 * np.maximum(np.abs(biases), 1e-300)
-        return weights[visible], biases[visible]
-
-    def _curve(self, ax: Any, **kwargs: Any) -> None:
+    def _curve(self, ax: Any, kinks: Array, **kwargs: Any) -> None:
         low, high = self.bounds[0]
-        weights, biases = self._kinks()
-        breaks = -biases / weights[:, 0]
-        breaks = np.sort(breaks[(breaks > low) & (breaks < high)])
-        # Piecewise linear: the breaks and the ends are all there is to know.
-        x = np.concatenate([[low], breaks, [high]])
+        kinks = np.sort(kinks[(kinks > low) & (kinks < high)])
+        # Piecewise linear: the kinks and the ends are all there is to know.
+        x = np.concatenate([[low], kinks, [high]])
+        values = self.estimator._values(x[:, None])
         if self.X is not None and self.y is not None:
-            ax.scatter(
-                self.X[:, 0], self.y, s=12, facecolors="none", edgecolors=GREY, label="samples"
-            )
-        style = {"color": BLUE, "linewidth": 1.8, "label": "network"}
-        ax.plot(x, self._values(x[:, None]), **{**style, **kwargs})
-        ax.plot(
-            breaks,
-            self._values(breaks[:, None]) if breaks.size else [],
-            linestyle="none",
-            marker="D",
-            markersize=5,
-            color="black",
-            label="kinks",
-        )
+            style: dict[str, Any] = {"s": 12, "facecolors": "none", "edgecolors": GREY}
+            ax.scatter(self.X[:, 0], self.y, label="samples", **style)
+        ax.plot(x, values, **{"color": BLUE, "linewidth": 1.8, "label": "network", **kwargs})
+        style = {"linestyle": "none", "marker": "D", "markersize": 5, "color": "black"}
+        ax.plot(kinks, values[1:-1], label="kinks", **style)
         ax.set_ylabel("prediction")
-        ax.grid(color="0.92", linewidth=0.6)
-        ax.set_axisbelow(True)
-        _legend(ax)
+        _finish(ax)
 
-    def _surface(self, ax: Any, **kwargs: Any) -> None:
+    def _surface(self, ax: Any, weights: Array, biases: Array, **kwargs: Any) -> None:
         (x_low, x_high), (y_low, y_high) = self.bounds
         x, y = np.meshgrid(np.linspace(x_low, x_high, 201), np.linspace(y_low, y_high, 201))
-        values = self._values(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
-        style = {"levels": 16, "cmap": "viridis"}
-        contours = ax.contourf(x, y, values, **{**style, **kwargs})
+        values = self.estimator._values(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
+        contours = ax.contourf(x, y, values, **{"levels": 16, "cmap": "viridis", **kwargs})
         ax.figure.colorbar(contours, ax=ax, label="prediction")
-        for weights, bias in zip(*self._kinks(), strict=True):
-            ends = _line_in_box(weights, bias, self.bounds)
-            if ends is not None:
-                ax.plot(*ends.T, color="white", linewidth=2.6, alpha=0.8)
-                ax.plot(*ends.T, color="black", linewidth=1.1, linestyle="--")
+        for row, bias in zip(weights, biases, strict=True):
+            point = -bias * row / (row @ row)
+            ends = point, point + np.array([-row[1], row[0]]) / np.linalg.norm(row)
+            ax.axline(*ends, color="white", linewidth=2.6, alpha=0.8)
+            ax.axline(*ends, color="black", linewidth=1.1, linestyle="--")
         if self.X is not None and self.y is not None:
-            ax.scatter(
-                self.X[:, 0],
-                self.X[:, 1],
-                s=14,
-                c=self.y,
-                cmap=contours.get_cmap(),
-                norm=contours.norm,
-                edgecolors="white",
-                linewidths=0.6,
-                zorder=3,
-            )
+            colours = {"c": self.y, "cmap": contours.get_cmap(), "norm": contours.norm}
+            edges: dict[str, Any] = {"s": 14, "edgecolors": "white", "linewidths": 0.6, "zorder": 3}
+            ax.scatter(*self.X.T, **colours, **edges)
         ax.set_xlim(x_low, x_high)
         ax.set_ylim(y_low, y_high)
         ax.set_title("dashed: kinks, where the gradient jumps", fontsize=9)
 
 
-def _line_in_box(weights: Array, bias: float, bounds: list[tuple[float, float]]) -> Array | None:
-    """Ends of the part of ``<w, x> + b = 0`` that lies in a rectangle, (2, 2); None if empty."""
-    point = -bias * weights / (weights @ weights)
-    along = np.array([-weights[1], weights[0]]) / np.linalg.norm(weights)
-    first, last = -np.inf, np.inf
-    for coordinate, (low, high) in enumerate(bounds):
-        if along[coordinate] == 0:
-            if not low <= point[coordinate] <= high:
-                return None
-            continue
-        times = np.sort((np.array([low, high]) - point[coordinate]) / along[coordinate])
-        first, last = max(first, times[0]), min(last, times[1])
-    if first >= last:
-        return None
-    return np.array([point + first * along, point + last * along])
+def _axes(ax: Any) -> Any:
+    """The given axes, or those of a new figure."""
+    if ax is not None:
+        return ax
+    require_extra("paper", "matplotlib")
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(5.2, 3.6), layout="constrained")[1]
 
 
-def _legend(ax: Any) -> None:
-    """A small legend whose markers do not grow with what they stand for."""
+def _finish(ax: Any) -> None:
+    """A grid, and a small legend whose markers do not grow with what they stand for."""
+    ax.grid(color="0.92", linewidth=0.6)
+    ax.set_axisbelow(True)
     legend = ax.legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
     for handle in legend.legend_handles:
         if hasattr(handle, "set_sizes"):

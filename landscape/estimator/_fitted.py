@@ -71,7 +71,11 @@ class FittedNetwork:
         -------
         y : array of shape (n_samples,)
         """
-        inputs = self._embed(X)
+        return self.units_.values(realize(self.parametrization_, self._embed(X)))
+
+    def _values(self, features: Array) -> Array:
+        """As `predict`, of features that are known to be right."""
+        inputs = self.space_.embed(self.units_.features(features))
         return self.units_.values(realize(self.parametrization_, inputs))
 
     def gradient(self, X: ArrayLike) -> Array:
@@ -87,9 +91,8 @@ class FittedNetwork:
         -------
         gradients : array of shape (n_samples, n_features)
         """
-        inputs = self._embed(X)
-        gradients = input_gradients(self.parametrization_, inputs)[:, : self.n_features_in_]
-        return gradients * self.units_.slopes
+        gradients = input_gradients(self.parametrization_, self._embed(X))
+        return gradients[:, : self.n_features_in_] * self.units_.slopes
 
     def sobolev_seminorm(self) -> Seminorm:
         """``|R|_{W^{1,inf}}`` of (17) for the fitted network, exactly, over all of its inputs.
