@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from landscape.errors import require_extra
+from landscape.realization import realize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,14 +87,12 @@ class LandscapeDisplay:
         self.ax_ = ax = _axes(ax)
         self.figure_, starts = ax.figure, self.starts
         certified = starts["verdict"] == "holds"
-        minima = starts[certified].groupby("key", sort=False)
-        minima = minima.agg(
-            loss=("loss", "min"),
-            radius=("radius", "first"),
-            n_starts=("start", "size"),
-            start=("start", "first"),
+        groups = starts[certified].groupby("key", sort=False)
+        sums = {"loss": "min", "radius": "first", "n_starts": "size", "start": "first"}
+        found = groups.agg(
+            **{name: ("start" if name == "n_starts" else name, how) for name, how in sums.items()}
         )
-        self.minima_ = minima = minima.sort_values(["loss", "start"]).reset_index(drop=True)
+        self.minima_ = minima = found.sort_values(["loss", "start"]).reset_index(drop=True)
         # Radii of 0 and inf have no place on a logarithmic axis; they are drawn on its ends.
         radii = minima["radius"].to_numpy(dtype=float)
         usual = radii[np.isfinite(radii) & (radii > 0)]
@@ -207,8 +206,10 @@ class RealizationDisplay:
         if d > 2:
             raise ValueError(f"RealizationDisplay: draws one or two features, the fit has {d}")
         names = getattr(estimator, "feature_names_in_", None)
-        frame = names is not None and hasattr(X, "columns")
-        samples = np.asarray(X[list(names)] if frame else X, dtype=float).reshape(-1, d)
+        points: Any = X
+        if names is not None and hasattr(X, "columns"):
+            points = points[list(names)]
+        samples = np.asarray(points, dtype=float).reshape(-1, d)
         low, high = samples.min(axis=0), samples.max(axis=0)
         room = 0.05 * np.where(high > low, high - low, 1.0)
         target = None if y is None else np.asarray(y, dtype=float)
@@ -231,12 +232,17 @@ class RealizationDisplay:
             self._surface(ax, weights[breaks], biases[breaks], **kwargs)
         return self
 
+    def _values(self, features: Array) -> Array:
+        fit = self.estimator
+        inputs = fit.space_.embed(fit.units_.features(features))
+        return fit.units_.values(realize(fit.parametrization_, inputs))
+
     def _curve(self, ax: Any, kinks: Array, **kwargs: Any) -> None:
         low, high = self.bounds[0]
         kinks = np.sort(kinks[(kinks > low) & (kinks < high)])
         # Piecewise linear: the kinks and the ends are all there is to know.
         x = np.concatenate([[low], kinks, [high]])
-        values = self.estimator._values(x[:, None])
+        values = self._values(x[:, None])
         if self.X is not None and self.y is not None:
             style: dict[str, Any] = {"s": 12, "facecolors": "none", "edgecolors": GREY}
             ax.scatter(self.X[:, 0], self.y, label="samples", **style)
@@ -249,7 +255,7 @@ class RealizationDisplay:
     def _surface(self, ax: Any, weights: Array, biases: Array, **kwargs: Any) -> None:
         (x_low, x_high), (y_low, y_high) = self.bounds
         x, y = np.meshgrid(np.linspace(x_low, x_high, 201), np.linspace(y_low, y_high, 201))
-        values = self.estimator._values(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
+        values = self._values(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
         contours = ax.contourf(x, y, values, **{"levels": 16, "cmap": "viridis", **kwargs})
         ax.figure.colorbar(contours, ax=ax, label="prediction")
         for row, bias in zip(weights, biases, strict=True):

@@ -61,38 +61,27 @@ class FittedNetwork:
         return self._embed(X), self.units_.target(y)
 
     def predict(self, X: ArrayLike) -> Array:
-        """Values of the network.
+        """Values of the network, of shape (n_samples,).
 
         Parameters
         ----------
         X : array_like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : array of shape (n_samples,)
         """
-        return self.units_.values(realize(self.parametrization_, self._embed(X)))
-
-    def _values(self, features: Array) -> Array:
-        """As `predict`, of features that are known to be right."""
-        inputs = self.space_.embed(self.units_.features(features))
+        inputs = self._embed(X)
         return self.units_.values(realize(self.parametrization_, inputs))
 
     def gradient(self, X: ArrayLike) -> Array:
-        """Gradients of the prediction with respect to the features.
+        """Gradients of the prediction with respect to the features, of the shape of X.
 
         On a kink the neuron counts as inactive, which gives one of the one-sided gradients.
 
         Parameters
         ----------
         X : array_like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        gradients : array of shape (n_samples, n_features)
         """
-        gradients = input_gradients(self.parametrization_, self._embed(X))
-        return gradients[:, : self.n_features_in_] * self.units_.slopes
+        inputs = self._embed(X)
+        gradients = input_gradients(self.parametrization_, inputs)[:, : self.n_features_in_]
+        return gradients * self.units_.slopes
 
     def sobolev_seminorm(self) -> Seminorm:
         """``|R|_{W^{1,inf}}`` of (17) for the fitted network, exactly, over all of its inputs.
@@ -120,10 +109,6 @@ class FittedNetwork:
             By default that of the fit, N* with a margin in proportion to the target's unit. A fit
             over N* or N' has m + 1 neurons and no offset; as an element of N it keeps them and gets
             the offset 0.
-
-        Returns
-        -------
-        theta : Parametrization
         """
         check_is_fitted(self)
         if space is None or space == self.space_.name:

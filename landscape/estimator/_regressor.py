@@ -259,14 +259,16 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             If no start ended at a certified local minimum.
         """
         require_extra("paper", "pandas")  # for the table of starts
-        features, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        if y.ndim > 1 and y.shape[1] > 1:
+        features, targets = validate_data(
+            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
+        )
+        if targets.ndim > 1 and targets.shape[1] > 1:
             raise ValueError(
-                f"y: ShallowReLURegressor fits one target, got {y.shape[1]}. Wrap it to fit one "
-                "network for each: sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())"
-                "."
+                f"y: ShallowReLURegressor fits one target, got {targets.shape[1]}. Wrap it to fit "
+                "one network for each: "
+                "sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())."
             )
-        target, weights, gradients = column_or_1d(y, dtype=np.float64, warn=True), None, None
+        target, weights, gradients = column_or_1d(targets, dtype=np.float64, warn=True), None, None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
         space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))

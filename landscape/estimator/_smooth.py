@@ -126,7 +126,7 @@ def _inverse_gram(features: Array) -> Array:
     """Of the columns' inner products, regularized."""
     gram = features.T @ features
     gram[np.diag_indices_from(gram)] += 1e-9 * np.trace(gram) + np.finfo(float).tiny
-    return np.linalg.inv(gram)
+    return np.asarray(np.linalg.inv(gram))
 
 
 def kink_basis(X: Array, held: Mask, free: int = 1) -> Array:

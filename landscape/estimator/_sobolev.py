@@ -150,12 +150,14 @@ class SobolevLoss:
             return replace(holds, radius=np.inf, slack=float(loss.size))
         if check.cell.missed > STATIONARITY_TOLERANCE:
             # Strictly inside of its cell: what descends there, descends. Zeros cannot move freely.
-            free = np.append(np.repeat(c > 0, a.shape[1]), np.ones(check.cell.terms.size - a.size))
-            direction = -check.cell.left.value * free
+            direction = -check.cell.left.value
+            direction[: a.size][np.repeat(c == 0, a.shape[1])] = 0.0
             slope = check.cell.gradient @ direction
             if slope.negative:
                 du, de = direction[: a.size].reshape(a.shape), float(direction[a.size :].sum())
-                violated = replace(undecided, verdict=Verdict.VIOLATED, slope=2 / n * slope.value)
+                violated = replace(
+                    undecided, verdict=Verdict.VIOLATED, slope=2 / n * float(slope.value)
+                )
                 return replace(violated, direction=problem.product_direction(du, de))
         if check.verdict is not Verdict.HOLDS:
             return undecided

@@ -202,14 +202,15 @@ def _train(
     problem: FitData, theta: Parametrization, rng: np.random.Generator
 ) -> tuple[Parametrization, int]:
     """Near a minimum by the problem's solver, and its iterations."""
-    space, limits = problem.space, {"tol": problem.tol, "max_iter": problem.max_iter}
+    space, tol, max_iter = problem.space, problem.tol, problem.max_iter
     if problem.solver == "descent":
         return theta, 0
     if problem.solver == "smoothing":
         raw = problem.standard.inward(to_raw(theta, space))
-        raw, n_iter = find_basin(problem.smooth, raw, rng, **limits)
+        raw, n_iter = find_basin(problem.smooth, raw, rng, tol=tol, max_iter=max_iter)
         return from_raw(space, problem.standard.outward(raw)), n_iter
-    fit = train(theta, problem.X, problem.y, space=space, solver=problem.solver, **limits)
+    data, solver = (problem.X, problem.y), problem.solver
+    fit = train(theta, *data, space=space, solver=solver, tol=tol, max_iter=max_iter)
     return fit.parametrization, fit.n_iter
 
 
@@ -250,8 +251,8 @@ def reinitialize(
     changed = False
     for i in np.flatnonzero(silent):
         gains = ridges[:, useful].T @ s / sizes[useful]
-        best = int(np.argmax(np.append(np.abs(gains), least)))
-        if best == useful.size:  # none of those that are left
+        best = int(np.argmax(np.append(least, np.abs(gains)))) - 1
+        if best < 0:  # none of those that are left helps
             break
         k = int(useful[best])
         amount = -gains[best] / sizes[k]
