@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import combinations_with_replacement, product
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations_with_replacement, permutations, product
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse.csgraph import connected_components
 
 from landscape.atlas._cost import AtlasCost, atlas_cost, require_budget
 from landscape.atlas._faces import neuron_faces, separation
-from landscape.atlas._plateaus import Piece, cluster_residuals, connect
-from landscape.atlas._records import (
-    SAME_VALUES,
-    Atlas,
-    AtlasEntry,
-    UndecidedFace,
-    silent_type,
-    target_size,
-)
-from landscape.atlas._supports import Code, SupportFit, Types, search
+from landscape.atlas._records import SAME_VALUES, Atlas, AtlasEntry, UndecidedFace, target_size
+from landscape.atlas._supports import Code, SupportFit, Types
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
@@ -30,12 +27,16 @@ from landscape.verdict import Verdict
 __all__ = ["make_atlas"]
 
 Array = NDArray[np.float64]
+Support = tuple[int, ...]
 
 #: Losses count as equal to the least one within this, relative to the mean square of the target.
 SAME_LOSS = 1e-10
 
 #: Samples have to be this far from dependence, see ``_faces.separation``, or be dependent.
 SEPARATION = 1e-7
+
+#: Joint faces are compared with all others, so many pairs at a time.
+COMPARED = 2_000_000
 
 
 def make_atlas(
@@ -62,10 +63,6 @@ def make_atlas(
         For mixed kinks in the certificates.
     progress : callable
         Receives lines of text.
-
-    Returns
-    -------
-    atlas : Atlas
 
     Raises
     ------
@@ -101,6 +98,16 @@ def make_atlas(
     return _Builder(x, y, space, cost, budget, progress).run()
 
 
+@dataclass(frozen=True)
+class Piece:
+    """The local minima of one joint face."""
+
+    types: Support  #: sorted types of the neurons, the silent ones included
+    support: Support  #: whose values they have
+    fit: SupportFit
+    dimension: int  #: in effective coordinates
+
+
 class _Builder:
     """State of the construction."""
 
@@ -115,154 +122,135 @@ class _Builder:
     ) -> None:
         self.x, self.y, self.space, self.cost = x, y, space, cost
         self.budget, self.progress = budget, progress
-        self.faces = neuron_faces(x)
+        faces = self.faces = neuron_faces(x)
         # Work without units: standardized inputs, targets of size one, no margin.
         self.unit = float(np.ldexp(1.0, int(np.frexp(target_size(y))[1])))
         self.free = RestrictedSpace(space.n_inputs, space.n_neurons)
-        self.types = Types.build(self.faces, y / self.unit)
-        self.silent = silent_type(self.types)
-        self.supports: list[tuple[tuple[int, ...], SupportFit]] = []
+        self.types = types = Types.build(faces, y / self.unit)
+        self.same = SAME_VALUES * target_size(types.target)
         self.pieces: list[Piece] = []
         self.undecided: list[UndecidedFace] = []
         self.n_candidates = self.n_border = 0
-        self._fits: dict[tuple[int, ...], SupportFit] = {}
-        self._lower: dict[int, list[int]] = {}
+        # Many borders share their smaller faces.
+        self.fit, self.below = cache(types.fit), cache(self._below)
         # Silent neurons that touch samples: whether they may is a question to the residuals.
-        faces = self.faces
-        touching = [f for f in range(len(faces)) if faces.silent[f] and faces.dimensions[f] > 0]
-        touching = [int(self.types.number[f]) for f in touching]
-        self.apex = 2 * int(self.types.number[faces.dimensions == 0][0])
-        quiet = [2 * f + b for f in touching for b in (0, 1) if 2 * f != self.silent]
-        self.quiet = [*quiet, self.apex, self.apex + 1]
+        touching = 2 * types.number[faces.silent & (faces.dimensions > 0)]
+        touching = touching[touching != types.silent]
+        self.apex = 2 * int(types.number[faces.dimensions == 0][0])
+        self.quiet = [*(touching[:, None] + [0, 1]).ravel().tolist(), self.apex, self.apex + 1]
 
     def run(self) -> Atlas:
-        apart = separation(self.faces.points[np.unique(self.faces.groups)])
+        """Candidates of every support, then entries."""
+        apart = separation(self.faces.units[np.unique(self.faces.frame.groups)])
         if apart < SEPARATION:
-            self.undecided.append(
-                UndecidedFace(
-                    np.nan,
-                    np.empty((0, len(self.y)), dtype=np.int8),
-                    f"distinct samples are too near to each other, or to a common line or plane "
-                    f"without being on it, for double precision: {apart:.1e} of the data's size",
-                )
+            reason = (
+                "distinct samples are too near to each other, or to a common line or plane "
+                f"without being on it, for double precision: {apart:.1e} of the data's size"
             )
+            signs = np.empty((0, len(self.y)), dtype=np.int8)
+            self.undecided.append(UndecidedFace(np.nan, signs, reason))
         for k in range(self.space.n_neurons + 1):
-            self._supports_of(k)
+            total = comb(self.types.n_types, k)
+
+            def judged(count: int, k: int = k, total: int = total) -> None:
+                self.progress(
+                    f"{k} active neurons: {count} of {total} supports, "
+                    f"{self.n_candidates} candidates"
+                )
+
+            for support in self.types.search(k, judged):
+                fit = self.types.fit(support)
+                if fit.code is Code.INSIDE:
+                    self._candidate(support, fit)
+                elif fit.code is Code.BORDER:
+                    self._border(support, fit)
         return self._collect()
 
     # --- candidates ---------------------------------------------------------------------------
 
-    def _supports_of(self, k: int) -> None:
-        if k == 0:
-            self._candidate((), self.types.fit(()))
-            return
-        last, total = -1, self.types.n_types
-
-        def searched(first: int) -> None:
-            nonlocal last
-            tenth = 10 * (first + 1) // total
-            if tenth > last:
-                last = tenth
-                self.progress(
-                    f"{k} active neurons: smallest type {first + 1} of {total}, "
-                    f"{self.n_candidates} candidates"
-                )
-
-        for support, code in search(self.types, k, progress=searched):
-            fit = self.types.fit(support)
-            if fit.code is Code.INSIDE:
-                self._candidate(support, fit)
-            elif fit.code is Code.BORDER or (code is not Code.AFFINE and fit.code is Code.NONE):
-                self._border(support, fit)
-
-    def _border(self, support: tuple[int, ...], fit: SupportFit) -> None:
+    def _border(self, support: Support, fit: SupportFit) -> None:
         """A minimizer on the border up to rounding: it has to turn up in a smaller face."""
-        tolerance = SAME_VALUES * target_size(self.types.target)
-        for choice in product(*(self._below(t) for t in support)):
+        for choice in product(*map(self.below, support)):
             active = tuple(sorted({t for t in choice if t < self.types.n_types}))
-            if active == support:
+            if active == support or self.fit(active).code is not Code.INSIDE:
                 continue
-            if active not in self._fits:  # many borders share their smaller faces
-                self._fits[active] = self.types.fit(active)
-            other = self._fits[active]
-            if (
-                other.code is Code.INSIDE
-                and np.abs(other.residuals - fit.residuals).max() <= tolerance
-            ):
+            if np.abs(self.fit(active).residuals - fit.residuals).max() <= self.same:
                 self.n_border += 1
                 return
         self._unresolved(support, fit, "its minimizer is on the border of the face up to rounding")
 
     def _below(self, t: int) -> list[int]:
         """The types of the faces in the closure of a type's face, smallest first."""
-        if t not in self._lower:
-            sides = self.types.sides
-            within = np.flatnonzero(((sides == 0) | (sides == sides[t // 2])).all(axis=1))
-            dimensions = self.faces.dimensions[self.types.order[within]]
-            self._lower[t] = (2 * within[np.argsort(dimensions, kind="stable")] + t % 2).tolist()
-        return self._lower[t]
+        sides = self.types.sides
+        within = np.flatnonzero(((sides == 0) | (sides == sides[t // 2])).all(axis=1))
+        dimensions = self.faces.dimensions[self.types.order[within]]
+        return (2 * within[np.argsort(dimensions, kind="stable")] + t % 2).tolist()
 
-    def _unresolved(self, support: Sequence[int], fit: SupportFit, reason: str) -> None:
+    def _unresolved(self, support: Support, fit: SupportFit, reason: str) -> None:
         sides = self.types.sides[np.array(support, dtype=int) // 2]
         self.undecided.append(UndecidedFace(self._loss(fit), sides, reason))
 
-    def _candidate(self, support: tuple[int, ...], fit: SupportFit) -> None:
+    def _candidate(self, support: Support, fit: SupportFit) -> None:
         """Certify the support with silent neurons, and find what else may be added to it."""
         self.n_candidates += 1
         spare = self.space.n_neurons - len(support)
-        base = support + (self.silent,) * spare
-        certificate = self._certify(base, support, fit)[1]
-        if _is_open(certificate):
-            self._unresolved(support, fit, certificate.reason)
-        if not certificate.is_minimum:
+        base = support + (self.types.silent,) * spare
+        if not self._is_minimum(base, support, fit):
             return
-        self.supports.append((support, fit))
-        number = len(self.supports) - 1
-        extras = [*support, self.silent]
-        if spare:
-            # The test separates over the neurons: each addition is decided once.
-            for t in self.quiet:
-                certificate = self._certify((*base[:-1], t), support, fit)[1]
-                if certificate.is_minimum:
-                    extras.append(t)
-                elif _is_open(certificate):
-                    reason = f"with one more silent neuron: {certificate.reason}"
-                    self._unresolved(support, fit, reason)
-        dimensions = self.types.faces.dimensions[self.types.order]
-        for more in combinations_with_replacement(extras, spare):
-            if sum(t // 2 == self.apex // 2 for t in more) > 1:
-                continue
-            joint = tuple(sorted((*support, *more)))
-            size = sum(int(dimensions[t // 2]) for t in joint) - fit.rank
-            self.pieces.append(Piece(joint, number, size))
+        # The test separates over the neurons: each addition is decided once.
+        more = "with one more silent neuron: "
+        quiet = [
+            t for t in self.quiet if spare and self._is_minimum((*base[:-1], t), support, fit, more)
+        ]
+        dimensions = self.faces.dimensions[self.types.order]
+        for extra in combinations_with_replacement([*support, self.types.silent, *quiet], spare):
+            if sum(t // 2 == self.apex // 2 for t in extra) <= 1:
+                joint = tuple(sorted((*support, *extra)))
+                size = sum(int(dimensions[t // 2]) for t in joint) - fit.rank
+                self.pieces.append(Piece(joint, support, fit, size))
+
+    def _is_minimum(
+        self, joint: Support, support: Support, fit: SupportFit, note: str = ""
+    ) -> bool:
+        """Whether a joint face's points are minima, without units; noted if that is undecided.
+
+        A point that rounding put next to the kinks of its face is decided by what is on them.
+        """
+        certificate = self._certify(joint, support, fit)[1]
+        undecided = certificate.verdict is Verdict.UNDECIDED
+        if undecided and certificate.at_kinks is not Verdict.VIOLATED:
+            self._unresolved(support, fit, note + certificate.reason)
+        return certificate.is_minimum
 
     def _certify(
-        self,
-        joint: tuple[int, ...],
-        support: tuple[int, ...],
-        fit: SupportFit,
-        *,
-        in_space: bool = False,
+        self, joint: Support, support: Support, fit: SupportFit, *, in_space: bool = False
     ) -> tuple[Parametrization, Certificate]:
         """A point of a joint face with the values of a support, and its certificate.
 
         Without units where only the verdict counts; in the atlas's space for an entry.
         """
-        points = self.types.points(support, fit)
+        points, interiors = fit.points, self.faces.interiors[self.types.order]
         size = float(np.abs(points).max(initial=0.0)) or 1.0
-        rows, signs = [], []
-        for t in joint:
-            if t in support:
-                rows.append(points[support.index(t)] / joint.count(t))
-            else:
-                rows.append(size * self.types.faces.interiors[self.types.order[t // 2]])
-            signs.append(1.0 - 2.0 * (t % 2))
-        effective = np.array(rows) @ self.faces.frame.basis.T
-        features, y, space = self.faces.frame.features, self.types.target, self.free
+        effective = np.array(
+            [
+                points[support.index(t)] / joint.count(t)
+                if t in support
+                else size * interiors[t // 2]
+                for t in joint
+            ]
+        )
+        signs = [1.0 - 2.0 * (t % 2) for t in joint]
+        frame, space, features, y = (
+            self.faces.frame,
+            self.free,
+            self.faces.frame.features,
+            self.types.target,
+        )
+        effective = effective @ frame.basis.T
         if in_space:
-            effective = self.unit * (effective @ self.faces.frame.transform.T)
-            features, y, space = self.x, self.y, self.space
-        template = Parametrization.from_products(np.ones((len(rows), space.n_inputs)), signs)
+            effective = self.unit * (effective @ frame.transform.T)
+            space, features, y = self.space, self.x, self.y
+        template = Parametrization.from_products(np.ones((len(joint), space.n_inputs)), signs)
         inputs = space.embed(features)
         problem = EffectiveProblem.build(template, inputs, y, space)
         theta = problem.parametrization(State(effective, 0.0))
@@ -271,80 +259,87 @@ class _Builder:
     # --- entries ------------------------------------------------------------------------------
 
     def _collect(self) -> Atlas:
+        supports = dict.fromkeys(piece.support for piece in self.pieces)
         self.progress(
-            f"{len(self.supports)} supports with local minima among {self.n_candidates} "
+            f"{len(supports)} supports with local minima among {self.n_candidates} "
             f"candidates; {len(self.pieces)} joint faces"
         )
-        residuals = np.array([fit.residuals for _, fit in self.supports])
-        clusters = cluster_residuals(residuals, SAME_VALUES * target_size(self.types.target))
-        groups: dict[int, list[Piece]] = {}
-        for piece in self.pieces:
-            groups.setdefault(int(clusters[piece.support]), []).append(piece)
-        plateaus: list[list[Piece]] = []
-        for group in groups.values():
-            labels = connect(self.types, [piece.types for piece in group], self.silent)
-            found: dict[int, list[Piece]] = {}
-            for label, piece in zip(labels.tolist(), group, strict=True):
-                found.setdefault(label, []).append(piece)
-            plateaus += found.values()
         rows = []
-        for plateau in plateaus:
-            entry = self._entry(plateau)
-            if entry is not None:
-                rows.append((entry, plateau))
+        for value, group in enumerate(_by_residuals(self.pieces, self.same)):
+            for plateau in self._plateaus(group):
+                if (entry := self._entry(plateau)) is not None:
+                    rows.append((entry, plateau, value))
         rows.sort(key=lambda row: (row[0].loss, row[0].key))
         least = rows[0][0].loss if rows else np.inf
-        slack = SAME_LOSS * float(np.mean(np.square(self.y)))
-        entries, index = [], dict[tuple[int, ...], list[int]]()
-        for number, (entry, plateau) in enumerate(rows):
-            is_global = entry.loss <= least + slack
-            entries.append(
-                AtlasEntry(**{**entry.__dict__, "number": number, "is_global": is_global})
-            )
+        least += SAME_LOSS * float(np.mean(np.square(self.y)))
+        entries, index = [], defaultdict[Support, list[int]](list)
+        for number, (entry, plateau, _) in enumerate(rows):
+            entries.append(replace(entry, number=number, is_global=entry.loss <= least))
             for piece in plateau:
-                index.setdefault(piece.types, []).append(number)
-        n_values = len({int(clusters[plateau[0].support]) for _, plateau in rows})
+                index[piece.types].append(number)
         self.progress(f"{len(entries)} entries, {len(self.undecided)} undecided")
         return Atlas(
-            self.space,
-            self.x,
-            self.y,
-            tuple(entries),
-            tuple(self.undecided),
-            self.cost,
-            self.n_candidates,
-            self.n_border,
-            n_values,
-            self.types,
-            index,
+            space=self.space,
+            features=self.x,
+            target=self.y,
+            entries=tuple(entries),
+            undecided=tuple(self.undecided),
+            cost=self.cost,
+            n_candidates=self.n_candidates,
+            n_border=self.n_border,
+            n_values=len({value for *_, value in rows}),
+            _types=self.types,
+            _pieces=dict(index),
         )
+
+    def _plateaus(self, pieces: list[Piece]) -> list[list[Piece]]:
+        """Connected components of pieces of equal residuals, up to permutation of the neurons.
+
+        Two touch iff one face is in the other's closure: then one piece is in that of the other.
+        """
+        used, position = np.unique([piece.types for piece in pieces], return_inverse=True)
+        position = position.reshape(len(pieces), -1)
+        sides = self.types.sides[used // 2]
+        below = ((sides[:, None] == 0) | (sides[:, None] == sides[None])).all(axis=2)
+        below &= (used[:, None] % 2 == used % 2) | (used == self.types.silent)  # for both signs
+        count, m = position.shape
+        touching = np.zeros((count, count), dtype=bool)
+        for rows in np.array_split(np.arange(count), -(-count * count // COMPARED)):
+            for order in permutations(range(m)):
+                fits = np.ones((len(rows), count), dtype=bool)
+                for i, j in enumerate(order):
+                    fits &= below[position[rows, i, None], position[None, :, j]]
+                touching[rows] |= fits
+        labels = connected_components(touching, directed=False)[1]
+        return [
+            [pieces[k] for k in np.flatnonzero(labels == label)]
+            for label in range(labels.max() + 1)
+        ]
 
     def _entry(self, plateau: list[Piece]) -> AtlasEntry | None:
         """Represent a plateau by a certified point; ``number`` and ``is_global`` come later."""
         piece = max(plateau, key=lambda piece: (piece.dimension, piece.types))
-        support, fit = self.supports[piece.support]
-        theta, certificate = self._certify(piece.types, support, fit, in_space=True)
+        theta, certificate = self._certify(piece.types, piece.support, piece.fit, in_space=True)
         if not certificate.is_minimum:
-            self._unresolved(
-                support,
-                fit,
+            reason = (
                 "a minimum by the test without units, but not as a point of the space, with its "
-                f"units and margin: {certificate.reason}",
+                f"units and margin: {certificate.reason}"
             )
+            self._unresolved(piece.support, piece.fit, reason)
             return None
         classes: set[int] = set()
         for other in plateau:
-            either = other.types.count(self.silent)
-            positive = sum(t % 2 == 0 for t in other.types if t != self.silent)
+            either = other.types.count(self.types.silent)
+            positive = sum(t % 2 == 0 for t in other.types) - either
             classes |= set(range(positive, positive + either + 1))
         return AtlasEntry(
             number=-1,
-            loss=self._loss(fit),
+            loss=self._loss(piece.fit),
             is_global=False,
             parametrization=theta,
             certificate=certificate,
             key=activation_key(theta, self.space.embed(self.x), space=self.space),
-            residuals=self.unit * fit.residuals,
+            residuals=self.unit * piece.fit.residuals,
             dimension=piece.dimension,
             n_pieces=len({piece.types for piece in plateau}),
             sign_classes=tuple(sorted(classes)),
@@ -355,7 +350,12 @@ class _Builder:
         return self.unit**2 * float(fit.residuals @ fit.residuals) / fit.residuals.size
 
 
-def _is_open(certificate: Certificate) -> bool:
-    """Whether nothing was decided; a point that rounding put next to the kinks of its face is."""
-    undecided = certificate.verdict is Verdict.UNDECIDED
-    return undecided and certificate.at_kinks is not Verdict.VIOLATED
+def _by_residuals(pieces: Sequence[Piece], tolerance: float) -> list[list[Piece]]:
+    """Groups of pieces whose residuals agree up to a tolerance in every entry."""
+    groups, left = [], np.arange(len(pieces))
+    residuals = np.array([piece.fit.residuals for piece in pieces])
+    while left.size:
+        same = (np.abs(residuals[left] - residuals[left[0]]) <= tolerance).all(axis=1)
+        groups.append([pieces[k] for k in left[same]])
+        left = left[~same]
+    return groups

@@ -19,14 +19,8 @@ MAX_FACES = 20_000
 class AtlasTooLarge(ValueError):
     """An atlas that would cost more than its budget.
 
-    Attributes
-    ----------
-    key : str
-        The argument that limits it.
-    value, limit : int
-        What it would need, and what the argument allows.
-    remedy : str
-        What to do.
+    ``key`` is the argument that limits it, ``value`` what it would need, ``limit`` what it allows,
+    ``remedy`` what to do.
     """
 
     def __init__(self, key: str, value: int, limit: int, what: str, remedy: str) -> None:
@@ -36,32 +30,17 @@ class AtlasTooLarge(ValueError):
 
 @dataclass(frozen=True)
 class AtlasCost:
-    """Counts that an atlas's cost follows from.
+    """Counts that an atlas's cost follows from."""
 
-    Attributes
-    ----------
-    n_points : int
-        Distinct samples.
-    rank : int
-        Dimension of the span of the lifted samples, p + 1 unless they are collinear.
-    n_faces : int
-        Faces f of one neuron's activation arrangement; one input: 4 n_points + 1.
-    n_silent : int
-        Those on which it contributes nothing; one input: 4.
-    n_supports : int
-        Least squares problems: ``sum_{k <= m} C(2 (f - silent), k)``.
-    n_joint_faces : int
-        Joint faces with signs up to permutation, C(2 f + m - 1, m): what the supports stand for.
-    exact : bool
-        False where the faces were too many to be enumerated: then all counts are upper bounds.
-    """
-
-    n_points: int
-    rank: int
+    n_points: int  #: distinct samples
+    rank: int  #: dimension of the span of the lifted samples, p + 1 unless they are collinear
+    #: Faces f of one neuron's activation arrangement; one input: 4 n_points + 1.
     n_faces: int
-    n_silent: int
-    n_supports: int
+    n_silent: int  #: those on which it contributes nothing; one input: 4
+    n_supports: int  #: least squares problems: ``sum_{k <= m} C(2 (f - silent), k)``
+    #: Joint faces with signs up to permutation, C(2 f + m - 1, m): what the supports stand for.
     n_joint_faces: int
+    #: False where the faces were too many to be enumerated: then all counts are upper bounds.
     exact: bool
 
 
@@ -73,10 +52,6 @@ def atlas_cost(features: ArrayLike, n_neurons: int) -> AtlasCost:
     features : array_like of shape (n, p)
     n_neurons : int
         Neurons m of the network in N*, the offset's included.
-
-    Returns
-    -------
-    cost : AtlasCost
 
     Examples
     --------
@@ -110,12 +85,7 @@ def atlas_cost(features: ArrayLike, n_neurons: int) -> AtlasCost:
 
 
 def require_budget(cost: AtlasCost, n_neurons: int, max_supports: int) -> None:
-    """Refuse what exceeds the budget.
-
-    Raises
-    ------
-    AtlasTooLarge
-    """
+    """Refuse what exceeds the budget with an `AtlasTooLarge`."""
     if not cost.exact:
         raise AtlasTooLarge(
             "features",

@@ -3,13 +3,9 @@
 A *type* is a face on which a neuron is active somewhere, with a sign; a *support* is a set of
 distinct types. On a face, the values of a neuron on the samples are a linear image of its weights;
 the image of the face is a relatively open polyhedral cone as well. So the minimizers on the
-linear hull of a support are those of a least squares problem over the images' hulls. Outcomes:
-
-0. no minimizer lies in the open faces, or a multiplier shows that it is no local minimum;
-1. the neurons' values are unique and lie in the open images of their faces;
-2. the neurons' values form an affine space (their images' hulls are dependent): whether it meets
-   the open images is decided for each such support by itself, by a line or a linear program;
-3. the values are on the border of the images up to rounding: they belong to smaller faces.
+linear hull of a support are those of a least squares problem over the images' hulls. Either the
+neurons' values are unique, or they form an affine space (the images' hulls are dependent); then
+whether it meets the open images is decided by corners or by a linear program.
 """
 
 from __future__ import annotations
@@ -18,7 +14,7 @@ import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 from math import comb
 
 import numpy as np
@@ -27,49 +23,38 @@ from scipy.optimize import linprog
 
 from landscape.atlas._faces import Faces
 
-__all__ = ["BORDER", "Code", "SupportFit", "Types", "search", "search_reference"]
+__all__ = ["Code", "SupportFit", "Types"]
 
 Array = NDArray[np.float64]
 
 #: Distances from a border up to this count as none, relative to the size of the values.
 BORDER = 1e-11
-
-#: Singular values that count as zero, of matrices with unit columns.
+#: Singular values, and what remains of a column, that count as zero, for unit columns.
 RANK = 1e-8
-
 #: Up to so many candidates for corners are cheaper than a linear program.
 MAX_CORNERS = 3000
+#: Supports that are judged at a time.
+CHUNK = 4000
 
 
-class Code(enum.IntEnum):
-    """Outcome of a support, see the module."""
+class Code(enum.Enum):
+    """Outcome of a support."""
 
-    NONE = 0
-    INSIDE = 1
-    AFFINE = 2
-    BORDER = 3
+    #: No minimizer lies in the open faces, or a multiplier shows that it is no local minimum.
+    NONE = enum.auto()
+    INSIDE = enum.auto()
+    #: The values are on the border of the images up to rounding: they belong to smaller faces.
+    BORDER = enum.auto()
 
 
 @dataclass(frozen=True)
 class SupportFit:
-    """Least squares on a support.
-
-    Attributes
-    ----------
-    code : Code
-        ``INSIDE``, ``NONE`` or ``BORDER``.
-    parts : list of arrays
-        Per type, the neuron's values in the basis of its image; strictly inside if ``INSIDE``.
-    residuals : array of shape (n,)
-        ``R(x_k) - y_k``, the same for all minimizers of the support.
-    rank : int
-        Dimension of the space of values that the support's hull reaches.
-    """
+    """Least squares on a support."""
 
     code: Code
-    parts: list[Array]
-    residuals: Array
-    rank: int
+    points: Array  #: (k, r): weights of neurons strictly inside their faces, if ``INSIDE``
+    residuals: Array  #: (n,): ``R(x_k) - y_k``, the same for all minimizers of the support
+    rank: int  #: dimension of the space of values that the support's hull reaches
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,18 +63,10 @@ class Types:
 
     Type ``2 f`` is face f (in the order given here) with sign +1, type ``2 f + 1`` with sign -1.
     Only the first ``n_types`` types take part in supports: silent faces come last.
-
-    Attributes
-    ----------
-    faces : Faces
-    order : int array of shape (f,)
-        Numbers in ``faces``, in the order of the types.
-    n_types : int
-    target : array of shape (n,)
     """
 
     faces: Faces
-    order: NDArray[np.intp]
+    order: NDArray[np.intp]  #: numbers in ``faces``, in the order of the types
     n_types: int
     target: Array
 
@@ -110,6 +87,11 @@ class Types:
         return np.ascontiguousarray(self.faces.signs[self.order])
 
     @cached_property
+    def silent(self) -> int:
+        """The type of neurons that no sample activates or touches."""
+        return 2 * int(self.number[(self.faces.signs < 0).all(axis=1)][0])
+
+    @cached_property
     def images(self) -> list[tuple[Array, Array, Array]]:
         """Per face that takes part: basis (n, q) of its values, map (q, r), facets (p, q).
 
@@ -118,47 +100,24 @@ class Types:
         """
         rays = np.flatnonzero(self.faces.dimensions == 1)
         found = []
-        for f in range(self.n_types // 2):
-            side = self.sides[f]
-            active = self.faces.points * (side > 0)[:, None]
-            hull = self.faces.hull(int(self.order[f]))
-            left, singular, _ = np.linalg.svd(active @ hull, full_matrices=False)
+        for side, face in zip(self.sides[: self.n_types // 2], self.order, strict=False):
+            active = self.faces.frame.points * (side > 0)[:, None]
+            left, singular, _ = np.linalg.svd(active @ self.faces.hulls[face], full_matrices=False)
             basis = left[:, singular > RANK * singular[0]]
             transform = basis.T @ active
             signs = self.faces.signs[rays]
             own = rays[((signs == 0) | (signs == side)).all(axis=1)]
-            generators = self.faces.interiors[own] @ transform.T
-            found.append((basis, transform, _facets(generators)))
+            found.append((basis, transform, _facets(self.faces.interiors[own] @ transform.T)))
         return found
 
     @cached_property
-    def blocks(self) -> dict[str, Array]:
-        """What the kernel reads, padded to equal shapes."""
-        count, n = self.n_types // 2, len(self.target)
-        widths = np.array([image[0].shape[1] for image in self.images], dtype=np.int64)
-        n_facets = np.array([len(image[2]) for image in self.images], dtype=np.int64)
-        conditions = [self._conditions(f) for f in range(count)]
-        n_conditions = np.array([len(rows) for rows in conditions], dtype=np.int64)
-        most = int(widths.max(initial=1))
-        columns = np.zeros((count, most, n))
-        facets = np.zeros((count, int(n_facets.max(initial=1)), most))
-        padded = np.zeros((count, int(n_conditions.max(initial=1)), n))
-        for f, (basis, _, bounds) in enumerate(self.images):
-            columns[f, : widths[f]] = basis.T
-            facets[f, : len(bounds), : widths[f]] = bounds
-            padded[f, : len(conditions[f])] = conditions[f]
-        size = float(np.abs(self.target).max(initial=0.0))
-        return {
-            "columns": columns,
-            "widths": widths,
-            "facets": facets,
-            "n_facets": n_facets,
-            "conditions": padded,
-            # Generous: a condition only saves work, the certificate decides.
-            "slacks": 1e-7 * size * np.abs(padded).sum(axis=2),
-            "n_conditions": n_conditions,
-            "y": self.target,
-        }
+    def _blocks(self) -> tuple[Array, Array, Array]:
+        """Bases (f, w, n), facets (f, p, w), `_conditions` (f, c, n) of all faces, padded by 0."""
+        return (
+            _padded([basis.T for basis, _, _ in self.images]),
+            _padded([facets for _, _, facets in self.images]),
+            _padded([self._conditions(f) for f in range(len(self.images))]),
+        )
 
     def _conditions(self, f: int) -> Array:
         """Linear conditions C s >= 0 of a face with independent kinks and sign +1 (Theorem 6).
@@ -168,41 +127,92 @@ class Types:
         ``0 <= -gamma_j <= W_j``, W_j the sum of the residuals at the kink. Dependent kinks: none,
         the certificate decides.
         """
-        side, points = self.sides[f], self.faces.points
-        n, r = points.shape
-        kinks = np.unique(self.faces.groups[side == 0])
-        if kinks.size == 0 or kinks.size != r - self.faces.dimensions[self.order[f]]:
-            return np.empty((0, n))
+        side, points, groups = self.sides[f], self.faces.frame.points, self.faces.frame.groups
+        kinks = np.unique(groups[side == 0])
+        if kinks.size != points.shape[1] - self.faces.dimensions[self.order[f]]:
+            kinks = kinks[:0]
         gamma = np.linalg.pinv(points[kinks].T) @ (points * (side > 0)[:, None]).T
-        weights = (self.faces.groups[None, :] == kinks[:, None]).astype(float)
+        weights = (groups[None, :] == kinks[:, None]).astype(float)
         return np.vstack([-gamma, weights + gamma])
+
+    def search(
+        self, k: int, progress: Callable[[int], None] = lambda count: None
+    ) -> Iterator[tuple[int, ...]]:
+        """All supports of k types that `fit` has to look at, in lexicographic order.
+
+        ``progress`` receives how many have been judged.
+        """
+        supports, done = combinations(range(self.n_types), k), 0
+        while len(chunk := np.array([*islice(supports, CHUNK)], dtype=np.intp)):
+            yield from map(tuple, chunk[self._promising(chunk)].tolist())
+            done += len(chunk)
+            progress(done)
+
+    def _promising(self, supports: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which supports, (c, k), satisfy the conditions and have what is unique inside.
+
+        Least squares on the linear hulls, by Gram-Schmidt, twice.
+        """
+        bases, facets, conditions = self._blocks
+        faces, signs = supports // 2, 1.0 - 2.0 * (supports % 2)
+        (c, k), (_, w, n) = supports.shape, bases.shape
+        # Both signs of one face: together they have no conditions, see `fit`.
+        twins = np.zeros((c, k), dtype=bool)
+        twins[:, 1:] = faces[:, 1:] == faces[:, :-1]
+        loose = twins.copy()
+        loose[:, :-1] |= twins[:, 1:]
+        columns = np.where(twins[:, :, None, None], 0.0, bases[faces]).reshape(c, k * w, n)
+        # Each row of q, and of how it is combined from the columns: its first n entries, the rest.
+        q = np.zeros((c, k * w, n + k * w))
+        least = np.ones(c)
+        for j in range(k * w):
+            work = np.append(columns[:, j], np.tile(np.eye(k * w)[j], (c, 1)), axis=1)
+            for _ in range(2):
+                dots = np.einsum("cjn,cn->cj", q[:, :j, :n], work[:, :n])
+                work -= np.einsum("cj,cjn->cn", dots, q[:, :j])
+            size = np.linalg.norm(work[:, :n], axis=1)
+            new = size > RANK
+            # What is dependent trades with those earlier columns that it is a combination of.
+            traded = (~new & columns[:, j].any(axis=1))[:, None] & (np.abs(work[:, n:]) > RANK)
+            loose |= traded.reshape(c, k, w).any(axis=2)
+            q[new, j] = work[new] / size[new, None]
+            least[new] = np.minimum(least[new], size[new])
+        combined = np.einsum("cj,cjn->cn", q[:, :, :n] @ self.target, q)
+        # Generous: conditions only save work, the certificate decides.
+        slacks = 1e-7 * np.abs(self.target).max() * np.abs(conditions).sum(axis=2)[faces]
+        multipliers = np.einsum("ckpn,cn->ckp", conditions[faces], combined[:, :n] - self.target)
+        found = (signs[:, :, None] * multipliers >= -slacks).all(axis=(1, 2))
+        # The rounding error of a part is relative to the targets, however small it is itself.
+        parts = combined[:, n:].reshape(c, k, w)
+        rounding = 64 * np.finfo(float).eps * np.linalg.norm(self.target) / least
+        width = BORDER * np.linalg.norm(parts, axis=2) + rounding[:, None]
+        heights = signs[:, :, None] * np.einsum("ckpw,ckw->ckp", facets[faces], parts)
+        return found & (loose | (heights >= -width[:, :, None]).all(axis=2)).all(axis=1)
 
     def fit(self, support: Sequence[int]) -> SupportFit:
         """Solve one support of types that take part, with numpy's singular values."""
         faces = [t // 2 for t in support]
-        signs = np.array([1.0 - 2.0 * (t % 2) for t in support])
         # Both signs of one face: the differences of elements of an open cone are all of its hull,
         # so the two neurons together are one without conditions.
-        twins = [faces.index(f) for f in faces]
-        free = [faces.count(f) > 1 for f in faces]
-        blocks = [s * self.images[f][0] for s, f in zip(signs, faces, strict=True)]
-        blocks = [block if twins[i] == i else block[:, :0] for i, block in enumerate(blocks)]
-        design = np.hstack([np.empty((len(self.target), 0)), *blocks])
-        ends = np.cumsum([0, *(block.shape[1] for block in blocks)])
+        single = [faces.count(f) == 1 for f in faces]
+        widths = [self.images[f][0].shape[1] * (faces.index(f) == i) for i, f in enumerate(faces)]
+        ends = np.cumsum([0, *widths])
+        design = np.empty((len(self.target), ends[-1]))
+        for t, (a, b) in zip(support, pairwise(ends), strict=True):
+            design[:, a:b] = (1 - 2 * (t % 2)) * self.images[t // 2][0][:, : b - a]
         left, singular, right = np.linalg.svd(design, full_matrices=True)
         rank = int((singular > RANK).sum())
         values = left[:, :rank].T @ self.target
         e = right[:rank].T @ (values / singular[:rank])
         error = 64 * np.finfo(float).eps / float(singular[:rank].min(initial=1.0))
         size = float(np.linalg.norm(self.target))
-        tests = np.zeros((0, len(e)))
-        owner = np.empty(0, dtype=int)
-        for i, f in enumerate(faces):
-            if not free[i]:
-                rows = np.zeros((len(self.images[f][2]), len(e)))
-                rows[:, ends[i] : ends[i + 1]] = self.images[f][2]
-                tests, owner = np.vstack([tests, rows]), np.append(owner, [i] * len(rows))
-        owner = owner.astype(int)
+        facets = [
+            self.images[f][2][: None if own else 0] for f, own in zip(faces, single, strict=True)
+        ]
+        owner = np.repeat(np.arange(len(faces)), [len(rows) for rows in facets])
+        tests = np.zeros((len(owner), len(e)))
+        for i, (rows, (a, b)) in enumerate(zip(facets, pairwise(ends), strict=True)):
+            tests[owner == i, a:b] = rows[:, : b - a]
 
         def code(e: Array) -> Code:
             lengths = np.array([np.linalg.norm(e[a:b]) for a, b in pairwise(ends)])
@@ -216,73 +226,59 @@ class Types:
         if outcome is not Code.INSIDE and rank < len(e):
             e = _deepest(tests, e, right[rank:].T)
             outcome = code(e)
+        residuals = left[:, :rank] @ values - self.target
+        if outcome is not Code.INSIDE:
+            return SupportFit(outcome, np.empty((0, self.faces.units.shape[1])), residuals, rank)
         parts = [e[a:b] for a, b in pairwise(ends)]
-        for i, twin in enumerate(twins):
-            if twin != i:
-                parts[i] = np.zeros_like(parts[twin])
-        return SupportFit(outcome, parts, left[:, :rank] @ values - self.target, rank)
-
-    def points(self, support: Sequence[int], fit: SupportFit) -> Array:
-        """Weights of the neurons, strictly inside their faces, with the values of a fit, (k, r)."""
-        faces = [t // 2 for t in support]
-        rows = []
-        for i, f in enumerate(faces):
-            part = fit.parts[i]
-            twin = next((j for j in range(len(faces)) if j != i and faces[j] == f), None)
-            if twin is not None:
-                # The neuron with sign + takes the difference and a common part, the other the
-                # common part, large enough for both to lie in the face.
-                plus, minus = (i, twin) if support[i] % 2 == 0 else (twin, i)
-                difference = fit.parts[plus] - fit.parts[minus]
-                inside = self.images[f][1] @ self.faces.interiors[self.order[f]]
-                bounds = self.images[f][2]
-                least = float((-(bounds @ difference) / (bounds @ inside)).max(initial=0.0))
-                common = 2 * least + float(np.linalg.norm(difference)) or 1.0
-                part = common * inside + (difference if i == plus else 0.0)
-            rows.append(self._preimage(f, part))
-        return np.array(rows).reshape(len(faces), self.faces.points.shape[1])
+        for i in [i for i, own in enumerate(single) if not own and widths[i]]:
+            # The neuron with sign + takes the difference and a common part, the other the common
+            # part, large enough for both to lie in the face.
+            _, transform, bounds = self.images[faces[i]]
+            inside = transform @ self.faces.interiors[self.order[faces[i]]]
+            least = float((-(bounds @ parts[i]) / (bounds @ inside)).max(initial=0.0))
+            common = (2 * least + float(np.linalg.norm(parts[i])) or 1.0) * inside
+            parts[i : i + 2] = [common + parts[i], common]
+        rows = [self._preimage(f, part) for f, part in zip(faces, parts, strict=True)]
+        points = np.array(rows).reshape(len(faces), self.faces.units.shape[1])
+        return SupportFit(outcome, points, residuals, rank)
 
     def _preimage(self, f: int, part: Array) -> Array:
         """A neuron of an open face with the given values."""
-        face = int(self.order[f])
-        hull = self.faces.hull(face)
-        transform = self.images[f][1] @ hull
-        left, singular, right = np.linalg.svd(transform, full_matrices=True)
+        hull = self.faces.hulls[self.order[f]]
+        left, singular, right = np.linalg.svd(self.images[f][1] @ hull, full_matrices=True)
         point = right[: len(singular)].T @ ((left.T @ part) / singular)
         null = right[len(singular) :].T
         if null.shape[1]:
-            strict = self.sides[f] != 0
-            scaled = self.sides[f][strict] / self.faces.norms[strict]
-            tests = scaled[:, None] * (self.faces.points[strict] @ hull)
+            side = self.sides[f]
+            tests = side[side != 0, None] * (self.faces.units[side != 0] @ hull)
             point = _deepest(tests, point, null)
         return np.asarray(hull @ point)
 
 
+def _padded(parts: list[Array]) -> Array:
+    """Matrices as one array, with zeros where they are smaller."""
+    shape = np.max([part.shape for part in parts], axis=0)
+    found = np.zeros((len(parts), *shape))
+    for k, part in enumerate(parts):
+        found[k, : len(part), : part.shape[1]] = part
+    return found
+
+
 def _facets(generators: Array) -> Array:
-    """Unit inner normals of the facets of the cone that vectors generate; it has full dimension.
+    """Unit inner normals, (p, q), of the facets of the cone that vectors, (g, q), generate.
 
-    Parameters
-    ----------
-    generators : array of shape (g, q)
-
-    Returns
-    -------
-    facets : array of shape (p, q)
-        No rows where the cone is the whole space.
+    It has full dimension; no rows where it is the whole space.
     """
     sizes = np.linalg.norm(generators, axis=1)
-    units = generators[sizes > RANK * sizes.max()] / sizes[sizes > RANK * sizes.max(), None]
+    kept = sizes > RANK * sizes.max()
+    units = generators[kept] / sizes[kept, None]
     q = units.shape[1]
     found: list[Array] = []
     for subset in combinations(range(len(units)), q - 1):
-        if q == 1:
-            normal = np.ones(1)
-        else:
-            _, singular, right = np.linalg.svd(units[list(subset)], full_matrices=True)
-            if singular[-1] <= RANK:
-                continue
-            normal = right[-1]
-        for candidate in (normal, -normal):
+        _, singular, right = np.linalg.svd(units[list(subset)], full_matrices=True)
+        if singular.min(initial=np.inf) <= RANK:
+            continue
+        for candidate in (right[-1], -right[-1]):
             new = all(np.abs(candidate - other).max() > RANK for other in found)
             if new and (units @ candidate >= -RANK * 1e-2).all():
                 found.append(candidate)
@@ -290,9 +286,9 @@ def _facets(generators: Array) -> Array:
 
 
 def _deepest(tests: Array, point: Array, null: Array) -> Array:
-    """The point of ``point + null @ c`` that is deepest inside ``tests @ x > 0``.
+    """A point of ``point + null @ c`` that is deep inside ``tests @ x > 0``, if there is one.
 
-    Depth counts up to the size of the point, so that the program is bounded.
+    Depth counts up to the size of the point, so that it is bounded.
     """
     size = float(np.linalg.norm(point)) or 1.0
     q = null.shape[1]
@@ -346,47 +342,3 @@ def _centre(bounds: Array, floors: Array) -> Array | None:
     corners = np.linalg.solve(systems[regular], -floors[subsets[regular]][:, :, None])[:, :, 0]
     inside = (corners @ bounds.T + floors >= -1e-12 * (1.0 + floors.max())).all(axis=1)
     return corners[inside].mean(axis=0) if inside.any() else None
-
-
-# --- all supports ---------------------------------------------------------------------------------
-
-
-def search(
-    types: Types, k: int, *, progress: Callable[[int], None] = lambda count: None
-) -> Iterator[tuple[tuple[int, ...], Code]]:
-    """All supports of k types with a code other than ``NONE``, in lexicographic order.
-
-    Parameters
-    ----------
-    types : Types
-    k : int
-    progress : callable
-        Receives the smallest type of the supports that have just been searched.
-    """
-    from landscape.atlas import _kernels  # numba takes its time, and only this needs it
-
-    kernel: Callable[..., int] = _kernels.search
-    blocks = types.blocks
-    found = np.empty((4096, k + 1), dtype=np.int64)
-    for first in range(types.n_types - k + 1):
-        while True:
-            count = kernel(first, k, types.n_types, *blocks.values(), BORDER, found)
-            if count <= len(found):
-                break
-            found = np.empty((2 * count, k + 1), dtype=np.int64)
-        for row in found[:count].tolist():
-            yield tuple(row[:-1]), Code(row[-1])
-        progress(first)
-
-
-def search_reference(types: Types, k: int) -> Iterator[tuple[tuple[int, ...], Code]]:
-    """What :func:`search` does with code 2 decided, one support at a time, in numpy."""
-    blocks = types.blocks
-    for support in combinations(range(types.n_types), k):
-        fit = types.fit(support)
-        rejected = False
-        for t in support:
-            rows = (1 - 2 * (t % 2)) * (blocks["conditions"][t // 2] @ fit.residuals)
-            rejected = rejected or bool((rows < -blocks["slacks"][t // 2]).any())
-        if not rejected and fit.code is not Code.NONE:
-            yield support, fit.code

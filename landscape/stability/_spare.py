@@ -142,7 +142,7 @@ def _pairs_program(
         moves[i, :, block] = np.eye(d)
         moves[j, :, block] = c[i] / c[j] * (1 if back[i] else -1) * np.eye(d)
     equal[n_planes:] = np.tensordot(np.where(back, c, 0.0), moves, 1)
-    moving = moves.any(axis=(1, 2))
+    moving = np.asarray(moves.any(axis=(1, 2)))
     rows, target, values = moves[moving].reshape(-1, moves.shape[2]), a[moving].ravel(), form.jumps
     level = np.eye(moves.shape[2])[-1]
     values = np.append(values, form.linear)
