@@ -30,6 +30,7 @@ _PUBLIC = {
     "certify_minimum": "minima",
     "bracket_radius": "radius",
     "merge_tree": "trees",
+    "escape_barrier": "trees",
     "probe_realization": "probe",
     "reparametrize_near": "stability",
     "ShallowReLURegressor": "estimator",

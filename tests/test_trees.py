@@ -14,7 +14,14 @@ from landscape.effective import EffectiveProblem
 from landscape.objective import loss
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
-from landscape.trees import TreeBudget, TreeTooLarge, merge_tree, tree_cost
+from landscape.trees import (
+    EscapeBudget,
+    TreeBudget,
+    TreeTooLarge,
+    escape_barrier,
+    merge_tree,
+    tree_cost,
+)
 from tests.oracles.merge_tree import grid_pairs, program_pairs
 
 SPACES = ("restricted", "balanced", "unrestricted")
@@ -226,6 +233,61 @@ class TestPaths:
                 end = descend(theta, X, y, space=space).parametrization
                 assert tree.pairs[tree.locate(end), 0] <= value(tree, end) + 1e-9
                 assert tree.pairs[tree.locate(theta), 0] <= value(tree, theta) + 1e-9
+
+
+class TestEscape:
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize(("kind", "p"), [("smooth", 1), ("integers", 1), ("smooth", 2)])
+    def test_agrees_with_the_tree_or_brackets_it(self, name, kind, p):
+        x, y = problem(kind, 5, p)
+        tree = merge_tree(x, y, space=make_space(name, p, 1))
+        X, scale = tree.space.embed(x), float(np.mean(y**2))
+        for k, row in enumerate(tree.valleys.itertuples()):
+            others = [theta for j, theta in enumerate(tree.valleys.parametrization) if j < k]
+            for max_cells in (3, 60):
+                found = escape_barrier(
+                    row.parametrization,
+                    X,
+                    y,
+                    space=tree.space,
+                    others=others,
+                    budget=EscapeBudget(max_cells=max_cells),
+                )
+                assert found.lower <= row.barrier + 1e-6 * scale
+                assert found.upper >= row.barrier - 1e-6 * scale
+                assert found.n_cells <= max_cells
+                if "known" in found.outcome:
+                    assert found.lower == pytest.approx(row.barrier, abs=1e-6 * scale)
+                    assert found.upper == pytest.approx(row.barrier, abs=1e-6 * scale)
+                for theta in found.path:
+                    assert value(tree, theta) <= found.upper + 1e-6 * scale
+                if found.path:
+                    assert value(tree, found.path[-1]) == pytest.approx(found.end, abs=1e-6 * scale)
+                    assert found.end < row.loss
+
+    def test_most_of_the_barriers_are_found_within_sixty_cells(self):
+        x, y = problem("smooth", 5)
+        tree = merge_tree(x, y, space=make_space("balanced", 1, 1))
+        rows = [row for row in tree.valleys.itertuples() if np.isfinite(row.barrier)]
+        X, budget = tree.space.embed(x), EscapeBudget(max_cells=60)
+        found = [
+            escape_barrier(row.parametrization, X, y, space=tree.space, budget=budget)
+            for row in rows
+        ]
+        assert len(found) > 2 and all("known" in one.outcome for one in found)
+
+    def test_a_flood_that_ends_says_that_nothing_is_lower(self):
+        space, X = RestrictedSpace(3, 1), [[-1.0, 1.0, -1.0], [1.0, 1.0, -1.0]]
+        theta = Parametrization.from_products([[0.5, 1.5, 1.0]], [1.0])
+        found = escape_barrier(theta, X, [-1.0, 1.0], space=space)
+        assert np.isinf(found.lower) and np.isinf(found.upper) and not found.path
+        assert "nothing is lower" in found.outcome
+
+    def test_spaces_with_bounds_are_refused(self):
+        theta = Parametrization.from_products([[0.5, 0.5, 0.5]], [1.0])
+        space = RestrictedSpace(3, 1, bound=2.0)
+        with pytest.raises(ValueError, match="bounds"):
+            escape_barrier(theta, [[1.0, 1.0, -1.0]], [1.0], space=space)
 
 
 def band_between(tree, i, j, n_images=30):

@@ -1,5 +1,6 @@
-"""The shape of the landscape: exact merge trees of the loss's sublevel sets."""
+"""The shape of the landscape: exact merge trees of the loss's sublevel sets, and brackets."""
 
+from landscape.trees._escape import EscapeBarrier, EscapeBudget, escape_barrier
 from landscape.trees._tree import (
     MergeTree,
     TreeBudget,
@@ -9,4 +10,14 @@ from landscape.trees._tree import (
     tree_cost,
 )
 
-__all__ = ["MergeTree", "TreeBudget", "TreeCost", "TreeTooLarge", "merge_tree", "tree_cost"]
+__all__ = [
+    "EscapeBarrier",
+    "EscapeBudget",
+    "MergeTree",
+    "TreeBudget",
+    "TreeCost",
+    "TreeTooLarge",
+    "escape_barrier",
+    "merge_tree",
+    "tree_cost",
+]
