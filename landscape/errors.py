@@ -4,8 +4,6 @@ Everything else that escapes (``ValueError`` from a wrong call, ``TypeError``, .
 a program, and nothing in the package turns it into a result.
 """
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 import numpy as np

@@ -5,8 +5,6 @@ what else is drawn. Keys are typed and delimited before they are hashed, so that
 different streams: ``("ab", "c")`` and ``("a", "bc")``, ``1`` and ``"1"``.
 """
 
-from __future__ import annotations
-
 import hashlib
 from operator import index
 

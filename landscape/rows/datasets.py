@@ -1,7 +1,5 @@
 """Data sets as files: a table of one row, whose columns are features and target."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -5,8 +5,6 @@ trains, descends or certifies in a study does so through its task. Randomness co
 their own (:mod:`landscape.streams`), so that no row depends on what else is computed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace

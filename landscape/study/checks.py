@@ -4,8 +4,6 @@ First what :class:`landscape.study.config.Study` refuses; then, of the sound par
 keys can say: combinations, a user's own functions, and their tables, which are read for it.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress

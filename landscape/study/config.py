@@ -5,11 +5,9 @@ editors use (``workflow/schemas/config.schema.yaml``); what a key that is left o
 ``config.yaml`` documents. :mod:`landscape.study.checks` says what is wrong with a configuration.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic import model_validator as validated
@@ -79,7 +77,7 @@ class _Drawn(_Data):
     seed: Seed = key("seed of its random numbers", 0)
 
     @validated(mode="after")
-    def _no_interpolation(self) -> _Drawn:
+    def _no_interpolation(self) -> Self:
         n, d = self.n_samples, self.n_features
         if n < d + 2:
             raise ValueError(
@@ -273,7 +271,7 @@ class Study(Section):
     atlas: Atlas = key("atlases of small problems", Atlas())
 
     @validated(mode="after")
-    def _trained_spaces(self) -> Study:
+    def _trained_spaces(self) -> Self:
         """Spaces that a step goes over by default are those of them that are trained."""
         for step in (self.radius, self.realization, self.natural):
             if "spaces" not in step.model_fields_set:

@@ -1,7 +1,5 @@
 """The controls C.1, C.2 and C.3 (Theorem 15) on the minima of N*: they have to be violated."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

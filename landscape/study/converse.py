@@ -5,21 +5,16 @@ are realization-space minima of radius ``1/2 min_i ‖u_i‖`` within their comp
 are those of the scales), and hardly ever minima of the parameters (Theorem 14).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
-from landscape.study.cells import Cell, Log, quiet, say
+from landscape.study.cells import Array, Cell, Log, quiet, say
 from landscape.study.rows import Converse
 from landscape.training import draw_network
-
-Array = NDArray[np.float64]
 
 
 def optimal_scales(theta: Parametrization, X: Array, y: Array) -> Array:

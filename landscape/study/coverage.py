@@ -5,8 +5,6 @@ every end point goes on to :func:`landscape.descend`, and what that certifies is
 atlas. Sums over the starts say which minima were found, how soon, and how often a global one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from landscape.atlas import Atlas

@@ -1,7 +1,5 @@
 """Merge the certified minima that several starts have reached."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise

@@ -6,8 +6,6 @@ outlives a run that was killed; the profiles switch it off. Where a file system 
 runs of one study in one folder are not kept apart.
 """
 
-from __future__ import annotations
-
 import atexit
 import fcntl
 import os

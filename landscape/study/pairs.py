@@ -5,8 +5,6 @@ it, where no constant does, and the forward direction: the uniform distance on [
 Lipschitz in the parameters, the W^{1,inf} distance is not even continuous.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +13,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
@@ -24,10 +21,9 @@ from landscape.realization import difference
 from landscape.seminorm import sobolev_distance
 from landscape.stability import distance_to_fibre, parameter_distance
 from landscape.stability.theorem import SHARP_CONSTANT
-from landscape.study.cells import Cell, Log, Minima, Task, evenly, quiet, say, within_space
+from landscape.study.cells import Array, Cell, Log, Minima, Task, evenly, quiet, say, within_space
 from landscape.study.rows import Minimum, Pair
 
-Array = NDArray[np.float64]
 Networks = tuple[Parametrization, Parametrization]
 #: Kind, scale, numbers of the minima, and the pair or what makes it.
 Plan = tuple[str, float, int, int, Networks | Callable[[], Networks | None]]

@@ -1,7 +1,5 @@
 """Minima in realization space (Proposition 1.2): rigid balls, and minima as training finds them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from landscape.probe import examine_minimum, probe_realization

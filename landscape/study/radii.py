@@ -1,7 +1,5 @@
 """More about distinct minima: proofs in rational arithmetic, radii bracketed in both spaces."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

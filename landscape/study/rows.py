@@ -4,8 +4,6 @@ Columns of several tables stand in classes of their own, which the tables inheri
 a row says where something could not be computed: a number is missing, a verdict undecided.
 """
 
-from __future__ import annotations
-
 from math import inf, nan
 
 from numpy.typing import NDArray

@@ -4,8 +4,6 @@ This list is read by the rules and by the scripts of the workflow: a new step is
 takes a cell and its minima and returns rows, and its entry here. Importing this imports no step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pkgutil import resolve_name
 from typing import Any, NamedTuple

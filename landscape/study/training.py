@@ -6,8 +6,6 @@ gradient, ``bounds`` is a ``scipy.optimize.Bounds``, and what it returns is a
 ``scipy.optimize.OptimizeResult``. The best point that it evaluated within the bounds counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
