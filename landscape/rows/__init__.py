@@ -134,10 +134,7 @@ class Row:
 def as_frame(table: type[Row], columns: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
     """Columns as a data frame with the table's types, sorted by its key if it has one.
 
-    Raises
-    ------
-    TableError
-        If a column is missing or unknown, or two rows have the same key.
+    TableError if a column is missing or unknown, or two rows have the same key.
     """
     require_extra("study", "pandas")
     import pandas as pd  # half a second: only where tables are made

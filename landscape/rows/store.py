@@ -106,12 +106,8 @@ def read_frame(table: type[Row], path: str | Path, origin: Origin | None = None)
     """Read a published table from its CSV or Parquet file; both give the same frame.
 
     A CSV file is compared with the checksum in the Parquet file beside it, if there is one, and
-    ``origin`` with what a Parquet file was made from.
-
-    Raises
-    ------
-    TableError
-        If the file is missing, damaged or not this table.
+    ``origin`` with what a Parquet file was made from. TableError if the file is missing, damaged or
+    not this table.
     """
     import pandas as pd
 

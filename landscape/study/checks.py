@@ -143,9 +143,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def duplicate_keys(text: str) -> list[str]:
-    r"""Keys that a YAML text gives twice: a reader of YAML keeps the last one silently.
-
-    Nothing is built from the text; it is only parsed. A text that is no YAML has none.
+    r"""Keys that a YAML text, which is only parsed, gives twice: readers silently keep the last.
 
     Examples
     --------

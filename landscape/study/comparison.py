@@ -65,12 +65,8 @@ def compare_arms(
     that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
     is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
     ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
-    and ``violated`` if its minimum is certified and has the property.
-
-    Raises
-    ------
-    ValueError
-        If the arms of a cell have different starts.
+    and ``violated`` if its minimum is certified and has the property. ValueError if the arms of a
+    cell have different starts.
     """
     frame, found = frame_of(ArmRun, runs), []
     cells: Any = frame.groupby(["dataset", "neurons"], sort=False)
@@ -86,12 +82,10 @@ def compare_arms(
         resamples = rng.integers(0, len(starts[0]), (n_resamples, len(starts[0])))
         for (arm, strength), own in values.items():
             against = arms[arm, strength]["against"].iloc[0]
+            compared = against if (arm, against) != ("none", "none") else ""
+            size = np.nan if strength < 0 else strength
             place = OfArm(
-                dataset=dataset,
-                neurons=neurons,
-                arm=arm,
-                strength=np.nan if strength < 0 else strength,
-                against=against if (arm, against) != ("none", "none") else "",
+                dataset=dataset, neurons=neurons, arm=arm, strength=size, against=compared
             )
             for measure in map(str, own):
                 pair = own[measure].to_numpy(), values[against, -1.0][measure].to_numpy()
@@ -112,23 +106,16 @@ def _compared(
     usable = np.isfinite(differences)
     low = high = np.nan
     if usable.any():
-        counts = usable[resamples].sum(axis=1)
+        found = usable[resamples].sum(axis=1)
         sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
-        low, high = np.percentile(sums[counts > 0] / counts[counts > 0], [tail, 100.0 - tail])
+        low, high = np.percentile(sums[found > 0] / found[found > 0], [tail, 100.0 - tail])
     less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
     p = float(binomtest(less, less + more).pvalue) if less + more else 1.0
     both = [float(v[usable].mean()) if usable.any() else np.nan for v in (mine, other, differences)]
-    return Comparison.copied(
-        place,
-        measure=measure,
-        n=int(usable.sum()),
-        **dict(zip(("mean", "reference", "difference"), both, strict=True)),
-        low=float(low),
-        high=float(high),
-        n_less=less,
-        n_more=more,
-        p=p if measure in TESTED else np.nan,
-    )
+    means = dict(zip(("mean", "reference", "difference"), both, strict=True))
+    ends = {"low": float(low), "high": float(high), "p": p if measure in TESTED else np.nan}
+    counts = {"n": int(usable.sum()), "n_less": less, "n_more": more}
+    return Comparison.copied(place, measure=measure, **counts, **means, **ends)
 
 
 def _values(runs: pd.DataFrame, lowest: float) -> pd.DataFrame:

@@ -65,7 +65,9 @@ def job(snakemake):
 
 
 def _end(snakemake, error):
-    sys.exit(f"error in rule {snakemake.rule}: {error}")
+    # In one piece: lines of jobs that fail together must not run into each other.
+    sys.stderr.write(f"error in rule {snakemake.rule}: {error}\n")
+    sys.exit(1)
 
 
 def place(snakemake, path):
