@@ -42,21 +42,12 @@ class Column:
     flag: bool = False  #: Whether it is true or false; tables have 1 or 0.
 
 
-def column(
-    meaning: str,
-    unit: str = "",
-    *,
-    key: bool = False,
-    path: bool = False,
-    of: Any = None,
-    default: Any = MISSING,
-) -> Any:
-    """A field of a row with what its column means, see :class:`Column`.
+def column(meaning: str, unit: str = "", *, default: Any = MISSING, **how: Any) -> Any:
+    """A field of a row with what its column means; ``key`` and ``path`` as in :class:`Column`.
 
     Of tables that sum others up, ``of`` computes the value from whatever the rows are made of.
     """
-    metadata = {"meaning": meaning, "unit": unit, "key": key, "path": path, "of": of}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={"meaning": meaning, "unit": unit, **how})
 
 
 def array(depth: int) -> Any:

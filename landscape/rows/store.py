@@ -70,10 +70,8 @@ def read_rows(path: str | Path, table: type[R], origin: Origin | None = None) ->
     _check_names([c.name for c in columns], content.column_names, path)
     made: dict[str, Any] = {c.name: bool for c in columns if c.flag}
     made |= {c.name: _array for c in columns if c.depth}
-    return [
-        table(**row | {name: make(row[name]) for name, make in made.items()})
-        for row in content.to_pylist()
-    ]
+    found = content.to_pylist()
+    return [table(**row | {name: make(row[name]) for name, make in made.items()}) for row in found]
 
 
 def csv_text(frame: pd.DataFrame) -> str:

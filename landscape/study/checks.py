@@ -178,7 +178,7 @@ def duplicate_keys(text: str) -> list[str]:
 def _combined(study: Study, data: bool) -> list[str]:
     """What cannot be combined or read."""
     found = [*_names(study), *_solvers(study), *_spaces(study)]
-    return [*found, *_functions(study), *_tables(study), *_atlases(study)] if data else found
+    return [*found, *_data(study), *_atlases(study)] if data else found
 
 
 def _names(study: Study) -> Iterator[str]:
@@ -245,27 +245,26 @@ def _entries(study: Study) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield f"atlas.problems.{name}.data", name, problem.data.model_dump(exclude_none=True)
 
 
-def _functions(study: Study) -> Iterator[str]:
-    """A user's functions that cannot be imported or called."""
-    for name, path in study.plugins.generators.items():
-        found = _errors(load_function, f"config key 'plugins.generators.{name}'", path)
-        yield from found
-        for key, _, entry in _entries(study) if not found else ():
-            if entry["kind"] == name and name not in KINDS:
-                where = f"config key '{key}.options'"
-                yield from _errors(load_function, where, path, "rng", *entry["options"])
+def _data(study: Study) -> Iterator[str]:
+    """A user's functions that cannot be imported or called, and tables that cannot be read."""
+    own, refused = study.plugins.generators, {}
+    for kind, path in own.items():
+        refused[kind] = _errors(load_function, f"config key 'plugins.generators.{kind}'", path)
+        yield from refused[kind]
+    for key, name, entry in _entries(study):
+        kind = entry["kind"]
+        if kind in ("csv", "parquet"):
+            yield from (
+                f"config key {key!r}: {line}" for line in _errors(make_dataset, name, entry)
+            )
+        elif kind not in KINDS and not refused[kind]:
+            where = f"config key '{key}.options'"
+            yield from _errors(load_function, where, own[kind], "rng", *entry["options"])
     if study.plugins.solvers:
         from landscape.study.training import try_solver  # scipy.optimize: half a second
 
         for name, path in study.plugins.solvers.items():
             yield from _errors(try_solver, f"config key 'plugins.solvers.{name}'", path)
-
-
-def _tables(study: Study) -> Iterator[str]:
-    for key, name, entry in _entries(study):
-        if entry["kind"] in ("csv", "parquet"):
-            for line in _errors(make_dataset, name, entry):
-                yield f"config key {key!r}: {line}"
 
 
 def _atlases(study: Study) -> Iterator[str]:

@@ -45,23 +45,16 @@ def proof_columns(certificate: Certificate) -> dict[str, Any]:
 
 
 def train_starts(
-    cell: Cell,
-    space: str,
-    starts: Iterable[int],
-    *,
-    solver: str | Solver,
-    max_iter: int,
-    tol: float,
-    progress: Log = quiet,
+    cell: Cell, space: str, starts: Iterable[int], *, progress: Log = quiet, **options: Any
 ) -> list[Fit]:
     """Train starts of a cell, by their indices, over a space; the descent is still to come.
 
-    ``solver``, ``max_iter`` and ``tol`` as in :func:`landscape.training.train`.
+    Options, ``solver``, ``max_iter`` and ``tol``, as in :func:`landscape.training.train`.
     """
     task, rows = cell.task(space), []
     for start in starts:
         network, n_positive = cell.start(start)
-        fit = task.train(task.embed(network), solver=solver, max_iter=max_iter, tol=tol)
+        fit = task.train(task.embed(network), **options)
         place = {**cell.place, "space": space, "start": start, "positive_signs": n_positive}
         row = Fit.copied(fit.parametrization, **place, **_training_columns(fit))
         how = f"{row.training_outcome} after {fit.n_iter} iterations"
