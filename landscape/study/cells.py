@@ -77,14 +77,10 @@ class End:
     loss: float  #: And after it.
     descent_outcome: str  #: ``failed`` where it met the limits of floating-point numbers.
     descent_iterations: int
+    verdict: Verdict  #: Of the exact test of local minimality.
     certificate: Certificate | None  #: None after a failure.
     activation: str  #: :func:`landscape.minima.activation_key` of a certified minimum, else empty.
     reason: str  #: Why the verdict is what it is.
-
-    @property
-    def verdict(self) -> Verdict:
-        """Of the exact test of local minimality."""
-        return Verdict.UNDECIDED if self.certificate is None else self.certificate.verdict
 
 
 @dataclass(frozen=True)
@@ -138,12 +134,12 @@ class Task:
             outcome, certificate = found.outcome.name.lower(), found.certificate
             if certificate is None or exact:
                 certificate = self.certify(theta, exact=exact)
-            reason = certificate.reason
+            verdict, reason = certificate.verdict, certificate.reason
             if certificate.is_minimum:
                 activation = self.activation(theta)
         except NUMERICAL_ERRORS as error:
-            certificate, reason = None, say(error)
-        return End(theta, start, loss, outcome, n_iter, certificate, activation, reason)
+            verdict, certificate, reason = Verdict.UNDECIDED, None, say(error)
+        return End(theta, start, loss, outcome, n_iter, verdict, certificate, activation, reason)
 
 
 @dataclass(frozen=True, eq=False)

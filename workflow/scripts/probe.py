@@ -1,5 +1,7 @@
 """Everything that is asked of a data set's minima, but proofs and radii."""
 
+from pkgutil import resolve_name
+
 from job import job, load_data
 from tabular import cells, load_minima, save
 
@@ -13,7 +15,8 @@ def main(snakemake):
             minima = load_minima(snakemake, path, data)
             for kind, step in STEPS.items():
                 progress(f"neurons {cell.neurons}, {kind}")
-                rows = step.measure(cell, minima, **settings[step.key], progress=progress)
+                options = settings[step.key]
+                rows = resolve_name(step.source)(cell, minima, **options, progress=progress)
                 save(snakemake, snakemake.output[kind][k], step.table, rows, data)
 
 
