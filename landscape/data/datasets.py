@@ -33,13 +33,7 @@ class DataError(LandscapeError, ValueError):
 
 
 def is_constant(column: Array) -> bool:
-    """Whether numbers are the same up to rounding: four units in the last place of the largest.
-
-    Examples
-    --------
-    >>> is_constant(np.array([0.3, 0.1 + 0.2])), is_constant(np.array([0.3, 0.3 + 1e-14]))
-    (True, False)
-    """
+    """Whether numbers are the same up to rounding: four units in the last place of the largest."""
     half = column / 2  # whose differences stay within the range of numbers
     return bool(np.ptp(half) <= 4 * np.finfo(float).eps * np.abs(half).max())
 
@@ -96,10 +90,8 @@ class Dataset:
             raise DataError(
                 f"{name}: target {self.target_name!r} is constant ({y[0]:g}); choose another target"
             )
-        x.setflags(write=False)
-        y.setflags(write=False)
-        # A frozen dataclass has no other way to convert its fields.
-        metadata = dict(self.metadata or {})
+        x.flags.writeable = y.flags.writeable = False
+        metadata = dict(self.metadata or {})  # a frozen dataclass converts its fields like this
         vars(self).update(features=x, target=y, feature_names=names, metadata=metadata)
 
     @property
@@ -179,16 +171,13 @@ def load_csv(
     ----------
     path : path
         UTF-8 text; a value in quotes ends in the line that it begins in.
-    target : str
-        Name of the target's column.
-    features : sequence of str, optional
-        Names of the feature columns; all but the target if not given.
+    target, features : str, sequence of str
+        Names of columns; the features are all others if not given.
     delimiter : str
 
     Returns
     -------
-    features, target : arrays of shapes (n, d) and (n,)
-    feature_names : tuple of str
+    features, target, feature_names : array of shape (n, d), array of shape (n,), tuple of str
 
     Raises
     ------
@@ -202,7 +191,7 @@ def load_csv(
             reader = csv.reader(file, delimiter=delimiter)
             return [(reader.line_num, row) for row in reader]
 
-    found = _read(path, read, "UTF-8 CSV", (UnicodeDecodeError, csv.Error))
+    found = _read(path, read, "UTF-8 CSV", UnicodeDecodeError, csv.Error)
     for before, end in pairwise([0, *(end for end, _ in found)]):
         if end > before + 1:  # it would swallow what follows, up to the next quote
             raise DataError(
@@ -213,7 +202,7 @@ def load_csv(
     if not lines:
         raise DataError(f"{path}: the file is empty; it needs a header line and rows of numbers")
     header = [name.strip() for name in lines.pop(min(lines))]
-    names = _choose(path, header, target, features, "row 1", " or `delimiter`")
+    names = _choose(path, header, target, features)
     for line, row in lines.items():
         if len(row) != len(header):
             raise DataError(
@@ -234,16 +223,16 @@ def load_parquet(path: str | Path, *, target: str, features: Sequence[str] | Non
     import pyarrow as pa  # a quarter of a second
     import pyarrow.parquet as parquet
 
-    errors = ("Parquet", (pa.ArrowException,))
-    with _read(path, lambda: parquet.ParquetFile(str(path)), *errors) as file:
+    kind = ("Parquet", pa.ArrowException)
+    with _read(path, lambda: parquet.ParquetFile(str(path)), *kind) as file:
         header = [str(name) for name in file.schema_arrow.names]
         wanted = _choose(path, header, target, features, "the file", "")
-        content = _read(path, lambda: file.read(columns=[*wanted]), *errors)
+        content = _read(path, lambda: file.read(columns=[*wanted]), *kind)
     columns = {name: content.column(name).to_pylist() for name in wanted}
     return _checked(path, columns, range(1, content.num_rows + 1))
 
 
-def _read(path: str | Path, read: Callable[[], Any], kind: str, errors: tuple[Any, ...]) -> Any:
+def _read(path: str | Path, read: Callable[[], Any], kind: str, *errors: Any) -> Any:
     """What ``read`` gives; an error in one line if it cannot."""
     if Path(path).is_dir():
         raise DataError(f"{path}: a folder, not a file; correct `path` in the config")
@@ -257,8 +246,8 @@ def _read(path: str | Path, read: Callable[[], Any], kind: str, errors: tuple[An
 
 
 def _choose(
-    path: str | Path, header: list[str], target: str, features: Sequence[str] | None, place: str,
-    also: str,
+    path: str | Path, header: list[str], target: str, features: Sequence[str] | None,
+    place: str = "row 1", also: str = " or `delimiter`",
 ) -> tuple[str, ...]:  # fmt: skip
     """Names of a table's columns: of the features, and of the target."""
     for name in header:

@@ -34,14 +34,6 @@ def replace_file(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file completely or not at all: beside its place first, then ``os.replace``.
 
     If the file system refuses, a :class:`StoreError` says so, and an old file stays as it was.
-
-    Examples
-    --------
-    >>> try:
-    ...     replace_file("/dev/null/a/t.txt", lambda file: file.write(b"text"))
-    ... except StoreError as error:
-    ...     print(error)
-    /dev/null/a/t.txt: cannot be written (Not a directory); run again when that is mended
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
@@ -95,34 +87,26 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
     """Refuse a file that was made from something else: JSON values that both have are compared.
 
     The :class:`StoreError` names file and first value that differs.
-
-    Examples
-    --------
-    >>> try:
-    ...     check_origin("2.parquet", {"training": {"tol": 0.1}}, {"training": {"tol": 0.2}})
-    ... except StoreError as error:
-    ...     print(str(error).split(";")[0])
-    2.parquet: made with training.tol 0.1, here 0.2 is expected: a file of another place or study
     """
     plain = json.loads(json.dumps(expected))
-    both = [name for name in plain if name in found]
-    for key, *values in _differences(
-        "", *({name: d[name] for name in both} for d in (found, plain))
-    ):
-        one, other = (
-            "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-            for value in values
-        )
-        raise StoreError(
-            f"{path}: made with {key[1:]} {one}, here {other} is expected: a file of another place "
-            f"or study; {AGAIN}"
-        )
+    both = found.keys() & plain.keys()
+    made, wanted = (dict(_flat({name: d[name] for name in both})) for d in (found, plain))
+    for key in sorted(made.keys() | wanted.keys()):
+        if made.get(key) != wanted.get(key):
+            one, other = (
+                json.dumps(d[key], ensure_ascii=False) if key in d else "nothing"
+                for d in (made, wanted)
+            )
+            raise StoreError(
+                f"{path}: made with {key} {one}, here {other} is expected: a file of another place "
+                f"or study; {AGAIN}"
+            )
 
 
-def _differences(key: str, found: Any, expected: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Where two JSON values differ, and what is there."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        for name in sorted(found.keys() | expected.keys()):
-            yield from _differences(f"{key}.{name}", found.get(name), expected.get(name))
-    elif found != expected:
-        yield key, found, expected
+def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """JSON values that are not null, by their dotted keys."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{within}{name}.")
+        elif value is not None:
+            yield f"{within}{name}", value

@@ -50,7 +50,7 @@ def draw_teacher(
 
     Returns
     -------
-    features, target : arrays of shapes (n_samples, n_features) and (n_samples,)
+    features, target : arrays of shapes (n, d) and (n,)
     """
     rng = stream(seed, "data", "teacher", n_features, n_neurons)
     a = rng.standard_normal((n_neurons, n_features))
@@ -116,19 +116,12 @@ def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
     ------
     DataError
         If there is no such function, or it does not take the arguments.
-
-    Examples
-    --------
-    >>> load_function("solvers.mine", "math.hypot")
-    Traceback (most recent call last):
-    landscape.data.datasets.DataError: solvers.mine: 'math.hypot' is no import path; write
-    package.module:function
     """
     if not _PATH.fullmatch(path):
         raise DataError(f"{key}: {path!r} is no import path; write package.module:function")
     name, attribute = path.split(":")
-    what, remedy = f"{key}: module {name!r} of {path!r} cannot be imported", "install its package"
-    with own_code(what, f"{remedy} in this environment"):
+    what = f"{key}: module {name!r} of {path!r} cannot be imported"
+    with own_code(what, "install its package in this environment"):
         module = importlib.import_module(name)
     function = getattr(module, attribute, None)
     if not callable(function):
