@@ -161,10 +161,8 @@ def draw_own(
     """
     key, given = f"plugins.generators.{kind}", dict(options or {})
     function = load_function(key, path, "rng", *given)
-    what, wanted = (
-        f"{key}: {path!r}",
-        "return (features, target), numbers of shapes (n, d) and (n,)",
-    )
+    what = f"{key}: {path!r}"
+    wanted = "return (features, target), numbers of shapes (n, d) and (n,)"
 
     def draw() -> tuple[Array, Array]:
         with own_code(f"{what} failed", "correct it or its options"):

@@ -196,8 +196,8 @@ def _provenance(provenance: pd.DataFrame) -> str:
     """What the results depend on: the short facts in tables, the long ones folded."""
     text = ""
     for topic, title in (("package", "Packages"), ("platform", "Platform")):
-        facts = pd.Series(facts_on(provenance, topic), dtype=str).to_frame()
-        text += f"<h3>{title}</h3>{_table(facts, header=False)}"
+        frame = pd.Series(facts_on(provenance, topic), dtype=str).to_frame()
+        text += f"<h3>{title}</h3>{_table(frame, header=False)}"
     text += "<h3>Configuration and data</h3>"
     for topic, title in (
         ("config", "The whole configuration, defaults filled in"),

@@ -94,10 +94,13 @@ def compare_frames(
         for values in both[key].itertuples(index=False)
     ]
     sides = {"left_only": ("there", "missing"), "right_only": ("missing", "there")}
-    differences, aside, digits = [], [], {}
-    for side, found in sides.items():
-        rows = both.loc[both["_merge"] == side, "row"]
-        differences += [Difference(row, "(row)", *found) for row in rows]
+    differences = [
+        Difference(row, "(row)", *found)
+        for side, found in sides.items()
+        for row in both.loc[both["_merge"] == side, "row"]
+    ]
+    aside: list[Difference] = []
+    digits = {}
     common = both[both["_merge"] == "both"]
     for column in [column for column in table.columns() if not column.key]:
         a, b = (common[name].to_numpy() for name in (column.name, f"{column.name} other"))
@@ -110,11 +113,9 @@ def compare_frames(
                 agreed = np.where(small, np.inf, np.maximum(-np.log10(ratio), 0.0))
             differ = ~small & (ratio > rtol)
             digits[column.name] = float(agreed.min(initial=np.inf))
-        found = zip(common["row"], a, b, agreed.tolist(), strict=True)
         (aside if column.path else differences).extend(
-            Difference(row, column.name, *values)
-            for (row, *values), differs in zip(found, differ, strict=True)
-            if differs
+            Difference(common["row"].iloc[k], column.name, a[k], b[k], float(agreed[k]))
+            for k in np.flatnonzero(differ)
         )
     return Report(table.name, len(common), tuple(differences), tuple(aside), digits)
 
