@@ -60,16 +60,13 @@ Draw = Callable[[Tables], Figure]
 
 
 def styled(draw: Draw) -> Draw:
-    """Draw with this module's style, and leave the user's settings alone.
-
-    The layout is found once, not for each file: it takes as long as drawing.
-    """
+    """Draw with this module's style, and leave the user's settings alone."""
 
     @wraps(draw)
     def drawn(tables: Tables) -> Figure:
         with mpl.rc_context(STYLE):
             figure = draw(tables)
-            if engine := figure.get_layout_engine():
+            if engine := figure.get_layout_engine():  # once, not for each file
                 engine.execute(figure)
                 figure.set_layout_engine("none")
             return figure
@@ -96,10 +93,10 @@ def grid(frame: pd.DataFrame, height: float, **share: Any) -> tuple[Figure, list
     n_rows, n_columns = max(len(neurons), 1), max(len(datasets), 1)
     figure = Figure(figsize=(TWO_COLUMNS, height * n_rows + 0.75), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False, **share)
-    for ax, dataset in zip(axes[0], datasets, strict=False):
-        ax.set_title(dataset)
-    for ax, m in zip(axes[:, -1], neurons, strict=False):
-        beside_axes(ax, f"$m = {m}$")
+    for j, dataset in enumerate(datasets):
+        axes[0, j].set_title(dataset)
+    for i, m in enumerate(neurons):
+        beside_axes(axes[i, -1], f"$m = {m}$")
 
     def rows_of(dataset: str, m: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
         return lambda table: table[(table["dataset"] == dataset) & (table["neurons"] == m)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -102,6 +102,16 @@ def _bound(ax: Axes, r: pd.Series, factor: float = 8**0.5, style: str = "--") ->
     return ax.plot(x, factor * np.sqrt(x), style, color="black", linewidth=0.9)[0]
 
 
+def _pairs(
+    ax: Axes, pairs: pd.DataFrame, kinds: Iterable[str], x: str = "seminorm", y: str = "distance"
+) -> dict[str, Line2D]:
+    """Pairs of networks by their kinds; what stands for those that there are."""
+    for kind in kinds:
+        own = pairs[pairs["kind"] == kind]
+        points(ax, own[x], own[y], KINDS[kind])
+    return {KINDS[k][-1]: handle(KINDS[k]) for k in kinds if (pairs["kind"] == k).any()}
+
+
 @styled
 def stability_figure(tables: Tables) -> Figure:
     """Distance of parametrizations against distance of realizations, Corollary 3.3."""
@@ -110,17 +120,12 @@ def stability_figure(tables: Tables) -> Figure:
     figure = Figure(figsize=(plots.ONE_COLUMN, 3.6), layout="constrained")
     ax = figure.subplots()
     ax.set(xscale="log", yscale="log", xlabel=SEMINORM, ylabel=DISTANCE)
-    handles = {}
+    handles: dict[str, Line2D] = {}
     if len(pairs):
         handles[r"$4\,\sqrt{r}$, Corollary 3.3"] = _bound(ax, pairs["seminorm"], 4.0, "-")
         handles[r"$2\sqrt{2}\,\sqrt{r}$, sharp"] = _bound(ax, pairs["seminorm"])
         ax.margins(x=0)
-    for kind in STABLE:
-        own = pairs[pairs["kind"] == kind]
-        points(ax, own["seminorm"], own["distance"], KINDS[kind])
-        if len(own):
-            handles[KINDS[kind][-1]] = handle(KINDS[kind])
-    legend(figure, handles, columns=2)
+    legend(figure, handles | _pairs(ax, pairs, STABLE), columns=2)
     return figure
 
 
@@ -131,15 +136,8 @@ def inverse_figure(tables: Tables) -> Figure:
     shown = pairs[(pairs["seminorm"] > 0) & (pairs["distance"] > 0)]
     figure = Figure(figsize=(plots.TWO_COLUMNS, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    handles = {}
-    for kind, look in KINDS.items():
-        own = shown[shown["kind"] == kind]
-        if own.empty:
-            continue
-        points(left, own["seminorm"], own["distance"], look)
-        if kind in ("random", "minima", "scaled", "forward"):
-            points(right, own["distance"], own["seminorm"], look)
-        handles[look[-1]] = handle(look)
+    handles = _pairs(left, shown, KINDS)
+    _pairs(right, shown, ("random", "minima", "scaled", "forward"), "distance", "seminorm")
     moved = shown[(shown["kind"] == "forward") & (shown["uniform"] > 0)]
     if len(moved):
         points(right, moved["distance"], moved["uniform"], UNIFORM)
@@ -167,7 +165,7 @@ def radii_figure(tables: Tables) -> Figure:
             finite = np.isfinite(rows[column]) & (rows[column] > 0)
             points(ax, np.flatnonzero(finite) + 1, rows.loc[finite, column], look)
     figure.supxlabel(
-        r"distinct certified minima of $\mathcal{N}^*$, in the order of their radius $r$"
+        r"distinct certified minima of $\mathcal{N}^*$ in the order of their radius $r$"
     )
     figure.supylabel("radius of the realization minimum")
     legend(figure, {look[-1]: handle(look) for look in RADII.values()} if panels else {})
@@ -195,10 +193,8 @@ def probes_figure(tables: Tables) -> Figure:
                 found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
                 points(ax, rows["radius"], np.where(found, rows["gap"], NONE), look)
                 handles[look[-1]] = handle(look)
-        powers = range(-16, 1, 4)
-        ax.set_yticks(
-            [NONE, *(10.0**k for k in powers)], ["none", *(f"$10^{{{k}}}$" for k in powers)]
-        )
+        ticks = {NONE: "none"} | {10.0**k: f"$10^{{{k}}}$" for k in range(-16, 1, 4)}
+        ax.set_yticks(list(ticks), list(ticks.values()))
         ax.set_yticks([], minor=True)
         ax.set_ylim(NONE / 1e3, 10)
     figure.supxlabel("seminorm: radius of the ball, distance of the better realization")
@@ -292,10 +288,8 @@ def solvers_figure(tables: Tables) -> Figure:
         ax.set_xlim(NO_GAIN / 5, 3e6)  # the shares stand right of every loss
         ax.set_xticks([NO_GAIN, 1e-10, 1e-5, 1], ["none", "$10^{-10}$", "$10^{-5}$", "1"])
         ax.set_xticks([], minor=True)
-    figure.supxlabel(
-        "loss that the descent still gains (1 = variance of the target); "
-        "right: share certified before it"
-    )
+    gains = "loss that the descent still gains (1 = variance of the target)"
+    figure.supxlabel(f"{gains}; right: share certified before it")
     handles = {
         "end point is a certified local minimum as it is": handle(("o", 10, "black", "black")),
         "it is not": handle(("x", 10, "0.3", "0.3")),
@@ -358,9 +352,7 @@ def natural_figure(tables: Tables) -> Figure:
 
     figure = _verdicts_figure(tables["natural"], groups)
     figure.supylabel("share of the minima")
-    figure.supxlabel(
-        "certified minima of training with and without spare neurons (above: their number)"
-    )
+    figure.supxlabel("certified minima of training with and without spare neurons (above: number)")
     return figure
 
 
@@ -393,8 +385,7 @@ def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figu
     neurons, datasets = sorted(set(frame["neurons"])), list(dict.fromkeys(frame["dataset"]))
     looks = {name: DATA[k % len(DATA)] for k, name in enumerate(datasets)}
     names = [
-        (f"{arm} {strength:g}" if strength >= 0 else arm)
-        + (f" (to {against})" if against != "none" else "")
+        arm + f" {strength:g}" * (strength >= 0) + f" (to {against})" * (against != "none")
         for arm, strength, against in arms.itertuples(index=False)
     ]
     with mpl.rc_context(plots.STYLE):

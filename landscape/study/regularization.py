@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,10 @@ from landscape.parametrization import Parametrization
 from landscape.probe import examine_minimum
 from landscape.regularization import Balancing, Merging, Regularizer, Separation, Together
 from landscape.rows import Row, column
-from landscape.spaces import UnrestrictedSpace
 from landscape.stability import degeneracies
 from landscape.study.cells import Cell, Log, Task, quiet
 from landscape.study.rows import MSE, UNDECIDED
-from landscape.training import Fit, train_merging
+from landscape.training import Fit, train, train_merging
 from landscape.verdict import Verdict
 
 
@@ -130,7 +130,6 @@ def run_arms(
 ) -> list[ArmRun]:  # fmt: skip
     """Train every start in every arm, descend, certify, and measure: a row per arm and start."""
     task, rows = cell.task("unrestricted"), []
-    assert isinstance(task.space, UnrestrictedSpace)
     for arm in arms:
         for start in range(starts):
             theta = task.embed(cell.start(start)[0])
@@ -138,22 +137,13 @@ def run_arms(
                 a, c = theta.weights, theta.output_weights
                 hidden, last = Parametrization(a[:-1], c[:-1]), Parametrization(a[-1:], c[-1:])
                 theta = Parametrization.concatenate([hidden.balance(), last])
-            common: dict[str, Any] = {
-                "solver": solver, "max_iter": max_iter * arm.max_iter_factor, "tol": tol,
-                "regularizer": arm.regularizer,
-            }  # fmt: skip
-            if arm.merging is None:
-                fit = task.train(theta, **common)
-            else:
-                data: Any = {"X": task.X, "y": task.y, "space": task.space}
-                fit = train_merging(theta, **data, merging=arm.merging, **common)
-            place: Any = {"arm": arm.name, "strength": arm.strength, "against": arm.against}
-            rows.append(
-                ArmRun(
-                    **cell.place, **place, start=start, outcome=fit.outcome.name.lower(),
-                    n_iter=fit.n_iter, n_merged=fit.n_merged, **_end(fit, task),
-                )
+            run: Any = partial(train_merging, merging=arm.merging) if arm.merging else train
+            fit = task.ask(
+                run, theta, solver=solver, max_iter=max_iter * arm.max_iter_factor, tol=tol,
+                regularizer=arm.regularizer,
             )  # fmt: skip
+            place: Any = {"arm": arm.name, "strength": arm.strength, "against": arm.against}
+            rows.append(ArmRun(**cell.place, **place, start=start, **_end(fit, task)))
         best = min(row.loss for row in rows[-starts:])
         progress(f"{arm.name} {arm.strength:g}: best loss {best:.6g}")
     return rows
@@ -161,11 +151,12 @@ def run_arms(
 
 def _end(fit: Fit, task: Task) -> dict[str, Any]:
     """Measures at the trained point, and after the descent without a regularizer."""
-    trained, end = (
-        degeneracies(fit.parametrization, space=task.space),
+    end, trained = (
         task.end(fit.parametrization),
+        degeneracies(fit.parametrization, space=task.space),
     )
     row: dict[str, Any] = {f"trained_{key}": value for key, value in trained.items()}
+    row |= {"outcome": fit.outcome.name.lower(), "n_iter": fit.n_iter, "n_merged": fit.n_merged}
     row |= {"trained_loss": fit.loss, "loss": end.loss, "verdict": end.verdict.value}
     row |= degeneracies(end.parametrization, space=task.space)
     if end.verdict is Verdict.HOLDS:
