@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from landscape.data import Dataset
 from landscape.parametrization import Parametrization, lift_inputs
 from landscape.plots import BLUE, GREEN, ORANGE, RED, STYLE, TWO_COLUMNS
+from landscape.plots.figures import SPACES as LABELS
 from landscape.realization import realize
+from landscape.spaces import SPACES as SPACE_ORDER
 from landscape.study.rows import Entry
+from landscape.trees import draw_graph
 
-__all__ = ["atlas_figure", "breakpoints", "coverage_figure"]
+__all__ = ["atlas_figure", "breakpoints", "coverage_figure", "valleys_figure"]
 
 #: Colour, line style and marker of each solver.
 SOLVERS: dict[str, tuple[Any, Any, str]] = {
@@ -236,4 +239,33 @@ def coverage_figure(coverage: pd.DataFrame, atlas: pd.DataFrame) -> Figure:
             handletextpad=0.4,
             columnspacing=1.4,
         )
+    return figure
+
+
+def valleys_figure(valleys: pd.DataFrame) -> Figure:
+    """The disconnectivity graphs of each problem, one column per space (Theorem 20)."""
+    problems = list(dict.fromkeys(valleys["problem"])) or [""]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(TWO_COLUMNS, 2.4 * len(problems) + 0.4), layout="constrained")
+        panels = figure.subplots(len(problems), 3, squeeze=False, sharey="row")
+        for axes, problem in zip(panels, problems, strict=True):
+            for ax, name in zip(axes, SPACE_ORDER, strict=True):
+                own = valleys[(valleys["problem"] == problem) & (valleys["space"] == name)]
+                label = LABELS[name][0]
+                if own.empty:
+                    ax.set_axis_off()
+                    continue
+                own = own.sort_values("valley")
+                starts = own["starts"].to_numpy()
+                draw_graph(
+                    own[["loss", "barrier"]].to_numpy(),
+                    own["parent"].to_numpy(),
+                    own["positive"].to_numpy(),
+                    ax,
+                    weights=starts if (starts >= 0).all() else None,
+                )
+                spurious = int(own["spurious"].sum())
+                ax.set_title(f"{label}: {len(own)} valleys, {spurious} spurious", fontsize="small")
+                ax.set(xlabel="", ylabel="loss $L$" if ax is axes[0] else "")
+            axes[1].set_xlabel(problem)
     return figure

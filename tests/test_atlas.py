@@ -13,12 +13,18 @@ from landscape.descent import DescentOutcome, descend
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.plots import render
-from landscape.plots_atlas import atlas_figure, breakpoints, coverage_figure
+from landscape.plots_atlas import (
+    atlas_figure,
+    breakpoints,
+    coverage_figure,
+    valleys_figure,
+)
 from landscape.rows import frame_of
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
 from landscape.study.cells import Cell
-from landscape.study.coverage import atlas_rows, cover
-from landscape.study.rows import Coverage, Entry
+from landscape.study.coverage import atlas_rows, cover, valley_rows
+from landscape.study.rows import Coverage, Entry, Valley
+from landscape.trees import TreeBudget
 from tests.oracles.atlas import cell_minima
 from tests.oracles.exact_atlas import count_components, exact_minima, lift, minima_of_cells
 from tests.oracles.exact_atlas import neuron_faces as exact_faces
@@ -464,6 +470,30 @@ class TestCoverage:
         atlas, (_, descent, _) = records
         fewer = cover(atlas, solver="descent", starts=10, seed=1, problem="sine")
         assert [row.number for row in fewer] == [row.number for row in descent[:10]]
+
+    def test_valleys_hold_all_minima_and_all_ends(self, records):
+        atlas, every = records
+        starts = [row for rows in every for row in rows]
+        valleys = valley_rows("sine", atlas, starts)
+        own = [row for row in valleys if row.space == "restricted"]
+        assert sum(row.minima for row in own) == len(atlas)
+        assert sum(row.starts for row in own) == sum(row.number >= 0 for row in starts)
+        assert own[0].loss == pytest.approx(atlas.entries[0].loss, abs=1e-9)
+        assert sum(row.parent < 0 for row in own) == 3
+        for row in valleys:
+            assert (row.parent < 0) == np.isinf(row.barrier)
+            assert row.spurious == (row.loss > own[0].loss + 1e-9) or row.space == "unrestricted"
+            assert (row.starts < 0) == (row.space != "restricted")
+        frame = frame_of(Valley, valleys)
+        figure = valleys_figure(frame)
+        titles = [ax.get_title() for ax in figure.axes]
+        assert f"{len(own)} valleys" in titles[0] and len(titles) == 3
+        assert render(figure, "png") == render(valleys_figure(frame[::-1]), "png")
+
+    def test_valleys_beyond_the_budget_are_left_out_and_said_so(self, records):
+        atlas, lines = records[0], []
+        rows = valley_rows("p", atlas, [], budget=TreeBudget(max_facets=10), progress=lines.append)
+        assert rows == [] and sum("max_facets" in line for line in lines) == 3
 
     def test_errors(self, records):
         atlas, _ = records

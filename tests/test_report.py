@@ -139,6 +139,17 @@ class TestAtlas:
         assert "3 connected sets of local minima, 1 of them global" in found.text
         assert "trf 2, with 2 of 3 starts at a global one" in found.text
 
+    def test_valleys(self):
+        every = [("restricted", 0, 5), ("restricted", 1, 2), ("balanced", 0, -1)]
+        valleys = [
+            {"problem": "p", "space": space, "valley": k, "spurious": spurious, "starts": starts}
+            for k, (space, spurious, starts) in enumerate(every)
+        ]
+        tables = {"atlas": self.ATLAS, "coverage": rows("coverage", [])}
+        text = atlas_findings({**tables, "valleys": rows("valleys", valleys)})["p"].text
+        assert "1 valley in N', 0 spurious; 2 valleys in N*, 1 spurious" in text
+        assert "Of 7 starts that end at a minimum of N*, 2 end in those" in text
+
     def test_a_minimum_that_the_atlas_lacks(self):
         found = self.found(0, -2, -1)
         assert found.status == "contradicts" and ALARM in found.text

@@ -101,7 +101,7 @@ def cell_rows(summary: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
 
 
 def atlas_findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, Finding]:
-    """A finding per problem of the tables ``atlas`` and ``coverage``; none without them.
+    """A finding per problem of ``atlas``, ``coverage`` and ``valleys``; none without the first two.
 
     A certified end that the atlas lacks contradicts it; an end that is no certified minimum is
     counted apart.
@@ -110,13 +110,31 @@ def atlas_findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, Finding]:
         return {}
     atlas, coverage = tables["atlas"], tables["coverage"]
     problems = dict.fromkeys([*atlas["problem"], *coverage["problem"]])
+    valleys = tables.get("valleys", pd.DataFrame(columns=["problem", "space"]))
+    every = (atlas, coverage, valleys)
     return {
-        name: _finding(name, *(table[table["problem"] == name] for table in (atlas, coverage)))
+        name: _finding(name, *(table[table["problem"] == name] for table in every))
         for name in problems
     }
 
 
-def _finding(name: str, entries: pd.DataFrame, starts: pd.DataFrame) -> Finding:
+def _valleys(valleys: pd.DataFrame) -> str:
+    """Valleys and spurious ones in each space, and the starts that end in spurious ones."""
+    spaces = [
+        f"{number(len(own), 'valley')} in {SPACE_NAMES[name]}, {own['spurious'].sum():,} spurious"
+        for name, own in valleys.groupby("space")
+    ]
+    text = f" The loss has {'; '.join(spaces)} (not the lowest)." if spaces else ""
+    own = valleys[valleys["space"] == "restricted"]
+    if len(own):
+        lost, every = own.loc[own["spurious"] == 1, "starts"].sum(), own["starts"].sum()
+        text += f" Of {number(every, 'start')} that end at a minimum of N*, {lost:,} end in those."
+    return text
+
+
+def _finding(
+    name: str, entries: pd.DataFrame, starts: pd.DataFrame, valleys: pd.DataFrame
+) -> Finding:
     text = (
         f"On N* there {'is' if len(entries) == 1 else 'are'} "
         f"{number(len(entries), 'connected set')} of local minima, "
@@ -130,6 +148,7 @@ def _finding(name: str, entries: pd.DataFrame, starts: pd.DataFrame) -> Finding:
         for solver, own in starts.groupby("solver")
     ]
     text += f". Found by starts of each solver: {'; '.join(parts)}." if parts else "."
+    text += _valleys(valleys)
     lacking, uncertified = (int(starts["number"].eq(code).sum()) for code in (-2, -1))
     if uncertified:
         text += f" {number(uncertified, 'end')} of them certified no minimum."

@@ -5,14 +5,17 @@ every end point goes on to :func:`landscape.descend`, and what that certifies is
 atlas. Sums over the starts say which minima were found, how soon, and how often a global one.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from landscape.atlas import Atlas
 from landscape.descent import DescentOutcome
+from landscape.spaces import SPACES, make_space
 from landscape.study.cells import Cell, Log, Task, quiet
-from landscape.study.rows import Coverage, Entry
+from landscape.study.rows import Coverage, Entry, Valley
 from landscape.study.training import solver_named
 from landscape.training import SOLVERS
+from landscape.trees import TreeBudget, TreeTooLarge, merge_tree
 
 #: Solvers that are compared by default; "descent" starts the active-set descent at once.
 COVERAGE_SOLVERS = ("SLSQP", "L-BFGS-B", "trf", "descent")
@@ -93,4 +96,64 @@ def atlas_rows(problem: str, atlas: Atlas) -> list[Entry]:
     for entry in atlas.entries:
         own = {"sign_classes": " ".join(map(str, entry.sign_classes)), "activation": entry.key}
         rows.append(Entry.copied(entry, entry.certificate, entry.parametrization, **place, **own))
+    return rows
+
+
+def valley_rows(
+    problem: str,
+    atlas: Atlas,
+    starts: Iterable[Coverage],
+    *,
+    budget: TreeBudget | None = None,
+    progress: Log = quiet,
+) -> list[Valley]:
+    """The valleys of a small problem in all spaces, and on N* what lies and what ends in them.
+
+    Parameters
+    ----------
+    problem : str
+    atlas : Atlas
+    starts : iterable of Coverage
+        See :func:`cover`.
+    budget : TreeBudget, optional
+        A space whose merge tree would cost more has no rows; progress says so.
+    progress : callable
+    """
+    rows, neurons = [], atlas.space.n_neurons - 1
+    ends = Counter(row.number for row in starts)
+    for name in SPACES:
+        space = make_space(name, atlas.features.shape[1], neurons)
+        try:
+            tree = merge_tree(
+                atlas.features, atlas.target, space=space, budget=budget, progress=progress
+            )
+        except TreeTooLarge as error:
+            progress(f"no valleys of {name}: {error}")
+            continue
+        inside = {}
+        if name == "restricted":
+            homes = {e.number: tree.locate(e.parametrization) for e in atlas.entries}
+            minima = Counter(homes.values())
+            found = Counter({k: 0 for k in range(len(tree))})
+            for number, home in homes.items():
+                found[home] += ends[number]
+            inside = {k: {"minima": minima[k], "starts": found[k]} for k in range(len(tree))}
+        lowest = tree.pairs[0, 0] + 1e-10 * float((atlas.target**2).mean())
+        for k, own in enumerate(tree.valleys.to_dict("records")):
+            rows.append(
+                Valley.copied(
+                    own["parametrization"],
+                    problem=problem,
+                    neurons=neurons,
+                    space=name,
+                    valley=k,
+                    parent=int(tree.parents[k]),
+                    spurious=bool(own["loss"] > lowest),
+                    verdict=own["certificate"].verdict.value,
+                    **{key: own[key] for key in ("loss", "barrier", "positive", "cells")},
+                    **inside.get(k, {}),
+                )
+            )
+        spurious = sum(row.spurious for row in rows if row.space == name)
+        progress(f"{name}: {len(tree)} valleys, {spurious} of them spurious")
     return rows

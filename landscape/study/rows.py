@@ -303,6 +303,26 @@ class Entry(WithNetwork, _OfProblem):
     activation: str = column("Activation key.")
 
 
+class Valley(WithNetwork, _OfProblem):
+    """One valley of the loss of a small problem, modulo permutation (Theorem 20).
+
+    A component of sublevel sets, from its lowest point until it merges into a lower one.
+    """
+
+    name = "valleys"
+    space: str = column("restricted (N*), balanced (N'), unrestricted (with biases).", key=True)
+    valley: int = column("Number of the valley within its space, by loss.", key=True)
+    loss: float = column("Least loss.", MSE)
+    barrier: float = column("Where it merges into a lower one; inf for the lowest of all.", MSE)
+    parent: int = column("The valley into which it merges; -1 where none is lower.")
+    spurious: bool = column("1 if its least loss is above that of the space, else 0.")
+    positive: int = column("Positive output weights at its lowest point.")
+    cells: int = column("Joint activation cells when it merges.")
+    minima: int = column("Entries of the atlas in it, N* only; else -1.", default=-1)
+    starts: int = column("Starts of all solvers that end in it, N* only; else -1.", default=-1)
+    verdict: str = column("Of the certificate of its lowest point.")
+
+
 class Coverage(_OfProblem):
     """One start of one solver, looked up in the atlas.
 

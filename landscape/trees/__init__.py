@@ -1,6 +1,7 @@
 """The shape of the landscape: exact merge trees of the loss's sublevel sets, and brackets."""
 
 from landscape.trees._escape import EscapeBarrier, EscapeBudget, escape_barrier
+from landscape.trees._plot import draw_graph
 from landscape.trees._tree import (
     MergeTree,
     TreeBudget,
@@ -17,6 +18,7 @@ __all__ = [
     "TreeBudget",
     "TreeCost",
     "TreeTooLarge",
+    "draw_graph",
     "escape_barrier",
     "merge_tree",
     "tree_cost",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import require_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from landscape.trees._tree import MergeTree
+Array = NDArray[np.float64]
 
 
 def positions(children: list[list[int]], roots: list[int]) -> list[int]:
@@ -34,27 +34,42 @@ def positions(children: list[list[int]], roots: list[int]) -> list[int]:
     return [valley for root in roots for valley in block(root)]
 
 
-def draw(tree: MergeTree, ax: Axes | None = None, *, weights: ArrayLike | None = None) -> Axes:
-    """See :meth:`landscape.trees.MergeTree.plot`."""
+def draw_graph(
+    pairs: Array,
+    parents: NDArray[np.intp],
+    positive: NDArray[np.intp],
+    ax: Axes | None = None,
+    *,
+    weights: ArrayLike | None = None,
+) -> Axes:
+    """Draw a disconnectivity graph, see :meth:`landscape.trees.MergeTree.plot`.
+
+    Parameters
+    ----------
+    pairs : array of shape (k, 2)
+        Births and deaths, inf for roots.
+    parents, positive : int arrays of shape (k,)
+        The valleys into which they merge, -1 for roots; positive output weights.
+    ax, weights
+        As there.
+    """
     require_extra("study", "matplotlib", "seaborn")
     import matplotlib.pyplot as plt
     import seaborn as sns
 
     ax = plt.subplots()[1] if ax is None else ax
-    pairs, parents = tree.pairs, tree.parents
     children: list[list[int]] = [[] for _ in pairs]
     for valley in np.argsort(pairs[:, 1], kind="stable"):
         if parents[valley] >= 0:
             children[parents[valley]].append(int(valley))
     roots = np.flatnonzero(parents < 0)
-    signs = tree.positive
-    order = positions(children, sorted(roots.tolist(), key=lambda k: (signs[k], pairs[k, 0])))
+    order = positions(children, sorted(roots.tolist(), key=lambda k: (positive[k], pairs[k, 0])))
     place = np.empty(len(pairs))
     place[order] = np.arange(len(pairs))
     finite = pairs[np.isfinite(pairs)]
     end = float(finite.max()) + 0.05 * (float(np.ptp(finite)) or 1.0)
     palette = sns.color_palette("deep")
-    colours = [palette[int(k) % len(palette)] for k in signs]
+    colours = [palette[int(k) % len(palette)] for k in positive]
     for k, (birth, death) in enumerate(pairs):
         up = min(death, end)
         ax.plot([place[k]] * 2, [birth, up], color=colours[k], lw=1.2)
@@ -64,8 +79,8 @@ def draw(tree: MergeTree, ax: Axes | None = None, *, weights: ArrayLike | None =
     if weights is not None:
         sizes = 8 + 120 * sizes / max(float(sizes.max()), 1.0)
     ax.scatter(place, pairs[:, 0], s=sizes, color=colours, zorder=3)
-    for k in np.unique(signs[roots]):
-        root = roots[signs[roots] == k][0]
+    for k in np.unique(positive[roots]):
+        root = roots[positive[roots] == k][0]
         ax.annotate(f"{k}+", (place[root], end), ha="center", va="bottom", fontsize="small")
     ax.set(xticks=[], xlabel="valleys (above: positive output weights)", ylabel="loss")
     sns.despine(ax=ax, bottom=True)

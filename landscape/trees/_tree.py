@@ -20,6 +20,7 @@ from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.trees._cells import NeuronCells, _padded
+from landscape.trees._plot import draw_graph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -513,9 +514,7 @@ class MergeTree:
         -------
         ax : matplotlib axes
         """
-        from landscape.trees._plot import draw
-
-        return draw(self, ax, weights=weights)
+        return draw_graph(self.pairs, self.parents, self.positive, ax, weights=weights)
 
     @cached_property
     def valleys(self) -> pd.DataFrame:

@@ -28,7 +28,7 @@ rule atlases:
 
 
 rule atlas:
-    """Find all local minima of one small problem, and which of them starts find."""
+    """All local minima of one small problem, its valleys, and which of them starts find."""
     input:
         files=lambda wildcards: files_of(problem_config(wildcards)["data"]),
         solvers=solver_files(ATLAS["solvers"]),
@@ -36,6 +36,7 @@ rule atlas:
         data="<results>/atlas-data/{problem}.parquet",
         atlas="<results>/atlas/{problem}.parquet",
         coverage="<results>/coverage/{problem}.parquet",
+        valleys="<results>/valleys/{problem}.parquet",
     log:
         "<logs>/atlas/{problem}.log",
     benchmark:
@@ -63,13 +64,14 @@ rule atlas_tables:
         data=expand("<results>/atlas-data/{problem}.parquet", problem=ATLAS["problems"]),
         atlas=expand("<results>/atlas/{problem}.parquet", problem=ATLAS["problems"]),
         coverage=expand("<results>/coverage/{problem}.parquet", problem=ATLAS["problems"]),
+        valleys=expand("<results>/valleys/{problem}.parquet", problem=ATLAS["problems"]),
     output:
         **{
             f"{table}_{format}": f"<results>/tables/{table}.{format}"
-            for table in ("atlas", "coverage")
+            for table in OF_ATLASES
             for format in ("csv", "parquet")
         },
-        png=expand("<results>/figures/{figure}.png", figure=["atlas", "coverage"]),
+        png=expand("<results>/figures/{figure}.png", figure=OF_ATLASES),
         atlas_svg=report(
             "<results>/figures/atlas.svg",
             caption="../report/atlas.rst",
@@ -81,6 +83,12 @@ rule atlas_tables:
             caption="../report/coverage.rst",
             category="Figures",
             labels={"figure": "coverage"},
+        ),
+        valleys_svg=report(
+            "<results>/figures/valleys.svg",
+            caption="../report/valleys.rst",
+            category="Figures",
+            labels={"figure": "valleys"},
         ),
     log:
         "<logs>/atlas_tables.log",

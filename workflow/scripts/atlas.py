@@ -1,4 +1,4 @@
-"""All local minima of one small problem, and the starts of each solver looked up among them."""
+"""All local minima and valleys of one small problem, and the starts looked up among them."""
 
 from job import job, origin
 from tabular import save
@@ -7,8 +7,8 @@ from landscape.atlas import AtlasTooLarge, make_atlas
 from landscape.data import DataError, make_dataset
 from landscape.rows.datasets import write_dataset
 from landscape.spaces import make_space
-from landscape.study.coverage import atlas_rows, cover
-from landscape.study.rows import Coverage, Entry
+from landscape.study.coverage import atlas_rows, cover, valley_rows
+from landscape.study.rows import Coverage, Entry, Valley
 
 
 def main(snakemake):
@@ -46,6 +46,8 @@ def main(snakemake):
         write_dataset(output.data, data, origin(snakemake, output.data))
         save(snakemake, output.atlas, Entry, atlas_rows(name, atlas), data)
         save(snakemake, output.coverage, Coverage, rows, data)
+        valleys = valley_rows(name, atlas, rows, progress=progress)
+        save(snakemake, output.valleys, Valley, valleys, data)
 
 
 main(snakemake)  # noqa: F821
