@@ -256,12 +256,9 @@ def reseed(
     left out. Neurons enter balanced, one after the other; one that no candidate helps stays.
     """
     inputs, targets = check_data(X, y, theta.n_inputs)
-    d = theta.n_inputs
     used = inputs[inputs[:, -1] != 0]
-    half = np.zeros((len(used), d - 1, d))
-    half[:, np.arange(d - 1), np.arange(d - 1)] = 1.0
-    half[:, :, -1] = -used[:, :-1] / used[:, -1:]
-    rows = half.reshape(-1, d)
+    axes = np.tile(np.eye(theta.n_inputs - 1), (len(used), 1))
+    rows = np.column_stack([axes, (-used[:, :-1] / used[:, -1:]).ravel()])
     candidates = unit_directions(np.vstack([rows, -rows]))
     units = _euclidean_units(candidates)[0]
     values = np.maximum(inputs @ candidates.T, 0.0)

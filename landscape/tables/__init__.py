@@ -11,7 +11,7 @@ entry in :data:`FIGURES`. Importing this needs neither pandas nor matplotlib.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,11 +49,10 @@ class Figure(NamedTuple):
     source: str
 
     @property
-    def draw(self) -> Callable[[Mapping[str, pd.DataFrame]], Any]:
+    def draw(self) -> Any:
         """What draws it from these tables by name, imported when it is asked for."""
         module, function = self.source.split(":")
-        draw: Callable[[Mapping[str, pd.DataFrame]], Any] = getattr(import_module(module), function)
-        return draw
+        return getattr(import_module(module), function)
 
 
 def _figures(module: str, listed: Mapping[str, tuple[str, ...]]) -> dict[str, Figure]:
