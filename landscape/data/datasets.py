@@ -225,10 +225,9 @@ def load_parquet(path: str | Path, *, target: str, features: Sequence[str] | Non
 
     kind = ("Parquet", pa.ArrowException)
     with _read(path, lambda: parquet.ParquetFile(str(path)), *kind) as file:
-        header = [str(name) for name in file.schema_arrow.names]
-        wanted = _choose(path, header, target, features, "the file", "")
-        content = _read(path, lambda: file.read(columns=[*wanted]), *kind)
-    columns = {name: content.column(name).to_pylist() for name in wanted}
+        names = _choose(path, file.schema_arrow.names, target, features, "the file", "")
+        content = _read(path, lambda: file.read(columns=[*names]), *kind)
+    columns = {name: content.column(name).to_pylist() for name in names}
     return _checked(path, columns, range(1, content.num_rows + 1))
 
 
@@ -272,9 +271,7 @@ def _choose(
     return *names, target
 
 
-def _checked(
-    path: str | Path, columns: Mapping[str, Sequence[Any]], lines: Sequence[int]
-) -> Loaded:
+def _checked(path: str | Path, columns: Mapping[str, Any], lines: Sequence[int]) -> Loaded:
     """Features, target (the last column) and names, if all columns hold numbers and vary."""
     *names, target = columns
     if len(lines) < (least := len(names) + 2):

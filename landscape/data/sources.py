@@ -230,14 +230,8 @@ def make_dataset(
         raise DataError(f"{name}: kind is {kind!r}; expected one of {', '.join([*KINDS, *own])}")
     # The path of a user's file says nothing about the data and differs between machines.
     recorded = {key: value for key, value in options.items() if key != "path"}
-    raw = Dataset(
-        name,
-        x,
-        y,
-        feature_names=names[0] if names else (),
-        target_name=options.get("target", "disease progression" if kind == "diabetes" else "y"),
-        metadata={"kind": kind, "options": recorded, "standardize": what},
-    )
-    return standardize(
-        raw, features=what in ("both", "features"), target=what in ("both", "target")
-    )
+    metadata = {"kind": kind, "options": recorded, "standardize": what}
+    target = options.get("target", "disease progression" if kind == "diabetes" else "y")
+    features = names[0] if names else ()
+    raw = Dataset(name, x, y, feature_names=features, target_name=target, metadata=metadata)
+    return standardize(raw, **{part: what in ("both", part) for part in ("features", "target")})

@@ -24,27 +24,23 @@ SPACES: dict[str, tuple[str, Any]] = {
     "balanced": (r"balanced $\mathcal{N}'$", {"c": ORANGE, "ls": "--", "lw": 1.6}),
     "restricted": (r"restricted $\mathcal{N}^*$", {"c": BLUE, "ls": "-", "lw": 0.9}),
 }
-# Below: marker, size, face and edge colour, and label.
-#: Each solver; a user's own come after ours.
+#: Colours of solvers; a user's own come after ours.
 SOLVERS = {"SLSQP": ORANGE, "L-BFGS-B": GREEN, "trust-constr": BLUE, "trf": RED}
-#: Each radius of a minimum.
+#: Marker, size, face and edge colour, and label: of each radius, ball, control, kind of pair.
 RADII = {
     "rigidity_radius": ("^", 13, "white", GREEN, r"$\frac{1}{2}\,\min_i\|u_i\|_\infty$"),
     "sharp_radius": ("o", 11, "white", ORANGE, r"$r^2/8$"),
     "paper_radius": ("o", 11, BLUE, BLUE, r"$r^2/16$, Corollary 1.3"),
 }
-#: What is probed.
 BALLS = {
     "control": ("x", 10, RED, RED, "control C.1: better realization"),
     "probe": ("^", 13, "white", GREEN, r"$\mathcal{N}^*$: rigid ball, as Theorem 13 says"),
 }
-#: Each control.
 CONTROLS = {
     "C.1": ("x", 11, RED, RED, "C.1 unbalanced"),
     "C.2": ("s", 9, "white", ORANGE, "C.2 redundant"),
     "C.3": ("^", 10, GREEN, GREEN, r"C.3 opposite, in $\mathcal{N}'$"),
 }
-#: Each kind of pair; and those of the figure of stability.
 KINDS = {
     "random": ("o", 6, "none", "0.6", "random"),
     "minima": ("o", 9, "white", "0.35", "two minima"),
@@ -57,6 +53,7 @@ KINDS = {
     "C.2": ("1", 16, RED, RED, "C.2, likewise"),
     "C.3": ("^", 10, RED, RED, "C.3, likewise"),
 }
+#: Those of the figure of stability.
 STABLE = ("minima", "scaled", "opposed", "extremal", "C.1")
 UNIFORM = ("+", 13, "black", "black", "perturbed: uniform distance")
 #: Shade, hatch and label of each verdict.
@@ -164,9 +161,7 @@ def radii_figure(tables: Tables) -> Figure:
         for column, look in RADII.items():
             finite = np.isfinite(rows[column]) & (rows[column] > 0)
             points(ax, np.flatnonzero(finite) + 1, rows.loc[finite, column], look)
-    figure.supxlabel(
-        r"distinct certified minima of $\mathcal{N}^*$ in the order of their radius $r$"
-    )
+    figure.supxlabel(r"distinct certified minima of $\mathcal{N}^*$, in order of their radius $r$")
     figure.supylabel("radius of the realization minimum")
     legend(figure, {look[-1]: handle(look) for look in RADII.values()} if panels else {})
     return figure

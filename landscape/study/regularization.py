@@ -109,15 +109,13 @@ def make_arms(
         "opposite": lambda s: Separation(s, theta, opposite=True),
         "all": lambda s: Together(tuple(kinds[k](s) for k in ("balance", "barrier", "opposite"))),
     }
-    long = [
-        Arm("balance-long", s, "none-long", Balancing(s), max_iter_factor=10) for s in strengths
-    ]
+    longer = partial(Arm, max_iter_factor=10)
     return [
         Arm("none"),
         *(Arm(name, s, regularizer=make(s)) for name, make in kinds.items() for s in strengths),
         Arm("start", balanced_start=True),
-        Arm("none-long", max_iter_factor=10),
-        *long[1:],
+        longer("none-long"),
+        *(longer("balance-long", s, "none-long", Balancing(s)) for s in strengths[1:]),
         Arm("rounds", merging=Merging(0.0, every)),
         Arm("merge", against="rounds", merging=Merging(phi, every)),
         Arm("merge-reseed", against="rounds", merging=Merging(phi, every, reseeded=True)),
@@ -151,14 +149,12 @@ def run_arms(
 
 def _end(fit: Fit, task: Task) -> dict[str, Any]:
     """Measures at the trained point, and after the descent without a regularizer."""
-    end, trained = (
-        task.end(fit.parametrization),
-        degeneracies(fit.parametrization, space=task.space),
-    )
-    row: dict[str, Any] = {f"trained_{key}": value for key, value in trained.items()}
+    trained, end = fit.parametrization, task.end(fit.parametrization)
+    row: dict[str, Any] = {"trained_loss": fit.loss, "loss": end.loss, "verdict": end.verdict.value}
     row |= {"outcome": fit.outcome.name.lower(), "n_iter": fit.n_iter, "n_merged": fit.n_merged}
-    row |= {"trained_loss": fit.loss, "loss": end.loss, "verdict": end.verdict.value}
-    row |= degeneracies(end.parametrization, space=task.space)
+    for prefix, theta in (("trained_", trained), ("", end.parametrization)):
+        found = degeneracies(theta, space=task.space)
+        row |= {f"{prefix}{key}": value for key, value in found.items()}
     if end.verdict is Verdict.HOLDS:
         try:
             natural = examine_minimum(end.parametrization, task.X, task.y, space=task.space)

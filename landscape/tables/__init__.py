@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from landscape.rows import Row, TableError, describe
-from landscape.rows.store import read_frame, write_frame
+from landscape.rows.store import Origin, read_frame, write_frame
 from landscape.study import rows as of_jobs
 from landscape.tables import rows as sums
 
@@ -92,15 +92,13 @@ ATLAS_FIGURES = _figures(
 
 def write_table(
     name: str, frame: pd.DataFrame, csv: str | Path, parquet: str | Path,
-    origin: Mapping[str, Any] | None = None,
+    origin: Origin | None = None,
 ) -> None:  # fmt: skip
     """Write one table, see :func:`landscape.rows.store.write_frame`."""
     write_frame(TABLES[name], frame, csv, parquet, origin)
 
 
-def read_table(
-    name: str, path: str | Path, origin: Mapping[str, Any] | None = None
-) -> pd.DataFrame:
+def read_table(name: str, path: str | Path, origin: Origin | None = None) -> pd.DataFrame:
     """Read one table, see :func:`landscape.rows.store.read_frame`."""
     return read_frame(TABLES[name], path, origin)
 

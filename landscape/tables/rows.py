@@ -104,9 +104,7 @@ def _share(meaning: str, place: str = "", **where: Any) -> Any:
 def _stat(meaning: str, path: str, unit: str = MSE) -> Any:
     """A column with a statistic: ``column.method``, in a cell ``place.column.method``."""
     *names, method = path.split(".")
-    return column(
-        meaning, unit, of=lambda source: getattr(reduce(getitem, names, source), method)()
-    )
+    return column(meaning, unit, of=lambda s: getattr(reduce(getitem, names, s), method)())
 
 
 class _OfCell(Row):
