@@ -80,12 +80,9 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def write_frame(
-    table: type[Row],
-    frame: pd.DataFrame,
-    csv: str | Path,
-    parquet: str | Path,
+    table: type[Row], frame: pd.DataFrame, csv: str | Path, parquet: str | Path,
     origin: Origin | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write a published table as CSV, UTF-8, for people and as Parquet for programs.
 
     ``origin`` is what it is made from, JSON values, stored in the Parquet file. TableError for a

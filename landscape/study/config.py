@@ -140,14 +140,11 @@ def _kind(entry: Any) -> str:
 
 
 Data = Annotated[
-    Annotated[Teacher, Tag("Teacher")]
-    | Annotated[Smooth, Tag("Smooth")]
-    | Annotated[Diabetes, Tag("Diabetes")]
-    | Annotated[Csv, Tag("Csv")]
-    | Annotated[Parquet, Tag("Parquet")]
-    | Annotated[Own, Tag("Own")],
+    Annotated[Teacher, Tag("Teacher")] | Annotated[Smooth, Tag("Smooth")]
+    | Annotated[Diabetes, Tag("Diabetes")] | Annotated[Csv, Tag("Csv")]
+    | Annotated[Parquet, Tag("Parquet")] | Annotated[Own, Tag("Own")],
     Discriminator(_kind),
-]
+]  # fmt: skip
 
 
 class Plugins(Section):

@@ -45,12 +45,9 @@ def draw_converse(
         theta = task.embed(draw_network(rng, n_features, cell.neurons, n_positive=n_positive))
         scales = optimal_scales(theta, task.X, task.y)
         row = Converse(
-            **cell.place,
-            draw=draw,
-            positive_signs=n_positive,
-            turned=int((scales < 0).sum()),
+            **cell.place, draw=draw, positive_signs=n_positive, turned=int((scales < 0).sum()),
             drawn_loss=task.loss(theta),
-        )
+        )  # fmt: skip
         if (scales == 0).any():
             rows.append(replace(row, reason="an optimal scale is 0: not in N*"))
             continue

@@ -24,17 +24,9 @@ DESCENTS = ("descent", "far descent")
 
 
 def cover(
-    atlas: Atlas,
-    *,
-    solver: str,
-    starts: int,
-    seed: int,
-    problem: str,
-    max_iter: int = 200,
-    tol: float = 1e-12,
-    own: Mapping[str, str] | None = None,
-    progress: Log = quiet,
-) -> list[Coverage]:
+    atlas: Atlas, *, solver: str, starts: int, seed: int, problem: str, max_iter: int = 200,
+    tol: float = 1e-12, own: Mapping[str, str] | None = None, progress: Log = quiet,
+) -> list[Coverage]:  # fmt: skip
     """Run one solver from paired random starts and look its ends up in the atlas.
 
     Parameters

@@ -48,16 +48,11 @@ def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
 def _minimum(number: int, first: Fit, starts: Sequence[Fit]) -> Minimum:
     losses, r = [fit.loss for fit in starts], first.radius
     return Minimum.copied(
-        first,
-        minimum=number,
-        multiplicity=len(starts),
-        first_start=first.start,
+        first, minimum=number, multiplicity=len(starts), first_start=first.start,
         loss_spread=max(losses) - min(losses),
-        radius_low=r,
-        paper_radius=r**2 / 16,
-        sharp_radius=r**2 / 8,
+        radius_low=r, paper_radius=r**2 / 16, sharp_radius=r**2 / 8,
         rigidity_radius=0.5 * float(max_norms(first.network.products).min()),
-    )
+    )  # fmt: skip
 
 
 def _ranks(losses: Sequence[float]) -> list[int]:

@@ -35,15 +35,9 @@ UNIFORM_INPUTS = 4
 
 
 def measure_pairs(
-    cell: Cell,
-    minima: Minima,
-    *,
-    max_pairs: int,
-    max_minima: int,
-    n_random: int,
-    scales: Sequence[float],
-    progress: Log = quiet,
-) -> list[Pair]:
+    cell: Cell, minima: Minima, *, max_pairs: int, max_minima: int, n_random: int,
+    scales: Sequence[float], progress: Log = quiet,
+) -> list[Pair]:  # fmt: skip
     """Measure pairs of the architecture of the cell's networks in N*.
 
     Kinds within N*: ``"minima"`` (two distinct minima), ``"random"`` (two draws, or a draw and a
@@ -164,14 +158,10 @@ def _measure(gamma: Parametrization, theta: Parametrization, *, within: bool) ->
     r = float(found.value)
     distance = parameter_distance(gamma, theta) if within else distance_to_fibre(gamma, theta).lower
     row: dict[str, Any] = {
-        "width": gamma.n_neurons,
-        "seminorm": r,
-        "exact": found.exact,
-        "distance": distance,
+        "width": gamma.n_neurons, "seminorm": r, "exact": found.exact, "distance": distance,
         "ratio": distance / np.sqrt(r) if r > 0 else 0.0 if distance == 0 else np.inf,
-        "paper_bound": 4 * np.sqrt(r),
-        "bound": SHARP_CONSTANT * np.sqrt(r),
-    }
+        "paper_bound": 4 * np.sqrt(r), "bound": SHARP_CONSTANT * np.sqrt(r),
+    }  # fmt: skip
     if within:
         row["uniform_bound"] = uniform_bound(gamma, theta)
     if gamma.n_inputs <= UNIFORM_INPUTS:

@@ -48,14 +48,9 @@ def _proof(cell: Cell, row: Minimum) -> dict[str, Any]:
 
 
 def bracket_radii(
-    cell: Cell,
-    minima: Minima,
-    *,
-    spaces: Sequence[str],
-    max_minima: int,
-    budget: RadiusBudget | None = None,
-    progress: Log = quiet,
-) -> list[Minimum]:
+    cell: Cell, minima: Minima, *, spaces: Sequence[str], max_minima: int,
+    budget: RadiusBudget | None = None, progress: Log = quiet,
+) -> list[Minimum]:  # fmt: skip
     """Bracket the radius in parameter space of the first minima of these spaces.
 
     The others keep the certificate's radius, and so does a minimum whose bracket fails numerically.
@@ -75,25 +70,16 @@ def _bracket(cell: Cell, row: Minimum, budget: RadiusBudget | None) -> dict[str,
     rng = cell.stream("radius", row.space, row.first_start)
     found = cell.task(row.space).ask(bracket_radius, row.network, budget=budget, rng=rng)
     return {
-        "radius_low": found.r_low,
-        "radius_high": found.r_high,
-        "radius_low_method": found.method_low,
-        "radius_high_method": found.method_high,
-        "radius_nodes": found.n_nodes,
-        "radius_reason": found.reason,
-    }
+        "radius_low": found.r_low, "radius_low_method": found.method_low,
+        "radius_high": found.r_high, "radius_high_method": found.method_high,
+        "radius_nodes": found.n_nodes, "radius_reason": found.reason,
+    }  # fmt: skip
 
 
 def bracket_realizations(
-    cell: Cell,
-    minima: Minima,
-    *,
-    spaces: Sequence[str],
-    max_minima: int,
-    factor: float = 3.0,
-    budget: ExchangeBudget | None = None,
-    progress: Log = quiet,
-) -> list[Bracket]:
+    cell: Cell, minima: Minima, *, spaces: Sequence[str], max_minima: int, factor: float = 3.0,
+    budget: ExchangeBudget | None = None, progress: Log = quiet,
+) -> list[Bracket]:  # fmt: skip
     """Search balls of ``factor min_i ‖u_i‖`` around the realizations of minima of N* or N'.
 
     Of each space the best ones that lie in it; a row has the better realization that was found.
@@ -114,21 +100,15 @@ def bracket_realizations(
 
 
 def _search(
-    bracket: Bracket,
-    cell: Cell,
-    row: Minimum,
-    networks: Mapping[int, Parametrization],
+    bracket: Bracket, cell: Cell, row: Minimum, networks: Mapping[int, Parametrization],
     budget: ExchangeBudget | None,
-) -> Bracket:
+) -> Bracket:  # fmt: skip
     found = cell.task(row.space).ask(
-        search_ball,
-        row.network,
-        radius=bracket.radius,
+        search_ball, row.network, radius=bracket.radius, budget=budget,
         rng=cell.stream("realization radius", row.space, row.first_start),
         minima=[other for k, other in networks.items() if k != row.minimum],
         certified_radius=row.radius if np.isfinite(row.radius) else 0.0,
-        budget=budget,
-    )
+    )  # fmt: skip
     uniform = np.nan
     if row.space == "restricted" and 0 < row.radius < np.inf:
         uniform = uniform_radius(row.network, row.radius).radius_uniform

@@ -24,13 +24,10 @@ _ARGUMENTS = ("fun", "x0", "bounds", "max_iter", "tol")
 
 def _training_columns(fit: Trained) -> dict[str, Any]:
     return {
-        "start_loss": fit.loss_start,
-        "trained_loss": fit.loss,
-        "training_outcome": fit.outcome.name.lower(),
-        "training_message": fit.message,
-        "training_iterations": fit.n_iter,
-        "training_evaluations": fit.n_evaluations,
-    }
+        "start_loss": fit.loss_start, "trained_loss": fit.loss,
+        "training_outcome": fit.outcome.name.lower(), "training_message": fit.message,
+        "training_iterations": fit.n_iter, "training_evaluations": fit.n_evaluations,
+    }  # fmt: skip
 
 
 def proof_columns(certificate: Certificate) -> dict[str, Any]:
@@ -85,28 +82,17 @@ def descend_starts(
             a, c = theta.weights, theta.output_weights
             gamma = lifted.space.from_network(a[:-1, :-1], a[:-1, -1], c[:-1], c[-1])
             other = lifted.end(gamma, max_iter=max_iter)
-            found |= {
-                "lift_start_loss": other.loss_start,
-                "lift_loss": other.loss,
-                "lift_verdict": other.verdict,
-            }
+            found |= {"lift_start_loss": other.loss_start, "lift_loss": other.loss}
+            found["lift_verdict"] = other.verdict
         rows.append(Fit.copied(theta, end, certificate, fit, **found))
         progress(f"start {fit.start}: loss {end.loss:.6g}, {end.verdict} ({end.reason})")
     return rows
 
 
 def run_solvers(
-    cell: Cell,
-    *,
-    solvers: Sequence[str],
-    starts: int,
-    max_iter: int,
-    slow_max_iter: int,
-    tol: float,
-    max_descent: int,
-    own: Mapping[str, str] | None = None,
-    progress: Log = quiet,
-) -> list[Run]:
+    cell: Cell, *, solvers: Sequence[str], starts: int, max_iter: int, slow_max_iter: int,
+    tol: float, max_descent: int, own: Mapping[str, str] | None = None, progress: Log = quiet,
+) -> list[Run]:  # fmt: skip
     """Train the first starts over N* with every solver, test its ends as they are, descend.
 
     ``own`` has the import paths of a user's own solvers by name. Iterations of trust-constr,
