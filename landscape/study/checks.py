@@ -159,13 +159,10 @@ def duplicate_keys(text: str) -> list[str]:
         for k, entry in enumerate(node.value):
             name, value = str(k), entry
             if isinstance(entry, tuple):
-                first, value = entry
-                name, line = str(first.value), first.start_mark.line + 1
+                name, line, value = str(entry[0].value), entry[0].start_mark.line + 1, entry[1]
                 if name in lines:
-                    yield (
-                        f"config key {'.'.join((*path, name))!r}: stands in line {lines[name]} and "
-                        f"again in line {line}; remove one of them"
-                    )
+                    again = f"stands in line {lines[name]} and again in line {line}"
+                    yield f"config key {'.'.join((*path, name))!r}: {again}; remove one of them"
                 lines[name] = line
             yield from below(value, (*path, name), (*above, node))
 
@@ -177,55 +174,49 @@ def duplicate_keys(text: str) -> list[str]:
 
 def _combined(study: Study, data: bool) -> list[str]:
     """What cannot be combined or read."""
-    found = [*_names(study), *_solvers(study), *_spaces(study)]
-    return [*found, *_data(study), *_atlases(study)] if data else found
+    pairs = [*_names(study), *_solvers(study), *_spaces(study), *(_atlases(study) if data else ())]
+    found = [f"config key {key!r}: {text}" for key, text in pairs]
+    return [*found, *_data(study)] if data else found
 
 
-def _names(study: Study) -> Iterator[str]:
+def _names(study: Study) -> Iterator[tuple[str, str]]:
     """Names become files, and some file systems ignore case; those that are built in are taken."""
     for key, names in (("datasets", study.datasets), ("atlas.problems", study.atlas.problems)):
         seen: dict[str, str] = {}
         for name in names:
             if (other := seen.setdefault(name.casefold(), name)) != name:
-                yield (
-                    f"config key {key!r}: {other!r} and {name!r} differ in case only, and name "
-                    "files; rename one of them"
-                )
+                both = f"{other!r} and {name!r} differ in case only, and name files"
+                yield key, f"{both}; rename one of them"
     solvers = (*SOLVERS, "descent", "far descent")
     for group, taken in {"generators": KINDS, "solvers": solvers}.items():
-        for name in getattr(study.plugins, group):
-            if name in taken:
-                yield f"config key 'plugins.{group}': {name!r} is built in; choose another name"
+        for name in [name for name in getattr(study.plugins, group) if name in taken]:
+            yield f"plugins.{group}", f"{name!r} is built in; choose another name"
 
 
-def _solvers(study: Study) -> Iterator[str]:
+def _solvers(study: Study) -> Iterator[tuple[str, str]]:
     """Names of solvers that do not exist, or not for that step."""
-    own = tuple(study.plugins.solvers)
     for key, names, known in (
-        ("training.solver", [study.training.solver], SOLVERS + own),
-        ("solvers.solvers", study.solvers.solvers, SOLVERS + own),
-        ("atlas.solvers", study.atlas.solvers, ATLAS_SOLVERS + own),
+        ("training.solver", [study.training.solver], SOLVERS),
+        ("solvers.solvers", study.solvers.solvers, SOLVERS),
+        ("atlas.solvers", study.atlas.solvers, ATLAS_SOLVERS),
     ):
+        known = (*known, *study.plugins.solvers)
         for name in [name for name in names if name not in known]:
-            yield f"config key {key!r}: {name!r} is no solver here; {nearest(name, known)}"
+            yield key, f"{name!r} is no solver here; {nearest(name, known)}"
 
 
-def _spaces(study: Study) -> Iterator[str]:
+def _spaces(study: Study) -> Iterator[tuple[str, str]]:
     """What is asked of spaces that are not trained; defaults have been restricted to those."""
+    add = f"add it to `spaces` ({', '.join(study.spaces)}) or remove it here"
     for name in ("radius", "realization", "natural"):
         for space in getattr(study, name).spaces:
             if space not in study.spaces:
-                yield (
-                    f"config key '{name}.spaces': {space!r} is not trained; add it to `spaces` "
-                    f"({', '.join(study.spaces)}) or remove it here"
-                )
+                yield f"{name}.spaces", f"{space!r} is not trained; {add}"
+    add = "that space is not trained; add restricted to `spaces`, or write 0"
     for name, count in FROM_RESTRICTED.items() if "restricted" not in study.spaces else ():
-        step = getattr(study, name)
-        if count in step.model_fields_set and getattr(step, count):
-            yield (
-                f"config key '{name}.{count}': {getattr(step, count)} of restricted minima, and "
-                "that space is not trained; add restricted to `spaces`, or write 0"
-            )
+        step, asked = getattr(study, name), getattr(getattr(study, name), count)
+        if asked and count in step.model_fields_set:
+            yield f"{name}.{count}", f"{asked} of restricted minima, and {add}"
 
 
 def _errors(function: Callable[..., Any], *arguments: Any) -> list[str]:
@@ -267,7 +258,7 @@ def _data(study: Study) -> Iterator[str]:
             yield from _errors(try_solver, f"config key 'plugins.solvers.{name}'", path)
 
 
-def _atlases(study: Study) -> Iterator[str]:
+def _atlases(study: Study) -> Iterator[tuple[str, str]]:
     """Problems beyond the budget; those whose data cannot be made are named already."""
     limit = study.atlas.max_supports
     for name, problem in study.atlas.problems.items():
@@ -275,7 +266,7 @@ def _atlases(study: Study) -> Iterator[str]:
         if data.get("n_features") == 1:
             # Random inputs are distinct: 4 n + 1 faces of a neuron, 4 of them silent, two signs.
             faces = 2 * (4 * data["n_samples"] - 3)
-            n_supports = sum(comb(faces, k) for k in range(n_neurons + 1))
+            cost = sum(comb(faces, k) for k in range(n_neurons + 1))
         else:
             from landscape.atlas import atlas_cost  # its import takes a second
 
@@ -283,10 +274,10 @@ def _atlases(study: Study) -> Iterator[str]:
                 made = make_dataset(name, data, generators=study.plugins.generators)
             except DataError:
                 continue
-            n_supports = atlas_cost(made.features, n_neurons).n_supports
-        if n_supports > limit:
-            yield (
-                f"config key 'atlas.problems.{name}': needs {n_supports:,} least squares problems, "
-                f"more than atlas.max_supports ({limit:,}); take fewer samples, features or "
-                "neurons, or raise atlas.max_supports"
+            cost = atlas_cost(made.features, n_neurons).n_supports
+        if cost > limit:
+            needs = (
+                f"needs {cost:,} least squares problems, more than atlas.max_supports ({limit:,})"
             )
+            less = "take fewer samples, features or neurons, or raise atlas.max_supports"
+            yield f"atlas.problems.{name}", f"{needs}; {less}"
