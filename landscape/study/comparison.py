@@ -1,10 +1,8 @@
 """The arms of the experiment with regularizers, compared start by start."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +10,8 @@ from scipy.stats import binomtest
 
 from landscape.rows import column, frame_of
 from landscape.streams import stream
+from landscape.study.cells import Array
 from landscape.study.regularization import ArmRun, OfArm
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-Array = NDArray[np.float64]
 
 #: Losses within this factor of the best certified one count as having reached it.
 BEST_TOLERANCE = 1e-6
@@ -53,14 +46,12 @@ class Comparison(OfArm):
     p_holm: float = column("The same, adjusted after Holm over all comparisons.", default=np.nan)
 
 
-def compare_arms(
-    runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000, level: float = 0.95
-) -> list[Comparison]:
+def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) -> list[Comparison]:
     """Each arm against its counterpart on the same starts.
 
     For every measure the mean, the mean paired difference, and its percentile bootstrap interval
-    over starts (the same resamples for all arms of a cell). For the loss, the trained loss and the
-    shares an exact two-sided sign test over the starts that differ (for shares that is McNemar's
+    of 95 % over starts (the same resamples for all arms of a cell). For the loss, the trained loss
+    and the shares an exact two-sided sign test over the starts that differ (for shares McNemar's
     test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Values
     that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
     is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
@@ -89,12 +80,12 @@ def compare_arms(
             )
             for measure in map(str, own):
                 pair = own[measure].to_numpy(), values[against, -1.0][measure].to_numpy()
-                found.append(_compared(place, measure, *pair, resamples, 50.0 * (1.0 - level)))
+                found.append(_compared(place, measure, *pair, resamples))
     return _adjusted(found)
 
 
 def _compared(
-    place: OfArm, measure: str, mine: Array, other: Array, resamples: NDArray[np.int64], tail: float
+    place: OfArm, measure: str, mine: Array, other: Array, resamples: NDArray[np.int64]
 ) -> Comparison:
     """One measure, start by start, with a percentile bootstrap of the mean difference.
 
@@ -108,7 +99,7 @@ def _compared(
     if usable.any():
         found = usable[resamples].sum(axis=1)
         sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
-        low, high = np.percentile(sums[found > 0] / found[found > 0], [tail, 100.0 - tail])
+        low, high = np.percentile(sums[found > 0] / found[found > 0], [2.5, 97.5])
     less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
     p = float(binomtest(less, less + more).pvalue) if less + more else 1.0
     both = [float(v[usable].mean()) if usable.any() else np.nan for v in (mine, other, differences)]
@@ -118,7 +109,7 @@ def _compared(
     return Comparison.copied(place, measure=measure, **counts, **means, **ends)
 
 
-def _values(runs: pd.DataFrame, lowest: float) -> pd.DataFrame:
+def _values(runs: Any, lowest: float) -> Any:
     """Measures and indicators of an arm, start by start; ``lowest`` of all certified losses."""
     holds, loss = runs["verdict"] == "holds", runs["loss"]
     counted = {name: runs[f"n_{name}"] > 0 for name in ("spare", "silent", "redundant", "opposite")}

@@ -17,9 +17,7 @@ from landscape.study.training import solver_named
 from landscape.training import SOLVERS
 from landscape.trees import TreeBudget, TreeTooLarge, merge_tree
 
-#: Solvers that are compared by default; "descent" starts the active-set descent at once.
-COVERAGE_SOLVERS = ("SLSQP", "L-BFGS-B", "trf", "descent")
-#: The descent alone: as far as the next minimum, or with ``far=True``.
+#: The descent alone, from the start: as far as the next minimum, or with ``far=True``.
 DESCENTS = ("descent", "far descent")
 
 

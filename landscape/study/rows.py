@@ -125,7 +125,7 @@ class Minimum(WithNetwork, _Certificate, _OfMinimum, _Cell):
     loss: float = column("Loss.", MSE)
     loss_spread: float = column("Largest minus smallest loss of its starts: rounding.", MSE)
     radius_low: float = column("Proven lower bound of r*: r, or by branch and bound.", PARAMETERS)
-    radius_high: float = column("Distance of a better point, or inf.", PARAMETERS, default=inf)
+    radius_high: float = column("Upper bound, by a better point; or inf.", PARAMETERS, default=inf)
     radius_low_method: str = column("r_cell, branch and bound or residual.", default="r_cell")
     radius_high_method: str = column("falsifier, none found, ...; empty: not asked.", default="")
     radius_nodes: int = column("Convex programs that the bracket took.", path=True, default=0)
