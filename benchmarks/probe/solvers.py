@@ -13,8 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from landscape.parametrization import Parametrization
-from landscape.probe._program import ScaleProgram
-from landscape.probe._qp import minimize_quadratic
+from landscape.probe._program import ScaleProgram, minimize_in_box
 from landscape.probe._values import NetworkValues
 from landscape.probe.rigid import rigidity_radius, scale_bounds
 from landscape.spaces import make_space
@@ -25,8 +24,7 @@ Solver = Callable[[Array, Array, Array, Array, Array, Array], tuple[Array, Array
 
 
 def clarabel(h: Array, q: Array, rows: Array, right: Array, low: Array, high: Array):
-    found = minimize_quadratic(h, q, rows, right, low, high)
-    return found.x, found.multipliers
+    return minimize_in_box(h, q, rows, right, low, high)[:2]
 
 
 def highs(h: Array, q: Array, rows: Array, right: Array, low: Array, high: Array):

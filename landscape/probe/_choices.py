@@ -5,45 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from landscape.parametrization import Parametrization, max_norms
-from landscape.probe._candidates import Amounts, candidate_directions, into_space, refit
-from landscape.probe.ridge import steepest_ridge
+from landscape.parametrization import Parametrization, max_norms, unit_directions
+from landscape.probe.ridge import is_lifted, steepest_ridge
+from landscape.realization import realize
 from landscape.spaces import BalancedSpace, RestrictedSpace
+from landscape.streams import stream
 
-__all__ = ["Choice", "Choices"]
+__all__ = ["Choice", "Choices", "ExchangeBudget", "into_space"]
 
 Array = NDArray[np.float64]
 
 #: Vertices that the Frank-Wolfe oracle tries here; beyond, local search is enough.
 MAX_VERTICES = 50_000
+#: Least size of the last two coordinates of a new direction, of max-norm one, in N*.
+LEAST = 0.05
+#: Least squares steps that fit a new neuron.
+ROUNDS = 10
 
 
-class Budget(Amounts, Protocol):
-    """How many exchanges to try."""
+@dataclass(frozen=True)
+class ExchangeBudget:
+    """How much is tried.
 
-    @property
-    def max_exchanged(self) -> int: ...
+    Attributes
+    ----------
+    max_exchanged : int
+        Neurons that are exchanged at once.
+    n_random, n_arrangement, n_minima : int
+        New directions that are drawn at random, from samples' hyperplanes, from other minima.
+    n_bisections : int
+        Programs by which the distance of a better realization is brought down.
+    n_refinements : int
+        Rounds of the constrained local step.
+    """
+
+    max_exchanged: int = 2
+    n_random: int = 4
+    n_arrangement: int = 6
+    n_minima: int = 6
+    n_bisections: int = 6
+    n_refinements: int = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One exchange.
+    """One exchange: ``dropped`` neurons for as many ``units`` (q, d), of max-norm one in the space.
 
-    Attributes
-    ----------
-    dropped : tuple of int
-        Neurons of the network that go.
-    units : array of shape (q, d)
-        Directions of max-norm one in the space, as many.
-    signs : array of shape (q,)
-    source : str
-        Where the directions came from.
+    ``signs`` (q,) go with them, and ``source`` says where they came from.
     """
 
     dropped: tuple[int, ...]
@@ -63,19 +76,19 @@ class Choices:
         space: BalancedSpace,
         rng: np.random.Generator,
         minima: Sequence[Parametrization],
-        budget: Budget,
+        budget: ExchangeBudget,
     ) -> None:
         self.theta, self.X, self.y, self.space, self.rng = theta, X, y, space, rng
-        self.budget = budget
+        self.budget, self.positive = budget, isinstance(space, RestrictedSpace)
         self.norms = max_norms(theta.products)
         self.used = np.flatnonzero(self.norms > 0)
         self.features = theta.signs * np.maximum(X @ theta.products.T, 0.0)
-        self.s = self.features.sum(axis=1) - y
-        self.pool = list(candidate_directions(theta, X, space, rng, minima, budget))
+        self.s = realize(theta, X) - y
+        self.pool = list(self._directions(minima))
 
     def generate(self, worthwhile: Callable[[tuple[int, ...]], bool]) -> Iterator[Choice]:
         """All exchanges of neurons for which ``worthwhile`` still says so."""
-        order = [int(i) for i in np.argsort(self.norms, kind="stable")]
+        order = np.argsort(self.norms, kind="stable").tolist()
         for size in range(1, min(self.budget.max_exchanged, len(order)) + 1):
             for dropped in combinations(order, size):
                 if not worthwhile(dropped):
@@ -86,22 +99,48 @@ class Choices:
                         break
                     yield choice
 
+    def _directions(self, minima: Sequence[Parametrization]) -> Iterator[tuple[str, Array]]:
+        """Pairs of a source and a direction of max-norm one.
+
+        From the neurons of other minima, from hyperplanes through as many samples as fit (the rays
+        of the data's arrangement), and at random.
+        """
+        X, rng, budget, own = self.X, self.rng, self.budget, unit_directions(self.theta.weights)
+        rows = [row for other in minima for row in other.products if row.any()]
+        for k in rng.permutation(len(rows))[: budget.n_minima]:
+            unit = into_space(rows[k][None], self.positive)
+            if max_norms(own - unit).min() > 1e-12:
+                yield "other minima", unit[0]
+        lifted = is_lifted(X)
+        effective = X[:, :-1] if lifted else X
+        d = effective.shape[1]
+        for _ in range(budget.n_arrangement if d > 1 else 0):
+            chosen = rng.choice(len(X), min(d - 1, len(X)), replace=False)
+            normal = np.linalg.svd(effective[chosen])[2][-1] * rng.choice([-1.0, 1.0])
+            if lifted:
+                normal = np.append(normal[:-1], [max(normal[-1], 0.0), max(-normal[-1], 0.0)])
+            yield "samples' hyperplanes", into_space(normal[None], self.positive)[0]
+        for _ in range(budget.n_random):
+            draw = rng.standard_normal((1, self.theta.n_inputs))
+            if self.positive:
+                draw[:, -2:] = np.abs(draw[:, -2:])
+            yield "random", into_space(draw, self.positive)[0]
+
     def _of(self, dropped: tuple[int, ...]) -> Iterator[Choice]:
-        pool = self.pool
+        pool, q = self.pool, len(dropped)
         yield from self._guided(dropped)
-        if len(dropped) == 1:
+        if q == 1:
             # What the others leave to be explained, as they are.
             rest = [i for i in range(len(self.norms)) if i not in dropped]
             missing = self.y - self.features[:, rest].sum(axis=1)
             for source, unit in pool:
                 for sign in (1.0, -1.0):
                     signs = np.array([sign])
-                    fitted = refit(unit, sign, self.X, missing, self.space)
+                    fitted = self._refit(unit, sign, missing)
                     if fitted is not None:
-                        yield Choice(dropped, fitted[None], signs, f"{source}, refitted")
+                        yield Choice(dropped, fitted, signs, f"{source}, refitted")
                     yield Choice(dropped, unit[None], signs, source)
         else:
-            q = len(dropped)
             for _ in pool:
                 picks = self.rng.choice(len(pool), q, replace=q > len(pool))
                 units = np.array([pool[k][1] for k in picks])
@@ -110,38 +149,72 @@ class Choices:
 
     def _guided(self, dropped: tuple[int, ...]) -> Iterator[Choice]:
         """Directions from the Frank-Wolfe oracle, and the dropped ones with other signs."""
-        rest = [i for i in self.used if i not in dropped]
-        residual = self.s - self.features[:, list(dropped)].sum(axis=1)
-        units: list[Array] = []
-        signs: list[float] = []
-        for _ in dropped:
+        gone = list(dropped)
+        columns = self.features[:, [i for i in self.used if i not in dropped]]
+        residual = self.s - self.features[:, gone].sum(axis=1)
+        units, signs = np.empty((0, self.theta.n_inputs)), np.empty(0)
+        for k in range(len(dropped)):
             ridge = steepest_ridge(
                 self.X,
                 residual,
-                positive=isinstance(self.space, RestrictedSpace),
+                positive=self.positive,
                 node_limit=0,
                 max_vertices=MAX_VERTICES,
                 max_exact=0,
-                rng=np.random.default_rng(0),
+                rng=stream(0, "exchange", "ridge", *dropped, k),
             )
             if not ridge.direction.any():
                 return
-            units.append(into_space(ridge.direction[None], self.space)[0])
-            signs.append(ridge.sign)
-            columns = np.column_stack(
-                [
-                    self.features[:, rest],
-                    *[g * np.maximum(self.X @ v, 0) for v, g in zip(units, signs, strict=True)],
-                ]
-            )
-            fitted, _ = nnls(columns, self.y)
-            residual = columns @ fitted - self.y
-        yield Choice(dropped, np.array(units), np.array(signs), "Frank-Wolfe")
-        real = [i for i in dropped if self.norms[i] > 0]
-        if len(real) == len(dropped):
-            own = self.theta.products[real] / self.norms[real, None]
-            for turned in product((1.0, -1.0), repeat=len(real)):
+            units = np.vstack([units, into_space(ridge.direction[None], self.positive)])
+            signs = np.append(signs, ridge.sign)
+            columns = np.column_stack([columns, ridge.sign * np.maximum(self.X @ units[-1], 0)])
+            residual = columns @ nnls(columns, self.y)[0] - self.y
+        yield Choice(dropped, units, signs, "Frank-Wolfe")
+        if (self.norms[gone] > 0).all():
+            own = self.theta.products[gone] / self.norms[gone, None]
+            for turned in product((1.0, -1.0), repeat=len(gone)):
                 if -1.0 in turned:
-                    yield Choice(
-                        dropped, own, self.theta.signs[real] * np.array(turned), "other signs"
-                    )
+                    yield Choice(dropped, own, self.theta.signs[gone] * turned, "other signs")
+
+    def _refit(self, unit: Array, sign: float, missing: Array) -> Array | None:
+        """The direction (1, d) of a neuron of that sign, fitted to what it should compute.
+
+        Least squares on its active samples, from ``unit`` on while the fit improves; None if no
+        step improves.
+        """
+        X = self.X
+        values = np.maximum(X @ unit, 0.0)
+        size = float(values @ values)
+        scale = max(0.0, sign * float(values @ missing) / size) if size > 0 else 0.0
+        u, best = scale * unit, np.sum((missing - sign * scale * values) ** 2)
+        found, active = None, values > 0
+        for _ in range(ROUNDS):
+            if not active.any():
+                break
+            step = np.asarray(np.linalg.lstsq(X[active], sign * missing[active], rcond=None)[0]) - u
+            # On its pattern the least squares solution is best; half-way there may be, off it.
+            for t in (1.0, 0.5, 0.25):
+                moved = u + t * step
+                values = np.maximum(X @ moved, 0.0)
+                error = np.sum((missing - sign * values) ** 2)
+                if error < best * (1 - 1e-9):
+                    break
+            else:
+                break
+            u, best, active, found = moved, error, values > 0, moved
+        usable = found is not None and found.any()
+        return into_space(u[None], self.positive) if usable else None
+
+
+def into_space(rows: Array, positive: bool) -> Array:
+    """Directions of max-norm one; with ``positive`` last two coordinates in N*.
+
+    Both of these are raised by the same amount: what lifted data do not see.
+    """
+    moved = np.array(rows, dtype=float)
+    if positive:
+        sizes = np.maximum(max_norms(moved), np.finfo(float).tiny)
+        short = LEAST * sizes - moved[:, -2:].min(axis=1)
+        moved[:, -2:] += np.maximum(0.0, short)[:, None]
+    sizes = max_norms(moved)
+    return np.asarray(moved / np.where(sizes > 0, sizes, 1.0)[:, None])

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.parametrization import max_norms
-from landscape.probe._qp import minimize_quadratic
 from landscape.probe._values import NetworkValues
+from landscape.quadratic import TOLERANCE, minimize_quadratic
 from landscape.rounding import Bounded, gamma
 from landscape.seminorm import GradientOracle
 
-__all__ = ["CELL_TOLERANCE", "ScaleProgram", "Solution"]
+__all__ = ["CELL_TOLERANCE", "ScaleProgram", "Solution", "minimize_in_box"]
 
 Array = NDArray[np.float64]
 
@@ -31,23 +31,16 @@ CELL_TOLERANCE = 1e-9
 MAX_ROUNDS = 200
 #: Cells that are added per round.
 CUTS = 8
+#: Outcomes of the solver that are worth going on from.
+NEAR = ("Solved", "AlmostSolved", "InsufficientProgress")
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The minimum over the ball, up to tolerances.
+    """The minimum over the ball, up to tolerances: scales ``tau`` (k,).
 
-    Attributes
-    ----------
-    tau : array of shape (k,)
-    cells : array of shape (c, k)
-        ``|cells @ tau| <= 1`` are the constraints of the final program.
-    multipliers : array of shape (c, 2)
-        Of both signs.
-    rounds : int
-        Quadratic programs solved.
-    feasible : bool
-        Whether the ball and the box have a point in common.
+    ``|cells @ tau| <= 1`` are the constraints of the last of ``rounds`` programs, ``multipliers``
+    (c, 2) theirs, of both signs. Not ``feasible`` if ball and box have no point in common.
     """
 
     tau: Array
@@ -60,19 +53,10 @@ class Solution:
 class ScaleProgram:
     """Minimize ``<q, tau> + rho/2 <tau, H tau>``, the change of the loss divided by rho.
 
-    Parameters
-    ----------
-    values : NetworkValues
-        R(Gamma) on the data; all that follows is in its units.
-    rows : array of shape (k, d)
-        Directions e_i, of any length.
-    signs : array of shape (k,)
-    radius : float
-        rho.
-    low, high : arrays of shape (k,)
-        Bounds of tau.
-    oracle : GradientOracle, optional
-        For exactly these directions.
+    ``values`` are R(Gamma) on the data, and the units of all that follows; ``rows`` (k, d) the
+    directions e_i, of any length, with ``signs``; ``radius`` is rho; tau is in [low, high].
+    ``oracle`` is for exactly these directions. With ``offset`` the last neuron is a frozen one, a
+    constant for the inputs (x, 1): on either side of its hyperplane it is the same linear function.
     """
 
     def __init__(
@@ -84,15 +68,20 @@ class ScaleProgram:
         low: Array,
         high: Array,
         oracle: GradientOracle | None = None,
+        offset: bool = False,
     ) -> None:
         self.values, self.radius, self.low, self.high = values, radius, low, high
-        self.directions = signs[:, None] * rows
+        # Which scale belongs to which direction: the last one to e and to -e where it is linear.
+        self.scales = np.eye(len(rows))
+        if offset:
+            self.scales = np.vstack([self.scales, self.scales[-1:]])
+        self.directions = self.scales @ (signs[:, None] * rows)
         # What each neuron adds to the values at the samples per unit of tau, over rho.
         self.features = (Bounded.exact(rows) @ values.X.T).relu() * signs[:, None]
         features = self.features.value
         self.linear = 2.0 / values.y.size * (features @ values.s.value)
         self.hessian = 2.0 / values.y.size * (features @ features.T)
-        self.oracle = oracle or GradientOracle(rows)
+        self.oracle = oracle or GradientOracle(np.vstack([rows, -rows[-1:]]) if offset else rows)
 
     def change(self, tau: Array) -> Bounded:
         """Change of the loss, without cancellation."""
@@ -102,42 +91,36 @@ class ScaleProgram:
         """The seminorm of the difference, from the scales and not from two networks."""
         return self.radius * self._size(tau)
 
+    def _products(self, tau: Array) -> Array:
+        return np.asarray((self.scales @ tau)[:, None] * self.directions)
+
     def _size(self, tau: Array) -> float:
-        found = self.oracle.maximize(tau[:, None] * self.directions).upper
-        return found + gamma(tau.size) * float(np.abs(tau) @ max_norms(self.directions))
+        products = self._products(tau)
+        sizes = float(max_norms(products).sum())
+        return self.oracle.maximize(products).upper + gamma(len(products)) * sizes
 
     def solve(self) -> Solution:
         """Cutting planes: programs with more and more cells until none is violated."""
         k = self.low.size
-        cells = np.empty((0, k))
-        known: set[bytes] = set()
+        cells, known = np.empty((0, k)), set[bytes]()
         central = bool((self.low <= 0).all() and (self.high >= 0).all())
-        feasible = True
-        rounds = 0
-        while True:
-            rounds += 1
-            right = np.ones(2 * len(cells))
-            found = minimize_quadratic(
-                self.radius * self.hessian,
-                self.linear,
-                np.vstack([cells, -cells]),
-                right,
-                self.low,
-                self.high,
+        for rounds in range(1, MAX_ROUNDS + 1):
+            rows, right = np.vstack([cells, -cells]), np.ones(2 * len(cells))
+            hessian = self.radius * self.hessian
+            tau, duals, status = minimize_in_box(
+                hessian, self.linear, rows, right, self.low, self.high
             )
-            tau = found.x
             # Around the centre there is always a point. Elsewhere a program that cannot be solved
             # is mostly one that has none.
-            feasible = found.feasible and (found.solved or central)
-            if not feasible or rounds >= MAX_ROUNDS:
+            feasible = "Infeasible" not in status and (status in NEAR or central)
+            if not feasible or rounds == MAX_ROUNDS:
                 break
             new: list[Array] = []
             for violation in self.oracle.violated(
-                tau[:, None] * self.directions, 1.0 + CELL_TOLERANCE / 2, limit=CUTS
+                self._products(tau), 1.0 + CELL_TOLERANCE / 2, limit=CUTS
             ):
-                for row in (violation.pattern[:, None] * self.directions).T[
-                    np.abs(violation.gradient) > 1.0
-                ]:
+                gradients = (violation.pattern[:, None] * self.directions).T @ self.scales
+                for row in gradients[np.abs(violation.gradient) > 1.0]:
                     # A cell that is violated though it is known: the solver's inaccuracy.
                     if row.tobytes() not in known:
                         known.add(row.tobytes())
@@ -149,8 +132,7 @@ class ScaleProgram:
             # Into the ball, whatever the program's tolerance: its centre is at tau = 0.
             tau = tau / max(1.0, self._size(tau) * (1 + gamma(k)))
         multipliers = np.zeros((len(cells), 2))
-        duals = found.multipliers.reshape(2, -1).T
-        multipliers[: len(duals)] = duals  # cells of the last round have none
+        multipliers[: len(duals) // 2] = duals.reshape(2, -1).T  # the last round's have none
         return Solution(tau, cells, multipliers, rounds, feasible)
 
     def lower_bound(self, solution: Solution) -> float:
@@ -176,8 +158,7 @@ class ScaleProgram:
         slope = self.features @ r.value
         slope = slope + Bounded(np.zeros(tau.size), self.features.size @ r.error)
         weights = 0.5 * n * multipliers
-        both = weights[:, 0] - weights[:, 1]
-        rest = slope + Bounded.exact(both) @ cells
+        rest = slope + Bounded.exact(weights[:, 0] - weights[:, 1]) @ cells
         # Bounds of the scales, moved outwards by their rounding.
         ends = np.array([self.low * (1 + 1e-15), self.high * (1 + 1e-15)])
         products = ends[:, None] * np.array([rest.value - rest.error, rest.value + rest.error])
@@ -186,3 +167,26 @@ class ScaleProgram:
         size = 2 * self.radius * float(np.abs(least).sum() + weights.sum())
         lost = float(d @ d)
         return (total - lost - gamma(weights.size + tau.size + n) * (size + lost)) / n
+
+
+def minimize_in_box(
+    hessian: Array, linear: Array, rows: Array, right: Array, low: Array, high: Array
+) -> tuple[Array, Array, str]:
+    """Minimize ``<linear, x> + 1/2 <x, hessian x>`` over ``rows @ x <= right`` in a finite box.
+
+    Variables whose bounds are equal are kept out of the program. Returns a point of the box, the
+    rows' multipliers, and how it ended.
+    """
+    free = low < high
+    start = np.where(free, 0.0, low)
+    if not free.any():
+        inside = bool((rows @ start <= right + TOLERANCE).all())
+        return start, np.zeros(len(right)), "Solved" if inside else "Infeasible"
+    q, h, n = (linear + hessian @ start)[free], hessian[np.ix_(free, free)], int(free.sum())
+    # The size of the objective sets the solver's tolerance.
+    size = float(np.abs(q).max() + np.abs(h).max()) or 1.0
+    stacked = np.vstack([np.eye(n), -np.eye(n), rows[:, free]])
+    ends = np.concatenate([high[free], -low[free], right - rows @ start])
+    found, multipliers, status = minimize_quadratic(np.triu(h / size), q / size, stacked, ends)
+    start[free] = found
+    return np.clip(start, low, high), multipliers[2 * n :] * size, status

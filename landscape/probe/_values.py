@@ -11,7 +11,7 @@ from landscape.errors import NumericalError
 from landscape.parametrization import Parametrization, max_norms
 from landscape.rounding import GLOBAL_SHARE, SLACK_SHARE, Bounded, gamma
 
-__all__ = ["PROBE_TOLERANCE", "NetworkValues", "product_sum"]
+__all__ = ["PROBE_TOLERANCE", "NetworkValues"]
 
 Array = NDArray[np.float64]
 
@@ -24,19 +24,10 @@ PROBE_TOLERANCE = 1e-8
 class NetworkValues:
     """A network on data, in units (powers of two) in which inputs and targets are of size one.
 
-    Attributes
-    ----------
-    rows : array of shape (m, d)
-        Weight vectors times powers of two: exact, of max-norm in [1/2, 1) or 0.
-    outputs : array of shape (m,)
-        The output weights that go with them, exact.
-    X, y : arrays of shapes (n, d) and (n,)
-    ridges : Bounded of shape (m, n)
-        ``relu(<rows_i, x_k>)``.
-    s : Bounded of shape (n,)
-        Residuals.
-    exponents : pair of int
-        Inputs and targets were divided by these powers of two.
+    ``rows`` (m, d) are the weight vectors times powers of two, of max-norm in [1/2, 1) or 0,
+    ``outputs`` (m,) the output weights that go with them, both exact; ``ridges`` (m, n) are
+    ``relu(<rows_i, x_k>)`` and ``s`` (n,) the residuals. X and y were divided by 2 to the
+    ``exponents``.
     """
 
     rows: Array
@@ -78,6 +69,10 @@ class NetworkValues:
         """Change of the loss from this network to another one."""
         return self.change(self.on_data(other) - Bounded.exact(self.y) - self.s)
 
+    def change(self, d: Bounded) -> Bounded:
+        """Change of the loss when d (n,) is added to the values, without cancellation."""
+        return _mean_product(self.s + self.s + d, d)
+
     @property
     def unit(self) -> float:
         """Unit of values; that of the loss is its square."""
@@ -91,8 +86,7 @@ class NetworkValues:
     @property
     def loss(self) -> Bounded:
         """Mean squared error."""
-        total = product_sum(self.s, self.s)
-        return Bounded(total.value / self.y.size, total.error / self.y.size)
+        return _mean_product(self.s, self.s)
 
     @property
     def is_zero(self) -> bool:
@@ -103,39 +97,27 @@ class NetworkValues:
             size = float(np.mean((np.abs(self.outputs) @ self.ridges.value) ** 2))
         return float(self.loss.size) <= GLOBAL_SHARE * size
 
-    @property
-    def reach(self) -> float:
-        """What a realization at seminorm distance one can change the loss by at first order.
-
-        ``|g(x) - R(x)| <= |g - R|_{W^{1,inf}} ‖x‖_1``, so it is ``(2/n) sum_k |s_k| ‖x_k‖_1``.
-        """
-        return 2.0 / self.y.size * float(np.abs(self.s.value) @ np.abs(self.X).sum(axis=1))
-
     def tolerance(self, distance: float) -> float:
-        """Which change of the loss counts as zero at that distance."""
-        return PROBE_TOLERANCE * distance * self.reach
+        """Which change of the loss counts as zero at that seminorm distance.
+
+        As ``|g(x) - R(x)| <= |g - R|_{W^{1,inf}} ‖x‖_1``, a realization at distance one changes the
+        loss by at most ``(2/n) sum_k |s_k| ‖x_k‖_1`` at first order.
+        """
+        reach = 2.0 / self.y.size * float(np.abs(self.s.value) @ np.abs(self.X).sum(axis=1))
+        return PROBE_TOLERANCE * distance * reach
 
     def claimed(self, radius: float) -> float:
-        """The largest tolerance of a verdict ``holds``.
-
-        At most ``SLACK_SHARE`` of the loss: more would say nothing of it.
-        """
+        """The largest tolerance of ``holds``: more than `SLACK_SHARE` of the loss says nothing."""
         least = max(0.0, float(self.loss.value - self.loss.error))
         return min(self.tolerance(radius), SLACK_SHARE * least)
 
-    def change(self, d: Bounded) -> Bounded:
-        """Change of the loss when d (n,) is added to the values, without cancellation."""
-        total = product_sum(self.s + self.s + d, d)
-        return Bounded(total.value / d.value.size, total.error / d.value.size)
 
-
-def product_sum(x: Bounded, y: Bounded) -> Bounded:
-    """The inner product of two vectors."""
-    sizes = np.abs(x.value) @ np.abs(y.value)
-    error = x.error @ y.size + np.abs(x.value) @ y.error
+def _mean_product(x: Bounded, y: Bounded) -> Bounded:
+    """The inner product of two vectors, by their length."""
     n = x.value.size
-    error = error * (1 + gamma(n)) + gamma(n + 4) * sizes + n * 2.0**-1073
-    return Bounded(np.asarray(x.value @ y.value), np.asarray(error))
+    error = x.error @ y.size + np.abs(x.value) @ y.error
+    error = error * (1 + gamma(n)) + gamma(n + 4) * (np.abs(x.value) @ np.abs(y.value))
+    return Bounded(np.asarray(x.value @ y.value / n), np.asarray((error + n * 2.0**-1073) / n))
 
 
 def _shifted(values: Array, exponents: NDArray[np.intp] | int) -> Array:

@@ -31,6 +31,7 @@ from landscape.rounding import gamma
 from landscape.seminorm import sobolev_distance
 from landscape.spaces import BalancedSpace, Space, UnrestrictedSpace
 from landscape.stability import distance_to_fibre
+from landscape.streams import stream
 from landscape.verdict import Verdict
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+Random = np.random.Generator | None
 
 
 @dataclass(frozen=True)
@@ -52,40 +54,39 @@ class Control:
 
     Attributes
     ----------
+    kind : str
+        ``"C.1"``, ``"C.2"`` or ``"C.3"``.
     parametrization : Parametrization
         The degenerate minimum, in ``space``.
+    space : Space
+        N or N', with as many neurons as the degenerate minimum has.
     certificate : Certificate
         That it is a local minimum on the space, with radius.
     verdict : Verdict
         ``violated``: the implication fails, as it must; ``holds``: the residual is zero or no
         ridge helps, so that R is optimal among networks of any width; ``undecided``: see reason.
+    reason : str
+        A sentence.
     distances : array of shape (k,)
         Exact seminorm distances of the better realizations, falling towards 0.
-    gaps : array of shape (k,)
-        By how much their loss is lower, > 0.
-    tolerances : array of shape (k,)
-        What counts as zero for the gaps.
-    direction : array of shape (d,)
-        v: they are ``R + t sigma relu(<v, x>)``, with max-norm of v one.
-    sign : float
-        sigma.
+    gaps, tolerances : array of shape (k,)
+        By how much their loss is lower, > 0, and what counts as zero.
+    direction, sign : array of shape (d,), float
+        v of max-norm one and sigma: they are ``R + t sigma relu(<v, x>)``.
     slope : float
         Derivative of the loss by t at 0, negative.
     parameter_distance : float
         Every parametrization of every one of them is at least this far from the minimum.
-    reason : str
-        A sentence.
-    kind : str
-        ``"C.1"``, ``"C.2"`` or ``"C.3"``.
-    space : Space
-        N or N', with as many neurons as the degenerate minimum has.
     ridge : Ridge
         How v was found, and how steep the loss could fall at most.
     """
 
+    kind: str
     parametrization: Parametrization
+    space: Space
     certificate: Certificate
     verdict: Verdict
+    reason: str
     distances: Array
     gaps: Array
     tolerances: Array
@@ -93,19 +94,11 @@ class Control:
     sign: float
     slope: float
     parameter_distance: float
-    reason: str
-    kind: str
-    space: Space
     ridge: Ridge
 
 
 def unbalanced_control(
-    theta: Parametrization,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    rng: np.random.Generator | None = None,
-    n_steps: int = 7,
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
 ) -> Control:
     """C.1: append an unbalanced neuron (a, 0) that is inactive on every sample by a margin.
 
@@ -113,17 +106,12 @@ def unbalanced_control(
     ----------
     theta : Parametrization
         A minimum that does not need the bounds of N* (on lifted data none does).
-    X : array_like of shape (n, d)
-        What the network sees.
-    y : array_like of shape (n,)
+    X, y : array_like of shapes (n, d) and (n,)
+        What the network sees, and the targets.
     rng : numpy.random.Generator, optional
         For the first guess of a ridge in high dimensions.
     n_steps : int
         Realizations, at distances a factor 10 apart.
-
-    Returns
-    -------
-    control : Control
 
     Raises
     ------
@@ -134,36 +122,24 @@ def unbalanced_control(
 
 
 def redundant_control(
-    theta: Parametrization,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    rng: np.random.Generator | None = None,
-    n_steps: int = 7,
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
 ) -> Control:
     """C.2: split the largest neuron into two halves of exactly the same direction.
 
     Both halves of (a, c) are ``(a, c) / sqrt(2)``: the certificate's conditions for each of them
-    are those of the whole one. Parameters and result as in :func:`unbalanced_control`; any data
-    will do.
+    are those of the whole one. As :func:`unbalanced_control`; any data will do.
     """
     return _control("C.2", theta, X, y, rng, n_steps)
 
 
 def opposite_control(
-    theta: Parametrization,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    rng: np.random.Generator | None = None,
-    n_steps: int = 7,
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
 ) -> Control:
     """C.3: append (u_j, +) and (-u_j, -) for j = 1, 2, 3 with ``u_1 + u_2 + u_3 = 0``, in N'.
 
     u_1 and u_2 are active on all samples, u_3 on none. Their sum is a linear function, 0; it is
     stationary iff ``sum_k s_k x_k = 0``, as it is when theta has a neuron that is active on all
-    samples. The certificate decides whether it is. Parameters, result and errors as in
-    :func:`unbalanced_control`.
+    samples. The certificate decides whether it is. As :func:`unbalanced_control`.
     """
     return _control("C.3", theta, X, y, rng, n_steps)
 
@@ -191,17 +167,17 @@ def degenerate_like(theta: Parametrization, X: Array, kind: str) -> tuple[Parame
     ValueError
         If the samples surround the origin, and the kind is C.1 or C.3.
     """
+    a, c = theta.weights, theta.output_weights
     if kind == "C.1":
-        away = -active_direction(X, kind) * max(1.0, float(np.abs(theta.weights).max()))
-        degenerate = Parametrization(
-            np.vstack([theta.weights, away]), np.append(theta.output_weights, 0.0)
-        )
+        away = -active_direction(X, kind) * max(1.0, float(np.abs(a).max()))
+        degenerate = Parametrization(np.vstack([a, away]), np.append(c, 0.0))
     elif kind == "C.2":
         i = int(max_norms(theta.products).argmax())
-        a, c = theta.weights.copy(), theta.output_weights.copy()
-        a[i] /= np.sqrt(2.0)
-        c[i] /= np.sqrt(2.0)
-        degenerate = Parametrization(np.vstack([a, a[i]]), np.append(c, c[i]))
+        order = [*range(len(c)), i]
+        parts = np.ones(len(c))
+        parts[i] = np.sqrt(2.0)
+        halves = Parametrization(a / parts[:, None], c / parts)
+        degenerate = Parametrization(halves.weights[order], halves.output_weights[order])
     elif kind == "C.3":
         if theta.n_inputs < 2:
             raise ValueError("theta: the control C.3 needs at least 2 inputs")
@@ -219,7 +195,7 @@ def _control(
     theta: Parametrization,
     inputs: ArrayLike,
     targets: ArrayLike,
-    rng: np.random.Generator | None,
+    rng: Random,
     n_steps: int,
 ) -> Control:
     """Certify the degenerate minimum, and follow the best ridge down to distance 0."""
@@ -228,7 +204,7 @@ def _control(
     X, y = check_data(inputs, targets, theta.n_inputs)
     degenerate, space = degenerate_like(theta, X, kind)
     certificate = certify_minimum(degenerate, X, y, space=space)
-    s = realize(theta, X) - y
+    s, rng = realize(theta, X) - y, rng or stream(0, "control", kind)
     ridge = steepest_ridge(X, s, rng=rng, node_limit=0)
     if ridge.value <= PROBE_TOLERANCE * ridge.scale and not ridge.exact:
         ridge = steepest_ridge(X, s, rng=rng)
@@ -256,8 +232,9 @@ def _control(
         if k == 0 or degenerate.n_neurons == m + 1:
             far = min(far, distance_to_fibre(degenerate, better).lower)
     tolerances = network.unit**2 / network.slope_unit * network.tolerance(1.0) * distances
+    verdict = Verdict.UNDECIDED
     if not certificate.is_minimum:
-        verdict, reason = Verdict.UNDECIDED, f"no certified minimum: {certificate.reason}"
+        reason = f"no certified minimum: {certificate.reason}"
         if kind == "C.3":
             moment = float(np.abs(s @ X).max())
             reason += f" (max |sum_k s_k x_k| = {moment:.3g}, it has to be 0)"
@@ -270,15 +247,17 @@ def _control(
         verdict = Verdict.VIOLATED
         reason = "a parameter minimum with better realizations at every distance, as it must be"
     else:
-        verdict = Verdict.UNDECIDED
         reason = (
             f"the steepest descent by a ridge lies in [{ridge.value:.3g}, {ridge.upper:.3g}], "
             f"negligible relative to rounding or not confirmed by its networks"
         )
     return Control(
+        kind=kind,
         parametrization=degenerate,
+        space=space,
         certificate=certificate,
         verdict=verdict,
+        reason=reason,
         distances=distances,
         gaps=gaps,
         tolerances=tolerances,
@@ -286,9 +265,6 @@ def _control(
         sign=ridge.sign,
         slope=slope,
         parameter_distance=float(far),
-        reason=reason,
-        kind=kind,
-        space=space,
         ridge=ridge,
     )
 
@@ -299,9 +275,7 @@ def with_ridge(
     """Theta with one more neuron of that product and sign, and silent ones: (0, 0)."""
     silent = np.zeros((n_neurons - theta.n_neurons - 1, theta.n_inputs))
     ridge = Parametrization.from_products(product[None, :], [sign])
-    return Parametrization.concatenate(
-        [theta, ridge, Parametrization(silent, np.zeros(len(silent)))]
-    )
+    return Parametrization.concatenate([theta, ridge, Parametrization(silent, silent[:, 0])])
 
 
 def active_direction(X: Array, kind: str) -> Array:
@@ -329,22 +303,18 @@ def active_direction(X: Array, kind: str) -> Array:
 
 def _cancelling_products(theta: Parametrization, a: Array, X: Array) -> Array:
     """u_1, u_2 active on all samples and ``u_3 = -u_1 - u_2``, no two on one hyperplane."""
-    norms = np.abs(X).sum(axis=1)
+    norms, m = np.abs(X).sum(axis=1), theta.n_neurons
     seen = norms > 0
     margin = float(((X[seen] @ a) / norms[seen]).min())
-    d = len(a)
     for attempt in range(8):
         # Moved by less than the margin, they stay active; by dyadic amounts, they sum up exactly.
         step = 2.0 ** (np.floor(np.log2(margin)) - 2 - attempt)
         base = np.round(a / step) * step if step > 2.0**-40 else a
         first, second = base.copy(), base.copy()
         first[0] += step
-        second[1 % d] -= step
+        second[1 % len(a)] -= step
         added = np.vstack([first, second, -(first + second)])
-        everything = Parametrization(
-            np.vstack([theta.weights, added]), np.ones(len(theta.weights) + 3)
-        )
-        m = theta.n_neurons
+        everything = Parametrization(np.vstack([theta.weights, added]), np.ones(m + 3))
         pairs = everything.redundant_pairs() + everything.opposite_pairs()
         if not any(max(pair) >= m for pair in pairs):
             return added

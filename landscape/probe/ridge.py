@@ -22,8 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.rounding import STATIONARITY_TOLERANCE
 from landscape.seminorm import PiecewiseLinear, maximize_on_box
 from landscape.seminorm._box import MAX_EXACT
+from landscape.streams import stream
 
-__all__ = ["Ridge", "best_ridge", "steepest_ridge"]
+__all__ = ["Ridge", "steepest_ridge"]
 
 Array = NDArray[np.float64]
 
@@ -123,12 +124,26 @@ def steepest_ridge(
     inputs, residuals = np.asarray(X, dtype=float), np.asarray(s, dtype=float)
     if inputs.ndim != 2 or residuals.shape != (len(inputs),):
         raise ValueError(f"s: expected one residual per row of X, got {residuals.shape}")
-    h = _function(inputs, residuals, positive)
-    if h.lower.size <= MAX_DIMENSION and h.n_vertices <= max_vertices:
+    rows, lower = inputs, np.full(inputs.shape[1], -1.0)
+    lifted = is_lifted(inputs)
+    if lifted:
+        # p - q = 2 beta with p = beta = -q; in N*, where p, q >= 0, p - q = beta.
+        constant = inputs[:, -2] * (1.0 if positive else 2.0)
+        rows, lower = np.column_stack([inputs[:, :-2], constant]), lower[:-1]
+    elif positive:
+        lower[-2:] = 0.0
+    scale = float(np.abs(residuals) @ np.abs(inputs).sum(axis=1))
+    h = replace(PiecewiseLinear.of(rows, residuals, lower), scale=scale)
+    if lower.size <= MAX_DIMENSION and h.n_vertices <= max_vertices:
         found = maximize_on_box(h, "vertices", max_exact=max_exact)
     else:
+        rng = rng or stream(0, "ridge")
         found = maximize_on_box(h, "milp", node_limit=2 * node_limit, rng=rng)
-    direction = _restore(found.point, inputs, positive)
+    direction = found.point
+    if lifted:
+        beta = direction[-1]
+        pair = [max(beta, 0.0), max(-beta, 0.0)] if positive else [beta, -beta]
+        direction = np.append(direction[:-1], pair)
     phi = float(residuals @ np.maximum(inputs @ direction, 0.0))
     value = abs(phi)
     upper = max(found.upper, value)
@@ -137,7 +152,7 @@ def steepest_ridge(
         sign=-1.0 if phi > 0 else 1.0,
         value=value,
         upper=upper,
-        scale=h.scale,
+        scale=scale,
         tolerance=found.tolerance,
         exact=bool(upper - value <= found.tolerance),
         method=found.method,
@@ -146,43 +161,6 @@ def steepest_ridge(
     )
 
 
-def best_ridge(X: Array, s: Array, rng: np.random.Generator) -> tuple[Array, float, float]:
-    """A ridge ``sigma relu(<v, x>)``, ‖v‖_inf <= 1, that lowers the loss, by local search alone.
-
-    Returns
-    -------
-    v : array of shape (d,)
-    sigma : float
-    slope : float
-        ``(2/n) sum_k s_k sigma relu(<v, x_k>)``; 0 if no descent was found.
-    """
-    v = _restore(_function(X, s, False).climb(rng), X, False)
-    phi = float(s @ np.maximum(X @ v, 0.0))
-    return v, -1.0 if phi > 0 else 1.0, -2.0 / len(s) * abs(phi)
-
-
-def _is_lifted(X: Array) -> bool:
+def is_lifted(X: Array) -> bool:
     """Whether the last two inputs are opposite, as in ``(x, 1, -1)``."""
     return X.shape[1] > 2 and np.array_equal(X[:, -2], -X[:, -1])
-
-
-def _function(X: Array, s: Array, positive: bool) -> PiecewiseLinear:
-    """Phi as a function of effective coordinates in a box."""
-    lower = np.full(X.shape[1], -1.0)
-    scale = float(np.abs(s) @ np.abs(X).sum(axis=1))
-    if _is_lifted(X):
-        # p - q = 2 beta with p = beta = -q; in N*, where p, q >= 0, p - q = beta.
-        X = np.column_stack([X[:, :-2], X[:, -2] * (1.0 if positive else 2.0)])
-        lower = lower[:-1]
-    elif positive:
-        lower[-2:] = 0.0
-    return replace(PiecewiseLinear.of(X, s, lower), scale=scale)
-
-
-def _restore(v: Array, X: Array, positive: bool) -> Array:
-    """The weight vector of effective coordinates v."""
-    if not _is_lifted(X):
-        return v
-    beta = v[-1]
-    pair = [max(beta, 0.0), max(-beta, 0.0)] if positive else [beta, -beta]
-    return np.append(v[:-1], pair)

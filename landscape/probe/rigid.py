@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe._program import ScaleProgram, Solution
+from landscape.probe._program import ScaleProgram
 from landscape.probe._values import PROBE_TOLERANCE, NetworkValues
 from landscape.rounding import gamma
 from landscape.seminorm import GradientOracle
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
 from landscape.stability import flip_gap
+from landscape.stability.flips import has_offset
 from landscape.verdict import Verdict
 
 __all__ = ["PROBE_TOLERANCE", "Probe", "probe_realization", "rigidity_radius"]
@@ -41,44 +42,44 @@ class Probe:
         ``violated``: the witness is; ``undecided``: see ``reason``.
     radius : float
         Of the ball, in the W^{1,inf} seminorm.
+    tolerance : float
+        What counts as zero for gap and lower bound: at most ``PROBE_TOLERANCE`` of what a
+        realization at that distance can change the loss by at first order, and at most
+        ``SLACK_SHARE`` of the loss.
+    regime : str
+        ``"rigid"``, ``"beyond"`` or ``"global"`` (zero residual: nothing can be better).
+    reason : str
+        A sentence.
+    scales : array of shape (m,)
+        The scales ``t_i`` of the witness; ones without a witness.
+    multipliers : array
+        Of the cells' constraints in the final quadratic program.
     gap : float
         Loss at the centre minus the best loss found in the ball, at least 0.
     lower_bound : float
         On ``L(g) - L(R(Gamma))`` over the ball, from duality, proved for the rationals that
         parameters and data are (Theorem 19); -inf where there is none.
-    tolerance : float
-        What counts as zero for gap and lower bound: at most ``PROBE_TOLERANCE`` of what a
-        realization at that distance can change the loss by at first order, and at most
-        ``SLACK_SHARE`` of the loss.
     distance : float
         Exact seminorm distance of the witness from the centre; nan without a witness.
     witness : Parametrization or None
         The best network found in the ball.
-    scales : array of shape (m,)
-        Its scales ``t_i``; ones without a witness.
-    multipliers : array
-        Of the cells' constraints in the final quadratic program.
     n_cuts, n_iter : int
         Constraints in the final program, and programs solved.
-    regime : str
-        ``"rigid"``, ``"beyond"`` or ``"global"`` (zero residual: nothing can be better).
-    reason : str
-        A sentence.
     """
 
     verdict: Verdict
     radius: float
-    gap: float
-    lower_bound: float
     tolerance: float
-    distance: float
-    witness: Parametrization | None
-    scales: Array
-    multipliers: Array
-    n_cuts: int
-    n_iter: int
     regime: str
     reason: str
+    scales: Array
+    multipliers: Array
+    gap: float = 0.0
+    lower_bound: float = -np.inf
+    distance: float = np.nan
+    witness: Parametrization | None = None
+    n_cuts: int = 0
+    n_iter: int = 0
 
 
 def rigidity_radius(theta: Parametrization) -> float:
@@ -93,19 +94,26 @@ def rigidity_radius(theta: Parametrization) -> float:
 
 
 def undisputed_radius(theta: Parametrization, space: Space) -> float:
-    """Smaller balls contain nothing but rescalings: 0 where that is not known."""
-    rigidity = rigidity_radius(theta)
+    """Smaller balls contain nothing but rescalings (Theorem 12): 0 where that is not known."""
+    hidden = theta.n_neurons - has_offset(space)
+    rigidity = 0.5 * float(max_norms(theta.products[:hidden]).min(initial=np.inf))
     if isinstance(space, RestrictedSpace):
         return rigidity
-    if theta.opposite_pairs() or rigidity == 0:
+    if rigidity == 0 or theta.opposite_pairs() or theta.redundant_pairs():
         return 0.0
-    return min(rigidity, certain_flip_gap(theta) / (1 + 3 * theta.n_neurons))
+    return min(rigidity, _unflipped(theta, space))
 
 
-def certain_flip_gap(theta: Parametrization) -> float:
-    """The flip gap of Lemma A.3 less its rounding."""
+def _unflipped(theta: Parametrization, space: Space) -> float:
+    """Up to which radius no neuron of N' or N, all on their hyperplanes, can be turned around.
+
+    As ``relu(z) = z + relu(-z)``, some can if their linear parts cancel (Lemma A.3), up to what a
+    frozen offset takes up. Averaging antipodal cells, the linear part of the difference is at most
+    (1 + m) rho; rescaling changes that of the flipped ones by at most 2 m rho.
+    """
     rounding = gamma(theta.n_neurons) * float(max_norms(theta.products).sum())
-    return max(0.0, flip_gap(theta)[0] - rounding)
+    gap = max(0.0, flip_gap(theta, space=space)[0] - rounding)
+    return gap / (1 + 3 * theta.n_neurons)
 
 
 def probe_realization(
@@ -134,19 +142,14 @@ def probe_realization(
     ----------
     theta : Parametrization
         In the space.
-    X : array_like of shape (n, d)
-        What the network sees, ``space.embed(features)``.
-    y : array_like of shape (n,)
+    X, y : array_like of shapes (n, d) and (n,)
+        What the network sees, ``space.embed(features)``, and the targets.
     radius : float
         Positive; inf where the residual is zero.
     space : RestrictedSpace or BalancedSpace
     oracle : GradientOracle, optional
         ``GradientOracle(theta.weights)``, where several balls around theta are probed: its cells
         are half of the work.
-
-    Returns
-    -------
-    probe : Probe
 
     Raises
     ------
@@ -158,141 +161,84 @@ def probe_realization(
         raise ValueError(f"space: expected the restricted or balanced space, got {space.name}")
     if not radius > 0:
         raise ValueError(f"radius: expected a positive number, got {radius!r}")
+    values = values_in(theta, X, y, space)
+    if values.is_zero:
+        loss = float(values.loss.size) * values.unit**2
+        reason, ones = "the residual is zero: no realization is better", np.ones(theta.n_neurons)
+        none = np.empty(0)
+        return Probe(Verdict.HOLDS, radius, loss, "global", reason, ones, none, lower_bound=-loss)
+    if not np.isfinite(radius):
+        raise ValueError("radius: infinite only makes sense where the residual is zero")
+    used = theta.weights[max_norms(theta.products) > 0]
+    if oracle is not None and not np.array_equal(oracle.weights, used):
+        raise ValueError("oracle: it is not for the (contributing) weights of theta")
+    return probe_scales(theta, values, radius, space, _beyond(theta, radius, space), oracle)
+
+
+def values_in(
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, space: BalancedSpace
+) -> NetworkValues:
+    """The values of a network of the space; ValueError where it is none, or data do not fit."""
     inputs, targets = check_data(X, y, space.n_inputs)
     if violations := space.violations(theta):
         raise ValueError(f"theta: not in the {space.name} space: {violations[0].message}")
-    values = NetworkValues.of(theta, inputs, targets)
-    if values.is_zero:
-        return _global(theta, radius, values)
-    if not np.isfinite(radius):
-        raise ValueError("radius: infinite only makes sense where the residual is zero")
-    used = np.flatnonzero(max_norms(theta.products) > 0)
-    if oracle is None:
-        # Directions unchanged: a multiple of them would be rounded.
-        oracle = GradientOracle(theta.weights[used])
-    elif not np.array_equal(oracle.weights, theta.weights[used]):
-        raise ValueError("oracle: it is not for the (contributing) weights of theta")
-    own = radius / values.slope_unit
-    low, high = scale_bounds(values, own, space)
-    found = decide_scales(values, used, own, low, high, oracle, _beyond(theta, radius, space))
-    return found.probe(theta, radius)
+    return NetworkValues.of(theta, inputs, targets)
 
 
-@dataclass(frozen=True, eq=False)
-class Rescaling:
-    """What the program for the scales of the neurons ``used`` decides, in the values' units."""
-
-    values: NetworkValues
-    used: NDArray[np.intp]
-    program: ScaleProgram
-    solution: Solution
-    tau: Array
-    verdict: Verdict
-    gap: float
-    lower_bound: float
-    tolerance: float
-    distance: float
-    obstacle: str
-    reason: str
-
-    def probe(self, theta: Parametrization, radius: float) -> Probe:
-        """The record of a network of a balanced space, in its own units."""
-        scales = np.ones(theta.n_neurons)
-        sizes = np.abs(self.values.outputs[self.used])
-        scales[self.used] += self.tau * self.program.radius / sizes
-        area = self.values.unit**2
-        return Probe(
-            verdict=self.verdict,
-            radius=radius,
-            gap=area * self.gap,
-            lower_bound=area * self.lower_bound,
-            tolerance=area * self.tolerance,
-            distance=self.values.slope_unit * self.distance,
-            witness=theta.scale(scales) if self.gap > 0 else None,
-            scales=scales,
-            multipliers=self.solution.multipliers.ravel(),
-            n_cuts=len(self.solution.cells),
-            n_iter=self.solution.rounds,
-            regime="beyond" if self.obstacle else "rigid",
-            reason=self.reason,
-        )
-
-
-def decide_scales(
+def probe_scales(
+    theta: Parametrization,
     values: NetworkValues,
-    used: NDArray[np.intp],
     radius: float,
-    low: Array,
-    high: Array,
-    oracle: GradientOracle,
+    space: Space,
     obstacle: str = "",
-) -> Rescaling:
+    oracle: GradientOracle | None = None,
+) -> Probe:
     """Minimize over the scales in the ball, and say what that shows.
 
-    Parameters
-    ----------
-    values : NetworkValues
-    used : int array of shape (k,)
-        Neurons that contribute.
-    radius : float
-        In the units of the values.
-    low, high : arrays of shape (m,)
-        Bounds of tau.
-    oracle : GradientOracle
-    obstacle : str
-        Why the ball may hold more than rescalings; empty if it does not.
+    ``obstacle`` says why the ball may hold more than rescalings, and is empty if it does not. A
+    frozen offset, which may vanish, has no scale and gets no witness.
     """
+    frozen = has_offset(space)
+    contribute = max_norms(theta.products) > 0
+    contribute[theta.n_neurons - frozen :] = True
+    used, own = np.flatnonzero(contribute), radius / values.slope_unit
+    low, high = (ends[used] for ends in scale_bounds(values, own, space))
     signs = np.where(values.outputs[used] < 0, -1.0, 1.0)
-    program = ScaleProgram(values, values.rows[used], signs, radius, low[used], high[used], oracle)
+    if oracle is None and not frozen:
+        # Directions unchanged: a multiple of them would be rounded.
+        oracle = GradientOracle(theta.weights[used])
+    program = ScaleProgram(values, values.rows[used], signs, own, low, high, oracle, frozen)
     solution = program.solve()
-    tau, tolerance = solution.tau, values.claimed(radius)
+    tau, tolerance = solution.tau, values.claimed(own)
     lower_bound = -np.inf if obstacle else program.lower_bound(solution)
     change, distance = program.change(tau), program.distance(tau)
-    gap = -float(change.value)
-    if gap <= 0:
-        tau, gap, distance = np.zeros_like(tau), 0.0, np.nan
-    if gap > tolerance + float(change.error) and distance <= radius:
+    gap, area = max(0.0, -float(change.value)), values.unit**2
+    if gap > tolerance + float(change.error) and distance <= own:
         verdict, reason = Verdict.VIOLATED, "rescaling its neurons gives a better realization"
     elif obstacle:
         verdict, reason = Verdict.UNDECIDED, obstacle
     elif lower_bound >= -tolerance:
         verdict, reason = Verdict.HOLDS, "the ball holds only rescalings, and none is better"
     else:
-        verdict = Verdict.UNDECIDED
-        shown = np.array([lower_bound, tolerance]) * values.unit**2
-        reason = f"the dual bound {shown[0]:.3g} does not reach the tolerance {shown[1]:.3g}"
-    return Rescaling(
-        values,
-        used,
-        program,
-        solution,
-        tau,
-        verdict,
-        gap,
-        lower_bound,
-        tolerance,
-        distance,
-        obstacle,
-        reason,
-    )
-
-
-def _global(theta: Parametrization, radius: float, values: NetworkValues) -> Probe:
-    loss = float(values.loss.size) * values.unit**2
+        verdict, shown = Verdict.UNDECIDED, (lower_bound * area, tolerance * area)
+        reason = "the dual bound {:.3g} does not reach the tolerance {:.3g}".format(*shown)
+    scales, better = np.ones(theta.n_neurons), gap > 0
+    if better and not frozen:
+        scales[used] += tau * own / np.abs(values.outputs[used])
     return Probe(
-        verdict=Verdict.HOLDS,
+        verdict=verdict,
         radius=radius,
-        gap=0.0,
-        lower_bound=-loss,
-        tolerance=loss,
-        distance=np.nan,
-        witness=None,
-        scales=np.ones(theta.n_neurons),
-        multipliers=np.empty(0),
-        n_cuts=0,
-        n_iter=0,
-        regime="global",
-        reason="the residual is zero: no realization is better",
+        tolerance=area * tolerance,
+        regime="beyond" if obstacle else "rigid",
+        reason=reason,
+        scales=scales,
+        gap=area * gap,
+        lower_bound=area * lower_bound,
+        distance=values.slope_unit * distance if better else np.nan,
+        witness=theta.scale(scales) if better and not frozen else None,
+        multipliers=solution.multipliers.ravel(),
+        n_cuts=len(solution.cells),
+        n_iter=solution.rounds,
     )
 
 
@@ -305,34 +251,34 @@ def _beyond(theta: Parametrization, radius: float, space: Space) -> str:
         return f"radius {radius:.3g} >= {half}: neurons can be exchanged"
     if isinstance(space, RestrictedSpace):
         return ""
-    # In N' a neuron may be turned around, relu(z) = z + relu(-z), if the linear parts of those
-    # that are turned cancel. Averaging antipodal cells, the linear part of the difference is at
-    # most (1 + m) rho; rescaling changes that of the flipped ones by at most 2 m rho.
     if theta.opposite_pairs():
         return "the network has opposite neurons (C.3): the ball is not described by scales"
-    gap, needed = certain_flip_gap(theta), (1 + 3 * theta.n_neurons) * radius
-    if gap <= needed:
-        return f"flip gap {gap:.3g} <= {needed:.3g}: neurons may be turned around inside the ball"
+    if radius >= (most := _unflipped(theta, space)):
+        return f"radius {radius:.3g} >= {most:.3g}: neurons may be turned around inside the ball"
     return ""
 
 
 def scale_bounds(values: NetworkValues, radius: float, space: Space) -> tuple[Array, Array]:
-    """Bounds of ``tau_i = (t_i - 1) size_i / rho``: positive scales, within the bounds of Omega.
+    """Bounds (m,) of ``tau_i = (t_i - 1) size_i / rho``: positive scales, within those of Omega.
 
     A jump is at most twice the gradients beside it, so ``|tau_i| ‖e_i‖ <= 2`` (up to neurons on the
-    same hyperplane) loses nothing.
+    same hyperplane) loses nothing. A frozen offset has none: the sum of the gradients of two
+    antipodal cells bounds its change by m rho, m with the offset (Theorem 12).
     """
     norms, sizes = max_norms(values.rows), np.abs(values.outputs)
     real = np.where(norms > 0, norms, 1.0)
     low, high = np.maximum(-2.0 / real, -sizes / radius), 2.0 / real
+    if has_offset(space):
+        high[-1] = len(norms) / real[-1]
+        low[-1] = -high[-1]
     if isinstance(space, RestrictedSpace):
         # A difference that would be lost in rounding: exactly.
-        margin = Fraction(space.margin) / Fraction(values.slope_unit)
+        unit = Fraction(values.slope_unit)
         for i, (size, row) in enumerate(zip(sizes, values.rows, strict=True)):
-            last = Fraction(float(row[-2:].min()))
-            left = Fraction(float(size)) - margin / last
+            exact, last = Fraction(float(size)), Fraction(float(row[-2:].min()))
+            left = exact - Fraction(space.margin) / unit / last
             low[i] = max(low[i], min(0.0, -float(left) / radius))
             if np.isfinite(space.bound):
-                most = Fraction(space.bound) / Fraction(values.slope_unit) / Fraction(norms[i])
-                high[i] = min(high[i], max(0.0, float(most - Fraction(float(size))) / radius))
+                most = Fraction(space.bound) / unit / Fraction(norms[i])
+                high[i] = min(high[i], max(0.0, float(most - exact) / radius))
     return low, high
