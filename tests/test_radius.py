@@ -149,7 +149,7 @@ def test_a_planted_better_point_is_never_proved_away(name):
     minima.sort(key=lambda theta: loss(theta, X, y))
     best, planted = minima[0], 0
     for theta in minima[1:]:
-        centre = Centre.build(theta, X, y, space)
+        centre = Centre(theta, X, y, space)
         target = loss(theta, X, y) * (1 - 1e-6)
         if loss(best, X, y) < target:
             planted += 1
@@ -167,7 +167,7 @@ def test_the_program_bounds_the_loss_from_below(name, relative):
     space = make_space(name, 2, 2, margin=1e-3)
     X = space.embed(features)
     theta = minimum(space, X, y, 5, 2)
-    centre = Centre.build(theta, X, y, space)
+    centre = Centre(theta, X, y, space)
     radius = relative * float(np.abs(theta.output_weights).min())
     least = min(relax(centre, node).bound for node in roots(centre, radius))
     rng = np.random.default_rng(0)
@@ -235,7 +235,7 @@ def test_a_partition_covers_the_box_and_bounds_it(data, name):
     space = make_space(name, features.shape[1], 2)
     X = space.embed(features)
     theta = minimum(space, X, y, 6, 2)
-    centre = Centre.build(theta, X, y, space)
+    centre = Centre(theta, X, y, space)
     rng = np.random.default_rng(1)
     for relative in (0.3, 1.5):
         radius = relative * float(np.abs(centre.c).min() + 0.1)
@@ -287,7 +287,7 @@ def test_multipliers_of_any_size_give_a_bound():
     space = make_space("unrestricted", 1, 2)
     X = space.embed(features)
     theta = minimum(space, X, y, 2, 2)
-    centre = Centre.build(theta, X, y, space)
+    centre = Centre(theta, X, y, space)
     program = _Program(centre, next(roots(centre, 0.3)))
     rng = np.random.default_rng(0)
     point, multipliers, _ = program.solve()

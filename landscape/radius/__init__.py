@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike
 
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
-from landscape.radius._bound import BoxAnswer, BoxOutcome, search_box
+from landscape.radius._bound import BoxOutcome, search_box
 from landscape.radius._box import TINY, Centre
 from landscape.radius._family import widest_member
 from landscape.radius._search import Falsifier
 from landscape.spaces import Space
+from landscape.streams import stream
 
 __all__ = ["RadiusBracket", "RadiusBudget", "bracket_radius", "widest_member"]
 
@@ -115,17 +116,12 @@ def bracket_radius(
     ----------
     theta : Parametrization
         A local minimum by :func:`landscape.certify_minimum`.
-    X : array_like of shape (n, d)
-        What the network sees, ``space.embed(features)``.
-    y : array_like of shape (n,)
+    X, y : array_like of shapes (n, d) and (n,)
+        What the network sees, ``space.embed(features)``, and the targets.
     space : Space
     budget : RadiusBudget, optional
     rng : numpy.random.Generator, optional
-        For the falsifier's starts.
-
-    Returns
-    -------
-    bracket : RadiusBracket
+        For the falsifier's starts; fixed if not given.
 
     Raises
     ------
@@ -144,87 +140,75 @@ def bracket_radius(
     >>> bracket.r_cell, bracket.r_high < 1.2
     (0.999999999999, True)
     """
-    budget = budget or RadiusBudget()
     certificate = certify_minimum(theta, X, y, space=space)
     if not certificate.is_minimum:
         raise ValueError(f"theta: not certified as a local minimum: {certificate.reason}")
-    if not np.isfinite(certificate.radius):
+    radius, loss, slack = certificate.radius, certificate.loss, certificate.slack
+    if not np.isfinite(radius):
         method = "residual" if certificate.kind == "global" else "r_cell"
+        reason = f"a global minimum: {certificate.reason}"
         return RadiusBracket(
-            r_low=np.inf,
-            r_high=np.inf,
-            r_cell=np.inf,
-            witness=None,
-            loss=certificate.loss,
-            loss_witness=np.nan,
-            slack=certificate.slack,
-            method_low=method,
-            method_high=method,
-            n_nodes=0,
-            reason=f"a global minimum: {certificate.reason}",
+            np.inf, np.inf, np.inf, None, loss, np.nan, slack, method, method, 0, reason
         )
-    slack = RELATIVE_SLACK * certificate.loss + 2 * certificate.slack
-    search = _Bracket(
-        Centre.build(theta, X, y, space),
-        certificate.loss,
-        slack,
-        certificate.radius,
-        budget,
-        np.random.default_rng(0) if rng is None else rng,
+    slack = RELATIVE_SLACK * loss + 2 * slack
+    rng = stream(0, "radius", "falsifier") if rng is None else rng
+    centre, budget = Centre(theta, X, y, space), budget or RadiusBudget()
+    falsifier = Falsifier(centre, loss - slack, rng, budget.n_starts)
+    search = _Bracket(centre, falsifier, budget, radius)
+    reason = search.run()
+    return RadiusBracket(
+        r_low=search.low,
+        r_high=search.high,
+        r_cell=radius,
+        witness=search.witness,
+        loss=loss,
+        loss_witness=np.nan if search.witness is None else centre.loss(search.witness),
+        slack=slack,
+        method_low=search.method_low,
+        method_high=search.method_high,
+        n_nodes=search.n_nodes,
+        reason=reason,
     )
-    return search.run()
 
 
+@dataclass
 class _Bracket:
     """State of a search: the two ends, and the smallest radius that was too hard."""
 
-    def __init__(
-        self,
-        centre: Centre,
-        loss: float,
-        slack: float,
-        r_cell: float,
-        budget: RadiusBudget,
-        rng: np.random.Generator,
-    ) -> None:
-        self.centre, self.loss, self.slack, self.budget = centre, loss, slack, budget
-        self.target = loss - slack
-        self.r_cell = self.low = r_cell
-        self.high, self.hard = np.inf, np.inf
-        self.witness: Parametrization | None = None
-        self.method_low, self.method_high = "r_cell", "none found"
-        self.n_nodes = 0
-        self.falsifier = Falsifier(centre, self.target, rng, budget.n_starts)
-        theta = centre.theta
-        largest = max(np.abs(theta.weights).max(), np.abs(theta.output_weights).max())
+    centre: Centre
+    falsifier: Falsifier
+    budget: RadiusBudget
+    low: float
+    high: float = np.inf
+    hard: float = np.inf
+    witness: Parametrization | None = None
+    method_low: str = "r_cell"
+    method_high: str = "none found"
+    n_nodes: int = 0
+
+    def run(self) -> str:
+        """Go up from r_cell, look for a better point, then halve the bracket on a log scale."""
+        theta, centre = self.centre.theta, self.centre
         # What a neuron of size one is, in the units of the data.
         one = np.sqrt(np.abs(centre.y).max()) / max(np.sqrt(np.abs(centre.X).max()), TINY)
-        self.reach = budget.reach * float(max(one, largest))
+        largest = max(one, np.abs(theta.weights).max(), np.abs(theta.output_weights).max())
+        reach = self.budget.reach * float(largest)
+        radius, cheap = self.low, max(20, self.budget.max_nodes // 20)
+        while radius < reach and self.n_nodes < self.budget.max_nodes:
+            radius *= 2
+            if self._ask(radius, cheap) is not BoxOutcome.PROVED:
+                break
+        radius = self.low
+        while self.witness is None and radius < reach:
+            radius *= 2
+            self._falsify(radius)
+        return self._halve()
 
-    def run(self) -> RadiusBracket:
-        """Go up from r_cell, look for a better point, then halve the bracket on a log scale."""
-        self._climb()
-        if self.witness is None:
-            self._falsify()
-        reason = self._halve()
-        return RadiusBracket(
-            self.low,
-            self.high,
-            self.r_cell,
-            self.witness,
-            self.loss,
-            np.nan if self.witness is None else self.centre.loss(self.witness),
-            self.slack,
-            self.method_low,
-            self.method_high,
-            self.n_nodes,
-            reason,
-        )
-
-    def _ask(self, radius: float, nodes: int) -> BoxAnswer:
+    def _ask(self, radius: float, nodes: int) -> BoxOutcome:
         """One branch and bound, its answer booked."""
         nodes = min(nodes, self.budget.max_nodes - self.n_nodes)
-        answer = search_box(self.centre, radius, self.target, nodes, self.falsifier.descend_from)
+        falsifier = self.falsifier
+        answer = search_box(self.centre, radius, falsifier.target, nodes, falsifier.descend_from)
         self.n_nodes += answer.n_nodes
         if answer.outcome is BoxOutcome.PROVED:
             self.low, self.method_low = radius, "branch and bound"
@@ -232,35 +216,19 @@ class _Bracket:
             self._beaten(answer.witness, "branch and bound")
         else:
             self.hard = min(self.hard, radius)
-            found = self.falsifier.search(radius)
-            if found is not None:
-                self._beaten(found, "falsifier")
-        return answer
+            self._falsify(radius)
+        return answer.outcome
+
+    def _falsify(self, radius: float) -> None:
+        found = self.falsifier.search(radius)
+        if found is not None:
+            self._beaten(found, "falsifier")
 
     def _beaten(self, witness: Parametrization, method: str) -> None:
         witness = self.falsifier.shrink(witness)
         distance = self.centre.distance(witness)
         if distance < self.high:
             self.high, self.witness, self.method_high = distance, witness, method
-
-    def _climb(self) -> None:
-        """Double the radius while that is cheap."""
-        radius = self.low
-        cheap = max(20, self.budget.max_nodes // 20)
-        while radius < self.reach and self.n_nodes < self.budget.max_nodes:
-            radius *= 2
-            if self._ask(radius, cheap).outcome is not BoxOutcome.PROVED:
-                return
-
-    def _falsify(self) -> None:
-        """Larger and larger boxes until one holds a better point."""
-        radius = self.low
-        while radius < self.reach:
-            radius *= 2
-            found = self.falsifier.search(radius)
-            if found is not None:
-                self._beaten(found, "falsifier")
-                return
 
     def _halve(self) -> str:
         """Branch and bound between the ends; what is too hard is left for the rest of the nodes."""
@@ -279,7 +247,7 @@ class _Bracket:
             else:
                 # All that is left goes into the step that was too hard.
                 hard, self.hard = self.hard, np.inf
-                answer = self._ask(min(np.sqrt(self.low * self.high), hard * 1.02), left)
-                if answer.outcome is BoxOutcome.NUMERICS:
-                    return answer.outcome.sentence
+                outcome = self._ask(min(np.sqrt(self.low * self.high), hard * 1.02), left)
+                if outcome is BoxOutcome.NUMERICS:
+                    return outcome.value
         return "the bracket is as narrow as asked for"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,31 +27,19 @@ class BoxOutcome(enum.Enum):
     BUDGET = "The budget of nodes was spent first."
     NUMERICS = "A node could not be decided within the slack: the bound is not sharp enough."
 
-    @property
-    def sentence(self) -> str:
-        """What the outcome means."""
-        return self.value
-
 
 @dataclass(frozen=True)
 class BoxAnswer:
-    """Answer of a branch and bound.
+    """Answer of a branch and bound: how many programs were solved, and what that showed.
 
-    Attributes
-    ----------
-    outcome : BoxOutcome
-    n_nodes : int
-        Programs solved.
-    bound : float
-        Proven lower bound of the loss on the box.
-    witness : Parametrization or None
-        The nearest point found with a loss below the target.
+    ``bound`` is a proven lower bound of the loss on the box, ``witness`` the nearest point found
+    with a loss below the target.
     """
 
     outcome: BoxOutcome
     n_nodes: int
     bound: float
-    witness: Parametrization | None
+    witness: Parametrization | None = None
 
 
 def search_box(
@@ -63,60 +51,43 @@ def search_box(
 ) -> BoxAnswer:
     """Prove that the loss is at least ``target`` on the box of ``radius``, or find a lower point.
 
-    Parameters
-    ----------
-    centre : Centre
-    radius : float
-    target : float
-        The loss at the centre minus the slack.
-    max_nodes : int
-        Convex programs to solve at most.
-    descend : callable, optional
-        ``descend(start, radius)`` looks for a better point in the box; it is called now and then.
+    ``target`` is the loss at the centre minus the slack; at most ``max_nodes`` programs are solved.
+    ``descend(start, radius)`` looks for a better point in the box; it is called now and then.
     """
     heap: list[tuple[float, int, Node]] = []
     order = n_nodes = 0
-    stuck, proved = False, np.inf
+    outcome, proved = BoxOutcome.PROVED, np.inf
     pending = roots(centre, radius)  # up to 2^m: made one by one, all before their parts
     while True:
-        node = next(pending, None)
-        parent_bound = 0.0
+        node, parent_bound = next(pending, None), 0.0
         if node is None:
             if not heap:
-                break
+                return BoxAnswer(outcome, n_nodes, proved)
             parent_bound, _, node = heapq.heappop(heap)
         if n_nodes >= max_nodes:
-            return BoxAnswer(BoxOutcome.BUDGET, n_nodes, parent_bound, None)
+            return BoxAnswer(BoxOutcome.BUDGET, n_nodes, parent_bound)
         relaxed = relax(centre, node)
         n_nodes += 1
         bound = max(parent_bound, relaxed.bound)
         if bound >= target:
             proved = min(proved, bound)
             continue
-        witness = _candidate(centre, node, relaxed)
-        if (
-            centre.beaten(witness, target)
-            and centre.distance(witness) <= radius * (1 + 1e-9)
-            and centre.space.contains(witness)
-        ):
+        point = _candidate(centre, node, relaxed)
+        witness = point if centre.better(point, target, radius * (1 + 1e-9)) else None
+        if witness is None and descend is not None and n_nodes & (n_nodes - 1) == 0:  # a power of 2
+            witness = descend(point, radius)
+        if witness is not None:
             return BoxAnswer(BoxOutcome.BEATEN, n_nodes, bound, witness)
-        if descend is not None and n_nodes & (n_nodes - 1) == 0:  # a power of two
-            found = descend(witness, radius)
-            if found is not None:
-                return BoxAnswer(BoxOutcome.BEATEN, n_nodes, bound, found)
         parts = _parts(centre, node, relaxed, target)
         if parts is None:
-            stuck = True
-            proved = min(proved, bound)
+            outcome, proved = BoxOutcome.NUMERICS, min(proved, bound)
             continue
         for part in parts:
             order += 1
             heapq.heappush(heap, (bound, order, part))
-    outcome = BoxOutcome.NUMERICS if stuck else BoxOutcome.PROVED
-    return BoxAnswer(outcome, n_nodes, proved, None)
 
 
-def _parts(centre: Centre, node: Node, relaxed: Relaxed, target: float) -> list[Node] | None:
+def _parts(centre: Centre, node: Node, relaxed: Relaxed, target: float) -> Iterator[Node] | None:
     """Cut the node where its program is loosest; None if it is not loose anywhere."""
     k, i = np.unravel_index(int(np.argmax(relaxed.gaps)), relaxed.gaps.shape)
     gap = float(relaxed.gaps[k, i])
@@ -124,13 +95,10 @@ def _parts(centre: Centre, node: Node, relaxed: Relaxed, target: float) -> list[
     # What a gap can explain of the missing bound: anything smaller is rounding.
     missing = max(target - relaxed.bound, 0.0)
     if gap > 1e-3 * missing / node.side.size or norm is None:
-        if gap <= 0:
-            return None
-        return list(node.by_side(centre, int(k), int(i)))
+        return node.by_side(centre, int(k), int(i)) if gap > 0 else None
     neuron, at = norm
-    if node.face[neuron] == 0:
-        return list(node.by_face(centre, neuron))
-    return list(node.by_size(centre, neuron, at))
+    face = node.face[neuron]
+    return node.by_size(centre, neuron, at) if face else node.by_face(centre, neuron)
 
 
 def _candidate(centre: Centre, node: Node, relaxed: Relaxed) -> Parametrization:
@@ -145,7 +113,7 @@ def _candidate(centre: Centre, node: Node, relaxed: Relaxed) -> Parametrization:
 def _weights(u: Array) -> Array:
     """The balanced weight vectors of products u."""
     roots = np.sqrt(max_norms(u))
-    return u / np.where(roots > 0, roots, 1.0)[:, None]
+    return np.asarray(u / np.where(roots > 0, roots, 1.0)[:, None])
 
 
 def _norm_gap(centre: Centre, node: Node, relaxed: Relaxed) -> tuple[int, float] | None:
@@ -162,6 +130,5 @@ def _norm_gap(centre: Centre, node: Node, relaxed: Relaxed) -> tuple[int, float]
     i = int(np.argmax(outside))
     if outside[i] <= 1e-12 * float(node.s_high[i]):
         return None
-    margin = 0.2 * widths[i]
-    size = float(np.sqrt(max_norms(relaxed.u)[i]))
+    margin, size = 0.2 * widths[i], float(np.sqrt(max_norms(relaxed.u)[i]))
     return i, float(np.clip(size, node.s_low[i] + margin, node.s_high[i] - margin))

@@ -28,103 +28,53 @@ Array = NDArray[np.float64]
 #: Interval ends are moved outwards by this, relative to their size: some roundings.
 OUTWARDS = 1e-13
 TINY = float(np.finfo(float).tiny)
+#: Rounds in which a neuron's intervals shrink to what its conditions leave.
+PASSES = 4
 
 
-@dataclass(frozen=True)
 class Centre:
     """A parametrization, its data and its space, as the search needs them.
 
-    Attributes
-    ----------
-    a, c : arrays of shapes (m, d) and (m,)
-        The neurons that may move; an offset is not among them.
-    X : array of shape (n, d)
-    y : array of shape (n,)
-    column : array of shape (n,) or None
-        What one unit of the offset adds to the values, None without an offset.
-    e : float
-        The offset.
-    balanced : bool
-        Whether ``|c_i| = ‖a_i‖_inf`` in the space.
-    lower, upper : arrays of shape (m, d)
-        Bounds of u in the space.
-    parallel : array of shape (n,)
-        Samples with the same entry are parallel; -1 for zero samples.
-    turned : array of bool, shape (n,)
-        Whether a sample is opposite to the first of its group.
-    plane : array of shape (n, 2) or None
-        The two inputs on which the values depend, where these are two: see ``Node._polygon``.
-    unit : float
-        The loss at the centre.
+    ``a`` (m, d) and ``c`` (m,) are the neurons that may move, not ``e``, the weight of a frozen
+    offset, of which one unit adds ``column`` (n,) to the values (None without one); ``lower`` and
+    ``upper`` (m, d) bound u. Samples with the same ``parallel`` (n,) are parallel, zero ones have
+    -1; ``turned`` ones are opposite to the first of their group. ``plane`` (n, 2) are the inputs on
+    which the values depend, (x, b) or those of lifted (x, 1, -1), where these are two. ``unit`` is
+    the loss at the centre.
     """
 
-    space: Space
-    theta: Parametrization
-    a: Array
-    c: Array
-    X: Array
-    y: Array
-    column: Array | None
-    e: float
-    balanced: bool
-    lower: Array
-    upper: Array
-    parallel: NDArray[np.intp]
-    turned: NDArray[np.bool_]
-    plane: Array | None
-    unit: float
-
-    @classmethod
-    def build(cls, theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space) -> Centre:
-        """The centre of a search."""
-        inputs, targets = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-        lower, upper = space.bounds()
-        a, c, e, column = theta.weights, theta.output_weights, 0.0, None
-        if isinstance(space, UnrestrictedSpace) and space.offset:
-            column = np.maximum(inputs @ a[-1], 0.0)
-            a, c, e = a[:-1], c[:-1], float(c[-1])
-            lower, upper = lower[:-1], upper[:-1]
-        labels = group_directions(inputs, oriented=False)
-        units = unit_directions(inputs)
-        turned = (units * units[np.maximum(labels, 0)]).sum(axis=1) < 0
-        balanced = not isinstance(space, UnrestrictedSpace)
-        return cls(
-            space,
-            theta,
-            a,
-            c,
-            inputs,
-            targets,
-            column,
-            e,
-            balanced,
-            lower,
-            upper,
-            labels,
-            turned,
-            _plane(inputs),
-            max(float(np.mean(np.square(realize(theta, inputs) - targets))), TINY),
-        )
+    def __init__(self, theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space) -> None:
+        self.theta, self.space = theta, space
+        self.X, self.y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+        self.balanced = not isinstance(space, UnrestrictedSpace)
+        offset = isinstance(space, UnrestrictedSpace) and space.offset
+        m = theta.n_neurons - offset
+        self.a, self.c = theta.weights[:m], theta.output_weights[:m]
+        self.e = float(theta.output_weights[-1]) if offset else 0.0
+        self.column = np.maximum(self.X @ theta.weights[-1], 0.0) if offset else None
+        self.lower, self.upper = (bound[:m] for bound in space.bounds())
+        self.parallel, units = group_directions(self.X, oriented=False), unit_directions(self.X)
+        self.turned = (units * units[np.maximum(self.parallel, 0)]).sum(axis=1) < 0
+        lifted = self.X.shape[1] == 3 and np.array_equal(self.X[:, 1], -self.X[:, 2])
+        flat = lifted or self.X.shape[1] == 2
+        self.plane = np.ascontiguousarray(self.X[:, :2]) if flat else None
+        self.unit = max(self.loss(theta), TINY)
 
     def loss(self, theta: Parametrization) -> float:
         """Mean squared error."""
         return float(np.mean(np.square(realize(theta, self.X) - self.y)))
 
-    def beaten(self, theta: Parametrization, target: float) -> bool:
-        """Whether the loss is below the target for certain: rounding is in the bound."""
-        z = (Bounded.exact(theta.weights) @ self.X.T).relu()
-        s = z.T @ theta.output_weights - Bounded.exact(self.y)
-        n = self.y.size
-        return float(s.size @ s.size) / n * (1 + gamma(n)) < target
-
     def distance(self, theta: Parametrization) -> float:
         """Max-norm distance in (A, c), neuron by neuron."""
-        return float(
-            max(
-                np.abs(theta.weights - self.theta.weights).max(),
-                np.abs(theta.output_weights - self.theta.output_weights).max(),
-            )
-        )
+        gaps = theta.weights - self.theta.weights, theta.output_weights - self.theta.output_weights
+        return float(max(np.abs(gap).max() for gap in gaps))
+
+    def better(self, theta: Parametrization, target: float, radius: float) -> bool:
+        """Whether theta is in the space and the box, its loss below the target for certain."""
+        z = (Bounded.exact(theta.weights) @ self.X.T).relu()
+        s, n = z.T @ theta.output_weights - Bounded.exact(self.y), self.y.size
+        below = float(s.size @ s.size) / n * (1 + gamma(n)) < target
+        return below and self.distance(theta) <= radius and self.space.contains(theta)
 
     def parametrization(self, u: Array, s: Array, signs: Array, e: float) -> Parametrization:
         """The element of the space at products u, or with output weights ``signs * s`` in N."""
@@ -143,25 +93,13 @@ class Centre:
 
 @dataclass
 class Node:
-    """A part of the box: intervals of a_i and s_i, and the sides on which samples lie.
+    """A part of the box: intervals of a_i (m, d), s_i and e, and the sides on which samples lie.
 
-    Attributes
-    ----------
-    a_low, a_high : arrays of shape (m, d)
-    s_low, s_high : arrays of shape (m,)
-    e_low, e_high : float
-    signs : array of shape (m,)
-        Signs of the output weights.
-    side : int8 array of shape (n, m)
-        1 active, -1 inactive, 0 either.
-    cut : bool array of shape (n, m)
-        Where the side is a condition and not a consequence of the intervals.
-    face : int array of shape (m,)
-        ``j + 1`` or ``-(j + 1)`` where entry j of a_i is plus or minus its norm; 0: not known.
-    low, high : arrays of shape (n, m)
-        Intervals of ``<a_i, x_k>``.
-    corners : list of m arrays of shape (q, 2)
-        Where the samples see two entries of a_i only: corners of the polygon that these are in.
+    ``signs`` (m,) are those of the output weights. ``side`` (n, m) is 1 for active, -1 for
+    inactive, 0 for either, ``cut`` where that is a condition and no consequence of the intervals.
+    ``face`` (m,) is ``j + 1`` or ``-(j + 1)`` where entry j of a_i is plus or minus its norm, 0
+    where that is not known. ``low`` and ``high`` (n, m) are intervals of ``<a_i, x_k>``; in a plane
+    ``corners[i]`` (q, 2) are those of the polygon that holds what samples see of a_i.
     """
 
     a_low: Array
@@ -178,40 +116,12 @@ class Node:
     high: Array
     corners: list[Array]
 
-    def copy(self) -> Node:
-        """A copy that can be changed."""
-        return Node(
-            self.a_low.copy(),
-            self.a_high.copy(),
-            self.s_low.copy(),
-            self.s_high.copy(),
-            self.e_low,
-            self.e_high,
-            self.signs.copy(),
-            self.side.copy(),
-            self.cut.copy(),
-            self.face.copy(),
-            self.low.copy(),
-            self.high.copy(),
-            list(self.corners),
-        )
-
-    def _heights(self, X: Array, i: int) -> tuple[Array, Array]:
-        """Interval of ``<a_i, x_k>`` over the node's intervals, two arrays of shape (n,)."""
-        up, down = np.maximum(X, 0.0), np.minimum(X, 0.0)
-        low = up @ self.a_low[i] + down @ self.a_high[i]
-        high = up @ self.a_high[i] + down @ self.a_low[i]
-        size = OUTWARDS * (np.abs(X) @ np.maximum(np.abs(self.a_low[i]), np.abs(self.a_high[i])))
-        return low - size, high + size
-
-    def tighten(self, centre: Centre, i: int, passes: int = 4) -> bool:
+    def tighten(self, centre: Centre, i: int) -> bool:
         """Shrink the intervals of neuron i to what its conditions leave; False: nothing is left."""
-        X = centre.X
-        low, high = self.a_low[i], self.a_high[i]
-        cut = self.cut[:, i]
+        X, low, high, cut = centre.X, self.a_low[i], self.a_high[i], self.cut[:, i]
         rows = X[cut] * self.side[cut, i][:, None]
         up, down = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
-        for _ in range(passes):
+        for _ in range(PASSES):
             before = float((high - low).sum() + self.s_high[i] - self.s_low[i])
             if len(rows):
                 # <row, a> >= 0: each entry must make up for what the others can give at most.
@@ -224,7 +134,9 @@ class Node:
                     ends = -(most[:, None] - parts + slack[:, None]) / rows
                 np.maximum(low, np.where(rows > 0, ends, -np.inf).max(axis=0), out=low)
                 np.minimum(high, np.where(rows < 0, ends, np.inf).min(axis=0), out=high)
-            self._tighten_bounds(centre, i)
+            if self.s_high[i] > 0:  # u_ij >= lower means a_ij >= lower / s_i
+                floor = np.where(centre.lower[i] >= 0, centre.lower[i], -np.inf)
+                np.maximum(low, floor / self.s_high[i] * (1 - OUTWARDS), out=low)
             if centre.balanced and not self._tighten_norm(i):
                 return False
             if (low > high + OUTWARDS * (np.abs(low) + np.abs(high))).any():
@@ -234,12 +146,13 @@ class Node:
             after = float((high - low).sum() + self.s_high[i] - self.s_low[i])
             if after > 0.9 * before:
                 break
-        least, most = self._heights(X, i)
+        up, down = np.maximum(X, 0.0), np.minimum(X, 0.0)
+        size = OUTWARDS * (np.abs(X) @ np.maximum(np.abs(low), np.abs(high)))
+        least, most = up @ low + down @ high - size, up @ high + down @ low + size
         if centre.plane is not None:
-            corners = self._polygon(centre.plane, cut, i)
+            self.corners[i] = corners = self._polygon(centre.plane, cut, i)
             if len(corners) == 0:
                 return False
-            self.corners[i] = corners
             values = centre.plane @ corners.T
             size = OUTWARDS * (np.abs(centre.plane) @ np.abs(corners).max(axis=0))
             least = np.maximum(least, values.min(axis=1) - size)
@@ -252,71 +165,58 @@ class Node:
 
     def _polygon(self, plane: Array, cut: NDArray[np.bool_], i: int) -> Array:
         """Corners of what intervals and conditions leave of the two entries that samples see."""
-        low, high = self.a_low[i], self.a_high[i]
-        if low.size == 3:  # lifted: p - q
-            low = np.array([low[0], low[1] - high[2]])
-            high = np.array([high[0], high[1] - self.a_low[i, 2]])
+        a_low, a_high = self.a_low[i], self.a_high[i]
+        low, high = a_low[:2].tolist(), a_high[:2].tolist()
+        if a_low.size == 3:  # lifted: p - q
+            low[1], high[1] = a_low[1] - a_high[2], a_high[1] - a_low[2]
         corners = [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])]
         size = float(np.abs([low, high]).max())
         for p, q in (plane[cut] * self.side[cut, i][:, None]).tolist():
             corners = _clip(corners, p, q, OUTWARDS * (abs(p) + abs(q)) * size)
         ends = np.array(corners).reshape(-1, 2)
         if len(ends):
-            slack = OUTWARDS * size
-            left, right = ends.min(axis=0) - slack, ends.max(axis=0) + slack
-            a_low, a_high = self.a_low[i], self.a_high[i]
-            a_low[0], a_high[0] = max(a_low[0], left[0]), min(a_high[0], right[0])
-            if a_low.size == 2:
-                a_low[1], a_high[1] = max(a_low[1], left[1]), min(a_high[1], right[1])
-            else:
-                p, q = (a_low[1], a_high[1]), (a_low[2], a_high[2])
-                a_low[1], a_high[1] = max(p[0], left[1] + q[0]), min(p[1], right[1] + q[1])
-                a_low[2], a_high[2] = max(q[0], p[0] - right[1]), min(q[1], p[1] - left[1])
+            left, right = ends.min(axis=0) - OUTWARDS * size, ends.max(axis=0) + OUTWARDS * size
+            if a_low.size == 3:  # p - q in [left, right]
+                (p_low, q_low), (p_high, q_high) = a_low[1:], a_high[1:]
+                least, most = left[1], right[1]
+                left = np.array([left[0], least + q_low, p_low - most])
+                right = np.array([right[0], most + q_high, p_high - least])
+            np.maximum(a_low, left, out=a_low)
+            np.minimum(a_high, right, out=a_high)
         return ends
-
-    def _tighten_bounds(self, centre: Centre, i: int) -> None:
-        """``u_ij >= lower`` means ``a_ij >= lower / s_i``."""
-        bound = centre.lower[i]
-        finite = np.isfinite(bound) & (bound >= 0)
-        if self.s_high[i] > 0 and finite.any():
-            least = np.where(finite, bound, 0.0) / self.s_high[i] * (1 - OUTWARDS)
-            self.a_low[i] = np.where(finite, np.maximum(self.a_low[i], least), self.a_low[i])
 
     def _tighten_norm(self, i: int) -> bool:
         """Intervals of s_i and a_i agree with ``s_i = ‖a_i‖_inf``."""
         low, high = self.a_low[i], self.a_high[i]
-        largest = np.maximum(np.abs(low), np.abs(high))
-        smallest = np.maximum(0.0, np.maximum(low, -high))
-        self.s_high[i] = min(self.s_high[i], largest.max() * (1 + OUTWARDS))
-        self.s_low[i] = max(self.s_low[i], smallest.max() * (1 - OUTWARDS))
+        s_low = max(self.s_low[i], max(0.0, np.maximum(low, -high).max()) * (1 - OUTWARDS))
+        s_high = min(self.s_high[i], np.maximum(np.abs(low), np.abs(high)).max() * (1 + OUTWARDS))
         if self.face[i]:
             j, sign = abs(self.face[i]) - 1, np.sign(self.face[i])
-            ends = (low[j], high[j]) if sign > 0 else (-high[j], -low[j])
-            self.s_low[i] = max(self.s_low[i], ends[0])
-            self.s_high[i] = min(self.s_high[i], ends[1])
-            if sign > 0:
-                low[j] = max(low[j], self.s_low[i])
-                high[j] = min(high[j], self.s_high[i])
-            else:
-                low[j] = max(low[j], -self.s_high[i])
-                high[j] = min(high[j], -self.s_low[i])
-        if self.s_low[i] > self.s_high[i] * (1 + 2 * OUTWARDS):
+            least, most = sorted((sign * low[j], sign * high[j]))
+            s_low, s_high = max(s_low, least), min(s_high, most)
+            least, most = sorted((sign * s_low, sign * s_high))
+            low[j], high[j] = max(low[j], least), min(high[j], most)
+        if s_low > s_high * (1 + 2 * OUTWARDS):
             return False
-        self.s_low[i] = min(self.s_low[i], self.s_high[i])
-        reach = self.s_high[i] * (1 + OUTWARDS)
+        self.s_low[i], self.s_high[i] = min(s_low, s_high), s_high
+        reach = s_high * (1 + OUTWARDS)
         np.maximum(low, -reach, out=low)
         np.minimum(high, reach, out=high)
         return True
 
     # --- parts --------------------------------------------------------------------------------
 
+    def copy(self) -> Node:
+        """A copy that can be changed."""
+        values = vars(self).items()
+        return Node(**{key: x if np.isscalar(x) else x.copy() for key, x in values})
+
     def by_side(self, centre: Centre, k: int, i: int) -> Iterator[Node]:
         """Sample k on either side of neuron i's kink, with all that are parallel to it."""
-        group = centre.parallel == centre.parallel[k]
+        rows = (centre.parallel == centre.parallel[k]) & (self.side[:, i] == 0)
         same = np.where(centre.turned == centre.turned[k], 1, -1)
         for side in (1, -1):
             child = self.copy()
-            rows = group & (child.side[:, i] == 0)
             child.side[rows, i] = (side * same)[rows]
             child.cut[k, i] = True
             if child.tighten(centre, i):
@@ -324,32 +224,20 @@ class Node:
 
     def by_face(self, centre: Centre, i: int) -> Iterator[Node]:
         """Each entry of a_i that can attain the norm."""
-        for j in range(centre.a.shape[1]):
-            for sign in (1, -1):
-                child = self.copy()
-                child.face[i] = sign * (j + 1)
-                if child.tighten(centre, i):
-                    yield child
+        for j in range(1, centre.a.shape[1] + 1):
+            yield from self._part(centre, i, "face", j)
+            yield from self._part(centre, i, "face", -j)
 
     def by_size(self, centre: Centre, i: int, at: float) -> Iterator[Node]:
         """s_i below and above a value."""
-        for below in (True, False):
-            child = self.copy()
-            if below:
-                child.s_high[i] = at
-            else:
-                child.s_low[i] = at
-            if child.tighten(centre, i):
-                yield child
+        yield from self._part(centre, i, "s_high", at)
+        yield from self._part(centre, i, "s_low", at)
 
-
-def _plane(X: Array) -> Array | None:
-    """The two inputs on which the values depend: those of (x, b), or of lifted (x, 1, -1)."""
-    if X.shape[1] == 2:
-        return X
-    if X.shape[1] == 3 and np.array_equal(X[:, 1], -X[:, 2]):
-        return np.ascontiguousarray(X[:, :2])
-    return None
+    def _part(self, centre: Centre, i: int, name: str, value: float) -> Iterator[Node]:
+        child = self.copy()
+        getattr(child, name)[i] = value
+        if child.tighten(centre, i):
+            yield child
 
 
 def _clip(
@@ -359,11 +247,10 @@ def _clip(
     kept: list[tuple[float, float]] = []
     heights = [p * x + q * y + slack for x, y in corners]
     for at, (x, y) in enumerate(corners):
-        before = at - 1
-        here, there = heights[at], heights[before]
+        here, there = heights[at], heights[at - 1]
         if (here >= 0) != (there >= 0):
             part = there / (there - here)
-            x0, y0 = corners[before]
+            x0, y0 = corners[at - 1]
             kept.append((x0 + part * (x - x0), y0 + part * (y - y0)))
         if here >= 0:
             kept.append((x, y))
@@ -376,29 +263,26 @@ def roots(centre: Centre, radius: float) -> Iterator[Node]:
     c_i changes its sign only where ``radius > |c_i|``; on the other side ``|c_i|`` is at most
     what is left. The case of no change comes first.
     """
-    m = len(centre.c)
-    size = np.abs(centre.c)
+    m, size, shape = len(centre.c), np.abs(centre.c), (len(centre.X), len(centre.c))
     signs = np.where(centre.c < 0, -1.0, 1.0)
-    turnable = np.flatnonzero(radius > size)
+    turnable = np.flatnonzero(radius > size).tolist()
     radius = radius * (1 + OUTWARDS)
-    for count in range(len(turnable) + 1):
-        for chosen in combinations(turnable.tolist(), count):
-            turned = np.zeros(m, dtype=bool)
-            turned[list(chosen)] = True
-            node = Node(
-                centre.a - radius,
-                centre.a + radius,
-                np.where(turned, 0.0, np.maximum(0.0, size - radius)),
-                np.where(turned, radius - size, size + radius),
-                centre.e - radius,
-                centre.e + radius,
-                np.where(turned, -signs, signs),
-                np.zeros((len(centre.X), m), dtype=np.int8),
-                np.zeros((len(centre.X), m), dtype=bool),
-                np.zeros(m, dtype=np.intp),
-                np.zeros((len(centre.X), m)),
-                np.zeros((len(centre.X), m)),
-                [np.empty((0, 2))] * m,
-            )
-            if all(node.tighten(centre, i) for i in range(m)):
-                yield node
+    choices = (chosen for k in range(len(turnable) + 1) for chosen in combinations(turnable, k))
+    for turned in (np.isin(np.arange(m), chosen) for chosen in choices):
+        node = Node(
+            a_low=centre.a - radius,
+            a_high=centre.a + radius,
+            s_low=np.where(turned, 0.0, np.maximum(0.0, size - radius)),
+            s_high=np.where(turned, radius - size, size + radius),
+            e_low=centre.e - radius,
+            e_high=centre.e + radius,
+            signs=np.where(turned, -signs, signs),
+            side=np.zeros(shape, dtype=np.int8),
+            cut=np.zeros(shape, dtype=bool),
+            face=np.zeros(m, dtype=np.intp),
+            low=np.zeros(shape),
+            high=np.zeros(shape),
+            corners=[np.empty((0, 2))] * m,
+        )
+        if all(node.tighten(centre, i) for i in range(m)):
+            yield node

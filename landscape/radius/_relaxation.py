@@ -26,31 +26,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import clarabel
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
+from landscape.quadratic import minimize_quadratic
 from landscape.radius._box import OUTWARDS, Centre, Node
 from landscape.rounding import gamma
 
 __all__ = ["Relaxed", "relax"]
 
 Array = NDArray[np.float64]
+Entries = tuple[NDArray[np.intp], Array | float]
 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """Solution of a node's program.
+    """Solution of a node's program: the solver's point u (m, d), s (m,), e.
 
-    Attributes
-    ----------
-    bound : float
-        Proven lower bound of the mean squared error on the node; inf: the node is empty.
-    u, s, e : array (m, d), array (m,), float
-        The solver's point.
-    gaps : array of shape (n, m)
-        By how much the loss may change when an open pair's value becomes the true one.
+    ``bound`` is a proven lower bound of the mean squared error on the node; inf: it is empty.
+    ``gaps`` (n, m): by how much the loss may change when an open pair's value becomes the true one.
     """
 
     bound: float
@@ -65,14 +60,8 @@ def relax(centre: Centre, node: Node) -> Relaxed:
     program = _Program(centre, node)
     point, multipliers, feasible = program.solve()
     bound = program.bound(point, multipliers, feasible)
-    return program.relaxed(point, bound)
-
-
-def _sparse(dense: Array) -> csc_matrix:
-    """What ``csc_matrix(dense)`` is, without its checks."""
-    column, row = np.nonzero(dense.T)
-    starts = np.searchsorted(column, np.arange(dense.shape[1] + 1))
-    return csc_matrix((dense[row, column], row, starts), shape=dense.shape)
+    u, s, e, _ = np.split(point, [program.at_s, program.at_e, program.at_t])
+    return Relaxed(bound, u.reshape(node.a_low.shape), s, float(e[0]), program.gaps(point))
 
 
 class _Program:
@@ -80,34 +69,33 @@ class _Program:
 
     def __init__(self, centre: Centre, node: Node) -> None:
         self.centre, self.node = centre, node
-        X = centre.X
-        n, d = X.shape
-        m = len(node.signs)
-        self.m, self.d, self.n = m, d, n
+        X, (m, d) = centre.X, node.a_low.shape
+        n = len(X)
         self.rows, self.neurons = np.nonzero(node.side == 0)
         self.at_s, self.at_e, self.at_t = m * d, m * d + m, m * d + m + 1
-        #: In a plane: per neuron with open samples, the corners of its cells.
-        self.corners: dict[int, Array] = {}
-        n_more = self.rows.size
+        #: In a plane: per neuron with open samples, these, the corners of its cells, their columns.
+        self.hulls: list[tuple[int, NDArray[np.intp], Array, NDArray[np.intp]]] = []
+        self.size = self.at_t + self.rows.size
         if centre.plane is not None:
+            self.size = self.at_t
             for i in np.unique(self.neurons).tolist():
-                open_ = centre.plane[self.rows[self.neurons == i]]
-                self.corners[i] = _cell_corners(node.corners[i], open_)
-            n_more = sum(len(corners) for corners in self.corners.values())
-        self.size = self.at_t + n_more
-        scale = node.signs * (node.side == 1)
+                rows = self.rows[self.neurons == i]
+                corners = _cell_corners(node.corners[i], centre.plane[rows])
+                columns = self.size + np.arange(len(corners))
+                self.hulls.append((i, rows, corners, columns))
+                self.size += len(corners)
         self.B = np.zeros((n, self.size))
+        scale = node.signs * (node.side == 1)
         self.B[:, : m * d] = (scale[:, :, None] * X[:, None, :]).reshape(n, m * d)
         if centre.column is not None:
             self.B[:, self.at_e] = centre.column
         self.blocks: list[Array] = []
         self.sides: list[Array] = []
-        self.hulls: list[tuple[slice, slice, float]] = []
         if centre.plane is None:
-            self.B[self.rows, self.at_t + np.arange(n_more)] = node.signs[self.neurons]
+            self.B[self.rows, self.at_t + np.arange(self.rows.size)] = node.signs[self.neurons]
         else:
             self._hulls(centre.plane)
-        self.n_equal = sum(len(block) for block in self.blocks)
+        self.n_equal = 3 * len(self.hulls)
         self._intervals()
         if centre.balanced:
             self._norms()
@@ -117,172 +105,106 @@ class _Program:
         self.G, self.h = np.vstack(self.blocks), np.concatenate(self.sides)
         #: What errors of the entries are relative to: those of hulls cancel.
         self.sizes_B, self.sizes_G = np.abs(self.B), np.abs(self.G)
-        for columns, rows, size in self.hulls:
+        for k, (_, _, corners, columns) in enumerate(self.hulls):
+            size = float(np.abs(corners).max())
             self.sizes_B[:, columns] = np.abs(X).sum(axis=1)[:, None] * size
-            self.sizes_G[rows, columns] = size
+            self.sizes_G[3 * k : 3 * k + 2, columns] = size
 
-    def _add(self, block: Array, side: Array) -> None:
+    def _add(self, sides: Array, *entries: Entries) -> None:
+        """Rows of ``G v <= h`` by their entries: columns (p,) or (p, q) and values."""
+        block, at = np.zeros((len(sides), self.size)), np.arange(len(sides))
+        for columns, values in entries:
+            block[at if columns.ndim == 1 else at[:, None], columns] = values
         self.blocks.append(block)
-        self.sides.append(side)
+        self.sides.append(sides)
 
     def _intervals(self) -> None:
         """``s a_low <= u <= s a_high``, the intervals of s and e, the bounds of u."""
-        node, m, d = self.node, self.m, self.d
-        index = np.arange(m * d)
-        of = self.at_s + index // d
+        node, centre = self.node, self.centre
+        u, rest = np.arange(self.at_s), np.arange(self.at_s, self.at_t)
+        of = self.at_s + u // node.a_low.shape[1]
         for sign, ends in ((1.0, node.a_high), (-1.0, node.a_low)):
-            block = np.zeros((m * d, self.size))
-            block[index, index] = sign
-            block[index, of] = -sign * ends.ravel()
-            self._add(block, np.zeros(m * d))
-        rest = m + 1  # s and e
+            self._add(np.zeros(u.size), (u, sign), (of, -sign * ends.ravel()))
         for sign, s, e in ((1.0, node.s_high, node.e_high), (-1.0, node.s_low, node.e_low)):
-            block = np.zeros((rest, self.size))
-            block[np.arange(rest), self.at_s + np.arange(rest)] = sign
-            self._add(block, sign * np.append(s, e))
-        for sign, bound in ((1.0, self.centre.upper), (-1.0, self.centre.lower)):
+            self._add(sign * np.append(s, e), (rest, sign))
+        # 0 <= u already follows from 0 <= a_low.
+        implied = (centre.lower == 0) & (node.a_low >= 0)
+        for sign, bound in ((1.0, centre.upper), (-1.0, np.where(implied, -np.inf, centre.lower))):
             finite = np.flatnonzero(np.isfinite(bound))
-            if sign < 0:  # 0 <= u already follows from 0 <= a_low
-                implied = (bound == 0) & (node.a_low >= 0)
-                finite = finite[~implied.ravel()[finite]]
-            block = np.zeros((finite.size, self.size))
-            block[np.arange(finite.size), finite] = sign
-            self._add(block, sign * bound.ravel()[finite])
+            self._add(sign * bound.ravel()[finite], (finite, sign))
 
     def _norms(self) -> None:
         """``|u_ij| <= s_i^2``, below the chord; on a known face ``|u_ij| >= s_i^2``, tangents."""
-        node, d = self.node, self.d
+        node, d = self.node, self.node.a_low.shape[1]
         low, high = node.s_low, node.s_high
         for sign, ends in ((1.0, node.a_high), (-1.0, -node.a_low)):
             i, j = np.nonzero(ends > low[:, None])
-            block = np.zeros((i.size, self.size))
-            at = np.arange(i.size)
-            block[at, i * d + j] = sign
-            block[at, self.at_s + i] = -(low + high)[i]
-            self._add(block, -(low * high)[i])
+            self._add(-(low * high)[i], (i * d + j, sign), (self.at_s + i, -(low + high)[i]))
         known = np.flatnonzero(node.face)
-        column = known * d + np.abs(node.face[known]) - 1
+        face = node.face[known]
         for weight in (0.0, 0.5, 1.0):
             touch = (1 - weight) * low[known] + weight * high[known]
-            block = np.zeros((known.size, self.size))
-            at = np.arange(known.size)
-            block[at, column] = -np.sign(node.face[known])
-            block[at, self.at_s + known] = 2 * touch
-            self._add(block, touch**2)
+            column = known * d + np.abs(face) - 1
+            self._add(touch**2, (column, -1.0 * np.sign(face)), (self.at_s + known, 2 * touch))
 
     def _hulls(self, plane: Array) -> None:
         """``u = sum_j w_j v_j`` as the samples see it, and ``s = sum_j w_j``."""
-        node, d = self.node, self.d
-        highs = []
-        at = self.at_t
-        for i, corners in self.corners.items():
-            q = len(corners)
-            rows = self.rows[self.neurons == i]
-            self.B[np.ix_(rows, np.arange(at, at + q))] = node.signs[i] * np.maximum(
-                plane[rows] @ corners.T, 0.0
+        node, d = self.node, self.node.a_low.shape[1]
+        for i, rows, corners, columns in self.hulls:
+            heights = np.maximum(plane[rows] @ corners.T, 0.0)
+            self.B[np.ix_(rows, columns)] = node.signs[i] * heights
+            own = np.array([i * d, i * d + 1, self.at_s + i])
+            self._add(
+                np.zeros(3), (own, -1.0), (columns[None], np.vstack([corners.T, 0 * columns + 1]))
             )
-            block = np.zeros((3, self.size))
-            block[:2, at : at + q] = corners.T
-            block[2, at : at + q] = 1.0
-            block[0, i * d] = block[1, i * d + 1] = block[2, self.at_s + i] = -1.0
             if d == 3:
-                block[1, i * d + 2] = 1.0  # p - q
-            first = 3 * len(self.blocks)
-            self.hulls.append(
-                (slice(at, at + q), slice(first, first + 2), float(np.abs(corners).max()))
-            )
-            self._add(block, np.zeros(3))
-            highs.append(np.full(q, node.s_high[i]))
-            at += q
+                self.blocks[-1][1, i * d + 2] = 1.0  # p - q
+        highs = [np.full(len(columns), node.s_high[i]) for i, _, _, columns in self.hulls]
         self.t_high = np.concatenate([np.empty(0), *highs])
 
     def _sides(self) -> None:
         """Sides that are conditions; t (or w) is at least 0."""
-        node, X, d = self.node, self.centre.X, self.d
-        k, i = np.nonzero(node.cut)
-        block = np.zeros((k.size, self.size))
-        block[np.arange(k.size)[:, None], i[:, None] * d + np.arange(d)] = (
-            -node.side[k, i][:, None] * X[k]
-        )
-        self._add(block, np.zeros(k.size))
-        more = self.size - self.at_t
-        block = np.zeros((more, self.size))
-        block[np.arange(more), self.at_t + np.arange(more)] = -1.0
-        self._add(block, np.zeros(more))
+        (k, i), (_, d) = np.nonzero(self.node.cut), self.node.a_low.shape
+        values = -self.node.side[k, i][:, None] * self.centre.X[k]
+        self._add(np.zeros(k.size), (i[:, None] * d + np.arange(d), values))
+        more = np.arange(self.at_t, self.size)
+        self._add(np.zeros(more.size), (more, -1.0))
 
     def _triangles(self) -> None:
         """Between the function and its chord."""
-        node, X, d = self.node, self.centre.X, self.d
-        k, i = self.rows, self.neurons
-        at = np.arange(k.size)
-        columns = i[:, None] * d + np.arange(d)
+        node, k, i = self.node, self.rows, self.neurons
+        d, zeros, t = node.a_low.shape[1], np.zeros(k.size), self.at_t + np.arange(k.size)
+        columns, x = i[:, None] * d + np.arange(d), self.centre.X[k]
         low, high = node.low[k, i], node.high[k, i]
         self.t_high = np.maximum(high, 0.0) * node.s_high[i] * (1 + 1e-12)
         slope = np.where(high > low, high / np.where(high > low, high - low, 1.0), 1.0)
-        over, chord = (np.zeros((k.size, self.size)) for _ in range(2))
-        over[at, self.at_t + at] = -1.0
-        over[at[:, None], columns] = X[k]
-        chord[at, self.at_t + at] = 1.0
-        chord[at[:, None], columns] = -slope[:, None] * X[k]
-        chord[at, self.at_s + i] = slope * low
-        for part in (over, chord):
-            self._add(part, np.zeros(k.size))
+        self._add(zeros, (t, -1.0), (columns, x))
+        self._add(zeros, (t, 1.0), (columns, -slope[:, None] * x), (self.at_s + i, slope * low))
 
     def solve(self) -> tuple[Array, Array, bool]:
         """The solver's point and multipliers, and whether it found the program feasible."""
-        n, size, rows = self.n, self.size, len(self.h)
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.max_iter = 100
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
+        (n, size), rows, unit = self.B.shape, len(self.h), self.centre.unit
         # The residuals as variables of their own keep the quadratic sparse. In units of the loss
         # at the centre, so that absolute tolerances mean the same on all data.
-        unit = self.centre.unit
         diagonal = np.concatenate([np.zeros(size), np.full(n, 2.0 / (n * unit))])
-        matrix = np.zeros((n + rows, size + n))
-        matrix[:n, :size] = self.B
-        matrix[np.arange(n), size + np.arange(n)] = -1.0
-        matrix[n:, :size] = self.G
-        solver = clarabel.DefaultSolver(
-            csc_matrix((diagonal, np.arange(size + n), np.arange(size + n + 1))),
-            np.zeros(size + n),
-            _sparse(matrix),
-            np.concatenate([self.centre.y, self.h]),
-            [
-                clarabel.ZeroConeT(n + self.n_equal),
-                clarabel.NonnegativeConeT(rows - self.n_equal),
-            ],
-            settings,
+        hessian = csc_matrix((diagonal, np.arange(size + n), np.arange(size + n + 1)))
+        matrix = np.block([[self.B, -np.eye(n)], [self.G, np.zeros((rows, n))]])
+        right = np.concatenate([self.centre.y, self.h])
+        point, multipliers, status = minimize_quadratic(
+            hessian, np.zeros(size + n), matrix, right, n + self.n_equal
         )
-        solution = solver.solve()
-        point = np.asarray(solution.x, dtype=float)[:size]
-        multipliers = np.asarray(solution.z, dtype=float)[n:] * unit
-        multipliers[self.n_equal :] = np.maximum(multipliers[self.n_equal :], 0.0)
-        if not (np.isfinite(point).all() and np.isfinite(multipliers).all()):
-            return np.zeros(self.size), np.zeros(len(self.h)), True
-        empty = solution.status in (
-            clarabel.SolverStatus.PrimalInfeasible,
-            clarabel.SolverStatus.AlmostPrimalInfeasible,
-        )
-        return point, multipliers, not empty
-
-    def _ends(self) -> tuple[Array, Array]:
-        """Intervals of all variables."""
-        node = self.node
-        corners = np.stack(
-            [s[:, None] * a for s in (node.s_low, node.s_high) for a in (node.a_low, node.a_high)]
-        )
-        zero = np.zeros(self.size - self.at_t)
-        low = np.concatenate([corners.min(axis=0).ravel(), node.s_low, [node.e_low], zero])
-        high = np.concatenate(
-            [corners.max(axis=0).ravel(), node.s_high, [node.e_high], self.t_high]
-        )
-        return low, high
+        empty = status in ("PrimalInfeasible", "AlmostPrimalInfeasible")
+        return point[:size], multipliers[n:] * unit, not empty
 
     def bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
         """See the module's docstring."""
-        low, high = self._ends()
-        y, n = self.centre.y, self.n
+        node, y, n = self.node, self.centre.y, len(self.centre.y)
+        # Intervals of all variables.
+        a = np.stack([node.a_low, node.a_high])
+        ends = np.concatenate([a * node.s_low[:, None], a * node.s_high[:, None]])
+        zero = np.zeros(self.size - self.at_t)
+        low = np.concatenate([ends.min(axis=0).ravel(), node.s_low, [node.e_low], zero])
+        high = np.concatenate([ends.max(axis=0).ravel(), node.s_high, [node.e_high], self.t_high])
         most, pulls = np.maximum(np.abs(low), np.abs(high)), np.abs(multipliers)
         size = float(pulls @ np.abs(self.h) + (pulls @ self.sizes_G) @ most)
         slope, constant = self.G.T @ multipliers, -float(multipliers @ self.h)
@@ -298,30 +220,21 @@ class _Program:
             return max(0.0, least)
         return np.inf if least > 0 else 0.0
 
-    def relaxed(self, point: Array, bound: float) -> Relaxed:
-        """The record of a solution."""
-        m, d = self.m, self.d
-        u = point[: m * d].reshape(m, d)
-        gaps = np.zeros((self.n, m))
-        if self.rows.size:
-            z = (self.centre.X[self.rows] * u[self.neurons]).sum(axis=1)
-            excess = self._values(point) - np.maximum(z, 0.0)
-            residual = np.abs(self.B @ point - self.centre.y)
-            gaps[self.rows, self.neurons] = excess * (2 * residual[self.rows] + excess) / self.n
-        return Relaxed(bound, u, point[self.at_s : self.at_e], float(point[self.at_e]), gaps)
-
-    def _values(self, point: Array) -> Array:
-        """What stands for the open pairs' values, in the order of ``rows``."""
+    def gaps(self, point: Array) -> Array:
+        """See :class:`Relaxed`."""
+        gaps, u = np.zeros(self.node.side.shape), point[: self.at_s].reshape(self.node.a_low.shape)
+        values = np.zeros(gaps.shape)
         if self.centre.plane is None:
-            return point[self.at_t :]
-        values = np.empty(self.rows.size)
-        at = self.at_t
-        for i, corners in self.corners.items():
-            mine = self.neurons == i
-            heights = np.maximum(self.centre.plane[self.rows[mine]] @ corners.T, 0.0)
-            values[mine] = heights @ point[at : at + len(corners)]
-            at += len(corners)
-        return values
+            values[self.rows, self.neurons] = point[self.at_t :]
+        for i, rows, corners, columns in self.hulls:
+            heights = np.maximum(self.centre.plane[rows] @ corners.T, 0.0)
+            values[rows, i] = heights @ point[columns]
+        k, i = self.rows, self.neurons
+        z = (self.centre.X[k] * u[i]).sum(axis=1)
+        excess = values[k, i] - np.maximum(z, 0.0)
+        residual = np.abs(self.B @ point - self.centre.y)
+        gaps[k, i] = excess * (2 * residual[k] + excess) / len(residual)
+        return gaps
 
 
 def _cell_corners(polygon: Array, normals: Array) -> Array:
