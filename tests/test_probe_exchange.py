@@ -18,8 +18,7 @@ from landscape.probe import (
     rigidity_radius,
     search_ball,
 )
-from landscape.probe._program import ScaleProgram
-from landscape.probe._values import NetworkValues
+from landscape.probe._program import NetworkValues, ScaleProgram
 from landscape.realization import difference, realize
 from landscape.seminorm import GradientOracle, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space

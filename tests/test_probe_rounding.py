@@ -10,8 +10,7 @@ import pytest
 from landscape.descent import descend
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius, search_ball
-from landscape.probe._program import ScaleProgram, Solution
-from landscape.probe._values import NetworkValues
+from landscape.probe._program import NetworkValues, ScaleProgram, Solution
 from landscape.probe.rigid import scale_bounds
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
 from landscape.verdict import Verdict

@@ -13,8 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from landscape.parametrization import Parametrization
-from landscape.probe._program import ScaleProgram, minimize_in_box
-from landscape.probe._values import NetworkValues
+from landscape.probe._program import NetworkValues, ScaleProgram, minimize_in_box
 from landscape.probe.rigid import rigidity_radius, scale_bounds
 from landscape.spaces import make_space
 from landscape.study.converse import optimal_scales

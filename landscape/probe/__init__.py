@@ -8,6 +8,7 @@ exchanged for others, and brackets the realization radius. `natural` looks at mi
 training finds them.
 """
 
+from landscape.probe._choices import ExchangeBudget
 from landscape.probe.controls import (
     CONTROLS,
     Control,
@@ -17,7 +18,7 @@ from landscape.probe.controls import (
     unbalanced_control,
     with_ridge,
 )
-from landscape.probe.exchange import BallSearch, ExchangeBudget, search_ball
+from landscape.probe.exchange import BallSearch, search_ball
 from landscape.probe.natural import Natural, ReducedWidth, examine_minimum, reduce_width
 from landscape.probe.ridge import Ridge, steepest_ridge
 from landscape.probe.rigid import Probe, probe_realization, rigidity_radius

@@ -16,8 +16,6 @@ from landscape.realization import realize
 from landscape.spaces import BalancedSpace, RestrictedSpace
 from landscape.streams import stream
 
-__all__ = ["Choice", "Choices", "ExchangeBudget", "into_space"]
-
 Array = NDArray[np.float64]
 
 #: Vertices that the Frank-Wolfe oracle tries here; beyond, local search is enough.
@@ -30,26 +28,14 @@ ROUNDS = 10
 
 @dataclass(frozen=True)
 class ExchangeBudget:
-    """How much is tried.
+    """How much is tried."""
 
-    Attributes
-    ----------
-    max_exchanged : int
-        Neurons that are exchanged at once.
-    n_random, n_arrangement, n_minima : int
-        New directions that are drawn at random, from samples' hyperplanes, from other minima.
-    n_bisections : int
-        Programs by which the distance of a better realization is brought down.
-    n_refinements : int
-        Rounds of the constrained local step.
-    """
-
-    max_exchanged: int = 2
-    n_random: int = 4
-    n_arrangement: int = 6
-    n_minima: int = 6
-    n_bisections: int = 6
-    n_refinements: int = 2
+    max_exchanged: int = 2  #: Neurons that are exchanged at once.
+    n_random: int = 4  #: New directions that are drawn at random,
+    n_arrangement: int = 6  #: from samples' hyperplanes,
+    n_minima: int = 6  #: from other minima.
+    n_bisections: int = 6  #: Programs by which the distance of a better realization falls.
+    n_refinements: int = 2  #: Rounds of the constrained local step.
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ radius rho iff ``‖sum_{i active} tau_i sigma_i e_i‖_inf <= 1`` on every cell
 convex quadratic in tau. A neuron ``u_i = size_i e_i`` of Gamma that is rescaled by t has ``tau =
 (t - 1) size_i / rho``; one that is not in Gamma has ``tau >= 0``. In these variables the ball has
 radius one whatever rho is. The cells' constraints are found by cutting planes, with the exact
-seminorm as the separation oracle.
+seminorm as the separation oracle; verdicts rest on values with error bounds (Theorem 19).
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.parametrization import max_norms
-from landscape.probe._values import NetworkValues
+from landscape.errors import NumericalError
+from landscape.parametrization import Parametrization, max_norms
 from landscape.quadratic import TOLERANCE, minimize_quadratic
-from landscape.rounding import Bounded, gamma
+from landscape.rounding import GLOBAL_SHARE, SLACK_SHARE, Bounded, gamma
 from landscape.seminorm import GradientOracle
-
-__all__ = ["CELL_TOLERANCE", "ScaleProgram", "Solution", "minimize_in_box"]
 
 Array = NDArray[np.float64]
 
+#: Changes of the loss count as zero up to this times what a ball of this radius can change the
+#: loss by at first order. The certificates' own tolerance is 1e-9.
+PROBE_TOLERANCE = 1e-8
 #: A cell's constraint counts as met up to this, relative to the radius; the solution is then moved
 #: into the ball.
 CELL_TOLERANCE = 1e-9
@@ -36,18 +37,117 @@ NEAR = ("Solved", "AlmostSolved", "InsufficientProgress")
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
-    """The minimum over the ball, up to tolerances: scales ``tau`` (k,).
+class NetworkValues:
+    """A network on data with error bounds, in units in which inputs and targets are of size one."""
 
-    ``|cells @ tau| <= 1`` are the constraints of the last of ``rounds`` programs, ``multipliers``
-    (c, 2) theirs, of both signs. Not ``feasible`` if ball and box have no point in common.
-    """
+    rows: Array  #: The weight vectors times powers of two: exact, of max-norm in [1/2, 1) or 0.
+    outputs: Array  #: The output weights that go with them, exact.
+    X: Array
+    y: Array
+    ridges: Bounded  #: ``relu(<rows_i, x_k>)``, of shape (m, n).
+    s: Bounded  #: Residuals, of shape (n,).
+    exponents: tuple[int, int]  #: Inputs and targets were divided by these powers of two.
+
+    @classmethod
+    def of(cls, theta: Parametrization, X: Array, y: Array) -> NetworkValues:
+        """The values; :class:`NumericalError` where they leave the range of floats."""
+        size = np.abs(y).max(initial=0.0)
+        if size == 0:
+            size = np.abs(X).max() * max_norms(theta.products).sum()
+        seen = np.abs(X[:, theta.weights.any(axis=0)]).max(initial=0.0)
+        exponents = int(np.frexp(seen)[1]), int(np.frexp(size)[1])
+        return cls._of(theta, _shifted(X, -exponents[0]), _shifted(y, -exponents[1]), exponents)
+
+    @classmethod
+    def _of(
+        cls, theta: Parametrization, X: Array, y: Array, exponents: tuple[int, int]
+    ) -> NetworkValues:
+        _, own = np.frexp(max_norms(theta.weights))
+        rows = _shifted(theta.weights, -own[:, None])
+        outputs = _shifted(theta.output_weights, own + exponents[0] - exponents[1])
+        ridges = (Bounded.exact(rows) @ X.T).relu()
+        s = ridges.T @ outputs - Bounded.exact(y)
+        if not (np.isfinite(s.error).all() and np.isfinite(ridges.error).all()):
+            raise NumericalError("theta: its values on the data exceed the range of floats")
+        return cls(rows, outputs, X, y, ridges, s, exponents)
+
+    def on_data(self, other: Parametrization) -> Bounded:
+        """Another network's values on the data, in these units."""
+        return self._of(other, self.X, np.zeros_like(self.y), self.exponents).s
+
+    def change_to(self, other: Parametrization) -> Bounded:
+        """Change of the loss from this network to another one."""
+        return self.change(self.on_data(other) - Bounded.exact(self.y) - self.s)
+
+    def change(self, d: Bounded) -> Bounded:
+        """Change of the loss when d (n,) is added to the values, without cancellation."""
+        return _mean_product(self.s + self.s + d, d)
+
+    @property
+    def unit(self) -> float:
+        """Unit of values; that of the loss is its square."""
+        return float(np.ldexp(1.0, self.exponents[1]))
+
+    @property
+    def slope_unit(self) -> float:
+        """Unit of gradients, and of seminorms."""
+        return float(np.ldexp(1.0, self.exponents[1] - self.exponents[0]))
+
+    @property
+    def loss(self) -> Bounded:
+        """Mean squared error."""
+        return _mean_product(self.s, self.s)
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the loss is zero up to ``GLOBAL_SHARE``, as the certificates understand it."""
+        y = self.y
+        size = float(np.var(y)) if np.ptp(y) > 0 else float(y[0]) ** 2
+        if not y.any():  # nothing but the network's own terms says what is small
+            size = float(np.mean((np.abs(self.outputs) @ self.ridges.value) ** 2))
+        return float(self.loss.size) <= GLOBAL_SHARE * size
+
+    def tolerance(self, distance: float) -> float:
+        """Which change of the loss counts as zero at that seminorm distance.
+
+        As ``|g(x) - R(x)| <= |g - R|_{W^{1,inf}} ‖x‖_1``, a realization at distance one changes the
+        loss by at most ``(2/n) sum_k |s_k| ‖x_k‖_1`` at first order.
+        """
+        reach = 2.0 / self.y.size * float(np.abs(self.s.value) @ np.abs(self.X).sum(axis=1))
+        return PROBE_TOLERANCE * distance * reach
+
+    def claimed(self, radius: float) -> float:
+        """The largest tolerance of ``holds``: more than `SLACK_SHARE` of the loss says nothing."""
+        least = max(0.0, float(self.loss.value - self.loss.error))
+        return min(self.tolerance(radius), SLACK_SHARE * least)
+
+
+def _mean_product(x: Bounded, y: Bounded) -> Bounded:
+    """The inner product of two vectors, by their length."""
+    n = x.value.size
+    error = x.error @ y.size + np.abs(x.value) @ y.error
+    error = error * (1 + gamma(n)) + gamma(n + 4) * (np.abs(x.value) @ np.abs(y.value))
+    return Bounded(np.asarray(x.value @ y.value / n), np.asarray((error + n * 2.0**-1073) / n))
+
+
+def _shifted(values: Array, exponents: NDArray[np.intp] | int) -> Array:
+    """Times powers of two, exactly."""
+    with np.errstate(over="ignore", under="ignore"):
+        shifted = np.ldexp(values, exponents)
+        if not np.array_equal(np.ldexp(shifted, -np.asarray(exponents)), values):
+            raise NumericalError("weights and data are of sizes too different for floats")
+    return np.asarray(shifted)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The minimum over the ball, up to tolerances."""
 
     tau: Array
-    cells: Array
-    multipliers: Array
-    rounds: int
-    feasible: bool
+    cells: Array  #: ``|cells @ tau| <= 1`` are the constraints of the final program, (c, k).
+    multipliers: Array  #: Theirs, of both signs, (c, 2).
+    rounds: int  #: Quadratic programs solved.
+    feasible: bool  #: Whether the ball and the box have a point in common.
 
 
 class ScaleProgram:
@@ -72,16 +172,14 @@ class ScaleProgram:
     ) -> None:
         self.values, self.radius, self.low, self.high = values, radius, low, high
         # Which scale belongs to which direction: the last one to e and to -e where it is linear.
-        self.scales = np.eye(len(rows))
-        if offset:
-            self.scales = np.vstack([self.scales, self.scales[-1:]])
+        self.scales = np.vstack([np.eye(len(rows)), np.eye(len(rows))[-1:]][: 1 + offset])
         self.directions = self.scales @ (signs[:, None] * rows)
         # What each neuron adds to the values at the samples per unit of tau, over rho.
         self.features = (Bounded.exact(rows) @ values.X.T).relu() * signs[:, None]
-        features = self.features.value
-        self.linear = 2.0 / values.y.size * (features @ values.s.value)
-        self.hessian = 2.0 / values.y.size * (features @ features.T)
-        self.oracle = oracle or GradientOracle(np.vstack([rows, -rows[-1:]]) if offset else rows)
+        features, factor = self.features.value, 2.0 / values.y.size
+        self.linear = factor * (features @ values.s.value)
+        self.hessian = factor * (features @ features.T)
+        self.oracle = oracle or GradientOracle(np.vstack([rows, -rows[-1:]][: 1 + offset]))
 
     def change(self, tau: Array) -> Bounded:
         """Change of the loss, without cancellation."""
@@ -89,26 +187,25 @@ class ScaleProgram:
 
     def distance(self, tau: Array) -> float:
         """The seminorm of the difference, from the scales and not from two networks."""
-        return self.radius * self._size(tau)
+        products = self._products(tau)
+        rounding = gamma(len(products)) * float(max_norms(products).sum())
+        return self.radius * (self.oracle.maximize(products).upper + rounding)
 
     def _products(self, tau: Array) -> Array:
         return np.asarray((self.scales @ tau)[:, None] * self.directions)
 
-    def _size(self, tau: Array) -> float:
-        products = self._products(tau)
-        sizes = float(max_norms(products).sum())
-        return self.oracle.maximize(products).upper + gamma(len(products)) * sizes
-
     def solve(self) -> Solution:
         """Cutting planes: programs with more and more cells until none is violated."""
-        k = self.low.size
-        cells, known = np.empty((0, k)), set[bytes]()
+        cells, known = np.empty((0, self.low.size)), set[bytes]()
         central = bool((self.low <= 0).all() and (self.high >= 0).all())
         for rounds in range(1, MAX_ROUNDS + 1):
-            rows, right = np.vstack([cells, -cells]), np.ones(2 * len(cells))
-            hessian = self.radius * self.hessian
             tau, duals, status = minimize_in_box(
-                hessian, self.linear, rows, right, self.low, self.high
+                self.radius * self.hessian,
+                self.linear,
+                np.vstack([cells, -cells]),
+                np.ones(2 * len(cells)),
+                self.low,
+                self.high,
             )
             # Around the centre there is always a point. Elsewhere a program that cannot be solved
             # is mostly one that has none.
@@ -116,21 +213,19 @@ class ScaleProgram:
             if not feasible or rounds == MAX_ROUNDS:
                 break
             new: list[Array] = []
-            for violation in self.oracle.violated(
-                self._products(tau), 1.0 + CELL_TOLERANCE / 2, limit=CUTS
-            ):
+            limit = 1.0 + CELL_TOLERANCE / 2
+            for violation in self.oracle.violated(self._products(tau), limit, limit=CUTS):
                 gradients = (violation.pattern[:, None] * self.directions).T @ self.scales
-                for row in gradients[np.abs(violation.gradient) > 1.0]:
-                    # A cell that is violated though it is known: the solver's inaccuracy.
-                    if row.tobytes() not in known:
-                        known.add(row.tobytes())
-                        new.append(row)
+                # A cell that is violated though it is known: the solver's inaccuracy.
+                steep = gradients[np.abs(violation.gradient) > 1.0]
+                new += [row for row in steep if row.tobytes() not in known]
+                known |= {row.tobytes() for row in steep}
             if not new:
                 break
             cells = np.vstack([cells, *new])
         if central:
             # Into the ball, whatever the program's tolerance: its centre is at tau = 0.
-            tau = tau / max(1.0, self._size(tau) * (1 + gamma(k)))
+            tau = tau / max(1.0, self.distance(tau) / self.radius * (1 + gamma(tau.size)))
         multipliers = np.zeros((len(cells), 2))
         multipliers[: len(duals) // 2] = duals.reshape(2, -1).T  # the last round's have none
         return Solution(tau, cells, multipliers, rounds, feasible)
@@ -187,6 +282,7 @@ def minimize_in_box(
     size = float(np.abs(q).max() + np.abs(h).max()) or 1.0
     stacked = np.vstack([np.eye(n), -np.eye(n), rows[:, free]])
     ends = np.concatenate([high[free], -low[free], right - rows @ start])
-    found, multipliers, status = minimize_quadratic(np.triu(h / size), q / size, stacked, ends)
-    start[free] = found
+    start[free], multipliers, status = minimize_quadratic(
+        np.triu(h / size), q / size, stacked, ends
+    )
     return np.clip(start, low, high), multipliers[2 * n :] * size, status

@@ -23,9 +23,9 @@ from landscape.errors import NumericalError
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe._program import CELL_TOLERANCE
-from landscape.probe._values import PROBE_TOLERANCE, NetworkValues
+from landscape.probe._program import CELL_TOLERANCE, PROBE_TOLERANCE, NetworkValues
 from landscape.probe.ridge import Ridge, steepest_ridge
+from landscape.probe.rigid import ZERO_RESIDUAL
 from landscape.realization import realize
 from landscape.rounding import gamma
 from landscape.seminorm import sobolev_distance
@@ -33,16 +33,6 @@ from landscape.spaces import BalancedSpace, Space, UnrestrictedSpace
 from landscape.stability import distance_to_fibre
 from landscape.streams import stream
 from landscape.verdict import Verdict
-
-__all__ = [
-    "CONTROLS",
-    "Control",
-    "degenerate_like",
-    "opposite_control",
-    "redundant_control",
-    "unbalanced_control",
-    "with_ridge",
-]
 
 Array = NDArray[np.float64]
 Random = np.random.Generator | None
@@ -52,49 +42,24 @@ Random = np.random.Generator | None
 class Control:
     """A parameter minimum with better realizations arbitrarily near.
 
-    Attributes
-    ----------
-    kind : str
-        ``"C.1"``, ``"C.2"`` or ``"C.3"``.
-    parametrization : Parametrization
-        The degenerate minimum, in ``space``.
-    space : Space
-        N or N', with as many neurons as the degenerate minimum has.
-    certificate : Certificate
-        That it is a local minimum on the space, with radius.
-    verdict : Verdict
-        ``violated``: the implication fails, as it must; ``holds``: the residual is zero or no
-        ridge helps, so that R is optimal among networks of any width; ``undecided``: see reason.
-    reason : str
-        A sentence.
-    distances : array of shape (k,)
-        Exact seminorm distances of the better realizations, falling towards 0.
-    gaps, tolerances : array of shape (k,)
-        By how much their loss is lower, > 0, and what counts as zero.
-    direction, sign : array of shape (d,), float
-        v of max-norm one and sigma: they are ``R + t sigma relu(<v, x>)``.
-    slope : float
-        Derivative of the loss by t at 0, negative.
-    parameter_distance : float
-        Every parametrization of every one of them is at least this far from the minimum.
-    ridge : Ridge
-        How v was found, and how steep the loss could fall at most.
+    ``violated``: the implication fails, as it must; ``holds``: the residual is zero or no ridge
+    helps, so that R is optimal among networks of any width; ``undecided``: see reason.
     """
 
-    kind: str
-    parametrization: Parametrization
-    space: Space
-    certificate: Certificate
+    kind: str  #: "C.1", "C.2" or "C.3".
+    parametrization: Parametrization  #: The degenerate minimum, in ``space``.
+    space: Space  #: N or N', with as many neurons as the degenerate minimum has.
+    certificate: Certificate  #: That it is a local minimum on the space, with radius.
     verdict: Verdict
-    reason: str
-    distances: Array
-    gaps: Array
-    tolerances: Array
-    direction: Array
-    sign: float
-    slope: float
-    parameter_distance: float
-    ridge: Ridge
+    reason: str  #: A sentence.
+    distances: Array  #: Exact seminorm distances (k,) of the better realizations, towards 0.
+    gaps: Array  #: By how much their loss is lower, > 0.
+    tolerances: Array  #: What counts as zero for the gaps.
+    direction: Array  #: v, of max-norm one, where they are ``R + t sigma relu(<v, x>)``.
+    sign: float  #: sigma.
+    slope: float  #: Derivative of the loss by t at 0, negative.
+    parameter_distance: float  #: All their parametrizations are at least this far away.
+    ridge: Ridge  #: How v was found, and how steep the loss could fall at most.
 
 
 def unbalanced_control(
@@ -239,7 +204,7 @@ def _control(
             moment = float(np.abs(s @ X).max())
             reason += f" (max |sum_k s_k x_k| = {moment:.3g}, it has to be 0)"
     elif certificate.kind == "global":
-        verdict, reason = Verdict.HOLDS, "the residual is zero: no realization is better"
+        verdict, reason = Verdict.HOLDS, ZERO_RESIDUAL
     elif ridge.is_zero:
         verdict = Verdict.HOLDS
         reason = "no ridge lowers the loss: R is optimal among networks of any width"

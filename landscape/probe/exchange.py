@@ -13,20 +13,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.optimize import nnls
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize, nnls
 
-from landscape.parametrization import Parametrization
+from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._choices import Choice, Choices, ExchangeBudget, into_space
-from landscape.probe._program import CELL_TOLERANCE, ScaleProgram
-from landscape.probe._refine import refine
-from landscape.probe._values import NetworkValues
+from landscape.probe._program import CELL_TOLERANCE, NetworkValues, ScaleProgram
 from landscape.probe.rigid import probe_realization, scale_bounds, undisputed_radius, values_in
 from landscape.seminorm import GradientOracle, OutOfReach, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace
 from landscape.verdict import Verdict
 
-__all__ = ["BallSearch", "ExchangeBudget", "search_ball"]
+Array = NDArray[np.float64]
+
+#: Cells whose gradients are kept in the ball during a local step, the largest ones.
+MAX_CELLS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,42 +36,20 @@ class BallSearch:
 
     The realization radius is the supremum of the rho for which R(theta) is optimal in R(space)
     within seminorm distance rho.
-
-    Attributes
-    ----------
-    radius : float
-        Up to which it was searched.
-    radius_low, radius_high : float
-        The realization radius lies between them. ``radius_high`` is inf if nothing better was
-        found; 0 if rescaling its neurons is better at every distance.
-    reason_low : str
-        What ``radius_low`` rests on.
-    witness : Parametrization or None
-        A better element of the space, at the seminorm distance ``distance``.
-    distance : float
-        Exact, from the two networks alone; nan without a witness.
-    gap, tolerance : float
-        By how much its loss is lower, and what counts as zero.
-    exchanged : tuple of int
-        The neurons of theta that it lacks.
-    source : str
-        Where its new directions came from.
-    n_programs, n_witnesses : int
-        Convex programs solved, and better realizations that were verified on the way.
     """
 
-    radius: float
-    radius_low: float
-    radius_high: float = np.inf
-    reason_low: str = "none"
-    witness: Parametrization | None = None
-    distance: float = np.nan
-    gap: float = 0.0
-    tolerance: float = 0.0
-    exchanged: tuple[int, ...] = ()
-    source: str = ""
-    n_programs: int = 0
-    n_witnesses: int = 0
+    radius: float  #: Up to which it was searched.
+    radius_low: float  #: The realization radius is at least that,
+    radius_high: float = np.inf  #: and at most that; 0 if rescaling is better at every distance.
+    reason_low: str = "none"  #: What ``radius_low`` rests on.
+    witness: Parametrization | None = None  #: A better element of the space.
+    distance: float = np.nan  #: Its exact seminorm distance, from the two networks alone.
+    gap: float = 0.0  #: By how much its loss is lower.
+    tolerance: float = 0.0  #: What counts as zero for the gap.
+    exchanged: tuple[int, ...] = ()  #: The neurons of theta that it lacks.
+    source: str = ""  #: Where its new directions came from.
+    n_programs: int = 0  #: Convex programs solved.
+    n_witnesses: int = 0  #: Better realizations that were verified on the way.
 
 
 def search_ball(
@@ -122,17 +101,10 @@ def search_ball(
         found = replace(found, n_programs=probe.n_iter)
         if probe.verdict is Verdict.VIOLATED:
             # The loss is convex along the rescalings between R(theta) and the witness.
-            return replace(
-                found,
-                radius_high=0.0,
-                reason_low="rescaling is better at every distance",
-                witness=probe.witness,
-                distance=probe.distance,
-                gap=probe.gap,
-                tolerance=probe.tolerance,
-                source="scales",
-                n_witnesses=1,
-            )
+            same = {key: getattr(probe, key) for key in ("witness", "distance", "gap", "tolerance")}
+            reason = "rescaling is better at every distance"
+            found = replace(found, radius_high=0.0, reason_low=reason, source="scales", **same)
+            return replace(found, n_witnesses=1)
         if probe.verdict is Verdict.HOLDS:
             found = replace(found, radius_low=rigid, reason_low="rigid regime")
     by_theorem = certified_radius**2 / 8 * (1 - 1e-15)
@@ -159,7 +131,7 @@ class _Search:
             before, choice, witness = self.high, self.choice, self.best.witness
             if choice is None or witness is None:
                 break
-            units = into_space(refine(data, choice, witness, before), data.positive)
+            units = into_space(_refine(data, choice, witness, before), data.positive)
             source = choice.source.removesuffix(", refined") + ", refined"
             self._shrink(replace(choice, units=units, source=source))
             if self.high > before * (1 - 1e-6):
@@ -182,10 +154,8 @@ class _Search:
         """Bring the distance down as far as this choice allows."""
         data = self.data
         oracle = GradientOracle(np.vstack([data.theta.weights[data.used], choice.units]))
-        if not self._attempt(choice, self.high, oracle):
-            return
         floor = self._floor(choice.dropped)
-        for _ in range(data.budget.n_bisections):
+        for _ in range(data.budget.n_bisections if self._attempt(choice, self.high, oracle) else 0):
             middle = 0.5 * (floor + self.high)
             if not self._attempt(choice, middle, oracle):
                 floor = middle
@@ -251,3 +221,66 @@ class _Search:
                 source=choice.source,
             )
         return True
+
+
+def _refine(choices: Choices, choice: Choice, witness: Parametrization, radius: float) -> Array:
+    """Move the new products (q, d) and all scales so that the loss falls within the ball.
+
+    ``witness`` has the new products in the place of the dropped ones. SLSQP with the cells at the
+    start as constraints. Cells change on the way: the result is a proposal for directions, whose
+    scales and seminorm are computed anew by whoever asked.
+    """
+    theta, X, s, norms = choices.theta, choices.X, choices.s, choices.norms
+    dropped, signs, d = list(choice.dropped), choice.signs, theta.n_inputs
+    q, new, gone = len(dropped), witness.products[dropped], theta.products[dropped]
+    kept = np.array([i for i in choices.used if i not in dropped], dtype=int)
+    k = len(kept)
+    units = theta.signs[kept, None] * theta.products[kept] / norms[kept, None]
+    old = theta.signs[dropped, None] * gone
+    features = choices.features[:, kept] / norms[kept]
+    base = choices.features[:, dropped].sum(axis=1)
+    start_tau = (max_norms(witness.products[kept]) - norms[kept]) / radius
+    start = np.concatenate([start_tau, (new / radius).ravel()])
+    terms = np.vstack([start_tau[:, None] * units, -old / radius, signs[:, None] * new / radius])
+    try:
+        oracle = GradientOracle(np.vstack([theta.weights[kept], gone, new]))
+        patterns = oracle.patterns
+        if patterns is None:
+            patterns = oracle.maximize(terms).pattern[None]
+    except (OutOfReach, RuntimeError):
+        return new
+    sizes = np.abs(patterns.astype(float) @ terms).max(axis=1)
+    active = patterns[np.argsort(-sizes, kind="stable")[:MAX_CELLS]].astype(float)
+    on, off, added = np.split(active, [k, k + q], axis=1)
+    # Gradients on the cells, of the variables and without them.
+    by_scales = np.einsum("ci,ij->cji", on, units).reshape(-1, k)
+    by_products = np.einsum("cj,ab->cajb", signs * added, np.eye(d)).reshape(-1, q * d)
+    flat, shift = np.hstack([by_scales, by_products]), -(off @ old).ravel() / radius
+
+    def change(z: Array) -> tuple[float, Array]:
+        tau, w = z[:k], z[k:].reshape(q, d)
+        pre = X @ w.T
+        values = radius * (features @ tau + np.maximum(pre, 0.0) @ signs) - base
+        inner = 2.0 / s.size * radius * (s + values)
+        gradient_w = ((pre > 0) * signs * inner[:, None]).T @ X
+        value = 2.0 / s.size * float(s @ values) + float(values @ values) / s.size
+        return value, np.concatenate([features.T @ inner, gradient_w.ravel()])
+
+    lower = np.full((q, d), -np.inf)
+    if choices.positive:
+        lower[:, -2:] = 1e-6
+    result = minimize(
+        change,
+        start,
+        jac=True,
+        method="SLSQP",
+        bounds=[(low, None) for low in [*(-norms[kept] / radius), *lower.ravel()]],
+        constraints={
+            "type": "ineq",
+            "fun": lambda z: 1.0 - np.concatenate([flat @ z + shift, -flat @ z - shift]),
+            "jac": lambda z: np.vstack([-flat, flat]),
+        },
+        options={"maxiter": 50, "ftol": 1e-12},
+    )
+    moved = np.asarray(result.x[k:], dtype=float).reshape(q, d) * radius
+    return moved if np.isfinite(moved).all() and (max_norms(moved) > 0).all() else new

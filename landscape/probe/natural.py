@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike
 from landscape.canonical import canonical_form
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe._values import NetworkValues
+from landscape.probe._program import NetworkValues
 from landscape.probe.controls import with_ridge
 from landscape.probe.ridge import steepest_ridge
-from landscape.probe.rigid import probe_scales, undisputed_radius
+from landscape.probe.rigid import ZERO_RESIDUAL, probe_scales, undisputed_radius
 from landscape.realization import realize
 from landscape.seminorm import sobolev_distance
 from landscape.spaces import RestrictedSpace, Space
@@ -31,60 +31,31 @@ from landscape.stability.flips import MAX_FLIP_NEURONS, has_offset, unfrozen
 from landscape.streams import stream
 from landscape.verdict import Verdict
 
-__all__ = ["Natural", "ReducedWidth", "examine_minimum", "reduce_width"]
-
 
 @dataclass(frozen=True, eq=False)
 class ReducedWidth:
-    """A parametrization of the same realization with as few neurons as are known to suffice.
-
-    Attributes
-    ----------
-    parametrization : Parametrization
-    n_spare : int
-        Neurons that it does without.
-    reason : str
-        Why, or why none.
-    """
+    """A parametrization of the same realization with as few neurons as are known to suffice."""
 
     parametrization: Parametrization
-    n_spare: int
-    reason: str
+    n_spare: int  #: Neurons that it does without.
+    reason: str  #: Why, or why none.
 
 
 @dataclass(frozen=True, eq=False)
 class Natural:
     """Degeneracies of a minimum, and the implication of Proposition 1.2 there.
 
-    Attributes
-    ----------
-    n_silent : int
-        Neurons that are inactive on all samples.
-    n_zero : int
-        Neurons with product 0: ``c_i = 0`` or ``a_i = 0``.
-    imbalance : float
-        Largest ``| log(|c_i| / ‖a_i‖_inf) |`` of the others: 0 on N'.
-    n_redundant, n_opposite : int
-        Pairs of the same and of opposite direction.
-    flip_gap : float
-        ``min_S ‖sum_S c_i a_i‖_inf`` (Lemma A.3), see `flip_gap`; nan beyond 22 neurons.
-    n_spare : int
-        Neurons that the realization can do without.
-    verdict : Verdict
-        Of the implication: ``holds`` on the ball of ``radius``; ``violated``: better realizations
-        at every distance, of which one at ``distance`` was verified; ``undecided``.
-    reason : str
-    radius, distance, gap, tolerance : float
-        nan where they do not apply.
+    ``holds`` on the ball of ``radius``; ``violated``: better realizations at every distance, of
+    which one at ``distance`` was verified; ``undecided``. Numbers are nan where they do not apply.
     """
 
-    n_silent: int
-    n_zero: int
-    imbalance: float
-    n_redundant: int
-    n_opposite: int
-    flip_gap: float
-    n_spare: int
+    n_silent: int  #: Neurons that are inactive on all samples.
+    n_zero: int  #: Neurons with product 0: c_i = 0 or a_i = 0.
+    imbalance: float  #: Largest ``| log(|c_i| / ‖a_i‖_inf) |`` of the others: 0 on N'.
+    n_redundant: int  #: Pairs of the same direction.
+    n_opposite: int  #: Pairs of opposite direction.
+    flip_gap: float  #: ``min_S ‖sum_S c_i a_i‖_inf`` (Lemma A.3); nan beyond 22 neurons.
+    n_spare: int  #: Neurons that the realization can do without.
     verdict: Verdict
     reason: str
     radius: float = np.nan
@@ -184,8 +155,7 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
 
     values = NetworkValues.of(theta, inputs, targets)
     if values.is_zero:
-        reason = "the residual is zero: no realization is better"
-        return result(Verdict.HOLDS, reason, radius=np.inf)
+        return result(Verdict.HOLDS, ZERO_RESIDUAL, radius=np.inf)
     if reduced.n_spare > 0:
         s = realize(theta, inputs) - targets
         ridge = steepest_ridge(inputs, s, node_limit=0, rng=stream(0, "natural", "ridge"))

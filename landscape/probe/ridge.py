@@ -24,8 +24,6 @@ from landscape.seminorm import PiecewiseLinear, maximize_on_box
 from landscape.seminorm._box import MAX_EXACT
 from landscape.streams import stream
 
-__all__ = ["Ridge", "steepest_ridge"]
-
 Array = NDArray[np.float64]
 
 #: Effective dimensions up to which the vertices are enumerated, and how many of them at most.
@@ -38,37 +36,22 @@ NODE_LIMIT = 200
 class Ridge:
     """The largest ``|phi|`` over the box, with a lower and an upper bound.
 
-    Attributes
-    ----------
-    direction : array of shape (d,)
-        v, of max-norm at most one, at which ``value`` is attained.
-    sign : float
-        sigma for which ``sigma phi(v) = -value``: the loss falls along ``sigma relu(<v, x>)``.
-    value, upper : float
-        The maximum of ``|phi|`` lies in ``[value, upper + tolerance]`` (sums over the samples,
-        without a factor 2/n).
-    scale : float
-        ``sum_k |s_k| ‖x_k‖_1``: a bound on the maximum, and what rounding is relative to.
-    tolerance : float
-        Absolute error of ``upper``.
-    exact : bool
-        Whether value and upper agree up to ``tolerance``.
-    method : str
-        ``"vertices"``, ``"milp"``, or ``"local search"`` with a crude upper bound.
-    n_vertices, n_exact : int
-        Vertices tried, and how many of them needed rational arithmetic.
+    The maximum lies in ``[value, upper + tolerance]``: sums over the samples, without the 2/n.
     """
 
-    direction: Array
-    sign: float
+    direction: Array  #: v, of max-norm at most one, at which ``value`` is attained.
+    sign: float  #: sigma: the loss falls along ``sigma relu(<v, x>)``, ``sigma phi(v) = -value``.
     value: float
     upper: float
-    scale: float
-    tolerance: float
-    exact: bool
-    method: str
-    n_vertices: int
-    n_exact: int
+    scale: float  #: ``sum_k |s_k| ‖x_k‖_1``: a bound on the maximum, what rounding is relative to.
+    tolerance: float  #: Absolute error of ``upper``.
+    method: str  #: "vertices", "milp", or "local search" with a crude upper bound.
+    n_exact: int  #: Vertices that needed rational arithmetic.
+
+    @property
+    def exact(self) -> bool:
+        """Whether value and upper agree up to ``tolerance``."""
+        return self.upper - self.value <= self.tolerance
 
     @property
     def is_zero(self) -> bool:
@@ -94,26 +77,18 @@ def steepest_ridge(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Inputs; on lifted ones ``(x, 1, -1)`` only ``v_{d-1} - v_d`` matters and a dimension goes.
-    s : array_like of shape (n,)
-        Residuals.
+    X, s : array_like of shapes (n, d) and (n,)
+        Inputs and residuals; on lifted inputs ``(x, 1, -1)`` only ``v_{d-1} - v_d`` matters.
     positive : bool
         Over the v whose last two coordinates are not negative, as in N*.
     node_limit : int
         For each mixed-integer program; no time limit, so that results are reproducible.
         0 leaves them out: then ``value`` comes from local search and ``upper`` is crude.
-    max_vertices : int
-        Beyond, the mixed-integer programs are used.
-    max_exact : int
-        Vertices that rational arithmetic decides; with more doubtful ones ``upper`` is crude.
+    max_vertices, max_exact : int
+        Beyond so many vertices the mixed-integer programs are used; with more vertices than that
+        for rational arithmetic to decide ``upper`` is crude.
     rng : numpy.random.Generator, optional
         For the first guess in high dimensions; fixed if not given.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
 
     Examples
     --------
@@ -145,18 +120,14 @@ def steepest_ridge(
         pair = [max(beta, 0.0), max(-beta, 0.0)] if positive else [beta, -beta]
         direction = np.append(direction[:-1], pair)
     phi = float(residuals @ np.maximum(inputs @ direction, 0.0))
-    value = abs(phi)
-    upper = max(found.upper, value)
     return Ridge(
         direction=direction,
         sign=-1.0 if phi > 0 else 1.0,
-        value=value,
-        upper=upper,
+        value=abs(phi),
+        upper=max(found.upper, abs(phi)),
         scale=scale,
         tolerance=found.tolerance,
-        exact=bool(upper - value <= found.tolerance),
         method=found.method,
-        n_vertices=found.n_vertices,
         n_exact=found.n_exact,
     )
 

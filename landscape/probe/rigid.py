@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
-from landscape.probe._program import ScaleProgram
-from landscape.probe._values import PROBE_TOLERANCE, NetworkValues
+from landscape.probe._program import NetworkValues, ScaleProgram
 from landscape.rounding import gamma
 from landscape.seminorm import GradientOracle
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
@@ -26,60 +25,36 @@ from landscape.stability import flip_gap
 from landscape.stability.flips import has_offset
 from landscape.verdict import Verdict
 
-__all__ = ["PROBE_TOLERANCE", "Probe", "probe_realization", "rigidity_radius"]
-
 Array = NDArray[np.float64]
+
+ZERO_RESIDUAL = "the residual is zero: no realization is better"
 
 
 @dataclass(frozen=True)
 class Probe:
     """What is known about R(Gamma) as a minimum of the loss on a ball around it.
 
-    Attributes
-    ----------
-    verdict : Verdict
-        ``holds``: no realization in the ball is better by more than ``tolerance``;
-        ``violated``: the witness is; ``undecided``: see ``reason``.
-    radius : float
-        Of the ball, in the W^{1,inf} seminorm.
-    tolerance : float
-        What counts as zero for gap and lower bound: at most ``PROBE_TOLERANCE`` of what a
-        realization at that distance can change the loss by at first order, and at most
-        ``SLACK_SHARE`` of the loss.
-    regime : str
-        ``"rigid"``, ``"beyond"`` or ``"global"`` (zero residual: nothing can be better).
-    reason : str
-        A sentence.
-    scales : array of shape (m,)
-        The scales ``t_i`` of the witness; ones without a witness.
-    multipliers : array
-        Of the cells' constraints in the final quadratic program.
-    gap : float
-        Loss at the centre minus the best loss found in the ball, at least 0.
-    lower_bound : float
-        On ``L(g) - L(R(Gamma))`` over the ball, from duality, proved for the rationals that
-        parameters and data are (Theorem 19); -inf where there is none.
-    distance : float
-        Exact seminorm distance of the witness from the centre; nan without a witness.
-    witness : Parametrization or None
-        The best network found in the ball.
-    n_cuts, n_iter : int
-        Constraints in the final program, and programs solved.
+    ``holds``: no realization in the ball is better by more than ``tolerance``; ``violated``: the
+    witness is; ``undecided``: see ``reason``.
     """
 
     verdict: Verdict
-    radius: float
+    radius: float  #: Of the ball, in the W^{1,inf} seminorm.
+    #: What counts as zero for gap and lower bound: ``PROBE_TOLERANCE`` of what a realization at
+    #: that distance can change the loss by at first order, at most ``SLACK_SHARE`` of the loss.
     tolerance: float
-    regime: str
-    reason: str
-    scales: Array
-    multipliers: Array
-    gap: float = 0.0
+    regime: str  #: "rigid", "beyond" or "global" (zero residual: nothing can be better).
+    reason: str  #: A sentence.
+    scales: Array  #: The scales t_i of the witness (m,); ones without a witness.
+    multipliers: Array  #: Of the cells' constraints in the final quadratic program.
+    gap: float = 0.0  #: Loss at the centre minus the best loss found in the ball, at least 0.
+    #: On L(g) - L(R(Gamma)) over the ball, from duality, proved for the rationals that parameters
+    #: and data are (Theorem 19); -inf where there is none.
     lower_bound: float = -np.inf
-    distance: float = np.nan
-    witness: Parametrization | None = None
-    n_cuts: int = 0
-    n_iter: int = 0
+    distance: float = np.nan  #: Exact seminorm distance of the witness from the centre.
+    witness: Parametrization | None = None  #: The best network found in the ball.
+    n_cuts: int = 0  #: Constraints in the final program.
+    n_iter: int = 0  #: Programs solved.
 
 
 def rigidity_radius(theta: Parametrization) -> float:
@@ -99,9 +74,8 @@ def undisputed_radius(theta: Parametrization, space: Space) -> float:
     rigidity = 0.5 * float(max_norms(theta.products[:hidden]).min(initial=np.inf))
     if isinstance(space, RestrictedSpace):
         return rigidity
-    if rigidity == 0 or theta.opposite_pairs() or theta.redundant_pairs():
-        return 0.0
-    return min(rigidity, _unflipped(theta, space))
+    shared = theta.opposite_pairs() or theta.redundant_pairs()
+    return 0.0 if shared or rigidity == 0 else min(rigidity, _unflipped(theta, space))
 
 
 def _unflipped(theta: Parametrization, space: Space) -> float:
@@ -112,8 +86,7 @@ def _unflipped(theta: Parametrization, space: Space) -> float:
     (1 + m) rho; rescaling changes that of the flipped ones by at most 2 m rho.
     """
     rounding = gamma(theta.n_neurons) * float(max_norms(theta.products).sum())
-    gap = max(0.0, flip_gap(theta, space=space)[0] - rounding)
-    return gap / (1 + 3 * theta.n_neurons)
+    return max(0.0, flip_gap(theta, space=space)[0] - rounding) / (1 + 3 * theta.n_neurons)
 
 
 def probe_realization(
@@ -131,11 +104,9 @@ def probe_realization(
     neurons around leads out of the ball (their flip gap is large enough). In larger balls
     rescalings are searched all the same: they can show ``violated``, never ``holds``.
 
-    At a local minimum of N* the verdict on such a ball is *forced* (Theorem 13): the ball holds
-    only rescalings; the scales are stationary, because no direction ``±u_i`` descends; and the loss
-    is convex in them. So ``holds`` there checks certificate and probe against each other, not the
-    paper. What is not forced are larger balls (:func:`landscape.probe.search_ball`), N'
-    (:func:`landscape.probe.examine_minimum`), networks that are no minima of N*
+    At a local minimum of N* the verdict on such a ball is *forced* (Theorem 13): ``holds`` checks
+    certificate and probe against each other, not the paper. Not forced are larger balls
+    (`search_ball`), N' (`examine_minimum`), networks that are no minima of N*
     (:mod:`landscape.study.converse`) and other norms (:mod:`landscape.uniform`).
 
     Parameters
@@ -163,10 +134,9 @@ def probe_realization(
         raise ValueError(f"radius: expected a positive number, got {radius!r}")
     values = values_in(theta, X, y, space)
     if values.is_zero:
-        loss = float(values.loss.size) * values.unit**2
-        reason, ones = "the residual is zero: no realization is better", np.ones(theta.n_neurons)
-        none = np.empty(0)
-        return Probe(Verdict.HOLDS, radius, loss, "global", reason, ones, none, lower_bound=-loss)
+        loss, ones = float(values.loss.size) * values.unit**2, np.ones(theta.n_neurons)
+        found = Verdict.HOLDS, radius, loss, "global", ZERO_RESIDUAL, ones, np.empty(0)
+        return Probe(*found, lower_bound=-loss)
     if not np.isfinite(radius):
         raise ValueError("radius: infinite only makes sense where the residual is zero")
     used = theta.weights[max_norms(theta.products) > 0]
@@ -253,9 +223,9 @@ def _beyond(theta: Parametrization, radius: float, space: Space) -> str:
         return ""
     if theta.opposite_pairs():
         return "the network has opposite neurons (C.3): the ball is not described by scales"
-    if radius >= (most := _unflipped(theta, space)):
-        return f"radius {radius:.3g} >= {most:.3g}: neurons may be turned around inside the ball"
-    return ""
+    most = _unflipped(theta, space)
+    text = f"radius {radius:.3g} >= {most:.3g}: neurons may be turned around inside the ball"
+    return text if radius >= most else ""
 
 
 def scale_bounds(values: NetworkValues, radius: float, space: Space) -> tuple[Array, Array]:

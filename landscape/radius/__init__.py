@@ -2,8 +2,8 @@
 
 ``r*`` is the supremum of the radii r for which (9) holds: ``L(Theta) >= L(Gamma)`` for all Theta of
 the space with ``‖Theta - Gamma‖_inf <= r``. From below: the certificate's ``r_cell``, raised by
-branch and bound with convex relaxations (:mod:`._bound`). From above: the nearest better point that
-a search finds (:mod:`._search`); it is kept, and can be evaluated by anyone.
+branch and bound with convex relaxations. From above: the nearest better point that a search finds;
+it is kept, and can be evaluated by anyone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike
 
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
-from landscape.radius._bound import BoxOutcome, search_box
+from landscape.radius._bound import BoxOutcome, Falsifier, search_box
 from landscape.radius._box import TINY, Centre
 from landscape.radius._family import widest_member
-from landscape.radius._search import Falsifier
 from landscape.spaces import Space
 from landscape.streams import stream
 
@@ -27,67 +26,33 @@ __all__ = ["RadiusBracket", "RadiusBudget", "bracket_radius", "widest_member"]
 
 @dataclass(frozen=True)
 class RadiusBudget:
-    """How much work a bracket may take; counts, so that results do not depend on the machine.
+    """How much work a bracket may take; counts, so that results do not depend on the machine."""
 
-    Attributes
-    ----------
-    max_nodes : int
-        Convex programs of all branch and bound searches together; 0: ``r_low`` is ``r_cell``.
-    ratio : float
-        The bracket is narrow enough when ``r_high / r_low`` is at most this.
-    n_starts : int
-        Descents of the falsifier in each box.
-    reach : float
-        The falsifier gives up at this times the largest of the parameters' max-norm and
-        ``sqrt(max |y| / max |X|)``, one for standardized data.
-    """
-
-    max_nodes: int = 1000
-    ratio: float = 1.05
-    n_starts: int = 12
+    max_nodes: int = 1000  #: Convex programs of all branch and bounds; 0: ``r_low`` is ``r_cell``.
+    ratio: float = 1.05  #: The bracket is narrow enough when ``r_high / r_low`` is at most this.
+    n_starts: int = 12  #: Descents of the falsifier in each box.
+    #: The falsifier gives up at this times the largest of the parameters' max-norm and
+    #: ``sqrt(max |y| / max |X|)``, one for standardized data.
     reach: float = 16.0
 
 
 @dataclass(frozen=True)
 class RadiusBracket:
-    """``r_low <= r* <= r_high`` for the radius of a local minimum, max-norm in (A, c).
+    """``r_low <= r* <= r_high`` for the radius of a local minimum, max-norm in (A, c)."""
 
-    Attributes
-    ----------
-    r_low : float
-        For all Theta of the space within it, the loss is at least ``loss - slack``: by the
-        certificate, or by dual bounds from which rounding is subtracted (Theorem 19).
-    r_high : float
-        Distance of ``witness``; inf where no better point was found or the minimum is global.
-    r_cell : float
-        The certificate's radius.
-    witness : Parametrization or None
-        In the space, at distance ``r_high``, with a loss below ``loss - slack``.
-    loss, loss_witness : float
-        At the minimum and at the witness (nan without one), mean squared error.
-    slack : float
-        What counts as equal: it covers the certificate's and the bounds' own errors.
-    method_low : str
-        ``"r_cell"``, ``"branch and bound"`` or ``"residual"`` (zero: a global minimum).
-    method_high : str
-        ``"falsifier"``, ``"branch and bound"``, ``"none found"`` or ``"residual"``.
-    n_nodes : int
-        Convex programs solved.
-    reason : str
-        Why the search ended.
-    """
-
+    #: For all Theta of the space within it, the loss is at least ``loss - slack``: by the
+    #: certificate, or by dual bounds from which rounding is subtracted (Theorem 19).
     r_low: float
-    r_high: float
-    r_cell: float
-    witness: Parametrization | None
-    loss: float
-    loss_witness: float
-    slack: float
-    method_low: str
-    method_high: str
-    n_nodes: int
-    reason: str
+    r_high: float  #: Distance of ``witness``; inf if none was found or the minimum is global.
+    r_cell: float  #: The certificate's radius.
+    witness: Parametrization | None  #: In the space, with a loss below ``loss - slack``.
+    loss: float  #: At the minimum, mean squared error.
+    loss_witness: float  #: At the witness; nan without one.
+    slack: float  #: What counts as equal: covers the certificate's and the bounds' own errors.
+    method_low: str  #: "r_cell", "branch and bound" or "residual" (zero: a global minimum).
+    method_high: str  #: "falsifier", "branch and bound", "none found" or "residual".
+    n_nodes: int  #: Convex programs solved.
+    reason: str  #: Why the search ended.
 
     @property
     def ratio(self) -> float:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,15 +22,11 @@ from landscape.realization import realize
 from landscape.rounding import Bounded, gamma
 from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = ["Centre", "Node", "roots"]
-
 Array = NDArray[np.float64]
 
 #: Interval ends are moved outwards by this, relative to their size: some roundings.
 OUTWARDS = 1e-13
 TINY = float(np.finfo(float).tiny)
-#: Rounds in which a neuron's intervals shrink to what its conditions leave.
-PASSES = 4
 
 
 class Centre:
@@ -121,7 +118,7 @@ class Node:
         X, low, high, cut = centre.X, self.a_low[i], self.a_high[i], self.cut[:, i]
         rows = X[cut] * self.side[cut, i][:, None]
         up, down = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
-        for _ in range(PASSES):
+        for _ in range(4):
             before = float((high - low).sum() + self.s_high[i] - self.s_low[i])
             if len(rows):
                 # <row, a> >= 0: each entry must make up for what the others can give at most.
@@ -206,36 +203,30 @@ class Node:
 
     # --- parts --------------------------------------------------------------------------------
 
-    def copy(self) -> Node:
-        """A copy that can be changed."""
-        values = vars(self).items()
-        return Node(**{key: x if np.isscalar(x) else x.copy() for key, x in values})
-
     def by_side(self, centre: Centre, k: int, i: int) -> Iterator[Node]:
         """Sample k on either side of neuron i's kink, with all that are parallel to it."""
         rows = (centre.parallel == centre.parallel[k]) & (self.side[:, i] == 0)
-        same = np.where(centre.turned == centre.turned[k], 1, -1)
+        same = np.where(centre.turned == centre.turned[k], 1, -1)[rows]
         for side in (1, -1):
-            child = self.copy()
-            child.side[rows, i] = (side * same)[rows]
-            child.cut[k, i] = True
-            if child.tighten(centre, i):
-                yield child
+            yield from self._part(centre, i, side=((rows, i), side * same), cut=((k, i), True))
 
     def by_face(self, centre: Centre, i: int) -> Iterator[Node]:
         """Each entry of a_i that can attain the norm."""
         for j in range(1, centre.a.shape[1] + 1):
-            yield from self._part(centre, i, "face", j)
-            yield from self._part(centre, i, "face", -j)
+            yield from self._part(centre, i, face=(i, j))
+            yield from self._part(centre, i, face=(i, -j))
 
     def by_size(self, centre: Centre, i: int, at: float) -> Iterator[Node]:
         """s_i below and above a value."""
-        yield from self._part(centre, i, "s_high", at)
-        yield from self._part(centre, i, "s_low", at)
+        yield from self._part(centre, i, s_high=(i, at))
+        yield from self._part(centre, i, s_low=(i, at))
 
-    def _part(self, centre: Centre, i: int, name: str, value: float) -> Iterator[Node]:
-        child = self.copy()
-        getattr(child, name)[i] = value
+    def _part(self, centre: Centre, i: int, **changes: tuple[Any, Any]) -> Iterator[Node]:
+        """The node with changed entries, of neuron i, unless it is empty."""
+        values = vars(self).items()
+        child = Node(**{name: x if np.isscalar(x) else x.copy() for name, x in values})
+        for name, (entry, value) in changes.items():
+            getattr(child, name)[entry] = value
         if child.tighten(centre, i):
             yield child
 

@@ -1,12 +1,4 @@
-"""The member of a flat family with the largest certified radius.
-
-On lifted data ``(x, 1, -1)`` a neuron of N* or N' may move along ``(w, p + t, q + t)``: the samples
-see only w and ``p - q``. Its part of r_cell is ``min(kappa / sqrt(N), sqrt(N))`` with
-``N = ‖u_i‖_inf`` and ``kappa = min_k |<u_i, x_k>| / ‖x_k‖_1`` over the samples off its kink, which
-is the same for all members; the second term counts only where the neuron has kinks. So without
-kinks the smallest N is the widest member, and with kinks ``N = kappa`` where the family reaches
-down to it.
-"""
+"""The member of a flat family with the largest certified radius."""
 
 from __future__ import annotations
 
@@ -17,8 +9,6 @@ from landscape.effective import EffectiveProblem
 from landscape.parametrization import Parametrization, group_directions, max_norms
 from landscape.spaces import RestrictedSpace, Space
 
-__all__ = ["widest_member"]
-
 Array = NDArray[np.float64]
 
 #: In N* the last two coordinates are positive: they are kept at least at this times ``‖u_i‖_inf``.
@@ -28,6 +18,12 @@ FLOOR = 1e-3
 
 def widest_member(theta: Parametrization, X: ArrayLike, space: Space) -> Parametrization:
     """The network with the same values on lifted data whose r_cell is largest.
+
+    On lifted data ``(x, 1, -1)`` a neuron of N* or N' may move along ``(w, p + t, q + t)``: the
+    samples see only w and ``p - q``. Its part of r_cell is ``min(kappa / sqrt(N), sqrt(N))`` with
+    ``N = ‖u_i‖_inf`` and ``kappa = min_k |<u_i, x_k>| / ‖x_k‖_1`` over the samples off its kink,
+    the same for all members; the second term counts only where the neuron has kinks. So without
+    kinks the smallest N is the widest, with kinks ``N = kappa`` where the family reaches it.
 
     Parameters
     ----------
@@ -66,17 +62,12 @@ def widest_member(theta: Parametrization, X: ArrayLike, space: Space) -> Paramet
     z = problem.preactivations(state)
     kinks = problem.kink_pairs(state, z)
     norms = np.abs(np.asarray(X, dtype=float)).sum(axis=1)
-    w, bias = max_norms(state.u[:, :-1]), state.u[:, -1]
-    restricted = isinstance(space, RestrictedSpace)
-    margin = space.margin if isinstance(space, RestrictedSpace) else 0.0
-    # The smaller of p and q: N* asks for more than 0, N' for nothing.
-    floor = (
-        np.maximum(margin * (1 + 1e-9), FLOOR * np.maximum(w, np.abs(bias))) if restricted else None
-    )
-    if floor is not None:
-        least = np.maximum(w, floor + np.abs(bias))
-    else:
-        least = np.maximum(w, 0.5 * np.abs(bias))
+    w, bias = max_norms(state.u[:, :-1]), np.abs(state.u[:, -1])
+    # What p and q need: N* asks for more than 0, N' for nothing.
+    low = 0.5 * bias
+    if isinstance(space, RestrictedSpace):
+        low = np.maximum(space.margin * (1 + 1e-9), FLOOR * np.maximum(w, bias)) + bias
+    least = np.maximum(w, low)
     reach = np.abs(z) / np.where(norms > 0, norms, 1.0)[:, None]
     kappa = np.where(kinks, np.inf, reach).min(axis=0)
     bent = kinks[norms > 0].any(axis=0)
@@ -85,28 +76,22 @@ def widest_member(theta: Parametrization, X: ArrayLike, space: Space) -> Paramet
     roots = np.sqrt(np.where(free, 1.0, sizes))
     limits = np.minimum(kappa / roots, np.where(bent, roots, np.inf))
     rest = float(limits[~free].min()) if (~free).any() else 0.0
-    own = max_norms(theta.products)
-    sizes[free] = np.maximum(np.maximum(least[free], own[free]), rest**2)
-    return Parametrization.from_products(_members(state.u, sizes, floor, free), problem.signs)
+    sizes[free] = np.maximum(np.maximum(least, max_norms(theta.products)), rest**2)[free]
+    return Parametrization.from_products(_members(state.u, sizes, low, free), problem.signs)
 
 
-def _members(u: Array, sizes: Array, floor: Array | None, apex: NDArray[np.bool_]) -> Array:
+def _members(u: Array, sizes: Array, low: Array, apex: NDArray[np.bool_]) -> Array:
     """Members ``(w, p, q)`` of max-norms ``sizes``, no two of them parallel."""
-    bias = u[:, -1]
-    top = sizes.copy()  # the larger of p and q
+    bias, top = u[:, -1], sizes.copy()  # top: the larger of p and q
     for attempt in range(2 * len(u) + 2):
         rows = np.column_stack([u[:, :-1], top + np.minimum(bias, 0), top - np.maximum(bias, 0)])
-        labels = group_directions(rows)
-        again = np.flatnonzero(labels != np.arange(len(u)))
+        again = np.flatnonzero(group_directions(rows) != np.arange(len(u)))
         again = again[~apex[again]]  # apex neurons of one sign stay parallel, see Theorem 4
         if again.size == 0:
             break
         # Below its norm ‖w‖ a neuron may move for free; else it has to grow a little.
         part = (1 + np.arange(again.size)) / (4.0 + attempt) / (1 + again.size)
-        low = (
-            (floor[again] + np.abs(bias[again])) if floor is not None else 0.5 * np.abs(bias[again])
-        )
-        free = max_norms(u[again, :-1]) > low * (1 + 1e-9)
-        lower = top[again] - part * np.maximum(top[again] - low, 0.0)
+        free = max_norms(u[again, :-1]) > low[again] * (1 + 1e-9)
+        lower = top[again] - part * np.maximum(top[again] - low[again], 0.0)
         top[again] = np.where(free, lower, top[again] * (1 + 1e-4 * part))
     return rows

@@ -1,25 +1,18 @@
 """A convex quadratic program below the loss on a node, and a bound from its multipliers.
 
 Where the side of a sample is open, ``t_ik`` stands for ``relu(<u_i, x_k>)`` between the function
-and its chord over the node's interval. The chord is taken in the homogeneous form ``t <= kappa
-(<u_i, x_k> - s_i least)``, which is linear in (u, s) and tight at both ends for every s. The loss
-is a convex quadratic in the residuals ``sum_i sigma_i t_ik - y_k``. So a pair contributes exactly
-where its residual pushes t down (``sigma_i s_k >= 0``), and by its chord where it pushes t up
-(Theorem 10).
+and its chord over the node's interval, in the homogeneous form that is linear in (u, s) and tight
+at both ends for every s. The loss is a convex quadratic in the residuals ``sum_i sigma_i t_ik -
+y_k``. So a pair contributes exactly where its residual pushes t down (``sigma_i s_k >= 0``), and by
+its chord where it pushes t up. The bound never trusts the solver: it holds for any point and any
+multipliers >= 0 (Theorem 10), those of equations of either sign. What rounding may move entries,
+intervals and sums by is subtracted, relative to the sizes of all terms.
 
 Where the samples see only two entries of a_i (one input with a bias), all kinks are lines through
 the origin of a plane and the cells of the node's polygon have few corners v_j. There the *joint*
 convex hull of ``(a_i, relu(<a_i, x_1>), ..., relu(<a_i, x_n>))`` is that of its values at the
 corners: ``u_i = sum_j w_j v_j``, ``t_ik = sum_j w_j relu(<v_j, x_k>)``, ``s_i = sum_j w_j`` with
 w >= 0.
-
-The bound never trusts the solver: for *any* point with residual r and *any* multipliers l >= 0,
-
-    ‖B v - y‖^2 >= 2 <r, B v - y> - ‖r‖^2 + <l, G v - h>    for all v with G v <= h,
-
-whose right-hand side is linear in v, so its least value over the node's intervals is explicit.
-(Multipliers of equations may have either sign.) What rounding may move entries, intervals and sums
-by is subtracted, relative to the sizes of all terms.
 """
 
 from __future__ import annotations
@@ -33,8 +26,6 @@ from scipy.sparse import csc_matrix
 from landscape.quadratic import minimize_quadratic
 from landscape.radius._box import OUTWARDS, Centre, Node
 from landscape.rounding import gamma
-
-__all__ = ["Relaxed", "relax"]
 
 Array = NDArray[np.float64]
 Entries = tuple[NDArray[np.intp], Array | float]
@@ -197,7 +188,7 @@ class _Program:
         return point[:size], multipliers[n:] * unit, not empty
 
     def bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
-        """See the module's docstring."""
+        """A lower bound of the loss for any point and multipliers; inf: the node is empty."""
         node, y, n = self.node, self.centre.y, len(self.centre.y)
         # Intervals of all variables.
         a = np.stack([node.a_low, node.a_high])
