@@ -2,12 +2,7 @@
 
 A probe that never reports a violation proves nothing. From every certified minimum degenerate ones
 with the same realization can be built, with spare neurons that cannot be moved to where they would
-help: the implication of Proposition 1.2 fails there, and has to be seen to fail. One of each kind
-of degeneracy of the paper:
-
-- C.1 :func:`unbalanced_control`: a neuron (a, 0) that is inactive on all samples, in N.
-- C.2 :func:`redundant_control`: a neuron split into two of the same direction, in N.
-- C.3 :func:`opposite_control`: three pairs of opposite neurons that cancel, in N'.
+help: the implication of Proposition 1.2 fails there, and has to be seen to fail.
 """
 
 from __future__ import annotations
@@ -65,7 +60,7 @@ class Control:
 def unbalanced_control(
     theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
 ) -> Control:
-    """C.1: append an unbalanced neuron (a, 0) that is inactive on every sample by a margin.
+    """C.1, in N: append an unbalanced neuron (a, 0), inactive on every sample by a margin.
 
     Parameters
     ----------
@@ -89,7 +84,7 @@ def unbalanced_control(
 def redundant_control(
     theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
 ) -> Control:
-    """C.2: split the largest neuron into two halves of exactly the same direction.
+    """C.2, in N: split the largest neuron into two halves of exactly the same direction.
 
     Both halves of (a, c) are ``(a, c) / sqrt(2)``: the certificate's conditions for each of them
     are those of the whole one. As :func:`unbalanced_control`; any data will do.
@@ -137,11 +132,9 @@ def degenerate_like(theta: Parametrization, X: Array, kind: str) -> tuple[Parame
         away = -active_direction(X, kind) * max(1.0, float(np.abs(a).max()))
         degenerate = Parametrization(np.vstack([a, away]), np.append(c, 0.0))
     elif kind == "C.2":
-        i = int(max_norms(theta.products).argmax())
-        order = [*range(len(c)), i]
-        parts = np.ones(len(c))
-        parts[i] = np.sqrt(2.0)
-        halves = Parametrization(a / parts[:, None], c / parts)
+        index = np.arange(len(c))
+        largest = max_norms(theta.products).argmax()
+        halves, order = theta.scale(np.where(index == largest, 0.5, 1)), np.append(index, largest)
         degenerate = Parametrization(halves.weights[order], halves.output_weights[order])
     elif kind == "C.3":
         if theta.n_inputs < 2:
@@ -156,17 +149,12 @@ def degenerate_like(theta: Parametrization, X: Array, kind: str) -> tuple[Parame
 
 
 def _control(
-    kind: str,
-    theta: Parametrization,
-    inputs: ArrayLike,
-    targets: ArrayLike,
-    rng: Random,
-    n_steps: int,
+    kind: str, theta: Parametrization, X: ArrayLike, y: ArrayLike, rng: Random, n_steps: int
 ) -> Control:
     """Certify the degenerate minimum, and follow the best ridge down to distance 0."""
     if n_steps < 1:
         raise ValueError(f"n_steps: expected a positive integer, got {n_steps}")
-    X, y = check_data(inputs, targets, theta.n_inputs)
+    X, y = check_data(X, y, theta.n_inputs)
     degenerate, space = degenerate_like(theta, X, kind)
     certificate = certify_minimum(degenerate, X, y, space=space)
     s, rng = realize(theta, X) - y, rng or stream(0, "control", kind)
@@ -190,8 +178,7 @@ def _control(
         added = Parametrization(better.weights[m : m + 1], better.output_weights[m : m + 1])
         change = network.change(network.on_data(added))
         gaps[k] = -float(change.value + change.error) * network.unit**2
-        met &= bool(distances[k] <= t * (1 + CELL_TOLERANCE) + rounding)
-        met &= space.contains(better)
+        met &= bool(distances[k] <= t * (1 + CELL_TOLERANCE) + rounding) and space.contains(better)
         # With two spare neurons or more, as in C.3, the bound is one for the hyperplanes alone,
         # which are the same for all t.
         if k == 0 or degenerate.n_neurons == m + 1:
@@ -206,16 +193,16 @@ def _control(
     elif certificate.kind == "global":
         verdict, reason = Verdict.HOLDS, ZERO_RESIDUAL
     elif ridge.is_zero:
-        verdict = Verdict.HOLDS
-        reason = "no ridge lowers the loss: R is optimal among networks of any width"
+        verdict, reason = (
+            Verdict.HOLDS,
+            "no ridge lowers the loss: R is optimal among networks of any width",
+        )
     elif (gaps > tolerances).all() and met:
         verdict = Verdict.VIOLATED
         reason = "a parameter minimum with better realizations at every distance, as it must be"
     else:
-        reason = (
-            f"the steepest descent by a ridge lies in [{ridge.value:.3g}, {ridge.upper:.3g}], "
-            f"negligible relative to rounding or not confirmed by its networks"
-        )
+        reason = f"the steepest descent by a ridge lies in [{ridge.value:.3g}, {ridge.upper:.3g}], "
+        reason += "negligible relative to rounding or not confirmed by its networks"
     return Control(
         kind=kind,
         parametrization=degenerate,

@@ -1,8 +1,7 @@
 """Minima of N' and N that training finds: degeneracies, and whether the implication fails.
 
-A realization can be improved at every distance as soon as it needs fewer neurons than there are: a
-spare one can be put anywhere, with any small size. Whether there is a spare neuron is decided by
-the canonical form and Lemma A.3, whether it helps by the Frank-Wolfe oracle (Theorem 15). Without
+A spare neuron can be put anywhere, with any small size. Whether there is one is decided by the
+canonical form and Lemma A.3, whether it helps by the Frank-Wolfe oracle (Theorem 15). Without
 degeneracy, small balls contain nothing but rescalings, and the rigid probe decides (Theorem 12).
 
 With a frozen offset, realizations are functions of x for the inputs (x, 1), and so are distances: a
@@ -77,8 +76,7 @@ def reduce_width(theta: Parametrization, *, space: Space | None = None) -> Reduc
     1
     """
     offset = has_offset(space)
-    m, whole = theta.n_neurons - offset, unfrozen(theta, space)
-    form = canonical_form(whole)
+    m, form = theta.n_neurons - offset, canonical_form(unfrozen(theta, space))
     n_planes = len(form.jumps)
     if n_planes == m:
         return ReducedWidth(theta, 0, "its hyperplanes are all different")
@@ -105,9 +103,8 @@ def reduce_width(theta: Parametrization, *, space: Space | None = None) -> Reduc
         return ReducedWidth(theta, 0, reason)
     network = Parametrization(rows, outputs).balance()
     if offset:
-        network = Parametrization.concatenate(
-            [network, Parametrization(theta.weights[-1:], linear[-1:])]
-        )
+        last = Parametrization(theta.weights[-1:], linear[-1:])
+        network = Parametrization.concatenate([network, last])
         reason += ", constants join the offset"
     return ReducedWidth(network, n_spare, reason)
 
@@ -184,5 +181,5 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
         reason = flips if different else f"shared hyperplanes: {reduced.reason}"
         return result(Verdict.UNDECIDED, reason)
     probe = probe_scales(theta, values, radius, space)
-    numbers = {"distance": probe.distance, "gap": probe.gap, "tolerance": probe.tolerance}
-    return result(probe.verdict, probe.reason, radius=radius, **numbers)
+    numbers = {key: getattr(probe, key) for key in ("radius", "distance", "gap", "tolerance")}
+    return result(probe.verdict, probe.reason, **numbers)

@@ -2,9 +2,8 @@ r"""The minimum of the loss over a small ball around a realization (Theorem 12).
 
 For ``rho < 1/2 min_i ‖u_i‖`` the ball of radius rho in R(N*) around R(Gamma) consists of
 ``sum_i sigma_i t_i relu(<u_i, x>)`` with ``‖sum_{i active} sigma_i (t_i - 1) u_i‖_inf <= rho`` on
-every cell: a polytope in the scales t, on which the loss is a convex quadratic. Its facets are
-found by cutting planes, with the exact seminorm as the separation oracle. What is claimed rests on
-a dual bound that is recomputed with error bounds, whatever the solver's tolerances.
+every cell: a polytope in the scales t, on which the loss is a convex quadratic. What is claimed
+rests on a dual bound that is recomputed with error bounds, whatever the solver's tolerances.
 """
 
 from __future__ import annotations
@@ -69,24 +68,22 @@ def rigidity_radius(theta: Parametrization) -> float:
 
 
 def undisputed_radius(theta: Parametrization, space: Space) -> float:
-    """Smaller balls contain nothing but rescalings (Theorem 12): 0 where that is not known."""
+    """Smaller balls contain nothing but rescalings (Theorem 12): 0 where that is not known.
+
+    In N' and N neurons can be turned around, ``relu(z) = z + relu(-z)``, if their linear parts
+    cancel (Lemma A.3), up to what a frozen offset takes up. Averaging antipodal cells, the linear
+    part of the difference is at most (1 + m) rho; rescaling changes that of the flipped ones by at
+    most 2 m rho.
+    """
     hidden = theta.n_neurons - has_offset(space)
-    rigidity = 0.5 * float(max_norms(theta.products[:hidden]).min(initial=np.inf))
+    norms = max_norms(theta.products)
+    rigidity = 0.5 * float(norms[:hidden].min(initial=np.inf))
     if isinstance(space, RestrictedSpace):
         return rigidity
-    shared = theta.opposite_pairs() or theta.redundant_pairs()
-    return 0.0 if shared or rigidity == 0 else min(rigidity, _unflipped(theta, space))
-
-
-def _unflipped(theta: Parametrization, space: Space) -> float:
-    """Up to which radius no neuron of N' or N, all on their hyperplanes, can be turned around.
-
-    As ``relu(z) = z + relu(-z)``, some can if their linear parts cancel (Lemma A.3), up to what a
-    frozen offset takes up. Averaging antipodal cells, the linear part of the difference is at most
-    (1 + m) rho; rescaling changes that of the flipped ones by at most 2 m rho.
-    """
-    rounding = gamma(theta.n_neurons) * float(max_norms(theta.products).sum())
-    return max(0.0, flip_gap(theta, space=space)[0] - rounding) / (1 + 3 * theta.n_neurons)
+    if rigidity == 0 or theta.opposite_pairs() or theta.redundant_pairs():
+        return 0.0
+    gap = flip_gap(theta, space=space)[0] - gamma(theta.n_neurons) * float(norms.sum())
+    return min(rigidity, max(0.0, gap) / (1 + 3 * theta.n_neurons))
 
 
 def probe_realization(
@@ -103,11 +100,8 @@ def probe_realization(
     Exact for N* and ``radius < rigidity_radius(theta)``; on N' only while, in addition, turning
     neurons around leads out of the ball (their flip gap is large enough). In larger balls
     rescalings are searched all the same: they can show ``violated``, never ``holds``.
-
-    At a local minimum of N* the verdict on such a ball is *forced* (Theorem 13): ``holds`` checks
-    certificate and probe against each other, not the paper. Not forced are larger balls
-    (`search_ball`), N' (`examine_minimum`), networks that are no minima of N*
-    (:mod:`landscape.study.converse`) and other norms (:mod:`landscape.uniform`).
+    At a local minimum of N* ``holds`` is *forced* (Theorem 13): it checks certificate and probe
+    against each other, not the paper.
 
     Parameters
     ----------
@@ -125,8 +119,7 @@ def probe_realization(
     Raises
     ------
     ValueError
-        If theta is not in the space, the radius is not positive, or the space is unrestricted
-        (there the ball has no such description).
+        If theta is not in the space, the radius is not positive, or the space is unrestricted.
     """
     if not isinstance(space, BalancedSpace):
         raise ValueError(f"space: expected the restricted or balanced space, got {space.name}")
@@ -174,9 +167,6 @@ def probe_scales(
     used, own = np.flatnonzero(contribute), radius / values.slope_unit
     low, high = (ends[used] for ends in scale_bounds(values, own, space))
     signs = np.where(values.outputs[used] < 0, -1.0, 1.0)
-    if oracle is None and not frozen:
-        # Directions unchanged: a multiple of them would be rounded.
-        oracle = GradientOracle(theta.weights[used])
     program = ScaleProgram(values, values.rows[used], signs, own, low, high, oracle, frozen)
     solution = program.solve()
     tau, tolerance = solution.tau, values.claimed(own)
@@ -192,8 +182,8 @@ def probe_scales(
     else:
         verdict, shown = Verdict.UNDECIDED, (lower_bound * area, tolerance * area)
         reason = "the dual bound {:.3g} does not reach the tolerance {:.3g}".format(*shown)
-    scales, better = np.ones(theta.n_neurons), gap > 0
-    if better and not frozen:
+    scales, moved = np.ones(theta.n_neurons), gap > 0 and not frozen
+    if moved:
         scales[used] += tau * own / np.abs(values.outputs[used])
     return Probe(
         verdict=verdict,
@@ -204,8 +194,8 @@ def probe_scales(
         scales=scales,
         gap=area * gap,
         lower_bound=area * lower_bound,
-        distance=values.slope_unit * distance if better else np.nan,
-        witness=theta.scale(scales) if better and not frozen else None,
+        distance=values.slope_unit * distance if gap > 0 else np.nan,
+        witness=theta.scale(scales) if moved else None,
         multipliers=solution.multipliers.ravel(),
         n_cuts=len(solution.cells),
         n_iter=solution.rounds,
@@ -221,11 +211,9 @@ def _beyond(theta: Parametrization, radius: float, space: Space) -> str:
         return f"radius {radius:.3g} >= {half}: neurons can be exchanged"
     if isinstance(space, RestrictedSpace):
         return ""
-    if theta.opposite_pairs():
-        return "the network has opposite neurons (C.3): the ball is not described by scales"
-    most = _unflipped(theta, space)
-    text = f"radius {radius:.3g} >= {most:.3g}: neurons may be turned around inside the ball"
-    return text if radius >= most else ""
+    most = undisputed_radius(theta, space)
+    why = "neurons are opposite (C.3) or may be turned around inside the ball"
+    return f"radius {radius:.3g} >= {most:.3g}: {why}" if radius >= most else ""
 
 
 def scale_bounds(values: NetworkValues, radius: float, space: Space) -> tuple[Array, Array]:
@@ -244,11 +232,11 @@ def scale_bounds(values: NetworkValues, radius: float, space: Space) -> tuple[Ar
     if isinstance(space, RestrictedSpace):
         # A difference that would be lost in rounding: exactly.
         unit = Fraction(values.slope_unit)
-        for i, (size, row) in enumerate(zip(sizes, values.rows, strict=True)):
-            exact, last = Fraction(float(size)), Fraction(float(row[-2:].min()))
-            left = exact - Fraction(space.margin) / unit / last
-            low[i] = max(low[i], min(0.0, -float(left) / radius))
+        least = values.rows[:, -2:].min(axis=1).tolist()
+        for i, size in enumerate(map(Fraction, sizes.tolist())):
+            below = float(Fraction(space.margin) / unit / Fraction(least[i]) - size)
+            low[i] = max(low[i], min(0.0, below / radius))
             if np.isfinite(space.bound):
-                most = Fraction(space.bound) / unit / Fraction(norms[i])
-                high[i] = min(high[i], max(0.0, float(most - exact) / radius))
+                above = float(Fraction(space.bound) / unit / Fraction(norms[i]) - size)
+                high[i] = min(high[i], max(0.0, above / radius))
     return low, high

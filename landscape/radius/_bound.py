@@ -1,8 +1,4 @@
-"""The max-norm box of a radius: branch and bound on a lower loss, and a falsifier.
-
-The falsifier starts just across the kinks next to the centre, at corners of the box and inside it;
-from each a quasi-Newton descent within the box. What it finds is evaluated anew as a network.
-"""
+"""The max-norm box of a radius: branch and bound on a lower loss, and a falsifier."""
 
 from __future__ import annotations
 
@@ -96,24 +92,19 @@ def _parts(centre: Centre, node: Node, relaxed: Relaxed, target: float) -> Itera
     missing = max(target - relaxed.bound, 0.0)
     if gap > 1e-3 * missing / node.side.size or norm is None:
         return node.by_side(centre, int(k), int(i)) if gap > 0 else None
-    neuron, at = norm
-    face = node.face[neuron]
-    return node.by_size(centre, neuron, at) if face else node.by_face(centre, neuron)
+    neuron, size = norm
+    known = node.face[neuron] != 0
+    return node.by_size(centre, neuron, size) if known else node.by_face(centre, neuron)
 
 
 def _candidate(centre: Centre, node: Node, relaxed: Relaxed) -> Parametrization:
     """The point of the space that the program's solution is nearest to."""
     u, s = relaxed.u, np.maximum(relaxed.s, 0.0)
     if centre.balanced:
-        a = np.clip(_weights(u), node.a_low, node.a_high)
+        balanced = Parametrization.from_products(u, node.signs)
+        a = np.clip(balanced.weights, node.a_low, node.a_high)
         u = a * max_norms(a)[:, None]
     return centre.parametrization(u, s, node.signs, relaxed.e)
-
-
-def _weights(u: Array) -> Array:
-    """The balanced weight vectors of products u."""
-    roots = np.sqrt(max_norms(u))
-    return np.asarray(u / np.where(roots > 0, roots, 1.0)[:, None])
 
 
 def _norm_gap(centre: Centre, node: Node, relaxed: Relaxed) -> tuple[int, float] | None:
@@ -123,7 +114,7 @@ def _norm_gap(centre: Centre, node: Node, relaxed: Relaxed) -> tuple[int, float]
     """
     if not centre.balanced:
         return None
-    a = _weights(relaxed.u)
+    a = Parametrization.from_products(relaxed.u, node.signs).weights
     outside = np.maximum(np.maximum(node.a_low - a, a - node.a_high), 0.0).max(axis=1)
     widths = node.s_high - node.s_low
     outside[(widths <= 1e-9 * node.s_high) & (node.face != 0)] = 0.0
@@ -136,7 +127,11 @@ def _norm_gap(centre: Centre, node: Node, relaxed: Relaxed) -> tuple[int, float]
 
 @dataclass(frozen=True)
 class Falsifier:
-    """Searches for a point with a loss below ``target``, by ``n_starts`` descents in each box."""
+    """Searches for a point with a loss below ``target``, by ``n_starts`` descents in each box.
+
+    They start just across the kinks next to the centre, at corners of the box and inside it. What
+    they find is evaluated anew as a network.
+    """
 
     centre: Centre
     target: float
@@ -200,23 +195,17 @@ class Falsifier:
         """Quasi-Newton descent within the box; a better point of the space, if it ends at one."""
         centre, c0 = self.centre, self.centre.theta.output_weights
         (m, d), inner = a.shape, radius * (1 - 1e-9)
-        loss = Objective(
-            centre.X, centre.y, centre.lower, centre.upper, None, centre.column is not None
-        )
-        floor = np.where(centre.lower >= 0, 0.0, -np.inf)
-        high = centre.a + inner
+        offset = centre.column is not None
+        loss = Objective(centre.X, centre.y, centre.lower, centre.upper, None, offset)
+        floor, high = np.where(centre.lower >= 0, 0.0, -np.inf), centre.a + inner
         low = np.minimum(np.maximum(centre.a - inner, floor), high)
-        start, lows, highs = a.ravel(), low.ravel(), high.ravel()
+        start, ends = a.ravel(), np.array([low.ravel(), high.ravel()])
         if not centre.balanced:
-            ends = np.array([c0 - inner, c0 + inner])
-            sides = signs * np.maximum(0.0, signs * ends[:, :m])
-            ends[:, :m] = np.sort(sides, axis=0)
-            start = np.append(start, c)
-            lows, highs = np.append(lows, ends[0]), np.append(highs, ends[1])
+            of_c = np.array([c0 - inner, c0 + inner])
+            of_c[:, :m] = np.sort(signs * np.maximum(0.0, signs * of_c[:, :m]), axis=0)
+            start, ends = np.append(start, c), np.hstack([ends, of_c])
 
-        def value(x: Array) -> tuple[float, Array]:
-            if not centre.balanced:
-                return loss.value_and_gradient(x)
+        def balanced(x: Array) -> tuple[float, Array]:
             weights = x.reshape(m, d)
             size, slope = loss.value_and_gradient(np.append(x, signs * max_norms(weights)))
             by_a = slope[: m * d].reshape(m, d)
@@ -225,16 +214,17 @@ class Falsifier:
             return size, by_a.ravel()
 
         result = minimize(
-            value,
-            np.clip(start, lows, highs),
+            balanced if centre.balanced else loss.value_and_gradient,
+            np.clip(start, *ends),
             jac=True,
             method="L-BFGS-B",
-            bounds=np.column_stack([lows, highs]),
+            bounds=ends.T,
             options={"maxiter": 200, "ftol": 1e-13, "gtol": 1e-10},
         )
-        weights, sizes = result.x[: m * d].reshape(m, d), np.abs(result.x[m * d : m * d + m])
         if centre.balanced:
+            weights = result.x.reshape(m, d)
             sizes = max_norms(weights)
-        e = float(result.x[-1])  # where there is an offset
-        found = centre.parametrization(weights * sizes[:, None], sizes, signs, e)
+            found = centre.parametrization(weights * sizes[:, None], sizes, signs, 0.0)
+        else:
+            found = loss.unpack(result.x)
         return found if centre.better(found, self.target, radius) else None
