@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from landscape.descent import descend
+from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization, lift_inputs
 from landscape.probe import CONTROLS, examine_minimum, reduce_width
 from landscape.realization import difference, realize
+from landscape.seminorm import sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace, make_space
+from landscape.stability.flips import unfrozen
 from landscape.stationarity import Verdict
 from tests.oracles import ball
 from tests.oracles.problems import DATA
@@ -136,6 +139,49 @@ def test_the_offset_may_vanish_or_change_its_sign(offset):
     assert worse.verdict is Verdict.VIOLATED
     assert worse.gap > worse.tolerance
     assert worse.distance <= worse.radius * (1 + 1e-9)
+
+
+def test_a_constant_of_four_neurons_joins_the_frozen_offset():
+    """``(x + 1) - x``, each of two opposite neurons: a function on (x, 1), and linear elsewhere."""
+    rows, signs = [[1.0, 1.0], [-1.0, -1.0], [1.0, 0.0], [-1.0, 0.0]], [1.0, -1.0, -1.0, 1.0]
+    theta = Parametrization([*rows, [0.0, 1.0]], [*signs, 0.5])
+    space = UnrestrictedSpace(2, 5, offset=True)
+    assert reduce_width(Parametrization(rows, signs)).n_spare == 2
+    found = reduce_width(theta, space=space)
+    assert found.n_spare == 4
+    assert found.parametrization.weights.tolist() == [[0.0, 1.0]]
+    assert found.parametrization.output_weights == pytest.approx([1.5])
+    features, y = DATA["sine"]()
+    natural = examine_minimum(theta, space.embed(features), y, space=space)
+    assert natural.verdict is Verdict.VIOLATED, natural.reason
+    assert natural.gap > natural.tolerance
+
+
+def test_neurons_that_the_offset_lets_turn_around_decide_nothing():
+    """``relu(x + 1) + relu(1 - x)`` is ``relu(-x - 1) + relu(x - 1) + 2``, whose scales descend.
+
+    The weights cancel, the biases do not: in the space with an offset that is a flip for free.
+    """
+    x = np.array([[-3.0], [-2.0], [-0.5], [0.5], [2.0], [3.0]])
+    s = np.array([1.0, -1.0, -1.0, 1.0, 1.0, -1.0])
+    theta = Parametrization([[1.0, 1.0], [-1.0, 1.0], [0.0, 1.0]], [1.0, 1.0, 0.25])
+    space = UnrestrictedSpace(2, 3, offset=True)
+    X = space.embed(x)
+    y = realize(theta, X) - s
+    assert certify_minimum(theta, X, y, space=space).is_minimum
+    for t in (1e-1, 1e-3, 1e-5):
+        better = Parametrization(-theta.weights * [[1.0], [1.0], [-1.0]], [1 - t, 1 + t, 2.25])
+        assert np.mean((realize(better, X) - y) ** 2) < np.mean(s**2)
+        distance = sobolev_distance(unfrozen(theta, space), unfrozen(better, space))
+        assert distance.upper <= 4 * t
+    found = examine_minimum(theta, X, y, space=space)
+    assert found.flip_gap == 0.0
+    assert found.verdict is Verdict.UNDECIDED
+    assert "turned around" in found.reason
+    # Functions of both inputs: there the biases count, and nothing in a small ball is better.
+    whole = examine_minimum(theta, X, y, space=UnrestrictedSpace(2, 3))
+    assert whole.flip_gap > 0.2
+    assert whole.verdict is Verdict.HOLDS
 
 
 def test_silent_neurons_are_counted_but_not_spare():

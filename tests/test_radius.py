@@ -15,7 +15,7 @@ from landscape.parametrization import Parametrization
 from landscape.radius import RadiusBudget, bracket_radius, widest_member
 from landscape.radius._bound import BoxOutcome, search_box
 from landscape.radius._box import Centre, roots
-from landscape.radius._relaxation import relax
+from landscape.radius._relaxation import Relaxation
 from landscape.realization import realize
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace, make_space
 from tests.oracles.falsifier import attack
@@ -169,7 +169,7 @@ def test_the_program_bounds_the_loss_from_below(name, relative):
     theta = minimum(space, X, y, 5, 2)
     centre = Centre(theta, X, y, space)
     radius = relative * float(np.abs(theta.output_weights).min())
-    least = min(relax(centre, node).bound for node in roots(centre, radius))
+    least = min(Relaxation(centre, node).bound for node in roots(centre, radius))
     rng = np.random.default_rng(0)
     n_seen = 0
     for _ in range(1500):
@@ -240,7 +240,7 @@ def test_a_partition_covers_the_box_and_bounds_it(data, name):
     for relative in (0.3, 1.5):
         radius = relative * float(np.abs(centre.c).min() + 0.1)
         parts = leaves(centre, radius, rng, 12)
-        bounds = [relax(centre, node).bound for node in parts]
+        bounds = [Relaxation(centre, node).bound for node in parts]
         n_seen = 0
         for _ in range(300):
             scale = radius * (0.1 if rng.random() < 0.5 else 1.0)
@@ -281,22 +281,20 @@ def test_brackets_in_other_units_hold_the_same_radius(power):
 
 def test_multipliers_of_any_size_give_a_bound():
     """The bound does not depend on what the solver says: random multipliers bound as well."""
-    from landscape.radius._relaxation import _Program
-
     features, y = DATA["sine"]()
     space = make_space("unrestricted", 1, 2)
     X = space.embed(features)
     theta = minimum(space, X, y, 2, 2)
     centre = Centre(theta, X, y, space)
-    program = _Program(centre, next(roots(centre, 0.3)))
+    program = Relaxation(centre, next(roots(centre, 0.3)))
     rng = np.random.default_rng(0)
     point, multipliers, _ = program.solve()
-    best = program.bound(point, multipliers, True)
+    best = program.dual_bound(point, multipliers, True)
     for size in (1e-6, 1e-2, 1.0):
         shaken = multipliers + size * rng.standard_normal(multipliers.size)
         shaken[program.n_equal :] = np.maximum(0.0, shaken[program.n_equal :])
         moved = point + size * rng.standard_normal(point.size)
-        assert program.bound(moved, shaken, True) <= best * (1 + 1e-7) + 1e-9
+        assert program.dual_bound(moved, shaken, True) <= best * (1 + 1e-7) + 1e-9
 
 
 # --- flat families ------------------------------------------------------------------------------

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from landscape.parametrization import Parametrization, max_norms, unit_directions
 from landscape.probe.ridge import is_lifted, steepest_ridge
 from landscape.realization import realize
+from landscape.rounding import Array
 from landscape.spaces import BalancedSpace, RestrictedSpace
 from landscape.streams import stream
-
-Array = NDArray[np.float64]
 
 #: Vertices that the Frank-Wolfe oracle tries here; beyond, local search is enough.
 MAX_VERTICES = 50_000

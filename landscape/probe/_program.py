@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from landscape.errors import NumericalError
 from landscape.parametrization import Parametrization, max_norms
 from landscape.quadratic import TOLERANCE, minimize_quadratic
-from landscape.rounding import GLOBAL_SHARE, SLACK_SHARE, Bounded, gamma
+from landscape.rounding import GLOBAL_SHARE, SLACK_SHARE, Array, Bounded, gamma
 from landscape.seminorm import GradientOracle
-
-Array = NDArray[np.float64]
 
 #: Changes of the loss count as zero up to this times what a ball of this radius can change the
 #: loss by at first order. The certificates' own tolerance is 1e-9.

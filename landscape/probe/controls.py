@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from landscape.errors import NumericalError
@@ -19,17 +19,16 @@ from landscape.minima import Certificate, certify_minimum
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._program import CELL_TOLERANCE, PROBE_TOLERANCE, NetworkValues
-from landscape.probe.ridge import Ridge, steepest_ridge
+from landscape.probe.ridge import ANY_WIDTH, Ridge, steepest_ridge
 from landscape.probe.rigid import ZERO_RESIDUAL
 from landscape.realization import realize
-from landscape.rounding import gamma
+from landscape.rounding import Array, gamma
 from landscape.seminorm import sobolev_distance
 from landscape.spaces import BalancedSpace, Space, UnrestrictedSpace
 from landscape.stability import distance_to_fibre
 from landscape.streams import stream
 from landscape.verdict import Verdict
 
-Array = NDArray[np.float64]
 Random = np.random.Generator | None
 
 
@@ -193,10 +192,7 @@ def _control(
     elif certificate.kind == "global":
         verdict, reason = Verdict.HOLDS, ZERO_RESIDUAL
     elif ridge.is_zero:
-        verdict, reason = (
-            Verdict.HOLDS,
-            "no ridge lowers the loss: R is optimal among networks of any width",
-        )
+        verdict, reason = Verdict.HOLDS, ANY_WIDTH
     elif (gaps > tolerances).all() and met:
         verdict = Verdict.VIOLATED
         reason = "a parameter minimum with better realizations at every distance, as it must be"

@@ -13,18 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize, nnls
 
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._choices import Choice, Choices, ExchangeBudget, into_space
 from landscape.probe._program import CELL_TOLERANCE, NetworkValues, ScaleProgram
 from landscape.probe.rigid import probe_realization, scale_bounds, undisputed_radius, values_in
+from landscape.rounding import Array
 from landscape.seminorm import GradientOracle, OutOfReach, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace
 from landscape.verdict import Verdict
-
-Array = NDArray[np.float64]
 
 #: Cells whose gradients are kept in the ball during a local step, the largest ones.
 MAX_CELLS = 60

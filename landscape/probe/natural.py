@@ -20,7 +20,7 @@ from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._program import NetworkValues
 from landscape.probe.controls import with_ridge
-from landscape.probe.ridge import steepest_ridge
+from landscape.probe.ridge import ANY_WIDTH, steepest_ridge
 from landscape.probe.rigid import ZERO_RESIDUAL, probe_scales, undisputed_radius
 from landscape.realization import realize
 from landscape.seminorm import sobolev_distance
@@ -157,8 +157,7 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
         s = realize(theta, inputs) - targets
         ridge = steepest_ridge(inputs, s, node_limit=0, rng=stream(0, "natural", "ridge"))
         if ridge.is_zero:
-            reason = "no ridge helps: optimal among networks of any width"
-            return result(Verdict.HOLDS, reason, radius=np.inf)
+            return result(Verdict.HOLDS, ANY_WIDTH, radius=np.inf)
         heights = np.maximum(inputs @ ridge.direction, 0.0)
         best = ridge.value / float(heights @ heights) if heights.any() else 0.0
         product = 1e-3 * best * ridge.direction

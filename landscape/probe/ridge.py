@@ -16,14 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from landscape.rounding import STATIONARITY_TOLERANCE
+from landscape.rounding import STATIONARITY_TOLERANCE, Array
 from landscape.seminorm import PiecewiseLinear, maximize_on_box
 from landscape.seminorm._box import MAX_EXACT
 from landscape.streams import stream
-
-Array = NDArray[np.float64]
 
 #: Effective dimensions up to which the vertices are enumerated, and how many of them at most.
 MAX_DIMENSION = 4

@@ -12,19 +12,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._program import NetworkValues, ScaleProgram
-from landscape.rounding import gamma
+from landscape.rounding import Array, gamma
 from landscape.seminorm import GradientOracle
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
 from landscape.stability import flip_gap
 from landscape.stability.flips import has_offset
 from landscape.verdict import Verdict
-
-Array = NDArray[np.float64]
 
 ZERO_RESIDUAL = "the residual is zero: no realization is better"
 

@@ -8,7 +8,7 @@ it is kept, and can be evaluated by anyone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,16 +43,16 @@ class RadiusBracket:
     #: For all Theta of the space within it, the loss is at least ``loss - slack``: by the
     #: certificate, or by dual bounds from which rounding is subtracted (Theorem 19).
     r_low: float
-    r_high: float  #: Distance of ``witness``; inf if none was found or the minimum is global.
     r_cell: float  #: The certificate's radius.
-    witness: Parametrization | None  #: In the space, with a loss below ``loss - slack``.
     loss: float  #: At the minimum, mean squared error.
-    loss_witness: float  #: At the witness; nan without one.
     slack: float  #: What counts as equal: covers the certificate's and the bounds' own errors.
-    method_low: str  #: "r_cell", "branch and bound" or "residual" (zero: a global minimum).
-    method_high: str  #: "falsifier", "branch and bound", "none found" or "residual".
-    n_nodes: int  #: Convex programs solved.
-    reason: str  #: Why the search ended.
+    r_high: float = np.inf  #: Distance of ``witness``; inf if none was found or none exists.
+    witness: Parametrization | None = None  #: In the space, with a loss below ``loss - slack``.
+    loss_witness: float = np.nan  #: At the witness.
+    method_low: str = "r_cell"  #: That, "branch and bound" or "residual" (zero: a global minimum).
+    method_high: str = "none found"  #: That, "falsifier", "branch and bound" or "residual".
+    n_nodes: int = 0  #: Convex programs solved.
+    reason: str = ""  #: Why the search ended.
 
     @property
     def ratio(self) -> float:
@@ -109,110 +109,87 @@ def bracket_radius(
     if not certificate.is_minimum:
         raise ValueError(f"theta: not certified as a local minimum: {certificate.reason}")
     radius, loss, slack = certificate.radius, certificate.loss, certificate.slack
+    found = RadiusBracket(radius, radius, loss, slack)
     if not np.isfinite(radius):
         method = "residual" if certificate.kind == "global" else "r_cell"
         reason = f"a global minimum: {certificate.reason}"
-        return RadiusBracket(
-            np.inf, np.inf, np.inf, None, loss, np.nan, slack, method, method, 0, reason
-        )
+        return replace(found, method_low=method, method_high=method, reason=reason)
     slack = RELATIVE_SLACK * loss + 2 * slack
     rng = stream(0, "radius", "falsifier") if rng is None else rng
     centre, budget = Centre(theta, X, y, space), budget or RadiusBudget()
     falsifier = Falsifier(centre, loss - slack, rng, budget.n_starts)
-    search = _Bracket(centre, falsifier, budget, radius)
-    reason = search.run()
-    return RadiusBracket(
-        r_low=search.low,
-        r_high=search.high,
-        r_cell=radius,
-        witness=search.witness,
-        loss=loss,
-        loss_witness=np.nan if search.witness is None else centre.loss(search.witness),
-        slack=slack,
-        method_low=search.method_low,
-        method_high=search.method_high,
-        n_nodes=search.n_nodes,
-        reason=reason,
-    )
+    return _Bracket(centre, falsifier, budget, replace(found, slack=slack)).run()
 
 
 @dataclass
 class _Bracket:
-    """State of a search: the two ends, and the smallest radius that was too hard."""
+    """A search: what was found so far, and the smallest radius that was too hard."""
 
     centre: Centre
     falsifier: Falsifier
     budget: RadiusBudget
-    low: float
-    high: float = np.inf
+    found: RadiusBracket
     hard: float = np.inf
-    witness: Parametrization | None = None
-    method_low: str = "r_cell"
-    method_high: str = "none found"
-    n_nodes: int = 0
 
-    def run(self) -> str:
+    def run(self) -> RadiusBracket:
         """Go up from r_cell, look for a better point, then halve the bracket on a log scale."""
-        theta, centre = self.centre.theta, self.centre
+        theta, centre, budget = self.centre.theta, self.centre, self.budget
         # What a neuron of size one is, in the units of the data.
         one = np.sqrt(np.abs(centre.y).max()) / max(np.sqrt(np.abs(centre.X).max()), TINY)
         largest = max(one, np.abs(theta.weights).max(), np.abs(theta.output_weights).max())
-        reach = self.budget.reach * float(largest)
-        radius, cheap = self.low, max(20, self.budget.max_nodes // 20)
-        while radius < reach and self.n_nodes < self.budget.max_nodes:
+        reach, radius = budget.reach * float(largest), self.found.r_low
+        while radius < reach and self.found.n_nodes < budget.max_nodes:
             radius *= 2
-            if self._ask(radius, cheap) is not BoxOutcome.PROVED:
+            if self._ask(radius, max(20, budget.max_nodes // 20)) is not BoxOutcome.PROVED:
                 break
-        radius = self.low
-        while self.witness is None and radius < reach:
+        radius = self.found.r_low
+        while self.found.witness is None and radius < reach:
             radius *= 2
-            self._falsify(radius)
-        return self._halve()
+            self._beaten(self.falsifier.search(radius), "falsifier")
+        reason = self._halve()
+        return replace(self.found, reason=reason)
 
     def _ask(self, radius: float, nodes: int) -> BoxOutcome:
         """One branch and bound, its answer booked."""
-        nodes = min(nodes, self.budget.max_nodes - self.n_nodes)
-        falsifier = self.falsifier
+        falsifier, nodes = self.falsifier, min(nodes, self.budget.max_nodes - self.found.n_nodes)
         answer = search_box(self.centre, radius, falsifier.target, nodes, falsifier.descend_from)
-        self.n_nodes += answer.n_nodes
+        self.found = replace(self.found, n_nodes=self.found.n_nodes + answer.n_nodes)
         if answer.outcome is BoxOutcome.PROVED:
-            self.low, self.method_low = radius, "branch and bound"
+            self.found = replace(self.found, r_low=radius, method_low="branch and bound")
         elif answer.witness is not None:
             self._beaten(answer.witness, "branch and bound")
         else:
             self.hard = min(self.hard, radius)
-            self._falsify(radius)
+            self._beaten(falsifier.search(radius), "falsifier")
         return answer.outcome
 
-    def _falsify(self, radius: float) -> None:
-        found = self.falsifier.search(radius)
-        if found is not None:
-            self._beaten(found, "falsifier")
-
-    def _beaten(self, witness: Parametrization, method: str) -> None:
-        witness = self.falsifier.shrink(witness)
-        distance = self.centre.distance(witness)
-        if distance < self.high:
-            self.high, self.witness, self.method_high = distance, witness, method
+    def _beaten(self, witness: Parametrization | None, method: str) -> None:
+        """Move a better point nearer, and keep it if it is the nearest."""
+        if witness is not None:
+            witness = self.falsifier.shrink(witness)
+            distance, loss = self.centre.distance(witness), self.centre.loss(witness)
+            if distance < self.found.r_high:
+                better = {"r_high": distance, "witness": witness, "loss_witness": loss}
+                self.found = replace(self.found, method_high=method, **better)
 
     def _halve(self) -> str:
         """Branch and bound between the ends; what is too hard is left for the rest of the nodes."""
         budget = self.budget
-        if not np.isfinite(self.high) and not np.isfinite(self.hard):
+        if np.isinf(self.found.r_high) and np.isinf(self.hard):
             return "no better point found within reach"
-        while self.high > budget.ratio * self.low:
-            left = budget.max_nodes - self.n_nodes
+        while (high := self.found.r_high) > budget.ratio * (low := self.found.r_low):
+            left = budget.max_nodes - self.found.n_nodes
             if left <= 0:
                 return "the budget of nodes is spent"
-            top = min(self.high, self.hard)
-            if top > budget.ratio * self.low:
-                self._ask(np.sqrt(self.low * top), max(20, left // 3))
-            elif not np.isfinite(self.high) or left < budget.max_nodes // 10:
+            top = min(high, self.hard)
+            if top > budget.ratio * low:
+                self._ask(np.sqrt(low * top), max(20, left // 3))
+            elif np.isinf(high) or left < budget.max_nodes // 10:
                 return "the next step is beyond the budget of nodes"
             else:
                 # All that is left goes into the step that was too hard.
                 hard, self.hard = self.hard, np.inf
-                outcome = self._ask(min(np.sqrt(self.low * self.high), hard * 1.02), left)
+                outcome = self._ask(min(np.sqrt(low * high), hard * 1.02), left)
                 if outcome is BoxOutcome.NUMERICS:
                     return outcome.value
         return "the bracket is as narrow as asked for"

@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from landscape.objective import Objective
 from landscape.parametrization import Parametrization, max_norms
 from landscape.radius._box import TINY, Centre, Node, roots
-from landscape.radius._relaxation import Relaxed, relax
-
-Array = NDArray[np.float64]
+from landscape.radius._relaxation import Relaxation
+from landscape.rounding import Array
 
 
 class BoxOutcome(enum.Enum):
@@ -62,7 +60,7 @@ def search_box(
             parent_bound, _, node = heapq.heappop(heap)
         if n_nodes >= max_nodes:
             return BoxAnswer(BoxOutcome.BUDGET, n_nodes, parent_bound)
-        relaxed = relax(centre, node)
+        relaxed = Relaxation(centre, node)
         n_nodes += 1
         bound = max(parent_bound, relaxed.bound)
         if bound >= target:
@@ -83,7 +81,7 @@ def search_box(
             heapq.heappush(heap, (bound, order, part))
 
 
-def _parts(centre: Centre, node: Node, relaxed: Relaxed, target: float) -> Iterator[Node] | None:
+def _parts(centre: Centre, node: Node, relaxed: Relaxation, target: float) -> Iterator[Node] | None:
     """Cut the node where its program is loosest; None if it is not loose anywhere."""
     k, i = np.unravel_index(int(np.argmax(relaxed.gaps)), relaxed.gaps.shape)
     gap = float(relaxed.gaps[k, i])
@@ -97,7 +95,7 @@ def _parts(centre: Centre, node: Node, relaxed: Relaxed, target: float) -> Itera
     return node.by_size(centre, neuron, size) if known else node.by_face(centre, neuron)
 
 
-def _candidate(centre: Centre, node: Node, relaxed: Relaxed) -> Parametrization:
+def _candidate(centre: Centre, node: Node, relaxed: Relaxation) -> Parametrization:
     """The point of the space that the program's solution is nearest to."""
     u, s = relaxed.u, np.maximum(relaxed.s, 0.0)
     if centre.balanced:
@@ -107,7 +105,7 @@ def _candidate(centre: Centre, node: Node, relaxed: Relaxed) -> Parametrization:
     return centre.parametrization(u, s, node.signs, relaxed.e)
 
 
-def _norm_gap(centre: Centre, node: Node, relaxed: Relaxed) -> tuple[int, float] | None:
+def _norm_gap(centre: Centre, node: Node, relaxed: Relaxation) -> tuple[int, float] | None:
     """The neuron whose balanced weight vector is farthest outside, and the size at which to cut.
 
     ``s_i`` itself need not be the norm: where u_i, balanced, is in the node, nothing was relaxed.

@@ -19,10 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.parametrization import Parametrization, group_directions, unit_directions
 from landscape.realization import realize
-from landscape.rounding import Bounded, gamma
+from landscape.rounding import Array, Bounded, gamma
 from landscape.spaces import Space, UnrestrictedSpace
-
-Array = NDArray[np.float64]
 
 #: Interval ends are moved outwards by this, relative to their size: some roundings.
 OUTWARDS = 1e-13

@@ -7,9 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.effective import EffectiveProblem
 from landscape.parametrization import Parametrization, group_directions, max_norms
+from landscape.rounding import Array
 from landscape.spaces import RestrictedSpace, Space
-
-Array = NDArray[np.float64]
 
 #: In N* the last two coordinates are positive: they are kept at least at this times ``‖u_i‖_inf``.
 #: By the square root of that much the radius may fall short of its supremum, which N* lacks.

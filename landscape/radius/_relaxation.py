@@ -17,46 +17,24 @@ w >= 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
 from landscape.quadratic import minimize_quadratic
 from landscape.radius._box import OUTWARDS, Centre, Node
-from landscape.rounding import gamma
+from landscape.rounding import Array, gamma
 
-Array = NDArray[np.float64]
 Entries = tuple[NDArray[np.intp], Array | float]
 
 
-@dataclass(frozen=True)
-class Relaxed:
-    """Solution of a node's program: the solver's point u (m, d), s (m,), e.
+class Relaxation:
+    """``min (1/n) ‖B v - y‖^2`` over ``G v <= h`` with v = (u, s, e, t); ``n_equal`` equations.
 
-    ``bound`` is a proven lower bound of the mean squared error on the node; inf: it is empty.
-    ``gaps`` (n, m): by how much the loss may change when an open pair's value becomes the true one.
+    Solved for a node: ``bound`` is a proven lower bound of the mean squared error on it (inf: it is
+    empty), ``u`` (m, d), ``s`` (m,), ``e`` the solver's point. ``gaps`` (n, m) say by how much the
+    loss may change when an open pair's value becomes the true one.
     """
-
-    bound: float
-    u: Array
-    s: Array
-    e: float
-    gaps: Array
-
-
-def relax(centre: Centre, node: Node) -> Relaxed:
-    """Solve the program of a node and bound it from below."""
-    program = _Program(centre, node)
-    point, multipliers, feasible = program.solve()
-    bound = program.bound(point, multipliers, feasible)
-    u, s, e, _ = np.split(point, [program.at_s, program.at_e, program.at_t])
-    return Relaxed(bound, u.reshape(node.a_low.shape), s, float(e[0]), program.gaps(point))
-
-
-class _Program:
-    """``min (1/n) ‖B v - y‖^2`` over ``G v <= h`` with v = (u, s, e, t); ``n_equal`` equations."""
 
     def __init__(self, centre: Centre, node: Node) -> None:
         self.centre, self.node = centre, node
@@ -100,6 +78,10 @@ class _Program:
             size = float(np.abs(corners).max())
             self.sizes_B[:, columns] = np.abs(X).sum(axis=1)[:, None] * size
             self.sizes_G[3 * k : 3 * k + 2, columns] = size
+        point, multipliers, feasible = self.solve()
+        self.bound = self.dual_bound(point, multipliers, feasible)
+        self.u, self.s = point[: m * d].reshape(m, d), point[m * d : m * d + m]
+        self.e, self.gaps = float(point[self.at_e]), self._gaps(point)
 
     def _add(self, sides: Array, *entries: Entries) -> None:
         """Rows of ``G v <= h`` by their entries: columns (p,) or (p, q) and values."""
@@ -187,7 +169,7 @@ class _Program:
         empty = status in ("PrimalInfeasible", "AlmostPrimalInfeasible")
         return point[:size], multipliers[n:] * unit, not empty
 
-    def bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
+    def dual_bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
         """A lower bound of the loss for any point and multipliers; inf: the node is empty."""
         node, y, n = self.node, self.centre.y, len(self.centre.y)
         # Intervals of all variables.
@@ -211,17 +193,15 @@ class _Program:
             return max(0.0, least)
         return np.inf if least > 0 else 0.0
 
-    def gaps(self, point: Array) -> Array:
-        """See :class:`Relaxed`."""
-        gaps, u = np.zeros(self.node.side.shape), point[: self.at_s].reshape(self.node.a_low.shape)
-        values = np.zeros(gaps.shape)
+    def _gaps(self, point: Array) -> Array:
+        values, gaps = np.zeros((2, *self.node.side.shape))
         if self.centre.plane is None:
             values[self.rows, self.neurons] = point[self.at_t :]
         for i, rows, corners, columns in self.hulls:
             heights = np.maximum(self.centre.plane[rows] @ corners.T, 0.0)
             values[rows, i] = heights @ point[columns]
         k, i = self.rows, self.neurons
-        z = (self.centre.X[k] * u[i]).sum(axis=1)
+        z = (self.centre.X[k] * self.u[i]).sum(axis=1)
         excess = values[k, i] - np.maximum(z, 0.0)
         residual = np.abs(self.B @ point - self.centre.y)
         gaps[k, i] = excess * (2 * residual[k] + excess) / len(residual)
