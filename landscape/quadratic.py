@@ -22,9 +22,8 @@ def minimize_quadratic(
     """Minimize ``<linear, x> + 1/2 <x, hessian x>`` over ``rows @ x <= right``.
 
     Of the hessian (k, k) only the upper triangle is given; the first ``n_equal`` rows are
-    equations. Returns a point, the rows' multipliers, not negative for inequalities, both 0 where
-    the solver broke down, and how it ended. Nothing of it need be accurate: whoever asks derives
-    bounds that hold for any point and multipliers.
+    equations. Returns a point, the rows' multipliers (>= 0 for inequalities), both 0 where the
+    solver broke down, and how it ended. Bounds are to be derived for any point and multipliers.
     """
     settings = clarabel.DefaultSettings()
     settings.verbose = False
@@ -36,6 +35,7 @@ def minimize_quadratic(
         csc_matrix(hessian), linear, csc_matrix(rows), right, cones, settings
     ).solve()
     x, z = np.array(found.x), np.array(found.z)
+    if not (np.isfinite(x).all() and np.isfinite(z).all()):
+        return 0 * linear, 0 * right, "broken"
     z[n_equal:] = np.maximum(z[n_equal:], 0.0)
-    broken = not (np.isfinite(x).all() and np.isfinite(z).all())
-    return (0 * linear, 0 * right, "broken") if broken else (x, z, str(found.status))
+    return x, z, str(found.status)

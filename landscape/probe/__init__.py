@@ -1,11 +1,9 @@
 """Balls of realization space, solved instead of sampled: tests of Proposition 1.2.
 
 `rigid` decides whether the realization of a minimum is a minimum on its W^{1,inf} ball, as long as
-the ball contains nothing but rescalings of its neurons (Theorem 12). `ridge` finds the best neuron
-that could be added, `controls` builds degenerate parameter minima for which the implication must
-fail, and shows that it does (Theorem 15). `exchange` searches larger balls, in which neurons can be
-exchanged for others, and brackets the realization radius. `natural` looks at minima of N' and N as
-training finds them.
+that holds only rescalings of its neurons; `exchange` searches larger balls. `ridge` finds the best
+neuron that could be added; `controls` builds degenerate minima for which the implication must fail;
+`natural` looks at minima of N' and N as training finds them.
 """
 
 from landscape.probe._choices import ExchangeBudget

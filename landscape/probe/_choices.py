@@ -49,26 +49,25 @@ class Choice:
     source: str
 
 
+@dataclass(eq=False)
 class Choices:
     """Generates exchanges for a network, small neurons first, single ones before pairs."""
 
-    def __init__(
-        self,
-        theta: Parametrization,
-        X: Array,
-        y: Array,
-        space: BalancedSpace,
-        rng: np.random.Generator,
-        minima: Sequence[Parametrization],
-        budget: ExchangeBudget,
-    ) -> None:
-        self.theta, self.X, self.y, self.space, self.rng = theta, X, y, space, rng
-        self.budget, self.positive = budget, isinstance(space, RestrictedSpace)
+    theta: Parametrization
+    X: Array
+    y: Array
+    space: BalancedSpace
+    rng: np.random.Generator
+    minima: Sequence[Parametrization]
+    budget: ExchangeBudget
+
+    def __post_init__(self) -> None:
+        theta, self.positive = self.theta, isinstance(self.space, RestrictedSpace)
         self.norms = max_norms(theta.products)
         self.used = np.flatnonzero(self.norms > 0)
-        self.features = theta.signs * np.maximum(X @ theta.products.T, 0.0)
-        self.s = realize(theta, X) - y
-        self.pool = list(self._directions(minima))
+        self.features = theta.signs * np.maximum(self.X @ theta.products.T, 0.0)
+        self.s = realize(theta, self.X) - self.y
+        self.pool = list(self._directions())
 
     def generate(self, worthwhile: Callable[[tuple[int, ...]], bool]) -> Iterator[Choice]:
         """All exchanges of neurons for which ``worthwhile`` still says so."""
@@ -83,14 +82,14 @@ class Choices:
                         break
                     yield choice
 
-    def _directions(self, minima: Sequence[Parametrization]) -> Iterator[tuple[str, Array]]:
+    def _directions(self) -> Iterator[tuple[str, Array]]:
         """Pairs of a source and a direction of max-norm one.
 
         From the neurons of other minima, from hyperplanes through as many samples as fit (the rays
         of the data's arrangement), and at random.
         """
         X, rng, budget, own = self.X, self.rng, self.budget, unit_directions(self.theta.weights)
-        rows = [row for other in minima for row in other.products if row.any()]
+        rows = [row for other in self.minima for row in other.products if row.any()]
         for k in rng.permutation(len(rows))[: budget.n_minima]:
             unit = into_space(rows[k][None], self.positive)
             if max_norms(own - unit).min() > 1e-12:
@@ -102,7 +101,7 @@ class Choices:
             chosen = rng.choice(len(X), min(d - 1, len(X)), replace=False)
             normal = np.linalg.svd(effective[chosen])[2][-1] * rng.choice([-1.0, 1.0])
             if lifted:
-                normal = np.append(normal[:-1], [max(normal[-1], 0.0), max(-normal[-1], 0.0)])
+                normal = np.append(normal[:-1], np.maximum([normal[-1], -normal[-1]], 0.0))
             yield "samples' hyperplanes", into_space(normal[None], self.positive)[0]
         for _ in range(budget.n_random):
             draw = rng.standard_normal((1, self.theta.n_inputs))
@@ -117,13 +116,11 @@ class Choices:
             # What the others leave to be explained, as they are.
             rest = [i for i in range(len(self.norms)) if i not in dropped]
             missing = self.y - self.features[:, rest].sum(axis=1)
-            for source, unit in pool:
-                for sign in (1.0, -1.0):
-                    signs = np.array([sign])
-                    fitted = self._refit(unit, sign, missing)
-                    if fitted is not None:
-                        yield Choice(dropped, fitted, signs, f"{source}, refitted")
-                    yield Choice(dropped, unit[None], signs, source)
+            for (source, unit), sign in product(pool, (1.0, -1.0)):
+                signs, fitted = np.array([sign]), self._refit(unit, sign, missing)
+                if fitted is not None:
+                    yield Choice(dropped, fitted, signs, f"{source}, refitted")
+                yield Choice(dropped, unit[None], signs, source)
         else:
             for _ in pool:
                 picks = self.rng.choice(len(pool), q, replace=q > len(pool))
@@ -175,7 +172,7 @@ class Choices:
         for _ in range(ROUNDS):
             if not active.any():
                 break
-            step = np.asarray(np.linalg.lstsq(X[active], sign * missing[active], rcond=None)[0]) - u
+            step = np.linalg.lstsq(X[active], sign * missing[active], rcond=None)[0] - u
             # On its pattern the least squares solution is best; half-way there may be, off it.
             for t in (1.0, 0.5, 0.25):
                 moved = u + t * step
@@ -197,8 +194,6 @@ def into_space(rows: Array, positive: bool) -> Array:
     """
     moved = np.array(rows, dtype=float)
     if positive:
-        sizes = np.maximum(max_norms(moved), np.finfo(float).tiny)
-        short = LEAST * sizes - moved[:, -2:].min(axis=1)
+        short = LEAST * max_norms(moved) - moved[:, -2:].min(axis=1)
         moved[:, -2:] += np.maximum(0.0, short)[:, None]
-    sizes = max_norms(moved)
-    return np.asarray(moved / np.where(sizes > 0, sizes, 1.0)[:, None])
+    return unit_directions(moved)

@@ -139,7 +139,7 @@ def _shifted(values: Array, exponents: NDArray[np.intp] | int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The minimum over the ball, up to tolerances."""
+    """The minimum over the ball, up to tolerances, at ``tau`` (k,)."""
 
     tau: Array
     cells: Array  #: ``|cells @ tau| <= 1`` are the constraints of the final program, (c, k).
@@ -196,15 +196,10 @@ class ScaleProgram:
         """Cutting planes: programs with more and more cells until none is violated."""
         cells, known = np.empty((0, self.low.size)), set[bytes]()
         central = bool((self.low <= 0).all() and (self.high >= 0).all())
+        objective, box = (self.radius * self.hessian, self.linear), (self.low, self.high)
         for rounds in range(1, MAX_ROUNDS + 1):
-            tau, duals, status = minimize_in_box(
-                self.radius * self.hessian,
-                self.linear,
-                np.vstack([cells, -cells]),
-                np.ones(2 * len(cells)),
-                self.low,
-                self.high,
-            )
+            constraints = np.vstack([cells, -cells]), np.ones(2 * len(cells))
+            tau, duals, status = minimize_in_box(*objective, *constraints, *box)
             # Around the centre there is always a point. Elsewhere a program that cannot be solved
             # is mostly one that has none.
             feasible = "Infeasible" not in status and (status in NEAR or central)
@@ -235,8 +230,7 @@ class ScaleProgram:
         scales are stationary the loss, convex in them, falls nowhere (Theorem 13).
         """
         tau, multipliers, cells = solution.tau, solution.multipliers, solution.cells
-        at_centre = self._dual_bound(0 * tau, 0 * multipliers, cells)
-        return max(at_centre, self._dual_bound(tau, multipliers, cells))
+        return max(self._dual_bound(t * tau, t * multipliers, cells) for t in (0.0, 1.0))
 
     def _dual_bound(self, tau: Array, multipliers: Array, cells: Array) -> float:
         """By weak duality, for any tau and any multipliers >= 0.

@@ -228,16 +228,9 @@ def with_ridge(
 
 def active_direction(X: Array, kind: str) -> Array:
     """Weight vector of max-norm at most one that maximizes ``min_k <a, x_k> / ‖x_k‖_1``."""
-    norms = np.abs(X).sum(axis=1)
-    rows = X[norms > 0] / norms[norms > 0, None]
-    d = X.shape[1]
-    result = linprog(
-        np.append(np.zeros(d), -1.0),
-        A_ub=np.hstack([-rows, np.ones((len(rows), 1))]),
-        b_ub=np.zeros(len(rows)),
-        bounds=[(-1.0, 1.0)] * d + [(None, 1.0)],
-        method="highs",
-    )
+    rows, d = _normalized(X), X.shape[1]
+    below, bounds = np.hstack([-rows, np.ones((len(rows), 1))]), [(-1.0, 1.0)] * d + [(None, 1.0)]
+    result = linprog(np.append(np.zeros(d), -1.0), below, np.zeros(len(rows)), bounds=bounds)
     if result.status == 0 and result.x[-1] <= 0:
         raise ValueError(
             "X: no weight vector is active on all samples (they surround the origin); the "
@@ -245,15 +238,17 @@ def active_direction(X: Array, kind: str) -> Array:
         )
     if result.status != 0 or result.x[-1] <= 1e-9:
         raise NumericalError(f"X: that a weight vector is active on all samples is lost ({kind})")
-    direction: Array = result.x[:d]
-    return direction
+    return np.asarray(result.x[:d])
+
+
+def _normalized(X: Array) -> Array:
+    norms = np.abs(X).sum(axis=1)
+    return np.asarray(X[norms > 0] / norms[norms > 0, None])
 
 
 def _cancelling_products(theta: Parametrization, a: Array, X: Array) -> Array:
     """u_1, u_2 active on all samples and ``u_3 = -u_1 - u_2``, no two on one hyperplane."""
-    norms, m = np.abs(X).sum(axis=1), theta.n_neurons
-    seen = norms > 0
-    margin = float(((X[seen] @ a) / norms[seen]).min())
+    m, margin = theta.n_neurons, float((_normalized(X) @ a).min())
     for attempt in range(8):
         # Moved by less than the margin, they stay active; by dyadic amounts, they sum up exactly.
         step = 2.0 ** (np.floor(np.log2(margin)) - 2 - attempt)

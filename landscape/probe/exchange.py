@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize, nnls
+from scipy.optimize import LinearConstraint, minimize, nnls
 
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._choices import Choice, Choices, ExchangeBudget, into_space
@@ -274,11 +274,7 @@ def _refine(choices: Choices, choice: Choice, witness: Parametrization, radius: 
         jac=True,
         method="SLSQP",
         bounds=[(low, None) for low in [*(-norms[kept] / radius), *lower.ravel()]],
-        constraints={
-            "type": "ineq",
-            "fun": lambda z: 1.0 - np.concatenate([flat @ z + shift, -flat @ z - shift]),
-            "jac": lambda z: np.vstack([-flat, flat]),
-        },
+        constraints=LinearConstraint(flat, -1.0 - shift, 1.0 - shift),
         options={"maxiter": 50, "ftol": 1e-12},
     )
     moved = np.asarray(result.x[k:], dtype=float).reshape(q, d) * radius

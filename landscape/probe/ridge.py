@@ -80,8 +80,7 @@ def steepest_ridge(
     positive : bool
         Over the v whose last two coordinates are not negative, as in N*.
     node_limit : int
-        For each mixed-integer program; no time limit, so that results are reproducible.
-        0 leaves them out: then ``value`` comes from local search and ``upper`` is crude.
+        For each mixed-integer program; 0: ``value`` comes from local search, ``upper`` is crude.
     max_vertices, max_exact : int
         Beyond so many vertices the mixed-integer programs are used; with more vertices than that
         for rational arithmetic to decide ``upper`` is crude.

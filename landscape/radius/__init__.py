@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.minima import certify_minimum
+from landscape.objective import loss
 from landscape.parametrization import Parametrization
 from landscape.radius._bound import BoxOutcome, Falsifier, search_box
 from landscape.radius._box import TINY, Centre
@@ -108,16 +109,17 @@ def bracket_radius(
     certificate = certify_minimum(theta, X, y, space=space)
     if not certificate.is_minimum:
         raise ValueError(f"theta: not certified as a local minimum: {certificate.reason}")
-    radius, loss, slack = certificate.radius, certificate.loss, certificate.slack
-    found = RadiusBracket(radius, radius, loss, slack)
-    if not np.isfinite(radius):
+    found = RadiusBracket(
+        certificate.radius, certificate.radius, certificate.loss, certificate.slack
+    )
+    if not np.isfinite(certificate.radius):
         method = "residual" if certificate.kind == "global" else "r_cell"
         reason = f"a global minimum: {certificate.reason}"
         return replace(found, method_low=method, method_high=method, reason=reason)
-    slack = RELATIVE_SLACK * loss + 2 * slack
+    slack = RELATIVE_SLACK * certificate.loss + 2 * certificate.slack
     rng = stream(0, "radius", "falsifier") if rng is None else rng
     centre, budget = Centre(theta, X, y, space), budget or RadiusBudget()
-    falsifier = Falsifier(centre, loss - slack, rng, budget.n_starts)
+    falsifier = Falsifier(centre, certificate.loss - slack, rng, budget.n_starts)
     return _Bracket(centre, falsifier, budget, replace(found, slack=slack)).run()
 
 
@@ -167,9 +169,10 @@ class _Bracket:
         """Move a better point nearer, and keep it if it is the nearest."""
         if witness is not None:
             witness = self.falsifier.shrink(witness)
-            distance, loss = self.centre.distance(witness), self.centre.loss(witness)
+            distance = self.centre.distance(witness)
             if distance < self.found.r_high:
-                better = {"r_high": distance, "witness": witness, "loss_witness": loss}
+                size = loss(witness, self.centre.X, self.centre.y)
+                better = {"r_high": distance, "witness": witness, "loss_witness": size}
                 self.found = replace(self.found, method_high=method, **better)
 
     def _halve(self) -> str:

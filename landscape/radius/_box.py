@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.objective import loss
 from landscape.parametrization import Parametrization, group_directions, unit_directions
-from landscape.realization import realize
 from landscape.rounding import Array, Bounded, gamma
 from landscape.spaces import Space, UnrestrictedSpace
 
@@ -53,11 +53,7 @@ class Centre:
         lifted = self.X.shape[1] == 3 and np.array_equal(self.X[:, 1], -self.X[:, 2])
         flat = lifted or self.X.shape[1] == 2
         self.plane = np.ascontiguousarray(self.X[:, :2]) if flat else None
-        self.unit = max(self.loss(theta), TINY)
-
-    def loss(self, theta: Parametrization) -> float:
-        """Mean squared error."""
-        return float(np.mean(np.square(realize(theta, self.X) - self.y)))
+        self.unit = max(loss(theta, self.X, self.y), TINY)
 
     def distance(self, theta: Parametrization) -> float:
         """Max-norm distance in (A, c), neuron by neuron."""
@@ -198,8 +194,6 @@ class Node:
         np.maximum(low, -reach, out=low)
         np.minimum(high, reach, out=high)
         return True
-
-    # --- parts --------------------------------------------------------------------------------
 
     def by_side(self, centre: Centre, k: int, i: int) -> Iterator[Node]:
         """Sample k on either side of neuron i's kink, with all that are parallel to it."""

@@ -27,16 +27,14 @@ def widest_member(theta: Parametrization, X: ArrayLike, space: Space) -> Paramet
     Parameters
     ----------
     theta : Parametrization
-        In the space.
     X : array_like of shape (n, d)
         What the network sees.
     space : Space
-        Where the data are not lifted, or the space is N, there is no flat family in the space:
-        theta is returned as it is.
+        Theta is in it. Where it is N, or the data are not lifted, it is returned as it is.
 
     Returns
     -------
-    widest : Parametrization
+    Parametrization
         In the space, without parallel neurons if theta has none; its r_cell is at least
         ``1 - FLOOR`` times that of any other member.
 
