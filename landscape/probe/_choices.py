@@ -20,8 +20,6 @@ from landscape.streams import stream
 MAX_VERTICES = 50_000
 #: Least size of the last two coordinates of a new direction, of max-norm one, in N*.
 LEAST = 0.05
-#: Least squares steps that fit a new neuron.
-ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,7 @@ class Choices:
         scale = max(0.0, sign * float(values @ missing) / size) if size > 0 else 0.0
         u, best = scale * unit, np.sum((missing - sign * scale * values) ** 2)
         found, active = None, values > 0
-        for _ in range(ROUNDS):
+        for _ in range(10):
             if not active.any():
                 break
             step = np.linalg.lstsq(X[active], sign * missing[active], rcond=None)[0] - u

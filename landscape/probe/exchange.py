@@ -2,9 +2,8 @@
 
 In a ball of radius rho the neurons with ``‖u_i‖ <= 2 rho`` may be exchanged for others, and the
 ball is no longer convex. For a fixed choice of neurons to drop and of new directions the best
-scales are a convex program again (`_program`), so the search is over these choices. It proves
-nothing when it finds nothing; what it finds bounds the true realization radius from above, and the
-rigid regime and the certified radius bound it from below: a bracket.
+scales are a convex program again, so the search is over these choices. What it finds bounds the
+realization radius from above, the rigid regime and the certified radius bound it from below.
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ MAX_CELLS = 60
 class BallSearch:
     """A bracket of the realization radius of a minimum.
 
-    The realization radius is the supremum of the rho for which R(theta) is optimal in R(space)
-    within seminorm distance rho.
+    That is the supremum of the seminorm distances within which R(theta) is optimal in R(space).
     """
 
     radius: float  #: Up to which it was searched.
@@ -127,12 +125,12 @@ class _Search:
             if self._may_help(choice):
                 self._shrink(choice)
         for _ in range(data.budget.n_refinements):
-            before, choice, witness = self.high, self.choice, self.best.witness
-            if choice is None or witness is None:
+            before, last, witness = self.high, self.choice, self.best.witness
+            if last is None or witness is None:
                 break
-            units = into_space(_refine(data, choice, witness, before), data.positive)
-            source = choice.source.removesuffix(", refined") + ", refined"
-            self._shrink(replace(choice, units=units, source=source))
+            units = into_space(_refine(data, last, witness, before), data.positive)
+            source = last.source.removesuffix(", refined") + ", refined"
+            self._shrink(replace(last, units=units, source=source))
             if self.high > before * (1 - 1e-6):
                 break
         return replace(self.best, n_programs=self.n_programs, n_witnesses=self.n_witnesses)
@@ -166,7 +164,7 @@ class _Search:
         own, sizes = radius / values.slope_unit, np.abs(values.outputs[used])
         low, high = (ends[used] for ends in scale_bounds(values, own, space))
         low[gone] = high[gone] = -sizes[gone] / own
-        new_low, new_high = np.full(len(choice.units), 1e-9), np.full(len(choice.units), 2.0)
+        new_low, new_high = np.full((2, len(choice.units)), [[1e-9], [2.0]])
         if isinstance(space, RestrictedSpace):
             least = choice.units[:, -2:].min(axis=1)
             new_low = np.maximum(new_low, (1 + 1e-12) * space.margin / least / radius)
@@ -187,21 +185,18 @@ class _Search:
             return False
         scales, dropped = np.ones(theta.n_neurons), list(choice.dropped)
         scales[used] += tau[:k] * own / sizes
-        scales[dropped] = 1.0
-        kept = theta.scale(np.maximum(scales, 0.0))
-        added = Parametrization.from_products(
-            (tau[k:] * radius)[:, None] * choice.units, choice.signs
-        )
+        kept, products = theta.scale(np.maximum(scales, 0.0)), radius * tau[k:, None] * choice.units
+        added = Parametrization.from_products(products, choice.signs)
         a, c = kept.weights.copy(), kept.output_weights.copy()
         a[dropped], c[dropped] = added.weights, added.output_weights
         return self._verify(Parametrization(a, c), radius, choice)
 
     def _verify(self, witness: Parametrization, radius: float, choice: Choice) -> bool:
         """From the networks alone: in the space, in the ball, better."""
-        values = self.values
+        values, theta = self.values, self.data.theta
         if not self.data.space.contains(witness):
             return False
-        distance = sobolev_distance(self.data.theta, witness).upper
+        distance = sobolev_distance(theta, witness).upper
         change = values.change_to(witness)
         gap, tolerance = -float(change.value), values.tolerance(distance / values.slope_unit)
         if distance > radius * (1 + 2 * CELL_TOLERANCE) or gap <= tolerance + change.error:

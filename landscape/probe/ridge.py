@@ -23,10 +23,8 @@ from landscape.seminorm import PiecewiseLinear, maximize_on_box
 from landscape.seminorm._box import MAX_EXACT
 from landscape.streams import stream
 
-#: Effective dimensions up to which the vertices are enumerated, and how many of them at most.
+#: Effective dimensions up to which the vertices are enumerated.
 MAX_DIMENSION = 4
-MAX_VERTICES = 5_000_000
-NODE_LIMIT = 200
 ANY_WIDTH = "no ridge lowers the loss: R is optimal among networks of any width"
 
 
@@ -66,8 +64,8 @@ def steepest_ridge(
     s: ArrayLike,
     *,
     positive: bool = False,
-    node_limit: int = NODE_LIMIT,
-    max_vertices: int = MAX_VERTICES,
+    node_limit: int = 200,
+    max_vertices: int = 5_000_000,
     max_exact: int = MAX_EXACT,
     rng: np.random.Generator | None = None,
 ) -> Ridge:
@@ -97,8 +95,7 @@ def steepest_ridge(
     if inputs.ndim != 2 or residuals.shape != (len(inputs),):
         raise ValueError(f"s: expected one residual per row of X, got {residuals.shape}")
     rows, lower = inputs, np.full(inputs.shape[1], -1.0)
-    lifted = is_lifted(inputs)
-    if lifted:
+    if lifted := is_lifted(inputs):
         # p - q = 2 beta with p = beta = -q; in N*, where p, q >= 0, p - q = beta.
         constant = inputs[:, -2] * (1.0 if positive else 2.0)
         rows, lower = np.column_stack([inputs[:, :-2], constant]), lower[:-1]

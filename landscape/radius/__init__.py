@@ -109,17 +109,16 @@ def bracket_radius(
     certificate = certify_minimum(theta, X, y, space=space)
     if not certificate.is_minimum:
         raise ValueError(f"theta: not certified as a local minimum: {certificate.reason}")
-    found = RadiusBracket(
-        certificate.radius, certificate.radius, certificate.loss, certificate.slack
-    )
-    if not np.isfinite(certificate.radius):
+    radius, size, slack = certificate.radius, certificate.loss, certificate.slack
+    found = RadiusBracket(radius, radius, size, slack)
+    if not np.isfinite(radius):
         method = "residual" if certificate.kind == "global" else "r_cell"
         reason = f"a global minimum: {certificate.reason}"
         return replace(found, method_low=method, method_high=method, reason=reason)
-    slack = RELATIVE_SLACK * certificate.loss + 2 * certificate.slack
+    slack = RELATIVE_SLACK * size + 2 * slack
     rng = stream(0, "radius", "falsifier") if rng is None else rng
     centre, budget = Centre(theta, X, y, space), budget or RadiusBudget()
-    falsifier = Falsifier(centre, certificate.loss - slack, rng, budget.n_starts)
+    falsifier = Falsifier(centre, size - slack, rng, budget.n_starts)
     return _Bracket(centre, falsifier, budget, replace(found, slack=slack)).run()
 
 
@@ -168,12 +167,11 @@ class _Bracket:
     def _beaten(self, witness: Parametrization | None, method: str) -> None:
         """Move a better point nearer, and keep it if it is the nearest."""
         if witness is not None:
-            witness = self.falsifier.shrink(witness)
-            distance = self.centre.distance(witness)
+            centre, witness = self.centre, self.falsifier.shrink(witness)
+            distance, size = centre.distance(witness), loss(witness, centre.X, centre.y)
+            better = replace(self.found, r_high=distance, witness=witness, loss_witness=size)
             if distance < self.found.r_high:
-                size = loss(witness, self.centre.X, self.centre.y)
-                better = {"r_high": distance, "witness": witness, "loss_witness": size}
-                self.found = replace(self.found, method_high=method, **better)
+                self.found = replace(better, method_high=method)
 
     def _halve(self) -> str:
         """Branch and bound between the ends; what is too hard is left for the rest of the nodes."""

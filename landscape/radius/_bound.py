@@ -85,42 +85,34 @@ def _parts(centre: Centre, node: Node, relaxed: Relaxation, target: float) -> It
     """Cut the node where its program is loosest; None if it is not loose anywhere."""
     k, i = np.unravel_index(int(np.argmax(relaxed.gaps)), relaxed.gaps.shape)
     gap = float(relaxed.gaps[k, i])
-    norm = _norm_gap(centre, node, relaxed)
     # What a gap can explain of the missing bound: anything smaller is rounding.
     missing = max(target - relaxed.bound, 0.0)
-    if gap > 1e-3 * missing / node.side.size or norm is None:
-        return node.by_side(centre, int(k), int(i)) if gap > 0 else None
-    neuron, size = norm
-    known = node.face[neuron] != 0
-    return node.by_size(centre, neuron, size) if known else node.by_face(centre, neuron)
+    if centre.balanced and gap <= 1e-3 * missing / node.side.size:
+        # s_i need not be the norm: where u_i, balanced, is in the node, nothing was relaxed.
+        a, widths = _balanced(relaxed.u, node), node.s_high - node.s_low
+        outside = np.maximum(np.maximum(node.a_low - a, a - node.a_high), 0.0).max(axis=1)
+        outside[(widths <= 1e-9 * node.s_high) & (node.face != 0)] = 0.0
+        j = int(np.argmax(outside))
+        if outside[j] > 1e-12 * float(node.s_high[j]):
+            if node.face[j] == 0:
+                return node.by_face(centre, j)
+            margin, size = 0.2 * widths[j], float(np.sqrt(max_norms(relaxed.u)[j]))
+            at = np.clip(size, node.s_low[j] + margin, node.s_high[j] - margin)
+            return node.by_size(centre, j, float(at))
+    return node.by_side(centre, int(k), int(i)) if gap > 0 else None
 
 
 def _candidate(centre: Centre, node: Node, relaxed: Relaxation) -> Parametrization:
     """The point of the space that the program's solution is nearest to."""
     u, s = relaxed.u, np.maximum(relaxed.s, 0.0)
     if centre.balanced:
-        balanced = Parametrization.from_products(u, node.signs)
-        a = np.clip(balanced.weights, node.a_low, node.a_high)
+        a = np.clip(_balanced(u, node), node.a_low, node.a_high)
         u = a * max_norms(a)[:, None]
     return centre.parametrization(u, s, node.signs, relaxed.e)
 
 
-def _norm_gap(centre: Centre, node: Node, relaxed: Relaxation) -> tuple[int, float] | None:
-    """The neuron whose balanced weight vector is farthest outside, and the size at which to cut.
-
-    ``s_i`` itself need not be the norm: where u_i, balanced, is in the node, nothing was relaxed.
-    """
-    if not centre.balanced:
-        return None
-    a = Parametrization.from_products(relaxed.u, node.signs).weights
-    outside = np.maximum(np.maximum(node.a_low - a, a - node.a_high), 0.0).max(axis=1)
-    widths = node.s_high - node.s_low
-    outside[(widths <= 1e-9 * node.s_high) & (node.face != 0)] = 0.0
-    i = int(np.argmax(outside))
-    if outside[i] <= 1e-12 * float(node.s_high[i]):
-        return None
-    margin, size = 0.2 * widths[i], float(np.sqrt(max_norms(relaxed.u)[i]))
-    return i, float(np.clip(size, node.s_low[i] + margin, node.s_high[i] - margin))
+def _balanced(u: Array, node: Node) -> Array:
+    return Parametrization.from_products(u, node.signs).weights
 
 
 @dataclass(frozen=True)

@@ -215,8 +215,8 @@ class Node:
 
     def _part(self, centre: Centre, i: int, **changes: tuple[Any, Any]) -> Iterator[Node]:
         """The node with changed entries, of neuron i, unless it is empty."""
-        values = vars(self).items()
-        child = Node(**{name: x if np.isscalar(x) else x.copy() for name, x in values})
+        values: dict[str, Any] = vars(self)
+        child = Node(**{name: x if np.isscalar(x) else x.copy() for name, x in values.items()})
         for name, (entry, value) in changes.items():
             getattr(child, name)[entry] = value
         if child.tighten(centre, i):

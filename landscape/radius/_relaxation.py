@@ -197,9 +197,9 @@ class Relaxation:
         values, gaps = np.zeros((2, *self.node.side.shape))
         if self.centre.plane is None:
             values[self.rows, self.neurons] = point[self.at_t :]
-        for i, rows, corners, columns in self.hulls:
-            heights = np.maximum(self.centre.plane[rows] @ corners.T, 0.0)
-            values[rows, i] = heights @ point[columns]
+        for neuron, rows, _, columns in self.hulls:
+            heights = self.node.signs[neuron] * self.B[np.ix_(rows, columns)]
+            values[rows, neuron] = heights @ point[columns]
         k, i = self.rows, self.neurons
         z = (self.centre.X[k] * self.u[i]).sum(axis=1)
         excess = values[k, i] - np.maximum(z, 0.0)
