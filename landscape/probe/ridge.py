@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike
 
 from landscape.rounding import STATIONARITY_TOLERANCE, Array
 from landscape.seminorm import PiecewiseLinear, maximize_on_box
-from landscape.seminorm._box import MAX_EXACT
 from landscape.streams import stream
 
 #: Effective dimensions up to which the vertices are enumerated.
@@ -66,7 +65,7 @@ def steepest_ridge(
     positive: bool = False,
     node_limit: int = 200,
     max_vertices: int = 5_000_000,
-    max_exact: int = MAX_EXACT,
+    max_exact: int = 20_000,
     rng: np.random.Generator | None = None,
 ) -> Ridge:
     """Maximize ``|sum_k s_k relu(<v, x_k>)|`` over ``‖v‖_inf <= 1``.
