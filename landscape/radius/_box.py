@@ -10,6 +10,7 @@ recovered by cutting the intervals of s_i and choosing the entry of a_i that att
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -215,8 +216,7 @@ class Node:
 
     def _part(self, centre: Centre, i: int, **changes: tuple[Any, Any]) -> Iterator[Node]:
         """The node with changed entries, of neuron i, unless it is empty."""
-        values: dict[str, Any] = vars(self)
-        child = Node(**{name: x if np.isscalar(x) else x.copy() for name, x in values.items()})
+        child = Node(**{name: copy(value) for name, value in vars(self).items()})
         for name, (entry, value) in changes.items():
             getattr(child, name)[entry] = value
         if child.tighten(centre, i):
