@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
-__all__ = ["TOLERANCE", "minimize_quadratic"]
-
 Array = NDArray[np.float64]
 
 TOLERANCE = 1e-11

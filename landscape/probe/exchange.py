@@ -220,9 +220,8 @@ class _Search:
 def _refine(choices: Choices, choice: Choice, witness: Parametrization, radius: float) -> Array:
     """Move the new products (q, d) and all scales so that the loss falls within the ball.
 
-    ``witness`` has the new products in the place of the dropped ones. SLSQP with the cells at the
-    start as constraints. Cells change on the way: the result is a proposal for directions, whose
-    scales and seminorm are computed anew by whoever asked.
+    ``witness`` has the new products in the place of the dropped ones. The cells at the start are
+    the constraints. They change on the way: what results is only a proposal for directions.
     """
     theta, X, s, norms = choices.theta, choices.X, choices.s, choices.norms
     dropped, signs, d = list(choice.dropped), choice.signs, theta.n_inputs

@@ -175,9 +175,10 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
         return result(Verdict.UNDECIDED, "too many neurons to know which may be turned around")
     radius = 0.98 * undisputed_radius(theta, space)
     if radius <= 0:
-        different = not (theta.redundant_pairs() or theta.opposite_pairs()) and real.all()
-        flips = "its neurons can be turned around for free (Lemma A.3)"
-        reason = flips if different else f"shared hyperplanes: {reduced.reason}"
+        shared = theta.redundant_pairs() or theta.opposite_pairs() or not real.all()
+        reason = "its neurons can be turned around for free (Lemma A.3)"
+        if shared:
+            reason = f"shared hyperplanes: {reduced.reason}"
         return result(Verdict.UNDECIDED, reason)
     probe = probe_scales(theta, values, radius, space)
     numbers = {key: getattr(probe, key) for key in ("radius", "distance", "gap", "tolerance")}

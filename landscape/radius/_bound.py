@@ -18,7 +18,7 @@ from landscape.rounding import Array
 
 
 class BoxOutcome(enum.Enum):
-    """How a search ended; the value is a sentence for the user."""
+    """How a search ended, in a sentence."""
 
     PROVED = "No point of the box has a lower loss, up to the slack."
     BEATEN = "A point of the box has a lower loss."
@@ -89,7 +89,8 @@ def _parts(centre: Centre, node: Node, relaxed: Relaxation, target: float) -> It
     missing = max(target - relaxed.bound, 0.0)
     if centre.balanced and gap <= 1e-3 * missing / node.side.size:
         # s_i need not be the norm: where u_i, balanced, is in the node, nothing was relaxed.
-        a, widths = _balanced(relaxed.u, node), node.s_high - node.s_low
+        a = Parametrization.from_products(relaxed.u, node.signs).weights
+        widths = node.s_high - node.s_low
         outside = np.maximum(np.maximum(node.a_low - a, a - node.a_high), 0.0).max(axis=1)
         outside[(widths <= 1e-9 * node.s_high) & (node.face != 0)] = 0.0
         j = int(np.argmax(outside))
@@ -106,13 +107,10 @@ def _candidate(centre: Centre, node: Node, relaxed: Relaxation) -> Parametrizati
     """The point of the space that the program's solution is nearest to."""
     u, s = relaxed.u, np.maximum(relaxed.s, 0.0)
     if centre.balanced:
-        a = np.clip(_balanced(u, node), node.a_low, node.a_high)
+        a = Parametrization.from_products(u, node.signs).weights
+        a = np.clip(a, node.a_low, node.a_high)
         u = a * max_norms(a)[:, None]
     return centre.parametrization(u, s, node.signs, relaxed.e)
-
-
-def _balanced(u: Array, node: Node) -> Array:
-    return Parametrization.from_products(u, node.signs).weights
 
 
 @dataclass(frozen=True)

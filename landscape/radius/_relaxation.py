@@ -39,7 +39,6 @@ class Relaxation:
     def __init__(self, centre: Centre, node: Node) -> None:
         self.centre, self.node = centre, node
         X, (m, d) = centre.X, node.a_low.shape
-        n = len(X)
         self.rows, self.neurons = np.nonzero(node.side == 0)
         self.at_s, self.at_e, self.at_t = m * d, m * d + m, m * d + m + 1
         #: In a plane: per neuron with open samples, these, the corners of its cells, their columns.
@@ -53,13 +52,14 @@ class Relaxation:
                 columns = self.size + np.arange(len(corners))
                 self.hulls.append((i, rows, corners, columns))
                 self.size += len(corners)
-        self.B = np.zeros((n, self.size))
+        self.B = np.zeros((len(X), self.size))
         scale = node.signs * (node.side == 1)
-        self.B[:, : m * d] = (scale[:, :, None] * X[:, None, :]).reshape(n, m * d)
+        self.B[:, : m * d] = (scale[:, :, None] * X[:, None, :]).reshape(len(X), m * d)
         if centre.column is not None:
             self.B[:, self.at_e] = centre.column
         self.blocks: list[Array] = []
         self.sides: list[Array] = []
+        self.t_high = np.empty(0)
         if centre.plane is None:
             self.B[self.rows, self.at_t + np.arange(self.rows.size)] = node.signs[self.neurons]
         else:
@@ -127,13 +127,11 @@ class Relaxation:
             heights = np.maximum(plane[rows] @ corners.T, 0.0)
             self.B[np.ix_(rows, columns)] = node.signs[i] * heights
             own = np.array([i * d, i * d + 1, self.at_s + i])
-            self._add(
-                np.zeros(3), (own, -1.0), (columns[None], np.vstack([corners.T, 0 * columns + 1]))
-            )
+            hull = np.vstack([corners.T, np.ones(len(corners))])
+            self._add(np.zeros(3), (own, -1.0), (columns[None], hull))
             if d == 3:
                 self.blocks[-1][1, i * d + 2] = 1.0  # p - q
-        highs = [np.full(len(columns), node.s_high[i]) for i, _, _, columns in self.hulls]
-        self.t_high = np.concatenate([np.empty(0), *highs])
+            self.t_high = np.append(self.t_high, np.full(len(corners), node.s_high[i]))
 
     def _sides(self) -> None:
         """Sides that are conditions; t (or w) is at least 0."""
@@ -156,18 +154,17 @@ class Relaxation:
 
     def solve(self) -> tuple[Array, Array, bool]:
         """The solver's point and multipliers, and whether it found the program feasible."""
-        (n, size), rows, unit = self.B.shape, len(self.h), self.centre.unit
+        (n, size), unit = self.B.shape, self.centre.unit
         # The residuals as variables of their own keep the quadratic sparse. In units of the loss
         # at the centre, so that absolute tolerances mean the same on all data.
         diagonal = np.concatenate([np.zeros(size), np.full(n, 2.0 / (n * unit))])
         hessian = csc_matrix((diagonal, np.arange(size + n), np.arange(size + n + 1)))
-        matrix = np.block([[self.B, -np.eye(n)], [self.G, np.zeros((rows, n))]])
+        matrix = np.block([[self.B, -np.eye(n)], [self.G, np.zeros((len(self.G), n))]])
         right = np.concatenate([self.centre.y, self.h])
         point, multipliers, status = minimize_quadratic(
             hessian, np.zeros(size + n), matrix, right, n + self.n_equal
         )
-        empty = status in ("PrimalInfeasible", "AlmostPrimalInfeasible")
-        return point[:size], multipliers[n:] * unit, not empty
+        return point[:size], multipliers[n:] * unit, "PrimalInfeasible" not in status
 
     def dual_bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
         """A lower bound of the loss for any point and multipliers; inf: the node is empty."""
