@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from landscape.descent import DescentOutcome, descend
-from landscape.descent._lines import axes, least_on_rays
+from landscape.descent._lines import axes, least_on_axes, least_on_rays
 from landscape.descent._search import LEAP
+from landscape.effective import EffectiveProblem
 from landscape.minima import certify_minimum
-from landscape.spaces import RestrictedSpace, make_space
+from landscape.parametrization import Parametrization
+from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
 
 
 def least(z, dz, sign, s, limit, slope, curvature) -> Fraction:
@@ -77,13 +79,19 @@ def test_the_least_value_on_a_ray_agrees_with_rational_arithmetic(integers):
 
 def test_many_rays_in_blocks(monkeypatch):
     rng = np.random.default_rng(4)
-    z, dz = rng.standard_normal((2, 50, 7))
-    s, signs = rng.standard_normal(7), np.where(rng.random(50) < 0.5, -1.0, 1.0)
-    rest = np.full(50, np.inf), np.zeros(50), np.zeros(50)
-    at_once = least_on_rays(z, dz, signs, s, *rest)
+    theta, X = (
+        Parametrization(rng.standard_normal((5, 3)), rng.standard_normal(5)),
+        rng.random((7, 3)),
+    )
+    problem = EffectiveProblem.build(theta, X, rng.random(7), UnrestrictedSpace(3, 5))
+    u = problem.state().u
+    z = problem.preactivations(problem.state())
+    s = problem.residuals(problem.state(), z)
+    at_once = least_on_axes(problem, u, z, s)
     monkeypatch.setattr("landscape.descent._lines.BLOCK", 20)
-    for one, other in zip(at_once, least_on_rays(z, dz, signs, s, *rest), strict=True):
-        assert (one == other).all()
+    i, step, change = least_on_axes(problem, u, z, s)
+    assert i == at_once[0] and change < 0
+    assert np.allclose(step, at_once[1]) and change == pytest.approx(at_once[2])
 
 
 def lowest_on_axes(theta, X, y, *, penalty=None, bounds=(-np.inf, np.inf)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landscape.descent import _line, line_search
+from landscape.descent import _lines, line_search
 
 
 @pytest.mark.parametrize("integers", [False, True])
@@ -21,13 +21,13 @@ def test_the_nearest_breakpoints_agree_with_all_of_them(integers, monkeypatch):
         signs = np.where(rng.random(m) < 0.5, -1.0, 1.0)
         t, slope, hits = line_search(z, dz, signs, s, None, limit)
         with monkeypatch.context() as patch:
-            patch.setattr(_line, "_nearest", lambda *_: None)
+            patch.setattr(_lines, "NEAREST", 1_000_000)
             again, _, hits_again = line_search(z, dz, signs, s, None, limit)
         assert t == pytest.approx(again, rel=1e-9)
         assert slope < 0 or t == 0
         if not integers:
             assert (hits == hits_again).all()
-        n_long += n * m > 4 * _line.NEAREST
+        n_long += n * m > 4 * _lines.NEAREST
         if not 0 < t < np.inf:
             continue
 
@@ -46,12 +46,12 @@ def test_the_nearest_breakpoints_agree_with_all_of_them(integers, monkeypatch):
     assert n_tied >= 3 or not integers
 
 
-@pytest.mark.parametrize("nearest", [True, False])
+@pytest.mark.parametrize("nearest", [1, 2, 24])
 @pytest.mark.parametrize(("heavy", "expected"), [(0.5, 1.0), (3.0, 5 / 3)])
 def test_breakpoints_at_one_place_count_together(heavy, expected, nearest, monkeypatch):
     """Slope -3 before t = 1, where one kink adds 4 and another takes ``heavy`` away."""
     if not nearest:
-        monkeypatch.setattr(_line, "_nearest", lambda *_: None)
+        monkeypatch.setattr(_lines, "NEAREST", 1_000_000)
     for order in ([0, 1, 2], [1, 0, 2]):
         s, z = np.array([4.0, -heavy, -4.0])[order], np.array([-1.0, -1.0, 0.0])[order]
         t, slope, hits = line_search(z[:, None], np.ones((3, 1)), np.ones(1), s)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.descent._least_squares import solve_least_squares
-from landscape.descent._line import line_search
+from landscape.descent._lines import line_search
 from landscape.descent._search import DescentOutcome, Search
 from landscape.effective import EffectiveProblem
 from landscape.minima import Certificate, certify_minimum

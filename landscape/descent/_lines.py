@@ -1,4 +1,8 @@
-"""The least loss on straight lines of single neurons, over all local minimizers at once."""
+"""Exact searches on straight lines, where the loss is piecewise quadratic (Theorem 9).
+
+The descent ends at the first local minimizer on a line; single neurons are also moved to the least
+of all local minima on their lines.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,16 @@ from numpy.typing import NDArray
 
 from landscape.effective import EffectiveProblem, largest_step
 
-__all__ = ["axes", "least_on_axes", "least_on_rays"]
+__all__ = ["axes", "least_on_axes", "least_on_rays", "line_search"]
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: Breakpoints that are looked at first: most searches end within them.
+NEAREST = 24
+
+#: Breakpoints that are relatively as close as this are one: only behind the last the slope counts.
+TIE = 1e-14
 
 #: Entries of the arrays that are walked at once: some megabytes.
 BLOCK = 2**18
@@ -18,17 +29,108 @@ BLOCK = 2**18
 FLAT = 1e-12
 
 
-def axes(u: Array) -> Array:
-    """The directions in which a neuron is moved: both ways along each axis and along itself.
+def line_search(
+    z: Array,
+    dz: Array,
+    signs: Array,
+    s: Array,
+    drift: Array | None = None,
+    limit: float = np.inf,
+    extra: tuple[float, float] = (0.0, 0.0),
+) -> tuple[float, float, Mask]:
+    """First local minimizer of the loss along a ray, exactly.
+
+    With pre-activations ``z + t dz`` the residuals are piecewise linear in t, and the loss is
+    piecewise quadratic; its breakpoints are walked in order.
 
     Parameters
     ----------
-    u : array of shape (m, d)
+    z, dz : arrays of shape (n, m)
+        Pre-activations and their rates; exact zeros in z are kinks, on which dz decides the side.
+    signs, s : arrays of shapes (m,) and (n,)
+        Signs of the output weights; residuals at t = 0.
+    drift : array of shape (n,), optional
+        Rate of the residuals that does not come from neurons (the offset).
+    limit : float
+        Largest t.
+    extra : tuple of two floats
+        Slope at 0 and curvature of a quadratic that is added to half the sum of squares.
 
     Returns
     -------
-    directions : array of shape (m, 2 d + 2, d)
+    t : float
+        The minimizer, inf if the loss falls forever (it does not: it is bounded below).
+    slope : float
+        ``sum_k s_k ds_k/dt`` at 0+; t is 0 if it is not negative.
+    hits : array of bool, shape (n, m)
+        The pairs whose kink the minimizer lies on.
     """
+    hits = np.zeros(z.shape, dtype=bool)
+    rates = (signs * dz * ((z > 0) | ((z == 0) & (dz > 0)))).sum(axis=1)
+    if drift is not None:
+        rates = rates + drift
+    slope, curvature = float(s @ rates) + extra[0], float(rates @ rates) + extra[1]
+    if slope >= 0:
+        return 0.0, slope, hits
+    with np.errstate(all="ignore"):
+        times = -z / dz
+    # Breakpoints lie where z and dz have opposite signs: at a finite positive time.
+    at = np.flatnonzero((times > 0) & (times <= limit) & (times < np.inf))
+    times = times.ravel()[at]
+    t = None
+    for count in (NEAREST, times.size):
+        near = np.arange(times.size)
+        if count < times.size:
+            near = np.argpartition(times, count)[:count]
+        near = near[np.argsort(times[near], kind="stable")]
+        k, i = np.divmod(at[near], z.shape[1])
+        jumps = signs[i] * np.abs(dz[k, i])
+        end = limit if near.size == times.size else None
+        t = _first((times[near], k, jumps, s[k], rates[k]), slope, curvature, end)
+        if t is not None or end is not None:
+            break
+    if t is None and limit == np.inf and times.size:
+        # A loss is bounded below: behind the last breakpoint it falls by rounding only.
+        t = float(times.max())
+    if t is None:
+        return float(limit), slope, hits
+    hits.ravel()[at[np.abs(times - t) <= TIE * t]] = True
+    return t, slope, hits
+
+
+def _first(
+    points: tuple[Array, ...], slope: float, curvature: float, limit: float | None
+) -> float | None:
+    """The first local minimizer among breakpoints in order; None: behind the last, or the limit.
+
+    ``points``: times, samples, jumps of the rate, the sample's residual and rate at 0, each (q,).
+    Without a limit there are further breakpoints behind the last.
+    """
+    passed: dict[int, tuple[float, float]] = {}
+    start = 0.0
+    for t, k, jump, residual, rate in zip(*(part.tolist() for part in points), strict=True):
+        if t > start * (1 + TIE):
+            if slope >= 0:  # the loss falls up to a kink and rises behind it
+                return start
+            if slope + curvature * (t - start) >= 0:
+                return float(start - slope / curvature)
+        slope += curvature * (t - start)
+        before, before_t = passed.get(k, (0.0, 0.0))
+        slope += (residual + rate * t + before * t - before_t) * jump
+        curvature = max(curvature + jump * (2 * (rate + before) + jump), 0.0)
+        passed[k] = before + jump, before_t + jump * t
+        start = t
+    if limit is None:
+        return None
+    if slope >= 0:
+        return start
+    if curvature == 0 or slope + curvature * (limit - start) < 0:
+        return None
+    return float(start - slope / curvature)
+
+
+def axes(u: Array) -> Array:
+    """The directions (m, 2 d + 2, d) in which neurons are moved: along the axes and themselves."""
     m, d = u.shape
     both = np.concatenate([np.broadcast_to(np.eye(d), (m, d, d)), u[:, None, :]], axis=1)
     return np.concatenate([both, -both], axis=1)
@@ -39,52 +141,30 @@ def least_on_axes(
 ) -> tuple[int, Array, float]:
     """Where the loss is least on the lines of single neurons, see :func:`axes`.
 
-    Parameters
-    ----------
-    problem : EffectiveProblem
-    u : array of shape (m, d)
-        Effective product coordinates.
-    z : array of shape (n, m)
-        Pre-activations, exact zeros on kinks.
-    s : array of shape (n,)
-        Residuals.
-
-    Returns
-    -------
-    neuron : int
-    step : array of shape (d,)
-    change : float
-        Of the loss, not positive.
+    From products (m, d), pre-activations (n, m) with exact zeros on kinks, residuals (n,): the
+    neuron, its step (d,), and the change of the loss, not positive.
     """
     directions, pull = axes(u), problem.pull(u)
-    m, per_neuron, _ = directions.shape
-    gains, t = np.zeros((m, per_neuron)), np.zeros((m, per_neuron))
-    step = max(1, BLOCK // (per_neuron * s.size))
-    for first in range(0, m, step):
+    owners = np.repeat(np.arange(len(u)), directions.shape[1])
+    directions = directions.reshape(len(owners), -1)
+    gains, t = np.zeros(len(owners)), np.zeros(len(owners))
+    step = max(1, BLOCK // s.size)
+    for first in range(0, len(owners), step):
         part = slice(first, first + step)
-        along = directions[part]
-        dz = (along @ problem.X.T).reshape(-1, s.size)
-        problem.drop_rounding(dz.T, along.reshape(-1, along.shape[2]))
-        found = least_on_rays(
-            np.repeat(z.T[part], per_neuron, axis=0),
+        along, i = directions[part], owners[part]
+        dz = along @ problem.X.T
+        problem.drop_rounding(dz.T, along)
+        gains[part], t[part] = least_on_rays(
+            z.T[i],
             dz,
-            np.repeat(problem.signs[part], per_neuron),
+            problem.signs[i],
             s,
-            _largest_steps(problem, part, u[part], along).ravel(),
-            (along @ pull[part, :, None]).ravel(),
-            (problem.pull(along) * along).sum(axis=2).ravel(),
+            largest_step(u[i], along, problem.lower[i], problem.upper[i]).min(axis=1).clip(0.0),
+            (along * pull[i]).sum(axis=1),
+            (problem.pull(along) * along).sum(axis=1),
         )
-        gains[part], t[part] = (values.reshape(-1, per_neuron) for values in found)
-    i, j = np.unravel_index(int(np.argmin(gains)), gains.shape)
-    return int(i), t[i, j] * directions[i, j], 2.0 * float(gains[i, j]) / s.size
-
-
-def _largest_steps(problem: EffectiveProblem, part: slice, u: Array, directions: Array) -> Array:
-    """How far the bounds let some neurons go along their directions."""
-    if not problem.bounded:
-        return np.full(directions.shape[:2], np.inf)
-    lower, upper = problem.lower[part, None], problem.upper[part, None]
-    return np.maximum(0.0, largest_step(u[:, None], directions, lower, upper).min(axis=2))
+    best = int(np.argmin(gains))
+    return int(owners[best]), t[best] * directions[best], 2.0 * float(gains[best]) / s.size
 
 
 def least_on_rays(
@@ -99,21 +179,17 @@ def least_on_rays(
     ----------
     z, dz : arrays of shape (R, n)
         Pre-activations of the neuron that moves, and their rates.
-    signs : array of shape (R,)
-        Of its output weight.
+    signs, limits : arrays of shape (R,)
+        Of its output weight; the largest t on each ray.
     s : array of shape (n,)
         Residuals.
-    limits : array of shape (R,)
-        Largest t on each ray.
     slopes, curvatures : arrays of shape (R,)
         At 0, of a quadratic that is added to half the sum of squares.
 
     Returns
     -------
-    gains : array of shape (R,)
-        What the least value is above that at t = 0: not positive.
-    t : array of shape (R,)
-        Where it is attained.
+    gains, t : arrays of shape (R,)
+        What the least value is above that at t = 0, not positive; where it is attained.
 
     Examples
     --------
@@ -126,20 +202,6 @@ def least_on_rays(
     >>> gains.tolist(), t.tolist()
     ([-0.5], [2.0])
     """
-    gains, t = np.zeros(len(z)), np.zeros(len(z))
-    step = max(1, BLOCK // max(1, s.size))
-    for first in range(0, len(z), step):
-        part = slice(first, first + step)
-        gains[part], t[part] = _least(
-            z[part], dz[part], signs[part], s, limits[part], slopes[part], curvatures[part]
-        )
-    return gains, t
-
-
-def _least(
-    z: Array, dz: Array, signs: Array, s: Array, limits: Array, slopes: Array, curvatures: Array
-) -> tuple[Array, Array]:
-    """:func:`least_on_rays` for as many rays as the memory holds at once."""
     sign = signs[:, None]
     with np.errstate(all="ignore"):
         times = np.where(z * dz < 0, -z / dz, np.inf)
@@ -156,14 +218,13 @@ def _least(
     none = times == np.inf
     times[none] = jumps[none] = 0.0
     times = np.where(none, times.max(axis=1, initial=0.0, keepdims=True), times)
-    kicks = (s[order] + before * times) * jumps
-    bends = (2.0 * before + jumps) * jumps
-    starts = _sums(np.zeros(len(z)), np.diff(times, axis=1, prepend=0.0))
-    lengths = np.column_stack([np.diff(starts, axis=1), limits - starts[:, -1]])
+    kicks, bends = (s[order] + before * times) * jumps, (2.0 * before + jumps) * jumps
+    starts = np.column_stack([np.zeros(len(z)), times])
+    lengths = np.diff(starts, axis=1, append=limits[:, None])
     bent = np.maximum(_sums(curvatures, bends), 0.0)
-    climbs = bent[:, :-1] * lengths[:, :-1]
-    at_start = _sums(slopes, kicks + climbs)
-    values = _sums(np.zeros(len(z)), (at_start[:, :-1] + 0.5 * climbs) * lengths[:, :-1])
+    at_start = _sums(slopes, kicks + bent[:, :-1] * lengths[:, :-1])
+    rises = at_start[:, :-1] + 0.5 * bent[:, :-1] * lengths[:, :-1]
+    values = _sums(np.zeros(len(z)), rises * lengths[:, :-1])
     curved = bent > FLAT * bent.max(axis=1, keepdims=True)
     with np.errstate(all="ignore"):
         inner = np.clip(-at_start / bent, 0.0, lengths)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from landscape.descent._least_squares import solve_least_squares
-from landscape.descent._line import line_search
-from landscape.descent._lines import least_on_axes
+from landscape.descent._lines import least_on_axes, line_search
 from landscape.effective import EffectiveProblem, State, largest_step
 from landscape.first_order import Gradients, PointCheck, Values, check_point
 from landscape.parametrization import max_norms
@@ -75,12 +75,8 @@ class Search:
         self.at_upper: Mask = np.zeros((m, d), dtype=bool)
         self.n_iter = self.n_tests = self.n_sideways = 0
         self.losses: list[float] = []
-        #: Per face of a neuron: bases of its null and row spaces, the samples in the first.
-        self._bases: dict[bytes, tuple[Array, Array, Array] | None] = {}
-        self._faces: list[tuple[Array, Array, Array] | None] = [None] * m
-        self._old_held, self._old_at_bounds = self.held, self.at_lower
-        #: Orthogonal projections onto the faces of neurons without active bounds.
-        self._projections = np.tile(np.eye(d), (m, 1, 1))
+        #: Per face of a neuron: a basis (d, q) of its directions, and the samples in it (n, q).
+        self._bases: dict[bytes, tuple[Array, Array]] = {}
         #: Pre-activations and residuals at the state, unless it has moved since.
         self._values: tuple[Array, Array] | None = None
         self._settled = False
@@ -89,106 +85,64 @@ class Search:
 
     # --- faces --------------------------------------------------------------------------------
 
-    def _refresh(self) -> None:
-        """Bases of the neurons whose equalities changed since the last call."""
-        if self._old_held is self.held and not self.problem.bounded:
-            return
-        at_bounds = self.at_lower | self.at_upper
-        changed = (self.held != self._old_held).any(axis=0)
-        changed |= (at_bounds != self._old_at_bounds).any(axis=1)
-        for i in np.flatnonzero(changed):
-            basis = self._faces[i] = self._basis(self.held[:, i], at_bounds[i])
-            if basis is None or at_bounds[i].any():
-                self._projections[i] = np.eye(len(at_bounds[i]))
-            else:
-                self._projections[i] = basis[0] @ basis[0].T
-        self._old_held, self._old_at_bounds = self.held, at_bounds
-
-    def _basis(self, held: Mask, at_bounds: Mask) -> tuple[Array, Array, Array] | None:
-        """Null space (d, q) and row space (d, d - q) of a neuron's equalities, X in the former.
-
-        None for a free neuron.
-        """
-        if not held.any() and not at_bounds.any():
-            return None
-        key = held.tobytes() + at_bounds.tobytes()
-        if key not in self._bases:
-            rows = self.problem.X[held] / np.maximum(self.problem.norms[held], 1e-300)[:, None]
-            rows = np.vstack([rows, np.eye(at_bounds.size)[at_bounds]])
-            _, singular, right = np.linalg.svd(rows, full_matrices=True)
-            rank = int((singular > DEPENDENT * max(singular[0], 1e-300)).sum())
-            null = right[rank:].T
-            self._bases[key] = (null, right[:rank].T, self.problem.X @ null)
-        return self._bases[key]
+    def _faces(self) -> list[tuple[Array, Array]]:
+        """Bases of the null spaces of the neurons' equalities, and X in these."""
+        problem, faces = self.problem, []
+        for held, at_bounds in zip(self.held.T, self.at_lower | self.at_upper, strict=True):
+            key = held.tobytes() + at_bounds.tobytes()
+            if key not in self._bases:
+                basis = np.eye(at_bounds.size)
+                rows = problem.X[held] / np.maximum(problem.norms[held], 1e-300)[:, None]
+                rows = np.vstack([rows, basis[at_bounds]])
+                if len(rows):
+                    _, singular, right = np.linalg.svd(rows, full_matrices=True)
+                    rank = int((singular > DEPENDENT * max(singular[0], 1e-300)).sum())
+                    basis = right[rank:].T
+                self._bases[key] = (basis, problem.X @ basis)
+            faces.append(self._bases[key])
+        return faces
 
     def _project(self) -> None:
         """Put u exactly on its face and within the bounds."""
         self._values = None
-        u = self.state.u
-        if self.problem.bounded:
-            np.clip(u, self.problem.lower, self.problem.upper, out=u)
-        self._refresh()
-        u[:] = (self._projections @ u[:, :, None])[:, :, 0]
-        if not self.problem.bounded:
-            return
-        for i in np.flatnonzero((self.at_lower | self.at_upper).any(axis=1)):
-            at_bounds = self.at_lower[i] | self.at_upper[i]
-            u[i, self.at_lower[i]] = self.problem.lower[i, self.at_lower[i]]
-            u[i, self.at_upper[i]] = self.problem.upper[i, self.at_upper[i]]
-            rows = self.problem.X[self.held[:, i]]
+        problem, u = self.problem, self.state.u
+        np.clip(u, problem.lower, problem.upper, out=u)
+        for i, (basis, _) in enumerate(self._faces()):
+            at_lower, at_upper, rows = (
+                self.at_lower[i],
+                self.at_upper[i],
+                problem.X[self.held[:, i]],
+            )
+            if not (at_lower | at_upper).any():
+                u[i] = basis @ (basis.T @ u[i])
+                continue
+            u[i, at_lower], u[i, at_upper] = problem.lower[i, at_lower], problem.upper[i, at_upper]
+            free = ~(at_lower | at_upper)
             if len(rows):
-                correction = np.linalg.lstsq(rows[:, ~at_bounds], -(rows @ u[i]), rcond=DEPENDENT)[
-                    0
-                ]
-                u[i, ~at_bounds] += correction
+                u[i, free] += np.linalg.lstsq(rows[:, free], -(rows @ u[i]), rcond=DEPENDENT)[0]
 
     def _newton(self, active: Mask, s: Array) -> tuple[Array, float]:
         """Exact minimizer of the quadratic on the face, as a step."""
-        problem = self.problem
-        m, d = self.state.u.shape
-        self._refresh()
-        parts = [problem.X if basis is None else basis[2] for basis in self._faces]
-        ends = np.cumsum([0] + [part.shape[1] for part in parts])
-        matrix = np.empty((s.size, ends[-1] + (problem.column is not None)))
-        for i, part in enumerate(parts):
-            factors = problem.signs[i] * active[:, i]
-            np.multiply(factors[:, None], part, out=matrix[:, ends[i] : ends[i + 1]])
+        problem, faces = self.problem, self._faces()
+        factors = problem.signs * active
+        parts = [factors[:, i, None] * part for i, (_, part) in enumerate(faces)]
         if problem.column is not None:
-            matrix[:, -1] = problem.column
-        right = -s
-        if problem.penalty is not None:
-            matrix, right = self._penalized(matrix, right)
+            parts.append(problem.column[:, None])
+        matrix, right = np.hstack(parts), -s
+        if problem.penalty is not None:  # further rows of the least squares problem
+            roots = np.sqrt(problem.y.size * problem.penalty)
+            rows = np.zeros((self.state.u.size, matrix.shape[1]))
+            pulls = block_diag(*(roots[:, None] * basis for basis, _ in faces))
+            rows[:, : pulls.shape[1]] = pulls
+            matrix = np.vstack([matrix, rows])
+            right = np.append(right, -(roots * self.state.u).ravel())
         step = solve_least_squares(matrix, right)
-        delta = np.zeros((m, d))
-        for i, basis in enumerate(self._faces):
-            part = step[ends[i] : ends[i + 1]]
-            delta[i] = part if basis is None else basis[0] @ part
-        return delta, float(step[-1]) if problem.column is not None else 0.0
-
-    def _penalized(self, matrix: Array, right: Array) -> tuple[Array, Array]:
-        """The penalty as further rows of the Newton step's least squares problem."""
-        assert self.problem.penalty is not None
-        m, d = self.state.u.shape
-        roots = np.sqrt(self.problem.y.size * self.problem.penalty)
-        rows = np.zeros((m * d, matrix.shape[1]))
-        at = 0
-        for i, basis in enumerate(self._faces):
-            directions = np.eye(d) if basis is None else basis[0]
-            rows[i * d : (i + 1) * d, at : at + directions.shape[1]] = roots[:, None] * directions
-            at += directions.shape[1]
-        return np.vstack([matrix, rows]), np.append(right, -(roots * self.state.u).ravel())
+        ends = np.cumsum([basis.shape[1] for basis, _ in faces])
+        steps = np.split(step, ends)
+        delta = [basis @ part for (basis, _), part in zip(faces, steps[:-1], strict=True)]
+        return np.array(delta), float(step[-1]) if problem.column is not None else 0.0
 
     # --- steps --------------------------------------------------------------------------------
-
-    def _limit(self, delta: Array) -> tuple[float, int, int]:
-        """How far the bounds allow to go along delta, and the coordinate that stops it."""
-        problem, u = self.problem, self.state.u
-        if not problem.bounded:
-            return np.inf, -1, -1
-        steps = largest_step(u, delta, problem.lower, problem.upper)
-        steps[self.at_lower | self.at_upper] = np.inf
-        i, j = np.unravel_index(int(np.argmin(steps)), steps.shape)
-        return max(0.0, float(steps[i, j])), int(i), int(j)
 
     def _move(
         self, z: Array, s: Array, delta: Array, delta_e: float, *, patient: bool = False
@@ -198,7 +152,11 @@ class Search:
         dz = problem.X @ delta.T
         problem.drop_rounding(dz, delta)
         dz[self.held] = 0.0
-        limit, i, j = self._limit(delta)
+        # How far the bounds allow to go, and the coordinate that stops it.
+        steps = largest_step(self.state.u, delta, problem.lower, problem.upper)
+        steps[self.at_lower | self.at_upper] = np.inf
+        stop = np.unravel_index(int(np.argmin(steps)), steps.shape)
+        limit = max(0.0, float(steps[stop]))
         drift = None if problem.column is None else delta_e * problem.column
         pull = float((problem.pull(self.state.u) * delta).sum())
         extra = (pull, float((problem.pull(delta) * delta).sum()))
@@ -211,7 +169,7 @@ class Search:
         if hits.any():
             self.held = self.held | hits
         if t >= limit:
-            (self.at_lower if delta[i, j] < 0 else self.at_upper)[i, j] = True
+            (self.at_lower if delta[stop] < 0 else self.at_upper)[stop] = True
         self._project()
         # A fall below the rounding errors of the loss is none (far out they can be large), except
         # on the way to a kink next to the point, which has to be held before the loss can fall.
@@ -227,11 +185,15 @@ class Search:
             self._restore(old)
             return False
         self.n_sideways = self.n_sideways + 1 if sideways else 0
+        self._count(new_loss)
+        self._settled = not (hits.any() or t >= limit)
+        return True
+
+    def _count(self, new_loss: float) -> None:
+        """A step was taken."""
         self.loss = new_loss
         self.losses.append(new_loss)
         self.n_iter += 1
-        self._settled = not (hits.any() or t >= limit)
-        return True
 
     def _noise(self, s: Array) -> float:
         """Rounding errors of the loss at the state."""
@@ -261,9 +223,7 @@ class Search:
             self._project()
             new_loss = problem.loss(self.state)
             if new_loss < self.loss * (1 - LEAP / 2) - noise:
-                self.loss = new_loss
-                self.losses.append(new_loss)
-                self.n_iter += 1
+                self._count(new_loss)
                 self._settled = False
                 return True
             self._restore(old)
@@ -291,11 +251,9 @@ class Search:
         gradients = problem.signs[:, None] * (((z > 0) * s[:, None]).T @ problem.X)
         gradients += problem.pull(self.state.u)
         tolerance = 0.1 * sums.allowed.sum(axis=1)
-        self._refresh()
-        for i, (gradient, basis) in enumerate(zip(gradients, self._faces, strict=True)):
-            inside = gradient if basis is None else basis[0].T @ gradient
-            if float(np.linalg.norm(inside)) > tolerance[i]:
-                return False
+        inside = [g @ basis for g, (basis, _) in zip(gradients, self._faces(), strict=True)]
+        if any(np.linalg.norm(g) > short for g, short in zip(inside, tolerance, strict=True)):
+            return False
         if problem.column is None:
             return True
         noise = gamma(len(problem.signs)) * problem.term_sizes(self.state)

@@ -73,7 +73,7 @@ def check_choices(
     ``decide`` says that these are all choices: then they decide.
     """
     concave = h.weights < 0
-    found: list[tuple[bool, float, int, NeuronCheck]] = []
+    found: list[Array] = []
     gradients = h.gradient + (h.weights[concave] * choices) @ h.kinks[concave]
     largest, bounds = np.zeros_like(h.gradient), np.zeros(len(h.bounds))
     while len(gradients) and len(found) < COMPARED:
@@ -83,16 +83,15 @@ def check_choices(
         held = np.asarray((np.abs(others) <= allowed).all(axis=1))
         others[0], values[0], held[0] = residual, multipliers, True
         if not (np.abs(residual) <= allowed).all():
-            slope, direction = _steeper(h, -residual)
-            check = violated(h, "vertices", direction, "a choice of concave kinks descends")
-            found.append((check.verdict is not Verdict.VIOLATED, slope, len(found), check))
+            found.append(-residual)
         largest = np.maximum(largest, np.abs(others[held]).max(axis=0))
         if len(bounds):
             bounds = np.maximum(bounds, values[held, -len(bounds) :].max(axis=0))
         gradients = gradients[~held]
     if found:
-        uncertain, _, _, check = min(found)
-        return check if decide or not uncertain else None
+        direction = _steeper(h, min(found, key=lambda v: _slope(h, v)))
+        check = violated(h, "vertices", direction, "a choice of concave kinks descends")
+        return check if decide or check.verdict is Verdict.VIOLATED else None
     if not decide:
         return None
     # Multipliers are at most 1, those of the bounds at most ``bounds``.
@@ -101,27 +100,26 @@ def check_choices(
     return decided(h, "vertices", reason, largest + rounding, bounds)
 
 
-def _steeper(h: KinkFunction, v: Array) -> tuple[float, Array]:
-    """The steepest descent for the concave kinks that are active along v, and so on.
+def _slope(h: KinkFunction, v: Array) -> float:
+    """Relative to what changes on the kinks' samples: whatever their units are."""
+    size = float(np.linalg.norm(h.kinks @ v) + np.linalg.norm(h.bounds @ v))
+    return float(h(v[None, :])[0]) / max(size, 1e-300)
 
-    Steepest relative to what changes on the kinks' samples: whatever their units are.
-    """
-    rows, concave = np.vstack([h.kinks, h.bounds]), h.weights < 0
-    _, singular, right = np.linalg.svd(rows, full_matrices=False)
+
+def _steeper(h: KinkFunction, v: Array) -> Array:
+    """The steepest descent for the concave kinks that are active along v, and so on."""
+    concave = h.weights < 0
+    _, singular, right = np.linalg.svd(np.vstack([h.kinks, h.bounds]), full_matrices=False)
     back = (right / singular[:, None])[singular > 1e-12 * singular[0]].T
     white = KinkFunction(h.gradient @ back, h.kinks @ back, h.weights, h.bounds @ back)
-
-    def slope(v: Array) -> float:
-        return float(h(v[None, :])[0]) / max(float(np.linalg.norm(rows @ v)), 1e-300)
-
     for _ in range(ROUNDS):
         active = h.weights[concave] * (h.kinks[concave] @ v > 0)
         gradient = white.gradient + active @ white.kinks[concave]
         ahead = -back @ subgradient(white, gradient, ~concave, np.zeros_like(gradient))[0]
-        if slope(ahead) >= slope(v) - 0.05 * abs(slope(v)):
+        if _slope(h, ahead) >= _slope(h, v) - 0.05 * abs(_slope(h, v)):
             break
         v = ahead
-    return slope(v), v
+    return v
 
 
 def likely_choices(h: KinkFunction) -> Array:
