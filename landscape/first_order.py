@@ -36,7 +36,7 @@ from landscape.stationarity import (
 )
 from landscape.verdict import Verdict
 
-__all__ = ["Gradients", "PointCheck", "Values", "check_point", "slopes"]
+__all__ = ["PointCheck", "Sums", "Values", "check_point", "slopes"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -49,19 +49,13 @@ class Values:
     Attributes
     ----------
     problem : EffectiveProblem
-    weights : Bounded of shape (m, d)
-        Effective weight vectors.
-    sizes : array of shape (m,)
-        ``|c_i|``.
+    weights, sizes : Bounded of shape (m, d), array of shape (m,)
+        Effective weight vectors, and ``|c_i|``.
     e : float
-    z : Bounded of shape (n, m)
-        Pre-activations of the weight vectors.
-    s : Bounded of shape (n,)
-        Residuals.
-    kinks : array of bool, shape (n, m)
-        The pairs that are tried on a kink.
-    at_lower, at_upper : arrays of bool, shape (m, d)
-        The coordinates that are tried on their bounds.
+    z, s : Bounded of shapes (n, m) and (n,)
+        Pre-activations of the weight vectors, residuals.
+    kinks, at_lower, at_upper : arrays of bool, shapes (n, m), (m, d) and (m, d)
+        The pairs that are tried on a kink, and the coordinates on their bounds.
     """
 
     problem: EffectiveProblem
@@ -138,44 +132,30 @@ class PointCheck:
         Of the loss with the pairs in ``values.kinks`` exactly on their kinks.
     values : Values
     neurons : list of NeuronCheck
-    terms, rounding : arrays of shape (m, d)
-        Sizes of what the first-order conditions sum, and its rounding errors.
-    offset : Bounded
-        ``sum_k s_k l_k``; 0 where there is no offset.
-    offset_terms : float
-        The sum of the sizes of its terms.
-    direction : array of shape (m, d) or None
-        Direction in u along which the loss falls at first order.
-    direction_offset : float
-        Its component in e.
+    sums : Sums
+    direction, direction_offset : array of shape (m, d) or None, float
+        Direction in u, and its component in e, along which the loss falls at first order.
     """
 
     verdict: Verdict
     values: Values
     neurons: list[NeuronCheck]
-    terms: Array
-    rounding: Array
-    offset: Bounded
-    offset_terms: float
+    sums: Sums
     direction: Array | None
     direction_offset: float
 
     @property
-    def kinks(self) -> Mask:
-        """The pairs that were tried on a kink, shape (n, m)."""
-        return self.values.kinks
-
-    @property
     def shortfalls(self) -> Array:
         """``h_i(v) >= -<shortfalls_i, |v|>`` where the verdict is ``holds``, shape (m, d)."""
-        return np.array([check.shortfall for check in self.neurons]).reshape(self.terms.shape)
+        return np.array([check.shortfall for check in self.neurons]).reshape(self.sums.terms.shape)
 
     @property
     def stationarity(self) -> float:
         """By how much first-order conditions are missed beyond rounding, as a share of terms."""
-        short = np.append(self.shortfalls - 4 * self.rounding, np.abs(self.offset.value))
-        terms = np.append(self.terms, self.offset_terms)
-        short[-1] -= 4 * float(self.offset.error)
+        sums, offset = self.sums, self.sums.offset
+        short = self.shortfalls - 4 * sums.rounding
+        short = np.append(short, np.abs(offset.value) - 4 * offset.error)
+        terms = np.append(sums.terms, sums.offset_terms)
         used = (short > 0) & (terms > 0)
         return float((short[used] / terms[used]).max(initial=0.0))
 
@@ -193,25 +173,38 @@ class PointCheck:
 
 
 @dataclass(frozen=True)
-class Gradients:
-    """What the neurons' h are made of, without the factor 2/n."""
+class Sums:
+    """What the neurons' h and the offset's derivative are made of, without the factor 2/n.
 
-    values: Bounded  # (m, d)
+    Attributes
+    ----------
+    gradients : Bounded of shape (m, d)
+        g, of the pairs off the kinks.
+    terms, rounding : arrays of shape (m, d)
+        Sizes of all terms, kinks included, and their rounding errors.
+    allowed : array of shape (m, d)
+        How far a subgradient may be from zero.
+    offset, offset_terms : Bounded of shape (), float
+        ``sum_k s_k l_k`` and the sum of the sizes of its terms; 0 without an offset.
+    """
+
+    gradients: Bounded
     terms: Array
-    rounding: Array  # of the gradients and of the kinks' weights
+    rounding: Array
+    allowed: Array
+    offset: Bounded
+    offset_terms: float
 
     @classmethod
-    def of(cls, point: Values) -> Gradients:
+    def of(cls, point: Values) -> Sums:
         """At a point, with error bounds."""
-        problem, s = point.problem, point.s
-        active, kinks = point.active.T, point.kinks.T
-        weighted = Bounded(active * s.value, active * s.error) @ problem.X
-        signs = problem.signs[:, None]
-        bent = (kinks * np.abs(s.value)) @ problem.sizes
-        terms = (active * np.abs(s.value)) @ problem.sizes + bent
+        problem, s, kinks = point.problem, point.s, point.kinks.T
+        weighted = s.where(point.active.T) @ problem.X
+        terms = (point.active.T * np.abs(s.value)) @ problem.sizes
+        terms = terms + (kinks * np.abs(s.value)) @ problem.sizes
         errors = weighted.error + (kinks * s.error) @ problem.sizes
-        gradients = Bounded(signs * weighted.value, weighted.error)
-        negligible = np.zeros(problem.X.shape[1])
+        gradients = Bounded(problem.signs[:, None] * weighted.value, weighted.error)
+        negligible = np.zeros((1, problem.X.shape[1]))
         if problem.penalty is not None:
             pull = problem.pull(point.u)
             terms = terms + np.abs(pull)
@@ -219,23 +212,25 @@ class Gradients:
             gradients = Bounded(gradients.value + pull, errors)
             # What a step to 0 leaves of a coordinate that the penalty took away.
             left = KINK_FACTOR * gamma(0) * float(np.abs(point.u).max(initial=0.0))
-            negligible = np.abs(problem.pull(np.full((1, len(negligible)), left)))[0]
-        return cls(gradients, terms, errors, negligible)
-
-    negligible: Array  # (d,)
+            negligible = np.abs(problem.pull(np.full_like(negligible, left)))
+        column = np.zeros_like(problem.y) if problem.column is None else problem.column
+        total = s @ column[:, None]
+        offset = Bounded(total.value[0], total.error[0])
+        allowed = STATIONARITY_TOLERANCE * terms + errors + negligible
+        offset_terms = float(np.abs(s.value) @ np.abs(column))
+        return cls(gradients, terms, errors, allowed, offset, offset_terms)
 
     @property
-    def allowed(self) -> Array:
-        """How far a subgradient may be from zero, (m, d)."""
-        return STATIONARITY_TOLERANCE * self.terms + self.rounding + self.negligible
+    def offset_allowed(self) -> float:
+        """How far the offset's derivative may be from zero."""
+        return STATIONARITY_TOLERANCE * self.offset_terms + float(self.offset.error)
 
 
 def _kink_function(
     point: Values, i: int, gradient: Array, allowed: Array, bounds: Array
 ) -> tuple[KinkFunction, Array]:
     """A neuron's h without the kinks that are too small to have a sign; the charge for those."""
-    problem = point.problem
-    rows = np.flatnonzero(point.kinks[:, i])
+    problem, rows = point.problem, np.flatnonzero(point.kinks[:, i])
     if rows.size == 0:
         return KinkFunction.smooth(gradient, bounds), np.zeros_like(gradient)
     weights = problem.signs[i] * point.s.value[rows]
@@ -246,10 +241,6 @@ def _kink_function(
     merging = MERGING * float(np.abs(weights) @ max_norms(problem.X[rows]))
     charge = charge + merging * (sizes.sum(axis=0) > 0)
     return merge_kinks(gradient, problem.X[rows[keep]], weights[keep], bounds), charge
-
-
-def _some_descent(found: Mapping[int, NeuronCheck]) -> bool:
-    return any(check.verdict is Verdict.VIOLATED for check in found.values())
 
 
 def check_point(
@@ -271,62 +262,40 @@ def check_point(
     descent_only : bool
         Leave mixed kinks, the expensive ones, unexamined once another neuron descends.
     """
-    problem = point.problem
-    m, d = point.weights.value.shape
-    sums = Gradients.of(point)
-    gradients, allowed = sums.values, sums.allowed
+    problem, sums = point.problem, Sums.of(point)
     found = dict(instead or {})
-    functions: dict[int, tuple[KinkFunction, Array]] = {}
-    eye = np.eye(d)
-    for i in range(m):
-        if i in found:
-            continue
-        bounds = eye[:0]
-        if problem.bounded:
+    eye = np.eye(problem.X.shape[1])
+    functions = {}
+    for i in range(len(problem.signs)):
+        if i not in found:
             bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]]])
-        h, charge = _kink_function(point, i, gradients.value[i], allowed[i], bounds)
-        functions[i] = h, charge + sums.rounding[i]
-    mixed = {i: bool((h.weights < 0).any()) for i, (h, _) in functions.items()}
-    for i in sorted(functions, key=lambda i: mixed[i]):
+            h, charge = _kink_function(point, i, sums.gradients.value[i], sums.allowed[i], bounds)
+            functions[i] = h, charge + sums.rounding[i]
+    descends = any(check.verdict is Verdict.VIOLATED for check in found.values())
+    for i in sorted(functions, key=lambda i: functions[i][0].kind == "mixed kinks"):
         h, charge = functions[i]
-        if descent_only and mixed[i] and _some_descent(found):
-            reason = "not examined: another neuron descends"
-            found[i] = NeuronCheck.undecided(h, "none", reason)
-        else:
-            found[i] = check_neuron(h, allowed=allowed[i], charge=charge, budget=budget)
-    checks = [found[i] for i in range(m)]
-    offset, offset_terms, descends = Bounded(np.zeros(()), np.zeros(())), 0.0, False
-    if problem.column is not None:
-        total = point.s @ problem.column[:, None]
-        offset = Bounded(total.value[0], total.error[0])
-        offset_terms = float(np.abs(point.s.value) @ np.abs(problem.column))
-        short = STATIONARITY_TOLERANCE * offset_terms + float(offset.error)
-        descends = abs(float(offset.value)) > short
-    verdicts = {check.verdict for check in checks} | ({Verdict.VIOLATED} if descends else set())
-    verdict = Verdict.HOLDS
-    for worse in (Verdict.VIOLATED, Verdict.UNDECIDED):
-        if worse in verdicts:
-            verdict = worse
-            break
+        if descent_only and descends and h.kind == "mixed kinks":
+            found[i] = NeuronCheck.undecided(h, "none", "not examined: another neuron descends")
+            continue
+        found[i] = check_neuron(h, allowed=sums.allowed[i], charge=charge, budget=budget)
+        descends |= found[i].verdict is Verdict.VIOLATED
+    checks = [found[i] for i in range(len(problem.signs))]
+    slope = -float(sums.offset.value)
+    if abs(slope) <= sums.offset_allowed:
+        slope = 0.0
+    verdicts = {check.verdict for check in checks}
+    verdict = Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.HOLDS
+    if slope or Verdict.VIOLATED in verdicts:
+        verdict = Verdict.VIOLATED
     if point.is_global:
         verdict = Verdict.HOLDS
-    direction = None
-    if verdict is Verdict.VIOLATED:
-        direction = np.zeros((m, d))
-        for i, check in enumerate(checks):
-            if check.direction is not None:
-                direction[i] = check.direction
-    return PointCheck(
-        verdict,
-        point,
-        checks,
-        sums.terms,
-        sums.rounding,
-        offset,
-        offset_terms,
-        direction,
-        -float(offset.value) if verdict is Verdict.VIOLATED and descends else 0.0,
-    )
+    if verdict is not Verdict.VIOLATED:
+        return PointCheck(verdict, point, checks, sums, None, 0.0)
+    direction = np.zeros((len(checks), problem.X.shape[1]))
+    for i, check in enumerate(checks):
+        if check.direction is not None:
+            direction[i] = check.direction
+    return PointCheck(verdict, point, checks, sums, direction, slope)
 
 
 def slopes(point: Values, direction: Array) -> Bounded:

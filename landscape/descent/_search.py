@@ -12,9 +12,8 @@ from scipy.linalg import block_diag
 from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._lines import least_on_axes, line_search
 from landscape.effective import EffectiveProblem, State, largest_step
-from landscape.first_order import Gradients, PointCheck, Values, check_point
+from landscape.first_order import PointCheck, Sums, Values, check_point
 from landscape.parametrization import max_norms
-from landscape.rounding import STATIONARITY_TOLERANCE, gamma
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget
 from landscape.verdict import Verdict
@@ -137,10 +136,11 @@ class Search:
             matrix = np.vstack([matrix, rows])
             right = np.append(right, -(roots * self.state.u).ravel())
         step = solve_least_squares(matrix, right)
-        ends = np.cumsum([basis.shape[1] for basis, _ in faces])
-        steps = np.split(step, ends)
-        delta = [basis @ part for (basis, _), part in zip(faces, steps[:-1], strict=True)]
-        return np.array(delta), float(step[-1]) if problem.column is not None else 0.0
+        steps = np.split(step, np.cumsum([basis.shape[1] for basis, _ in faces]))
+        delta = np.zeros_like(self.state.u)
+        for i, (basis, _) in enumerate(faces):
+            delta[i] = basis @ steps[i]
+        return delta, float(step[-1]) if problem.column is not None else 0.0
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -152,11 +152,10 @@ class Search:
         dz = problem.X @ delta.T
         problem.drop_rounding(dz, delta)
         dz[self.held] = 0.0
-        # How far the bounds allow to go, and the coordinate that stops it.
+        # How far the bounds allow to go.
         steps = largest_step(self.state.u, delta, problem.lower, problem.upper)
         steps[self.at_lower | self.at_upper] = np.inf
-        stop = np.unravel_index(int(np.argmin(steps)), steps.shape)
-        limit = max(0.0, float(steps[stop]))
+        limit = max(0.0, float(steps.min(initial=np.inf)))
         drift = None if problem.column is None else delta_e * problem.column
         pull = float((problem.pull(self.state.u) * delta).sum())
         extra = (pull, float((problem.pull(delta) * delta).sum()))
@@ -169,6 +168,7 @@ class Search:
         if hits.any():
             self.held = self.held | hits
         if t >= limit:
+            stop = np.unravel_index(int(np.argmin(steps)), steps.shape)
             (self.at_lower if delta[stop] < 0 else self.at_upper)[stop] = True
         self._project()
         # A fall below the rounding errors of the loss is none (far out they can be large), except
@@ -244,28 +244,21 @@ class Search:
         z[self.held | self.problem.kink_pairs(self.state, z)] = 0.0
         return z, s
 
-    def _stationary(self, z: Array, s: Array) -> bool:
+    def _stationary(self) -> bool:
         """Whether the gradient within the face is zero up to rounding."""
-        problem = self.problem
-        sums = Gradients.of(Values.of_state(problem, self.state))
-        gradients = problem.signs[:, None] * (((z > 0) * s[:, None]).T @ problem.X)
-        gradients += problem.pull(self.state.u)
-        tolerance = 0.1 * sums.allowed.sum(axis=1)
+        sums = Sums.of(Values.of_state(self.problem, self.state))
+        tolerances, gradients = 0.1 * sums.allowed.sum(axis=1), sums.gradients.value
         inside = [g @ basis for g, (basis, _) in zip(gradients, self._faces(), strict=True)]
-        if any(np.linalg.norm(g) > short for g, short in zip(inside, tolerance, strict=True)):
+        if any(np.linalg.norm(g) > short for g, short in zip(inside, tolerances, strict=True)):
             return False
-        if problem.column is None:
-            return True
-        noise = gamma(len(problem.signs)) * problem.term_sizes(self.state)
-        slack = 0.1 * (STATIONARITY_TOLERANCE * np.abs(s) + noise) @ np.abs(problem.column)
-        return abs(float(s @ problem.column)) <= float(slack)
+        return abs(float(sums.offset.value)) <= 0.1 * sums.offset_allowed
 
     def _release(self, check: PointCheck, z: Array) -> Mask:
         """Enter the face that the test's direction points into; returns its pattern."""
         assert check.direction is not None
         dz = self.problem.X @ check.direction.T
         along = np.abs(dz) <= ALONG * self.problem.terms(check.direction)
-        self.held = check.kinks & along
+        self.held = check.values.kinks & along
         at_lower, at_upper = self.problem.touched(self.state)
         size = ALONG * max_norms(check.direction)[:, None]
         self.at_lower = at_lower & (check.direction <= size)
@@ -336,7 +329,7 @@ class Search:
         while self.n_iter < max_iter:
             z, s = self._snapped()
             # At the end of a step that a kink or a bound stopped it is so by accident only.
-            if not self._settled or not self._stationary(z, s):
+            if not self._settled or not self._stationary():
                 self._settled = True
                 delta, delta_e = self._newton(z > 0, s)
                 if self._move(z, s, delta, delta_e):

@@ -89,12 +89,14 @@ def certify_minimum(
         if violation.condition != "C.2":
             raise ValueError(f"theta: not in the {space.name} space: {violation.message}")
     inputs = np.asarray(X, dtype=float)
-    messages = tuple(violation.message for violation in violations)
-    certificate = MinimumTest(problem, theta, inputs, budget, messages).certificate()
-    if not exact:
-        return certificate
-    proof = prove_minimum(problem, inputs)
-    return replace(certificate, proved=proof.proved, proof=proof)
+    certificate = MinimumTest(problem, inputs, budget).certificate()
+    proof = prove_minimum(problem, inputs) if exact else None
+    return replace(
+        certificate,
+        violations=tuple(violation.message for violation in violations),
+        proved=None if proof is None else proof.proved,
+        proof=proof,
+    )
 
 
 def activation_key(theta: Parametrization, X: ArrayLike, *, space: Space) -> str:

@@ -82,7 +82,7 @@ class Certificate:
     direction: Array | None
     slope: float
     multipliers: tuple[Array, ...]
-    violations: tuple[str, ...]
+    violations: tuple[str, ...] = ()
     proved: bool | None = None
     proof: ExactMinimum | None = None
     at_kinks: Verdict | None = None

@@ -12,7 +12,7 @@ from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
 from landscape.first_order import PointCheck, Values, check_point, slopes
 from landscape.minima._certificate import Certificate
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import max_norms
 from landscape.rounding import (
     MISSED,
     SLACK_SHARE,
@@ -44,46 +44,38 @@ LARGEST = 1e100
 class MinimumTest:
     """The test of one parametrization, in units in which the data are of size one."""
 
-    def __init__(
-        self,
-        problem: EffectiveProblem,
-        theta: Parametrization,
-        inputs: Array,
-        budget: Budget | None,
-        violations: tuple[str, ...],
-    ) -> None:
-        space_bounds = problem.lower, problem.upper
+    def __init__(self, problem: EffectiveProblem, inputs: Array, budget: Budget | None) -> None:
+        self.theta_bounds = problem.lower, problem.upper
         problem = problem.in_powers_of_two()
         # A copy: collapsed neurons take the sign that descends.
         self.problem = problem = replace(problem, signs=problem.signs.copy())
-        self.theta, self.inputs, self.budget = theta, inputs, budget
-        self.violations = violations
+        self.inputs, self.budget = inputs, budget
         #: Samples that are not 0, shape (n, 1).
         self.seen = (inputs != 0).any(axis=1, keepdims=True)
-        self.theta_bounds = space_bounds
-        m, units = len(problem.signs), problem.units
+        theta, units, m = problem.theta, problem.units, len(problem.signs)
         self.a, self.c = theta.weights[:m], np.abs(theta.output_weights[:m])
-        a, error = self.a, np.zeros_like(problem.lower)
+        a, error, resolution = self.a, np.zeros_like(problem.lower), np.zeros(m)
         if problem.reduced:
             a = np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]])
             error[:, -1] = gamma(0) * np.abs(a[:, -1])
-        resolution = np.zeros(m)
-        if problem.reduced:
             resolution = 4 * np.finfo(float).eps * max_norms(self.a[:, -2:])
-        scales = np.ones(a.shape[1]) if units is None else units.scales
-        self.target = 1.0 if units is None else units.target
+        self.scales = np.ones(a.shape[1]) if units is None else units.scales
+        self.target = problem.unit
         # Powers of two for the neurons: nothing here is rounded.
-        _, exponents = np.frexp(max_norms(a * scales))
+        _, exponents = np.frexp(max_norms(a * self.scales))
         self.powers = np.ldexp(1.0, -np.clip(exponents, -1000, 1000))
-        weights = Bounded(a * scales, error * scales) * self.powers[:, None]
+
+        def own(values: Array) -> Array:
+            return np.asarray(values * self.scales * self.powers[:, None])
+
         e = 0.0 if problem.column is None else float(theta.output_weights[-1]) / self.target
-        self.scales = scales
+        sizes = self.c / self.powers / self.target
         self.point = Values.at(
             problem,
-            Bounded(weights.value, error * scales * self.powers[:, None]),
-            self.c / self.powers / self.target,
+            Bounded(own(a), own(error)),
+            sizes,
             e,
-            resolution * scales[-1] * self.powers,
+            resolution * self.scales[-1] * self.powers,
         )
 
     def certificate(self) -> Certificate:
@@ -133,20 +125,21 @@ class MinimumTest:
     ) -> Certificate:
         # A violation that was found on the kinks that are tried first is told with these.
         sharp = check.verdict is verdict is Verdict.HOLDS
-        kinks = check.kinks if sharp else self.point.kinks
-        problem = self.problem
+        kinks = (check.values if sharp else self.point).kinks
         kinds = {neuron.kind for neuron in check.neurons}
-        kind = next((k for k in ("mixed kinks", "kinks") if k in kinds), "smooth")
-        kind = "kinks" if "convex kinks" in kinds and kind == "smooth" else kind
+        kind = "kinks" if "convex kinks" in kinds else "smooth"
+        if "mixed kinks" in kinds:
+            kind = "mixed kinks"
         methods = ", ".join(sorted({neuron.method for neuron in check.neurons}))
         direction, slope = None, 0.0
         if check.values.is_global:
             kind, methods = "global", "residual"
         elif verdict is Verdict.VIOLATED and check.direction is not None:
-            size = float(max(np.abs(check.direction).max(initial=0.0), abs(check.direction_offset)))
-            if size > 0:
-                slope = self._slope(check) * self.target**2
-                direction = problem.product_direction(check.direction, check.direction_offset)
+            offset = check.direction_offset
+            direction = self.problem.product_direction(check.direction, offset)
+            slope = self._slope(check) * self.target**2
+            if not (check.direction.any() or offset):
+                direction, slope = None, 0.0
         return Certificate(
             verdict=verdict,
             at_kinks=self.at_kinks,
@@ -163,14 +156,13 @@ class MinimumTest:
             direction=direction,
             slope=slope,
             multipliers=tuple(neuron.multipliers for neuron in check.neurons),
-            violations=self.violations,
         )
 
     def _slope(self, check: PointCheck) -> float:
         """The derivative of the loss along the direction, in the own units."""
         assert check.direction is not None
         total = float(slopes(check.values, check.direction).value.sum())
-        total += check.direction_offset * float(check.offset.value)
+        total += check.direction_offset * float(check.sums.offset.value)
         return 2.0 / check.values.s.value.size * total
 
     # --- exact sides --------------------------------------------------------------------------
@@ -179,18 +171,16 @@ class MinimumTest:
         """A violation as far as it descends at theta itself; None where none of it does."""
         if check.direction is None:
             return None
-        falls = slopes(exact, check.direction).negative & self._feasible(check.direction, exact)
+        v = check.direction
+        leaves = (exact.at_lower & (v < 0)) | (exact.at_upper & (v > 0))
+        falls = slopes(exact, v).negative & ~leaves.any(axis=1)
         if check.direction_offset != 0 or falls.any():
-            return replace(check, values=exact, direction=check.direction * falls[:, None])
+            return replace(check, values=exact, direction=v * falls[:, None])
         saddle = any(
             neuron.verdict is Verdict.VIOLATED and neuron.direction is None
             for neuron in check.neurons
         )
         return check if saddle else None
-
-    def _feasible(self, direction: Array, exact: Values) -> NDArray[np.bool_]:
-        out = (exact.at_lower & (direction < 0)) | (exact.at_upper & (direction > 0))
-        return np.asarray(~out.any(axis=1))
 
     def _exact_sides(self) -> Values:
         """The point with every pair on the side where it is, and kinks only where z = 0.
@@ -229,22 +219,19 @@ class MinimumTest:
         n = point.s.value.size
         cell = self._cell_radius(check)
         # Within r product coordinates change by at most r linear + r^2, in the own units.
-        entries = np.abs(self.a)
+        entries, twice = np.abs(self.a), np.ones(len(self.scales))
         if problem.reduced:
             entries = np.column_stack([entries[:, :-2], entries[:, -2:].sum(axis=1)])
-        twice = np.ones(entries.shape[1])
-        if problem.reduced:
             twice[-1] = 2.0
         units = self.scales / self.target
-        linear = (self.c[:, None] * twice + entries) * units
-        square = twice * units
+        linear, square = (self.c[:, None] * twice + entries) * units, twice * units
         short = check.shortfalls
         first, second = float((short * linear).sum()), float((short * square).sum())
         if problem.column is not None:
-            first += float(check.offset.size) / self.target
+            first += float(check.sums.offset.size) / self.target
         # Kinks, active bounds and the loss itself, whatever the radius.
         distances = (point.z.size * point.kinks) @ point.sizes
-        missed = 2 * (float(point.s.size @ distances) + sum(self._gap_costs(check)))
+        missed = 2 * (float(point.s.size @ distances) + self._gap_costs(check))
         loss = point.loss
         fixed = missed + n * float(loss.error)
         if self.loss < UNDERFLOW:
@@ -260,12 +247,13 @@ class MinimumTest:
             radius = LARGEST
         whole = cell
         if cell == np.inf:
-            whole = max(float(np.abs(self.theta.weights).max()), float(self.c.max(initial=0.0)))
+            weights = self.problem.theta.weights
+            whole = max(float(np.abs(weights).max()), float(self.c.max(initial=0.0)))
         if radius < WORTH * whole:
             return 0.0, np.nan, "the conditions hold too roughly to say anything of the loss"
         stake = 0.0  # what the loss could change by within the radius
         if missed > 0:
-            stake = 2 * radius * float((check.terms * (linear + radius * square)).sum())
+            stake = 2 * radius * float((check.sums.terms * (linear + radius * square)).sum())
         if missed > max(MISSED * stake, n * float(loss.error)):
             return 0.0, np.nan, "kinks and bounds are missed by too much for so small a radius"
         z = self.point.z
@@ -280,34 +268,25 @@ class MinimumTest:
         The sign of an output weight matters only to neurons with kinks or active bounds: on a
         smooth neuron the loss is the same convex quadratic in ``c_i a_i`` on both sides of 0.
         """
-        z, kinks = check.values.z, check.kinks
+        point, seen = check.values, self.seen[:, 0]
         norms = np.abs(self.inputs).sum(axis=1) * (1 + 2 * gamma(self.inputs.shape[1]))
-        seen = self.seen[:, 0]
-        sides = np.maximum(np.abs(z.value) - z.error, 0.0) / self.powers
-        reach = sides[seen] / norms[seen, None]
-        limits = [np.inf]
-        if (~kinks[seen]).any():
-            limits.append(float(reach[~kinks[seen]].min()))
-        signed = kinks.any(axis=0)
-        signed |= (check.values.at_lower | check.values.at_upper).any(axis=1)
-        signed &= self.c > 0
-        if signed.any():
-            limits.append(float(self.c[signed].min()))
-        return max(0.0, min(limits) * (1 - 1e-12))
+        sides = np.maximum(np.abs(point.z.value) - point.z.error, 0.0) / self.powers
+        reach = (sides[seen] / norms[seen, None])[~point.kinks[seen]]
+        signed = point.kinks.any(axis=0) | (point.at_lower | point.at_upper).any(axis=1)
+        c = self.c[signed & (self.c > 0)]
+        limit = float(min(reach.min(initial=np.inf), c.min(initial=np.inf)))
+        return max(0.0, limit * (1 - 1e-12))
 
-    def _gap_costs(self, check: PointCheck) -> list[float]:
+    def _gap_costs(self, check: PointCheck) -> float:
         """Multipliers of active bounds times what the point misses the bounds by."""
         point, problem, u = check.values, self.problem, check.values.u
-        rounding = gamma(2) * np.abs(u)
+        rounding, cost = gamma(2) * np.abs(u), 0.0
         below, above = np.abs(u - problem.lower) + rounding, np.abs(problem.upper - u) + rounding
-        return [
-            float(
-                neuron.bound_multipliers
-                @ np.append(below[i, point.at_lower[i]], above[i, point.at_upper[i]])
-            )
-            for i, neuron in enumerate(check.neurons)
-            if len(neuron.bound_multipliers)
-        ]
+        for i, neuron in enumerate(check.neurons):
+            if len(neuron.bound_multipliers):
+                gaps = np.append(below[i, point.at_lower[i]], above[i, point.at_upper[i]])
+                cost += float(neuron.bound_multipliers @ gaps)
+        return cost
 
     # --- collapsed neurons --------------------------------------------------------------------
 
@@ -318,18 +297,19 @@ class MinimumTest:
         all a near a_i and both signs. With a_i = 0, neither sign of any ridge may help.
         """
         checks: dict[int, NeuronCheck] = {}
-        if isinstance(self.problem.space, RestrictedSpace):
+        space, X, s, sizes = self.problem.space, self.problem.X, point.s, self.problem.sizes
+        if isinstance(space, RestrictedSpace):
             return checks
-        X, s, sizes = self.problem.X, point.s, self.problem.sizes
         for i in np.flatnonzero(self.c == 0).tolist():
-            concerned = np.ones(len(X), dtype=bool)
-            if (self.a[i] != 0).any():
-                if not isinstance(self.problem.space, UnrestrictedSpace):
-                    continue
-                concerned = point.active[:, i] | point.kinks[:, i]
+            active, kinks = point.active[:, i], point.kinks[:, i]
+            concerned = active | kinks
+            if not self.a[i].any():
+                concerned = np.ones(len(X), dtype=bool)
+            elif not isinstance(space, UnrestrictedSpace):
+                continue
             rounding = concerned * s.error @ sizes
             allowed = STATIONARITY_TOLERANCE * (concerned * np.abs(s.value)) @ sizes + rounding
-            if (self.a[i] == 0).all():
+            if not self.a[i].any():
                 charge = rounding + MERGING * float(np.abs(s.value) @ max_norms(X))
                 both = {}
                 for sign in (1.0, -1.0):
@@ -341,29 +321,17 @@ class MinimumTest:
                 short = np.maximum(both[1.0].shortfall, both[-1.0].shortfall)
                 checks[i] = replace(both[worst], shortfall=short)
                 continue
-            active = Bounded(point.active[:, i] * s.value, point.active[:, i] * s.error) @ X
-            bent = merge_kinks(active.value, X[point.kinks[:, i]], s.value[point.kinks[:, i]])
+            sums = s.where(active) @ X
+            bent = merge_kinks(sums.value, X[kinks], s.value[kinks])
+            error = sums.error + (kinks * s.error) @ sizes
             bends = np.abs(bent.weights) @ np.abs(bent.kinks)
-            short = np.abs(bent.gradient) + bends
-            error = active.error + (point.kinks[:, i] * s.error) @ sizes
-            nothing = np.empty(0)
-            if (short <= allowed).all():
-                checks[i] = NeuronCheck(
-                    Verdict.HOLDS,
-                    "smooth",
-                    "gradient",
-                    "its output weight is 0, and no neuron near it, of either sign, helps",
-                    short + error,
-                    nothing,
-                )
-            else:
+            verdict, reason = Verdict.HOLDS, "no neuron near it, of either sign, helps"
+            short = bent.terms + error
+            if not (bent.terms <= allowed).all():
+                short = np.zeros_like(short)
                 certain = (np.abs(bent.gradient) > 2 * error).any() or (bends > 2 * error).any()
-                checks[i] = NeuronCheck(
-                    Verdict.VIOLATED if certain else Verdict.UNDECIDED,
-                    "smooth",
-                    "gradient",
-                    "its output weight is 0, and a neuron near it, of one sign, helps: a saddle",
-                    np.zeros_like(short),
-                    nothing,
-                )
+                verdict = Verdict.VIOLATED if certain else Verdict.UNDECIDED
+                reason = "a neuron near it, of one sign, helps: a saddle"
+            reason = f"its output weight is 0, and {reason}"
+            checks[i] = NeuronCheck(verdict, "smooth", "gradient", reason, short, np.empty(0))
         return checks
