@@ -189,7 +189,7 @@ class _Proof:
         columns: list[Sequence[Fraction]] = []
         owners: list[tuple[int, Vector]] = []
         faces = [self._face(i) for i in range(len(self.u0))]
-        self._go_to(np.array([point for _, point in faces], dtype=object))
+        self._go_to(np.array([point for _, point in faces], dtype=object).reshape(self.u0.shape))
         for i, (basis, _) in enumerate(faces):
             for v in basis:
                 sides = zip(self.X, self.active[:, i], strict=True)
