@@ -174,6 +174,8 @@ class Arrangement:
             # As many as independent hyperplanes alone have.
             raise TooManyCells(f"at least 2^{self.rank} cells, the limit is {limit}")
         found = enumerate_cells(reduced, len(columns), limit)
+        if limit is not None and len(found) > limit:
+            raise TooManyCells(f"more than {limit} cells")
         patterns = np.zeros((len(found), self.shape[0]), dtype=bool)
         points: list[IntVector] = []
         keys = sorted(found)

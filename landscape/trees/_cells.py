@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import Arrangement, sides_at
+from landscape.arrangement._integers import integer_rows, integer_vector
+from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
-from landscape.exact import IntVector, dot, null_basis, primitive, reduce_rows, solve
-
-__all__ = ["ExactColumns", "NeuronCells"]
+from landscape.exact import IntVector, normal_line, primitive, solve, vector
+from landscape.spaces import RestrictedSpace
 
 Array = NDArray[np.float64]
 
@@ -30,28 +32,13 @@ Array = NDArray[np.float64]
 class NeuronCells:
     """Cells, facets and columns of one neuron on n samples.
 
-    Type ``2 c + s`` is cell c with output weight +1 (s = 0) or -1 (s = 1).
-
-    Attributes
-    ----------
-    X, y : arrays of shapes (n, d) and (n,)
-    offset : array of shape (n,) or None
-        Column of a free offset.
-    coordinates : list of int
-        Those that reach every cell.
-    normals : list of tuple of int
-        Of the h different hyperplanes, in all coordinates.
-    sides : bool array of shape (c, h)
-    rays : list of tuple of int
-    on : bool array of shape (c, r)
-        Which rays span which cell.
-    facets : list of (int, int)
-        Pairs of cells on either side of one hyperplane.
+    ``coordinates`` reach every cell; ``normals`` are the h different hyperplanes, ``sides`` (c, h)
+    the cells, ``rays`` what spans them, in these coordinates, and ``on`` (c, r) which span which;
+    ``facets`` are pairs of cells on either side of one hyperplane. Rays on which no sample is
+    active are left out. Type ``2 c + s`` is cell c with output weight +1 (s = 0) or -1 (s = 1).
     """
 
-    X: Array
-    y: Array
-    offset: Array | None
+    problem: EffectiveProblem
     coordinates: list[int]
     normals: list[IntVector]
     sides: NDArray[np.bool_]
@@ -60,38 +47,35 @@ class NeuronCells:
     facets: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, X: Array, y: Array, offset: Array | None, limit: int) -> NeuronCells:
-        """The cells of the samples X; ``TooManyCells`` beyond the limit."""
-        everything = Arrangement(X, tolerance=None)
+    def of(cls, problem: EffectiveProblem, limit: int) -> NeuronCells:
+        """The cells of a problem's samples; ``TooManyCells`` beyond the limit."""
+        everything = Arrangement(problem.X, tolerance=None)
         columns = everything.columns
         rows = [primitive([row[j] for j in columns]) for row in everything.rows]
-        if not rows:
-            nothing = np.ones((1, 0), dtype=bool)
-            return cls(X, y, offset, [], [], nothing, [], nothing, [])
-        cells = Arrangement(rows, tolerance=None).cells(limit)
-        rays: dict[IntVector, list[int]] = {}
+        sides = Arrangement(rows, tolerance=None).cells(limit).patterns
+        samples, rays = integer_rows(problem.X[:, columns]), dict[IntVector, list[int]]()
         for subset in combinations(rows, len(columns) - 1):
-            vectors, _ = null_basis(
-                *reduce_rows([[Fraction(p) for p in row] for row in subset]), len(columns)
-            )
-            if len(vectors) == 1:
-                scale = np.lcm.reduce([p.denominator for p in vectors[0]], dtype=object)
-                ray = primitive([int(p * scale) for p in vectors[0]])
-                for one in (ray, tuple(-p for p in ray)):
-                    rays.setdefault(one, sides_at(rows, one))
-        sides = cells.patterns
-        signs = np.array(list(rays.values()), dtype=np.int8)
-        positive, negative = (signs > 0).astype(np.int32), (signs < 0).astype(np.int32)
-        on = (~sides).astype(np.int32) @ positive.T + sides.astype(np.int32) @ negative.T == 0
-        number = {row.tobytes(): c for c, row in enumerate(sides)}
-        facets = []
-        for c, row in enumerate(sides):
-            for h in np.flatnonzero(~row):
-                other = row.copy()
-                other[h] = True
-                if (beyond := number.get(other.tobytes())) is not None:
-                    facets.append((c, beyond))
-        return cls(X, y, offset, columns, everything.rows, sides, list(rays), on, facets)
+            line = normal_line([vector(row) for row in subset], len(columns))
+            if line is None:
+                continue
+            for ray in (integer_vector(line), integer_vector([-p for p in line])):
+                if ray not in rays and max(sides_at(samples, ray)) > 0:
+                    rays[ray] = sides_at(rows, ray)
+        signs = np.array(list(rays.values()))
+        on = np.where(sides, 1, -1) @ signs.T == np.abs(signs).sum(axis=1)
+        number, steps = {row.tobytes(): c for c, row in enumerate(sides)}, np.eye(len(rows)) > 0
+        facets = [
+            (c, number[beyond])
+            for c, row in enumerate(sides)
+            for step in steps[~row]
+            if (beyond := (row | step).tobytes()) in number
+        ]
+        return cls(problem, columns, everything.rows, sides, list(rays), on, facets)
+
+    @property
+    def glued(self) -> bool:
+        """Whether signs may change at u = 0."""
+        return not isinstance(self.problem.space, RestrictedSpace)
 
     @property
     def n_types(self) -> int:
@@ -99,117 +83,86 @@ class NeuronCells:
         return 2 * len(self.sides)
 
     @cached_property
-    def _exact_values(self) -> tuple[NDArray[np.object_], int]:
-        """``q relu(X r)`` for all rays in integers, (r, n), and the denominator q."""
-        ratios = [[float(p).as_integer_ratio() for p in row] for row in self.X]
-        q = max((b for row in ratios for _, b in row), default=1)
+    def unit(self) -> float:
+        """A power of two of the size of the target."""
+        size = float(np.abs(self.problem.y).max())
+        return float(np.ldexp(1.0, int(np.frexp(size)[1]))) if size > 0 else 1.0
+
+    @cached_property
+    def _integers(self) -> tuple[NDArray[np.object_], NDArray[np.object_], int]:
+        """All rays, ``q relu(X r)`` for them in integers, (r, n), and the denominator q."""
+        ratios = [[p.as_integer_ratio() for p in row] for row in self.problem.X.tolist()]
+        q = max(b for row in ratios for _, b in row)  # powers of two
         X = np.array([[a * (q // b) for a, b in row] for row in ratios], dtype=object)
-        rays = np.array(self.rays, dtype=object).reshape(len(self.rays), len(self.coordinates))
-        return np.maximum(rays @ X[:, self.coordinates].T, 0), q
+        rays = np.array(self.rays, dtype=object).reshape(-1, len(self.coordinates))
+        return rays, np.maximum(rays @ X[:, self.coordinates].T, 0), q
 
     @cached_property
     def columns(self) -> tuple[Array, Array]:
-        """Unit columns ``sigma relu(X r)`` (2 r + 2, n), and what of r gives them (2 r + 2, d).
+        """Unit columns ``sigma relu(X r)`` (c, n), and what of (u, e) gives them, (c, d + 1).
 
-        The last two are those of the offset, up and down; zero columns stay zero.
+        Of ray r they are 2 r and 2 r + 1; a free offset has the last two.
         """
-        values, q = self._exact_values
-        n, d = self.X.shape
-        columns, weights = np.zeros((2 * len(values) + 2, n)), np.zeros((2 * len(values) + 2, d))
-        for k, (row, ray) in enumerate(zip(values, self.rays, strict=True)):
-            largest = int(row.max())
-            if largest > 0:
-                v = np.array([int(p) / largest for p in row])
-                norm = float(np.linalg.norm(v))
-                columns[2 * k], columns[2 * k + 1] = v / norm, -v / norm
-                for j, p in zip(self.coordinates, ray, strict=True):
-                    weights[2 * k : 2 * k + 2, j] = p * q / largest / norm
-        if self.offset is not None and (norm := float(np.linalg.norm(self.offset))) > 0:
-            columns[-2], columns[-1] = self.offset / norm, -self.offset / norm
-        return columns, weights
-
-    def column_list(self, cell: int, sign: int, beyond: int | None = None) -> list[int]:
-        """Numbers of the columns that are not zero of a type, or of its facet to another cell."""
-        on = self.on[cell] if beyond is None else self.on[cell] & self.on[beyond]
-        used = [2 * int(k) + sign for k in np.flatnonzero(on)]
-        return [k for k in used if self.columns[0][k].any()]
+        rays, values, q = self._integers
+        n, d = self.problem.X.shape
+        largest = values.max(axis=1)[:, None]
+        units, weights = np.zeros((len(rays) + 1, n)), np.zeros((len(rays) + 1, d + 1))
+        units[:-1] = values / largest
+        weights[:-1, self.coordinates] = rays * q / largest
+        units[-1], weights[-1, d] = 0.0 if self.problem.column is None else self.problem.column, 1.0
+        norms = np.linalg.norm(units, axis=1, keepdims=True)
+        norms[norms == 0] = 1.0
+        weights = np.repeat(weights / norms, 2, axis=0)
+        weights[-1, d] *= -1
+        return _both(units / norms), weights
 
     @cached_property
-    def lists(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Columns of every type, padded, and how many there are."""
-        return _padded([self.column_list(t // 2, t % 2) for t in range(self.n_types)])
-
-    def moves(self, *, glued: bool) -> tuple[NDArray[np.int64], list[list[int]]]:
-        """Pairs of types between which one neuron can move, and the columns it has there.
-
-        Over facets the sign stays. ``glued``: at u = 0 it may change, in any cell.
-        """
+    def moves(self) -> NDArray[np.int64]:
+        """Pairs of types between which one neuron can move: over facets, and through u = 0."""
         pairs = [(2 * c + s, 2 * b + s) for c, b in self.facets for s in (0, 1)]
-        shared = [self.column_list(c, s, b) for c, b in self.facets for s in (0, 1)]
-        if glued:
-            pairs, shared = [*pairs, (0, 1)], [*shared, []]
-        return np.array(pairs, dtype=np.int64).reshape(-1, 2), shared
+        return np.array(pairs + [(0, 1)] * self.glued, dtype=np.int64).reshape(-1, 2)
+
+    @cached_property
+    def lists(self) -> list[list[int]]:
+        """Numbers of the columns of every type, then of every move, and last of the offset."""
+        spans = [(on, s) for on in self.on for s in (0, 1)]
+        spans += [(self.on[c] & self.on[b], s) for c, b in self.facets for s in (0, 1)]
+        found = [(2 * np.flatnonzero(on) + s).tolist() for on, s in spans] + [[]] * self.glued
+        last = 2 * len(self.rays)
+        return [*found, [] if self.problem.column is None else [last, last + 1]]
 
     def cell_of(self, u: Array) -> int:
         """A closed cell that contains u, decided exactly."""
-        at = np.array(sides_at(self.normals, u.tolist()), dtype=int)
-        fits = (at == 0) | (self.sides == (at > 0))
-        return int(np.flatnonzero(fits.all(axis=1))[0])
-
-    # --- the same in rationals ------------------------------------------------------------------
+        at = np.array(sides_at(self.normals, u.tolist()))
+        return int(np.flatnonzero(((at == 0) | (self.sides == (at > 0))).all(axis=1))[0])
 
     @cached_property
-    def exact(self) -> ExactColumns:
-        """The columns in integers, with their inner products."""
-        values, _ = self._exact_values
-        columns = [[s * Fraction(int(p)) for p in row] for row in values for s in (1, -1)]
-        offset = np.zeros(len(self.y)) if self.offset is None else self.offset
-        own = [Fraction(float(p)) for p in offset]
-        columns += [[s * p for p in own] for s in (1, -1)]
-        y = [Fraction(float(p)) for p in self.y]
-        return ExactColumns(columns, y)
+    def _exact(self) -> tuple[NDArray[np.object_], NDArray[np.object_], Fraction]:
+        """Inner products of the columns ``q sigma relu(X r)``, with y, and of y, in rationals."""
+        offset = np.zeros(0) if self.problem.column is None else self.problem.column
+        y, own = (np.array(vector(p), dtype=object) for p in (self.problem.y, offset))
+        columns = _both(np.vstack([self._integers[1], own.reshape(-1, len(y))]))
+        return columns @ columns.T, columns @ y, Fraction(y @ y)
 
-
-class ExactColumns:
-    """Non-negative least squares in rationals over some of the columns."""
-
-    def __init__(self, columns: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> None:
-        self.columns, self.y = columns, y
-        self.size = dot(y, y)
-        self._products: dict[tuple[int, int], Fraction] = {}
-
-    def _product(self, i: int, j: int) -> Fraction:
-        """Inner product of two columns; -1 stands for y."""
-        key = (min(i, j), max(i, j))
-        if key not in self._products:
-            one, two = (self.y if k < 0 else self.columns[k] for k in key)
-            self._products[key] = dot(one, two)
-        return self._products[key]
-
-    def least(self, chosen: Sequence[int]) -> Fraction:
-        """``min ‖y - sum_j x_j v_j‖²`` over x >= 0, exactly; by Lawson and Hanson."""
+    def least_exactly(self, chosen: Sequence[int]) -> Fraction:
+        """``min ‖y - sum_j x_j v_j‖²`` over x >= 0 and chosen columns, by Lawson and Hanson."""
+        gram, moments, size = self._exact
         x: dict[int, Fraction] = {}
         while True:
-            slopes = {
-                j: self._product(-1, j) - sum(self._product(i, j) * p for i, p in x.items())
+            slopes: dict[int, Any] = {
+                j: moments[j] - sum(gram[i, j] * p for i, p in x.items())
                 for j in chosen
                 if j not in x
             }
-            enter = max(
-                slopes,
-                key=lambda j: slopes[j] * abs(slopes[j]) / self._product(j, j),
-                default=-1,
-            )
+            enter = max(slopes, key=lambda j: slopes[j] * abs(slopes[j]) / gram[j, j], default=-1)
             if enter < 0 or slopes[enter] <= 0:
-                return self.size - sum(self._product(-1, j) * p for j, p in x.items())
+                return size - sum(moments[j] * p for j, p in x.items())
             x[enter] = Fraction(0)
             while True:
-                used = list(x)
-                gram = [[self._product(i, j) for j in used] for i in used]
-                solved = solve(gram, [self._product(-1, j) for j in used])
+                solved = solve([[gram[i, j] for j in x] for i in x], [moments[j] for j in x])
                 if solved is None:
                     raise NumericalError("columns: dependent columns with a positive slope")
-                target = dict(zip(used, solved, strict=True))
+                target = dict(zip(x, solved, strict=True))
                 blocking = [x[j] / (x[j] - t) for j, t in target.items() if t <= 0]
                 step = min([Fraction(1), *blocking])
                 x = {j: p + step * (target[j] - p) for j, p in x.items()}
@@ -218,9 +171,6 @@ class ExactColumns:
                 x = {j: p for j, p in x.items() if p > 0}
 
 
-def _padded(lists: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    lengths = np.array([len(row) for row in lists], dtype=np.int64)
-    table = np.full((len(lists), max(int(lengths.max(initial=0)), 1)), -1, dtype=np.int64)
-    for row, values in zip(table, lists, strict=True):
-        row[: len(values)] = values
-    return table, lengths
+def _both(rows: NDArray[Any]) -> NDArray[Any]:
+    """Every row, and its negative after it."""
+    return np.stack([rows, -rows], axis=1).reshape(2 * len(rows), -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 
 import numpy as np
@@ -20,6 +21,8 @@ __all__ = ["EscapeBarrier", "EscapeBudget", "escape_barrier"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+#: Signs of neurons and states, on straight segments.
+Path = list[tuple[Array, State]]
 
 #: Least losses of cells are computed with this share of their curvature added, so that they are
 #: unique; barriers are known up to ``TOLERANCE`` of the target's mean square.
@@ -75,45 +78,56 @@ class EscapeBarrier:
 
 
 class _Cell:
-    """The quadratic on one joint cell: its least loss, and lower bounds on all facets."""
+    """The quadratic on one joint cell: its least loss, and lower bounds on all facets.
+
+    In whitened coordinates, ``u = free + inverse.T @ v``, the quadratic is ``‖v‖²`` and a constant.
+    The closed cell is ``<column, v> + height >= 0`` for every sample and neuron, in unit columns
+    (k, n, m); a row of neuron i has entries in its own block only.
+    """
 
     def __init__(self, problem: EffectiveProblem, signs: Array, sides: Mask) -> None:
         self.problem, self.signs, self.sides = problem, signs, sides
-        X, (n, m) = problem.X, sides.shape
-        d = X.shape[1]
-        values = ((sides * signs)[:, :, None] * X[:, None, :]).reshape(n, m * d)
+        X, y, (n, m), d = problem.X, problem.y, sides.shape, problem.X.shape[1]
+        values = ((sides * signs)[:, :, None] * X[:, None]).reshape(n, m * d)
         if problem.column is not None:
             values = np.column_stack([values, problem.column])
         gram = values.T @ values
         gram[np.diag_indices_from(gram)] += RIDGE * max(float(np.trace(gram)), n) / len(gram)
-        self.values, self.factor = values, np.linalg.cholesky(gram)
-        self.free = self._unwhiten(self._whiten(values.T @ problem.y))
-        # The closed cell: ``rows @ u >= 0``, neuron by neuron.
-        rows = np.zeros((m, n, values.shape[1]))
-        for i in range(m):
-            rows[i, :, i * d : (i + 1) * d] = np.where(sides[:, i], 1.0, -1.0)[:, None] * X
-        self.rows = rows.reshape(m * n, -1)
-        self.whitened = self._whiten(self.rows.T)
-        self.point, self.loss = self.least(np.zeros((0, values.shape[1])))
+        self.values = values
+        self.inverse = inv = solve_triangular(
+            np.linalg.cholesky(gram), np.eye(len(gram)), lower=True
+        )
+        self.free = inv.T @ (inv @ (values.T @ y))
+        turns = np.where(sides, 1.0, -1.0)
+        columns = (inv[:, : m * d].reshape(-1, m, d) @ X.T).transpose(0, 2, 1) * turns
+        self.sizes = np.linalg.norm(columns, axis=0)
+        self.sizes[self.sizes == 0] = np.inf  # a sample that is zero
+        self.columns = columns / self.sizes
+        self.heights = problem.preactivations(self.state(self.free)) * turns / self.sizes
 
-    def _whiten(self, right: Array) -> Array:
-        return np.asarray(solve_triangular(self.factor, right, lower=True))
+    @cached_property
+    def least(self) -> tuple[Array, float]:
+        """Least point and loss on the closed cell."""
+        return self._least(np.zeros((len(self.inverse), 0)), np.zeros(0))
 
-    def _unwhiten(self, right: Array) -> Array:
-        return np.asarray(solve_triangular(self.factor, right, lower=True, trans="T"))
+    def move(self, k: int, i: int) -> tuple[Array, float]:
+        """Least point and loss where neuron i is on the hyperplane of sample k; zero for k = -1."""
+        if k >= 0:
+            return self._least(-self.columns[:, k, i, None], -self.heights[k, i, None])
+        d = self.problem.X.shape[1]
+        block = slice(i * d, (i + 1) * d)
+        both = np.hstack([self.inverse[:, block], -self.inverse[:, block]])
+        sizes = np.linalg.norm(both, axis=0)
+        return self._least(both / sizes, np.append(self.free[block], -self.free[block]) / sizes)
 
-    def least(self, equal: Array) -> tuple[Array, float]:
-        """Least point and loss on the cell where ``equal @ u = 0``; least distance programming."""
-        columns = np.hstack([self.whitened, self._whiten(equal.T), -self._whiten(equal.T)])
-        heights = np.concatenate([self.rows @ self.free, equal @ self.free, -equal @ self.free])
-        sizes = np.linalg.norm(columns, axis=0)
-        columns, heights = columns[:, sizes > 0], heights[sizes > 0]
-        columns, heights = columns / sizes[sizes > 0], heights / sizes[sizes > 0]
-        scale = max(float(np.abs(heights).max(initial=0.0)), 1e-300)
+    def _least(self, more: Array, above: Array) -> tuple[Array, float]:
+        """Least point and loss with more columns and heights, by least distance programming."""
+        columns = np.hstack([more, self.columns.reshape(len(more), -1)])
+        heights = np.append(above, self.heights)
+        scale = max(float(np.abs(heights).max()), 1e-300)
         target = np.append(np.zeros(len(columns)), 1.0)
         # Most inequalities hold by themselves: those that turn out to be violated are added.
-        chosen = heights < 0
-        chosen[len(heights) - 2 * len(equal) :] = True
+        chosen = (heights < 0) | (np.arange(len(heights)) < len(above))
         moved = np.zeros(len(columns))
         while chosen.any():
             some = np.vstack([columns[:, chosen], -heights[chosen] / scale])
@@ -126,13 +140,9 @@ class _Cell:
             if not violated.any():
                 break
             chosen |= violated
-        u = self.free + self._unwhiten(moved)
+        u = self.free + self.inverse.T @ moved
         s = self.values @ u - self.problem.y
         return u, float(s @ s) / s.size
-
-    def attained(self) -> float:
-        """The network's own loss at the least point, which rounding may have put off the cell."""
-        return replace(self.problem, signs=self.signs).loss(self.state(self.point))
 
     def bounds(self) -> Array:
         """Lower bounds of the least losses on all facets, (n, m).
@@ -140,19 +150,9 @@ class _Cell:
         The Lagrangian at the cell's minimum is a quadratic below the loss, with the same least
         value, attained at the same point: on a hyperplane its least value is known.
         """
-        n, m = self.sides.shape
-        curvature = (self.whitened**2).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rise = (self.rows @ self.point) ** 2 / curvature / n
-        rise[curvature == 0] = np.inf  # a sample that is zero has no hyperplane
-        return (self.loss + rise).reshape(m, n).T
-
-    def move(self, k: int, i: int) -> tuple[Array, float]:
-        """Least point and loss where neuron i is on the hyperplane of sample k; zero for k = -1."""
-        (n, _), d = self.sides.shape, self.problem.X.shape[1]
-        if k < 0:
-            return self.least(np.eye(len(self.free))[i * d : (i + 1) * d])
-        return self.least(self.rows[i * n + k][None, :])
+        point, loss = self.least
+        z = self.problem.preactivations(self.state(point))
+        return np.asarray(loss + (z / self.sizes) ** 2 / len(z))
 
     def state(self, u: Array) -> State:
         """A point as a state of the problem."""
@@ -161,19 +161,24 @@ class _Cell:
 
 
 class _Flood:
-    """Best-first search over joint cells: the lowest facet first."""
+    """Best-first search over joint cells: the lowest facet first.
 
-    def __init__(
-        self, problem: EffectiveProblem, budget: EscapeBudget, progress: Callable[[str], None]
-    ) -> None:
-        self.problem, self.budget, self.progress = problem, budget, progress
+    In ``heap``: lower bound of a facet, order, cell, sample (-1: u_i = 0), neuron, least point if
+    known. ``came`` says from which cell, and where; ``water`` is the level.
+    """
+
+    def __init__(self, problem: EffectiveProblem, level: float) -> None:
+        self.problem, self.water, self.order = problem, level, count()
         self.groups = group_directions(problem.X, oriented=False)
         self.glued = not isinstance(problem.space, RestrictedSpace)
         self.cells: list[_Cell] = []
         self.came: list[tuple[int, Array]] = []
-        self.number: dict[tuple[tuple[float, bytes], ...], int] = {}
+        self.known: set[tuple[tuple[float, bytes], ...]] = set()
         self.heap: list[tuple[float, int, int, int, int, Array | None]] = []
-        self.order = count()
+
+    def wait(self, bound: float, index: int, k: int, i: int, point: Array | None = None) -> None:
+        """Let a facet wait."""
+        heapq.heappush(self.heap, (bound, next(self.order), index, k, i, point))
 
     def key(self, signs: Array, sides: Mask) -> tuple[tuple[float, bytes], ...]:
         """The joint cell, up to a permutation of the neurons."""
@@ -181,68 +186,62 @@ class _Flood:
         return tuple(sorted((sign, column.tobytes()) for sign, column in columns))
 
     def add(self, signs: Array, sides: Mask, came: int, at: Array) -> _Cell:
-        """Flood a cell, and let its facets wait."""
-        cell = _Cell(self.problem, signs, sides)
-        index = len(self.cells)
-        self.number[self.key(signs, sides)] = index
+        """Flood a cell."""
+        cell, index = _Cell(self.problem, signs, sides), len(self.cells)
+        self.known.add(self.key(signs, sides))
         self.cells.append(cell)
         self.came.append((came, at))
         bounds = cell.bounds()
-        for k, i in np.argwhere(np.isfinite(bounds)):
-            if self.groups[k] == k:
-                entry = (float(bounds[k, i]), next(self.order), index, int(k), int(i), None)
-                heapq.heappush(self.heap, entry)
+        for k in np.flatnonzero(self.groups == np.arange(len(sides))).tolist():
+            for i in range(len(signs)):
+                self.wait(float(bounds[k, i]), index, k, i)
         for i in range(len(signs) if self.glued else 0):
-            heapq.heappush(self.heap, (cell.loss, next(self.order), index, -1, i, None))
+            self.wait(cell.least[1], index, -1, i)
         return cell
 
     def beyond(self, index: int, k: int, i: int) -> tuple[Array, Mask]:
         """Signs and sides of the cell behind a facet; behind zero is that of the other sign."""
-        cell = self.cells[index]
-        signs, sides = cell.signs.copy(), cell.sides.copy()
+        signs, sides = self.cells[index].signs.copy(), self.cells[index].sides.copy()
         if k < 0:
             signs[i] = -signs[i]
         else:
-            same = self.groups == self.groups[k]
-            sides[same, i] ^= True
+            sides[self.groups == self.groups[k], i] ^= True
         return signs, sides
 
-    def run(self, start: tuple[Array, Mask], level: float, reached: Callable[[_Cell], bool]) -> int:
-        """Flood until a cell is reached, its number is returned, or the budget ends (-1)."""
-        self.water = level
-        self.add(*start, -1, np.zeros(0))
+    def run(
+        self, start: State, goal: float, budget: EscapeBudget, progress: Callable[[str], None]
+    ) -> Path:
+        """Flood until a loss below the goal is reached, and return the path, or the budget ends."""
+        self.add(self.problem.signs, self.problem.preactivations(start) > 0, -1, np.zeros(0))
         while self.heap:
             bound, _, index, k, i, point = heapq.heappop(self.heap)
-            following = self.beyond(index, k, i)
-            if self.key(*following) in self.number:
+            signs, sides = self.beyond(index, k, i)
+            if self.key(signs, sides) in self.known:
                 continue
             if point is None:
                 point, value = self.cells[index].move(k, i)
-                entry = (max(bound, value), next(self.order), index, k, i, point)
-                heapq.heappush(self.heap, entry)
+                self.wait(max(bound, value), index, k, i, point)
                 continue
-            if len(self.cells) >= self.budget.max_cells or len(self.heap) > self.budget.max_facets:
-                self.water = max(self.water, bound)
-                return -1
             self.water = max(self.water, bound)
-            cell = self.add(*following, index, point)
+            if len(self.cells) >= budget.max_cells or len(self.heap) > budget.max_facets:
+                return []
+            cell = self.add(signs, sides, index, point)
             if len(self.cells) % 100 == 0:
-                self.progress(f"{len(self.cells)} cells flooded up to {self.water:.6g}")
-            if reached(cell):
-                return len(self.cells) - 1
+                progress(f"{len(self.cells)} cells flooded up to {self.water:.6g}")
+            # The network's own loss: rounding may have put the least point off the cell.
+            end = signs, cell.state(cell.least[0])
+            if _loss(self.problem, *end) < goal:
+                return [(self.problem.signs, start), *self.path(len(self.cells) - 1), end]
         self.water = np.inf
-        return -1
+        return []
 
-    def path(self, last: int) -> list[tuple[Array, State]]:
-        """Signs and states from the first cell to the least point of the last one."""
-        cell = self.cells[last]
-        points = [(cell.signs, cell.state(cell.point))]
-        while self.came[last][0] >= 0:
-            before, at = self.came[last]
-            previous = self.cells[before]
-            points.append((cell.signs, previous.state(at)))
-            points.append((previous.signs, previous.state(at)))
-            cell, last = previous, before
+    def path(self, last: int) -> Path:
+        """Signs and states at the facets from the first cell to another."""
+        points: Path = []
+        while (before := self.came[last][0]) >= 0:
+            state = self.cells[before].state(self.came[last][1])
+            points += [(self.cells[last].signs, state), (self.cells[before].signs, state)]
+            last = before
         return points[::-1]
 
 
@@ -301,70 +300,57 @@ def escape_barrier(
     problem = EffectiveProblem.build(theta, X, y, space).in_powers_of_two()
     if problem.bounded:
         raise ValueError(f"space: expected one whose bounds cannot be active, got {space!r}")
-    budget, unit = budget or EscapeBudget(), problem.unit**2
-    state = problem.state()
-    level = problem.loss(state)
+    state, unit = problem.state(), problem.unit**2
     tolerance = TOLERANCE * float(np.mean(problem.y**2))
-    flood = _Flood(problem, budget, progress)
-    start = problem.signs.copy(), problem.preactivations(state) > 0
-    last = flood.run(start, level, lambda cell: cell.attained() < level - tolerance)
-    first = [(problem.signs, state)]
-    if last >= 0:
-        path, lower = first + flood.path(last), flood.water
-        outcome = "flooding reached a lower point: the barrier is known"
-    else:
-        lower, outcome = flood.water, "the budget of cells ended; the upper end is a path's"
-        if np.isinf(lower):
+    level = problem.loss(state)
+    flood = _Flood(problem, level)
+    path = flood.run(state, level - tolerance, budget or EscapeBudget(), progress)
+    outcome = "flooding reached a lower point: the barrier is known"
+    if not path:
+        built = [EffectiveProblem.build(to, X, y, space).in_powers_of_two() for to in others]
+        ways = [_segment(problem, state, other, level - tolerance) for other in built]
+        path = min(filter(None, ways), key=lambda way: _highest(problem, way), default=[])
+        outcome = "the budget of cells ended; " + (
+            "the upper end is a path's" if path else "no path was found"
+        )
+        if np.isinf(flood.water):
             outcome = "everything that can be reached is flooded: nothing is lower"
-        ways = [first + way for way in _segments(problem, state, others, level - tolerance)]
-        path = min(ways, key=lambda way: _highest(problem, way), default=[])
-        if not path:
-            outcome = outcome.replace("the upper end is a path's", "no path was found")
     upper = _highest(problem, path) if path else np.inf
-    networks = [replace(problem, signs=signs).parametrization(at) for signs, at in path]
-    end = replace(problem, signs=path[-1][0]).loss(path[-1][1]) if path else np.nan
+    end = _loss(problem, *path[-1]) if path else np.nan
     return EscapeBarrier(
-        min(lower, upper) * unit, upper * unit, networks, end * unit, tolerance * unit,
-        len(flood.cells), outcome,
-    )  # fmt: skip
+        lower=min(flood.water, upper) * unit,
+        upper=upper * unit,
+        path=[replace(problem, signs=signs).parametrization(at) for signs, at in path],
+        end=end * unit,
+        tolerance=tolerance * unit,
+        n_cells=len(flood.cells),
+        outcome=outcome,
+    )
 
 
-def _highest(problem: EffectiveProblem, path: list[tuple[Array, State]]) -> float:
-    return max(replace(problem, signs=signs).loss(state) for signs, state in path)
+def _loss(problem: EffectiveProblem, signs: Array, state: State) -> float:
+    return replace(problem, signs=signs).loss(state)
 
 
-def _segments(
-    problem: EffectiveProblem, start: State, others: Sequence[Parametrization], level: float
-) -> list[list[tuple[Array, State]]]:
-    """Paths to lower points: through the least points of the facets that a segment crosses."""
-    found = []
-    for other in others:
-        goal = EffectiveProblem.build(other, *_data(problem), problem.space).in_powers_of_two()
-        end, signs = goal.state(), problem.signs
-        if goal.loss(end) >= level or (goal.signs > 0).sum() != (signs > 0).sum():
-            continue
-        cost = np.abs(start.u[:, None] - end.u[None]).sum(axis=2)
-        cost[signs[:, None] != goal.signs[None]] = 1e6 * (1.0 + cost.max())
-        order = linear_sum_assignment(cost)[1]
-        end = State(end.u[order], end.e)
-        z, to = problem.preactivations(start), problem.preactivations(end)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            times = z / (z - to)
-        sides, path = z > 0, []
-        sides[(z == 0) & (to > 0)] = True
-        for k, i in np.argwhere((times > 0) & (times < 1))[
-            np.argsort(times[(times > 0) & (times < 1)], kind="stable")
-        ]:
-            cell = _Cell(problem, signs, sides)
-            path.append((signs, cell.state(cell.move(int(k), int(i))[0])))
-            sides = sides.copy()
-            sides[k, i] ^= True
-        found.append([*path, (signs, end)])
-    return found
+def _highest(problem: EffectiveProblem, path: Path) -> float:
+    return max(_loss(problem, *point) for point in path)
 
 
-def _data(problem: EffectiveProblem) -> tuple[Array, Array]:
-    """The data in their own units, as the space embeds them."""
-    X = problem.X if problem.units is None else problem.X * problem.units.scales
-    X = np.column_stack([X, -X[:, -1]]) if problem.reduced else X
-    return X, problem.y * problem.unit
+def _segment(problem: EffectiveProblem, start: State, goal: EffectiveProblem, level: float) -> Path:
+    """Through the least points of the facets on a segment to a goal with as many signs, if lower."""
+    end, signs = goal.state(), problem.signs
+    if goal.loss(end) >= level or (goal.signs > 0).sum() != (signs > 0).sum():
+        return []
+    cost = np.abs(start.u[:, None] - end.u[None]).sum(axis=2)
+    cost[signs[:, None] != goal.signs[None]] = 1e6 * (1.0 + cost.max())
+    end = State(end.u[linear_sum_assignment(cost)[1]], end.e)
+    z, to = problem.preactivations(start), problem.preactivations(end)
+    sides = (z > 0) | ((z == 0) & (to > 0))
+    crossed = np.argwhere(np.sign(z) * np.sign(to) < 0)
+    times = np.array([z[k, i] / (z[k, i] - to[k, i]) for k, i in crossed])
+    path = [(signs, start)]
+    for k, i in crossed[np.argsort(times, kind="stable")]:
+        cell = _Cell(problem, signs, sides.copy())
+        path.append((signs, cell.state(cell.move(int(k), int(i))[0])))
+        sides[k, i] ^= True
+    return [*path, (signs, end)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,13 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
 from landscape.arrangement import TooManyCells, general_position_count
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
-from landscape.trees._cells import NeuronCells, _padded
+from landscape.trees._cells import NeuronCells
 from landscape.trees._plot import draw_graph
 
 if TYPE_CHECKING:
@@ -94,9 +95,7 @@ def _problem(x: Array, y: Array, space: Space) -> EffectiveProblem:
 def _cells(problem: EffectiveProblem, budget: TreeBudget) -> tuple[NeuronCells, TreeCost]:
     n, d = problem.X.shape
     try:
-        cells = NeuronCells.of(problem.X, problem.y, problem.column, budget.max_cells)
-        if len(cells.sides) > budget.max_cells:
-            raise TooManyCells
+        cells = NeuronCells.of(problem, budget.max_cells)
     except TooManyCells:
         raise TreeTooLarge(
             f"features: {n} samples give one neuron more than {budget.max_cells:,} activation "
@@ -104,7 +103,7 @@ def _cells(problem: EffectiveProblem, budget: TreeBudget) -> tuple[NeuronCells, 
             "raise budget.max_cells"
         ) from None
     m, types = len(problem.signs), cells.n_types
-    moves = 2 * len(cells.facets) + (not isinstance(problem.space, RestrictedSpace))
+    moves = 2 * len(cells.facets) + cells.glued
     joint, rests = comb(types + m - 1, m), comb(types + m - 2, m - 1)
     return cells, TreeCost(types // 2, joint, rests * moves)
 
@@ -178,71 +177,96 @@ def merge_tree(
         )
     progress(f"{cost.n_cells} cells a neuron, {cost.n_joint_cells} joint cells")
     m, types = len(problem.signs), cells.n_types
-    rows = _kernels.multisets(types, m, cost.n_joint_cells)
-    rests = _kernels.multisets(types, m - 1, comb(types + m - 2, m - 1))
-    glued = not isinstance(space, RestrictedSpace)
-    moves, shared = cells.moves(glued=glued)
-    lists, lengths = cells.lists
-    table, widths = _padded(shared)
-    free = 0 if problem.column is None else 2
-    size = float(np.abs(target).max(initial=0.0))
-    unit = float(np.ldexp(1.0, int(np.frexp(size)[1]))) if size > 0 else 1.0
-    columns, scaled = cells.columns[0], problem.y / unit
-    if not free:
-        columns = columns[:-2]
-    gram, moments = columns @ columns.T, columns @ scaled
-    binomials = np.array(
-        [[comb(t, i) for i in range(m + 1)] for t in range(types + m)], dtype=np.int64
-    )
-    values = np.empty(len(rows))
-    supports = np.full((len(rows), m * lists.shape[1] + free), -1, dtype=np.int32)
-    _kernels.cell_losses(
-        rows, lists, lengths, columns, gram, moments, scaled, free, values, supports
-    )
-    progress(f"least losses of {cost.n_facets} facets")
+    rests, rows = _multisets(types, m - 1), _multisets(types, m)
+    lists = np.full((len(cells.lists), max(1, *map(len, cells.lists))), -1)
+    for row, numbers in zip(lists, cells.lists, strict=True):
+        row[: len(numbers)] = numbers
+    columns, scaled = cells.columns[0], problem.y / cells.unit
+    system = columns, columns @ columns.T, columns @ scaled, scaled
+    binomials = np.array([[comb(t, i) for i in range(m + 1)] for t in range(types + m)])
+    values, losses = np.empty(len(rows)), np.empty(cost.n_facets)
+    supports = np.full((len(rows), (m + 1) * lists.shape[1]), -1, dtype=np.int32)
     ends = np.empty((cost.n_facets, 2), dtype=np.int64)
-    losses = np.empty(cost.n_facets)
+    _kernels.cell_losses(rows, lists, system, values, supports)
+    progress(f"least losses of {cost.n_facets} facets")
     _kernels.facet_losses(
-        rests, moves, table, widths, lists, lengths, columns, gram, moments, scaled, free,
-        binomials, values, supports, ends, losses,
-    )  # fmt: skip
-    if exact:
-        solved, order = _exactly(cells, rows, rests, moves, shared, free)
-        values, losses = order[: len(rows)], order[len(rows) :]
-    parent, facet, sizes, kept = _kernels.kruskal(
-        values, ends, losses, np.argsort(losses, kind="stable")
+        rests, cells.moves, lists, system, binomials, values, supports, ends, losses
     )
-    tree = MergeTree(
-        space, x, target, cost, problem, cells, moves, shared, rows, values, parent, facet, sizes,
-        ends, losses, kept, unit**2 / len(target), None,
-    )  # fmt: skip
-    return replace(tree, _solved=solved) if exact else tree
+    solved = None
+    if exact:
+        solved, order = _exactly(cells, rows, rests)
+        values, losses = order[: len(rows)], order[len(rows) :]
+    merged = _kernels.kruskal(values, ends, losses, np.argsort(losses, kind="stable"))
+    graph = _Graph(rows, values, ends, losses, *merged, solved)
+    return MergeTree(space, x, target, cost, cells, graph)
+
+
+def _multisets(types: int, size: int) -> NDArray[np.int32]:
+    """All multisets of types as sorted rows, in the order of their binomial numbers."""
+    rows = np.zeros((1, 0), dtype=np.int32)
+    for k in range(size):
+        counts = [comb(t + k, k) for t in range(types)]
+        heads = np.concatenate([np.arange(count) for count in counts])
+        last = np.repeat(np.arange(types, dtype=np.int32), counts)
+        rows = np.column_stack([rows[heads], last])
+    return rows
 
 
 def _exactly(
-    cells: NeuronCells,
-    rows: NDArray[np.int32],
-    rests: NDArray[np.int32],
-    moves: NDArray[np.int64],
-    shared: list[list[int]],
-    free: int,
+    cells: NeuronCells, rows: NDArray[np.int32], rests: NDArray[np.int32]
 ) -> tuple[list[Fraction], Array]:
     """Least sums of squares in rationals, of cells and then of facets, and their ranks."""
-    lists, last = cells.lists[0], len(cells.columns[0])
-    offset = list(range(last - free, last))
+    lists, offset = [frozenset(one) for one in cells.lists[:-1]], frozenset(cells.lists[-1])
+    sets = [offset.union(*(lists[t] for t in row)) for row in rows]
+    rest = [offset.union(*(lists[t] for t in row)) for row in rests]
+    sets += [one | move for one in rest for move in lists[cells.n_types :]]
+    found = {one: cells.least_exactly(sorted(one)) for one in set(sets)}
+    solved = sorted(set(found.values()))
+    number = {value: k for k, value in enumerate(solved)}
+    return solved, np.array([number[found[one]] for one in sets], dtype=float)
 
-    def columns(row: NDArray[np.int32]) -> set[int]:
-        return {int(c) for t in row for c in lists[t] if c >= 0}.union(offset)
 
-    sets = [columns(row) for row in rows]
-    sets += [columns(rest).union(move) for rest in rests for move in shared]
-    found: dict[frozenset[int], Fraction] = {}
-    for one in map(frozenset, sets):
-        if one not in found:
-            found[one] = cells.exact.least(sorted(one))
-    number = {value: k for k, value in enumerate(sorted(set(found.values())))}
-    solved = [found[frozenset(one)] for one in sets]
-    return sorted(number), np.array([number[value] for value in solved], dtype=float)
+@dataclass(frozen=True, eq=False)
+class _Graph:
+    """Joint cells, their least values (n,), facets between them, and the spanning forest.
+
+    ``rows`` (n, m) are types; ``ends`` (f, 2) the cells of every facet, ``losses`` (f,) the values
+    on it; ``parent``, ``facet`` and ``sizes`` say where a component merged (`kruskal`), ``kept``
+    are the facets of the forest. Values are mean squares in the cells' unit without 1/n; if there
+    are exact ones, numbers of these in ``solved``.
+    """
+
+    rows: NDArray[np.int32]
+    values: Array
+    ends: NDArray[np.int64]
+    losses: Array
+    parent: NDArray[np.int64]
+    facet: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    kept: NDArray[np.int64]
+    solved: list[Fraction] | None
+
+    @cached_property
+    def deaths(self) -> Array:
+        """At which value the component whose lowest cell this is merges into a lower one."""
+        return np.where(self.facet < 0, np.inf, self.losses[self.facet])
+
+    @cached_property
+    def forest(self) -> csr_array:
+        """Number of the forest's facet between two cells, plus one."""
+        graph = coo_array(
+            (self.kept + 1, tuple(self.ends[self.kept].T)), shape=[len(self.rows)] * 2
+        ).tocsr()
+        return graph + graph.T
+
+    def way(self, start: int, goal: int) -> list[tuple[int, int]]:
+        """Facets of the forest from one cell to another, and the cells behind them."""
+        before = breadth_first_order(self.forest, goal)[1]
+        steps = []
+        while start != goal and before[start] >= 0:
+            start, last = int(before[start]), start
+            steps.append((int(self.forest[last, start]) - 1, start))
+        return steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,20 +284,8 @@ class MergeTree:
     features: Array
     target: Array
     cost: TreeCost
-    _problem: EffectiveProblem
     _cells: NeuronCells
-    _moves: NDArray[np.int64]
-    _shared: list[list[int]]
-    _rows: NDArray[np.int32]
-    _values: Array
-    _parent: NDArray[np.int64]
-    _facet: NDArray[np.int64]
-    _sizes: NDArray[np.int64]
-    _ends: NDArray[np.int64]
-    _losses: Array
-    _kept: NDArray[np.int64]
-    _unit: float
-    _solved: list[Fraction] | None
+    _graph: _Graph
 
     def __repr__(self) -> str:
         return f"MergeTree({len(self)} valleys of {self.cost.n_joint_cells} joint cells)"
@@ -284,149 +296,106 @@ class MergeTree:
     # --- births and deaths ----------------------------------------------------------------------
 
     @cached_property
-    def _deaths(self) -> Array:
-        """At which value the component whose lowest cell this is merges into a lower one."""
-        return np.where(self._facet < 0, np.inf, self._losses[self._facet])
-
-    @cached_property
     def _leaves(self) -> NDArray[np.intp]:
         """Lowest cells of the valleys, sorted by birth."""
-        lives = self._deaths > self._values + self._tie
-        leaves = np.flatnonzero(lives)
-        return leaves[np.lexsort((-self._deaths[leaves], self._values[leaves]))]
+        values, deaths = self._graph.values, self._graph.deaths
+        leaves = np.flatnonzero(deaths > values + self._tie)
+        return leaves[np.lexsort((-deaths[leaves], values[leaves]))]
 
     @property
     def _tie(self) -> float:
-        if self._solved is not None:
-            return 0.0  # values are ranks
-        return TIE * float(self._problem.y @ self._problem.y) / self._unit / len(self.target)
+        """In units of values."""
+        size = float(self.target @ self.target) / self._cells.unit**2
+        return TIE * size if self._graph.solved is None else 0.0
 
     @property
     def exact_pairs(self) -> list[tuple[Fraction, Fraction | None]]:
         """Births and deaths as rational numbers, None for roots; needs ``exact=True``."""
-        if self._solved is None:
+        graph, n = self._graph, len(self.target)
+        if graph.solved is None:
             raise ValueError("exact_pairs: make the tree with exact=True")
-        n, solved = len(self.target), self._solved
-        deaths = [None if np.isinf(v) else solved[int(v)] / n for v in self._deaths[self._leaves]]
-        births = [solved[int(v)] / n for v in self._values[self._leaves]]
-        return list(zip(births, deaths, strict=True))
+        levels = dict(enumerate(value / n for value in graph.solved))
+        leaves = self._leaves
+        return [
+            (levels[birth], levels.get(death))
+            for birth, death in zip(graph.values[leaves], graph.deaths[leaves], strict=True)
+        ]
 
     def _loss(self, value: float) -> float:
-        if self._solved is None or np.isinf(value):
-            return float(value) * self._unit
-        return float(self._solved[int(value)] / len(self.target))
+        if self._graph.solved is None or np.isinf(value):
+            return float(value) * self._cells.unit**2 / len(self.target)
+        return float(self._graph.solved[int(value)] / len(self.target))
 
     @cached_property
     def pairs(self) -> Array:
         """Birth and death of every valley, (k, 2), sorted by birth; roots never die."""
-        ends = zip(self._values[self._leaves], self._deaths[self._leaves], strict=True)
-        return np.array([[self._loss(birth), self._loss(death)] for birth, death in ends])
-
-    def _merge(self, i: int, j: int) -> int:
-        """The cell whose component's merging joins two cells; -1 where nothing does."""
-        last = -1
-        while i != j:
-            if self._deaths[i] > self._deaths[j]:
-                i, j = j, i
-            if self._parent[i] < 0:
-                return -1
-            last, i = i, int(self._parent[i])
-        return last
+        ends = np.column_stack([self._graph.values, self._graph.deaths])[self._leaves]
+        return np.array([[self._loss(value) for value in pair] for pair in ends])
 
     def barrier(self, i: int, j: int) -> float:
         """Lowest level at which valleys i and j are connected; inf where none is."""
         if i == j:
             return self.pairs[i, 0]
-        last = self._merge(int(self._leaves[i]), int(self._leaves[j]))
-        return np.inf if last < 0 else self._loss(self._deaths[last])
+        one, two, deaths, level = self._leaves[i], self._leaves[j], self._graph.deaths, -np.inf
+        while one != two and level < np.inf:
+            if deaths[one] > deaths[two]:
+                one, two = two, one
+            level, one = deaths[one], self._graph.parent[one]
+        return self._loss(level)
 
     # --- points ---------------------------------------------------------------------------------
 
-    def _minimizer(self, types: list[int], moved: tuple[int, list[int]] | None = None) -> State:
+    def _minimizer(self, types: list[int], neuron: int = -1, move: int = 0) -> State:
         """The least point of an ordered joint cell; of its facet, where one neuron is moved."""
-        own = [self._cells.column_list(t // 2, t % 2) for t in types]
-        if moved is not None:
-            own[moved[0]] = moved[1]
+        problem, lists = self._cells.problem, self._cells.lists
         columns, weights = self._cells.columns
-        chosen = sorted({c for one in own for c in one})
-        offset = self._problem.column
-        free = [] if offset is None else [len(columns) - 2, len(columns) - 1]
-        scale = np.sqrt(self._unit * len(self.target))
-        x = nnls(columns[chosen + free].T, self._problem.y / scale)[0] if chosen or free else []
-        x = scale * np.asarray(x)
-        u, e = np.zeros((len(types), self._problem.X.shape[1])), 0.0
-        for c, value in zip(chosen, x, strict=False):
-            u[next(i for i, one in enumerate(own) if c in one)] += value * weights[c]
-        if offset is not None:
-            norm = float(np.linalg.norm(offset))
-            e = float(x[-2] - x[-1]) / norm if norm > 0 else 0.0
-        return State(u, e)
+        own = [*(lists[t] for t in types), lists[-1]]
+        if neuron >= 0:
+            own[neuron] = lists[self._cells.n_types + move]
+        owner = {c: i for i, one in reversed([*enumerate(own)]) for c in one}
+        chosen = sorted(owner)
+        total = np.zeros((len(own), weights.shape[1]))
+        if chosen:
+            scale = self._cells.unit
+            x = scale * nnls(columns[chosen].T, problem.y / scale)[0]
+            np.add.at(total, [owner[c] for c in chosen], x[:, None] * weights[chosen])
+        return State(total[:-1, :-1], float(total[-1, -1]))
 
     def _element(self, state: State, signs: Array) -> Parametrization:
         """Of the space's closure, such that segments of states are segments of products."""
-        problem = replace(self._problem, signs=signs)
+        problem = replace(self._cells.problem, signs=signs)
         if not problem.reduced:
             return problem.parametrization(state)
         u, b = state.u, state.u[:, -1:]
+        ends = [b, np.zeros_like(b)]  # so that u = 0 is (0, 0), where signs may change
         if isinstance(self.space, RestrictedSpace):
             level = max(1.0, 2 * self.space.margin)
-            rows = np.hstack([u[:, :-1], level + np.maximum(b, 0), level + np.maximum(-b, 0)])
-        else:  # so that u = 0 is (0, 0), where signs may change
-            rows = np.hstack([u[:, :-1], b, np.zeros_like(b)])
-        return Parametrization.from_products(rows, signs)
-
-    @cached_property
-    def _neighbours(self) -> dict[int, list[int]]:
-        """Facets of the spanning forest at each cell."""
-        found: dict[int, list[int]] = {}
-        for edge in self._kept.tolist():
-            for end in self._ends[edge].tolist():
-                found.setdefault(end, []).append(edge)
-        return found
-
-    def _way(self, start: int, goal: int) -> list[int] | None:
-        """Facets of the spanning forest from one cell to another."""
-        came, queue = {start: -1}, deque([start])
-        while queue and goal not in came:
-            cell = queue.popleft()
-            for edge in self._neighbours.get(cell, []):
-                other = int(self._ends[edge].sum()) - cell
-                if other not in came:
-                    came[other] = edge
-                    queue.append(other)
-        if goal not in came:
-            return None
-        edges = []
-        while goal != start:
-            edges.append(came[goal])
-            goal = int(self._ends[edges[-1]].sum()) - goal
-        return edges[::-1]
+            ends = [level + np.maximum(b, 0), level + np.maximum(-b, 0)]
+        return Parametrization.from_products(np.hstack([u[:, :-1], *ends]), signs)
 
     def _walk(self, i: int, j: int) -> list[tuple[Parametrization, float]]:
-        """Points from the minimum of valley i to that of valley j, and levels at facets."""
-        start, goal = int(self._leaves[i]), int(self._leaves[j])
-        way = self._way(start, goal)
-        if way is None:
+        """Points from the minimum of valley i to that of valley j, and values at facets."""
+        cell, goal, graph = int(self._leaves[i]), int(self._leaves[j]), self._graph
+        way = graph.way(cell, goal)
+        if i != j and (not way or way[-1][1] != goal):
             raise ValueError(
                 f"valleys {i} and {j} are not connected in the {self.space.name} space"
             )
-        types, cell = self._rows[start].tolist(), start
-        signs = _signs(types)
-        points = [(self._element(self._minimizer(types), signs), self._values[start])]
-        for edge in way:
-            move = edge % len(self._moves)
-            one, other = self._moves[move].tolist()
-            if cell != self._ends[edge, 0]:
+        types = graph.rows[cell].tolist()
+        points = [(self._minimizer(types), _signs(types), graph.values[cell])]
+        for edge, behind in way:
+            move = edge % len(self._cells.moves)
+            one, other = self._cells.moves[move].tolist()
+            if cell != graph.ends[edge, 0]:
                 one, other = other, one
             k = types.index(one)
-            state = self._minimizer(types, (k, self._shared[move]))
-            points.append((self._element(state, _signs(types)), self._losses[edge]))
-            types[k] = other
+            state = self._minimizer(types, k, move)
+            points.append((state, _signs(types), graph.losses[edge]))
+            types[k], cell = other, behind
             if other % 2 != one % 2:
-                points.append((self._element(state, _signs(types)), self._losses[edge]))
-            cell = int(self._ends[edge].sum()) - cell
-        points.append((self._element(self._minimizer(types), _signs(types)), self._values[goal]))
-        return points
+                points.append((state, _signs(types), graph.losses[edge]))
+        points.append((self._minimizer(types), _signs(types), graph.values[goal]))
+        return [(self._element(state, signs), value) for state, signs, value in points]
 
     def path(self, i: int, j: int) -> list[Parametrization]:
         """From the minimum of valley i to that of valley j, up to a permutation of the neurons.
@@ -454,32 +423,27 @@ class MergeTree:
         ValueError
             If theta does not have the space's shape.
         """
-        problem = EffectiveProblem.build(
-            theta, self.space.embed(self.features), self.target, self.space
-        )
+        X, graph = self.space.embed(self.features), self._graph
+        problem = EffectiveProblem.build(theta, X, self.target, self.space)
         state = problem.state()
-        types = [
-            2 * self._cells.cell_of(u) + int(sign < 0)
-            for u, sign in zip(state.u, problem.signs, strict=True)
-        ]
-        cell = self._number(sorted(types))
-        level = max(problem.loss(state) / self._unit, 0.0)
-        if self._solved is not None:
-            exact = [float(value) for value in self._solved]
-            level = np.searchsorted(exact, level * self._unit * len(self.target), "right") - 1.0
-        while self._deaths[cell] <= max(level, self._values[cell]) + self._tie:
-            cell = int(self._parent[cell])
+        cells = [self._cells.cell_of(u) for u in state.u]
+        types = sorted(2 * c + int(sign < 0) for c, sign in zip(cells, problem.signs, strict=True))
+        cell = sum(comb(t + i, i + 1) for i, t in enumerate(types))
+        level = problem.loss(state) * len(self.target)
+        if graph.solved is None:
+            level /= self._cells.unit**2
+        else:
+            level = np.searchsorted([float(value) for value in graph.solved], level, "right") - 1.0
+        while graph.deaths[cell] <= max(level, graph.values[cell]) + self._tie:
+            cell = int(graph.parent[cell])
         return int(np.flatnonzero(self._leaves == cell)[0])
-
-    def _number(self, types: list[int]) -> int:
-        return sum(comb(t + i, i + 1) for i, t in enumerate(types))
 
     # --- tables and figures ---------------------------------------------------------------------
 
     def minimum(self, i: int) -> tuple[Parametrization, Certificate]:
         """The lowest point of a valley, an element of the space, and its certificate."""
-        types = self._rows[self._leaves[i]].tolist()
-        problem = replace(self._problem, signs=_signs(types))
+        types = self._graph.rows[self._leaves[i]].tolist()
+        problem = replace(self._cells.problem, signs=_signs(types))
         theta = problem.parametrization(self._minimizer(types))
         X = self.space.embed(self.features)
         return theta, certify_minimum(theta, X, self.target, space=self.space)
@@ -487,18 +451,17 @@ class MergeTree:
     @property
     def positive(self) -> NDArray[np.intp]:
         """How many output weights are positive at the lowest point of each valley, (k,)."""
-        return np.asarray((self._rows[self._leaves] % 2 == 0).sum(axis=1))
+        return np.asarray((self._graph.rows[self._leaves] % 2 == 0).sum(axis=1))
 
     @cached_property
     def parents(self) -> NDArray[np.intp]:
         """The lower valley into which each one merges, -1 for roots, (k,)."""
-        number = {int(cell): k for k, cell in enumerate(self._leaves)}
+        number = {-1: -1} | {int(cell): k for k, cell in enumerate(self._leaves)}
         found = []
-        for leaf in self._leaves:
-            cell = int(self._parent[leaf])
-            while cell >= 0 and cell not in number:
-                cell = int(self._parent[cell])
-            found.append(number.get(cell, -1))
+        for cell in self._graph.parent[self._leaves]:
+            while cell not in number:
+                cell = self._graph.parent[cell]
+            found.append(number[cell])
         return np.array(found, dtype=np.intp)
 
     def plot(self, ax: Axes | None = None, *, weights: ArrayLike | None = None) -> Axes:
@@ -532,7 +495,7 @@ class MergeTree:
                 "barrier": self.pairs[:, 1],
                 "persistence": self.pairs[:, 1] - self.pairs[:, 0],
                 "positive": self.positive,
-                "cells": self._sizes[self._leaves],
+                "cells": self._graph.sizes[self._leaves],
                 "parametrization": [theta for theta, _ in points],
                 "certificate": [certificate for _, certificate in points],
             }
