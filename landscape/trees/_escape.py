@@ -337,7 +337,7 @@ def _highest(problem: EffectiveProblem, path: Path) -> float:
 
 
 def _segment(problem: EffectiveProblem, start: State, goal: EffectiveProblem, level: float) -> Path:
-    """Through the least points of the facets on a segment to a goal with as many signs, if lower."""
+    """The least points of the facets on a segment to a goal, if that is lower and signs agree."""
     end, signs = goal.state(), problem.signs
     if goal.loss(end) >= level or (goal.signs > 0).sum() != (signs > 0).sum():
         return []
