@@ -238,8 +238,8 @@ class Types:
             least = float((-(bounds @ parts[i]) / (bounds @ inside)).max(initial=0.0))
             common = (2 * least + float(np.linalg.norm(parts[i])) or 1.0) * inside
             parts[i : i + 2] = [common + parts[i], common]
-        rows = [self._preimage(f, part) for f, part in zip(faces, parts, strict=True)]
-        points = np.array(rows).reshape(len(faces), self.faces.units.shape[1])
+        found = [self._preimage(f, part) for f, part in zip(faces, parts, strict=True)]
+        points = np.array(found).reshape(len(faces), self.faces.units.shape[1])
         return SupportFit(outcome, points, residuals, rank)
 
     def _preimage(self, f: int, part: Array) -> Array:
