@@ -122,7 +122,7 @@ class TestSearch:
             "grid": (np.array([[0.0], [1], [2], [2]]), np.array([1.0, -1, 2, 0])),
             "plane": (rng.standard_normal((4, 2)), rng.standard_normal(4)),
         }[data]
-        types = Types.build(neuron_faces(x), y)
+        types = Types(neuron_faces(x), y)
         for k in (1, 2) if data != "plane" else (1,):
             found = list(types.search(k))
             assert found == sorted(found)
@@ -136,7 +136,7 @@ class TestSearch:
 
     def test_points_have_the_values_of_their_support(self):
         x, y = sine(6)
-        types = Types.build(neuron_faces(x), y)
+        types = Types(neuron_faces(x), y)
         checked = 0
         for support in types.search(2):
             fit = types.fit(support)
@@ -144,7 +144,7 @@ class TestSearch:
                 continue
             points = fit.points
             z = types.faces.frame.points @ points.T
-            sides = types.sides[np.array(support) // 2].T
+            sides = types.faces.signs[np.array(support) // 2].T
             assert (
                 np.where(np.abs(z) <= 1e-11 * np.abs(points).max(), 0, np.sign(z)) == sides
             ).all()
@@ -165,7 +165,7 @@ class TestCost:
 
     def test_counts_are_what_is_searched(self):
         x, y = sine(5)
-        types = Types.build(neuron_faces(x), y)
+        types = Types(neuron_faces(x), y)
         assert atlas_cost(x, 1).n_supports == 1 + types.n_types
 
     def test_too_large_is_refused_before_the_start_with_the_number(self):

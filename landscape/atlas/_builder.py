@@ -11,10 +11,16 @@ from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
-from landscape.atlas._cost import AtlasCost, atlas_cost, require_budget
-from landscape.atlas._faces import neuron_faces, separation
+from landscape.atlas._faces import (
+    AtlasCost,
+    atlas_cost,
+    neuron_faces,
+    require_budget,
+    separation,
+)
 from landscape.atlas._records import SAME_VALUES, Atlas, AtlasEntry, UndecidedFace, target_size
 from landscape.atlas._supports import Code, SupportFit, Types
 from landscape.effective import EffectiveProblem, State
@@ -103,30 +109,28 @@ class Piece:
     """The local minima of one joint face."""
 
     types: Support  #: sorted types of the neurons, the silent ones included
-    support: Support  #: whose values they have
-    fit: SupportFit
+    fit: SupportFit  #: whose values they have
     dimension: int  #: in effective coordinates
 
 
+@dataclass
 class _Builder:
     """State of the construction."""
 
-    def __init__(
-        self,
-        x: Array,
-        y: Array,
-        space: RestrictedSpace,
-        cost: AtlasCost,
-        budget: Budget | None,
-        progress: Callable[[str], None],
-    ) -> None:
-        self.x, self.y, self.space, self.cost = x, y, space, cost
-        self.budget, self.progress = budget, progress
+    x: Array
+    y: Array
+    space: RestrictedSpace
+    cost: AtlasCost
+    budget: Budget | None
+    progress: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        x, y, space = self.x, self.y, self.space
         faces = self.faces = neuron_faces(x)
         # Work without units: standardized inputs, targets of size one, no margin.
         self.unit = float(np.ldexp(1.0, int(np.frexp(target_size(y))[1])))
         self.free = RestrictedSpace(space.n_inputs, space.n_neurons)
-        self.types = types = Types.build(faces, y / self.unit)
+        self.types = types = Types(faces, y / self.unit)
         self.same = SAME_VALUES * target_size(types.target)
         self.pieces: list[Piece] = []
         self.undecided: list[UndecidedFace] = []
@@ -134,9 +138,9 @@ class _Builder:
         # Many borders share their smaller faces.
         self.fit, self.below = cache(types.fit), cache(self._below)
         # Silent neurons that touch samples: whether they may is a question to the residuals.
-        touching = 2 * types.number[faces.silent & (faces.dimensions > 0)]
+        touching = 2 * np.flatnonzero(faces.silent & (faces.dimensions > 0))
         touching = touching[touching != types.silent]
-        self.apex = 2 * int(types.number[faces.dimensions == 0][0])
+        self.apex = 2 * int(np.flatnonzero(faces.dimensions == 0)[0])
         self.quiet = [*(touching[:, None] + [0, 1]).ravel().tolist(), self.apex, self.apex + 1]
 
     def run(self) -> Atlas:
@@ -161,95 +165,80 @@ class _Builder:
             for support in self.types.search(k, judged):
                 fit = self.types.fit(support)
                 if fit.code is Code.INSIDE:
-                    self._candidate(support, fit)
+                    self._candidate(fit)
                 elif fit.code is Code.BORDER:
-                    self._border(support, fit)
+                    self._border(fit)
         return self._collect()
 
     # --- candidates ---------------------------------------------------------------------------
 
-    def _border(self, support: Support, fit: SupportFit) -> None:
+    def _border(self, fit: SupportFit) -> None:
         """A minimizer on the border up to rounding: it has to turn up in a smaller face."""
-        for choice in product(*map(self.below, support)):
+        for choice in product(*map(self.below, fit.support)):
             active = tuple(sorted({t for t in choice if t < self.types.n_types}))
-            if active == support or self.fit(active).code is not Code.INSIDE:
+            if active == fit.support or self.fit(active).code is not Code.INSIDE:
                 continue
             if np.abs(self.fit(active).residuals - fit.residuals).max() <= self.same:
                 self.n_border += 1
                 return
-        self._unresolved(support, fit, "its minimizer is on the border of the face up to rounding")
+        self._unresolved(fit, "its minimizer is on the border of the face up to rounding")
 
     def _below(self, t: int) -> list[int]:
         """The types of the faces in the closure of a type's face, smallest first."""
-        sides = self.types.sides
+        sides = self.faces.signs
         within = np.flatnonzero(((sides == 0) | (sides == sides[t // 2])).all(axis=1))
-        dimensions = self.faces.dimensions[self.types.order[within]]
+        dimensions = self.faces.dimensions[within]
         return (2 * within[np.argsort(dimensions, kind="stable")] + t % 2).tolist()
 
-    def _unresolved(self, support: Support, fit: SupportFit, reason: str) -> None:
-        sides = self.types.sides[np.array(support, dtype=int) // 2]
+    def _unresolved(self, fit: SupportFit, reason: str) -> None:
+        sides = self.faces.signs[np.array(fit.support, dtype=int) // 2]
         self.undecided.append(UndecidedFace(self._loss(fit), sides, reason))
 
-    def _candidate(self, support: Support, fit: SupportFit) -> None:
+    def _candidate(self, fit: SupportFit) -> None:
         """Certify the support with silent neurons, and find what else may be added to it."""
         self.n_candidates += 1
-        spare = self.space.n_neurons - len(support)
-        base = support + (self.types.silent,) * spare
-        if not self._is_minimum(base, support, fit):
+        spare = self.space.n_neurons - len(fit.support)
+        base = fit.support + (self.types.silent,) * spare
+        if not self._is_minimum(base, fit, ""):
             return
         # The test separates over the neurons: each addition is decided once.
-        more = "with one more silent neuron: "
-        quiet = [
-            t for t in self.quiet if spare and self._is_minimum((*base[:-1], t), support, fit, more)
-        ]
-        dimensions = self.faces.dimensions[self.types.order]
-        for extra in combinations_with_replacement([*support, self.types.silent, *quiet], spare):
+        note, quiet = "with one more silent neuron: ", self.quiet if spare else []
+        added = [t for t in quiet if self._is_minimum((*base[:-1], t), fit, note)]
+        choices = [*fit.support, self.types.silent, *added]
+        for extra in combinations_with_replacement(choices, spare):
             if sum(t // 2 == self.apex // 2 for t in extra) <= 1:
-                joint = tuple(sorted((*support, *extra)))
-                size = sum(int(dimensions[t // 2]) for t in joint) - fit.rank
-                self.pieces.append(Piece(joint, support, fit, size))
+                joint = tuple(sorted((*fit.support, *extra)))
+                size = sum(int(self.faces.dimensions[t // 2]) for t in joint) - fit.rank
+                self.pieces.append(Piece(joint, fit, size))
 
-    def _is_minimum(
-        self, joint: Support, support: Support, fit: SupportFit, note: str = ""
-    ) -> bool:
+    def _is_minimum(self, joint: Support, fit: SupportFit, note: str) -> bool:
         """Whether a joint face's points are minima, without units; noted if that is undecided.
 
         A point that rounding put next to the kinks of its face is decided by what is on them.
         """
-        certificate = self._certify(joint, support, fit)[1]
+        certificate = self._certify(joint, fit)[1]
         undecided = certificate.verdict is Verdict.UNDECIDED
         if undecided and certificate.at_kinks is not Verdict.VIOLATED:
-            self._unresolved(support, fit, note + certificate.reason)
+            self._unresolved(fit, note + certificate.reason)
         return certificate.is_minimum
 
     def _certify(
-        self, joint: Support, support: Support, fit: SupportFit, *, in_space: bool = False
+        self, joint: Support, fit: SupportFit, *, in_space: bool = False
     ) -> tuple[Parametrization, Certificate]:
         """A point of a joint face with the values of a support, and its certificate.
 
         Without units where only the verdict counts; in the atlas's space for an entry.
         """
-        points, interiors = fit.points, self.faces.interiors[self.types.order]
-        size = float(np.abs(points).max(initial=0.0)) or 1.0
-        effective = np.array(
-            [
-                points[support.index(t)] / joint.count(t)
-                if t in support
-                else size * interiors[t // 2]
-                for t in joint
-            ]
-        )
-        signs = [1.0 - 2.0 * (t % 2) for t in joint]
-        frame, space, features, y = (
-            self.faces.frame,
-            self.free,
-            self.faces.frame.features,
-            self.types.target,
-        )
-        effective = effective @ frame.basis.T
+        size = float(np.abs(fit.points).max(initial=0.0)) or 1.0
+        own = {t: row / joint.count(t) for t, row in zip(fit.support, fit.points, strict=True)}
+        inner, frame = size * self.faces.interiors, self.faces.frame
+        rows = [own.get(t, inner[t // 2]) for t in joint]
+        effective = np.array(rows) @ frame.basis.T
+        space, features, y = self.free, frame.features, self.types.target
         if in_space:
             effective = self.unit * (effective @ frame.transform.T)
             space, features, y = self.space, self.x, self.y
+        signs = [1.0 - 2.0 * (t % 2) for t in joint]
         template = Parametrization.from_products(np.ones((len(joint), space.n_inputs)), signs)
         inputs = space.embed(features)
         problem = EffectiveProblem.build(template, inputs, y, space)
@@ -259,7 +248,7 @@ class _Builder:
     # --- entries ------------------------------------------------------------------------------
 
     def _collect(self) -> Atlas:
-        supports = dict.fromkeys(piece.support for piece in self.pieces)
+        supports = {piece.fit.support for piece in self.pieces}
         self.progress(
             f"{len(supports)} supports with local minima among {self.n_candidates} "
             f"candidates; {len(self.pieces)} joint faces"
@@ -299,18 +288,19 @@ class _Builder:
         """
         used, position = np.unique([piece.types for piece in pieces], return_inverse=True)
         position = position.reshape(len(pieces), -1)
-        sides = self.types.sides[used // 2]
+        sides = self.faces.signs[used // 2]
         below = ((sides[:, None] == 0) | (sides[:, None] == sides[None])).all(axis=2)
         below &= (used[:, None] % 2 == used % 2) | (used == self.types.silent)  # for both signs
-        count, m = position.shape
-        touching = np.zeros((count, count), dtype=bool)
+        blocks, (count, m) = [], position.shape
         for rows in np.array_split(np.arange(count), -(-count * count // COMPARED)):
+            touching = np.zeros((len(rows), count), dtype=bool)
             for order in permutations(range(m)):
                 fits = np.ones((len(rows), count), dtype=bool)
                 for i, j in enumerate(order):
                     fits &= below[position[rows, i, None], position[None, :, j]]
-                touching[rows] |= fits
-        labels = connected_components(touching, directed=False)[1]
+                touching |= fits
+            blocks.append(csr_array(touching))
+        labels = connected_components(vstack(blocks), directed=False)[1]
         return [
             [pieces[k] for k in np.flatnonzero(labels == label)]
             for label in range(labels.max() + 1)
@@ -319,13 +309,13 @@ class _Builder:
     def _entry(self, plateau: list[Piece]) -> AtlasEntry | None:
         """Represent a plateau by a certified point; ``number`` and ``is_global`` come later."""
         piece = max(plateau, key=lambda piece: (piece.dimension, piece.types))
-        theta, certificate = self._certify(piece.types, piece.support, piece.fit, in_space=True)
+        theta, certificate = self._certify(piece.types, piece.fit, in_space=True)
         if not certificate.is_minimum:
             reason = (
                 "a minimum by the test without units, but not as a point of the space, with its "
                 f"units and margin: {certificate.reason}"
             )
-            self._unresolved(piece.support, piece.fit, reason)
+            self._unresolved(piece.fit, reason)
             return None
         classes: set[int] = set()
         for other in plateau:

@@ -1,4 +1,4 @@
-"""Faces of the activation arrangement of one neuron on lifted samples.
+"""Faces of the activation arrangement of one neuron on lifted samples, and what an atlas costs.
 
 A neuron ``(w, b)`` sees the samples through the signs of ``<(w, b), (x_k, 1)>``. The vectors in
 {-, 0, +}^n that occur are the *faces* of a central arrangement: open cells, their facets, ...,
@@ -15,17 +15,20 @@ from itertools import combinations, islice
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from landscape.parametrization import group_directions
 
-__all__ = ["Faces", "Frame", "count_faces", "neuron_faces", "separation"]
+__all__ = ["AtlasCost", "AtlasTooLarge", "Faces", "atlas_cost", "neuron_faces", "separation"]
 
 Array = NDArray[np.float64]
 Signs = NDArray[np.int8]
 
 #: A sample counts as on a ray when their inner product is at most this, relative to both norms.
 ON_RAY = 1e-11
+
+#: Faces of one neuron are enumerated, not only counted, up to so many.
+MAX_FACES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,8 @@ class Faces:
     """All f faces of the arrangement of n lifted samples in r dimensions."""
 
     frame: Frame  #: the samples without units; ``v`` are weights of a neuron in its coordinates
-    #: (f, n): -1 inactive, 0 on the kink, 1 active; ordered by dimension, then lexicographically.
+    #: (f, n): -1 inactive, 0 on the kink, 1 active; silent ones last, then ordered by dimension,
+    #: then lexicographically.
     signs: Signs
     interiors: Array  #: (f, r): a unit vector of each face, 0 for the apex
     dimensions: NDArray[np.intp]
@@ -151,7 +155,7 @@ def neuron_faces(features: Array) -> Faces:
     keys = np.array([np.frombuffer(key, np.int8) for key in found])
     ranks = [np.linalg.matrix_rank(unit[row == 0], tol=10 * ON_RAY) for row in keys]
     dimensions = r - np.array(ranks, dtype=np.intp)
-    order = np.lexsort([*keys.T[::-1], dimensions])
+    order = np.lexsort([*keys.T[::-1], dimensions, (keys <= 0).all(axis=1)])
     signs = keys[order][:, np.searchsorted(firsts, frame.groups)]
     return Faces(frame, signs, np.array([*found.values()])[order], dimensions[order])
 
@@ -179,3 +183,83 @@ def _compose(unit: Array, row: Signs, inside: Array, ray: Array) -> Array:
     limit = float(np.min(base[against] / -step[against])) if against.any() else 1.0
     point = inside + min(limit / 2, 1.0) * ray
     return np.asarray(point / np.linalg.norm(point))
+
+
+class AtlasTooLarge(ValueError):
+    """An atlas that would cost more than its budget.
+
+    ``key`` is the argument that limits it, ``value`` what it would need, ``limit`` what it allows,
+    ``remedy`` what to do.
+    """
+
+    def __init__(self, key: str, value: int, limit: int, what: str, remedy: str) -> None:
+        self.key, self.value, self.limit, self.remedy = key, value, limit, remedy
+        super().__init__(f"{key}: {what}, more than the limit of {limit:,}; {remedy}")
+
+
+@dataclass(frozen=True)
+class AtlasCost:
+    """Counts that an atlas's cost follows from."""
+
+    n_points: int  #: distinct samples
+    rank: int  #: dimension of the span of the lifted samples, p + 1 unless they are collinear
+    #: Faces f of one neuron's activation arrangement; one input: 4 n_points + 1.
+    n_faces: int
+    n_silent: int  #: those on which it contributes nothing; one input: 4
+    n_supports: int  #: least squares problems: ``sum_{k <= m} C(2 (f - silent), k)``
+    #: Joint faces with signs up to permutation, C(2 f + m - 1, m): what the supports stand for.
+    n_joint_faces: int
+    #: False where the faces were too many to be enumerated: then all counts are upper bounds.
+    exact: bool
+
+
+def atlas_cost(features: ArrayLike, n_neurons: int) -> AtlasCost:
+    """Count faces, supports and joint faces without solving anything.
+
+    Parameters
+    ----------
+    features : array_like of shape (n, p)
+    n_neurons : int
+        Neurons m of the network in N*, the offset's included.
+
+    Examples
+    --------
+    >>> cost = atlas_cost([[k / 11] for k in range(12)], 3)
+    >>> cost.n_faces, cost.n_supports, cost.n_joint_faces
+    (49, 121576, 161700)
+    """
+    x = np.asarray(features, dtype=float)
+    if x.ndim != 2 or len(x) == 0:
+        raise ValueError(f"features: expected shape (n_samples, n_features), got {x.shape}")
+    if n_neurons < 1:
+        raise ValueError(f"n_neurons: expected a positive integer, got {n_neurons}")
+    frame = Frame.of(x)
+    n, rank = len(np.unique(frame.groups)), frame.points.shape[1]
+    n_faces, n_silent = count_faces(n, rank), 2  # the apex and the open cell of no active sample
+    if exact := n_faces <= MAX_FACES:
+        faces = neuron_faces(x)
+        n_faces, n_silent = len(faces), int(faces.silent.sum())
+    n_supports = sum(comb(2 * (n_faces - n_silent), k) for k in range(n_neurons + 1))
+    n_joint_faces = comb(2 * n_faces + n_neurons - 1, n_neurons)
+    return AtlasCost(n, rank, n_faces, n_silent, n_supports, n_joint_faces, exact)
+
+
+def require_budget(cost: AtlasCost, n_neurons: int, max_supports: int) -> None:
+    """Refuse what exceeds the budget with an `AtlasTooLarge`."""
+    if not cost.exact:
+        what = (
+            f"{cost.n_points} distinct samples of rank {cost.rank} give one neuron up to "
+            f"{cost.n_faces:,} activation faces"
+        )
+        remedy = "use fewer samples or inputs"
+        raise AtlasTooLarge("features", cost.n_faces, MAX_FACES, what, remedy)
+    if cost.n_supports > max_supports:
+        what = (
+            f"{n_neurons} neurons over {cost.n_faces} activation faces each need "
+            f"{cost.n_supports:,} least squares problems"
+        )
+        remedy = (
+            "use fewer samples or neurons, or raise max_supports (a million takes some seconds "
+            "with one input)"
+        )
+        raise AtlasTooLarge("max_supports", cost.n_supports, max_supports, what, remedy)

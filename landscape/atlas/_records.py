@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from landscape.atlas._cost import AtlasCost
+from landscape.atlas._faces import AtlasCost
 from landscape.atlas._supports import Types
 from landscape.effective import EffectiveProblem
 from landscape.minima import Certificate
@@ -145,7 +145,7 @@ def _types_of(types: Types, sides: NDArray[np.int8], signs: Array) -> tuple[int,
     apex, found = False, []
     for row, sign in zip(np.ascontiguousarray(sides), signs, strict=True):
         face = types.faces.index.get(row.tobytes())
-        t = -1 if face is None else 2 * int(types.number[face]) + int(sign < 0)
+        t = -1 if face is None else 2 * face + int(sign < 0)
         if t // 2 == types.silent // 2 or (apex and not row.any()):
             t = types.silent  # signs do not count, and all neurons at the apex but one do as well
         apex = apex or not row.any()
@@ -156,7 +156,7 @@ def _types_of(types: Types, sides: NDArray[np.int8], signs: Array) -> tuple[int,
 def _touches(types: Types, piece: tuple[int, ...], sides: NDArray[np.int8], signs: Array) -> bool:
     """Whether some permutation matches a piece to sign vectors that agree where both are not 0."""
     t = np.array(piece)
-    rows = types.sides[t // 2][:, None]
+    rows = types.faces.signs[t // 2][:, None]
     agree = ((rows == 0) | (sides[None] == 0) | (rows == sides[None])).all(axis=2)
     agree &= (t[:, None] % 2 == (signs < 0)) | (t == types.silent)[:, None]
     return bool((maximum_bipartite_matching(csr_array(agree)) >= 0).all())

@@ -11,7 +11,7 @@ whether it meets the open images is decided by corners or by a linear program.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, islice, pairwise
@@ -51,6 +51,7 @@ class Code(enum.Enum):
 class SupportFit:
     """Least squares on a support."""
 
+    support: tuple[int, ...]
     code: Code
     points: Array  #: (k, r): weights of neurons strictly inside their faces, if ``INSIDE``
     residuals: Array  #: (n,): ``R(x_k) - y_k``, the same for all minimizers of the support
@@ -61,35 +62,22 @@ class SupportFit:
 class Types:
     """Faces of a problem as blocks of least squares problems.
 
-    Type ``2 f`` is face f (in the order given here) with sign +1, type ``2 f + 1`` with sign -1.
-    Only the first ``n_types`` types take part in supports: silent faces come last.
+    Type ``2 f`` is face f with sign +1, type ``2 f + 1`` with sign -1. Silent faces come last: only the
+    first ``n_types`` take part in supports.
     """
 
     faces: Faces
-    order: NDArray[np.intp]  #: numbers in ``faces``, in the order of the types
-    n_types: int
     target: Array
 
-    @classmethod
-    def build(cls, faces: Faces, target: Array) -> Types:
-        """Sort the faces, silent ones last."""
-        order = np.argsort(faces.silent, kind="stable")
-        return cls(faces, order, 2 * int((~faces.silent).sum()), np.array(target, dtype=float))
-
     @cached_property
-    def number(self) -> NDArray[np.intp]:
-        """Position of each face in ``order``."""
-        return np.argsort(self.order)
-
-    @cached_property
-    def sides(self) -> NDArray[np.int8]:
-        """Signs of the faces in the order of the types, (f, n)."""
-        return np.ascontiguousarray(self.faces.signs[self.order])
+    def n_types(self) -> int:
+        """Number of types that take part in supports."""
+        return 2 * int((~self.faces.silent).sum())
 
     @cached_property
     def silent(self) -> int:
         """The type of neurons that no sample activates or touches."""
-        return 2 * int(self.number[(self.faces.signs < 0).all(axis=1)][0])
+        return 2 * int(np.flatnonzero((self.faces.signs < 0).all(axis=1))[0])
 
     @cached_property
     def images(self) -> list[tuple[Array, Array, Array]]:
@@ -100,9 +88,9 @@ class Types:
         """
         rays = np.flatnonzero(self.faces.dimensions == 1)
         found = []
-        for side, face in zip(self.sides[: self.n_types // 2], self.order, strict=False):
+        for f, side in enumerate(self.faces.signs[: self.n_types // 2]):
             active = self.faces.frame.points * (side > 0)[:, None]
-            left, singular, _ = np.linalg.svd(active @ self.faces.hulls[face], full_matrices=False)
+            left, singular, _ = np.linalg.svd(active @ self.faces.hulls[f], full_matrices=False)
             basis = left[:, singular > RANK * singular[0]]
             transform = basis.T @ active
             signs = self.faces.signs[rays]
@@ -127,9 +115,9 @@ class Types:
         ``0 <= -gamma_j <= W_j``, W_j the sum of the residuals at the kink. Dependent kinks: none,
         the certificate decides.
         """
-        side, points, groups = self.sides[f], self.faces.frame.points, self.faces.frame.groups
+        side, points, groups = self.faces.signs[f], self.faces.frame.points, self.faces.frame.groups
         kinks = np.unique(groups[side == 0])
-        if kinks.size != points.shape[1] - self.faces.dimensions[self.order[f]]:
+        if kinks.size != points.shape[1] - self.faces.dimensions[f]:
             kinks = kinks[:0]
         gamma = np.linalg.pinv(points[kinks].T) @ (points * (side > 0)[:, None]).T
         weights = (groups[None, :] == kinks[:, None]).astype(float)
@@ -189,7 +177,7 @@ class Types:
         heights = signs[:, :, None] * np.einsum("ckpw,ckw->ckp", facets[faces], parts)
         return found & (loose | (heights >= -width[:, :, None]).all(axis=2)).all(axis=1)
 
-    def fit(self, support: Sequence[int]) -> SupportFit:
+    def fit(self, support: tuple[int, ...]) -> SupportFit:
         """Solve one support of types that take part, with numpy's singular values."""
         faces = [t // 2 for t in support]
         # Both signs of one face: the differences of elements of an open cone are all of its hull,
@@ -228,28 +216,30 @@ class Types:
             outcome = code(e)
         residuals = left[:, :rank] @ values - self.target
         if outcome is not Code.INSIDE:
-            return SupportFit(outcome, np.empty((0, self.faces.units.shape[1])), residuals, rank)
+            return SupportFit(
+                support, outcome, np.empty((0, self.faces.units.shape[1])), residuals, rank
+            )
         parts = [e[a:b] for a, b in pairwise(ends)]
         for i in [i for i, own in enumerate(single) if not own and widths[i]]:
             # The neuron with sign + takes the difference and a common part, the other the common
             # part, large enough for both to lie in the face.
             _, transform, bounds = self.images[faces[i]]
-            inside = transform @ self.faces.interiors[self.order[faces[i]]]
+            inside = transform @ self.faces.interiors[faces[i]]
             least = float((-(bounds @ parts[i]) / (bounds @ inside)).max(initial=0.0))
             common = (2 * least + float(np.linalg.norm(parts[i])) or 1.0) * inside
             parts[i : i + 2] = [common + parts[i], common]
         found = [self._preimage(f, part) for f, part in zip(faces, parts, strict=True)]
         points = np.array(found).reshape(len(faces), self.faces.units.shape[1])
-        return SupportFit(outcome, points, residuals, rank)
+        return SupportFit(support, outcome, points, residuals, rank)
 
     def _preimage(self, f: int, part: Array) -> Array:
         """A neuron of an open face with the given values."""
-        hull = self.faces.hulls[self.order[f]]
+        hull = self.faces.hulls[f]
         left, singular, right = np.linalg.svd(self.images[f][1] @ hull, full_matrices=True)
         point = right[: len(singular)].T @ ((left.T @ part) / singular)
         null = right[len(singular) :].T
         if null.shape[1]:
-            side = self.sides[f]
+            side = self.faces.signs[f]
             tests = side[side != 0, None] * (self.faces.units[side != 0] @ hull)
             point = _deepest(tests, point, null)
         return np.asarray(hull @ point)

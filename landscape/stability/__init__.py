@@ -17,18 +17,8 @@ from landscape.stability.theorem import (
 )
 
 __all__ = [
-    "Assignment",
-    "Condition",
-    "FibreDistance",
-    "InverseStability",
-    "Reparametrization",
-    "admissible_flips",
-    "best_permutation",
-    "bottleneck_assignment",
-    "degeneracies",
-    "distance_to_fibre",
-    "flip_gap",
-    "inverse_stability",
-    "parameter_distance",
+    "Assignment", "Condition", "FibreDistance", "InverseStability", "Reparametrization",
+    "admissible_flips", "best_permutation", "bottleneck_assignment", "degeneracies",
+    "distance_to_fibre", "flip_gap", "inverse_stability", "parameter_distance",
     "reparametrize_near",
-]
+]  # fmt: skip
