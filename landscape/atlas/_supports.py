@@ -62,8 +62,8 @@ class SupportFit:
 class Types:
     """Faces of a problem as blocks of least squares problems.
 
-    Type ``2 f`` is face f with sign +1, type ``2 f + 1`` with sign -1. Silent faces come last: only the
-    first ``n_types`` take part in supports.
+    Type ``2 f`` is face f with sign +1, type ``2 f + 1`` with sign -1. Silent faces come last: only
+    the first ``n_types`` take part in supports.
     """
 
     faces: Faces
@@ -216,9 +216,7 @@ class Types:
             outcome = code(e)
         residuals = left[:, :rank] @ values - self.target
         if outcome is not Code.INSIDE:
-            return SupportFit(
-                support, outcome, np.empty((0, self.faces.units.shape[1])), residuals, rank
-            )
+            return SupportFit(support, outcome, np.empty((0, 0)), residuals, rank)
         parts = [e[a:b] for a, b in pairwise(ends)]
         for i in [i for i, own in enumerate(single) if not own and widths[i]]:
             # The neuron with sign + takes the difference and a common part, the other the common

@@ -16,12 +16,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = [
-    "Assignment",
-    "best_permutation",
-    "bottleneck_assignment",
-    "parameter_distance",
-]
+__all__ = ["Assignment", "best_permutation", "bottleneck_assignment", "parameter_distance"]
 
 Array = NDArray[np.float64]
 
@@ -35,12 +30,6 @@ class Assignment:
 
     columns: NDArray[np.intp]
     value: float
-
-
-def _matching(admissible: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Column of each row in a maximum matching of admissible entries, -1 where unmatched."""
-    found = maximum_bipartite_matching(csr_array(admissible), perm_type="column")
-    return np.asarray(found, dtype=np.intp)
 
 
 def bottleneck_assignment(costs: ArrayLike) -> Assignment:
@@ -74,23 +63,25 @@ def bottleneck_assignment(costs: ArrayLike) -> Assignment:
         raise ValueError("costs: an entry is NaN")
     if c.shape[0] == 0:
         return Assignment(np.zeros(0, dtype=np.intp), 0.0)
+
+    def match(level: float) -> NDArray[np.intp]:
+        """Column of each row in a maximum matching of the entries up to a level, or -1."""
+        found = maximum_bipartite_matching(csr_array(c <= level), perm_type="column")
+        return np.asarray(found, dtype=np.intp)
+
     levels = np.unique(c)
     low, high = int(np.searchsorted(levels, c.min(axis=1).max())), levels.size - 1
     while low < high:  # every row pays at least its least entry
         middle = (low + high) // 2
-        if _matching(c <= levels[middle]).min() >= 0:
+        if match(levels[middle]).min() >= 0:
             high = middle
         else:
             low = middle + 1
-    return Assignment(_matching(c <= levels[high]), float(levels[high]))
+    return Assignment(match(levels[high]), float(levels[high]))
 
 
 def neuron_distances(gamma: Parametrization, theta: Parametrization) -> Array:
     """Max-norm distance of neuron i of ``gamma`` to neuron j of ``theta``, shape (m, m')."""
-    if gamma.n_inputs != theta.n_inputs:
-        raise ValueError(
-            f"theta: expected {gamma.n_inputs} inputs as gamma has, got {theta.n_inputs}"
-        )
     costs = np.abs(gamma.output_weights[:, None] - theta.output_weights[None, :])
     for k in range(gamma.n_inputs):  # one coordinate at a time: (m, m') memory, not (m, m', d)
         np.maximum(costs, np.abs(gamma.weights[:, None, k] - theta.weights[None, :, k]), out=costs)
@@ -109,27 +100,20 @@ def largest_entry(*networks: Parametrization) -> float:
     return float(max(np.abs(x).max(initial=0.0) for x in entries))
 
 
+def check_shape(gamma: Parametrization, space: Space | None) -> None:
+    """Refuse a network that is not of a space's shape."""
+    if space and gamma.weights.shape != (shape := (space.n_neurons, space.n_inputs)):
+        raise ValueError(
+            f"gamma: expected weights of shape {shape} as in the space, got {gamma.weights.shape}"
+        )
+
+
 def best_permutation(
     gamma: Parametrization, theta: Parametrization, *, space: Space | None = None
 ) -> Assignment:
-    """The order of ``theta``'s neurons that brings it nearest to ``gamma`` in the max-norm.
+    """The order of ``theta``'s neurons that attains `parameter_distance`, and its value.
 
-    Parameters
-    ----------
-    gamma, theta : Parametrization
-        Of the same shape (m, d).
-    space : Space, optional
-        Where both lie. A frozen offset, the last neuron, stays where it is.
-
-    Returns
-    -------
-    Assignment
-        ``theta.permute(columns)`` has distance ``value`` from ``gamma``.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or are not those of the space.
+    ``theta.permute(columns)`` has distance ``value`` from ``gamma``.
 
     Examples
     --------
@@ -137,12 +121,8 @@ def best_permutation(
     >>> best_permutation(gamma, gamma.permute([1, 0])).columns.tolist()
     [1, 0]
     """
+    check_shape(gamma, space)
     expected = gamma.weights.shape
-    if space is not None and expected != (space.n_neurons, space.n_inputs):
-        raise ValueError(
-            f"gamma: expected weights of shape {(space.n_neurons, space.n_inputs)} as in the "
-            f"space, got {expected}"
-        )
     if theta.weights.shape != expected:
         raise ValueError(
             f"theta: expected weights of shape {expected} as gamma has, got {theta.weights.shape}"
@@ -156,10 +136,22 @@ def best_permutation(
 def parameter_distance(
     gamma: Parametrization, theta: Parametrization, *, space: Space | None = None
 ) -> float:
-    """Max-norm distance modulo permutations of neurons: the value of `best_permutation`.
+    """Max-norm distance modulo permutations of neurons.
 
     ``min over permutations p of max_i max(|c_i - c'_p(i)|, ‖a_i - a'_p(i)‖_inf)``, the distance
-    on the left of (38). A frozen offset, the last neuron, is compared with the other's.
+    on the left of (38).
+
+    Parameters
+    ----------
+    gamma, theta : Parametrization
+        Of the same shape (m, d).
+    space : Space, optional
+        Where both lie. A frozen offset, the last neuron, is compared with the other's.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or are not those of the space.
 
     Examples
     --------

@@ -27,7 +27,12 @@ from landscape.realization import difference
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
 from landscape.stability._scales import line_distances, ray_costs
 from landscape.stability._spare import opposite_rays, share_ray, silence, spare_pairs
-from landscape.stability.assignment import bottleneck_assignment, largest_entry, max_distance
+from landscape.stability.assignment import (
+    bottleneck_assignment,
+    check_shape,
+    largest_entry,
+    max_distance,
+)
 from landscape.stability.flips import (
     Sides,
     find_flips,
@@ -40,6 +45,7 @@ from landscape.stability.flips import (
 __all__ = ["FibreDistance", "distance_to_fibre"]
 
 Array = NDArray[np.float64]
+Rays = tuple[Array, Array, Array]
 
 #: Ends of a bracket that differ by no more, relative to the distance and to Γ's largest entry, are
 #: equal: 16 units of rounding of the lower end, two of the upper one, and what scales round.
@@ -104,11 +110,7 @@ def distance_to_fibre(
         raise ValueError(
             f"theta: expected {gamma.n_inputs} inputs as gamma has, got {theta.n_inputs}"
         )
-    shape = gamma.weights.shape if space is None else (space.n_neurons, space.n_inputs)
-    if gamma.weights.shape != shape:
-        raise ValueError(
-            f"gamma: expected weights of shape {shape} as in the space, got {gamma.weights.shape}"
-        )
+    check_shape(gamma, space)
     for name, network in (("gamma", gamma), ("theta", theta)) if has_offset(space) else ():
         last = network.weights[-1].tolist() if network.n_neurons else "nothing"
         if last != [0.0] * (gamma.n_inputs - 1) + [1.0]:
@@ -152,9 +154,11 @@ class _Search:
         self.a, self.c = gamma.weights[:end], gamma.output_weights[:end]
         sizes = np.maximum if self.balanced else np.minimum  # (0, 0) is the silent neuron of N'
         silent = np.inf if self.restricted else sizes(np.abs(self.c), max_norms(self.a))
-        self.n_planes = len(self.sides.form.jumps)
-        self.spare = end - self.n_planes
         self.silent = np.broadcast_to(silent, end)[:, None]
+        form, self.n_planes = self.sides.form, len(self.sides.form.jumps)
+        #: Both sides of each hyperplane, first all normals, then all reversed ones.
+        self.both = self._rays(np.vstack([form.normals, -form.normals]), np.tile(form.jumps, 2))
+        self.spare = end - self.n_planes
         self.best: Parametrization | None = None
         self.upper = np.inf
 
@@ -188,13 +192,9 @@ class _Search:
         return self._record(lower, method)
 
     def _record(self, lower: float, method: str) -> FibreDistance:
-        lower = min(lower, self.upper)
-        gap = EXACT * (self.upper + largest_entry(self.gamma))
-        exact = bool(np.isfinite(self.upper) and self.upper - lower <= gap)
-        flips = tuple(self.flips or ())
-        return FibreDistance(
-            float(lower), float(self.upper), self.best, exact, self.n_planes, flips, method
-        )
+        lower, upper, flips = float(min(lower, self.upper)), float(self.upper), self.flips or ()
+        exact = upper < np.inf and upper - lower <= EXACT * (upper + largest_entry(self.gamma))
+        return FibreDistance(lower, upper, self.best, exact, self.n_planes, tuple(flips), method)
 
     # --- candidates ---------------------------------------------------------------------------
 
@@ -221,18 +221,15 @@ class _Search:
         e, p = network.weights[:end], network.output_weights[:end]
         used = (p != 0) & (max_norms(e) > 0)
         if used.sum() <= self.c.size:
-            e, p = e[used], p[used]
-            self._place(self._costs(e, p), e, p, network.output_weights[end:])
+            self._place(self._rays(e[used], p[used]), network.output_weights[end:])
 
-    def _costs(self, e: Array, p: Array) -> Array:
-        """`ray_costs` of each neuron of Γ on each of the rays, (3, m, n)."""
+    def _rays(self, e: Array, p: Array) -> Rays:
+        """Rays and the `ray_costs` of each neuron of Γ on each of them, (3, m, n)."""
         if not (self.c.size and p.size):
-            return np.zeros((3, self.c.size, p.size))
-        return ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced)
+            return np.zeros((3, self.c.size, p.size)), e, p
+        return ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced), e, p
 
-    def _place(
-        self, costs: Array, e: Array, p: Array, offset: Array, *, offer: bool = True, pair: Any = ()
-    ) -> float:
+    def _place(self, rays: Rays, offset: Any = (), *, offer: bool = True, pair: Any = ()) -> float:
         """Put a neuron on each of the rays ``(p / t, t e)``, silence the others: a lower bound.
 
         Two neurons may have their places already: ``pair`` is their indices, weights and outputs.
@@ -241,7 +238,7 @@ class _Search:
         if pair:
             two, a[two], c[two] = pair
             rest = np.delete(rest, two)
-        lower, upper, scale = costs[:, rest]
+        (lower, upper, scale), e, p = rays[0][:, rest], *rays[1:]
         extra = np.repeat(self.silent[rest], len(rest) - len(p), axis=1)
         columns = bottleneck_assignment(np.hstack([upper, extra])).columns
         used = columns < len(p)
@@ -256,27 +253,27 @@ class _Search:
             self._offer(Parametrization(a, c))
         return bottleneck_assignment(np.hstack([lower, extra])).value
 
-    def _turned(self) -> list[tuple[int, ...]] | None:
-        """The flips that the space allows: N* has one orientation of each hyperplane."""
-        if not self.restricted:
-            return self.flips
-        upwards = (self.sides.form.normals[:, -2:] > 0).all(axis=1)
-        downwards = (self.sides.form.normals[:, -2:] < 0).all(axis=1)
-        flip = tuple(np.flatnonzero(downwards).tolist())
-        return [flip] if (upwards | downwards).all() and self.sides.admits(flip) else []
+    def _side(self, chosen: NDArray[np.intp]) -> Rays:
+        """Some of the rays of the hyperplanes."""
+        costs, e, p = self.both
+        return costs[:, :, chosen], e[chosen], p[chosen]
+
+    def _turned(self, flip: tuple[int, ...]) -> NDArray[np.intp]:
+        """Index of the rays when the hyperplanes of ``flip`` are turned around."""
+        return np.arange(self.n_planes) + self.n_planes * np.isin(np.arange(self.n_planes), flip)
 
     def _try_flips(self) -> float | None:
         """One neuron on each hyperplane, the others silent: a bound from below, None if unknown."""
-        if (flips := self._turned()) is None:
+        flips, bound = self.flips, np.inf
+        if self.restricted:  # one orientation of each hyperplane
+            downwards = (self.sides.form.normals[:, -2:] < 0).all(axis=1)
+            flip = tuple(np.flatnonzero(downwards).tolist())
+            flips = [flip] if self.sides.admits(flip) else []
+        if flips is None:
             return None
-        form, bound = self.sides.form, np.inf
-        e, p = np.concatenate([form.normals, -form.normals]), np.tile(form.jumps, 2)
-        table = self._costs(e, p)
         for flip in flips:
-            chosen = np.arange(self.n_planes)
-            chosen[list(flip)] += self.n_planes
             offset = self.sides.constant(flip)
-            value = self._place(table[:, :, chosen], e[chosen], form.jumps, offset)
+            value = self._place(self._side(self._turned(flip)), offset)
             if self.offset and not self.spare:  # a spare one may be a constant
                 rounding = 2.0**-52 * (abs(offset[0]) + self.sides.size(flip))
                 value = max(value, abs(self.gamma.output_weights[-1] - offset[0]) - rounding)
@@ -288,31 +285,26 @@ class _Search:
 
         What is zero only up to the tolerance of directions bounds, but is no candidate.
         """
-        bound, none = np.inf, np.zeros(0)
-        for e, p, exact in opposite_rays(self.sides):
-            bound = min(bound, self._place(self._costs(e, p), e, p, none, offer=exact))
+        bound, (_, e, p) = np.inf, self.both
+        for rays, jumps, exact in opposite_rays(self.sides):
+            bound = min(bound, self._place(self._rays(rays, jumps), offer=exact))
         if self.balanced:  # no two neurons of N' have the same direction
             return bound
-        form, planes = self.sides.form, np.arange(self.n_planes)
+        pairs = [list(pair) for pair in itertools.combinations(range(self.c.size), 2)]
         for flip in self.flips or ():
-            e, exact = form.normals.copy(), not any(self.sides.linear(flip))
-            e[list(flip)] *= -1.0
-            table, cap = self._costs(e, form.jumps), min(self.upper, 1e300)
-            for h, pair in itertools.product(planes, itertools.combinations(range(self.c.size), 2)):
-                two, others = list(pair), planes != h
-                level, reached, *rest = share_ray(
-                    self.a[two], self.c[two], e[h], form.jumps[h], cap
-                )
-                placed = table[:, :, others], e[others], form.jumps[others], none
-                value = self._place(*placed, offer=reached and exact, pair=(two, *rest))
+            turned, exact = self._turned(flip), not any(self.sides.linear(flip))
+            cap = min(self.upper, 1e300)
+            for k, two in itertools.product(turned, pairs):
+                level, reached, *own = share_ray(self.a[two], self.c[two], e[k], p[k], cap)
+                others, offer = self._side(turned[turned != k]), reached and exact
+                value = self._place(others, offer=offer, pair=(two, *own))
                 bound = min(bound, max(level, value))
         return bound
 
     def _hyperplanes_alone(self) -> float:
         """Some neuron of Φ lies on each hyperplane of g: what that alone forces."""
-        form = self.sides.form
         if self.spare:
-            return bottleneck_assignment(line_distances(self.a, form.normals).T).value
-        e = np.concatenate([form.normals, -form.normals])
-        lower = self._costs(e, np.tile(form.jumps, 2))[0]
+            lines = line_distances(self.a, self.sides.form.normals)
+            return bottleneck_assignment(lines.T).value
+        lower = self.both[0][0]
         return bottleneck_assignment(np.minimum(*np.hsplit(lower, 2)).T).value

@@ -196,6 +196,9 @@ def admissible_flips(
 ) -> list[tuple[int, ...]] | None:
     """Sets of hyperplanes whose reversal leaves no linear part, by Lemma A.3.
 
+    Writing those with reversed normals and the others as they are gives the function without a
+    linear part, so these are its parametrizations with one neuron for each hyperplane.
+
     Parameters
     ----------
     theta : Parametrization
@@ -205,10 +208,8 @@ def admissible_flips(
     Returns
     -------
     flips : list of tuple of int, or None
-        Indices of hyperplanes of the canonical form. Writing those with reversed normals and the
-        others as they are gives the function without a linear part, so these are its
-        parametrizations with one neuron for each hyperplane. None if there are more than 32
-        hyperplanes, or too many candidates to enumerate.
+        Indices of hyperplanes of the canonical form. None if there are more than 32 hyperplanes,
+        or too many candidates to enumerate.
 
     Examples
     --------

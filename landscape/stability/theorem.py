@@ -34,12 +34,8 @@ from landscape.stability.flips import admissible_flips
 from landscape.verdict import Verdict
 
 __all__ = [
-    "Condition",
-    "InverseStability",
-    "Reparametrization",
-    "inverse_stability",
-    "reparametrize_near",
-]
+    "Condition", "InverseStability", "Reparametrization", "inverse_stability", "reparametrize_near",
+]  # fmt: skip
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -107,11 +103,6 @@ def bounded(distance: float, constant: float, factor: float, r: Seminorm) -> Ver
     return Verdict.UNDECIDED if distance <= high else Verdict.VIOLATED
 
 
-def rounding_of(*networks: Parametrization) -> float:
-    """What the tolerance of directions leaves open of the largest parameter."""
-    return DIRECTION_TOLERANCE * largest_entry(*networks)
-
-
 def reparametrize_near(
     gamma: Parametrization,
     theta: Parametrization,
@@ -171,7 +162,7 @@ def reparametrize_near(
         flips=flips,
         same_realization=same_realization(phi, theta),
         nearest=fibre,
-        rounding=rounding_of(gamma, phi),
+        rounding=DIRECTION_TOLERANCE * largest_entry(gamma, phi),
     )
 
 
@@ -179,15 +170,15 @@ def _fit(theta: Parametrization, m: int) -> Parametrization:
     """Theta with m neurons: silent ones dropped or added, the others in their order."""
     if theta.n_neurons == m:
         return theta
-    used = np.flatnonzero(theta.output_weights != 0)
-    if used.size > m:
+    used = theta.output_weights != 0
+    if (count := np.count_nonzero(used)) > m:
         raise ValueError(
             f"theta: expected at most {m} neurons of different directions, as many as gamma has, "
-            f"got {used.size} after merging"
+            f"got {count} after merging"
         )
-    a, c = np.zeros((m, theta.n_inputs)), np.zeros(m)
-    a[: used.size], c[: used.size] = theta.weights[used], theta.output_weights[used]
-    return Parametrization(a, c)
+    silent = Parametrization(np.zeros((m - count, theta.n_inputs)), np.zeros(m - count))
+    active = Parametrization(theta.weights[used], theta.output_weights[used])
+    return Parametrization.concatenate([active, silent])
 
 
 def _opposite(gamma: Parametrization, theta: Parametrization) -> tuple[Pairs, Pairs]:
@@ -201,11 +192,7 @@ def _turn(
     gamma: Parametrization, theta: Parametrization
 ) -> tuple[Parametrization, tuple[int, ...]]:
     """C.3 asks for *some* Θ: if the given one violates it, look for another by Lemma A.3."""
-
-    def count(candidate: Parametrization) -> int:
-        return sum(map(len, _opposite(gamma, candidate)))
-
-    least, best, chosen = count(theta), theta, tuple[int, ...]()
+    least, best, chosen = sum(map(len, _opposite(gamma, theta))), theta, tuple[int, ...]()
     if least == len(gamma.opposite_pairs()):
         return theta, ()
     form = canonical_form(theta)
@@ -214,8 +201,8 @@ def _turn(
         normals = form.normals.copy()
         normals[list(flip)] *= -1.0
         candidate = _fit(Parametrization(normals, form.jumps), gamma.n_neurons)
-        if (fewer := count(candidate)) < least:
-            least, best, chosen = fewer, candidate, flip
+        if (count := sum(map(len, _opposite(gamma, candidate)))) < least:
+            least, best, chosen = count, candidate, flip
     return best, chosen
 
 
@@ -227,14 +214,13 @@ def _conditions(
     largest = np.maximum(np.abs(gamma.output_weights), max_norms(gamma.weights))
     small = sizes <= 2 * r
     needed = float(largest[small].max(initial=0.0))
+    bad = tuple((int(i),) for i in np.flatnonzero(small & (largest > (beta or 0.0))))
+    message = f"neurons with a product of at most 2r need beta >= {needed:.6g}"
+    margin = (beta or 0.0) - needed
     if beta is None:
-        margin = float(np.abs(sizes - 2 * r).min(initial=np.inf))
+        bad, margin = (), float(np.abs(sizes - 2 * r).min(initial=np.inf))
         message = f"holds with beta = {needed:.6g}, the largest parameter of a neuron below 2r"
-        first = Condition("C.1", True, margin, (), message)
-    else:
-        bad = tuple((int(i),) for i in np.flatnonzero(small & (largest > beta)))
-        message = f"neurons with a product of at most 2r need beta >= {needed:.6g}"
-        first = Condition("C.1", not bad, float(beta) - needed, bad, message)
+    found = [Condition("C.1", not bad, margin, bad, message)]
     rows = np.vstack([gamma.weights, theta.weights])
     used = np.flatnonzero(max_norms(rows) > 0)
     units, mine = unit_directions(rows[used]), used < gamma.n_neurons
@@ -243,7 +229,6 @@ def _conditions(
     own, across = _opposite(gamma, theta)
     same = "neurons of gamma with the same direction"
     facing = "neurons of {} with opposite directions"
-    found = [first]
     for name, pairs, margins, what in (
         ("C.2", tuple(gamma.redundant_pairs()), apart[mine[i] & mine[j]], same),
         ("C.3a", own, opposed[mine[i] == mine[j]], facing.format("one network")),
@@ -274,9 +259,8 @@ def _follow_proof(
     a, c = balanced.weights[permutation], balanced.output_weights[permutation]  # (60), (68), (71)
     rows, outputs = theta.weights[permutation], theta.output_weights[permutation]
     norms, sizes = max_norms(gamma.weights), np.abs(gamma.output_weights)
-    matched = ~np.isin(np.arange(m), left)
     cases = np.select(
-        [~matched, sizes * norms <= 2 * r, sizes > norms, sizes < norms],
+        [np.isin(np.arange(m), left), sizes * norms <= 2 * r, sizes > norms, sizes < norms],
         ["I_1", "A", "B.1", "B.2"],
         "B.3",
     )
@@ -323,4 +307,5 @@ def inverse_stability(gamma: Parametrization, theta: Parametrization) -> Inverse
     ratio = 0.0 if found.value == 0 else np.inf
     if found.value and r.value > 0:
         ratio = found.value / np.sqrt(r.value)
-    return InverseStability(found.value, r, float(ratio), found.columns, rounding_of(gamma, theta))
+    rounding = DIRECTION_TOLERANCE * largest_entry(gamma, theta)
+    return InverseStability(found.value, r, float(ratio), found.columns, rounding)
