@@ -18,6 +18,9 @@ FLOOR = 1e-3
 def widest_member(theta: Parametrization, X: ArrayLike, space: Space) -> Parametrization:
     """The network with the same values on lifted data whose r_cell is largest.
 
+    It is in the space, without parallel neurons if theta has none; its r_cell is at least
+    ``1 - FLOOR`` times that of any other member of theta's flat family.
+
     On lifted data ``(x, 1, -1)`` a neuron of N* or N' may move along ``(w, p + t, q + t)``: the
     samples see only w and ``p - q``. Its part of r_cell is ``min(kappa / sqrt(N), sqrt(N))`` with
     ``N = ‖u_i‖_inf`` and ``kappa = min_k |<u_i, x_k>| / ‖x_k‖_1`` over the samples off its kink,
@@ -31,12 +34,6 @@ def widest_member(theta: Parametrization, X: ArrayLike, space: Space) -> Paramet
         What the network sees.
     space : Space
         Theta is in it. Where it is N, or the data are not lifted, it is returned as it is.
-
-    Returns
-    -------
-    Parametrization
-        In the space, without parallel neurons if theta has none; its r_cell is at least
-        ``1 - FLOOR`` times that of any other member.
 
     Examples
     --------
