@@ -40,6 +40,9 @@ class Regularizer:
         The value is non-negative, and ``inf`` where a barrier is met, with a zero gradient. If the
         weight vector of the last neuron is ``frozen``, its row of the gradient is zero.
         """
+        return self._evaluate(weights, output_weights, frozen)
+
+    def _evaluate(self, weights: Array, output_weights: Array, frozen: bool) -> Penalty:
         raise NotImplementedError
 
     def value(self, theta: Parametrization, *, frozen: bool = False) -> float:
@@ -69,10 +72,7 @@ class Balancing(Regularizer):
 
     strength: float = 1.0
 
-    def value_and_gradient(
-        self, weights: Array, output_weights: Array, *, frozen: bool = False
-    ) -> Penalty:
-        """See :meth:`Regularizer.value_and_gradient`."""
+    def _evaluate(self, weights: Array, output_weights: Array, frozen: bool) -> Penalty:
         at = np.arange(len(weights)), np.abs(weights).argmax(axis=1)
         gaps = output_weights**2 - weights[at] ** 2
         if frozen:
@@ -117,10 +117,7 @@ class Separation(Regularizer):
         if not 0 < self.angle <= np.pi / 2:
             raise ValueError(f"angle: expected radians in (0, pi/2], got {self.angle!r}")
 
-    def value_and_gradient(
-        self, weights: Array, output_weights: Array, *, frozen: bool = False
-    ) -> Penalty:
-        """See :meth:`Regularizer.value_and_gradient`."""
+    def _evaluate(self, weights: Array, output_weights: Array, frozen: bool) -> Penalty:
         nothing = np.zeros_like(weights), np.zeros_like(output_weights)
         e, lengths = _euclidean_units(weights)
         orientation = -1.0 if self.opposite else 1.0
@@ -159,10 +156,7 @@ class Together(Regularizer):
 
     parts: tuple[Regularizer, ...]
 
-    def value_and_gradient(
-        self, weights: Array, output_weights: Array, *, frozen: bool = False
-    ) -> Penalty:
-        """See :meth:`Regularizer.value_and_gradient`."""
+    def _evaluate(self, weights: Array, output_weights: Array, frozen: bool) -> Penalty:
         total: Penalty = 0.0, np.zeros_like(weights), np.zeros_like(output_weights)
         for part in self.parts:
             more = part.value_and_gradient(weights, output_weights, frozen=frozen)

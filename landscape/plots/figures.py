@@ -347,7 +347,7 @@ def natural_figure(tables: Tables) -> Figure:
 
     figure = _verdicts_figure(tables["natural"], groups)
     figure.supylabel("share of the minima")
-    figure.supxlabel("certified minima of training with and without spare neurons (above: number)")
+    figure.supxlabel("certified minima with and without spare neurons (above: their number)")
     return figure
 
 
