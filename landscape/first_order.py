@@ -44,28 +44,16 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Values:
-    """A point of a problem, ``u_i = sizes_i weights_i`` and e, and what the loss is made of there.
-
-    Attributes
-    ----------
-    problem : EffectiveProblem
-    weights, sizes : Bounded of shape (m, d), array of shape (m,)
-        Effective weight vectors, and ``|c_i|``.
-    e : float
-    z, s : Bounded of shapes (n, m) and (n,)
-        Pre-activations of the weight vectors, residuals.
-    kinks, at_lower, at_upper : arrays of bool, shapes (n, m), (m, d) and (m, d)
-        The pairs that are tried on a kink, and the coordinates on their bounds.
-    """
+    """A point of a problem, ``u_i = sizes_i weights_i`` and e, and what makes up the loss there."""
 
     problem: EffectiveProblem
-    weights: Bounded
-    sizes: Array
+    weights: Bounded  # effective weight vectors (m, d)
+    sizes: Array  # |c_i|, (m,)
     e: float
-    z: Bounded
-    s: Bounded
-    kinks: Mask
-    at_lower: Mask
+    z: Bounded  # pre-activations of the weight vectors (n, m)
+    s: Bounded  # residuals (n,)
+    kinks: Mask  # pairs that are tried on a kink (n, m)
+    at_lower: Mask  # coordinates that are tried on their bounds (m, d)
     at_upper: Mask
 
     @classmethod
@@ -124,25 +112,14 @@ class Values:
 
 @dataclass(frozen=True)
 class PointCheck:
-    """The first-order test at a point.
-
-    Attributes
-    ----------
-    verdict : Verdict
-        Of the loss with the pairs in ``values.kinks`` exactly on their kinks.
-    values : Values
-    neurons : list of NeuronCheck
-    sums : Sums
-    direction, direction_offset : array of shape (m, d) or None, float
-        Direction in u, and its component in e, along which the loss falls at first order.
-    """
+    """The first-order test at a point, its ``values.kinks`` being exactly on their kinks."""
 
     verdict: Verdict
     values: Values
     neurons: list[NeuronCheck]
     sums: Sums
-    direction: Array | None
-    direction_offset: float
+    direction: Array | None  # in u (m, d), along which the loss falls at first order
+    direction_offset: float  # its component in e
 
     @property
     def shortfalls(self) -> Array:
@@ -174,26 +151,14 @@ class PointCheck:
 
 @dataclass(frozen=True)
 class Sums:
-    """What the neurons' h and the offset's derivative are made of, without the factor 2/n.
+    """What the neurons' h and the offset's derivative are made of, without the factor 2/n."""
 
-    Attributes
-    ----------
-    gradients : Bounded of shape (m, d)
-        g, of the pairs off the kinks.
-    terms, rounding : arrays of shape (m, d)
-        Sizes of all terms, kinks included, and their rounding errors.
-    allowed : array of shape (m, d)
-        How far a subgradient may be from zero.
-    offset, offset_terms : Bounded of shape (), float
-        ``sum_k s_k l_k`` and the sum of the sizes of its terms; 0 without an offset.
-    """
-
-    gradients: Bounded
-    terms: Array
-    rounding: Array
-    allowed: Array
-    offset: Bounded
-    offset_terms: float
+    gradients: Bounded  # g (m, d), of the pairs off the kinks
+    terms: Array  # sizes of all terms, kinks included, (m, d)
+    rounding: Array  # and their rounding errors
+    allowed: Array  # how far a subgradient may be from zero, (m, d)
+    offset: Bounded  # sum_k s_k l_k; 0 without an offset
+    offset_terms: float  # the sum of the sizes of its terms
 
     @classmethod
     def of(cls, point: Values) -> Sums:
@@ -250,17 +215,10 @@ def check_point(
     *,
     descent_only: bool = False,
 ) -> PointCheck:
-    """Decide the first-order conditions at a point.
+    """Decide the first-order conditions at a point; the budget is for mixed kinks.
 
-    Parameters
-    ----------
-    point : Values
-    budget : Budget, optional
-        For mixed kinks.
-    instead : mapping of int to NeuronCheck, optional
-        Checks of neurons that were decided by other means.
-    descent_only : bool
-        Leave mixed kinks, the expensive ones, unexamined once another neuron descends.
+    ``instead`` holds checks of neurons that were decided by other means. ``descent_only`` leaves
+    mixed kinks, the expensive ones, unexamined once another neuron descends.
     """
     problem, sums = point.problem, Sums.of(point)
     found = dict(instead or {})

@@ -15,8 +15,8 @@ import pytest
 from landscape.rational_check import ConeBudget
 from landscape.rational_check._cone import is_nonnegative
 from landscape.stationarity import Budget, KinkFunction, Verdict, check_neuron, merge_kinks
+from landscape.stationarity._convex import find_transfers, missing
 from landscape.stationarity._mixed import check_choices, likely_choices
-from landscape.stationarity._transfers import find_transfers, missing
 from tests.oracles.rational import combination
 
 NO_CHOICES = Budget(max_vertices=0, max_rays=0)

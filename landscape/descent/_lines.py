@@ -38,32 +38,15 @@ def line_search(
     limit: float = np.inf,
     extra: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[float, float, Mask]:
-    """First local minimizer of the loss along a ray, exactly.
+    """First local minimizer of the loss along a ray, exactly: t, the slope at 0+, and its kinks.
 
-    With pre-activations ``z + t dz`` the residuals are piecewise linear in t, and the loss is
-    piecewise quadratic; its breakpoints are walked in order.
-
-    Parameters
-    ----------
-    z, dz : arrays of shape (n, m)
-        Pre-activations and their rates; exact zeros in z are kinks, on which dz decides the side.
-    signs, s : arrays of shapes (m,) and (n,)
-        Signs of the output weights; residuals at t = 0.
-    drift : array of shape (n,), optional
-        Rate of the residuals that does not come from neurons (the offset).
-    limit : float
-        Largest t.
-    extra : tuple of two floats
-        Slope at 0 and curvature of a quadratic that is added to half the sum of squares.
-
-    Returns
-    -------
-    t : float
-        The minimizer, inf if the loss falls forever (it does not: it is bounded below).
-    slope : float
-        ``sum_k s_k ds_k/dt`` at 0+; t is 0 if it is not negative.
-    hits : array of bool, shape (n, m)
-        The pairs whose kink the minimizer lies on.
+    With pre-activations ``z + t dz`` (n, m), exact zeros in z being kinks on which dz decides the
+    side, output weights of the given signs (m,) and residuals s (n,) at t = 0, the residuals are
+    piecewise linear in t and the loss is piecewise quadratic; its breakpoints are walked in order,
+    up to t = ``limit``. ``drift`` (n,) is the rate of the residuals that does not come from neurons
+    (the offset), ``extra`` the slope at 0 and curvature of a quadratic that is added to half the
+    sum of squares. The slope is ``sum_k s_k ds_k/dt``, and t is 0 if it is not negative. The last
+    result (n, m) says which pairs' kinks the minimizer lies on.
     """
     hits = np.zeros(z.shape, dtype=bool)
     rates = (signs * dz * ((z > 0) | ((z == 0) & (dz > 0)))).sum(axis=1)
@@ -173,23 +156,10 @@ def least_on_rays(
     """The least value of half the sum of squares on each of R rays, along which one neuron moves.
 
     On each ray it is piecewise quadratic, and the least of all its local minima is taken, where the
-    line search of the descent ends at the first.
-
-    Parameters
-    ----------
-    z, dz : arrays of shape (R, n)
-        Pre-activations of the neuron that moves, and their rates.
-    signs, limits : arrays of shape (R,)
-        Of its output weight; the largest t on each ray.
-    s : array of shape (n,)
-        Residuals.
-    slopes, curvatures : arrays of shape (R,)
-        At 0, of a quadratic that is added to half the sum of squares.
-
-    Returns
-    -------
-    gains, t : arrays of shape (R,)
-        What the least value is above that at t = 0, not positive; where it is attained.
+    line search of the descent ends at the first. Pre-activations of the neuron that moves and their
+    rates are z and dz (R, n); its sign, the largest t, slope and curvature at 0 of a quadratic that
+    is added are given for each ray (R,). Returns gains (R,), what the least value is above that at
+    t = 0, not positive, and where it is attained.
 
     Examples
     --------

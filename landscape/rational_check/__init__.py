@@ -12,7 +12,6 @@ program that proposes multipliers.
 """
 
 from landscape.rational_check._cone import ConeBudget
-from landscape.rational_check._proof import prove_minimum
-from landscape.rational_check._record import ExactMinimum
+from landscape.rational_check._proof import ExactMinimum, prove_minimum
 
 __all__ = ["ConeBudget", "ExactMinimum", "prove_minimum"]

@@ -24,23 +24,15 @@ ZERO, ONE = Fraction(0), Fraction(1)
 
 @dataclass(frozen=True)
 class ConeBudget:
-    """How much exact work a neuron may take before it counts as not proved.
+    """How much exact work a neuron may take before it counts as not proved."""
 
-    Attributes
-    ----------
-    max_choices : int
-        Choices of active concave kinks.
-    max_rays : int
-        Rays of the kink arrangement.
-    max_simplex : int
-        Columns of an exact linear program.
-    max_transfers : int
-        Pairs of a convex and a concave kink for multipliers that follow the choice.
-    """
-
+    #: Choices of active concave kinks.
     max_choices: int = 256
+    #: Rays of the kink arrangement.
     max_rays: int = 4000
+    #: Columns of an exact linear program.
     max_simplex: int = 60
+    #: Pairs of a convex and a concave kink for multipliers that follow the choice.
     max_transfers: int = 2000
 
 

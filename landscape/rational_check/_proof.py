@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from math import inf, lcm, nextafter
+from math import inf, lcm, nan, nextafter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.effective import EffectiveProblem
 from landscape.exact import Vector, dot, gram, null_basis, reduce_rows, solve, sqrt_bracket
 from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegative, merge
-from landscape.rational_check._record import ExactMinimum
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.verdict import Verdict
 
-__all__ = ["prove_minimum"]
+__all__ = ["ExactMinimum", "prove_minimum"]
 
 #: Arrays of fractions: numpy's sums, products and comparisons of these (with floats too) are exact.
 Exact = NDArray[np.object_]
@@ -25,6 +25,49 @@ ZERO = Fraction(0)
 
 #: The exact point has to be within this of the given one, relative to its largest parameter.
 NEAR = 1e-6
+
+
+@dataclass(frozen=True)
+class ExactMinimum:
+    """A local minimum proved in rational arithmetic, or refuted, or neither.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        ``holds``: the exact point lies in the space, and it is a local minimum of the loss there,
+        by proof. ``violated``: the parametrization itself, in exact arithmetic, is none, by proof.
+        ``undecided``: neither was shown.
+    reason : str
+    products : tuple of tuples of Fraction
+        The exact point in effective coordinates (m, d): ``u_i``, on lifted data
+        ``(w_i, p_i - q_i)``.
+    offset : Fraction
+        Its offset, 0 without one.
+    loss : Fraction or None
+        Mean squared error there, exactly.
+    multipliers : tuple of tuples of Fraction
+        Per neuron, those of its merged kinks where they are convex.
+    distance : float
+        At least the max-norm distance, in (A, c), from the parametrization to the exact point.
+    radius : float
+        ``r_cell`` of the exact point minus ``distance``, rounded down: for all elements of the
+        space within it of the *given* parametrization the loss is at least ``loss``, exactly.
+        Positive where proved, else nan.
+    """
+
+    verdict: Verdict
+    reason: str
+    products: tuple[Vector, ...] = ()
+    offset: Fraction = Fraction(0)
+    loss: Fraction | None = None
+    multipliers: tuple[tuple[Fraction, ...], ...] = ()
+    distance: float = nan
+    radius: float = nan
+
+    @property
+    def proved(self) -> bool:
+        """Whether a local minimum was proved."""
+        return self.verdict is Verdict.HOLDS
 
 
 class _NotProvedError(Exception):
@@ -44,21 +87,9 @@ def prove_minimum(
 ) -> ExactMinimum:
     """Move ``problem.theta`` to the exact minimizer of its face and prove it a local minimum.
 
-    Where that fails, theta itself, all sides taken exactly, is proved a minimum or refuted.
-
-    Parameters
-    ----------
-    problem : EffectiveProblem
-    inputs : array of shape (n, d)
-        What the network sees (not reduced): radii are relative to their 1-norms.
-    budget : ConeBudget, optional
-        For kinks with dependent samples or mixed signs.
-    max_unknowns : int
-        Free coordinates of a face beyond which the equations are not solved.
-
-    Returns
-    -------
-    exact : ExactMinimum
+    Where that fails, theta itself, all sides taken exactly, is proved a minimum or refuted. Radii
+    are relative to the 1-norms of ``inputs`` (n, d), what the network sees (not reduced); a face
+    with more than ``max_unknowns`` free coordinates is not solved.
     """
     inputs, budget = np.asarray(inputs, dtype=float), budget or ConeBudget()
     try:

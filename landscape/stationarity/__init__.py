@@ -60,20 +60,9 @@ def check_neuron(
 ) -> NeuronCheck:
     """Decide whether h(v) >= 0 for all feasible v.
 
-    Parameters
-    ----------
-    h : KinkFunction
-    allowed : array of shape (d,)
-        How far each entry of a (sub)gradient may be from zero to count as zero.
-    charge : array of shape (d,)
-        ``<charge, |v|>`` bounds by how much h differs from the function that is meant: it is part
-        of the shortfall, and a violation has to exceed it.
-    budget : Budget, optional
-        For mixed kinks.
-
-    Returns
-    -------
-    check : NeuronCheck
+    Entries of a (sub)gradient may be as far from zero as ``allowed`` (d,) says. ``<charge, |v|>``
+    bounds by how much h differs from the function that is meant: it is part of the shortfall, and a
+    violation has to exceed it. The budget is for mixed kinks.
     """
     # In units in which as much is allowed for every coordinate.
     _, exponents = np.frexp(np.where(allowed > 0, allowed, 1.0))

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.rounding import gamma
-from landscape.stationarity._convex import neighbours, subgradient
+from landscape.stationarity._convex import check_transfers, neighbours, subgradient
 from landscape.stationarity._rays import Arrangement, check_rays
 from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, decided, violated
-from landscape.stationarity._transfers import check_transfers
 from landscape.streams import stream
 from landscape.verdict import Verdict
 
@@ -110,7 +109,8 @@ def _steeper(h: KinkFunction, v: Array) -> Array:
     """The steepest descent for the concave kinks that are active along v, and so on."""
     concave = h.weights < 0
     _, singular, right = np.linalg.svd(np.vstack([h.kinks, h.bounds]), full_matrices=False)
-    back = (right / singular[:, None])[singular > 1e-12 * singular[0]].T
+    used = singular > 1e-12 * singular[0]
+    back = right[used].T / singular[used]
     white = KinkFunction(h.gradient @ back, h.kinks @ back, h.weights, h.bounds @ back)
     for _ in range(ROUNDS):
         active = h.weights[concave] * (h.kinks[concave] @ v > 0)

@@ -33,29 +33,18 @@ BATCH = 20_000
 
 @dataclass(frozen=True)
 class Arrangement:
-    """h in coordinates of the span of its kinks and bounds, and the hyperplanes whose rays decide.
+    """h in coordinates of the span of kinks and bounds, and the hyperplanes whose rays decide."""
 
-    Attributes
-    ----------
-    basis : array of shape (r, d)
-        Orthonormal rows, or the identity.
-    h : KinkFunction
-        In these r coordinates.
-    rows : array of shape (p, r)
-        Normals of the hyperplanes: kinks, bounds, then axes.
-    delta : array of shape (r,)
-        What is allowed for each coordinate.
-    charge : array of shape (d,)
-        What h changes by in these coordinates, for each coordinate of v.
-    outside : array of shape (d,) or None
-        The gradient's part along which no kink bends, where that is more than is allowed.
-    """
-
+    #: Orthonormal rows, or the identity, (r, d); h in these r coordinates.
     basis: Array
     h: KinkFunction
+    #: Normals (p, r) of the hyperplanes: kinks, bounds, then axes.
     rows: Array
+    #: What is allowed for each of the r coordinates.
     delta: Array
+    #: What h changes by in these coordinates, for each of the d coordinates of v.
     charge: Array
+    #: The gradient's part along which no kink bends (d,), where that is more than is allowed.
     outside: Array | None
 
     @classmethod

@@ -26,46 +26,28 @@ MERGING = 2 * DIRECTION_TOLERANCE
 
 @dataclass(frozen=True)
 class Budget:
-    """How much work a mixed check may take before it says ``undecided``: counts, no times.
+    """How much work a mixed check may take before it says ``undecided``: counts, no times."""
 
-    Attributes
-    ----------
-    max_vertices : int
-        Choices of active concave kinks, each a bounded least squares problem, if all are tried.
-    max_rays : int
-        Rays of the kink arrangement.
-    max_exact : int
-        Rays that rounding leaves open and that are decided in rational arithmetic.
-    max_transfers : int
-        Pairs of a convex and a concave kink, each an unknown of the linear program for multipliers
-        that follow the choice.
-    """
-
+    #: Choices of active concave kinks, each a bounded least squares problem, if all are tried.
     max_vertices: int = 64
+    #: Rays of the kink arrangement.
     max_rays: int = 200_000
+    #: Rays that rounding leaves open and that are decided in rational arithmetic.
     max_exact: int = 2_000
+    #: Pairs of a convex and a concave kink, each an unknown of the program for transfers.
     max_transfers: int = 40_000
 
 
 @dataclass(frozen=True)
 class KinkFunction:
-    """h, with at most one kink per hyperplane, and the sides on which v is feasible.
+    """h, with at most one kink per hyperplane, and the sides on which v is feasible."""
 
-    Attributes
-    ----------
-    gradient : array of shape (d,)
-        g.
-    kinks : array of shape (q, d)
-        Non-zero, pairwise not parallel.
-    weights : array of shape (q,)
-        w.
-    bounds : array of shape (p, d)
-        v is feasible iff ``bounds @ v >= 0``: signed unit vectors of the active bounds.
-    """
-
+    #: g, shape (d,).
     gradient: Array
+    #: Non-zero, pairwise not parallel, (q, d); and their weights w, (q,).
     kinks: Array
     weights: Array
+    #: v is feasible iff ``bounds @ v >= 0``: signed unit vectors (p, d) of the active bounds.
     bounds: Array
 
     @classmethod
@@ -102,36 +84,22 @@ class KinkFunction:
 
 @dataclass(frozen=True)
 class NeuronCheck:
-    """What the test found for one neuron.
-
-    Attributes
-    ----------
-    verdict : Verdict
-    kind : str
-        ``"smooth"``, ``"convex kinks"`` or ``"mixed kinks"``.
-    method, reason : str
-        How it was decided; a sentence for the user.
-    shortfall : array of shape (d,)
-        Proved where the verdict is ``holds``: ``h(v) >= -<shortfall, |v|>`` for all feasible v
-        (rounding is in it).
-    bound_multipliers : array of shape (p,)
-        Of the active bounds, with which this was shown: a bound that is missed by a gap costs the
-        multiplier times the gap.
-    direction : array of shape (d,) or None
-        A feasible v with h(v) < 0 for certain.
-    multipliers : array of shape (q,)
-        Of convex kinks, in [0, 1]: 0 inactive side, 1 active side. With method ``"transfers"``
-        base and share (q, 1 + C) of those of the convex kinks, then of the bounds: ``base + share
-        @ t`` for each choice t in {0, 1}^C of active concave kinks (Theorem 8).
-    """
+    """What the test found for one neuron, how, and a sentence for the user."""
 
     verdict: Verdict
+    #: ``"smooth"``, ``"convex kinks"`` or ``"mixed kinks"``.
     kind: str
     method: str
     reason: str
+    #: Proved where the verdict is ``holds``: ``h(v) >= -<shortfall, |v|>`` for all feasible v.
     shortfall: Array
+    #: A bound that is missed by a gap costs its multiplier times the gap.
     bound_multipliers: Array
+    #: A feasible v with h(v) < 0 for certain.
     direction: Array | None = None
+    #: Of convex kinks (q,), in [0, 1]: 0 inactive side, 1 active side. With method ``"transfers"``
+    #: base and share (q, 1 + C) of those of the convex kinks, then of the bounds: ``base + share @
+    #: t`` for each choice t in {0, 1}^C of active concave kinks (Theorem 8).
     multipliers: Array = field(default_factory=lambda: np.empty(0))
 
     @classmethod
