@@ -22,8 +22,8 @@ __all__ = ["DescentOutcome", "Search"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-#: State, kinks held, values, and the bounds that are active.
-Snapshot = tuple[State, Mask, tuple[Array, Array] | None, Mask, Mask]
+#: State, kinks held, and the bounds that are active.
+Snapshot = tuple[State, Mask, Mask, Mask]
 
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 50
@@ -76,8 +76,6 @@ class Search:
         self.losses: list[float] = []
         #: Per face of a neuron: a basis (d, q) of its directions, and the samples in it (n, q).
         self._bases: dict[bytes, tuple[Array, Array]] = {}
-        #: Pre-activations and residuals at the state, unless it has moved since.
-        self._values: tuple[Array, Array] | None = None
         self._settled = False
         #: Loss at the last look around that found nothing lower.
         self._looked = np.inf
@@ -103,7 +101,6 @@ class Search:
 
     def _project(self) -> None:
         """Put u exactly on its face and within the bounds."""
-        self._values = None
         problem, u = self.problem, self.state.u
         np.clip(u, problem.lower, problem.upper, out=u)
         for i, (basis, _) in enumerate(self._faces()):
@@ -173,9 +170,7 @@ class Search:
         self._project()
         # A fall below the rounding errors of the loss is none (far out they can be large), except
         # on the way to a kink next to the point, which has to be held before the loss can fall.
-        _, new_s = self._evaluated()
-        new_loss = float(new_s @ new_s) / s.size + problem.penalty_value(self.state.u)
-        noise = self._noise(s)
+        new_loss, noise = problem.loss(self.state), self._noise(s)
         sideways = not new_loss < self.loss - noise
         if sideways and (
             not (patient or hits.any())
@@ -202,11 +197,10 @@ class Search:
 
     def _snapshot(self) -> Snapshot:
         """What a step changes, to be restored where it turns out to be none."""
-        at_bounds = self.at_lower.copy(), self.at_upper.copy()
-        return self.state.copy(), self.held, self._values, *at_bounds
+        return self.state.copy(), self.held, self.at_lower.copy(), self.at_upper.copy()
 
     def _restore(self, snapshot: Snapshot) -> None:
-        self.state, self.held, self._values, self.at_lower, self.at_upper = snapshot
+        self.state, self.held, self.at_lower, self.at_upper = snapshot
 
     def _leap(self) -> bool:
         """Move one neuron to the least loss on a line; whether that is lower by a thousandth."""
@@ -230,17 +224,10 @@ class Search:
         self._looked = self.loss
         return False
 
-    def _evaluated(self) -> tuple[Array, Array]:
-        """Pre-activations and residuals."""
-        if self._values is None:
-            z = self.problem.preactivations(self.state)
-            self._values = z, self.problem.residuals(self.state, z)
-        return self._values
-
     def _snapped(self) -> tuple[Array, Array]:
         """Pre-activations with exact zeros on the kinks, and the residuals."""
-        z, s = self._evaluated()
-        z = z.copy()
+        z = self.problem.preactivations(self.state)
+        s = self.problem.residuals(self.state, z)
         z[self.held | self.problem.kink_pairs(self.state, z)] = 0.0
         return z, s
 
@@ -296,30 +283,24 @@ class Search:
         """A full Newton step on the face, if it changes neither the pattern nor the loss."""
         self.held = self.problem.kink_pairs(self.state, self.problem.preactivations(self.state))
         z, s = self._snapped()
-        old = self.state.copy()
+        old, loss = self._snapshot(), self.problem.loss(self.state) + self._noise(s)
         delta, delta_e = self._newton(z > 0, s)
         self.state.u += delta
         self.state.e += delta_e
         self._project()
-        new_z, new_s = self._snapped()
-        noise = self._noise(s) * s.size
-        same = bool(((new_z > 0) == (z > 0)).all() and ((new_z < 0) == (z < 0)).all())
-        n, penalty = s.size, self.problem.penalty_value
-        added = n * (penalty(self.state.u) - penalty(old.u))
-        if same and float(new_s @ new_s) + added <= float(s @ s) + noise:
-            self.loss = self.problem.loss(self.state)
+        new_loss = self.problem.loss(self.state)
+        if (np.sign(self._snapped()[0]) == np.sign(z)).all() and new_loss <= loss:
+            self.loss = new_loss
             return True
-        self.state, self._values = old, None
+        self._restore(old)
         return False
 
     def run(self, max_iter: int) -> tuple[DescentOutcome, str]:
         """Descend until the test holds, or say why not; go on if ``far`` finds a lower place."""
-        while True:
-            outcome, reason = self._run(max_iter)
-            if not self.far or self.n_iter >= max_iter or self._looked <= self.loss:
-                return outcome, reason
-            if not self._leap():
-                return outcome, reason
+        ended = self._run(max_iter)
+        while self.far and self.n_iter < max_iter and self._looked > self.loss and self._leap():
+            ended = self._run(max_iter)
+        return ended
 
     def _run(self, max_iter: int) -> tuple[DescentOutcome, str]:
         """Descend until the test holds, or say why not."""
