@@ -27,9 +27,8 @@ from sklearn.preprocessing import StandardScaler
 from landscape import ShallowReLURegressor, certify_minimum, realize
 from landscape.estimator import LandscapeDisplay, RealizationDisplay
 from landscape.estimator._regressor import realization_radius
-from landscape.estimator._samples import merge_samples
 from landscape.estimator._starts import FitData, draw_start, reinitialize, run_start
-from landscape.estimator._units import Units
+from landscape.estimator._units import Units, merge_samples
 from landscape.objective import loss
 from landscape.spaces import SPACES, make_space
 

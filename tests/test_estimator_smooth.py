@@ -1,4 +1,4 @@
-"""The smooth phase: its compiled loss, swaps, and the way onto the kinks."""
+"""The smooth phase: its compiled loss, and swaps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import pytest
 
 from landscape import ShallowReLURegressor
 from landscape.estimator._lbfgs import minimize, value_and_gradient
-from landscape.estimator._samples import merge_samples
-from landscape.estimator._smooth import SmoothProblem, find_basin, onto_kinks, pack, swap, unpack
+from landscape.estimator._smooth import SmoothProblem, find_basin, pack, swap, unpack
 from landscape.estimator._starts import FitData
-from landscape.estimator._units import RawNetwork, Units, from_raw, to_raw
+from landscape.estimator._units import RawNetwork, Units, from_raw, merge_samples, to_raw
 from landscape.realization import realize
 from landscape.spaces import make_space
 
@@ -97,18 +96,6 @@ def test_swap_finds_the_missing_neuron(rng):
     other = swap(problem, network, rng)
     assert (other.A[[0, 1, 3]] == network.A[[0, 1, 3]]).all()
     assert problem.loss(other) < problem.loss(network)
-
-
-def test_minimum_on_a_kink_is_entered_exactly():
-    """Two ridges nearly through the sample at 0, whose residual is positive: both go through it."""
-    x = np.linspace(-1.0, 1.0, 21)
-    X = np.column_stack([x, np.ones(21)])
-    y = np.abs(x)
-    problem = SmoothProblem(X, y, X[:, 1], np.zeros(2))
-    near = RawNetwork(np.array([[1.0, 1e-4], [-1.0, 2e-4]]), np.array([1.0, 1.0]), 0.01)
-    end = onto_kinks(problem, near, 0.003)
-    assert (end.A[:, 1] == 0).all()
-    assert problem.loss(end) < 1e-28
 
 
 @pytest.mark.parametrize("space", ["restricted", "balanced", "unrestricted"])

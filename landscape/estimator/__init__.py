@@ -1,8 +1,7 @@
 """A scikit-learn regressor whose fit is a certified local minimum, and displays for it.
 
 - `_regressor`: the estimator; `_fitted`: what can be asked of it;
-- `_samples`: weighted samples in a canonical form, so that weights and repetition are the same;
-- `_units`: centred data of size one, and networks in both units;
+- `_units`: merged samples, centred data of size one, and networks in both units;
 - `_starts`: one start, from its seed to its certificate;
 - `_smooth`, `_lbfgs`: descent to a good basin, smoothed, with swaps of neurons;
 - `_sobolev`: descent and certificate with gradients in the fit;

@@ -19,9 +19,8 @@ from sklearn.utils.validation import _check_sample_weight
 
 from landscape.errors import NUMERICAL_ERRORS, require_extra
 from landscape.estimator._fitted import FittedNetwork, validate_data
-from landscape.estimator._samples import merge_samples
 from landscape.estimator._starts import End, FitData, draw_start, run_start, single_thread
-from landscape.estimator._units import Units, from_raw, to_raw
+from landscape.estimator._units import Units, from_raw, merge_samples, to_raw
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
@@ -74,22 +73,20 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         the units of the fit. On data with biases it is never active; ignored by the other spaces.
     alpha : float, default=0
         Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
-        on biases and not on the offset. Convex on each cell like the loss itself, so that descent
-        and certificate are as exact as without. Not with solvers of ``scipy.optimize``, for which
-        descent does all.
+        on biases and offset; the certificate is as exact as without. Solvers of ``scipy.optimize``
+        are not used then: descent does all.
     gradient_weight : float, default=1
         Weight of the gradients' errors in Sobolev training, see ``y_gradient`` of ``fit``.
     max_iter : int, default=10000
         Limit of the solver's iterations and of the descent's line searches, for each start.
     tol : float, default=1e-8
         Decrease of the loss per iteration at which the solver hands over to the descent: in
-        variances of the target ("smoothing"), or as scipy's solvers understand it. The descent
-        needs no tolerance: its test is exact.
+        variances of the target ("smoothing"), or as scipy's solvers understand it.
     warm_start : bool, default=False
         Whether ``fit`` takes the previous solution as its first start.
     init : Parametrization or sequence of them, default=None
-        Elements of the space, in the data's units, to start from before the random starts: what
-        ``to_parametrization`` returns.
+        Elements of the space, in the data's units as ``to_parametrization`` returns them, to start
+        from before the random starts.
     n_jobs : int, default=None
         Starts that run at the same time, see joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
@@ -106,10 +103,9 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         Units of the fit: ``(x - shift) / scale`` and ``(y - target_shift) / target_scale`` with
         powers of two next to the standard deviations, and shifts next to the means.
     parametrization_ : Parametrization
-        The minimum in the units of the fit, an element of ``space_``; ``to_parametrization`` is in
-        those of the data. On N* and N' its inputs are ``(x, 1, -1)``.
+        The minimum, an element of ``space_``, both in the units of the fit; ``to_parametrization``
+        is in those of the data. On N* and N' its inputs are ``(x, 1, -1)``.
     space_ : Space
-        The set of parametrizations that was optimized over, in the units of the fit.
     loss_ : float
         Mean squared error, weighted by ``sample_weight``, plus the penalty and, in Sobolev
         training, ``gradient_weight`` times the mean squared norm of the gradients' errors.
@@ -120,14 +116,13 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         Iterations of the chosen start: the solver's, the descent's and the final test.
     starts_ : DataFrame
         One row per start: sign class, losses (in units of the data), outcome, verdict and its
-        reason, radius, and a key that equals that of another start iff both reached the same
-        minimum (on the data).
+        reason, radius, and a key that starts share iff they reached the same minimum (on the data).
     best_start_ : int
         Row of ``starts_`` that was chosen.
     certificate_ : Certificate
-        What is known about ``parametrization_`` as a local minimum, in the units of the fit, see
-        :func:`landscape.certify_minimum`, which reproduces it from ``standardize(X, y)``. Its loss
-        is ``loss_ / units_.target_scale**2``.
+        What is known about ``parametrization_`` as a local minimum, in the units of the fit:
+        :func:`landscape.certify_minimum` reproduces it from ``standardize(X, y)``. Its loss is
+        ``loss_ / units_.target_scale**2``.
     radius_ : float
         Within this max-norm distance of ``parametrization_`` in ``space_``, no parameters have a
         smaller loss (up to ``certificate_.slack``): the r of Proposition 1.2. nan without a
@@ -135,9 +130,9 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
     realization_radius_ : float
         Within this distance in the W^{1,inf} seminorm (units of the fit) no function of the space
         has a smaller loss: the larger of ``r**2 / 8`` (Proposition 1.2 with the sharp constant, N*
-        only) and the ball of rescaled neurons, decided exactly. nan where neither holds; always on
-        N, where close functions may need distant parameters. With ``alpha`` the first only: on N*
-        the function determines its penalty as well. nan in Sobolev training.
+        only) and, without ``alpha``, the ball of rescaled neurons, decided exactly. nan where
+        neither holds, in Sobolev training, and on N, where close functions may need distant
+        parameters.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,)
         Only if X has feature names that are all strings.
@@ -149,11 +144,9 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
 
     Notes
     -----
-    Everything is computed in the units of the fit, ``units_``: other units of features or target
-    give the same network, rescaled, with the same certificate; bit for bit if they differ by powers
-    of two (with ``alpha`` and in Sobolev training, units of the target only). Minima in both units
-    are the same ones, as the map between the networks is affine. Losses, layers, predictions and
-    gradients are in the units of the data.
+    Other units of features or target give the same network, rescaled, with the same certificate;
+    bit for bit if they differ by powers of two (with ``alpha`` and in Sobolev training, units of
+    the target only). Losses, predictions and gradients are in the units of the data.
 
     Samples with equal features are merged into one with their mean target: an integer
     ``sample_weight`` and repeated samples give exactly the same fit.
@@ -239,9 +232,9 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         sample_weight : array_like of shape (n_samples,), default=None
             Non-negative. The same as repeating samples, exactly.
         y_gradient : array_like of shape (n_samples, n_features), default=None
-            Gradients of the target by the features, for Sobolev training: their squared errors
-            join the loss with ``gradient_weight``. As gradients jump at kinks, the certificate
-            speaks of the loss's lower semicontinuous envelope, its value off the kinks.
+            Gradients of the target, for Sobolev training: their squared errors join the loss with
+            ``gradient_weight``. As gradients jump at kinks, the certificate speaks of the loss's
+            lower semicontinuous envelope, its value off the kinks.
 
         Returns
         -------
@@ -282,11 +275,8 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             gradients = gradients / rough.slopes
         samples = merge_samples(rough.features(features), rough.target(target), weights, gradients)
         units = Units.of_samples(samples, offset=isinstance(space, UnrestrictedSpace))
-        settings = self.solver, self.max_iter, float(self.tol)
-        penalties = float(self.alpha), float(self.gradient_weight)
-        problem = FitData.build(
-            units.samples(samples), units.after(rough), space, *settings, *penalties
-        )
+        data = units.samples(samples), units.after(rough), space, self.solver, self.max_iter
+        problem = FitData.build(*data, *map(float, (self.tol, self.alpha, self.gradient_weight)))
         tie = TIE * (problem.standard.target_scale * problem.units.target_scale) ** 2
         best: End | None = None
         rows: list[dict[str, Any]] = []
@@ -298,8 +288,15 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
                 rows.append(end.row)
                 if self.verbose:
-                    print(_line(end.row), flush=True)
-                if best is None or _better(end, best, tie):
+                    print(
+                        "start {start} ({origin}, {n_positive} positive): loss {loss_start:.6g} -> "
+                        "{loss_trained:.6g} -> {loss:.6g}, {outcome}, {verdict} after {n_iter} "
+                        "line searches".format(**end.row),
+                        flush=True,
+                    )
+                # Certified minima before all others, then smaller losses, then earlier starts.
+                loss = end.row["loss"]
+                if best is None or (end.certified, best.row["loss"] - tie) > (best.certified, loss):
                     best = end
             assert best is not None
             self._keep(best, rows, problem)
@@ -366,11 +363,13 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             self.realization_radius_ = realization_radius(certificate, theta, problem)
 
     def _warn(self, row: dict[str, Any]) -> None:
-        advice = {
-            "iteration_limit": f"Increase max_iter (now {self.max_iter}).",
-            "undecided": "Other starts may end at simpler points: increase n_starts, or use "
-            "another solver.",
-        }.get(row["outcome"], "Increase n_starts, or look for outliers in the data.")
+        advice = "Increase n_starts, or look for outliers in the data."
+        if row["outcome"] == "iteration_limit":
+            advice = f"Increase max_iter (now {self.max_iter})."
+        elif row["outcome"] == "undecided":
+            advice = (
+                "Other starts may end at simpler points: increase n_starts, or use another solver."
+            )
         warnings.warn(
             f"None of the {len(self.starts_)} starts ended at a certified local minimum; the best "
             f"one ended as {row['outcome']!r} ({row['reason']}). {advice} The table starts_ says "
@@ -378,14 +377,6 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             ConvergenceWarning,
             stacklevel=4,
         )
-
-
-def _better(end: End, other: End, tie: float) -> bool:
-    """Certified minima before everything else, then the smaller loss, then the earlier start."""
-    certified, has_been = (one.row["verdict"] == Verdict.HOLDS.value for one in (end, other))
-    if certified != has_been:
-        return bool(certified)
-    return bool(end.row["loss"] < other.row["loss"] - tie)
 
 
 def realization_radius(certificate: Certificate, theta: Parametrization, problem: FitData) -> float:
@@ -410,12 +401,3 @@ def realization_radius(certificate: Certificate, theta: Parametrization, problem
         if probe.verdict is Verdict.HOLDS:
             return rigid
     return radius
-
-
-def _line(row: dict[str, Any]) -> str:
-    """What `verbose` prints of a start."""
-    return (
-        f"start {row['start']} ({row['origin']}, {row['n_positive']} positive): "
-        f"loss {row['loss_start']:.6g} -> {row['loss_trained']:.6g} -> {row['loss']:.6g}, "
-        f"{row['outcome']}, {row['verdict']} after {row['n_iter']} line searches"
-    )

@@ -7,9 +7,7 @@ ReLU is replaced by a quadratic in a band of half width delta around its kink,
 
 and delta is reduced in stages. At a minimum of the smoothed loss, h'(z) in (0, 1) inside the band
 is what the multiplier of a kink is to the loss itself: the pairs inside the narrowest band are
-those on whose kinks the minimum nearby lies. They are held as equalities, the quadratic of that
-face is minimized, and active-set descent begins where it would otherwise have to walk to, kink by
-kink.
+those on whose kinks the minimum nearby lies, which active-set descent then finds in few steps.
 
 Poor basins are left by *swaps*: the neuron that the others can best do without becomes the one,
 out of random ridges, that lowers the loss most; a swap that does not pay is undone.
@@ -23,16 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag, null_space
 
-from landscape.descent import solve_least_squares
 from landscape.estimator._lbfgs import minimize
 from landscape.estimator._units import RawNetwork
 
-__all__ = ["SmoothProblem", "find_basin", "kink_basis", "onto_kinks", "pack", "swap", "unpack"]
+__all__ = ["SmoothProblem", "find_basin", "pack", "swap", "unpack"]
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 #: Half widths of the bands, in balanced pre-activations of standardized data.
 COARSE, STAGES = 0.1, (0.03, 0.003)
@@ -129,46 +124,6 @@ def _inverse_gram(features: Array) -> Array:
     return np.asarray(np.linalg.inv(gram))
 
 
-def kink_basis(X: Array, held: Mask, free: int = 1) -> Array:
-    """Basis of the (u, e) whose neurons' ``held`` (n, m) samples are on their kinks.
-
-    The last ``free`` coordinates are free.
-    """
-    eye = np.eye(X.shape[1])
-    bases = [null_space(X[on], rcond=1e-10) if on.any() else eye for on in held.T]
-    return np.asarray(block_diag(*bases, np.eye(free)))
-
-
-def onto_kinks(problem: SmoothProblem, network: RawNetwork, delta: float) -> RawNetwork:
-    """The minimizer on the face of the kinks inside the band, if it is no worse than the network.
-
-    Only convex kinks can be held at a minimum: c_i times the residual is positive there.
-    """
-    X, (m, width) = problem.X, network.A.shape
-    signs = np.where(network.c < 0, -1.0, 1.0)
-    z, s = X @ network.A.T, problem.residuals(network)
-    held = (np.abs(z) < delta * np.abs(X[:, -1:])) & (s[:, None] * signs > 0)
-    if not held.any():
-        return network
-    basis = kink_basis(X, held)
-    roots = np.append(np.tile(np.sqrt(len(X) * problem.penalty), m), 0.0)
-    penalized = (roots[:, None] * basis)[roots > 0]
-    right = np.append(problem.y, np.zeros(len(penalized)))
-    products = RawNetwork(np.abs(network.c)[:, None] * network.A, signs, network.e)
-    solution = basis @ (basis.T @ pack(products)[np.r_[: m * width, -1]])
-    best, least = network, problem.loss(network)
-    for _ in range(2):
-        active = (X @ solution[:-1].reshape(m, width).T > 0) & ~held
-        rows = ((active * signs)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
-        matrix = np.vstack([np.column_stack([rows, problem.column]) @ basis, penalized])
-        solution = basis @ solve_least_squares(matrix, right)
-        candidate = RawNetwork(solution[:-1].reshape(m, width), signs, float(solution[-1]))
-        candidate = candidate.balanced()
-        if (loss := problem.loss(candidate)) < least:
-            best, least = candidate, loss
-    return best
-
-
 def find_basin(
     problem: SmoothProblem,
     network: RawNetwork,
@@ -177,7 +132,7 @@ def find_basin(
     tol: float,
     max_iter: int,
 ) -> tuple[RawNetwork, int]:
-    """Smooth descent with swaps, narrowing bands, and onto the kinks: no worse than the start.
+    """Smooth descent with swaps, in narrowing bands: no worse than the start.
 
     A stage ends where the loss falls by less than ``tol`` variances of the target per step, and all
     of them after ``max_iter`` iterations together, which are the second result.
@@ -200,7 +155,6 @@ def find_basin(
         if left > 0:
             network, _, n_iter = descend_smoothly(problem, network, delta, tol, left)
             left -= n_iter
-    network = onto_kinks(problem, network, STAGES[-1])
     if not problem.loss(network) <= problem.loss(start):
         network = start
     return network, max_iter - left

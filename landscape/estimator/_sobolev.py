@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag, null_space
 from scipy.optimize import nnls
 
 from landscape.descent import Descent, DescentOutcome, solve_least_squares
 from landscape.effective import EffectiveProblem, State
 from landscape.errors import NumericalError
-from landscape.estimator._smooth import kink_basis
 from landscape.first_order import Values
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization, max_norms
@@ -75,13 +75,14 @@ class SobolevLoss:
 
     def search(self, theta: Parametrization) -> _Search:
         """A descent that stands at theta."""
-        problem = EffectiveProblem.build(theta, self.X, self.y, self.space, self.penalty)
-        return _Search(problem, *self._slopes(problem))
+        return _Search(*self._around(theta))
 
-    def _slopes(self, problem: EffectiveProblem) -> tuple[Array, Array]:
-        """Targets of the gradients and roots of their weights, (n, d), 0 for the bias."""
+    def _around(self, theta: Parametrization) -> tuple[EffectiveProblem, Array, Array]:
+        """The problem; targets of gradients and roots of their weights, (n, d), 0 for the bias."""
+        problem = EffectiveProblem.build(theta, self.X, self.y, self.space, self.penalty)
         roots = np.sqrt(self.weights) * np.abs(problem.X[:, -1:])
-        return np.pad(self.gradients, ((0, 0), (0, 1))), np.pad(roots, ((0, 0), (0, 1)))
+        bias = (0, 0), (0, 1)
+        return problem, np.pad(self.gradients, bias), np.pad(roots, bias)
 
     def descend(self, theta: Parametrization, max_iter: int) -> Descent:
         """From theta to a point with a certificate."""
@@ -101,7 +102,7 @@ class SobolevLoss:
         Within ``radius`` (max-norm of A and c) the envelope, and so the loss, is at least
         ``loss - slack``.
         """
-        problem = EffectiveProblem.build(theta, self.X, self.y, self.space, self.penalty)
+        problem, *slopes = self._around(theta)
         m, n = len(problem.signs), problem.y.size
         a, c = theta.weights[:m], np.abs(theta.output_weights[:m])
         entries, twice, resolution = np.abs(a), np.ones(problem.X.shape[1]), np.zeros(m)
@@ -113,7 +114,7 @@ class SobolevLoss:
         e = 0.0 if problem.column is None else float(theta.output_weights[-1])
         weights = Bounded(a, gamma(0) * np.abs(a) * (twice - 1))
         values = Values.at(problem, weights, c, e, resolution)
-        z, point = values.z, _Point(values, *self._slopes(problem))
+        z, point = values.z, _Point(values, *slopes)
         pattern = z.value > 0
         kinks = np.abs(z.value) <= KINK_FACTOR * z.error + 4 * problem.stored(a, resolution)
         loss = point.loss(pattern)
@@ -341,6 +342,16 @@ def _squares(residuals: Bounded) -> Bounded:
 # --- the descent ----------------------------------------------------------------------------------
 
 
+def _kink_basis(X: Array, held: Mask, free: int) -> Array:
+    """Basis of the (u, e) whose neurons' ``held`` (n, m) samples are on their kinks.
+
+    The last ``free`` coordinates are free.
+    """
+    eye = np.eye(X.shape[1])
+    bases = [null_space(X[on], rcond=1e-10) if on.any() else eye for on in held.T]
+    return np.asarray(block_diag(*bases, np.eye(free)))
+
+
 class _Search:
     """Active-set descent on F, and the test where it ends."""
 
@@ -366,7 +377,7 @@ class _Search:
     def _newton(self) -> Array:
         """Step to the minimizer of the cell's quadratic, held kinks as equalities."""
         matrix, residuals = self.point.quadratic(self.pattern)
-        basis = kink_basis(self.problem.X, self.held, matrix.shape[1] - self.state.u.size)
+        basis = _kink_basis(self.problem.X, self.held, matrix.shape[1] - self.state.u.size)
         return np.asarray(basis @ solve_least_squares(matrix @ basis, -residuals.value))
 
     def _walk(self, delta: Array) -> tuple[float, Mask, tuple[int, int] | None]:
@@ -418,7 +429,7 @@ class _Search:
         if hit is not None:
             self.held[hit] = True
         u = self.state.u.ravel() + t * delta[: self.state.u.size]
-        basis = kink_basis(self.problem.X, self.held, 0)
+        basis = _kink_basis(self.problem.X, self.held, 0)
         u = (basis @ (basis.T @ u)).reshape(self.state.u.shape)
         self._enter(State(u, self.state.e + t * float(delta[u.size :].sum())))
         self._take(np.where(self.z == 0, pattern, self.z > 0))

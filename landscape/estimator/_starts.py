@@ -13,10 +13,9 @@ from threadpoolctl import ThreadpoolController
 from landscape.descent import Descent, descend
 from landscape.effective import EffectiveProblem
 from landscape.errors import NUMERICAL_ERRORS
-from landscape.estimator._samples import Samples
 from landscape.estimator._smooth import SmoothProblem, find_basin
 from landscape.estimator._sobolev import SobolevLoss
-from landscape.estimator._units import RawNetwork, Units, from_raw, lift_row, to_raw
+from landscape.estimator._units import RawNetwork, Samples, Units, from_raw, lift_row, to_raw
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
@@ -132,53 +131,38 @@ class FitData:
             tol,
         )
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """Of `descend` and the certificates."""
-        return {"space": self.space, "penalty": self.penalty}
-
     def loss(self, theta: Parametrization) -> float:
         """With penalty and errors of gradients."""
         if self.sobolev is not None:
             return self.sobolev.search(theta).loss
-        problem = EffectiveProblem.build(theta, self.X, self.y, **self.options)
+        problem = EffectiveProblem.build(theta, self.X, self.y, self.space, self.penalty)
         return problem.loss(problem.state())
 
     def descend(self, theta: Parametrization, max_iter: int) -> Descent:
-        """From theta to a point with a certificate."""
+        """From theta to a point with a certificate, whatever its verdict."""
         if self.sobolev is not None:
             return self.sobolev.descend(theta, max_iter)
-        options = {**self.options, "max_iter": max_iter, "budget": BUDGET}
-        return descend(theta, self.X, self.y, **options)
-
-    def certificate(self, descent: Descent) -> Certificate:
-        """Of the end of a descent."""
-        found = descent.certificate
-        if found is None:
-            theta = descent.parametrization
-            found = certify_minimum(theta, self.X, self.y, budget=BUDGET, **self.options)
-        reason = ""
-        if found.kind == "global" and found.loss > UNEXPLAINED * self.standard.target_scale**2:
-            reason = "rounding hides what is left of the target: subtract its mean"
-        elif found.is_minimum and found.radius == 0:
-            reason = "the radius is below rounding"
-        if reason:
-            return replace(found, verdict=Verdict.UNDECIDED, reason=reason, radius=np.nan)
-        return found
+        options: Any = {"space": self.space, "penalty": self.penalty, "budget": BUDGET}
+        descent = descend(theta, self.X, self.y, max_iter=max_iter, **options)
+        if descent.certificate is not None:
+            return descent
+        end = descent.parametrization
+        return replace(descent, certificate=certify_minimum(end, self.X, self.y, **options))
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a start ended: its row in the table of starts, and more of it.
+    """Where a start ended; without a certificate if the computation failed."""
 
-    ``losses`` are at the start, after the solver, and after every line search of the descent; there
-    is no certificate if the computation failed.
-    """
-
-    row: dict[str, Any]
+    row: dict[str, Any]  # in the table of starts
     parametrization: Parametrization
     certificate: Certificate | None
-    losses: tuple[float, ...]
+    losses: list[float]  # at the start, after the solver, after every line search of the descent
+
+    @property
+    def certified(self) -> bool:
+        """Whether at a local minimum."""
+        return self.certificate is not None and self.certificate.is_minimum
 
 
 def draw_start(
@@ -290,7 +274,7 @@ def run_start(
         "stationarity": np.nan, "radius": np.nan, "n_iter_solver": 0, "n_iter": 0,
         "n_reinitialized": 0, "n_kinks": -1, "n_silent": -1, "key": "",
     }  # fmt: skip
-    certificate = None
+    certificate: Certificate | None = None
     losses: list[float] = []
 
     def in_units(loss: float) -> float:
@@ -321,7 +305,14 @@ def run_start(
                     break
                 row["n_reinitialized"] += 1
                 theta = changed
-            certificate = problem.certificate(descent)
+            certificate = descent.certificate
+            assert certificate is not None
+            hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**2
+            if certificate.kind == "global" and hidden:
+                reason = "rounding hides what is left of the target: subtract its mean"
+                certificate = replace(
+                    certificate, verdict=Verdict.UNDECIDED, reason=reason, radius=np.nan
+                )
             fields = ("kind", "stationarity", "radius", "n_kinks", "n_silent")
             row |= {name: getattr(certificate, name) for name in fields}
             row |= {
@@ -334,4 +325,4 @@ def run_start(
                 row["key"] = activation_key(theta, problem.X, space=problem.space)
         except NUMERICAL_ERRORS as error:
             row["reason"] = f"{type(error).__name__}: {error}"
-    return End(row, theta, certificate, tuple(losses))
+    return End(row, theta, certificate, losses)
