@@ -5,7 +5,7 @@ Both are readable in greyscale: markers and line styles carry what colours carry
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +26,33 @@ Array = NDArray[np.float64]
 BLUE, ORANGE, GREY = "#0173b2", "#de8f05", "0.45"
 
 
-class LandscapeDisplay:
+class _Display:
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw; parameters as in :meth:`from_estimator`."""
+        if ax is None:
+            require_extra("paper", "matplotlib")
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self._draw(ax, **kwargs)
+        return self
+
+    def _draw(self, ax: Any, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def _finish(ax: Any) -> None:
+        """A grid, and a small legend whose markers do not grow with what they stand for."""
+        ax.grid(color="0.92", linewidth=0.6)
+        ax.set_axisbelow(True)
+        legend = ax.legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
+        for handle in legend.legend_handles:
+            if hasattr(handle, "set_sizes"):
+                handle.set_sizes([30])
+
+
+class LandscapeDisplay(_Display):
     """The minima that the starts of a fit found: losses, certified radii, how often.
 
     Parameters
@@ -82,16 +108,11 @@ class LandscapeDisplay:
         check_is_fitted(estimator, "starts_")
         return cls(estimator.starts_, estimator.best_start_).plot(ax=ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> LandscapeDisplay:
-        """Draw; parameters as in :meth:`from_estimator`."""
-        self.ax_ = ax = _axes(ax)
-        self.figure_, starts = ax.figure, self.starts
+    def _draw(self, ax: Any, **kwargs: Any) -> None:
+        starts = self.starts
         certified = starts["verdict"] == "holds"
-        groups = starts[certified].groupby("key", sort=False)
-        sums = {"loss": "min", "radius": "first", "n_starts": "size", "start": "first"}
-        found = groups.agg(
-            **{name: ("start" if name == "n_starts" else name, how) for name, how in sums.items()}
-        )
+        sums = {"loss": "min", "radius": "first", "n_starts": "sum", "start": "first"}
+        found = starts[certified].assign(n_starts=1).groupby("key", sort=False).agg(sums)
         self.minima_ = minima = found.sort_values(["loss", "start"]).reset_index(drop=True)
         # Radii of 0 and inf have no place on a logarithmic axis; they are drawn on its ends.
         radii = minima["radius"].to_numpy(dtype=float)
@@ -111,24 +132,22 @@ class LandscapeDisplay:
         if best["verdict"] == "holds":
             height = float(np.clip(best["radius"], low, high))
         ax.scatter(best["loss"], height, marker="*", s=70, c=["black"], label="chosen", zorder=4)
-        ax.set_yscale("log")
-        ax.set_ylim(low / 3, high * 1.6)
+        labels = {"xlabel": "loss (mean squared error)", "ylabel": "certified radius (max-norm)"}
+        ax.set(yscale="log", ylim=(low / 3, high * 1.6), **labels)
         losses = starts.loc[np.isfinite(starts["loss"]), "loss"]
         if len(losses) and losses.min() > 0 and losses.max() > 30 * losses.min():
             ax.set_xscale("log")
-        ax.set_xlabel("loss (mean squared error)")
-        ax.set_ylabel("certified radius (max-norm)")
-        most = int(minima["n_starts"].max()) if len(minima) else 0
-        ax.set_title(
-            f"{len(starts)} starts, {len(minima)} distinct minima"
-            + (f" (larger: reached by up to {most})" if most > 1 else ""),
-            fontsize=9,
+        title, most = (
+            f"{len(starts)} starts, {len(minima)} distinct minima",
+            minima["n_starts"].max(),
         )
-        _finish(ax)
-        return self
+        ax.set_title(
+            f"{title} (larger: reached by up to {most})" if most > 1 else title, fontsize=9
+        )
+        self._finish(ax)
 
 
-class RealizationDisplay:
+class RealizationDisplay(_Display):
     """The function of a fitted network of one or two features, and where it breaks.
 
     Parameters
@@ -216,10 +235,7 @@ class RealizationDisplay:
         bounds = np.column_stack([low - room, high + room])
         return cls(estimator, bounds, samples, target).plot(ax=ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> RealizationDisplay:
-        """Draw; parameters as in :meth:`from_estimator`."""
-        self.ax_ = ax = _axes(ax)
-        self.figure_ = ax.figure
+    def _draw(self, ax: Any, **kwargs: Any) -> None:
         numbered = [f"feature {j}" for j in range(len(self.bounds))]
         labels = getattr(self.estimator, "feature_names_in_", numbered)
         ax.set_xlabel(labels[0])
@@ -230,7 +246,6 @@ class RealizationDisplay:
         else:
             ax.set_ylabel(labels[1])
             self._surface(ax, weights[breaks], biases[breaks], **kwargs)
-        return self
 
     def _values(self, features: Array) -> Array:
         fit = self.estimator
@@ -250,11 +265,10 @@ class RealizationDisplay:
         style = {"linestyle": "none", "marker": "D", "markersize": 5, "color": "black"}
         ax.plot(kinks, values[1:-1], label="kinks", **style)
         ax.set_ylabel("prediction")
-        _finish(ax)
+        self._finish(ax)
 
     def _surface(self, ax: Any, weights: Array, biases: Array, **kwargs: Any) -> None:
-        (x_low, x_high), (y_low, y_high) = self.bounds
-        x, y = np.meshgrid(np.linspace(x_low, x_high, 201), np.linspace(y_low, y_high, 201))
+        x, y = np.meshgrid(*(np.linspace(low, high, 201) for low, high in self.bounds))
         values = self._values(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
         contours = ax.contourf(x, y, values, **{"levels": 16, "cmap": "viridis", **kwargs})
         ax.figure.colorbar(contours, ax=ax, label="prediction")
@@ -267,26 +281,5 @@ class RealizationDisplay:
             colours = {"c": self.y, "cmap": contours.get_cmap(), "norm": contours.norm}
             edges: dict[str, Any] = {"s": 14, "edgecolors": "white", "linewidths": 0.6, "zorder": 3}
             ax.scatter(*self.X.T, **colours, **edges)
-        ax.set_xlim(x_low, x_high)
-        ax.set_ylim(y_low, y_high)
+        ax.set(xlim=self.bounds[0], ylim=self.bounds[1])
         ax.set_title("dashed: kinks, where the gradient jumps", fontsize=9)
-
-
-def _axes(ax: Any) -> Any:
-    """The given axes, or those of a new figure."""
-    if ax is not None:
-        return ax
-    require_extra("paper", "matplotlib")
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(5.2, 3.6), layout="constrained")[1]
-
-
-def _finish(ax: Any) -> None:
-    """A grid, and a small legend whose markers do not grow with what they stand for."""
-    ax.grid(color="0.92", linewidth=0.6)
-    ax.set_axisbelow(True)
-    legend = ax.legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
-    for handle in legend.legend_handles:
-        if hasattr(handle, "set_sizes"):
-            handle.set_sizes([30])

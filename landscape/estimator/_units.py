@@ -7,7 +7,7 @@ affine map of each neuron; minima are minima in both.
 Weighted samples have a canonical form: distinct feature vectors, in lexicographic order. The
 weighted mean squared error depends on the samples with equal features through their total weight
 and mean target only, up to a constant: their variance around that mean. So repeating a sample and
-giving it an integer weight lead to the *same* arrays, bit for bit, as does any order of the samples.
+giving it an integer weight lead to the *same* arrays, bit for bit, as does any order of samples.
 """
 
 from __future__ import annotations
