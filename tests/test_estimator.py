@@ -52,7 +52,7 @@ def standardized(X, y, space):
     """The data of a fit without weights."""
     samples = merge_samples(X, y)
     units = Units.of_samples(samples, offset=space.name == "unrestricted")
-    return FitData.build(units.samples(samples), units, space, "descent", 500, 1e-6)
+    return FitData(units.samples(samples), units, space, "descent", 500, 1e-6)
 
 
 def same(one, two):
@@ -527,8 +527,8 @@ def test_silent_neurons_are_reinitialized():
         theta = space.from_network([[1.0], [2.0]], [-9.0, -9.0], [1.0, 1.0], 0.0)
         changed = reinitialize(problem, theta, np.random.default_rng(0))
         assert not space.violations(changed)
-        assert loss(changed, problem.X, problem.y) < 0.5 * loss(theta, problem.X, problem.y)
-        active = (problem.X @ changed.weights.T > 0).any(axis=0)
+        assert loss(changed, *problem.data) < 0.5 * loss(theta, *problem.data)
+        active = (problem.data[0] @ changed.weights.T > 0).any(axis=0)
         assert active.all()
         assert reinitialize(problem, changed, np.random.default_rng(0)) is None
 

@@ -104,11 +104,12 @@ def test_networks_in_both_units_have_one_loss(rng, space):
     samples = merge_samples(X, y, rng.integers(1, 4, 25).astype(float))
     place, offset = make_space(space, 3, 4, margin=0.01), space == "unrestricted"
     units = Units.of_samples(samples, offset=offset)
-    data = FitData.build(units.samples(samples), units, place, "smoothing", 1, 1e-8)
+    data = FitData(units.samples(samples), units, place, "smoothing", 1, 1e-8)
     network = make_network(rng, m=4 if offset else 5, offset=offset)
     theta = from_raw(place, data.standard.outward(network))
     assert place.contains(theta)
-    loss = np.mean((realize(theta, data.X) - data.y) ** 2)
+    X, y = data.data
+    loss = np.mean((realize(theta, X) - y) ** 2)
     unit = data.standard.target_scale**2
     np.testing.assert_allclose(data.smooth.loss(network) * unit, loss, rtol=1e-12)
     raw = units.outward(to_raw(theta, place))  # now on the data as they are

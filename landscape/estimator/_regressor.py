@@ -276,7 +276,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         samples = merge_samples(rough.features(features), rough.target(target), weights, gradients)
         units = Units.of_samples(samples, offset=isinstance(space, UnrestrictedSpace))
         data = units.samples(samples), units.after(rough), space, self.solver, self.max_iter
-        problem = FitData.build(*data, *map(float, (self.tol, self.alpha, self.gradient_weight)))
+        problem = FitData(*data, *map(float, (self.tol, self.alpha, self.gradient_weight)))
         tie = TIE * (problem.standard.target_scale * problem.units.target_scale) ** 2
         best: End | None = None
         rows: list[dict[str, Any]] = []
@@ -395,7 +395,7 @@ def realization_radius(certificate: Certificate, theta: Parametrization, problem
     # With a penalty, rescaled neurons are compared by their errors alone.
     if problem.penalty is None and rigid > 0 and not radius >= rigid:
         try:
-            probe = probe_realization(theta, problem.X, problem.y, radius=rigid, space=space)
+            probe = probe_realization(theta, *problem.data, radius=rigid, space=space)
         except NUMERICAL_ERRORS:  # out of reach: the other one stays
             return radius
         if probe.verdict is Verdict.HOLDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -58,84 +58,73 @@ def single_thread() -> Any:
 
 @dataclass(frozen=True)
 class FitData:
-    """What all starts of a fit share, in the units of the fit."""
+    """What all starts of a fit share; alpha and the weight of gradients are those of the data.
 
+    Solvers of scipy know no penalty, and none knows gradients: there descent does it all.
+    """
+
+    samples: Samples  # in the units of the fit
+    units: Units
     space: Space
-    units: Units  # of the fit
-    X: Array  # (g, space.n_inputs): embedded features, rows scaled by the roots of the weights
-    y: Array  # (g,)
-    constant: float  # what the loss on the samples has on top of that on X and y
-    standard: (
-        Units  # from here to mean 0 and deviation 1; without an output's bias y keeps its mean
-    )
-    mean: float  # that mean, for the functions that starts are drawn as; else 0
-    penalty: Array | None  # (space.n_inputs,): of the squares of product coordinates
-    sobolev: SobolevLoss | None  # where gradients are fitted
-    smooth: SmoothProblem
     solver: str  # "smoothing", "descent" for none, or one of `landscape.training.SOLVERS`
     max_iter: int
     tol: float
+    alpha: float = 0.0
+    gradient_weight: float = 0.0
 
-    @classmethod
-    def build(
-        cls,
-        samples: Samples,
-        units: Units,
-        space: Space,
-        solver: str,
-        max_iter: int,
-        tol: float,
-        alpha: float = 0.0,
-        gradient_weight: float = 0.0,
-    ) -> FitData:
-        """The merged samples, already in ``units``; alpha and the weight are those of the data.
+    @cached_property
+    def data(self) -> tuple[Array, Array]:
+        """Embedded features and targets, rows scaled by the roots of the weights."""
+        samples = self.samples
+        return weight_samples(self.space.embed(samples.features), samples.target, samples.weights)
 
-        Solvers of scipy know no penalty, and none knows gradients: there descent does it all.
-        """
-        X, y = weight_samples(space.embed(samples.features), samples.target, samples.weights)
-        offset = isinstance(space, UnrestrictedSpace)
-        standard = Units.exact(samples, offset=offset)
-        penalties, weights = alpha / units.scale**2, gradient_weight / units.scale**2
-        penalty, sobolev, constant = None, None, samples.constant
-        if alpha > 0:
-            penalty = np.append(penalties, np.zeros(space.extra_inputs))
-            solver = solver if solver == "smoothing" else "descent"
-        if samples.gradients is not None and gradient_weight > 0:
-            sobolev, solver = (
-                SobolevLoss(X, y, samples.gradients, weights, space, penalty),
-                "descent",
-            )
-            constant += float(weights @ np.asarray(samples.gradient_constant))
-        roots = np.sqrt(samples.weights * len(y))
-        plain = np.column_stack([standard.features(samples.features), np.ones(len(y))])
-        smooth = SmoothProblem(
-            plain * roots[:, None],
-            roots * standard.target(samples.target),
-            roots * offset,
-            np.append(penalties / standard.scale**2, 0.0),
-        )
-        mean = 0.0 if offset else float(samples.weights @ samples.target)
-        return cls(
-            space,
-            units,
-            X,
-            y,
-            constant,
-            standard,
-            mean,
-            penalty,
-            sobolev,
-            smooth,
-            solver,
-            max_iter,
-            tol,
-        )
+    @property
+    def free(self) -> bool:
+        """Whether the networks have an offset."""
+        return isinstance(self.space, UnrestrictedSpace)
+
+    @cached_property
+    def standard(self) -> Units:
+        """From here to mean 0 and deviation 1; without an offset the target keeps its mean."""
+        return Units.exact(self.samples, offset=self.free)
+
+    @property
+    def penalty(self) -> Array | None:
+        """Of the squares of product coordinates, (space.n_inputs,)."""
+        if self.alpha == 0:
+            return None
+        return np.append(self.alpha / self.units.scale**2, np.zeros(self.space.extra_inputs))
+
+    @cached_property
+    def sobolev(self) -> SobolevLoss | None:
+        """The loss, where gradients are fitted."""
+        gradients, weights = self.samples.gradients, self.gradient_weight / self.units.scale**2
+        if gradients is None or self.gradient_weight == 0:
+            return None
+        return SobolevLoss(*self.data, gradients, weights, self.space, self.penalty)
+
+    @property
+    def constant(self) -> float:
+        """What the loss on the samples has on top of that on the data."""
+        if self.sobolev is None:
+            return self.samples.constant
+        return self.samples.constant + float(self.sobolev.weights @ self.samples.gradient_constant)
+
+    @cached_property
+    def smooth(self) -> SmoothProblem:
+        """The standardized data."""
+        samples, standard = self.samples, self.standard
+        roots = np.sqrt(samples.weights * len(samples.target))
+        plain = np.column_stack([standard.features(samples.features), np.ones(len(roots))])
+        penalty = np.append(self.alpha / (self.units.scale * standard.scale) ** 2, 0.0)
+        y = roots * standard.target(samples.target)
+        return SmoothProblem(plain * roots[:, None], y, roots * self.free, penalty)
 
     def loss(self, theta: Parametrization) -> float:
         """With penalty and errors of gradients."""
         if self.sobolev is not None:
             return self.sobolev.search(theta).loss
-        problem = EffectiveProblem.build(theta, self.X, self.y, self.space, self.penalty)
+        problem = EffectiveProblem.build(theta, *self.data, self.space, self.penalty)
         return problem.loss(problem.state())
 
     def descend(self, theta: Parametrization, max_iter: int) -> Descent:
@@ -143,11 +132,11 @@ class FitData:
         if self.sobolev is not None:
             return self.sobolev.descend(theta, max_iter)
         options: Any = {"space": self.space, "penalty": self.penalty, "budget": BUDGET}
-        descent = descend(theta, self.X, self.y, max_iter=max_iter, **options)
+        descent = descend(theta, *self.data, max_iter=max_iter, **options)
         if descent.certificate is not None:
             return descent
         end = descent.parametrization
-        return replace(descent, certificate=certify_minimum(end, self.X, self.y, **options))
+        return replace(descent, certificate=certify_minimum(end, *self.data, **options))
 
 
 @dataclass(frozen=True)
@@ -175,11 +164,12 @@ def draw_start(
     n_positive = index % (n_neurons + 1)
     d = problem.space.n_inputs - problem.space.extra_inputs
     rng = stream(seed, "estimator: start", index)
-    drawn = draw_network(rng, d, n_neurons, n_positive=n_positive)
-    rows = np.column_stack([drawn.weights, drawn.biases])
-    raw = problem.standard.outward(RawNetwork(rows, drawn.output_weights, drawn.offset))
-    A, e = raw.A, raw.e + problem.mean
-    return problem.space.from_network(A[:, :-1], A[:, -1], raw.c, e), n_positive
+    start = draw_network(rng, d, n_neurons, n_positive=n_positive)
+    rows = np.column_stack([start.weights, start.biases])
+    raw = problem.standard.outward(RawNetwork(rows, start.output_weights, start.offset))
+    mean = 0.0 if problem.free else float(problem.samples.weights @ problem.samples.target)
+    drawn = raw.A[:, :-1], raw.A[:, -1], raw.c, raw.e + mean
+    return problem.space.from_network(*drawn), n_positive
 
 
 def _train(
@@ -187,14 +177,15 @@ def _train(
 ) -> tuple[Parametrization, int]:
     """Near a minimum by the problem's solver, and its iterations."""
     space, tol, max_iter = problem.space, problem.tol, problem.max_iter
-    if problem.solver == "descent":
+    scipy = problem.solver != "smoothing"
+    if problem.solver == "descent" or problem.sobolev or (scipy and problem.alpha > 0):
         return theta, 0
-    if problem.solver == "smoothing":
+    if not scipy:
         raw = problem.standard.inward(to_raw(theta, space))
         raw, n_iter = find_basin(problem.smooth, raw, rng, tol=tol, max_iter=max_iter)
         return from_raw(space, problem.standard.outward(raw)), n_iter
-    data, solver = (problem.X, problem.y), problem.solver
-    fit = train(theta, *data, space=space, solver=solver, tol=tol, max_iter=max_iter)
+    solver = problem.solver
+    fit = train(theta, *problem.data, space=space, solver=solver, tol=tol, max_iter=max_iter)
     return fit.parametrization, fit.n_iter
 
 
@@ -209,14 +200,13 @@ def reinitialize(
     the loss smaller by what they correlate with the residuals: a strict decrease. None if no neuron
     is silent, or none of the candidates would help.
     """
-    space, X = problem.space, problem.X
-    free = isinstance(space, UnrestrictedSpace)
+    space, free, (X, y) = problem.space, problem.free, problem.data
     m, d = space.n_neurons - int(free), space.n_inputs - space.extra_inputs
     a, c = theta.weights.copy(), theta.output_weights.copy()
     silent = ~(1e-11 * np.abs(X).sum(axis=1)[:, None] < X @ a[:m].T).any(axis=0) | (c[:m] == 0)
     if not silent.any():
         return None
-    s = realize(theta, X) - problem.y
+    s = realize(theta, X) - y
     drawn = draw_network(rng, d, CANDIDATES, n_positive=0)
     rows = np.column_stack([drawn.weights, drawn.biases])
     rows = problem.standard.outward(RawNetwork(rows, drawn.output_weights, 0.0)).A
@@ -322,7 +312,7 @@ def run_start(
                 "reason": descent.reason or certificate.reason,
             }
             if certificate.is_minimum:
-                row["key"] = activation_key(theta, problem.X, space=problem.space)
+                row["key"] = activation_key(theta, problem.data[0], space=problem.space)
         except NUMERICAL_ERRORS as error:
             row["reason"] = f"{type(error).__name__}: {error}"
     return End(row, theta, certificate, losses)
