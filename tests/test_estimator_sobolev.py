@@ -21,7 +21,10 @@ def rational(array):
 
 def envelope(theta, data):
     """Least loss over the sides of exact kinks: the loss itself off these. Weights are squares."""
-    a, (c,) = rational(theta.weights), rational(theta.output_weights)
+    return exact_envelope(rational(theta.weights), rational(theta.output_weights)[0], data)
+
+
+def exact_envelope(a, c, data):
     X, (y,), G = rational(data.X), rational(data.y), rational(data.gradients)
     (gamma,), d = rational(data.weights), data.gradients.shape[1]
     total = Fraction(0)
@@ -89,14 +92,19 @@ def judge(theta, data, rng):
 
 def descends(theta, data, certificate, own):
     """Whether the loss falls along the direction of the product coordinates, all c_i not 0."""
-    a, c = theta.weights, theta.output_weights
-    v = certificate.direction / np.abs(certificate.direction).max() * np.abs(theta.products).max()
-    for t in 10.0 ** -np.arange(3.0, 17.0):
-        moved = a + t * v / np.abs(c)[:, None]
+    a, (c,) = rational(theta.weights), rational(theta.output_weights)
+    size = np.abs(certificate.direction).max() / np.abs(theta.products).max()
+    v = rational(certificate.direction / size)
+    for k in range(3, 40):
+        t = Fraction(1, 10**k)
+        moved = [
+            [p + t * q / abs(w) for p, q in zip(row, step, strict=True)]
+            for row, step, w in zip(a, v, c, strict=True)
+        ]
         values = c
         if data.space.name == "unrestricted":
-            moved[-1], values = a[-1], np.append(c[:-1], c[-1] + t * v[-1, -1])
-        if envelope(Parametrization(moved, values), data) < own:
+            moved[-1], values = a[-1], [*c[:-1], c[-1] + t * v[-1][-1]]
+        if exact_envelope(moved, values, data) < own:
             return True
     return False
 

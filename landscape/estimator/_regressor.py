@@ -257,9 +257,8 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         )
         if targets.ndim > 1 and targets.shape[1] > 1:
             raise ValueError(
-                f"y: ShallowReLURegressor fits one target, got {targets.shape[1]}. Wrap it to fit "
-                "one network for each: "
-                "sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())."
+                f"y: ShallowReLURegressor fits one target, got {targets.shape[1]}. Wrap it to fit one "
+                "network each: sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())."
             )
         target, weights, gradients = column_or_1d(targets, dtype=np.float64, warn=True), None, None
         if sample_weight is not None:
@@ -306,11 +305,10 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
 
     def _given(self, problem: FitData) -> list[tuple[Parametrization, str]]:
         """Previous solution and given starts, checked, in the units of the fit."""
-        given: list[tuple[Any, str]] = []
+        init: Any = [self.init] if isinstance(self.init, Parametrization) else self.init or []
+        given: list[tuple[Any, str]] = [(theta, "init") for theta in init]
         if self.warm_start and hasattr(self, "parametrization_"):
-            given.append((self.to_parametrization(), "warm_start"))
-        init = self.init if self.init is not None else []
-        given += [(one, "init") for one in ([init] if isinstance(init, Parametrization) else init)]
+            given.insert(0, (self.to_parametrization(), "warm_start"))
         space, units = problem.space, problem.units
         # The margin is one in the units of the fit, where it is restored.
         at_all = replace(space, margin=0.0) if isinstance(space, RestrictedSpace) else space
@@ -333,9 +331,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         """Arguments of `run_start`; random starts are drawn when they are needed."""
         seed = int.from_bytes(check_random_state(self.random_state).bytes(16), "little")
         for number, (theta, origin) in enumerate(given):
-            signs = theta.signs
-            if isinstance(problem.space, UnrestrictedSpace):
-                signs = signs[:-1]
+            signs = theta.signs[:-1] if problem.free else theta.signs
             yield theta, number, origin, int((signs > 0).sum()), seed, number
         for index in range(self.n_starts):
             theta, n_positive = draw_start(problem, self.n_neurons, seed, index)
@@ -368,7 +364,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             advice = f"Increase max_iter (now {self.max_iter})."
         elif row["outcome"] == "undecided":
             advice = (
-                "Other starts may end at simpler points: increase n_starts, or use another solver."
+                "Other starts may end at simpler points: increase n_starts or change the solver."
             )
         warnings.warn(
             f"None of the {len(self.starts_)} starts ended at a certified local minimum; the best "
@@ -382,8 +378,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
 def realization_radius(certificate: Certificate, theta: Parametrization, problem: FitData) -> float:
     """Radius in W^{1,inf} of the realization as a minimum of the loss on R(space)."""
     space, radius = problem.space, float("nan")
-    unknown = isinstance(space, UnrestrictedSpace) or problem.sobolev is not None
-    if not certificate.is_minimum or unknown:
+    if not certificate.is_minimum or problem.free or problem.sobolev is not None:
         return radius
     if certificate.kind == "global":
         return float("inf")
