@@ -257,8 +257,9 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         )
         if targets.ndim > 1 and targets.shape[1] > 1:
             raise ValueError(
-                f"y: ShallowReLURegressor fits one target, got {targets.shape[1]}. Wrap it to fit one "
-                "network each: sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())."
+                f"y: ShallowReLURegressor fits one target, got {targets.shape[1]}. Wrap it to fit "
+                "one network for each: "
+                "sklearn.multioutput.MultiOutputRegressor(ShallowReLURegressor())."
             )
         target, weights, gradients = column_or_1d(targets, dtype=np.float64, warn=True), None, None
         if sample_weight is not None:
@@ -364,7 +365,7 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             advice = f"Increase max_iter (now {self.max_iter})."
         elif row["outcome"] == "undecided":
             advice = (
-                "Other starts may end at simpler points: increase n_starts or change the solver."
+                "Other starts may end at simpler points: increase n_starts, or use another solver."
             )
         warnings.warn(
             f"None of the {len(self.starts_)} starts ended at a certified local minimum; the best "
