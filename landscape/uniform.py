@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import frexp, inf, isfinite, ldexp, nextafter
+from math import frexp, inf, isfinite, ldexp, nextafter, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
+from landscape.streams import stream
 
 __all__ = ["UniformRadius", "uniform_radius"]
 
@@ -92,35 +94,30 @@ def uniform_radius(theta: Parametrization, radius: float, *, bound: float = 1.0)
     # A power of four takes the products to size one; parameters scale with its root.
     half = frexp(float(np.abs(theta.output_weights).max()))[1]
     weights, outputs = np.ldexp(theta.weights, -half), np.ldexp(theta.output_weights, -half)
-    products = np.abs(outputs)[:, None] * weights
-    lines = _Lines(products, ldexp(radius, -half))
-    where, extents = lines.search(np.random.default_rng(0))
+    lines, target = _Lines(np.abs(outputs)[:, None] * weights), ldexp(radius, -half)
+    where, extents = _search(lines, target, stream(0, "uniform radius", m, d))
     # The network of N* with these products is balanced exactly, theta only up to rounding.
-    exact = [[abs(Fraction(c)) * Fraction(p) for p in a] for a, c in _rows(weights, outputs)]
-    moved = max(
-        abs(abs(Fraction(c)) - max(abs(Fraction(p)) for p in a)) for a, c in _rows(weights, outputs)
-    )
+    a, c = _fractions(weights), np.abs(_fractions(outputs))
+    moved = np.abs(c - np.abs(a).max(axis=1)).max()
     allowed = Fraction(radius) / Fraction(2) ** half - moved
-    found, neuron = lines.largest(where, extents)
+    found, neuron = _largest(lines, where, extents, target)
     for _ in range(8):
         # Rounding in the search is far below a millionth.
         found *= 1 - 1e-6
-        if found > 0 and allowed > 0 and _is_proved(exact, where, extents, found, allowed):
+        if found > 0 < allowed and _is_proved(c[:, None] * a, where, extents, found, allowed):
             break
     else:
         found = 0.0
     value = _below(Fraction(found) * Fraction(4) ** half * Fraction(bound))
-    how = (
-        f"on lines along (0, ..., 0, 1, 1) the kinks of neuron {neuron} decide"
-        if value > 0
-        else "no lines were found on which all kinks are apart"
-    )
+    how = "no lines were found on which all kinks are apart"
+    if value > 0:
+        how = f"on lines along (0, ..., 0, 1, 1) the kinks of neuron {neuron} decide"
     point = np.append(where, -where[-1])
     return UniformRadius(value, radius, bound, point * bound, extents * bound, how)
 
 
-def _rows(weights: Array, outputs: Array) -> list[tuple[list[float], float]]:
-    return list(zip(weights.tolist(), outputs.tolist(), strict=True))
+def _fractions(values: Array) -> NDArray[Any]:
+    return np.frompyfunc(Fraction, 1, 1)(values)
 
 
 def _below(value: Fraction) -> float:
@@ -133,152 +130,119 @@ def _below(value: Fraction) -> float:
 
 
 class _Lines:
-    """The theorem's bounds in floating point, for B = 1 and products of size one.
+    """The theorem's bounds for B = 1: of float arrays in floats, of arrays of fractions exactly.
 
     Points p are vectors of d - 1 coordinates along ``e_1, ..., e_{d-2}`` and ``e_{d-1} - e_d``.
     """
 
-    def __init__(self, products: Array, radius: float) -> None:
-        self.radius = radius
+    def __init__(self, products: NDArray[Any]) -> None:
         self.J = products[:, -2] + products[:, -1]
         self.nu = products / self.J[:, None]
         self.rates = np.column_stack([self.nu[:, :-2], self.nu[:, -2] - self.nu[:, -1]])
-        self.norms = max_norms(products)
+        self.norms = np.abs(products).max(axis=1)
         self.apart = self.rates[:, None] - self.rates[None]
 
-    def gaps(self, p: Array, eta: Array) -> tuple[Array, Array]:
+    def gaps(self, p: NDArray[Any], eta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Distances of kinks at the centre and over all of P, (m, m); inf on the diagonal."""
         centre = np.abs(self.apart @ p)
         np.fill_diagonal(centre, np.inf)
         return centre, centre - (np.abs(self.apart) * eta).max(axis=2)
 
-    def reaches(self, p: Array, eta: Array) -> Array:
+    def reaches(self, p: NDArray[Any], eta: NDArray[Any]) -> NDArray[Any]:
         """How far from s = 0 each kink's points get out, at most, shape (m,)."""
         shifts = (np.abs(self.rates) * eta).max(axis=1)
-        reach: Array = np.abs(self.rates @ p) + shifts + abs(p[-1]) + eta[-1]
+        reach: NDArray[Any] = np.abs(self.rates @ p) + shifts + abs(p[-1]) + eta[-1]
         return reach
 
-    def scaled(self, p: Array, eta: Array) -> tuple[Array, Array]:
-        """The same shape as large as the box allows while each kink keeps some space around it."""
-        gaps = self.gaps(p, eta)[1].min(axis=1)
-        reaches = self.reaches(p, eta)
-        needed = (reaches + np.clip(gaps, 0.0, reaches)).max()
-        needed = max(float(needed), float((np.abs(p[:-1]) + eta[:-1]).max(initial=0.0)))
-        factor = (1 - 1e-9) / needed
-        return p * factor, eta * factor
-
-    def distances(self, p: Array, eta: Array, omega: float) -> Array:
-        """The theorem's bound of each neuron's parameter distance, inf where it does not apply."""
-        centre, worst = self.gaps(p, eta)
-        space = 1.0 - self.reaches(p, eta)
-        tau = 4 * omega / self.J
-        T, T0 = (np.minimum((g - tau).min(axis=1), space) for g in (worst, centre))
+    def squares(self, p: NDArray[Any], eta: NDArray[Any], omega: Any) -> NDArray[Any]:
+        """Bounds of the neurons' squared parameter distances, inf where there are none."""
+        tau, space = 4 * omega / self.J, 1 - self.reaches(p, eta)
+        T0, T = (np.minimum((gaps - tau).min(axis=1), space) for gaps in self.gaps(p, eta))
         if not (tau < T).all():
             return np.full(len(tau), np.inf)
-        kappa = omega / self.J * (2 + 4 * tau / (T - tau))
-        jump = 4 * omega / (T0 - tau)
+        kappa, jump = omega / self.J * (2 + 4 * tau / (T - tau)), 4 * omega / (T0 - tau)
         turn = kappa[:, None] / np.append(eta[:-1], [2 * eta[-1], 2 * eta[-1]])
         moved = ((self.J + jump)[:, None] * turn + jump[:, None] * np.abs(self.nu)).max(axis=1)
-        bounds: Array = moved / np.sqrt(self.norms)
-        return bounds * np.minimum(2.0, 1.5 + moved / (2 * self.norms))
+        bounds: NDArray[Any] = (moved * np.minimum(4, 3 + moved / self.norms) / 2) ** 2 / self.norms
+        return bounds
 
-    def largest(self, p: Array, eta: Array, steps: int = 50) -> tuple[float, int]:
-        """The largest omega whose distances are allowed, and the neuron that decides.
 
-        Distances over omega increase with it. So ``omega * radius / distance`` is too large from
-        below, and allowed from above; then bisection.
-        """
-        # Beyond this tubes meet, or leave the box.
-        inverse = 4 / self.J
-        gaps = self.gaps(p, eta)[1] / np.add.outer(inverse, inverse)
-        high = min(float(gaps.min()), float(((1.0 - self.reaches(p, eta)) / inverse).min()))
-        if high <= 0:
-            return 0.0, 0
-        low, first = 0.0, float(self.distances(p, eta, high * 1e-9).max())
-        if isfinite(first) and first > 0:
-            high = min(high, 1.001e-9 * high * self.radius / first)
-        decisive = self.distances(p, eta, high)
-        if isfinite(top := float(decisive.max())):
-            low = high * min(1.0, (1 - 1e-9) * self.radius / top)
-        elif steps == 0:
-            steps = 5
-        for _ in range(steps):
-            middle = (low + high) / 2
-            found = self.distances(p, eta, middle)
-            if (found <= self.radius).all():
-                low = middle
-            else:
-                high, decisive = middle, found
-        return low, int(np.argmax(decisive))
+def _scaled(lines: _Lines, p: Array, eta: Array) -> tuple[Array, Array]:
+    """The same shape as large as the box allows while each kink keeps some space around it."""
+    gaps, reaches = lines.gaps(p, eta)[1].min(axis=1), lines.reaches(p, eta)
+    needed = float((reaches + np.clip(gaps, 0.0, reaches)).max())
+    factor = (1 - 1e-9) / max(needed, float((np.abs(p[:-1]) + eta[:-1]).max(initial=0.0)))
+    return p * factor, eta * factor
 
-    def search(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """A good centre and extents: the best of random ones by their slopes, then improved."""
-        k = self.rates.shape[1]
-        points = rng.standard_normal((N_CANDIDATES, k)) * np.exp(rng.standard_normal((1, k)))
-        above = np.triu_indices(len(self.J), 1)
-        pairs = self.apart[above]
-        best: list[tuple[float, Array, Array]] = []
-        for p in points:
-            eta = np.full(k, np.abs(p).max())
-            if len(pairs):
-                with np.errstate(divide="ignore"):
-                    ratios = np.abs(pairs @ p)[:, None] / np.abs(pairs)
-                eta = np.minimum(eta, rng.choice([0.5, 0.8]) * ratios.min(axis=0))
-            if not (eta > 0).all():
-                continue
-            p, eta = self.scaled(p, eta)
-            best.append((self.largest(p, eta, 0)[0], p, eta))
-        best.sort(key=lambda entry: -entry[0])
-        found = best[:N_BEST]
-        for j, (value, p, eta) in enumerate(found):
-            for step in np.geomspace(0.3, 0.01, N_STEPS):
-                moved = p + step * np.abs(p).max() * rng.standard_normal(k)
-                wider = eta * np.exp(step * rng.standard_normal(k))
-                moved, wider = self.scaled(moved, wider)
-                trial = self.largest(moved, wider, 0)[0]
-                if trial > value:
-                    value, p, eta = trial, moved, wider
-            found[j] = value, p, eta
-        if not found:
-            return np.zeros(k), np.ones(k)
-        _, p, eta = max(found, key=lambda entry: entry[0])
-        return p, eta
+
+def _largest(
+    lines: _Lines, p: Array, eta: Array, radius: float, steps: int = 50
+) -> tuple[float, int]:
+    """The largest omega whose distances are within the radius, and the neuron that decides.
+
+    Distances over omega increase with it. So ``omega * radius / distance`` is too large from
+    below, and allowed from above; then bisection.
+    """
+    # Beyond this tubes meet, or leave the box.
+    inverse = 4 / lines.J
+    gaps = lines.gaps(p, eta)[1] / np.add.outer(inverse, inverse)
+    high = min(float(gaps.min()), float(((1.0 - lines.reaches(p, eta)) / inverse).min()))
+    if high <= 0:
+        return 0.0, 0
+    low, first = 0.0, sqrt(lines.squares(p, eta, high * 1e-9).max())
+    if 0 < first < inf:
+        high = min(high, 1.001e-9 * high * radius / first)
+    decisive = lines.squares(p, eta, high)
+    if isfinite(top := sqrt(decisive.max())):
+        low = high * min(1.0, (1 - 1e-9) * radius / top)
+    elif steps == 0:
+        steps = 5
+    for _ in range(steps):
+        middle = (low + high) / 2
+        found = lines.squares(p, eta, middle)
+        if (found <= radius * radius).all():
+            low = middle
+        else:
+            high, decisive = middle, found
+    return low, int(np.argmax(decisive))
+
+
+def _search(lines: _Lines, radius: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """A good centre and extents: the best of random ones by their slopes, then improved."""
+    k = lines.rates.shape[1]
+    points = rng.standard_normal((N_CANDIDATES, k)) * np.exp(rng.standard_normal((1, k)))
+    pairs = lines.apart[np.triu_indices(len(lines.J), 1)]
+    best: list[tuple[float, Array, Array]] = []
+    for p in points:
+        with np.errstate(divide="ignore"):
+            ratios = np.abs(pairs @ p)[:, None] / np.abs(pairs)
+        shares = rng.choice([0.5, 0.8]) * ratios.min(axis=0, initial=np.inf)
+        eta = np.minimum(np.abs(p).max(), shares)
+        if (eta > 0).all():
+            p, eta = _scaled(lines, p, eta)
+            best.append((_largest(lines, p, eta, radius, 0)[0], p, eta))
+    best.sort(key=lambda entry: -entry[0])
+    found = best[:N_BEST]
+    for j, (value, p, eta) in enumerate(found):
+        for step in np.geomspace(0.3, 0.01, N_STEPS):
+            moved = p + step * np.abs(p).max() * rng.standard_normal(k)
+            wider = eta * np.exp(step * rng.standard_normal(k))
+            moved, wider = _scaled(lines, moved, wider)
+            trial = _largest(lines, moved, wider, radius, 0)[0]
+            if trial > value:
+                value, p, eta = trial, moved, wider
+        found[j] = value, p, eta
+    if not found:
+        return np.zeros(k), np.ones(k)
+    return max(found, key=lambda entry: entry[0])[1:]
 
 
 def _is_proved(
-    products: list[list[Fraction]], where: Array, extents: Array, value: float, radius: Fraction
+    products: NDArray[Any], where: Array, extents: Array, value: float, radius: Fraction
 ) -> bool:
     """The inequalities of Theorem 17 for B = 1, in rationals."""
-    omega = Fraction(value)
-    p, eta = ([Fraction(entry) for entry in part.tolist()] for part in (where, extents))
-    J = [u[-2] + u[-1] for u in products]
-    nu = [[entry / j for entry in u] for u, j in zip(products, J, strict=True)]
-    rates = [[*row[:-2], row[-2] - row[-1]] for row in nu]
-    if any(abs(a) + b > 1 for a, b in zip(p[:-1], eta[:-1], strict=True)):
+    p, eta = _fractions(where), _fractions(extents)
+    if (np.abs(p[:-1]) + eta[:-1] > 1).any():
         return False
-    for i, (u, j, row) in enumerate(zip(products, J, rates, strict=True)):
-        tau = 4 * omega / j
-        shift = max(abs(q) * e for q, e in zip(row, eta, strict=True))
-        space = 1 - abs(p[-1]) - eta[-1] - abs(_dot(row, p)) - shift
-        near, centre = space, space
-        for other, size in zip(rates[:i] + rates[i + 1 :], J[:i] + J[i + 1 :], strict=True):
-            apart = [a - b for a, b in zip(row, other, strict=True)]
-            gap = abs(_dot(apart, p)) - 4 * omega / size
-            centre = min(centre, gap)
-            near = min(near, gap - max(abs(a) * e for a, e in zip(apart, eta, strict=True)))
-        if near <= tau:
-            return False
-        kappa = omega / j * (2 + 4 * tau / (near - tau))
-        jump = 4 * omega / (centre - tau)
-        turns = [kappa / e for e in eta[:-1]] + [kappa / (2 * eta[-1])] * 2
-        moved = max(
-            (j + jump) * turn + jump * abs(entry) for turn, entry in zip(turns, nu[i], strict=True)
-        )
-        norm = max(abs(entry) for entry in u)
-        if (moved * min(Fraction(2), Fraction(3, 2) + moved / (2 * norm))) ** 2 > radius**2 * norm:
-            return False
-    return True
-
-
-def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
-    return sum((p * q for p, q in zip(a, b, strict=True)), Fraction(0))
+    squares = _Lines(products).squares(p, eta, Fraction(value))
+    return bool((squares <= radius**2).all())

@@ -145,7 +145,7 @@ def test_the_rational_check_refuses_what_is_too_large(rng):
 
     gamma = RestrictedSpace(3, 3).sample(rng)
     found = uniform_radius(gamma, 0.01)
-    exact = [[Fraction(p) for p in row] for row in gamma.products.tolist()]
+    exact = np.frompyfunc(Fraction, 1, 1)(gamma.products)
     for factor, expected in ((0.99, True), (1.01, False)):
         value = factor * found.radius_uniform
         parts = (found.where[:-1], found.extents)

@@ -9,7 +9,6 @@ many vertices, one mixed-integer program per sign bounds the maximum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, islice, product
@@ -19,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.canonical import exact_sums, merge_hyperplanes
+from landscape.exact import dot, reduce_rows, vector
 from landscape.parametrization import max_norms, unit_directions
-from landscape.seminorm._record import Array, Limits
+from landscape.seminorm._record import EPS, Array, Limits
+from landscape.streams import stream
 
-EPS = float(np.finfo(float).eps)
 #: Relative to the sum of its terms, what HiGHS's tolerances may do to a bound.
 MILP_TOLERANCE = 1e-6
 #: Vertices that rational arithmetic may have to decide, some 50 microseconds each.
@@ -30,15 +30,17 @@ MAX_EXACT = 20_000
 
 
 def scaled_products(rows: Array, factors: Array) -> tuple[Array, int]:
-    """``factors[i] * rows[i] = products[i] * 2^exponent`` without overflow or underflow."""
+    """``factors[i] * rows[i] = products[i] * 2^exponent``, rounded once; the largest is near one.
+
+    Without overflow or underflow.
+    """
+    sizes, scales = np.frexp(max_norms(rows))
     mantissas, exponents = np.frexp(factors)
-    scales = np.frexp(max_norms(rows))[1]
-    shifts = exponents + scales
-    silent = (factors == 0) | ~rows.any(axis=1)
-    exponent = int(shifts[~silent].max(initial=-(2**20))) if not silent.all() else 0
-    products = np.ldexp(rows, -scales[:, None]) * mantissas[:, None]
-    shifts = np.clip(shifts - exponent, -2000, 0)
-    return np.ldexp(products, shifts[:, None]), exponent
+    silent = (sizes == 0) | (factors == 0)
+    shifts = np.where(silent, -(2**20), exponents + scales)
+    exponent = 0 if silent.all() else int(shifts.max())
+    shifted = np.ldexp(mantissas, np.maximum(shifts - exponent, -2000))
+    return np.ldexp(rows, -scales[:, None]) * shifted[:, None], exponent
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +74,8 @@ class PiecewiseLinear:
         planes = merge_hyperplanes(rows)
         weights = exact_sums(factors * max_norms(rows), planes.labels, len(planes.rows))
         turned = (factors[:, None] * rows)[planes.orientations < 0]
-        gradient = exact_sums(
-            turned.ravel(), np.tile(np.arange(rows.shape[1]), len(turned)), rows.shape[1]
-        )
+        columns = np.tile(np.arange(rows.shape[1]), len(turned))
+        gradient = exact_sums(turned.ravel(), columns, rows.shape[1])
         keep = weights != 0
         scale = float(np.abs(factors) @ np.abs(rows).sum(axis=1))
         return cls(gradient, unit_directions(planes.rows)[keep], weights[keep], lower, scale)
@@ -120,158 +121,6 @@ class PiecewiseLinear:
                     break
                 best, value = v[k], float(values[k])
         return best
-
-
-class Vertices:
-    """The maximum of ``|h|`` over its box by all vertices.
-
-    Parameters
-    ----------
-    function : PiecewiseLinear
-    limits : Limits
-        A node is a vertex.
-    max_exact : int
-        Vertices that rational arithmetic may have to decide; beyond, the bound stays open.
-
-    Attributes
-    ----------
-    best, value
-        A point with the largest ``|h|`` found.
-    upper
-        The maximum is at most this, up to the rounding of h's values.
-    n_exact : int
-        How many vertices needed rational arithmetic.
-    """
-
-    def __init__(self, function: PiecewiseLinear, limits: Limits, max_exact: int) -> None:
-        self.h, self.limits = function, limits
-        self.best, self.value, self.n_exact = np.zeros(function.lower.size), 0.0, 0
-        self.lipschitz = max(function.ceiling(1.0), function.ceiling(-1.0))
-        #: Vertices whose value is uncertain: (uncertain upper bound, kinks, free, fixed values).
-        self._open: list[tuple[float, NDArray[np.intp], list[int], Array]] = []
-        if not self._visit():
-            self.upper = self.lipschitz
-            return
-        self.upper = 0.0
-        # The uncertain ones that could still matter, exactly.
-        slack = 16 * EPS * self.lipschitz
-        for bound, kinks, free, start in sorted(self._open, key=lambda entry: -entry[0]):
-            if bound <= self.value + slack:
-                break
-            if self.n_exact >= max_exact or self.limits.exhausted:
-                self.upper = bound
-                break
-            self.n_exact += 1
-            exact = exact_vertex(function.kinks[kinks], free, start)
-            if exact is not None and all(
-                low <= x <= 1 for low, x in zip(function.lower.tolist(), exact, strict=True)
-            ):
-                self._offer(np.array([[float(x) for x in exact]]))
-        self.upper = max(self.upper, self.value)
-
-    def _visit(self) -> bool:
-        """Try all vertices in floats; whether the limits allowed it."""
-        dimension = self.h.lower.size
-        for n_fixed in range(dimension, 0, -1):
-            for fixed in combinations(range(dimension), n_fixed):
-                corners = np.array(list(product(*[(self.h.lower[j], 1.0) for j in fixed])))
-                corners = corners[np.abs(corners).max(axis=1) > 0]
-                for subsets in _batches(len(self.h.weights), dimension - n_fixed):
-                    if self.limits.exhausted:
-                        return False
-                    some = subsets[: self.limits.remaining_nodes // len(corners)]
-                    self.limits.nodes += len(corners) * len(some)
-                    self._solve(some, list(fixed), corners)
-                    if len(some) < len(subsets):
-                        return False
-        return True
-
-    def _solve(self, subsets: NDArray[np.intp], fixed: list[int], corners: Array) -> None:
-        """Where the kinks of each subset meet in the faces with these fixed coordinates."""
-        dimension = self.h.lower.size
-        free = [j for j in range(dimension) if j not in fixed]
-        rows = self.h.kinks[subsets]
-        inverse, error = inverses(rows[:, :, free])
-        # The right side is at most D, and its own rounding is no more than the inverse's.
-        error *= dimension
-        near = error < 1e-3
-        slack = np.where(near, error, 0.0)[:, None]
-        lower = self.h.lower[free]
-        for corner in corners:
-            part = np.einsum("bij,bj->bi", inverse, -(rows[:, :, fixed] @ corner))
-            outside = (part < lower - slack) | (part > 1.0 + slack)
-            inside = near & ~outside.any(axis=1)
-            points = np.empty((int(inside.sum()), dimension))
-            points[:, fixed] = corner
-            points[:, free] = np.clip(part[inside], lower, 1.0)
-            values = self._offer(points)
-            start = np.zeros(dimension)
-            start[fixed] = corner
-            bounds = values + self.lipschitz * error[inside]
-            doubtful = (error[inside] > 16 * EPS * dimension) & (bounds > self.value)
-            for k in np.flatnonzero(doubtful):
-                self._open.append((float(bounds[k]), subsets[inside][k], free, start))
-            for k in np.flatnonzero(~near):
-                self._open.append((self.lipschitz, subsets[k], free, start))
-
-    def _offer(self, points: Array) -> Array:
-        """Values of ``|h|`` at points of the box; the best one is kept."""
-        values = np.abs(self.h(points))
-        k = int(values.argmax()) if len(values) else 0
-        if len(values) and values[k] > self.value:
-            self.value, self.best = float(values[k]), points[k]
-        return values
-
-
-def _batches(n: int, size: int) -> Iterator[NDArray[np.intp]]:
-    """All subsets, some thousand at once."""
-    subsets = combinations(range(n), size)
-    while batch := list(islice(subsets, 10_000)):
-        yield np.array(batch, dtype=np.intp).reshape(len(batch), size)
-
-
-def inverses(matrix: Array) -> tuple[Array, Array]:
-    """Inverses of (b, r, r) matrices, and bounds of their errors (max-row-sum norm).
-
-    Gaussian elimination with pivoting solves a system that differs by ``r^3 2^r`` ulp of the
-    matrix's norm at most; the error is infinite where that is no small part of the matrix.
-    """
-    b, r, _ = matrix.shape
-    inverse, error = np.zeros_like(matrix), np.full(b, np.inf)
-    regular = np.linalg.det(matrix) != 0
-    inverse[regular] = np.linalg.inv(matrix[regular])
-    sizes = np.abs(inverse[regular]).sum(axis=2).max(axis=1, initial=1.0)
-    change = 4 * r**3 * 2**r * EPS * np.abs(matrix[regular]).sum(axis=2).max(axis=1, initial=0.0)
-    # (M + E)^-1 differs from M^-1 by ‖M^-1‖ ‖E‖ / (1 - ‖M^-1‖ ‖E‖), relatively.
-    relative = sizes * change
-    error[regular] = np.where(relative < 0.25, 2 * sizes * (relative + r * EPS), np.inf)
-    return inverse, error
-
-
-def exact_vertex(kinks: Array, free: list[int], start: Array) -> list[Fraction] | None:
-    """The solution of ``<kink, v> = 0`` in v's free coordinates; None if there are many or none.
-
-    ``start`` holds the fixed coordinates.
-    """
-    point = [Fraction(x) for x in start.tolist()]
-    system = []
-    for kink in kinks.tolist():
-        row = [Fraction(x) for x in kink]
-        right = -sum((a * x for a, x in zip(row, point, strict=True)), Fraction(0))
-        system.append([*[row[j] for j in free], right])
-    r = len(free)
-    for column in range(r):
-        pivot = next((i for i in range(column, r) if system[i][column] != 0), None)
-        if pivot is None:
-            return None
-        system[column], system[pivot] = system[pivot], system[column]
-        for i in range(r):
-            if i != column and system[i][column] != 0:
-                factor = system[i][column] / system[column][column]
-                system[i] = [x - factor * y for x, y in zip(system[i], system[column], strict=True)]
-    for column, j in enumerate(free):
-        point[j] = system[column][r] / system[column][column]
-    return point
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,15 +172,11 @@ def maximize_on_box(
         For the first guess of "milp"; fixed if not given.
     """
     if method == "vertices":
-        limits = Limits(time_limit, node_limit)
-        search = Vertices(h, limits, max_exact)
-        return BoxMaximum(
-            search.best, search.upper, h.tolerance, method, limits.nodes, search.n_exact
-        )
+        return _Vertices(h, Limits(time_limit, node_limit)).maximum(max_exact)
     import scipy.optimize  # noqa: F401  # before the clock starts
 
     limits = Limits(time_limit, node_limit)
-    best, upper = h.climb(rng or np.random.default_rng(0)), 0.0
+    best, upper = h.climb(rng or stream(0, "largest value on a box")), 0.0
     for sign in (1.0, -1.0):
         bound = h.ceiling(sign)
         if bound > abs(h(best[None])[0]) and not limits.exhausted:
@@ -342,6 +187,129 @@ def maximize_on_box(
         upper = max(upper, bound)
     tolerance = max(h.tolerance, MILP_TOLERANCE * h.scale)
     return BoxMaximum(best, upper, tolerance, "milp" if limits.nodes else "local search")
+
+
+class _Vertices:
+    """The maximum of ``|h|`` over its box by all vertices; a node is a vertex.
+
+    ``best`` is a point with the largest ``value`` found, ``open`` what is uncertain: an upper
+    bound, kinks, free coordinates, and the values of the fixed ones.
+    """
+
+    def __init__(self, function: PiecewiseLinear, limits: Limits) -> None:
+        self.h, self.limits = function, limits
+        self.best, self.value = np.zeros(function.lower.size), 0.0
+        self.lipschitz = max(function.ceiling(1.0), function.ceiling(-1.0))
+        self.open: list[tuple[float, NDArray[np.intp], list[int], Array]] = []
+
+    def maximum(self, max_exact: int) -> BoxMaximum:
+        """Try all vertices, and the uncertain ones that could still matter exactly."""
+        h, upper, n_exact = self.h, 0.0, 0
+        if not self._visit():
+            self.open, upper = [], self.lipschitz
+        slack = 16 * EPS * self.lipschitz
+        for bound, kinks, free, start in sorted(self.open, key=lambda entry: -entry[0]):
+            if bound <= self.value + slack:
+                break
+            if n_exact >= max_exact or self.limits.exhausted:
+                upper = bound
+                break
+            n_exact += 1
+            exact = exact_vertex(h.kinks[kinks], free, start)
+            if exact is not None and all(
+                low <= x <= 1 for low, x in zip(h.lower.tolist(), exact, strict=True)
+            ):
+                self._offer(np.array([[float(x) for x in exact]]))
+        upper = max(upper, self.value)
+        return BoxMaximum(self.best, upper, h.tolerance, "vertices", self.limits.nodes, n_exact)
+
+    def _visit(self) -> bool:
+        """Try all vertices in floats; whether the limits allowed it."""
+        dimension, limits = self.h.lower.size, self.limits
+        for n_fixed in range(dimension, 0, -1):
+            for fixed in combinations(range(dimension), n_fixed):
+                corners = np.array(list(product(*[(self.h.lower[j], 1.0) for j in fixed])))
+                corners = corners[np.abs(corners).max(axis=1) > 0]
+                free = dimension - n_fixed
+                subsets = combinations(range(len(self.h.weights)), free)
+                while batch := list(islice(subsets, 10_000)):
+                    if limits.exhausted:
+                        return False
+                    some = batch[: limits.remaining_nodes // len(corners)]
+                    limits.nodes += len(corners) * len(some)
+                    kinks = np.array(some, dtype=np.intp).reshape(len(some), free)
+                    self._solve(kinks, list(fixed), corners)
+                    if len(some) < len(batch):
+                        return False
+        return True
+
+    def _solve(self, subsets: NDArray[np.intp], fixed: list[int], corners: Array) -> None:
+        """Where the kinks of each subset meet in the faces with these fixed coordinates."""
+        dimension = self.h.lower.size
+        free = [j for j in range(dimension) if j not in fixed]
+        rows = self.h.kinks[subsets]
+        inverse, error = inverses(rows[:, :, free])
+        # The right side is at most D, and its own rounding is no more than the inverse's.
+        error *= dimension
+        near = error < 1e-3
+        slack = np.where(near, error, 0.0)[:, None]
+        lower = self.h.lower[free]
+        for corner in corners:
+            part = np.einsum("bij,bj->bi", inverse, -(rows[:, :, fixed] @ corner))
+            outside = (part < lower - slack) | (part > 1.0 + slack)
+            inside = near & ~outside.any(axis=1)
+            points = np.empty((int(inside.sum()), dimension))
+            points[:, fixed] = corner
+            points[:, free] = np.clip(part[inside], lower, 1.0)
+            values = self._offer(points)
+            start = np.zeros(dimension)
+            start[fixed] = corner
+            bounds = values + self.lipschitz * error[inside]
+            doubtful = (error[inside] > 16 * EPS * dimension) & (bounds > self.value)
+            for k in np.flatnonzero(doubtful):
+                self.open.append((float(bounds[k]), subsets[inside][k], free, start))
+            for k in np.flatnonzero(~near):
+                self.open.append((self.lipschitz, subsets[k], free, start))
+
+    def _offer(self, points: Array) -> Array:
+        """Values of ``|h|`` at points of the box; the best one is kept."""
+        values = np.abs(self.h(points))
+        if values.max(initial=0.0) > self.value:
+            k = int(values.argmax())
+            self.value, self.best = float(values[k]), points[k]
+        return values
+
+
+def inverses(matrix: Array) -> tuple[Array, Array]:
+    """Inverses of (b, r, r) matrices, and bounds of their errors (max-row-sum norm).
+
+    Gaussian elimination with pivoting solves a system that differs by ``r^3 2^r`` ulp of the
+    matrix's norm at most; the error is infinite where that is no small part of the matrix.
+    """
+    b, r, _ = matrix.shape
+    inverse, error = np.zeros_like(matrix), np.full(b, np.inf)
+    regular = np.linalg.det(matrix) != 0
+    inverse[regular] = np.linalg.inv(matrix[regular])
+    sizes = np.abs(inverse[regular]).sum(axis=2).max(axis=1, initial=1.0)
+    change = 4 * r**3 * 2**r * EPS * np.abs(matrix[regular]).sum(axis=2).max(axis=1, initial=0.0)
+    # (M + E)^-1 differs from M^-1 by ‖M^-1‖ ‖E‖ / (1 - ‖M^-1‖ ‖E‖), relatively.
+    relative = sizes * change
+    error[regular] = np.where(relative < 0.25, 2 * sizes * (relative + r * EPS), np.inf)
+    return inverse, error
+
+
+def exact_vertex(kinks: Array, free: list[int], start: Array) -> list[Fraction] | None:
+    """The solution of ``<kink, v> = 0`` in v's free coordinates; None if there are many or none.
+
+    ``start`` holds the fixed coordinates.
+    """
+    point, rows = list(vector(start.tolist())), [vector(kink) for kink in kinks.tolist()]
+    reduced, pivots = reduce_rows([[*(row[j] for j in free), -dot(row, point)] for row in rows])
+    if pivots != list(range(len(free))):
+        return None
+    for row, j in zip(reduced, free, strict=True):
+        point[j] = row[-1]
+    return point
 
 
 def _milp(
@@ -367,13 +335,12 @@ def _milp(
         options["time_limit"] = max(limits.remaining_time / share, 0.0)
     if limits.node_limit is not None:
         options["node_limit"] = -(-limits.remaining_nodes // share)
+    low = np.concatenate([h.lower, np.zeros(q + rising.size)])
+    high = np.concatenate([np.ones(d), sizes, np.ones(rising.size)])
     result = milp(
         cost,
-        integrality=np.concatenate([np.zeros(d + q), np.ones(rising.size)]),
-        bounds=Bounds(
-            np.concatenate([h.lower, np.zeros(q + rising.size)]),
-            np.concatenate([np.ones(d), sizes, np.ones(rising.size)]),
-        ),
+        integrality=np.repeat([0, 1], [d + q, rising.size]),
+        bounds=Bounds(low, high),
         constraints=[LinearConstraint(*part) for part in parts if len(part[0])],
         options=options,
     )

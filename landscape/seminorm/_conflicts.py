@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import Infeasible
-from landscape.arrangement._integers import IntVector, strict_solution
+from landscape.arrangement._integers import strict_solution
 from landscape.seminorm._problem import CellProblem, climb
 from landscape.seminorm._record import Found, Limits
 from landscape.seminorm._reference import reference, signed_rows
@@ -34,26 +34,17 @@ def conflicts(
 ) -> Found:
     """Maximize over the cells by conflict search, coordinate by coordinate.
 
-    Parameters
-    ----------
-    problem : CellProblem
-    limits : Limits
-    incumbent : Found, optional
-        A cell to start from; otherwise local search finds one.
-    confirm_all : bool
-        Check every conflict in integers, also those that the floats' error bounds confirm.
+    ``confirm_all`` checks every conflict in integers, also those that error bounds confirm.
     """
     k = len(problem.rows)
-    best = incumbent
-    if best is None:
-        # Few hyperplanes are searched faster than climbed.
-        best = climb(problem, limits, min(8, 1 + k // 16), 10 if k < 64 else 20)
+    # Few hyperplanes are searched faster than climbed.
+    best = incumbent or climb(problem, limits, min(8, 1 + k // 16), 10 if k < 64 else 20)
     upper, complete = best.lower, True
-    for j in np.argsort(-problem.bounds, kind="stable"):
+    for j in np.argsort(-problem.bounds, kind="stable").tolist():
         ceiling = float(problem.bounds[j])
         if ceiling <= best.lower + problem.tolerance:
             break
-        best, bound, decided = _coordinate(problem, int(j), best, limits, confirm_all)
+        best, bound, decided = _coordinate(problem, j, best, limits, confirm_all)
         if not decided and not limits.exhausted:
             # Cells too thin for floats decide here.
             return reference(problem, limits, best)
@@ -77,20 +68,10 @@ def _coordinate(
     known: dict[tuple[int, ...], bool] = {}
     banned = np.full((0, d + 2), -1, dtype=np.int32)
     for _ in range(REPEATS):
-        point = np.zeros(d)
+        point, cutoff = np.zeros(d), float(problem.bounds[j]) - best.lower
+        arguments = Y, units, np.abs(weights), cutoff, problem.tolerance, limits.remaining_nodes
         with limits.alarm() as stop:
-            bound, decided, nodes, pending = search(
-                Y,
-                units,
-                np.abs(weights),
-                float(problem.bounds[j]) - best.lower,
-                problem.tolerance,
-                limits.remaining_nodes,
-                banned,
-                stop,
-                point,
-                confirm_all,
-            )
+            bound, decided, nodes, pending = search(*arguments, banned, stop, point, confirm_all)
         limits.nodes += nodes
         found = problem.at_point(point, "conflicts") if point.any() else None
         if found is not None and found.lower > best.lower:
@@ -98,10 +79,8 @@ def _coordinate(
         refuted = _refuted(pending, problem, j, known) if len(pending) else []
         if not refuted:
             return best, bound, decided
-        rows = np.full((len(refuted), d + 2), -1, dtype=np.int32)
-        for b, support in enumerate(refuted):
-            rows[b, : len(support)] = support
-        banned = np.vstack([banned, rows])
+        rows = [[*support, *[-1] * (d + 2 - len(support))] for support in refuted]
+        banned = np.vstack([banned, np.array(rows, dtype=np.int32)])
     return best, 0.0, False
 
 
@@ -109,7 +88,7 @@ def _refuted(
     pending: NDArray[np.int32], problem: CellProblem, j: int, known: dict[tuple[int, ...], bool]
 ) -> list[tuple[int, ...]]:
     """Supports that are no conflicts, decided in integers; ``known`` says which are."""
-    signed: list[IntVector] = signed_rows(problem, problem.weights[:, j])
+    signed = signed_rows(problem, problem.weights[:, j])
     supports = {tuple(int(i) for i in row if i >= 0) for row in np.unique(pending, axis=0)}
     for support in supports - known.keys():
         try:

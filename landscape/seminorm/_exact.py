@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import lcm
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import Arrangement
 from landscape.arrangement._integers import _ratio
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +63,6 @@ def exact_seminorm(
     --------
     The sharp pair of Theorem 3, with ``c = sign`` and product coordinates as weights:
 
-    >>> from fractions import Fraction
     >>> e = Fraction(1, 100)
     >>> rows = [[1, e, e], [2, 4 * e, 4 * e], [2, 6 * e, 6 * e]]
     >>> rows += [[-2, 6 * e, 6 * e], [-2, 4 * e, 4 * e], [-1, e, e]]
@@ -73,34 +70,31 @@ def exact_seminorm(
     >>> result.value, result.n_cells
     (Fraction(1, 1), 12)
     """
-    from fractions import Fraction
-
     matrix = np.array([list(row) for row in weights], dtype=object)
     if matrix.ndim != 2:
         raise ValueError("weights: expected shape (m, d)")
-    m, d = matrix.shape
     outputs = list(output_weights)
-    if len(outputs) != m:
-        raise ValueError(f"output_weights: expected {m} values, got {len(outputs)}")
-    products = [
-        [Fraction(*_ratio(c)) * Fraction(*_ratio(a)) for a in row]
-        for row, c in zip(matrix, outputs, strict=True)
-    ]
-    cells = Arrangement(matrix, tolerance=None).cells(limit)
-    denominator = lcm(*(entry.denominator for row in products for entry in row))
-    integers = np.array(
-        [[int(entry * denominator) for entry in row] for row in products], dtype=object
+    if len(outputs) != len(matrix):
+        raise ValueError(f"output_weights: expected {len(matrix)} values, got {len(outputs)}")
+    products = np.array(
+        [
+            [Fraction(*_ratio(c)) * Fraction(*_ratio(a)) for a in row]
+            for row, c in zip(matrix, outputs, strict=True)
+        ],
+        dtype=object,
     )
+    cells = Arrangement(matrix, tolerance=None).cells(limit)
+    denominator = lcm(*(entry.denominator for entry in products.flat))
+    integers = np.frompyfunc(int, 1, 1)(products * denominator)
     gradients = cells.patterns.astype(int).astype(object) @ integers
     norms = np.abs(gradients).max(axis=1)
-    value = norms.max()
-    best = np.flatnonzero(norms == value)
-    gradient = tuple(Fraction(int(entry), denominator) for entry in gradients[best[0]])
+    best = np.flatnonzero(norms == norms.max())
+    gradient = tuple(Fraction(entry, denominator) for entry in gradients[best[0]])
     return ExactSeminorm(
-        value=Fraction(int(value), denominator),
+        value=Fraction(norms.max(), denominator),
         gradient=gradient,
         witness=cells.exact_points[best[0]],
-        coordinate=max(range(d), key=lambda j: abs(gradient[j])),
+        coordinate=int(np.abs(gradients[best[0]]).argmax()),
         patterns=cells.patterns[best],
         n_cells=cells.n_cells,
     )

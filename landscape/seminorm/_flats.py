@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,22 +37,10 @@ def flats(
     limits: Limits,
     incumbent: Found | None = None,
 ) -> Found | None:
-    """Maximize over the cells by enumerating two-dimensional flats.
+    """Maximize over the cells of a problem of rank 3 or more by two-dimensional flats.
 
-    Parameters
-    ----------
-    problem : CellProblem
-        Of rank at least 3.
-    solve : callable
-        Solves the smaller problems of degenerate places.
-    limits : Limits
-    incumbent : Found, optional
-        A cell to start from; otherwise local search finds one.
-
-    Returns
-    -------
-    found : Found or None
-        None if the arrangement has flats that floats cannot handle.
+    ``solve`` is for the smaller problems of degenerate places. None if the arrangement has flats
+    that floats cannot handle.
     """
     from landscape.seminorm._kernels_flats import search
 
@@ -63,24 +52,15 @@ def flats(
     pattern = np.empty(k, dtype=bool)
     places = np.empty((MAX_PLACES + 2 * k, r + 2))
     dependent = np.empty((MAX_PLACES, r - 2), dtype=np.int64)
+    arguments = problem.rows, problem.weights, problem.offset, floor, problem.tolerance
     with limits.alarm() as stop:
         value, n_places, n_dependent, n_flats, complete = search(
-            problem.rows,
-            problem.weights,
-            problem.offset,
-            floor,
-            problem.tolerance,
-            limits.remaining_nodes,
-            stop,
-            places,
-            dependent,
-            pattern,
+            *arguments, limits.remaining_nodes, stop, places, dependent, pattern
         )
     limits.nodes += n_flats
     if value > floor:
         best = Found(value, np.inf, pattern, None, False, "flats")
-    if best is None:
-        best = problem.at_some_point()
+    best = replace(best or problem.at_some_point(), method="flats")
     if not complete and not limits.exhausted:
         return None  # too many degenerate places
     for subset in np.unique(dependent[:n_dependent], axis=0) if n_dependent else ():
@@ -89,21 +69,18 @@ def flats(
             return None  # nearly dependent hyperplanes
     ceiling = float(problem.bounds.max())
     if not complete:
-        return Found(best.lower, ceiling, best.pattern, best.point, False, "flats")
+        return replace(best, upper=ceiling, exact=False)
     seen: set[bytes] = set()
-    order = np.argsort(-places[:n_places, -1], kind="stable") if n_places else ()
-    for t in order:
-        place, bound = places[t], float(places[t, -1])
-        if bound <= best.lower + problem.tolerance:
+    for place in places[:n_places][np.argsort(-places[:n_places, -1], kind="stable")]:
+        if place[-1] <= best.lower + problem.tolerance:
             break
         if limits.exhausted:
-            upper = max(best.lower, min(ceiling, bound))
-            return Found(best.lower, upper, best.pattern, best.point, False, "flats")
+            return replace(best, upper=max(best.lower, min(ceiling, place[-1])), exact=False)
         better = _resolve(problem, solve, place, best, seen, limits)
         if better is None:
             return None
         best = better
-    return Found(best.lower, best.lower, best.pattern, best.point, True, "flats")
+    return replace(best, upper=best.lower, exact=True, method="flats")
 
 
 def _resolve(
@@ -115,23 +92,21 @@ def _resolve(
     limits: Limits,
 ) -> Found | None:
     """The best cell so far and at a place where several hyperplanes meet, or its antipode."""
-    point, radius = place[:-2], float(place[-2])
-    rows = problem.rows
+    point, radius, rows = place[:-2], float(place[-2]), problem.rows
     values = rows @ point / np.sqrt((rows * rows).sum(axis=1))
     meeting = np.abs(values) <= 1.01 * radius + 1e-12
     if meeting.all():
         return None
     index = np.flatnonzero(meeting)
     for sign in (1.0, -1.0):
-        sides = sign * values > 0
-        sides[meeting] = False
+        sides = (sign * values > 0) & ~meeting
         key = sides.tobytes() + meeting.tobytes()
         if key in seen:
             continue
         seen.add(key)
         columns = pivot_columns([problem.exact_rows[h] for h in index])
         local = CellProblem(
-            np.ascontiguousarray(problem.rows[index][:, columns]),
+            np.ascontiguousarray(rows[index][:, columns]),
             problem.weights[index],
             problem.offset + problem.weights[sides].sum(axis=0),
         )
@@ -151,8 +126,7 @@ def _resolve(
         refined = reference(problem, limits, best, fixed)
         if not refined.exact:
             return None
-        if refined.lower > best.lower:
-            best = refined
+        best = refined
     return best
 
 
@@ -160,17 +134,14 @@ def _join(
     problem: CellProblem, point: Array, found: Found, columns: list[int], pattern: Pattern
 ) -> Array | tuple[int, ...] | None:
     """A point of the cell that looks like ``found`` near ``point``; None if there is none."""
-    wanted = pattern.astype(np.int8)
     if isinstance(found.point, np.ndarray):
-        step, size = np.zeros(len(point)), 1e-3
+        step = np.zeros(len(point))
         step[columns] = found.point
-        while size > 1e-13:
-            settled = settle(problem.rows, point + size * step, wanted)
-            if settled is not None:
+        for exponent in range(9):
+            near = point + 1e-3 / 16**exponent * step
+            if (settled := settle(problem.rows, near, pattern.astype(np.int8))) is not None:
                 return settled[0]
-            size /= 16
-    inside = problem.inside(pattern)
-    if inside is not None:
+    if (inside := problem.inside(pattern)) is not None:
         return inside
     try:
         return interior_point(problem.exact_rows, pattern.tolist())

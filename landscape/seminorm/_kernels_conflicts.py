@@ -7,9 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from landscape.compiled import compiled
-from landscape.seminorm._kernels import insert
+from landscape.seminorm._kernels import EPS, sort_by
 
-EPS = 2.0**-52
 FEASIBLE, CONFLICT, UNKNOWN = 0, 1, 2
 FREE, REQUIRED, WAIVED = 0, 1, 2
 #: Slots for supports that were confirmed to be conflicts.
@@ -23,7 +22,6 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
     A non-zero point has positive products with all rows, so it separates them; zero is a convex
     combination of at most d + 1 rows, a conflict. ``support[:n_support]`` may hold affinely
     independent rows to start from; ``columns`` is Z transposed, for products that vectorize.
-
     Returns (outcome, size of the support); `support` and `multipliers` hold the combination.
     """
     k, d = Z.shape
@@ -37,8 +35,7 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
             for c in range(d):
                 s += Z[active[q], c] * Z[active[q], c]
             if s < least:
-                least = s
-                support[0] = active[q]
+                least, support[0] = s, active[q]
         size = 1
     multipliers[:size] = 1.0 / size
     largest = 0.0
@@ -59,9 +56,8 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                 xx += s * s
             if xx <= 1e-22 * largest:
                 return CONFLICT, size
-            for i in range(k):
-                values[i] = columns[0, i] * x[0]
-            for c in range(1, d):
+            values[:] = 0.0
+            for c in range(d):
                 for i in range(k):
                     values[i] += columns[c, i] * x[c]
             least, j = np.inf, -1
@@ -71,11 +67,8 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                     least = values[j]
             if least > 0.0:
                 return FEASIBLE, size
-            if size > d:
+            if size > d or (support[:size] == j).any():
                 return UNKNOWN, size
-            for p in range(size):
-                if support[p] == j:
-                    return UNKNOWN, size
             support[size], multipliers[size] = j, 0.0
             _products(Z, support, size, gram)
             largest = max(largest, gram[size, size])
@@ -107,10 +100,8 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                 if value > 1e-13:
                     if kept < p:
                         support[kept] = support[p]
-                        for q in range(size):
-                            gram[kept, q] = gram[p, q]
-                        for q in range(size):
-                            gram[q, kept] = gram[q, p]
+                        gram[kept, :size] = gram[p, :size]
+                        gram[:size, kept] = gram[:size, p]
                     multipliers[kept] = value
                     kept += 1
                 else:
@@ -167,26 +158,6 @@ def _back(factor, forward, n, solution):
 
 
 @compiled
-def interior_point(rows, positive):
-    """A point on the given sides of all rows, if Wolfe's algorithm finds one, and whether it did.
-
-    Not verified, and scaled as it comes.
-    """
-    k, d = rows.shape
-    Z = np.empty((k, d))
-    for i in range(k):
-        size = 0.0
-        for c in range(d):
-            size += rows[i, c] * rows[i, c]
-        size = np.sqrt(size) if positive[i] else -np.sqrt(size)
-        for c in range(d):
-            Z[i, c] = rows[i, c] / size
-    x, support = np.zeros(d), np.empty(d + 3, np.int64)
-    outcome, _ = min_norm_point(Z, Z.T.copy(), np.arange(k), k, np.empty(d + 3), support, 0, x)
-    return x, outcome == FEASIBLE
-
-
-@compiled
 def _surely_conflict(Y, support, size):
     """Whether d + 1 rows have positive multipliers beyond all rounding errors.
 
@@ -198,58 +169,19 @@ def _surely_conflict(Y, support, size):
     n = d + 1
     if size != n:
         return False
-    M, R = np.ones((n, n)), np.eye(n)
+    M, identity = np.ones((n, n)), np.eye(n)
     for p in range(n):
-        for k in range(d):
-            M[k, p] = Y[support[p], k]
-    A = M.copy()
-    for p in range(n):
-        pivot = p
-        for q in range(p + 1, n):
-            if abs(A[q, p]) > abs(A[pivot, p]):
-                pivot = q
-        if abs(A[pivot, p]) < 1e-12:
-            return False
-        for k in range(n):
-            A[p, k], A[pivot, k] = A[pivot, k], A[p, k]
-            R[p, k], R[pivot, k] = R[pivot, k], R[p, k]
-        inverse = 1.0 / A[p, p]
-        for k in range(n):
-            A[p, k] *= inverse
-            R[p, k] *= inverse
-        for q in range(n):
-            f = A[q, p]
-            if q != p and f != 0.0:
-                for k in range(n):
-                    A[q, k] -= f * A[p, k]
-                    R[q, k] -= f * R[p, k]
-    unit = 4 * (n + 2) * EPS
-    norm, defect, residual, smallest = 0.0, 0.0, 0.0, np.inf
-    for p in range(n):
-        # Row p of I - R M, and of the residual of y = R e_{d+1}, the last column of R.
-        row, off, s, size_s = 0.0, 0.0, 0.0, 1.0
-        for q in range(n):
-            row += abs(R[p, q])
-            s += M[p, q] * R[q, d]
-            size_s += abs(M[p, q] * R[q, d])
-            inner, size_inner = 0.0, 0.0
-            for k in range(n):
-                inner += R[p, k] * M[k, q]
-                size_inner += abs(R[p, k] * M[k, q])
-            off += abs(inner - (p == q)) + unit * size_inner
-        norm, defect = max(norm, row), max(defect, off)
-        residual = max(residual, abs(s - (p == d)) + unit * size_s)
-        smallest = min(smallest, R[p, d])
-    return defect < 0.5 and smallest > 2.0 * norm * residual / (1.0 - defect)
-
-
-@compiled
-def _same(padded, support, size):
-    """Whether a support, padded with -1, is this one."""
-    same = True
-    for q in range(len(padded)):
-        same &= padded[q] == (support[q] if q < size else -1)
-    return same
+        M[:d, p] = Y[support[p]]
+    try:
+        R = np.linalg.inv(M)
+    except Exception:  # singular
+        return False
+    unit, y = 4 * (n + 2) * EPS, R[:, d].copy()
+    size_M, size_R = np.abs(M), np.abs(R)
+    off = np.abs(R @ M - identity) + unit * (size_R @ size_M)
+    defect = off.sum(axis=1).max()
+    residual = (np.abs(M @ y - identity[d]) + unit * (1.0 + size_M @ np.abs(y))).max()
+    return defect < 0.5 and y.min() > 2.0 * size_R.sum(axis=1).max() * residual / (1.0 - defect)
 
 
 @compiled
@@ -277,11 +209,10 @@ def _replay(chain, n_chain, state, residual, share, threshold):
 
     Returns the bound they give, whether one contradicts what is required, and how many are kept.
     """
-    width = chain.shape[1]
     bound, kept = 0.0, 0
     for c in range(n_chain):
         size, least, holds = 0, np.inf, True
-        while size < width and chain[c, size] >= 0:
+        while size < chain.shape[1] and chain[c, size] >= 0:
             i = chain[c, size]
             holds &= state[i] != WAIVED
             if state[i] == FREE:
@@ -293,32 +224,29 @@ def _replay(chain, n_chain, state, residual, share, threshold):
         if not some:
             return bound, True, kept
         bound += step
-        if kept < c:
-            chain[kept] = chain[c]
+        chain[kept] = chain[c]
         kept += 1
     return bound, False, kept
+
+
+@compiled
+def _scale(units, i, state, residual, heaviest, Z, columns):
+    """Scale a row by what it may still cost: conflicts among costly rows come first."""
+    factor = 1.0 if state[i] == REQUIRED else max(1e-3, residual[i] / heaviest)
+    for c in range(units.shape[1]):
+        Z[i, c] = columns[c, i] = units[i, c] * factor
 
 
 @compiled
 def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point, all_pending):
     """Least violated weight of ``<Y[i], x> > 0`` by conflicts, dual ascent and branching.
 
-    Parameters
-    ----------
-    Y : (k, d) rows, whose signs count exactly; units : (k, d) the same with Euclidean norm one
-    weights : (k,) positive
-    cutoff : only smaller violations are sought
-    slack : violations this close count as equal
-    max_nodes : stop after so many
-    banned : (b, d + 2) supports, sorted and padded with -1, that are no conflicts
-    stop : (1,) set from outside to interrupt
-    best_point : (d,) output
-    all_pending : whether to list all supports for confirmation
+    Only violations below the cutoff are sought, and those within the slack count as equal. The
+    signs of Y (k, d) count exactly; ``units`` are its rows with norm one. ``banned`` (b, d + 2)
+    int32 lists supports, sorted and padded with -1, that are no conflicts.
 
-    Returns
-    -------
-    bound, complete, nodes, pending : pending (n, d + 2) lists the supports that the bound rests on
-        and that floats could not confirm.
+    Returns a bound, whether it is decided, the number of nodes, and the supports, listed likewise,
+    that the bound rests on and floats could not confirm (all of them if ``all_pending``).
     """
     k, d = Y.shape
     width = d + 2
@@ -328,27 +256,24 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
     multipliers, x = np.empty(width + 1), np.empty(d)
     Z, columns = units.copy(), np.empty((d, k))
     residual, share = np.empty(k), np.empty(k)
-    # Open nodes: states of the rows, weight of the waived ones, bound, and the conflicts that the
-    # parent's bound rests on.
-    capacity, longest = 2 * k + 8, min(4 * k, 1000)
-    states, state = np.zeros((capacity, k), np.int8), np.empty(k, np.int8)
-    costs, floors = np.zeros(capacity), np.zeros(capacity)
-    inherited = np.empty((capacity, longest, width), np.int32)
-    n_inherited = np.zeros(capacity, np.int64)
-    chain = np.empty((longest, width), np.int32)
+    chain, padded = np.empty((min(4 * k, 1000), width), np.int32), np.empty(width, np.int32)
     pending, n_pending = np.empty((64, width), np.int32), 0
     # Supports that were confirmed lately: the same ones are found again and again.
     confirmed = np.full((REMEMBERED, width), -2, np.int32)
-    top = 1
-    while top > 0:
+    # Open nodes: states of the rows, weight of the waived ones, bound, and the conflicts that the
+    # parent's bound rests on.
+    nodes_left = [(np.zeros(k, np.int8), 0.0, 0.0, chain[:0].copy())]
+    while len(nodes_left) > 0:
         if nodes >= max_nodes or stop[0] != 0:
-            return min(best, unresolved, floors[:top].min()), False, nodes, pending[:n_pending]
-        top -= 1
-        cost, floor, n_chain = costs[top], floors[top], n_inherited[top]
+            bound = min(best, unresolved)
+            for entry in nodes_left:
+                bound = min(bound, entry[2])
+            return bound, False, nodes, pending[:n_pending]
+        state, cost, floor, inherited = nodes_left.pop()
         if floor >= best - slack:
             continue
-        state[:] = states[top]
-        chain[:n_chain] = inherited[top, :n_chain]
+        n_chain = len(inherited)
+        chain[:n_chain] = inherited
         nodes += 1
         done, outcome, lower = False, UNKNOWN, cost
         for _round in range(4):
@@ -362,11 +287,8 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
             done |= lower >= best - slack
             if done:
                 break
-            # Rows scaled by what they may still cost: conflicts among costly rows come first.
             for i in range(k):
-                f = 1.0 if state[i] == REQUIRED else max(1e-3, residual[i] / heaviest)
-                for c in range(d):
-                    Z[i, c] = columns[c, i] = units[i, c] * f
+                _scale(units, i, state, residual, heaviest, Z, columns)
             warm = 0
             while not done:
                 n = 0
@@ -374,14 +296,14 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                     if state[i] == REQUIRED or (state[i] == FREE and residual[i] > threshold):
                         active[n] = i
                         n += 1
-                outcome = FEASIBLE if n == 0 else UNKNOWN
+                outcome, size = FEASIBLE if n == 0 else UNKNOWN, 0
                 if n == 0 or stop[0] != 0:
                     break  # the bound so far holds
-                outcome, size = min_norm_point(Z, columns, active, n, multipliers, support, warm, x)
-                if outcome == UNKNOWN and warm > 0:
-                    outcome, size = min_norm_point(
-                        Z, columns, active, n, multipliers, support, 0, x
-                    )
+                for start in (warm, 0):
+                    if outcome == UNKNOWN:
+                        outcome, size = min_norm_point(
+                            Z, columns, active, n, multipliers, support, start, x
+                        )
                 if outcome == FEASIBLE:
                     violated, sure = _violated(Y, weights, state, x)
                     if not sure:
@@ -391,40 +313,35 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                         best_point[:] = x
                 if outcome != CONFLICT:
                     break
-                insert(support, multipliers, 0, size)
-                refused = False
+                sort_by(support, multipliers, size, 1)
+                slot, refused = 0, False
+                for q in range(width):
+                    padded[q] = support[q] if q < size else -1
+                    slot = (slot * 1000003 + padded[q] + 1) % REMEMBERED
                 for b in range(len(banned)):
-                    refused |= _same(banned[b], support, size)
+                    refused |= (banned[b] == padded).all()
                 if refused:
                     break
-                slot = 0
-                for q in range(size):
-                    slot = (slot * 1000003 + support[q] + 1) % REMEMBERED
-                if all_pending or not _same(confirmed[slot], support, size):
-                    if all_pending or not _surely_conflict(Y, support, size):
-                        if n_pending == len(pending):
-                            larger = np.empty((2 * n_pending, width), np.int32)
-                            larger[:n_pending] = pending
-                            pending = larger
-                        _write(pending[n_pending], support, size)
-                        n_pending += 1
+                if all_pending or not (confirmed[slot] == padded).all():
+                    if not all_pending and _surely_conflict(Y, support, size):
+                        confirmed[slot] = padded
                     else:
-                        _write(confirmed[slot], support, size)
+                        if n_pending == len(pending):
+                            pending = np.concatenate((pending, pending))
+                        pending[n_pending] = padded
+                        n_pending += 1
                 step, some = _charge(support, size, state, residual, share)
                 if not some:
                     done = True
                     break
                 lower += step
-                if n_chain < longest:
-                    _write(chain[n_chain], support, size)
+                if n_chain < len(chain):
+                    chain[n_chain] = padded
                     n_chain += 1
                 warm = 0
                 for q in range(size):
                     i = support[q]
-                    if state[i] == FREE:
-                        f = max(1e-3, residual[i] / heaviest)
-                        for c in range(d):
-                            Z[i, c] = columns[c, i] = units[i, c] * f
+                    _scale(units, i, state, residual, heaviest, Z, columns)
                     if state[i] != FREE or residual[i] > threshold:
                         support[warm] = i
                         warm += 1
@@ -458,31 +375,17 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
             continue
         lower = max(lower, floor)
         for choice in (WAIVED, REQUIRED):
-            states[top] = state
-            states[top, branch] = choice
-            costs[top] = cost + (weights[branch] if choice == WAIVED else 0.0)
-            floors[top] = max(lower, costs[top])
-            inherited[top, :n_chain] = chain[:n_chain]
-            n_inherited[top] = n_chain
-            top += 1
+            child, paid = state.copy(), cost + (weights[branch] if choice == WAIVED else 0.0)
+            child[branch] = choice
+            nodes_left.append((child, paid, max(lower, paid), chain[:n_chain].copy()))
     return min(best, unresolved), unresolved >= best - slack, nodes, pending[:n_pending]
-
-
-@compiled
-def _write(padded, support, size):
-    """Copy a support, padded with -1."""
-    for q in range(len(padded)):
-        padded[q] = support[q] if q < size else -1
 
 
 @compiled
 def _violated(Y, weights, state, x):
     """Weight of the rows that a point violates, and whether it surely satisfies the required."""
     k, d = Y.shape
-    largest = 0.0
-    for c in range(d):
-        largest += abs(x[c])
-    margin = 4 * (d + 2) * EPS * largest
+    margin = 4 * (d + 2) * EPS * np.abs(x).max()
     violated, sure = 0.0, True
     for i in range(k):
         s = 0.0

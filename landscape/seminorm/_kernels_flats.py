@@ -7,9 +7,16 @@ from __future__ import annotations
 import numpy as np
 
 from landscape.compiled import compiled
-from landscape.seminorm._kernels import gap, in_fours, order_lines, ray, sweep_gaps
-
-EPS = 2.0**-52
+from landscape.seminorm._kernels import (
+    EPS,
+    center,
+    gap,
+    in_fours,
+    line_keys,
+    order_lines,
+    ray,
+    sweep_gaps,
+)
 
 #: Rows whose projection on a flat is shorter than this may contain it.
 CONTAINS = 1e-7
@@ -66,59 +73,38 @@ def _lift(a, b, reflectors, x):
 def search(
     rows, weights, offset, incumbent, slack, max_flats, stop, places, dependent, pattern
 ):  # fmt: skip
-    """Best cell over all flats.
+    """Best cell over all flats, of those that are better than ``incumbent + slack``.
 
-    Parameters
-    ----------
-    rows : (k, d), weights : (k, q), offset : (q,)
-    incumbent, slack : cells that are not better than their sum are of no interest
-    max_flats : stop after so many
-    stop : (1,) set from outside to interrupt
-    places : (., d + 2) output
-        Points, radii and bounds of values where floats cannot tell which cells there are.
-    dependent : (., d - 2) int64 output
-        Subsets that are dependent or nearly so, padded with -1.
-    pattern : (k,) bool output
-        Sides of the best cell found.
-
-    Returns
-    -------
-    best : value of that cell, `incumbent` if none is better
-    n_places, n_dependent, flats, complete
-        Not complete also where the outputs are full.
+    Returns its value, `incumbent` if there is none; how many ``places`` (d + 2 numbers: a point, a
+    radius, a bound of the values) floats could not decide; how many ``dependent`` subsets (d - 2
+    numbers of rows, padded with -1) have no flat, or nearly so; the number of flats; and whether
+    the search is complete: it ends early where an output is full. ``pattern`` receives the best
+    cell's sides.
     """
     m, d = rows.shape
-    q = weights.shape[1]
-    levels = d - 2
+    q, levels = weights.shape[1], d - 2
     units = rows.copy()
     for i in range(m):
         units[i] /= np.sqrt((rows[i] * rows[i]).sum())
     best, complete = incumbent, True
     point, free = np.zeros(d), np.full(levels, -1, np.int64)
     n_places, n_dependent, flats = 0, 0, 0
-    columns = units.T.copy()
-    total = np.zeros(q)
-    for i in range(m):
-        for k in range(q):
-            total[k] += weights[i, k]
-    planes = np.empty((levels, d - 1, m))
+    columns, planes = units.T.copy(), np.empty((levels, d - 1, m))
     reflectors, errors = np.zeros((levels, d)), np.zeros(levels + 1)
     errors[0] = 4 * EPS
-    # Sums of all weights of the chosen rows, of the positive and of the negative ones; the offset
-    # counts once, whichever side of the flat's point is taken.
+    # Sums of the weights of the rows that are not chosen, and of the positive and the negative
+    # ones of those that are; the offset counts once, whichever side of a flat's point is taken.
     sums = np.zeros((3, levels + 1, q))
-    both, plus, minus = sums[0], sums[1], sums[2]
+    rest, plus, minus = sums[0], sums[1], sums[2]
     plus[0], minus[0] = offset, offset
+    for i in range(m):
+        rest[0] += weights[i]
     chosen, following = np.full(levels, -1, np.int64), np.zeros(levels, np.int64)
     following[0] = 2  # a cell has d facets at least, so it has a flat without the first two rows
-    scratch, numbers = np.empty((5, m)), np.empty((5, m + 2), np.int64)
-    values, turns, keys = scratch[0], scratch[1], scratch[2]
-    ordered, lengths = scratch[3], scratch[4]
-    index, order, places_of, heads, lines = (
-        numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
-    )  # fmt: skip
-    fours = in_fours(weights)
-    middle, reach = np.zeros(4 * len(fours)), np.full(4 * len(fours), -np.inf)
+    values, turns, keys, ordered = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    index, order, lines = np.empty(m, np.int64), np.empty(m, np.int64), np.empty(m, np.int64)
+    scratch = np.empty((2, m + 2), np.int64)
+    fours, middle, reach = in_fours(weights)
     level = 0
     while level >= 0:
         chosen[level] = -1
@@ -141,7 +127,7 @@ def search(
         errors[level + 1] = errors[level] * (1 + 2 / norm) + 8 * d * EPS
         for k in range(q):
             w = weights[i, k]
-            both[level + 1, k] = both[level, k] + w
+            rest[level + 1, k] = rest[level, k] - w
             plus[level + 1, k] = plus[level, k] + max(w, 0.0)
             minus[level + 1, k] = minus[level, k] + min(w, 0.0)
         if level < levels - 1:
@@ -152,18 +138,13 @@ def search(
         flats += 1
         a, b, error = planes[level, 0], planes[level, 1], errors[levels]
         contains = max(CONTAINS, 1e5 * error)
-        for r in range(m):
-            lengths[r] = a[r] * a[r] + b[r] * b[r]
-            flat = abs(a[r]) <= 1e-300
-            # As `line_keys`, for entries of at most one.
-            turns[r] = -b[r] if flat else a[r]
-            values[r] = -1e300 if flat else b[r] / a[r]
+        line_keys(a, b, values, turns)
         n, shortest = 0, 1.0
         for r in range(m):
-            if lengths[r] > contains * contains:
-                index[n] = r
-                keys[n] = values[r]
-                shortest = min(shortest, lengths[r])
+            length = a[r] * a[r] + b[r] * b[r]
+            if length > contains * contains:
+                index[n], keys[n] = r, values[r]
+                shortest = min(shortest, length)
                 n += 1
         if n == 0 or contains > 0.01:
             # Floats say nothing here: everything is open.
@@ -171,10 +152,9 @@ def search(
             places[n_places, d], places[n_places, d + 1] = 2.0, np.inf
             n_places += 1
             continue
-        order_lines(keys, n, places_of, heads, order, ordered)
+        order_lines(keys, n, scratch, order, ordered)
         closeness = 2 * error / np.sqrt(shortest) + 12 * EPS
-        crowded = n < m - levels
-        low = ordered[n - 1]
+        crowded, low = n < m - levels, ordered[n - 1]
         for t in range(n):
             high = ordered[t]
             lines[t] = index[order[t]]
@@ -183,14 +163,11 @@ def search(
             low = high
         if crowded:
             best, n_places = _sweep_crowds(
-                turns, a, b, units, weights, chosen, lines, n, closeness, error,
-                total - both[levels], plus[levels], minus[levels], reflectors, best, slack, point,
-                free, places, n_places,
+                turns, a, b, units, weights, chosen, lines, n, closeness, error, rest[levels],
+                plus[levels], minus[levels], reflectors, best, slack, point, free, places, n_places,
             )  # fmt: skip
             continue
-        for k in range(q):
-            middle[k] = 0.5 * (total[k] - both[levels, k])
-            reach[k] = max(middle[k] + plus[levels, k], -middle[k] - minus[levels, k])
+        center(rest[levels], plus[levels], minus[levels], middle, reach)
         value, position = sweep_gaps(turns, fours, lines, n, middle, reach, values, best + slack)
         if position >= 0:
             best = value
@@ -206,27 +183,23 @@ def search(
 def _beside(rows, weights, offset, point, free, pattern):
     """Sides of the best cell at a point, or its antipode, where exactly the free rows meet."""
     k, q = weights.shape
-    sums = np.zeros((2, q))  # at the point and at its antipode, without the free rows
+    sides = np.zeros(k)
     for h in range(k):
-        value = 0.0
         for j in range(len(point)):
-            value += rows[h, j] * point[j]
-        pattern[h] = value > 0
-        if not (free == h).any():
-            sums[0 if pattern[h] else 1] += weights[h]
-    best, side, at, sign = -1.0, 0, 0, 1.0
-    for s in range(2):
-        for j in range(q):
-            for direction in (1.0, -1.0):
-                value = direction * (offset[j] + sums[s, j])
-                for h in free:
-                    value += max(direction * weights[h, j], 0.0)
-                if value > best:
-                    best, side, at, sign = value, s, j, direction
-    for h in range(k):
-        pattern[h] = pattern[h] != (side == 1)
-    for h in free:
-        pattern[h] = sign * weights[h, at] > 0
+            sides[h] += rows[h, j] * point[j]
+    sides[free] = 0.0
+    best = -1.0
+    for j in range(q):
+        for code in range(4):
+            side, sign = 1.0 - code % 2 * 2, 1.0 - code // 2 * 2
+            value = sign * offset[j]
+            for h in range(k):
+                if side * sides[h] > 0 or (sides[h] == 0 and sign * weights[h, j] > 0):
+                    value += sign * weights[h, j]
+            if value > best:
+                best = value
+                for h in range(k):
+                    pattern[h] = side * sides[h] > 0 or (sides[h] == 0 and sign * weights[h, j] > 0)
 
 
 @compiled
@@ -256,14 +229,13 @@ def _sweep_crowds(
     """Sweep a flat that other hyperplanes contain, or where rays are too close for floats.
 
     There the signs of the hyperplanes that meet are free, which gives a bound; where it exceeds the
-    best value, the place is listed with a radius that covers the hyperplanes that meet. ``rest`` is
-    the sum of the weights that are not chosen; other parameters as in `search`.
+    best value, the place is listed with a radius that covers the hyperplanes that meet. Parameters
+    as in `search`.
     """
     m = len(units)
-    plus, minus = plus.copy(), minus.copy()
+    plus, minus, rest = plus.copy(), minus.copy(), rest.copy()
     meeting = np.ones(m, np.bool_)
-    for t in range(n):
-        meeting[lines[t]] = False
+    meeting[lines[:n]] = False
     contained = m - n > len(chosen)
     for r in range(m):
         if meeting[r] and not (chosen == r).any():
@@ -297,28 +269,23 @@ def _sweep_crowds(
                 _list(units, meeting, x, y, reflectors, error, value, places[n_places])
                 n_places += 1
         # The rays up to the next clear gap; where there are several, their signs are free.
-        first, inner = t, G.copy()
-        around_plus, around_minus, around = plus.copy(), minus.copy(), rest.copy()
+        first, inner, around = t, G.copy(), meeting.copy()
+        more, less, others = plus.copy(), minus.copy(), rest.copy()
         while t == first or (t < start + n and unclear[t % n]):
             r = lines[t % n]
             # Beyond half a turn, the ray of the line is the opposite one.
-            if (turns[r] > 0) == (t < n):
-                G -= weights[r]
+            left = (turns[r] > 0) == (t < n)
+            G += -weights[r] if left else weights[r]
+            if left:
                 inner -= weights[r]
-            else:
-                G += weights[r]
-            _set_free(weights, r, around_plus, around_minus, around)
+            _set_free(weights, r, more, less, others)
+            around[r] = True
             t += 1
-        if t > first + 1:
-            value = _value(inner, around, around_plus, around_minus)
-            if value > best + slack:
-                for u in range(first, t):
-                    meeting[lines[u % n]] = True
-                x, y = ray(turns, a, b, lines[first % n])
-                _list(units, meeting, x, y, reflectors, error, value, places[n_places])
-                n_places += 1
-                for u in range(first, t):
-                    meeting[lines[u % n]] = False
+        value = _value(inner, others, more, less)
+        if t > first + 1 and value > best + slack:
+            x, y = ray(turns, a, b, lines[first % n])
+            _list(units, around, x, y, reflectors, error, value, places[n_places])
+            n_places += 1
     return best, n_places
 
 

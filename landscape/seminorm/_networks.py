@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ import numpy as np
 from landscape.arrangement import Arrangement, sides_at
 from landscape.parametrization import Parametrization
 from landscape.realization import stacked_difference
+from landscape.seminorm._box import scaled_products
 from landscape.seminorm._record import Array, Found, Limits, Pattern, Seminorm
 
 if TYPE_CHECKING:  # these import numba, which takes longer than many a search
@@ -43,8 +46,7 @@ def sobolev_seminorm(
     ----------
     theta : Parametrization
     method : str
-        "auto" chooses by size, see `landscape.seminorm._search`; the other `METHODS` force
-        one.
+        "auto" chooses by size, see `landscape.seminorm._search`; the other `METHODS` force one.
     time_limit : float, optional
         Seconds after which the search stops and returns an interval.
     node_limit : int, optional
@@ -52,10 +54,6 @@ def sobolev_seminorm(
     certify : bool
         Confirm the witness and the upper bound once more in exact arithmetic, independently of
         the method, and say in ``proved`` whether that succeeded within the limits.
-
-    Returns
-    -------
-    result : Seminorm
 
     Raises
     ------
@@ -69,39 +67,18 @@ def sobolev_seminorm(
     >>> result.value, result.exact, result.proved
     (1.0, True, True)
     """
-    weights, outputs = theta.weights, theta.output_weights
-    return seminorm_of(weights, outputs, method, time_limit, node_limit, certify)
+    limits = Limits(time_limit, node_limit)
+    return _seminorm(theta.weights, theta.output_weights, method, limits, certify)
 
 
-def seminorm_of(
-    weights: Array,
-    outputs: Array,
-    method: str,
-    time_limit: float | None = None,
-    node_limit: int | None = None,
-    certify: bool = False,
+def _seminorm(
+    weights: Array, outputs: Array, method: str, limits: Limits, certify: bool = False
 ) -> Seminorm:
     """`sobolev_seminorm` of arrays that are known to be a network's."""
-    from landscape.seminorm._problem import (
-        CellProblem,
-        Planes,
-        Reduced,
-        finish,
-        scaled_products,
-    )
-    from landscape.seminorm._search import plane, solve
+    from landscape.seminorm._problem import Planes, finish
+    from landscape.seminorm._search import solve
 
-    limits = Limits(time_limit, node_limit)
     products, exponent = scaled_products(weights, outputs)
-    m, d = weights.shape
-    if d == 2 and m > 2 and method == "auto" and not certify:
-        # The lines are sorted once, and need not be merged if they are clearly different.
-        problem = CellProblem(weights, products, np.zeros(2))
-        found = plane(problem, distinct=False)
-        if found is not None:
-            planes = Planes(weights, merged=False)
-            reduced = Reduced(problem, planes.labels, [0, 1])
-            return finish(planes, products, exponent, reduced, found)
     planes = Planes(weights)
     reduced = planes.reduce(products)
     found = solve(reduced.problem, method=method, limits=limits)
@@ -160,8 +137,8 @@ def sobolev_distance(
     >>> abs(sobolev_distance(gamma, theta).value - 1) < 1e-12
     True
     """
-    weights, outputs = stacked_difference(gamma, theta)
-    return seminorm_of(weights, outputs, method, time_limit, node_limit, certify)
+    limits = Limits(time_limit, node_limit)
+    return _seminorm(*stacked_difference(gamma, theta), method, limits, certify)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,25 +176,21 @@ def gradient_ranges(
     >>> ranges.minima, ranges.maxima
     (array([-3.,  0.]), array([1., 2.]))
     """
-    from landscape.seminorm._problem import Planes, finish, scaled_products
+    from landscape.seminorm._problem import Planes, finish
     from landscape.seminorm._search import solve
 
-    limits = Limits(time_limit, node_limit)
-    planes = Planes(theta.weights)
+    limits, planes = Limits(time_limit, node_limit), Planes(theta.weights)
     products, exponent = scaled_products(theta.weights, theta.output_weights)
-    records: list[Seminorm] = []
-    minima, maxima = np.zeros(theta.n_inputs), np.zeros(theta.n_inputs)
-    for j in range(theta.n_inputs):
-        column = np.ascontiguousarray(products[:, j : j + 1])
+    records, ends = [], np.zeros((2, theta.n_inputs))
+    for j, column in enumerate(np.hsplit(products, theta.n_inputs)):
         reduced = planes.reduce(column)
         found = solve(reduced.problem, method=method, limits=limits)
         record = finish(planes, column, exponent, reduced, found)
         # g(x) + g(-x) is the same for all x, so one side gives the other.
-        here = float(record.gradient[0])
-        there = float(np.ldexp(column[~record.pattern].sum(), exponent))
-        minima[j], maxima[j] = min(here, there), max(here, there)
+        ends[:, j] = record.gradient[0], np.ldexp(column[~record.pattern].sum(), exponent)
         records.append(record)
-    return GradientRanges(minima, maxima, tuple(records), all(r.exact for r in records))
+    exact = all(record.exact for record in records)
+    return GradientRanges(ends.min(axis=0), ends.max(axis=0), tuple(records), exact)
 
 
 def maximizing_cells(
@@ -231,8 +204,7 @@ def maximizing_cells(
     tolerance : float
         Relative difference from the maximum that counts as equal.
     limit : int
-        The cells are enumerated: give up (`landscape.arrangement.TooManyCells`) beyond this
-        many.
+        The cells are enumerated: give up (`landscape.arrangement.TooManyCells`) beyond this many.
 
     Examples
     --------
@@ -241,8 +213,6 @@ def maximizing_cells(
            [1, 0],
            [1, 1]])
     """
-    from landscape.seminorm._problem import scaled_products
-
     cells = Arrangement(theta.weights).cells(limit)
     products, _ = scaled_products(theta.weights, theta.output_weights)
     norms = np.abs(cells.patterns.astype(float) @ products).max(axis=1)
@@ -258,13 +228,12 @@ def _many(
     node_limit: int | None = None,
 ) -> list[Seminorm]:
     """Distances of pairs, or seminorms; in threads where they take long enough."""
+    limits = {"method": method, "time_limit": time_limit, "node_limit": node_limit}
 
     def one(pair: tuple[Parametrization | None, Parametrization]) -> Seminorm:
         gamma, theta = pair
-        arrays = theta.weights, theta.output_weights
-        if gamma is not None:
-            arrays = stacked_difference(gamma, theta)
-        return seminorm_of(*arrays, method, time_limit, node_limit)
+        run = sobolev_seminorm if gamma is None else partial(sobolev_distance, gamma)
+        return run(theta, **limits)
 
     workers = n_jobs or os.cpu_count() or 1
     # The first one loads the kernels, and says nothing about the rest.
@@ -275,10 +244,7 @@ def _many(
         if workers > 1 and spent >= PILOT and spent >= THREADS_FROM * len(records):
             break
         records.append(one(pair))
-    rest = pairs[len(records) :]
-    if rest:
-        from concurrent.futures import ThreadPoolExecutor
-
+    if rest := pairs[len(records) :]:
         with ThreadPoolExecutor(workers) as pool:
             records += pool.map(one, rest)
     return records
@@ -330,8 +296,6 @@ def pairwise_distances(
            [2., 0.]])
     """
     matrix = np.zeros((len(thetas), len(thetas)))
-    pairs = list(combinations(range(len(thetas)), 2))
-    records = _many([(thetas[i], thetas[j]) for i, j in pairs], n_jobs, method)
-    for (i, j), record in zip(pairs, records, strict=True):
-        matrix[i, j] = matrix[j, i] = record.value
-    return matrix
+    records = _many(list(combinations(thetas, 2)), n_jobs, method)
+    matrix[np.triu_indices(len(thetas), 1)] = [record.value for record in records]
+    return matrix + matrix.T

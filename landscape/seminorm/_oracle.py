@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,12 +13,10 @@ from numpy.typing import ArrayLike
 from landscape.arrangement import general_position_count
 from landscape.arrangement._enumeration import enumerate_cells
 from landscape.arrangement._integers import IntVector, primitive
-from landscape.seminorm._record import Array, Found, Limits, Pattern, Seminorm
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm
 
 if TYPE_CHECKING:
     from landscape.seminorm._problem import Reduced
-
-EPS = float(np.finfo(float).eps)
 
 #: Arrangements with at most this many cells are enumerated once and kept.
 CACHED_CELLS = 20_000
@@ -70,32 +67,25 @@ class GradientOracle:
     def __init__(self, weights: ArrayLike) -> None:
         from landscape.seminorm._problem import Planes
 
-        rows = np.array(weights, dtype=float, order="C")
-        if rows.ndim != 2:
-            raise ValueError(f"weights: expected shape (m, d), got {rows.shape}")
-        if not np.isfinite(rows).all():
-            raise ValueError("weights: expected finite entries")
-        self.weights = rows
-        self._planes = Planes(rows)
+        self.weights = _matrix(weights, "weights", "(m, d)")
+        self._planes = Planes(self.weights)
         self._recent: deque[Seminorm] = deque(maxlen=64)
         self._patterns: Pattern | None = None
-        self._sides: Pattern | None = None
         self._points: list[IntVector] | None = None
         k = len(self._planes.rows)
         columns = self._planes.independent_columns(np.arange(k))
         r = len(columns)
         if k == r and 2**k <= CACHED_CELLS:
-            self._keep(2**k, (np.arange(2**k)[:, None] >> np.arange(k)) & 1 > 0)
+            keys = range(2**k)
         elif k > r and general_position_count(k, r) <= CACHED_CELLS:
-            rows_in_columns = [[row[j] for j in columns] for row in self._planes.exact_rows]
-            cells = enumerate_cells([primitive(row) for row in rows_in_columns], r)
+            rows = [primitive([row[j] for j in columns]) for row in self._planes.exact_rows]
+            cells = enumerate_cells(rows, r)
             keys = sorted(cells)
             self._points = [cells[key] for key in keys]
-            sides = [[key >> h & 1 for h in range(k)] for key in keys]
-            self._keep(len(keys), np.array(sides, dtype=bool))
-
-    def _keep(self, n: int, sides: Pattern) -> None:
-        self._sides = sides.reshape(n, len(self._planes.rows))
+        else:
+            return
+        sides = [[key >> h & 1 for h in range(k)] for key in keys]
+        self._sides: Pattern = np.array(sides, dtype=bool).reshape(len(keys), k)
         self._patterns = self._planes.neuron_patterns(self._sides)
         self._activity = self._patterns.astype(float)
 
@@ -153,11 +143,8 @@ class GradientOracle:
             If the time is up with neither a cell nor a proof.
         """
         values = self._checked(products)
-        if self._patterns is not None:
-            yield from _above(values, radius, self._patterns, self._activity, limit)
-            return
         steep = list(self._known_above(values, radius, limit))
-        if not steep:
+        if not steep and self._patterns is None:
             record = self._search(values, radius, Limits(time_limit))
             if record is None:
                 return
@@ -167,11 +154,26 @@ class GradientOracle:
         yield from steep
 
     def _known_above(self, values: Array, radius: float, limit: int | None) -> Iterator[SteepCell]:
-        """The steep cells among those that earlier searches found."""
-        known = [record.pattern for record in self._recent]
-        patterns: Pattern = np.array(known, dtype=bool).reshape(len(known), len(self.weights))
-        patterns = np.unique(patterns, axis=0)
-        return _above(values, radius, patterns, patterns.astype(float), limit)
+        """The steep cells among those kept, or found by earlier searches, the worst first."""
+        from landscape.seminorm._problem import exact_gradient
+
+        patterns = self._patterns
+        if patterns is None:
+            known = [record.pattern for record in self._recent]
+            patterns = np.unique(np.reshape(known, (-1, len(values))).astype(bool), axis=0)
+        activity = patterns.astype(float) if self._patterns is None else self._activity
+        norms = np.abs(activity @ values).max(axis=1, initial=0.0)
+        slack = 4 * len(values) * EPS * np.abs(values).sum(axis=0).max(initial=0.0)
+        count = 0
+        candidates = np.flatnonzero(norms > radius - slack)
+        for i in candidates[np.argsort(-norms[candidates], kind="stable")]:
+            if count == limit:
+                return
+            gradient = exact_gradient(values, patterns[i])
+            value = float(np.abs(gradient).max(initial=0.0))
+            if value > radius:
+                count += 1
+                yield SteepCell(patterns[i].copy(), gradient, value)
 
     def _search(self, values: Array, radius: float | None, limits: Limits) -> Seminorm | None:
         """The best cell, or None if it is proved that none exceeds the radius."""
@@ -181,24 +183,21 @@ class GradientOracle:
         # Scaled by a power of two so that the largest entry is near one.
         exponent = int(np.frexp(np.abs(values).max(initial=0.0))[1])
         scaled = np.ldexp(values, -exponent)
-        if self._sides is not None:
+        reduced = self._planes.reduce(scaled, everything=self._patterns is not None)
+        if self._patterns is not None:
             norms = np.abs(self._activity @ scaled).max(axis=1, initial=0.0)
             best = int(norms.argmax())
-            value = float(norms[best])
-            point = None if self._points is None else self._points[best]
+            value, point = float(norms[best]), self._points[best] if self._points else None
             found = Found(value, value, self._sides[best], point, True, "kept cells")
-            reduced = self._planes.reduce(scaled, everything=True)
             return finish(self._planes, scaled, exponent, reduced, found, rounded=False)
-        reduced = self._planes.reduce(scaled)
         incumbent = self._best_known(reduced, scaled)
-        floor = None if radius is None else float(np.ldexp(radius, -exponent))
-        if floor is not None:
+        floor = -1.0 if radius is None else float(np.ldexp(radius, -exponent))
+        if radius is not None:
             # Only what exceeds the radius is sought; the incumbent's cell is a placeholder.
             incumbent = incumbent or climb(reduced.problem, limits)
-            if incumbent.lower <= floor:
-                incumbent = replace(incumbent, lower=floor)
+            incumbent = replace(incumbent, lower=max(incumbent.lower, floor))
         found = solve(reduced.problem, limits=limits, incumbent=incumbent)
-        if floor is not None and found.lower <= floor and found.exact:
+        if found.lower <= floor and found.exact:
             return None
         record = finish(self._planes, scaled, exponent, reduced, found, rounded=False)
         self._recent.appendleft(record)
@@ -214,29 +213,14 @@ class GradientOracle:
         return reduced.problem.at_point(record.witness, "known")
 
     def _checked(self, products: ArrayLike) -> Array:
-        values = np.array(products, dtype=float, order="C")
-        if values.ndim != 2 or len(values) != len(self.weights):
-            raise ValueError(
-                f"products: expected shape ({len(self.weights)}, q), got {values.shape}"
-            )
-        if not np.isfinite(values).all():
-            raise ValueError("products: expected finite entries")
-        return values
+        return _matrix(products, "products", f"({len(self.weights)}, q)", len(self.weights))
 
 
-def _above(
-    values: Array, radius: float, patterns: Pattern, activity: Array, limit: int | None
-) -> Iterator[SteepCell]:
-    """The cells among ``patterns`` whose gradient exceeds the radius, the worst first."""
-    norms = np.abs(activity @ values).max(axis=1, initial=0.0)
-    slack = 4 * len(values) * EPS * np.abs(values).sum(axis=0).max(initial=0.0)
-    count = 0
-    candidates = np.flatnonzero(norms > radius - slack)
-    for i in candidates[np.argsort(-norms[candidates], kind="stable")]:
-        if limit is not None and count >= limit:
-            return
-        gradient = np.array([math.fsum(column) for column in values[patterns[i]].T]) + 0.0
-        value = float(np.abs(gradient).max(initial=0.0))
-        if value > radius:
-            count += 1
-            yield SteepCell(patterns[i].copy(), gradient, value)
+def _matrix(entries: ArrayLike, name: str, shape: str, length: int | None = None) -> Array:
+    """Finite numbers of a certain shape, as floats."""
+    values: Array = np.array(entries, dtype=float, order="C")
+    if values.ndim != 2 or len(values) != (len(values) if length is None else length):
+        raise ValueError(f"{name}: expected shape {shape}, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name}: expected finite entries")
+    return values

@@ -22,41 +22,31 @@ from landscape.arrangement._integers import (
     pivot_columns,
     to_floats,
 )
+from landscape.canonical import exact_sums, merge_hyperplanes
 from landscape.parametrization import DIRECTION_TOLERANCE, max_norms
-from landscape.seminorm import _box
 from landscape.seminorm import _kernels as kernels
-from landscape.seminorm._kernels_conflicts import interior_point as float_point
-from landscape.seminorm._record import Array, Found, Limits, Pattern, Seminorm
-
-EPS = float(np.finfo(float).eps)
+from landscape.seminorm._kernels_conflicts import FEASIBLE, min_norm_point
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm
+from landscape.streams import stream
 
 
 class CellProblem:
     """Maximize ``‖offset + sum_{h positive} weights[h]‖_inf`` over the cells of ``rows``.
 
-    Attributes
-    ----------
-    rows : array of shape (k, r)
-        Normals of different hyperplanes, of rank r.
-    weights : array of shape (k, q)
-    offset : array of shape (q,)
-    total : array of shape (q,)
-        ``g(x) + g(-x)``, the same for all x: one side of a coordinate gives the other.
-    bounds : array of shape (q,)
-        Bound of ``|g_j|`` by its weights' signs alone.
-    one_signed : bool
-        Whether a unit vector may satisfy all signs of the coordinate with the largest bound.
-    tolerance : float
-        Bound on the rounding error of a value of the objective, any order of summation.
+    The rows (k, r) are normals of different hyperplanes, of rank r; weights (k, q), offset (q,).
+    ``total`` is ``g(x) + g(-x)``, the same for all x: one side of a coordinate gives the other.
+    ``bounds`` bound ``|g_j|`` by its weights' signs alone, ``tolerance`` the rounding error of a
+    value of the objective, any order of summation.
     """
 
     def __init__(self, rows: Array, weights: Array, offset: Array) -> None:
         self.rows, self.weights, self.offset = rows, weights, offset
         self.shape: tuple[int, int] = rows.shape
-        sums = np.empty((3, len(offset)))
-        self.one_signed = kernels.summarize(rows, weights, offset, sums)
-        self.total, self.bounds, sizes = sums
-        self.tolerance = 4 * EPS * (len(rows) + 2) * max(sizes.tolist(), default=0.0)
+        plus, minus = np.maximum(weights, 0.0).sum(axis=0), np.minimum(weights, 0.0).sum(axis=0)
+        self.total: Array = 2 * offset + plus + minus
+        self.bounds: Array = np.maximum(offset + plus, -offset - minus)
+        size = float((plus - minus + np.abs(offset)).max(initial=0.0))
+        self.tolerance = 4 * EPS * (len(rows) + 2) * size
 
     @cached_property
     def exact_rows(self) -> list[IntVector]:
@@ -84,8 +74,7 @@ class CellProblem:
 
     def at_some_point(self) -> Found:
         """Some cell, for searches to start from."""
-        point = generic_direction(self.shape[1])
-        found = self.at_point(point, "start")
+        found = self.at_point(generic_direction(self.shape[1]), "start")
         if found is not None:
             return found
         exact = move_off(self.exact_rows, [1] + [0] * (self.shape[1] - 1))
@@ -94,8 +83,15 @@ class CellProblem:
 
     def inside(self, pattern: Pattern) -> Array | None:
         """A point of the cell on these sides that floats can vouch for, if they find one."""
-        point, separates = float_point(self.rows, pattern)
-        settled = settle(self.rows, point, pattern.astype(np.int8)) if separates else None
+        (k, r), point = self.shape, np.zeros(self.shape[1])
+        lengths = np.where(pattern, 1.0, -1.0) * np.sqrt((self.rows * self.rows).sum(axis=1))
+        Z, support = self.rows / lengths[:, None], np.empty(r + 3, dtype=np.int64)
+        outcome, _ = min_norm_point(
+            Z, np.ascontiguousarray(Z.T), np.arange(k), k, np.empty(r + 3), support, 0, point
+        )
+        if outcome != FEASIBLE:
+            return None
+        settled = settle(self.rows, point, pattern.astype(np.int8))
         return None if settled is None else settled[0]
 
 
@@ -103,26 +99,53 @@ def climb(problem: CellProblem, limits: Limits, n_starts: int = 8, patience: int
     """The best cell that local search along great circles finds: a lower bound, never the value."""
     starts, directions = _random_directions(problem.shape, n_starts)
     point = np.zeros(problem.shape[1])
+    arguments = problem.rows, problem.weights, problem.offset, starts, directions, patience
     with limits.alarm() as stop:
-        kernels.climb(
-            problem.rows,
-            problem.weights,
-            problem.offset,
-            problem.total,
-            starts,
-            directions,
-            patience,
-            stop,
-            point,
-        )
+        kernels.climb(*arguments, stop, point)
     return problem.at_point(point, "local") or problem.at_some_point()
 
 
 @lru_cache(maxsize=64)
 def _random_directions(shape: tuple[int, int], n_starts: int) -> tuple[Array, Array]:
     """Where local search starts, and the directions of its great circles."""
-    rng = np.random.default_rng([0, *shape])
+    rng = stream(0, "seminorm search", *shape)
     return rng.standard_normal((n_starts, shape[1])), rng.standard_normal((256, shape[1]))
+
+
+@lru_cache(maxsize=64)
+def generic_direction(n: int) -> Array:
+    """A direction that no hyperplane is likely to contain."""
+    direction: Array = np.cos(1.0 + 2.0 * np.arange(n) ** 2)
+    return direction
+
+
+def settle(rows: Array, point: Array, wanted: NDArray[np.int8]) -> tuple[Array, Pattern] | None:
+    """A point moved off the hyperplanes it is on, and its sides; None if floats cannot tell.
+
+    ``wanted[h]`` is 1 or 0 where hyperplane h must have the point on its positive or negative side
+    before and after, and -1 where it need not. Hyperplanes that the point is clearly not on are not
+    crossed.
+    """
+
+    def sides(point: Array) -> tuple[Array, Pattern, Pattern]:
+        values = rows @ point
+        # Products that underflow lose their error bound.
+        error = 2 * (len(point) + 2) * EPS * (np.abs(rows) @ np.abs(point)) + 1e-300
+        return values, values > 0, np.abs(values) > error
+
+    point = point / (np.abs(point).max(initial=0.0) or 1.0)
+    values, positive, clear = sides(point)
+    if ((wanted >= 0) & ~(clear & (positive == wanted))).any():
+        return None
+    if clear.all():
+        return point, positive
+    # Along a generic direction, half as far as the others allow.
+    direction = generic_direction(len(point))
+    slopes = np.maximum(np.abs(rows @ direction), 1e-300)
+    point = point + 0.5 * (np.abs(values) / slopes)[clear].min(initial=1.0) * direction
+    point /= np.abs(point).max()
+    _, moved, sure = sides(point)
+    return (point, moved) if sure.all() and (moved == positive)[clear].all() else None
 
 
 class Reduced(NamedTuple):
@@ -134,46 +157,54 @@ class Reduced(NamedTuple):
 
 
 class Planes:
-    """The hyperplanes of a list of neurons, ready for any weights.
+    """The hyperplanes of neurons (m, d), ready for any weights.
 
-    Parameters
-    ----------
-    neurons : array of shape (m, d)
-        Their weight vectors.
-    merged : bool
-        Parallel and opposite ones share a hyperplane; otherwise it is known that there are none.
+    ``rows``, ``labels``, ``orientations`` are those of `landscape.canonical.Hyperplanes`, in
+    another order where all are clearly different; it never depends on the neurons' order.
     """
 
-    def __init__(self, neurons: Array, merged: bool = True) -> None:
+    def __init__(self, neurons: Array) -> None:
         m, d = self.shape = neurons.shape
-        if not merged:
-            self.rows = neurons
-            self.labels, self.orientations = np.arange(m), np.ones(m, dtype=np.int8)
-            return
-        rows, self.labels = np.empty((m, d)), np.empty(m, dtype=np.intp)
-        self.orientations = np.empty(m, dtype=np.int8)
-        count = kernels.arrange(
-            neurons, _generic_keys(d), DIRECTION_TOLERANCE, rows, self.labels, self.orientations
-        )
-        self.rows = rows[:count]
         self._columns: dict[bytes, list[int]] = {}
+        sizes, exponents = np.frexp(max_norms(neurons))
+        if sizes.all() and d:
+            # Equal directions have nearly equal keys, up to the sign.
+            scaled = np.ldexp(neurons, -exponents[:, None])
+            keys = (scaled * np.cos(1.0 + np.arange(d) ** 2)).sum(axis=1) / sizes
+            order = np.abs(keys).argsort()
+            ordered = np.abs(keys)[order]
+            slack = 2 * (DIRECTION_TOLERANCE + EPS) * (d + 1)
+            if (ordered[1:] - ordered[:-1]).min(initial=1.0) > slack:
+                self.orientations = np.where(keys < 0, -1, 1).astype(np.int8)
+                self.rows = scaled[order] * self.orientations[order, None]
+                self.labels = np.empty(m, dtype=np.intp)
+                self.labels[order] = np.arange(m)
+                return
+        planes = merge_hyperplanes(neurons)
+        self.rows, self.labels = planes.rows, planes.labels
+        self.orientations = planes.orientations
 
     def reduce(self, products: Array, everything: bool = False) -> Reduced:
         """The problem for neurons that contribute ``products`` (m, q) where they are active.
 
         ``everything`` keeps the hyperplanes where the gradient does not jump.
         """
-        n, q = len(self.rows), products.shape[1]
-        weights, offset = np.empty((n, q)), np.empty(q)
-        jumping = kernels.weigh(products, self.labels, self.orientations, weights, offset)
-        everything |= jumping == n
-        used = np.arange(n) if everything else np.flatnonzero(weights.any(axis=1))
+        n = len(self.rows)
+        signed = self.orientations[:, None] * products
+        if n == len(signed):
+            weights = np.empty_like(signed)
+            weights[self.labels] = signed
+        else:
+            sums = [exact_sums(column, self.labels, n) for column in signed.T]
+            weights = np.reshape(sums, (products.shape[1], n)).T
+        offset = exact_gradient(products, self.orientations < 0)
+        used = np.flatnonzero(np.ones(n, dtype=bool) if everything else weights.any(axis=1))
         columns = self.independent_columns(used)
-        if everything and len(columns) == self.shape[1]:
-            return Reduced(CellProblem(self.rows, weights, offset), used, columns)
-        rows = self.rows[used][:, columns]
-        # Powers of two such that max-norms lie in [1/2, 1), as before columns were dropped.
-        rows = np.ldexp(rows, -np.frexp(max_norms(rows))[1][:, None])
+        rows = self.rows if len(used) == n else self.rows[used]
+        if len(columns) < self.shape[1]:
+            rows = rows[:, columns]
+            # Powers of two such that max-norms lie in [1/2, 1), as before columns were dropped.
+            rows = np.ldexp(rows, -np.frexp(max_norms(rows))[1][:, None])
         # Compiled searches are specialized on the memory layout: keep it the same for all.
         rows, weights = np.ascontiguousarray(rows), np.ascontiguousarray(weights[used])
         return Reduced(CellProblem(rows, weights, offset), used, columns)
@@ -182,9 +213,10 @@ class Planes:
         """Inputs that alone reach every cell of the used hyperplanes, exactly (rank reduction)."""
         key = used.tobytes()
         if key not in self._columns:
-            rows = self.rows if len(used) == len(self.rows) else self.rows[used]
-            if _surely_full_column_rank(rows):
-                self._columns[key] = list(range(self.shape[1]))
+            rows, d = self.rows[used], self.shape[1]
+            singular = np.linalg.svd(rows, compute_uv=False) if len(rows) >= d > 0 else np.zeros(1)
+            if singular[-1] > 1e3 * EPS * max(rows.shape) * singular[0]:
+                self._columns[key] = list(range(d))
             else:
                 self._columns[key] = pivot_columns(integer_rows(rows))
         return self._columns[key]
@@ -196,51 +228,40 @@ class Planes:
 
     def neuron_patterns(self, sides: Pattern) -> Pattern:
         """Activation of the neurons, shape (..., m), where the hyperplanes have these sides."""
-        active: Pattern = np.zeros((*sides.shape[:-1], self.shape[0]), dtype=bool)
-        some = self.labels >= 0
-        active[..., some] = sides[..., self.labels[some]] == (self.orientations[some] > 0)
-        return active
+        if not len(self.rows):
+            return np.zeros((*sides.shape[:-1], self.shape[0]), dtype=bool)
+        active: Pattern = sides[..., self.labels] == (self.orientations > 0)
+        return active & (self.labels >= 0)
 
     def locate(
         self, found: Found, reduced: Reduced
     ) -> tuple[Array, tuple[Fraction, ...] | None, Pattern]:
         """A witness strictly inside a cell of *all* hyperplanes that lies in the found one.
 
-        Returns
-        -------
-        witness : array of shape (d,)
-        rational : tuple of Fraction or None
-            If the cell is too thin for the rounded witness to be surely inside.
-        sides : bool array of shape (n_planes,)
+        Also as fractions if the cell is too thin for the rounded witness to be surely inside; and
+        the sides of all hyperplanes.
         """
         problem, used, columns = reduced
         d = self.shape[1]
         if not len(self.rows):
             return np.eye(1, d)[0], None, np.zeros(0, dtype=bool)
-        wanted = found.pattern.astype(np.int8)
-        if len(used) < len(self.rows):
-            wanted = np.full(len(self.rows), -1, dtype=np.int8)
-            wanted[used] = found.pattern
+        wanted = np.full(len(self.rows), -1, dtype=np.int8)
+        wanted[used] = found.pattern
         point = found.point
         for attempt in range(0 if isinstance(point, tuple) else 2):
             # The point that the search had, then another one of its cell.
             inner = point if attempt == 0 else problem.inside(found.pattern)
-            if inner is None:
-                continue
-            witness = np.asarray(inner)
-            if len(columns) < d:
+            if inner is not None:
                 witness = np.zeros(d)
                 witness[columns] = inner
-            settled = settle(self.rows, witness, wanted)
-            if settled is not None:
-                return settled[0], None, settled[1]
+                if (settled := settle(self.rows, witness, wanted)) is not None:
+                    return settled[0], None, settled[1]
         if not isinstance(point, tuple):
             point = interior_point(problem.exact_rows, found.pattern.tolist())
         lifted = [0] * d
         for j, value in zip(columns, point, strict=True):
             lifted[j] = value
-        settled = settle(self.rows, to_floats(lifted), wanted)
-        if settled is not None:
+        if (settled := settle(self.rows, to_floats(lifted), wanted)) is not None:
             return settled[0], None, settled[1]
         exact = move_off(self.exact_rows, lifted)
         sides = np.array(sides_at(self.exact_rows, exact)) > 0
@@ -250,43 +271,9 @@ class Planes:
         return to_floats(exact), tuple(Fraction(value, largest) for value in exact), sides
 
 
-@lru_cache(maxsize=64)
-def _generic_keys(n: int) -> Array:
-    """Coefficients by which different directions get different numbers."""
-    keys: Array = np.cos(1.0 + np.arange(n) ** 2)
-    return keys
-
-
-@lru_cache(maxsize=64)
-def generic_direction(n: int) -> Array:
-    """A direction that no hyperplane is likely to contain."""
-    direction: Array = np.cos(1.0 + 2.0 * np.arange(n) ** 2)
-    return direction
-
-
-def settle(rows: Array, point: Array, wanted: NDArray[np.int8]) -> tuple[Array, Pattern] | None:
-    """A point moved off the hyperplanes it is on, and its sides; None if floats cannot tell."""
-    point, sides = point.copy(), np.empty(len(rows), dtype=bool)
-    settled = kernels.settle(rows, point, generic_direction(len(point)), wanted, sides)
-    return (point, sides) if settled else None
-
-
-def _surely_full_column_rank(rows: Array) -> bool:
-    """Whether floats are enough to see that the rank is the number of columns."""
-    k, d = rows.shape
-    if k < d:
-        return False
-    if kernels.surely_full_rank(rows):
-        return True
-    singular = np.linalg.svd(rows, compute_uv=False)
-    return bool(singular[-1] > 1e3 * EPS * max(k, d) * singular[0])
-
-
-def scaled_products(rows: Array, factors: Array) -> tuple[Array, int]:
-    """``factors[i] * rows[i] = products[i] * 2^exponent`` without overflow or underflow."""
-    products = np.empty(rows.shape)
-    exponent, done = kernels.scale_products(rows, factors, products)
-    return (products, exponent) if done else _box.scaled_products(rows, factors)
+def exact_gradient(products: Array, active: Pattern) -> Array:
+    """The sum of the active rows, correctly rounded."""
+    return np.array([math.fsum(column) for column in products[active].T.tolist()]) + 0.0
 
 
 def finish(
@@ -303,18 +290,20 @@ def finish(
     tolerance as they are, for what is left of them after neurons have cancelled may be far smaller.
     """
     witness, rational, sides = planes.locate(found, reduced)
-    pattern, gradient = np.empty(len(products), dtype=bool), np.empty(products.shape[1])
-    size = kernels.finish(products, planes.labels, planes.orientations, sides, pattern, gradient)
-    sizes = [abs(entry) for entry in gradient.tolist()]
-    lower = max(sizes)
-    tolerance = reduced.problem.tolerance + (EPS * size if rounded else 0.0)
+    pattern = planes.neuron_patterns(sides)
+    gradient = exact_gradient(products, pattern)
+    coordinate = int(np.abs(gradient).argmax())
+    lower = abs(float(gradient[coordinate]))
+    tolerance = reduced.problem.tolerance
+    if rounded:
+        tolerance += EPS * float(np.abs(products).sum(axis=0).max(initial=0.0))
     return Seminorm(
         unscaled(lower, exponent),
         unscaled(lower if found.exact else max(lower, found.upper), exponent),
         witness,
         np.ldexp(gradient, exponent),
         pattern,
-        sizes.index(lower),
+        coordinate,
         found.exact,
         found.method,
         # Numbers that underflow are rounded once more.

@@ -7,20 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
 
-if TYPE_CHECKING:  # importing it takes milliseconds, and few records need it
-    from fractions import Fraction
-
 Array = NDArray[np.float64]
 Pattern = NDArray[np.bool_]
 
-
+EPS = float(np.finfo(float).eps)
 METHODS = ("auto", "plane", "flats", "cones", "conflicts", "reference")
 
 
@@ -84,17 +81,8 @@ class Seminorm:
 class Found:
     """What a search over the cells of a `CellProblem` found, in the problem's scaled units.
 
-    Attributes
-    ----------
-    lower, upper : float
-        Best value found and bound on all cells.
-    pattern : bool array of shape (k,)
-        Sides of the best cell.
-    point : float array of shape (r,), exact tuple of int, or None
-        A point of that cell.
-    exact : bool
-        Whether the search was complete.
-    method : str
+    Best value and a bound on all cells; sides of the best cell, bool (k,), and a point of it in
+    floats (r,), in integers, or None; whether the search was complete.
     """
 
     lower: float

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landscape.arrangement import Infeasible
+from landscape.arrangement import Infeasible, sides_at
 from landscape.arrangement._integers import IntVector, dot, move_off, strict_solution
 from landscape.seminorm._problem import CellProblem
 from landscape.seminorm._record import Array, Found, Limits
@@ -26,52 +26,35 @@ def least_violation(
     slack: float,
     limits: Limits,
 ) -> tuple[IntVector | None, float]:
-    """Least sum of ``weights[i]`` over constraints ``<rows[i], x> > 0`` that x violates.
+    """Least sum of the ``weights[i]`` > 0 over constraints ``<rows[i], x> > 0`` that x violates.
 
-    Parameters
-    ----------
-    rows : k integer vectors
-    weights : array of shape (k,), positive
-    hard : integer vectors
-        Constraints ``<row, x> > 0`` that x must satisfy.
-    cutoff : float
-        Only points with less violation are of interest.
-    slack : float
-        Differences of violations that do not matter.
-    limits : Limits
-
-    Returns
-    -------
-    point : the best point below the cutoff, or None
-    bound : of the violated weight of every cell; infinite if none is below the cutoff but the
-        point's, so that the search was complete
+    All ``<hard, x> > 0`` hold. Returns the best point with less violation than the cutoff, up to
+    the slack, or None; and a bound of the violated weight of every cell, infinite if none is below
+    the cutoff but the point's, so that the search was complete.
     """
     k = len(rows)
-    signed = list(rows) + list(hard)
-    fixed = range(k, len(signed))
+    signed = [*rows, *hard]
     pool: dict[Conflict, None] = {}
     best = cutoff
     best_point: IntVector | None = None
-    stack: list[tuple[float, frozenset[int], frozenset[int], float]] = [
-        (0.0, frozenset(), frozenset(), 0.0)
-    ]
+    none: frozenset[int] = frozenset()
+    # Bound, rows that are required and that are waived, weight of these.
+    stack = [(0.0, none, none, 0.0)]
     threshold = slack / max(k, 1)
     while stack:
         if limits.exhausted:
-            bound = min([entry[0] for entry in stack])
-            return best_point, bound
-        _, required, waived, cost = stack.pop()
+            return best_point, min(entry[0] for entry in stack)
+        _, required, waived, lower = stack.pop()
         limits.nodes += 1
-        residual = np.where([i in waived for i in range(k)], 0.0, weights) if k else weights
-        share = np.zeros(k)
-        lower = cost
+        cost, share, residual = lower, np.zeros(k), weights.copy()
+        residual[list(waived)] = 0.0
         pruned = lower >= best - slack
         while not pruned:
-            active = [i for i in range(k) if i in required or residual[i] > threshold]
-            members = set(active)
-            conflict = next(
-                (c for c in pool if all(i in members or i >= k for i in c)), None
-            ) or _separate(signed, [*active, *fixed])
+            members = {i for i in range(k) if i in required or residual[i] > threshold}
+            members.update(range(k, len(signed)))
+            conflict = next((c for c in pool if c <= members), None)
+            if conflict is None:
+                conflict = _separate(signed, sorted(members))
             if isinstance(conflict, tuple):
                 violated = float(sum(weights[i] for i in range(k) if dot(signed[i], conflict) <= 0))
                 if violated < best:
@@ -79,14 +62,12 @@ def least_violation(
                 break
             pool[conflict] = None
             soft = [i for i in conflict if i < k and i not in required]
-            if not soft:
-                pruned = True
-                break
-            step = float(residual[soft].min())
+            step = float(residual[soft].min(initial=np.inf))
             lower += step
-            residual[soft] -= step
-            share[soft] += step / len(soft)
             pruned = lower >= best - slack
+            if soft:
+                residual[soft] -= step
+                share[soft] += step / len(soft)
         if pruned or lower >= best - slack or not share.any():
             continue
         branch = int(share.argmax())
@@ -105,12 +86,13 @@ def _separate(signed: list[IntVector], active: list[int]) -> IntVector | Conflic
         return frozenset(active[i] for i in error.multipliers)
 
 
+def _turned(row: IntVector, positive: bool) -> IntVector:
+    return row if positive else tuple(-x for x in row)
+
+
 def signed_rows(problem: CellProblem, weights: Array) -> list[IntVector]:
     """The rows with a weight, as integers, on the side where it counts."""
-    rows = problem.exact_rows
-    return [
-        rows[i] if weights[i] > 0 else tuple(-x for x in rows[i]) for i in np.flatnonzero(weights)
-    ]
+    return [_turned(problem.exact_rows[i], weights[i] > 0) for i in np.flatnonzero(weights)]
 
 
 def reference(
@@ -127,21 +109,21 @@ def reference(
     fixed = fixed or {}
     rows = problem.exact_rows
     best, upper, complete = incumbent, incumbent.lower, True
-    hard = [rows[h] if side else tuple(-x for x in rows[h]) for h, side in fixed.items()]
-    free = np.array([h not in fixed for h in range(len(rows))], dtype=bool)
-    held = [h for h, side in fixed.items() if side]
-    base = problem.offset + problem.weights[held].sum(axis=0)
-    weights = np.where(free[:, None], problem.weights, 0.0)
-    tops = base + np.maximum(weights, 0.0).sum(axis=0)
-    bottoms = -base - np.minimum(weights, 0.0).sum(axis=0)
-    tasks = [(float(top), j, 1) for j, top in enumerate(tops)]
-    tasks += [(float(bottom), j, -1) for j, bottom in enumerate(bottoms)]
+    hard = [_turned(rows[h], side) for h, side in fixed.items()]
+    base = problem.offset + problem.weights[[h for h, side in fixed.items() if side]].sum(axis=0)
+    weights = problem.weights.copy()
+    weights[list(fixed)] = 0.0
+    tasks = []
+    for sign in (1, -1):
+        tops = sign * base + np.maximum(sign * weights, 0.0).sum(axis=0)
+        tasks += [(top, j, sign) for j, top in enumerate(tops.tolist())]
     if not fixed:  # the antipode has the other sign
-        tasks = [max(pair) for pair in zip(tasks[: len(tops)], tasks[len(tops) :], strict=True)]
-    for ceiling, j, direction in sorted(tasks, key=lambda task: -task[0]):
+        half = len(tasks) // 2
+        tasks = list(map(max, tasks[:half], tasks[half:]))
+    for ceiling, j, sign in sorted(tasks, key=lambda task: -task[0]):
         if ceiling <= best.lower + problem.tolerance:
             break
-        signed = direction * weights[:, j]
+        signed = sign * weights[:, j]
         point, bound = least_violation(
             signed_rows(problem, signed),
             np.abs(signed[signed != 0]),
@@ -152,12 +134,11 @@ def reference(
         )
         if point is not None:
             point = move_off(rows, point)
-            pattern = np.array([dot(row, point) > 0 for row in rows], dtype=bool)
+            pattern = np.array(sides_at(rows, point)) > 0
             value = problem.norm(pattern)
             if value > best.lower:
                 best = Found(value, value, pattern, point, True, "reference")
         complete &= bound == np.inf
         upper = max(upper, ceiling - bound)
-    return Found(
-        best.lower, max(upper, best.lower), best.pattern, best.point, complete, "reference"
-    )
+    upper = max(upper, best.lower)
+    return Found(best.lower, upper, best.pattern, best.point, complete, "reference")

@@ -1,4 +1,4 @@
-"""Which method for which problem, the closed forms, and the plane.
+"""Which method for which problem, the closed forms, the plane, and cones.
 
 ====================  =====================================================================
 k = rank              closed form: every sign vector is a cell
@@ -48,15 +48,8 @@ def solve(
 ) -> Found:
     """Maximize over the cells of a problem.
 
-    Parameters
-    ----------
-    problem : CellProblem
-    method : str
-        One of `METHODS`.
-    limits : Limits, optional
-    incumbent : Found, optional
-        A cell that is known; only better ones are of interest, and it is returned if there are
-        none. Methods that look at all cells anyway ignore it.
+    Only better cells than the ``incumbent`` are of interest, and it is returned if there are none;
+    methods that look at all cells anyway ignore it.
     """
     if method not in METHODS:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
@@ -67,15 +60,12 @@ def solve(
     if method == "reference":
         return reference(problem, limits, incumbent or problem.at_some_point())
     if rank == 2:
-        found = plane(problem)
-        assert found is not None  # None only where lines may be equal
-        return found
+        return plane(problem)
     if method == "plane":
         raise OutOfReach(f"method 'plane' needs rank 2, the network has rank {rank}")
     work = math.comb(k, max(rank - 2, 0)) * k
     if method == "auto":
-        found = attained(problem)
-        if found is not None:
+        if (found := attained(problem)) is not None:
             return found
         if work <= FLATS_WORK.get(rank, 0.0):
             method = "flats"
@@ -96,8 +86,7 @@ def independent(problem: CellProblem) -> Found:
     if not len(problem.rows):
         value = float(np.abs(problem.offset).max(initial=0.0))
         return Found(value, value, np.zeros(0, dtype=bool), np.zeros(0), True, "linear")
-    j = int(problem.bounds.argmax())
-    pattern = problem.weights[:, j] > 0
+    pattern = problem.weights[:, problem.bounds.argmax()] > 0
     value, opposite = problem.norm(pattern), problem.norm(~pattern)
     if opposite > value:
         pattern, value = ~pattern, opposite
@@ -114,40 +103,39 @@ def attained(problem: CellProblem) -> Found | None:
 
     So it is in a network whose output weights have one sign: each weight is a multiple of its row.
     """
-    if not problem.one_signed:
-        return None
     j = int(problem.bounds.argmax())
+    if j >= problem.shape[1]:
+        return None
+    jumps = problem.rows[:, j] * problem.weights[:, j]
+    if jumps.min() < 0 < jumps.max():
+        return None
     found = problem.at_point(np.eye(problem.shape[1])[j], "one sign")
     if found is None or found.lower < problem.bounds[j] - problem.tolerance:
         return None
     return Found(found.lower, found.lower, found.pattern, found.point, True, "one sign")
 
 
-def plane(problem: CellProblem, distinct: bool = True) -> Found | None:
-    """Rank 2: sort the hyperplanes' angles and sweep, O(k log k).
-
-    Where it is not known that the lines are ``distinct``, None if floats cannot tell.
-    """
+def plane(problem: CellProblem) -> Found:
+    """Rank 2: sort the hyperplanes' angles and sweep, O(k log k)."""
     rows = problem.rows
-    close = np.zeros(len(rows), dtype=bool)
-    order, some = kernels.sort_plane(rows, close)
-    if some and not distinct:
-        return None
-    if some:
-        _sort_exactly(rows, order, np.flatnonzero(close[:-1]))
-    pattern, point = np.empty(len(rows), dtype=bool), np.empty(2)
-    value, best, sine = kernels.sweep_plane(
-        rows, problem.weights, problem.offset, order, point, pattern
-    )
-    if sine > 1e-12:
-        return Found(value, value, pattern, point, True, "plane")
-    # Too thin for floats: the exact sum of the two rays.
-    high, low = integer_vector(_ray(rows[order[best]])), integer_vector(_ray(rows[order[best - 1]]))
-    sign = -1 if best == 0 else 1
-    exact = high[0] + sign * low[0], high[1] + sign * low[1]
-    if (exact[0] * point[0] + exact[1] * point[1]) < 0:
-        exact = -exact[0], -exact[1]
-    return Found(value, value, pattern, exact, True, "plane")
+    order, turns, close = kernels.sort_plane(rows)
+    _sort_exactly(rows, order, np.flatnonzero(close))
+    best = kernels.sweep_plane(turns, problem.weights, problem.offset, order)
+    # The sector between the rays of two lines, and the best of it and its antipode.
+    high, low = _ray(rows[order[best]]), _ray(rows[order[best - 1]])
+    if best == 0:
+        low = -low[0], -low[1]
+    pattern = np.empty(len(rows), dtype=bool)
+    pattern[order] = (turns[order] > 0) != (np.arange(len(rows)) < best)
+    value, opposite = problem.norm(pattern), problem.norm(~pattern)
+    if opposite > value:
+        value, pattern, high, low = opposite, ~pattern, (-high[0], -high[1]), (-low[0], -low[1])
+    one, other = np.array(high) / math.hypot(*high), np.array(low) / math.hypot(*low)
+    point: Array | tuple[int, ...] = one + other
+    if abs(one[0] * other[1] - one[1] * other[0]) <= 1e-12:
+        # Too thin for floats: the exact sum of the two rays.
+        point = tuple(map(sum, zip(integer_vector(high), integer_vector(low), strict=True)))
+    return Found(value, value, pattern, point, True, "plane")
 
 
 def _sort_exactly(rows: Array, order: NDArray[np.intp], close: NDArray[np.intp]) -> None:
@@ -157,11 +145,10 @@ def _sort_exactly(rows: Array, order: NDArray[np.intp], close: NDArray[np.intp])
         (a, b), (c, d) = first[0], second[0]
         return b * c - a * d
 
-    for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
-        if run.size:
-            span = slice(int(run[0]), int(run[-1]) + 2)
-            exact = [(integer_vector(_ray(rows[i])), i) for i in order[span].tolist()]
-            order[span] = [i for _, i in sorted(exact, key=cmp_to_key(clockwise))]
+    for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1) if close.size else ():
+        span = slice(int(run[0]), int(run[-1]) + 2)
+        exact = [(integer_vector(_ray(rows[i])), i) for i in order[span].tolist()]
+        order[span] = [i for _, i in sorted(exact, key=cmp_to_key(clockwise))]
 
 
 def _ray(row: Array) -> tuple[float, float]:
@@ -186,19 +173,10 @@ def cones(problem: CellProblem, limits: Limits, incumbent: Found | None = None) 
     from landscape.seminorm._kernels_cones import search
 
     best = incumbent or climb(problem, limits)
-    point = np.zeros(problem.shape[1])
+    point, start = np.zeros(problem.shape[1]), (float(best.lower), problem.tolerance)
+    arguments = problem.rows, problem.weights, problem.offset, problem.total, *start
     with limits.alarm() as stop:
-        bound, complete, nodes = search(
-            problem.rows,
-            problem.weights,
-            problem.offset,
-            problem.total,
-            float(best.lower),
-            problem.tolerance,
-            limits.remaining_nodes,
-            stop,
-            point,
-        )
+        bound, complete, nodes = search(*arguments, limits.remaining_nodes, stop, point)
     limits.nodes += nodes
     found = problem.at_point(point, "cones") if point.any() else None
     if found is not None and found.lower > best.lower:

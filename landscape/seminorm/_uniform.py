@@ -105,8 +105,7 @@ def uniform_norm(
 
     Examples
     --------
-    >>> theta = Parametrization([[1.0, 0.0], [0.0, 1.0]], [1.0, -2.0])
-    >>> result = uniform_norm(theta, bound=3.0)
+    >>> result = uniform_norm(Parametrization([[1.0, 0.0], [0.0, 1.0]], [1.0, -2.0]), bound=3.0)
     >>> result.value, result.exact
     (6.0, True)
     """
@@ -124,20 +123,11 @@ def uniform_norm(
     value = abs(math.fsum((theta.signs * np.maximum(products @ found.point, 0.0)).tolist()))
     exact = found.upper - value <= found.tolerance
     upper = value if exact and method == "vertices" else max(value, found.upper)
-
-    def unscaled(number: float) -> float:
-        return math.ldexp(number, exponent) * bound
-
-    return UniformNorm(
-        value=unscaled(value),
-        lower=unscaled(value),
-        upper=unscaled(upper),
-        witness=found.point * bound,
-        bound=float(bound),
-        exact=exact,
-        method=method,
-        tolerance=unscaled(found.tolerance),
+    value, upper, tolerance = (
+        math.ldexp(number, exponent) * bound for number in (value, upper, found.tolerance)
     )
+    witness = found.point * bound
+    return UniformNorm(value, value, upper, witness, float(bound), exact, method, tolerance)
 
 
 def sobolev_norm(
@@ -147,14 +137,9 @@ def sobolev_norm(
     time_limit: float | None = None,
     node_limit: int | None = None,
 ) -> SobolevNorm:
-    """The norm of ``R(theta)`` in W^{1,inf} of the box ``[-bound, bound]^d``.
+    """The norm of ``R(theta)`` in W^{1,inf} of the box; parameters as in `uniform_norm`.
 
-    Parameters
-    ----------
-    theta : Parametrization
-    bound : float
-    time_limit, node_limit : see `uniform_norm` and `sobolev_seminorm`
-        For each of the two parts.
+    The limits hold for each of the two parts.
 
     Examples
     --------
@@ -165,10 +150,10 @@ def sobolev_norm(
     uniform = uniform_norm(theta, bound=bound, time_limit=time_limit, node_limit=node_limit)
     seminorm = sobolev_seminorm(theta, time_limit=time_limit, node_limit=node_limit)
     return SobolevNorm(
-        value=max(uniform.value, seminorm.value),
-        lower=max(uniform.lower, seminorm.lower),
-        upper=max(uniform.upper, seminorm.upper),
-        exact=uniform.exact and seminorm.exact,
-        uniform=uniform,
-        seminorm=seminorm,
+        max(uniform.value, seminorm.value),
+        max(uniform.lower, seminorm.lower),
+        max(uniform.upper, seminorm.upper),
+        uniform.exact and seminorm.exact,
+        uniform,
+        seminorm,
     )
