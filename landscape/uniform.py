@@ -117,7 +117,8 @@ def uniform_radius(theta: Parametrization, radius: float, *, bound: float = 1.0)
 
 
 def _fractions(values: Array) -> NDArray[Any]:
-    return np.frompyfunc(Fraction, 1, 1)(values)
+    result: NDArray[Any] = np.asarray(np.frompyfunc(Fraction, 1, 1)(values))
+    return result
 
 
 def _below(value: Fraction) -> float:

@@ -45,13 +45,12 @@ def flats(
     from landscape.seminorm._kernels_flats import search
 
     k, r = problem.shape
-    best = incumbent
-    if best is None and math.comb(k, r - 2) * k >= SMALL:
+    best, work = incumbent, math.comb(k, r - 2) * k
+    if best is None and work >= SMALL:
         best = climb(problem, limits, n_starts=2, patience=10)
     floor = -1.0 if best is None else best.lower
-    pattern = np.empty(k, dtype=bool)
-    places = np.empty((MAX_PLACES + 2 * k, r + 2))
-    dependent = np.empty((MAX_PLACES, r - 2), dtype=np.int64)
+    pattern, most = np.empty(k, dtype=bool), min(MAX_PLACES, 2 * work)
+    places, dependent = np.empty((most + 2 * k, r + 2)), np.empty((most, r - 2), dtype=np.int64)
     arguments = problem.rows, problem.weights, problem.offset, floor, problem.tolerance
     with limits.alarm() as stop:
         value, n_places, n_dependent, n_flats, complete = search(
@@ -60,7 +59,7 @@ def flats(
     limits.nodes += n_flats
     if value > floor:
         best = Found(value, np.inf, pattern, None, False, "flats")
-    best = replace(best or problem.at_some_point(), method="flats")
+    best = best or problem.at_some_point()
     if not complete and not limits.exhausted:
         return None  # too many degenerate places
     for subset in np.unique(dependent[:n_dependent], axis=0) if n_dependent else ():
@@ -69,18 +68,20 @@ def flats(
             return None  # nearly dependent hyperplanes
     ceiling = float(problem.bounds.max())
     if not complete:
-        return replace(best, upper=ceiling, exact=False)
+        return replace(best, upper=ceiling, exact=False, method="flats")
     seen: set[bytes] = set()
-    for place in places[:n_places][np.argsort(-places[:n_places, -1], kind="stable")]:
+    order = np.argsort(-places[:n_places, -1], kind="stable") if n_places else ()
+    for place in (places[t] for t in order):
         if place[-1] <= best.lower + problem.tolerance:
             break
         if limits.exhausted:
-            return replace(best, upper=max(best.lower, min(ceiling, place[-1])), exact=False)
+            upper = max(best.lower, min(ceiling, place[-1]))
+            return replace(best, upper=upper, exact=False, method="flats")
         better = _resolve(problem, solve, place, best, seen, limits)
         if better is None:
             return None
         best = better
-    return replace(best, upper=best.lower, exact=True, method="flats")
+    return Found(best.lower, best.lower, best.pattern, best.point, True, "flats")
 
 
 def _resolve(

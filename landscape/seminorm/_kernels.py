@@ -61,6 +61,45 @@ def order_lines(keys, n, scratch, order, ordered):
 
 
 @compiled
+def settle(rows, point, direction, wanted, positive):
+    """Move a point (in place) off the hyperplanes that it is on; whether floats can tell its sides.
+
+    ``wanted[h]`` is 1 or 0 where hyperplane h must have the point on its positive or negative side
+    before and after, and -1 where it need not. ``positive`` receives the sides. Hyperplanes that
+    the point is clearly not on are not crossed on its way along a generic direction.
+    """
+    k, r = rows.shape
+    sides = wanted.copy()
+    for attempt in range(2):
+        largest, step, all_clear = np.abs(point).max(), 1.0, True
+        if largest > 0:
+            point /= largest
+        for h in range(k):
+            value, size, slope = 0.0, 0.0, 0.0
+            for j in range(r):
+                term = rows[h, j] * point[j]
+                value += term
+                size += abs(term)
+                slope += rows[h, j] * direction[j]
+            positive[h] = value > 0
+            # Products that underflow lose their error bound.
+            if abs(value) > 2 * (r + 2) * EPS * size + 1e-300:
+                if sides[h] >= 0 and positive[h] != (sides[h] == 1):
+                    return False
+                sides[h] = positive[h]
+                if slope != 0.0:
+                    step = min(step, abs(value / slope))
+            elif attempt == 1 or sides[h] >= 0:
+                return False
+            else:
+                all_clear = False
+        if all_clear:
+            return True
+        point += 0.5 * step * direction  # half as far as the others allow
+    return False
+
+
+@compiled
 def line_keys(a, b, keys, turns):
     """What orders the lines ``a[h] x + b[h] y = 0`` by the angle in [0, pi) of their upper rays.
 

@@ -22,6 +22,7 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
     A non-zero point has positive products with all rows, so it separates them; zero is a convex
     combination of at most d + 1 rows, a conflict. ``support[:n_support]`` may hold affinely
     independent rows to start from; ``columns`` is Z transposed, for products that vectorize.
+
     Returns (outcome, size of the support); `support` and `multipliers` hold the combination.
     """
     k, d = Z.shape
@@ -35,7 +36,8 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
             for c in range(d):
                 s += Z[active[q], c] * Z[active[q], c]
             if s < least:
-                least, support[0] = s, active[q]
+                least = s
+                support[0] = active[q]
         size = 1
     multipliers[:size] = 1.0 / size
     largest = 0.0
@@ -56,8 +58,9 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                 xx += s * s
             if xx <= 1e-22 * largest:
                 return CONFLICT, size
-            values[:] = 0.0
-            for c in range(d):
+            for i in range(k):
+                values[i] = columns[0, i] * x[0]
+            for c in range(1, d):
                 for i in range(k):
                     values[i] += columns[c, i] * x[c]
             least, j = np.inf, -1
@@ -67,8 +70,11 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                     least = values[j]
             if least > 0.0:
                 return FEASIBLE, size
-            if size > d or (support[:size] == j).any():
+            if size > d:
                 return UNKNOWN, size
+            for p in range(size):
+                if support[p] == j:
+                    return UNKNOWN, size
             support[size], multipliers[size] = j, 0.0
             _products(Z, support, size, gram)
             largest = max(largest, gram[size, size])
@@ -100,8 +106,10 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                 if value > 1e-13:
                     if kept < p:
                         support[kept] = support[p]
-                        gram[kept, :size] = gram[p, :size]
-                        gram[:size, kept] = gram[:size, p]
+                        for q in range(size):
+                            gram[kept, q] = gram[p, q]
+                        for q in range(size):
+                            gram[q, kept] = gram[q, p]
                     multipliers[kept] = value
                     kept += 1
                 else:
@@ -169,19 +177,58 @@ def _surely_conflict(Y, support, size):
     n = d + 1
     if size != n:
         return False
-    M, identity = np.ones((n, n)), np.eye(n)
+    M, R = np.ones((n, n)), np.eye(n)
     for p in range(n):
-        M[:d, p] = Y[support[p]]
-    try:
-        R = np.linalg.inv(M)
-    except Exception:  # singular
-        return False
-    unit, y = 4 * (n + 2) * EPS, R[:, d].copy()
-    size_M, size_R = np.abs(M), np.abs(R)
-    off = np.abs(R @ M - identity) + unit * (size_R @ size_M)
-    defect = off.sum(axis=1).max()
-    residual = (np.abs(M @ y - identity[d]) + unit * (1.0 + size_M @ np.abs(y))).max()
-    return defect < 0.5 and y.min() > 2.0 * size_R.sum(axis=1).max() * residual / (1.0 - defect)
+        for k in range(d):
+            M[k, p] = Y[support[p], k]
+    A = M.copy()
+    for p in range(n):
+        pivot = p
+        for q in range(p + 1, n):
+            if abs(A[q, p]) > abs(A[pivot, p]):
+                pivot = q
+        if abs(A[pivot, p]) < 1e-12:
+            return False
+        for k in range(n):
+            A[p, k], A[pivot, k] = A[pivot, k], A[p, k]
+            R[p, k], R[pivot, k] = R[pivot, k], R[p, k]
+        inverse = 1.0 / A[p, p]
+        for k in range(n):
+            A[p, k] *= inverse
+            R[p, k] *= inverse
+        for q in range(n):
+            f = A[q, p]
+            if q != p and f != 0.0:
+                for k in range(n):
+                    A[q, k] -= f * A[p, k]
+                    R[q, k] -= f * R[p, k]
+    unit = 4 * (n + 2) * EPS
+    norm, defect, residual, smallest = 0.0, 0.0, 0.0, np.inf
+    for p in range(n):
+        # Row p of I - R M, and of the residual of y = R e_{d+1}, the last column of R.
+        row, off, s, size_s = 0.0, 0.0, 0.0, 1.0
+        for q in range(n):
+            row += abs(R[p, q])
+            s += M[p, q] * R[q, d]
+            size_s += abs(M[p, q] * R[q, d])
+            inner, size_inner = 0.0, 0.0
+            for k in range(n):
+                inner += R[p, k] * M[k, q]
+                size_inner += abs(R[p, k] * M[k, q])
+            off += abs(inner - (p == q)) + unit * size_inner
+        norm, defect = max(norm, row), max(defect, off)
+        residual = max(residual, abs(s - (p == d)) + unit * size_s)
+        smallest = min(smallest, R[p, d])
+    return defect < 0.5 and smallest > 2.0 * norm * residual / (1.0 - defect)
+
+
+@compiled
+def _same(padded, support, size):
+    """Whether a support, padded with -1, is this one."""
+    same = True
+    for q in range(len(padded)):
+        same &= padded[q] == (support[q] if q < size else -1)
+    return same
 
 
 @compiled
@@ -209,10 +256,11 @@ def _replay(chain, n_chain, state, residual, share, threshold):
 
     Returns the bound they give, whether one contradicts what is required, and how many are kept.
     """
+    width = chain.shape[1]
     bound, kept = 0.0, 0
     for c in range(n_chain):
         size, least, holds = 0, np.inf, True
-        while size < chain.shape[1] and chain[c, size] >= 0:
+        while size < width and chain[c, size] >= 0:
             i = chain[c, size]
             holds &= state[i] != WAIVED
             if state[i] == FREE:
@@ -224,17 +272,10 @@ def _replay(chain, n_chain, state, residual, share, threshold):
         if not some:
             return bound, True, kept
         bound += step
-        chain[kept] = chain[c]
+        if kept < c:
+            chain[kept] = chain[c]
         kept += 1
     return bound, False, kept
-
-
-@compiled
-def _scale(units, i, state, residual, heaviest, Z, columns):
-    """Scale a row by what it may still cost: conflicts among costly rows come first."""
-    factor = 1.0 if state[i] == REQUIRED else max(1e-3, residual[i] / heaviest)
-    for c in range(units.shape[1]):
-        Z[i, c] = columns[c, i] = units[i, c] * factor
 
 
 @compiled
@@ -256,24 +297,27 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
     multipliers, x = np.empty(width + 1), np.empty(d)
     Z, columns = units.copy(), np.empty((d, k))
     residual, share = np.empty(k), np.empty(k)
-    chain, padded = np.empty((min(4 * k, 1000), width), np.int32), np.empty(width, np.int32)
+    # Open nodes: states of the rows, weight of the waived ones, bound, and the conflicts that the
+    # parent's bound rests on.
+    capacity, longest = 2 * k + 8, min(4 * k, 1000)
+    states, state = np.zeros((capacity, k), np.int8), np.empty(k, np.int8)
+    costs, floors = np.zeros(capacity), np.zeros(capacity)
+    inherited = np.empty((capacity, longest, width), np.int32)
+    n_inherited = np.zeros(capacity, np.int64)
+    chain = np.empty((longest, width), np.int32)
     pending, n_pending = np.empty((64, width), np.int32), 0
     # Supports that were confirmed lately: the same ones are found again and again.
     confirmed = np.full((REMEMBERED, width), -2, np.int32)
-    # Open nodes: states of the rows, weight of the waived ones, bound, and the conflicts that the
-    # parent's bound rests on.
-    nodes_left = [(np.zeros(k, np.int8), 0.0, 0.0, chain[:0].copy())]
-    while len(nodes_left) > 0:
+    top = 1
+    while top > 0:
         if nodes >= max_nodes or stop[0] != 0:
-            bound = min(best, unresolved)
-            for entry in nodes_left:
-                bound = min(bound, entry[2])
-            return bound, False, nodes, pending[:n_pending]
-        state, cost, floor, inherited = nodes_left.pop()
+            return min(best, unresolved, floors[:top].min()), False, nodes, pending[:n_pending]
+        top -= 1
+        cost, floor, n_chain = costs[top], floors[top], n_inherited[top]
         if floor >= best - slack:
             continue
-        n_chain = len(inherited)
-        chain[:n_chain] = inherited
+        state[:] = states[top]
+        chain[:n_chain] = inherited[top, :n_chain]
         nodes += 1
         done, outcome, lower = False, UNKNOWN, cost
         for _round in range(4):
@@ -287,8 +331,11 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
             done |= lower >= best - slack
             if done:
                 break
+            # Rows scaled by what they may still cost: conflicts among costly rows come first.
             for i in range(k):
-                _scale(units, i, state, residual, heaviest, Z, columns)
+                f = 1.0 if state[i] == REQUIRED else max(1e-3, residual[i] / heaviest)
+                for c in range(d):
+                    Z[i, c] = columns[c, i] = units[i, c] * f
             warm = 0
             while not done:
                 n = 0
@@ -296,14 +343,14 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                     if state[i] == REQUIRED or (state[i] == FREE and residual[i] > threshold):
                         active[n] = i
                         n += 1
-                outcome, size = FEASIBLE if n == 0 else UNKNOWN, 0
+                outcome = FEASIBLE if n == 0 else UNKNOWN
                 if n == 0 or stop[0] != 0:
                     break  # the bound so far holds
-                for start in (warm, 0):
-                    if outcome == UNKNOWN:
-                        outcome, size = min_norm_point(
-                            Z, columns, active, n, multipliers, support, start, x
-                        )
+                outcome, size = min_norm_point(Z, columns, active, n, multipliers, support, warm, x)
+                if outcome == UNKNOWN and warm > 0:
+                    outcome, size = min_norm_point(
+                        Z, columns, active, n, multipliers, support, 0, x
+                    )
                 if outcome == FEASIBLE:
                     violated, sure = _violated(Y, weights, state, x)
                     if not sure:
@@ -314,34 +361,39 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                 if outcome != CONFLICT:
                     break
                 sort_by(support, multipliers, size, 1)
-                slot, refused = 0, False
-                for q in range(width):
-                    padded[q] = support[q] if q < size else -1
-                    slot = (slot * 1000003 + padded[q] + 1) % REMEMBERED
+                refused = False
                 for b in range(len(banned)):
-                    refused |= (banned[b] == padded).all()
+                    refused |= _same(banned[b], support, size)
                 if refused:
                     break
-                if all_pending or not (confirmed[slot] == padded).all():
-                    if not all_pending and _surely_conflict(Y, support, size):
-                        confirmed[slot] = padded
-                    else:
+                slot = 0
+                for q in range(size):
+                    slot = (slot * 1000003 + support[q] + 1) % REMEMBERED
+                if all_pending or not _same(confirmed[slot], support, size):
+                    if all_pending or not _surely_conflict(Y, support, size):
                         if n_pending == len(pending):
-                            pending = np.concatenate((pending, pending))
-                        pending[n_pending] = padded
+                            larger = np.empty((2 * n_pending, width), np.int32)
+                            larger[:n_pending] = pending
+                            pending = larger
+                        _write(pending[n_pending], support, size)
                         n_pending += 1
+                    else:
+                        _write(confirmed[slot], support, size)
                 step, some = _charge(support, size, state, residual, share)
                 if not some:
                     done = True
                     break
                 lower += step
-                if n_chain < len(chain):
-                    chain[n_chain] = padded
+                if n_chain < longest:
+                    _write(chain[n_chain], support, size)
                     n_chain += 1
                 warm = 0
                 for q in range(size):
                     i = support[q]
-                    _scale(units, i, state, residual, heaviest, Z, columns)
+                    if state[i] == FREE:
+                        f = max(1e-3, residual[i] / heaviest)
+                        for c in range(d):
+                            Z[i, c] = columns[c, i] = units[i, c] * f
                     if state[i] != FREE or residual[i] > threshold:
                         support[warm] = i
                         warm += 1
@@ -375,17 +427,28 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
             continue
         lower = max(lower, floor)
         for choice in (WAIVED, REQUIRED):
-            child, paid = state.copy(), cost + (weights[branch] if choice == WAIVED else 0.0)
-            child[branch] = choice
-            nodes_left.append((child, paid, max(lower, paid), chain[:n_chain].copy()))
+            states[top] = state
+            states[top, branch] = choice
+            costs[top] = cost + (weights[branch] if choice == WAIVED else 0.0)
+            floors[top] = max(lower, costs[top])
+            inherited[top, :n_chain] = chain[:n_chain]
+            n_inherited[top] = n_chain
+            top += 1
     return min(best, unresolved), unresolved >= best - slack, nodes, pending[:n_pending]
+
+
+@compiled
+def _write(padded, support, size):
+    """Copy a support, padded with -1."""
+    for q in range(len(padded)):
+        padded[q] = support[q] if q < size else -1
 
 
 @compiled
 def _violated(Y, weights, state, x):
     """Weight of the rows that a point violates, and whether it surely satisfies the required."""
     k, d = Y.shape
-    margin = 4 * (d + 2) * EPS * np.abs(x).max()
+    margin = 4 * (d + 2) * EPS * np.abs(x).sum()
     violated, sure = 0.0, True
     for i in range(k):
         s = 0.0

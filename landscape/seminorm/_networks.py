@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -228,12 +227,13 @@ def _many(
     node_limit: int | None = None,
 ) -> list[Seminorm]:
     """Distances of pairs, or seminorms; in threads where they take long enough."""
-    limits = {"method": method, "time_limit": time_limit, "node_limit": node_limit}
 
     def one(pair: tuple[Parametrization | None, Parametrization]) -> Seminorm:
         gamma, theta = pair
-        run = sobolev_seminorm if gamma is None else partial(sobolev_distance, gamma)
-        return run(theta, **limits)
+        arrays = theta.weights, theta.output_weights
+        if gamma is not None:
+            arrays = stacked_difference(gamma, theta)
+        return _seminorm(*arrays, method, Limits(time_limit, node_limit))
 
     workers = n_jobs or os.cpu_count() or 1
     # The first one loads the kernels, and says nothing about the rest.

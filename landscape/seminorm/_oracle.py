@@ -76,7 +76,7 @@ class GradientOracle:
         columns = self._planes.independent_columns(np.arange(k))
         r = len(columns)
         if k == r and 2**k <= CACHED_CELLS:
-            keys = range(2**k)
+            keys = list(range(2**k))
         elif k > r and general_position_count(k, r) <= CACHED_CELLS:
             rows = [primitive([row[j] for j in columns]) for row in self._planes.exact_rows]
             cells = enumerate_cells(rows, r)

@@ -42,10 +42,10 @@ class CellProblem:
     def __init__(self, rows: Array, weights: Array, offset: Array) -> None:
         self.rows, self.weights, self.offset = rows, weights, offset
         self.shape: tuple[int, int] = rows.shape
-        plus, minus = np.maximum(weights, 0.0).sum(axis=0), np.minimum(weights, 0.0).sum(axis=0)
-        self.total: Array = 2 * offset + plus + minus
-        self.bounds: Array = np.maximum(offset + plus, -offset - minus)
-        size = float((plus - minus + np.abs(offset)).max(initial=0.0))
+        sums, sizes = weights.sum(axis=0), np.abs(weights).sum(axis=0)
+        self.total: Array = 2 * offset + sums
+        self.bounds: Array = 0.5 * (sizes + np.abs(self.total))
+        size = float((sizes + np.abs(offset)).max(initial=0.0))
         self.tolerance = 4 * EPS * (len(rows) + 2) * size
 
     @cached_property
@@ -120,32 +120,10 @@ def generic_direction(n: int) -> Array:
 
 
 def settle(rows: Array, point: Array, wanted: NDArray[np.int8]) -> tuple[Array, Pattern] | None:
-    """A point moved off the hyperplanes it is on, and its sides; None if floats cannot tell.
-
-    ``wanted[h]`` is 1 or 0 where hyperplane h must have the point on its positive or negative side
-    before and after, and -1 where it need not. Hyperplanes that the point is clearly not on are not
-    crossed.
-    """
-
-    def sides(point: Array) -> tuple[Array, Pattern, Pattern]:
-        values = rows @ point
-        # Products that underflow lose their error bound.
-        error = 2 * (len(point) + 2) * EPS * (np.abs(rows) @ np.abs(point)) + 1e-300
-        return values, values > 0, np.abs(values) > error
-
-    point = point / (np.abs(point).max(initial=0.0) or 1.0)
-    values, positive, clear = sides(point)
-    if ((wanted >= 0) & ~(clear & (positive == wanted))).any():
-        return None
-    if clear.all():
-        return point, positive
-    # Along a generic direction, half as far as the others allow.
-    direction = generic_direction(len(point))
-    slopes = np.maximum(np.abs(rows @ direction), 1e-300)
-    point = point + 0.5 * (np.abs(values) / slopes)[clear].min(initial=1.0) * direction
-    point /= np.abs(point).max()
-    _, moved, sure = sides(point)
-    return (point, moved) if sure.all() and (moved == positive)[clear].all() else None
+    """A point moved off the hyperplanes it is on, and its sides; None if floats cannot tell."""
+    point, sides = point.copy(), np.empty(len(rows), dtype=bool)
+    settled = kernels.settle(rows, point, generic_direction(len(point)), wanted, sides)
+    return (point, sides) if settled else None
 
 
 class Reduced(NamedTuple):
@@ -171,8 +149,9 @@ class Planes:
             # Equal directions have nearly equal keys, up to the sign.
             scaled = np.ldexp(neurons, -exponents[:, None])
             keys = (scaled * np.cos(1.0 + np.arange(d) ** 2)).sum(axis=1) / sizes
-            order = np.abs(keys).argsort()
-            ordered = np.abs(keys)[order]
+            ordered = np.abs(keys)
+            order = ordered.argsort()
+            ordered = ordered[order]
             slack = 2 * (DIRECTION_TOLERANCE + EPS) * (d + 1)
             if (ordered[1:] - ordered[:-1]).min(initial=1.0) > slack:
                 self.orientations = np.where(keys < 0, -1, 1).astype(np.int8)

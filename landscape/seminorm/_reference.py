@@ -52,9 +52,8 @@ def least_violation(
         while not pruned:
             members = {i for i in range(k) if i in required or residual[i] > threshold}
             members.update(range(k, len(signed)))
-            conflict = next((c for c in pool if c <= members), None)
-            if conflict is None:
-                conflict = _separate(signed, sorted(members))
+            known = next((c for c in pool if c <= members), None)
+            conflict = known or _separate(signed, sorted(members))
             if isinstance(conflict, tuple):
                 violated = float(sum(weights[i] for i in range(k) if dot(signed[i], conflict) <= 0))
                 if violated < best:
