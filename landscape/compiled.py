@@ -37,10 +37,8 @@ def cache_directory() -> Path | None:
     """
     import numba
 
-    digest = hashlib.sha256()
-    for path in sources():
-        digest.update(path.name.encode() + path.read_bytes())
-    name = f"kernels-{digest.hexdigest()[:16]}"
+    contents = b"".join(path.name.encode() + path.read_bytes() for path in sources())
+    name = f"kernels-{hashlib.sha256(contents).hexdigest()[:16]}"
     chosen = cast(Any, numba.config).CACHE_DIR
     places = [Path(chosen)] if chosen else [PACKAGE / "__pycache__", Path.home() / ".cache/numba"]
     for place in places:
@@ -52,10 +50,9 @@ def cache_directory() -> Path | None:
             continue
         if not os.access(directory, os.W_OK):
             continue
-        if new:
-            others = sorted(place.glob("kernels-*"), key=lambda path: path.stat().st_mtime)
-            for outdated in others[:-KEPT]:
-                shutil.rmtree(outdated, ignore_errors=True)
+        others = sorted(place.glob("kernels-*"), key=lambda path: path.stat().st_mtime)
+        for outdated in others[:-KEPT] if new else ():
+            shutil.rmtree(outdated, ignore_errors=True)
         return directory
     return None
 

@@ -16,9 +16,10 @@ enough to stand there. `_networks` has what users call, `_uniform` the uniform n
 from __future__ import annotations
 
 from landscape.seminorm._box import BoxMaximum, PiecewiseLinear, maximize_on_box
-from landscape.seminorm._exact import ExactSeminorm, exact_seminorm
 from landscape.seminorm._networks import (
+    ExactSeminorm,
     GradientRanges,
+    exact_seminorm,
     gradient_ranges,
     maximizing_cells,
     pairwise_distances,

@@ -8,20 +8,23 @@ by Farkas multipliers; every cell violates one member of each.
 Conflicts come from Wolfe's least-norm point in floats. One of d + 1 rows is confirmed with a bound
 on rounding errors; the others (exact dependencies, which degenerate networks are full of) are
 collected and confirmed in integers after the search. If one is refuted, the search is repeated
-without it. `landscape.seminorm._reference` does all in integers, and decides what floats cannot.
+without it. `reference` finds conflicts by exact linear programming, so that nothing depends on
+rounding but the sums of the weights; it decides what floats cannot.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.arrangement import Infeasible
-from landscape.arrangement._integers import strict_solution
+from landscape.arrangement import Infeasible, sides_at
+from landscape.arrangement._integers import IntVector, dot, move_off, strict_solution
 from landscape.seminorm._problem import CellProblem, climb
-from landscape.seminorm._record import Found, Limits
-from landscape.seminorm._reference import reference, signed_rows
+from landscape.seminorm._record import Array, Found, Limits
 
+Conflict = frozenset[int]
 #: How often a search is repeated because exact arithmetic refuted one of its conflicts.
 REPEATS = 4
 
@@ -97,3 +100,128 @@ def _refuted(
         except Infeasible:
             known[support] = True
     return sorted(support for support in supports if not known[support])
+
+
+def least_violation(
+    rows: Sequence[IntVector],
+    weights: Array,
+    hard: Sequence[IntVector],
+    cutoff: float,
+    slack: float,
+    limits: Limits,
+) -> tuple[IntVector | None, float]:
+    """Least sum of the ``weights[i]`` > 0 over constraints ``<rows[i], x> > 0`` that x violates.
+
+    All ``<hard, x> > 0`` hold. Returns the best point with less violation than the cutoff, up to
+    the slack, or None; and a bound of the violated weight of every cell, infinite if none is below
+    the cutoff but the point's, so that the search was complete.
+    """
+    k = len(rows)
+    signed = [*rows, *hard]
+    pool: dict[Conflict, None] = {}
+    best = cutoff
+    best_point: IntVector | None = None
+    none: frozenset[int] = frozenset()
+    # Bound, rows that are required and that are waived, weight of these.
+    stack = [(0.0, none, none, 0.0)]
+    threshold = slack / max(k, 1)
+    while stack:
+        if limits.exhausted:
+            return best_point, min(entry[0] for entry in stack)
+        _, required, waived, lower = stack.pop()
+        limits.nodes += 1
+        cost, share, residual = lower, np.zeros(k), weights.copy()
+        residual[list(waived)] = 0.0
+        pruned = lower >= best - slack
+        while not pruned:
+            members = {i for i in range(k) if i in required or residual[i] > threshold}
+            members.update(range(k, len(signed)))
+            known = next((c for c in pool if c <= members), None)
+            conflict = known or _separate(signed, sorted(members))
+            if isinstance(conflict, tuple):
+                violated = float(sum(weights[i] for i in range(k) if dot(signed[i], conflict) <= 0))
+                if violated < best:
+                    best, best_point = violated, conflict
+                break
+            pool[conflict] = None
+            soft = [i for i in conflict if i < k and i not in required]
+            step = float(residual[soft].min(initial=np.inf))
+            lower += step
+            pruned = lower >= best - slack
+            if soft:
+                residual[soft] -= step
+                share[soft] += step / len(soft)
+        if pruned or lower >= best - slack or not share.any():
+            continue
+        branch = int(share.argmax())
+        stack.append((lower, required, waived | {branch}, cost + float(weights[branch])))
+        stack.append((lower, required | {branch}, waived, cost))
+    return best_point, np.inf
+
+
+def _separate(signed: list[IntVector], active: list[int]) -> IntVector | Conflict:
+    """A point that satisfies all active constraints, or a conflict among them."""
+    if not active:
+        return tuple([1] + [0] * (len(signed[0]) - 1)) if signed else ()
+    try:
+        return strict_solution([signed[i] for i in active])
+    except Infeasible as error:
+        return frozenset(active[i] for i in error.multipliers)
+
+
+def _turned(row: IntVector, positive: bool) -> IntVector:
+    return row if positive else tuple(-x for x in row)
+
+
+def signed_rows(problem: CellProblem, weights: Array) -> list[IntVector]:
+    """The rows with a weight, as integers, on the side where it counts."""
+    return [_turned(problem.exact_rows[i], weights[i] > 0) for i in np.flatnonzero(weights)]
+
+
+def reference(
+    problem: CellProblem,
+    limits: Limits,
+    incumbent: Found,
+    fixed: dict[int, bool] | None = None,
+) -> Found:
+    """Search all coordinates in exact arithmetic for what is better than a known cell.
+
+    ``fixed`` are sides of hyperplanes that the cell must have: then antipodes differ, and both
+    signs of every coordinate are searched.
+    """
+    fixed = fixed or {}
+    rows = problem.exact_rows
+    best, upper, complete = incumbent, incumbent.lower, True
+    hard = [_turned(rows[h], side) for h, side in fixed.items()]
+    base = problem.offset + problem.weights[[h for h, side in fixed.items() if side]].sum(axis=0)
+    weights = problem.weights.copy()
+    weights[list(fixed)] = 0.0
+    tasks = []
+    for sign in (1, -1):
+        tops = sign * base + np.maximum(sign * weights, 0.0).sum(axis=0)
+        tasks += [(top, j, sign) for j, top in enumerate(tops.tolist())]
+    if not fixed:  # the antipode has the other sign
+        half = len(tasks) // 2
+        tasks = list(map(max, tasks[:half], tasks[half:]))
+    for ceiling, j, sign in sorted(tasks, key=lambda task: -task[0]):
+        if ceiling <= best.lower + problem.tolerance:
+            break
+        signed = sign * weights[:, j]
+        point, bound = least_violation(
+            signed_rows(problem, signed),
+            np.abs(signed[signed != 0]),
+            hard,
+            ceiling - best.lower,
+            problem.tolerance,
+            limits,
+        )
+        if point is not None:
+            point = move_off(rows, point)
+            pattern = np.array(sides_at(rows, point)) > 0
+            value = problem.norm(pattern)
+            if value > best.lower:
+                best = Found(value, value, pattern, point, True, "reference")
+        complete &= bound == np.inf
+        upper = max(upper, ceiling - bound)
+    upper = max(upper, best.lower)
+    return Found(best.lower, upper, best.pattern, best.point, complete, "reference")

@@ -21,9 +21,9 @@ import numpy as np
 
 from landscape.arrangement import Infeasible, interior_point
 from landscape.arrangement._integers import pivot_columns
+from landscape.seminorm._conflicts import reference
 from landscape.seminorm._problem import CellProblem, climb, settle
 from landscape.seminorm._record import Array, Found, Limits, Pattern
-from landscape.seminorm._reference import reference
 
 #: More unresolved places than this are not worth it: conflicts do not mind degeneracy.
 MAX_PLACES = 10_000

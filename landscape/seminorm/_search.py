@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 
 from landscape.arrangement._integers import IntVector, integer_vector
 from landscape.seminorm import _kernels as kernels
-from landscape.seminorm._conflicts import conflicts
+from landscape.seminorm._conflicts import conflicts, reference
 from landscape.seminorm._flats import flats
 from landscape.seminorm._problem import CellProblem, climb
 from landscape.seminorm._record import METHODS, Array, Found, Limits, OutOfReach
-from landscape.seminorm._reference import reference
 
 #: Rows visited by the flats (number of flats times k) up to which they are chosen, by rank.
 #: Some sixty million are visited per second.
