@@ -89,9 +89,9 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
     The :class:`StoreError` names file and first value that differs.
     """
     plain = json.loads(json.dumps(expected))
-    both = found.keys() & plain.keys()
+    both = [name for name in plain if name in found]
     made, wanted = (dict(_flat({name: d[name] for name in both})) for d in (found, plain))
-    for key in sorted(made.keys() | wanted.keys()):
+    for key in wanted | made:  # in the order of what is expected: a file's place comes first
         if made.get(key) != wanted.get(key):
             one, other = (
                 json.dumps(d[key], ensure_ascii=False) if key in d else "nothing"

@@ -15,7 +15,7 @@ from landscape.study.lock import RunError, check_writable
 from landscape.tables import TableError, read_table, write_table
 from tests import made_up
 
-ORIGIN = {"place": "fits/a/2", "training": {"max_iter": 100, "tol": 1e-12}}
+ORIGIN = {"place": "fits/a/2", "training": {"max_iter": 100, "tol": 1e-12}, "data": "a"}
 
 
 @pytest.fixture
@@ -57,6 +57,7 @@ class TestTableFiles:
         assert len(read_table("provenance", tables[1], {"place": "fits/a/2", "seed": 1})) == 9
         for other, message in (
             ({"place": "fits/a/3"}, 'made with place "fits/a/2", here "fits/a/3" is expected'),
+            ({"place": "fits/a/3", "data": "b"}, 'made with place "fits/a/2"'),
             ({"training": {"max_iter": 50, "tol": 1e-12}}, "training.max_iter 100, here 50 is exp"),
             ({"training": {"max_iter": 100}}, "made with training.tol 1e-12, here nothing is exp"),
         ):
