@@ -111,23 +111,22 @@ def atlas_findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, Finding]:
     atlas, coverage = tables["atlas"], tables["coverage"]
     problems = dict.fromkeys([*atlas["problem"], *coverage["problem"]])
     valleys = tables.get("valleys", pd.DataFrame(columns=["problem", "space"]))
-    every = (atlas, coverage, valleys)
     return {
-        name: _finding(name, *(table[table["problem"] == name] for table in every))
+        name: _finding(name, *(t[t["problem"] == name] for t in (atlas, coverage, valleys)))
         for name in problems
     }
 
 
 def _valleys(valleys: pd.DataFrame) -> str:
     """Valleys and spurious ones in each space, and the starts that end in spurious ones."""
-    spaces = [
+    spaces = {str(name): own for name, own in valleys.groupby("space")}
+    parts = [
         f"{number(len(own), 'valley')} in {SPACE_NAMES[name]}, {own['spurious'].sum():,} spurious"
-        for name, own in valleys.groupby("space")
+        for name, own in spaces.items()
     ]
-    text = f" The loss has {'; '.join(spaces)} (not the lowest)." if spaces else ""
-    own = valleys[valleys["space"] == "restricted"]
-    if len(own):
-        lost, every = own.loc[own["spurious"] == 1, "starts"].sum(), own["starts"].sum()
+    text = f" The loss has {'; '.join(parts)} (not the lowest)." if parts else ""
+    if (own := spaces.get("restricted")) is not None:
+        lost, every = own.loc[own["spurious"] == 1, "starts"].sum(), int(own["starts"].sum())
         text += f" Of {number(every, 'start')} that end at a minimum of N*, {lost:,} end in those."
     return text
 
