@@ -14,13 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
-from landscape.atlas._faces import (
-    AtlasCost,
-    atlas_cost,
-    neuron_faces,
-    require_budget,
-    separation,
-)
+from landscape.atlas._faces import AtlasCost, atlas_cost, neuron_faces, separation
 from landscape.atlas._records import SAME_VALUES, Atlas, AtlasEntry, UndecidedFace, target_size
 from landscape.atlas._supports import Code, SupportFit, Types
 from landscape.effective import EffectiveProblem, State
@@ -29,8 +23,6 @@ from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget
 from landscape.verdict import Verdict
-
-__all__ = ["make_atlas"]
 
 Array = NDArray[np.float64]
 Support = tuple[int, ...]
@@ -97,7 +89,7 @@ def make_atlas(
             f"{x.shape} and {y.shape}"
         )
     cost = atlas_cost(x, space.n_neurons)
-    require_budget(cost, space.n_neurons, max_supports)
+    cost.require(space.n_neurons, max_supports)
     progress(
         f"{cost.n_faces} faces, {cost.n_supports} supports for {cost.n_joint_faces} joint faces"
     )
@@ -154,16 +146,14 @@ class _Builder:
             signs = np.empty((0, len(self.y)), dtype=np.int8)
             self.undecided.append(UndecidedFace(np.nan, signs, reason))
         for k in range(self.space.n_neurons + 1):
-            total = comb(self.types.n_types, k)
+            of = f"of {comb(self.types.n_types, k)} supports"
 
-            def judged(count: int, k: int = k, total: int = total) -> None:
-                self.progress(
-                    f"{k} active neurons: {count} of {total} supports, "
-                    f"{self.n_candidates} candidates"
-                )
+            def judged(
+                count: int, say: str = f"{k} active neurons: {{}} {of}, {{}} candidates"
+            ) -> None:
+                self.progress(say.format(count, self.n_candidates))
 
-            for support in self.types.search(k, judged):
-                fit = self.types.fit(support)
+            for fit in map(self.types.fit, self.types.search(k, judged)):
                 if fit.code is Code.INSIDE:
                     self._candidate(fit)
                 elif fit.code is Code.BORDER:
@@ -248,10 +238,10 @@ class _Builder:
     # --- entries ------------------------------------------------------------------------------
 
     def _collect(self) -> Atlas:
-        supports = {piece.fit.support for piece in self.pieces}
+        count, supports = len(self.pieces), {piece.fit.support for piece in self.pieces}
         self.progress(
-            f"{len(supports)} supports with local minima among {self.n_candidates} "
-            f"candidates; {len(self.pieces)} joint faces"
+            f"{len(supports)} supports with local minima among {self.n_candidates} candidates; "
+            f"{count} joint faces"
         )
         rows = []
         for value, group in enumerate(_by_residuals(self.pieces, self.same)):
@@ -301,10 +291,8 @@ class _Builder:
                 touching |= fits
             blocks.append(csr_array(touching))
         labels = connected_components(vstack(blocks), directed=False)[1]
-        return [
-            [pieces[k] for k in np.flatnonzero(labels == label)]
-            for label in range(labels.max() + 1)
-        ]
+        members = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
+        return [[pieces[k] for k in own] for own in members]
 
     def _entry(self, plateau: list[Piece]) -> AtlasEntry | None:
         """Represent a plateau by a certified point; ``number`` and ``is_global`` come later."""

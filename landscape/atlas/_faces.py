@@ -19,8 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.parametrization import group_directions
 
-__all__ = ["AtlasCost", "AtlasTooLarge", "Faces", "atlas_cost", "neuron_faces", "separation"]
-
 Array = NDArray[np.float64]
 Signs = NDArray[np.int8]
 
@@ -212,6 +210,26 @@ class AtlasCost:
     #: False where the faces were too many to be enumerated: then all counts are upper bounds.
     exact: bool
 
+    def require(self, n_neurons: int, max_supports: int) -> None:
+        """Refuse what exceeds the budget with an `AtlasTooLarge`."""
+        if not self.exact:
+            what = (
+                f"{self.n_points} distinct samples of rank {self.rank} give one neuron up to "
+                f"{self.n_faces:,} activation faces"
+            )
+            remedy = "use fewer samples or inputs"
+            raise AtlasTooLarge("features", self.n_faces, MAX_FACES, what, remedy)
+        if self.n_supports > max_supports:
+            what = (
+                f"{n_neurons} neurons over {self.n_faces} activation faces each need "
+                f"{self.n_supports:,} least squares problems"
+            )
+            remedy = (
+                "use fewer samples or neurons, or raise max_supports (a million takes some seconds "
+                "with one input)"
+            )
+            raise AtlasTooLarge("max_supports", self.n_supports, max_supports, what, remedy)
+
 
 def atlas_cost(features: ArrayLike, n_neurons: int) -> AtlasCost:
     """Count faces, supports and joint faces without solving anything.
@@ -242,24 +260,3 @@ def atlas_cost(features: ArrayLike, n_neurons: int) -> AtlasCost:
     n_supports = sum(comb(2 * (n_faces - n_silent), k) for k in range(n_neurons + 1))
     n_joint_faces = comb(2 * n_faces + n_neurons - 1, n_neurons)
     return AtlasCost(n, rank, n_faces, n_silent, n_supports, n_joint_faces, exact)
-
-
-def require_budget(cost: AtlasCost, n_neurons: int, max_supports: int) -> None:
-    """Refuse what exceeds the budget with an `AtlasTooLarge`."""
-    if not cost.exact:
-        what = (
-            f"{cost.n_points} distinct samples of rank {cost.rank} give one neuron up to "
-            f"{cost.n_faces:,} activation faces"
-        )
-        remedy = "use fewer samples or inputs"
-        raise AtlasTooLarge("features", cost.n_faces, MAX_FACES, what, remedy)
-    if cost.n_supports > max_supports:
-        what = (
-            f"{n_neurons} neurons over {cost.n_faces} activation faces each need "
-            f"{cost.n_supports:,} least squares problems"
-        )
-        remedy = (
-            "use fewer samples or neurons, or raise max_supports (a million takes some seconds "
-            "with one input)"
-        )
-        raise AtlasTooLarge("max_supports", cost.n_supports, max_supports, what, remedy)

@@ -17,8 +17,6 @@ from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
 
-__all__ = ["Atlas", "AtlasEntry", "Location", "UndecidedFace"]
-
 Array = NDArray[np.float64]
 
 #: Values on the samples agree when they differ by at most this, relative to the largest target.
@@ -98,13 +96,7 @@ class Atlas:
 
     @property
     def global_minimum(self) -> AtlasEntry:
-        """The first entry of the least loss.
-
-        Raises
-        ------
-        ValueError
-            If the atlas has no entry (all are undecided).
-        """
+        """The first entry of the least loss; a ValueError if there is none (all undecided)."""
         if not self.entries:
             raise ValueError("the atlas has no certified entry, see its undecided ones")
         return self.entries[0]

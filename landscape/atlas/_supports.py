@@ -23,8 +23,6 @@ from scipy.optimize import linprog
 
 from landscape.atlas._faces import Faces
 
-__all__ = ["Code", "SupportFit", "Types"]
-
 Array = NDArray[np.float64]
 
 #: Distances from a border up to this count as none, relative to the size of the values.

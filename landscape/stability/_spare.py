@@ -15,12 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from landscape.canonical import CanonicalForm, same_realization
-from landscape.parametrization import (
-    DIRECTION_TOLERANCE,
-    Parametrization,
-    max_norms,
-    unit_directions,
-)
+from landscape.parametrization import DIRECTION_TOLERANCE as TOLERANCE
+from landscape.parametrization import Parametrization, max_norms, unit_directions
 from landscape.stability._scales import below, bisect, line_distances, scale_interval
 from landscape.stability.assignment import bottleneck_assignment, max_distance
 from landscape.stability.flips import Sides, exact
@@ -53,7 +49,7 @@ def opposite_rays(sides: Sides) -> Iterator[tuple[Array, Array, bool]]:
             off = max(abs(left - left[lead] / normal[lead] * normal))
             backward = -float(left[lead] + sides.sums[h, 1, lead]) / normals[h, lead]
             forward = float(left[lead] + sides.sums[h, 0, lead]) / normals[h, lead]
-            if off <= 2 * DIRECTION_TOLERANCE * size and forward and backward:
+            if off <= 2 * TOLERANCE * size and forward and backward:
                 e = np.array(turned, dtype=float)[:, None] * normals[others]
                 rays = np.vstack([e, normals[h], -normals[h]])
                 yield rays, np.append(jumps[others], [forward, backward]), not off
@@ -143,16 +139,13 @@ def _pairs_program(
         moves[j, :, block] = c[i] / c[j] * (1 if back[i] else -1) * np.eye(d)
     equal[n_planes:] = np.tensordot(np.where(back, c, 0.0), moves, 1)
     moving = np.asarray(moves.any(axis=(1, 2)))
-    rows, target, values = moves[moving].reshape(-1, moves.shape[2]), a[moving].ravel(), form.jumps
-    level = np.eye(moves.shape[2])[-1]
-    values = np.append(values, form.linear)
+    rows, target = moves[moving].reshape(-1, moves.shape[2]), a[moving].ravel()
+    level, values = np.eye(moves.shape[2])[-1], np.append(form.jumps, form.linear)
+    free_bounds, positive = [(None, None)] * (d * len(free)), (0.0, None)
     solved = linprog(
         level,
-        A_ub=np.vstack([rows - level, -rows - level]),
-        b_ub=np.append(target, -target),
-        A_eq=equal,
-        b_eq=values,
-        bounds=[(0.0, None)] * n_on + [(None, None)] * (d * len(free)) + [(0.0, None)],
+        *(np.vstack([rows - level, -rows - level]), np.append(target, -target), equal, values),
+        bounds=[positive] * n_on + free_bounds + [positive],
         method="highs",
     )
     if solved.status != 0:

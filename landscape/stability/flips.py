@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.canonical import CanonicalForm, canonical_form
-from landscape.parametrization import DIRECTION_TOLERANCE, Parametrization, max_norms
+from landscape.parametrization import DIRECTION_TOLERANCE as TOLERANCE
+from landscape.parametrization import Parametrization, max_norms, unit_directions
 from landscape.spaces import Space, UnrestrictedSpace
 
 __all__ = ["admissible_flips", "degeneracies", "flip_gap"]
@@ -63,7 +64,7 @@ def unfrozen(theta: Parametrization, space: Space | None) -> Parametrization:
 
 def negligible(total: Exact, size: float) -> bool:
     """Whether a sum is zero up to the tolerance of directions of terms of this total size."""
-    return bool(max(map(abs, total), default=0) <= DIRECTION_TOLERANCE * size)
+    return bool(max(map(abs, total), default=0) <= TOLERANCE * size)
 
 
 def sum_sides(
@@ -145,7 +146,7 @@ def find_flips(sides: Sides) -> list[tuple[int, ...]] | None:
     right, right_sizes = _choices(floats[half:-1], sides.sizes[half:-1])
     wanted, left_sizes = -floats[-1, 1] - left, left_sizes + sides.sizes[-1, 1]
     # The search allows for the rounding of its sums; candidates are decided exactly.
-    share = DIRECTION_TOLERANCE + 2 * (n_planes + 2) * 2.0**-53
+    share = TOLERANCE + 2 * (n_planes + 2) * 2.0**-53
     slack = share * (left_sizes.max() + right_sizes.max())
     # One number per sum, such that equal sums have nearly equal numbers.
     generic = np.cos(1.0 + np.arange(d) ** 2)
@@ -271,13 +272,13 @@ def degeneracies(theta: Parametrization, *, space: Space | None = None) -> dict[
     Returns
     -------
     dict
-        ``imbalance``: mean over the neurons of ``||c_i| - ‖a_i‖_inf|`` relative to the larger,
-        0 on N', 1 if one of them is 0, and 0 for (0, 0); ``imbalance_max``; ``distance``:
-        half the largest ``||c_i| - ‖a_i‖_inf|``, the distance to N' in max-norm, as both can move
-        half the way and parallel directions part at any distance; ``cosine`` and
-        ``opposite_cosine``: largest and smallest Euclidean cosine between two non-zero weight
-        vectors, 1 for a parallel pair (C.2), -1 for an opposite one (C.3), nan with fewer than two;
-        ``flip_gap``: see `flip_gap`, relative to the largest product, nan beyond 22 neurons.
+        ``imbalance``: mean of ``||c_i| - ‖a_i‖_inf|`` relative to the larger, 0 on N' and for
+        (0, 0), 1 if one of them is 0; ``imbalance_max``; ``distance``: half the largest
+        ``||c_i| - ‖a_i‖_inf|``, the distance to N' in max-norm, as both can move half the way and
+        parallel directions part at any distance; ``cosine`` and ``opposite_cosine``: largest and
+        smallest Euclidean cosine between two non-zero weight vectors, 1 if parallel (C.2), -1 if
+        opposite (C.3), nan with fewer than two; ``flip_gap``: see `flip_gap`, relative to the
+        largest product, nan beyond 22 neurons.
 
     Examples
     --------
@@ -289,8 +290,7 @@ def degeneracies(theta: Parametrization, *, space: Space | None = None) -> dict[
     sizes, norms = np.abs(theta.output_weights[:end]), max_norms(theta.weights[:end])
     gaps, larger = np.abs(sizes - norms), np.maximum(sizes, norms)
     relative = gaps / np.where(larger > 0, larger, 1.0)
-    units = theta.weights[max_norms(theta.weights) > 0]
-    units = units / max_norms(units)[:, None]
+    units = unit_directions(theta.weights[max_norms(theta.weights) > 0])
     units /= np.linalg.norm(units, axis=1)[:, None]
     cosines = np.clip((units @ units.T)[np.triu_indices(len(units), 1)], -1.0, 1.0)
     products = theta.products[:end, :-1] if has_offset(space) else theta.products

@@ -13,13 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.canonical import RealizationEquality, canonical_form, same_realization
-from landscape.parametrization import (
-    DIRECTION_TOLERANCE,
-    Parametrization,
-    group_directions,
-    max_norms,
-    unit_directions,
-)
+from landscape.parametrization import DIRECTION_TOLERANCE as TOLERANCE
+from landscape.parametrization import Parametrization, group_directions, max_norms, unit_directions
 from landscape.seminorm import Seminorm, sobolev_distance
 from landscape.spaces import RestrictedSpace
 from landscape.stability.assignment import (
@@ -162,7 +157,7 @@ def reparametrize_near(
         flips=flips,
         same_realization=same_realization(phi, theta),
         nearest=fibre,
-        rounding=DIRECTION_TOLERANCE * largest_entry(gamma, phi),
+        rounding=TOLERANCE * largest_entry(gamma, phi),
     )
 
 
@@ -307,5 +302,5 @@ def inverse_stability(gamma: Parametrization, theta: Parametrization) -> Inverse
     ratio = 0.0 if found.value == 0 else np.inf
     if found.value and r.value > 0:
         ratio = found.value / np.sqrt(r.value)
-    rounding = DIRECTION_TOLERANCE * largest_entry(gamma, theta)
+    rounding = TOLERANCE * largest_entry(gamma, theta)
     return InverseStability(found.value, r, float(ratio), found.columns, rounding)
