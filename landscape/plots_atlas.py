@@ -88,13 +88,13 @@ def atlas_figure(entries: Iterable[Entry], data: Mapping[str, Dataset]) -> Figur
     return figure
 
 
-def _shown(entry: Entry, x: NDArray[np.float64]) -> tuple[Parametrization, Any, Any, Any]:
-    """Network of an entry, its breakpoints, which are shown, and the range of the inputs."""
+def _shown(entry: Entry, x: NDArray[np.float64]) -> tuple[Parametrization, Any, Any]:
+    """Network of an entry, its breakpoints, and which of them are in the range of the inputs."""
     assert entry.weights is not None and entry.output_weights is not None
     theta = Parametrization(entry.weights, entry.output_weights)
     breaks = breakpoints(theta)
     low, high = _range(x)
-    return theta, breaks, (breaks > low) & (breaks < high), (low, high)
+    return theta, breaks, (breaks > low) & (breaks < high)
 
 
 def _range(x: NDArray[np.float64]) -> tuple[float, float]:
@@ -105,10 +105,11 @@ def _range(x: NDArray[np.float64]) -> tuple[float, float]:
 def _functions(ax: Axes, entries: Sequence[Entry], data: Dataset) -> None:
     """The best minima as functions with their breakpoints."""
     x, y = data.features[:, 0], data.target
+    low, high = _range(x)
     for entry in reversed(entries[:DRAWN]):
-        best, (theta, breaks, shown, ends) = entry.is_global, _shown(entry, x)
+        best, (theta, breaks, shown) = entry.is_global, _shown(entry, x)
         breaks, colour = breaks[shown], "black" if best else BLUE
-        grid = np.unique(np.concatenate([np.linspace(*ends, 101), breaks]))
+        grid = np.unique(np.concatenate([np.linspace(low, high, 101), breaks]))
         front, width = (4, 1.8) if best else (2, 0.6)
         curve = realize(theta, lift_inputs(grid[:, None]))
         ax.plot(grid, curve, color=colour, linewidth=width, zorder=front)
@@ -117,14 +118,14 @@ def _functions(ax: Axes, entries: Sequence[Entry], data: Dataset) -> None:
         ax.plot(breaks, values, "o", markersize=size, zorder=front + 1, **look)
     ax.plot(x, y, linestyle="", marker="+", color="0.3", markersize=5, zorder=6)
     spread = 0.35 * float(np.ptp(y))
-    ax.set(xlim=_range(x), ylim=(y.min() - spread, y.max() + spread))
+    ax.set(xlim=(low, high), ylim=(y.min() - spread, y.max() + spread))
 
 
 def _breaks(ax: Axes, entries: Sequence[Entry], data: Dataset) -> None:
     """Every minimum at its loss, with a mark where each neuron breaks."""
     x = data.features[:, 0]
     for k, entry in enumerate(entries):
-        best, (theta, breaks, shown, _) = entry.is_global, _shown(entry, x)
+        best, (theta, breaks, shown) = entry.is_global, _shown(entry, x)
         if best or k < DRAWN:
             width = 1.2 if best else 0.4
             ax.axhline(entry.loss, color="black" if best else BLUE, linewidth=width, zorder=1)
