@@ -196,8 +196,6 @@ def _kink_function(
 ) -> tuple[KinkFunction, Array]:
     """A neuron's h without the kinks that are too small to have a sign; the charge for those."""
     problem, rows = point.problem, np.flatnonzero(point.kinks[:, i])
-    if rows.size == 0:
-        return KinkFunction.smooth(gradient, bounds), np.zeros_like(gradient)
     weights = problem.signs[i] * point.s.value[rows]
     sizes = np.abs(weights)[:, None] * problem.sizes[rows]
     keep = (sizes * max(1, rows.size) > 0.25 * allowed).any(axis=1)

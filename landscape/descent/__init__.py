@@ -45,35 +45,22 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Descent:
-    """End of a descent.
+    """End of a descent."""
 
-    Attributes
-    ----------
-    parametrization : Parametrization
-        In the space that was descended in.
-    loss, loss_start : float
-        Mean squared error; it never increases, up to rounding.
-    outcome : DescentOutcome
-    n_iter : int
-        Steps along a line.
-    n_tests : int
-        Full first-order tests.
-    reason : str
-        For outcomes other than a minimum, in terms of the neuron concerned.
-    losses : tuple of float
-        The loss after each line search.
-    certificate : Certificate or None
-        Of the end; None where the descent itself knows that it is no minimum.
-    """
-
+    #: In the space that was descended in.
     parametrization: Parametrization
+    #: Mean squared errors; the loss never increases, up to rounding.
     loss: float
     loss_start: float
     outcome: DescentOutcome
+    #: Steps along a line, and full first-order tests.
     n_iter: int
     n_tests: int
+    #: For outcomes other than a minimum, in terms of the neuron concerned.
     reason: str
+    #: After each line search.
     losses: tuple[float, ...]
+    #: Of the end; None where the descent itself knows that it is no minimum.
     certificate: Certificate | None
 
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.effective import EffectiveProblem
-from landscape.minima._certificate import Certificate
-from landscape.minima._test import MinimumTest
+from landscape.minima._test import Certificate, MinimumTest
 from landscape.parametrization import Parametrization
 from landscape.rational_check import prove_minimum
 from landscape.spaces import Space

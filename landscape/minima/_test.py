@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
 from landscape.first_order import PointCheck, Values, check_point, slopes
-from landscape.minima._certificate import Certificate
 from landscape.parametrization import max_norms
+from landscape.rational_check import ExactMinimum
 from landscape.rounding import (
     MISSED,
     SLACK_SHARE,
@@ -26,7 +26,7 @@ from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.stationarity import MERGING, Budget, NeuronCheck, check_neuron, merge_kinks
 from landscape.verdict import Verdict
 
-__all__ = ["MinimumTest"]
+__all__ = ["Certificate", "MinimumTest"]
 
 Array = NDArray[np.float64]
 
@@ -39,6 +39,60 @@ UNDERFLOW = 1e-301
 
 #: A radius whose square is still far from the largest float.
 LARGEST = 1e100
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known about a parametrization as a local minimum."""
+
+    #: ``holds``: a local minimum on the space, up to the slack; ``violated``: theta itself is none,
+    #: for certain; ``undecided``.
+    verdict: Verdict
+    #: A sentence, in terms of the neuron concerned.
+    reason: str
+    #: ``"global"`` (zero residual), ``"smooth"``, ``"kinks"`` or ``"mixed kinks"``.
+    kind: str
+    #: How the neurons with the hardest conditions were decided.
+    method: str
+    #: Mean squared error.
+    loss: float
+    #: How far the first-order conditions are missed, relative to the terms they sum, and
+    #: ``STATIONARITY_TOLERANCE``: what counts as satisfied, but for rounding.
+    stationarity: float
+    tolerance: float
+    #: ``r_cell`` or, for the slack's sake, less; max-norm in the parameters (A, c): a radius in the
+    #: sense of (9). inf where the residual is zero, nan unless the verdict is ``holds``.
+    radius: float
+    #: Within that radius the loss is at least ``loss - slack``, proved for the rationals that
+    #: parameters and data are (Theorem 19): what the first-order conditions miss, multiplied out
+    #: over the box, the distance of kinks and active bounds, and rounding. The radius is chosen so
+    #: that it is at most ``SLACK_SHARE`` of the loss; for ``"global"`` it is the loss itself, at
+    #: most ``GLOBAL_SHARE`` of the targets' variance.
+    slack: float
+    #: Pairs of a neuron and a sample on its kink; neurons that contribute nothing on any sample.
+    n_kinks: int
+    n_silent: int
+    #: A direction of descent (m, d) in product coordinates ``sigma_i, u_i = |c_i| a_i``, where
+    #: there is one; on lifted data it keeps the bounds. With an offset its last row is that of e.
+    direction: Array | None
+    #: Derivative of the loss along it.
+    slope: float
+    #: Per neuron, those of its kinks.
+    multipliers: tuple[Array, ...]
+    #: How theta leaves the space; only C.2 (parallel neurons, on N*'s border) may occur.
+    violations: tuple[str, ...] = ()
+    #: With ``exact=True``: whether the minimum next to theta was proved in rational arithmetic; the
+    #: exact point, its distance, the radius that is left, or the reason why there is no proof.
+    proved: bool | None = None
+    proof: ExactMinimum | None = None
+    #: Verdict on the first-order conditions with samples next to kinks exactly on them. Where it is
+    #: ``violated`` and the verdict ``undecided``, theta is off such a kink by rounding only.
+    at_kinks: Verdict | None = None
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether the verdict is ``holds``."""
+        return self.verdict is Verdict.HOLDS
 
 
 class MinimumTest:

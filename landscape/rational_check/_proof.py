@@ -29,39 +29,23 @@ NEAR = 1e-6
 
 @dataclass(frozen=True)
 class ExactMinimum:
-    """A local minimum proved in rational arithmetic, or refuted, or neither.
+    """A local minimum proved in rational arithmetic, or refuted, or neither."""
 
-    Attributes
-    ----------
-    verdict : Verdict
-        ``holds``: the exact point lies in the space, and it is a local minimum of the loss there,
-        by proof. ``violated``: the parametrization itself, in exact arithmetic, is none, by proof.
-        ``undecided``: neither was shown.
-    reason : str
-    products : tuple of tuples of Fraction
-        The exact point in effective coordinates (m, d): ``u_i``, on lifted data
-        ``(w_i, p_i - q_i)``.
-    offset : Fraction
-        Its offset, 0 without one.
-    loss : Fraction or None
-        Mean squared error there, exactly.
-    multipliers : tuple of tuples of Fraction
-        Per neuron, those of its merged kinks where they are convex.
-    distance : float
-        At least the max-norm distance, in (A, c), from the parametrization to the exact point.
-    radius : float
-        ``r_cell`` of the exact point minus ``distance``, rounded down: for all elements of the
-        space within it of the *given* parametrization the loss is at least ``loss``, exactly.
-        Positive where proved, else nan.
-    """
-
+    #: ``holds``: the exact point lies in the space, and it is a local minimum of the loss there, by
+    #: proof. ``violated``: the parametrization itself, in exact arithmetic, is none, by proof.
     verdict: Verdict
     reason: str
+    #: The exact point in effective coordinates: ``u_i``, on lifted data ``(w_i, p_i - q_i)``.
     products: tuple[Vector, ...] = ()
     offset: Fraction = Fraction(0)
+    #: Mean squared error there, exactly.
     loss: Fraction | None = None
+    #: Per neuron, those of its merged kinks where they are convex.
     multipliers: tuple[tuple[Fraction, ...], ...] = ()
+    #: At least the max-norm distance, in (A, c), from the parametrization to the exact point.
     distance: float = nan
+    #: ``r_cell`` of the exact point minus ``distance``, rounded down: for all elements of the space
+    #: within it of the *given* parametrization the loss is at least ``loss``, exactly.
     radius: float = nan
 
     @property
@@ -152,7 +136,14 @@ class _Proof:
         multipliers = self._check_slopes(s) if loss else ((),) * len(self.u)
         self._check_space()
         distance, reach = self._distance_and_reach()
-        self._check_nearness(distance, reach if loss else None)
+        theta = self.problem.theta
+        size = float(max(np.abs(theta.weights).max(), np.abs(theta.output_weights).max()))
+        # The exact point is *next to* theta: a proof far away says nothing about it.
+        if distance > NEAR * size or (loss and reach is not None and distance >= reach):
+            raise _NotProvedError(
+                f"the exact minimizer of the face is {float(distance):.3g} away: the data leave "
+                "it undetermined up to rounding"
+            )
         radius = -_up(distance - reach) if loss and reach is not None else inf
         reason = "the residual is exactly 0: a global minimum"
         if loss:
@@ -262,16 +253,6 @@ class _Proof:
         """Residuals with the pattern that was found, exact where the sides are right."""
         s = (self.z * self.active) @ self.signs - self.y
         return s if self.column is None else s + self.e * self.column
-
-    def _check_nearness(self, distance: Fraction, reach: Fraction | None) -> None:
-        """The exact point is *next to* theta: a proof far away says nothing about it."""
-        theta = self.problem.theta
-        size = max(np.abs(theta.weights).max(), np.abs(theta.output_weights).max())
-        if distance > NEAR * float(size) or (reach is not None and distance >= reach):
-            raise _NotProvedError(
-                f"the exact minimizer of the face is {float(distance):.3g} away: the data leave "
-                "it undetermined up to rounding"
-            )
 
     # --- conditions ---------------------------------------------------------------------------
 

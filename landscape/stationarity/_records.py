@@ -50,11 +50,6 @@ class KinkFunction:
     #: v is feasible iff ``bounds @ v >= 0``: signed unit vectors (p, d) of the active bounds.
     bounds: Array
 
-    @classmethod
-    def smooth(cls, gradient: Array, bounds: Array) -> KinkFunction:
-        """Without kinks."""
-        return cls(gradient, np.empty((0, gradient.size)), np.empty(0), bounds)
-
     @property
     def kind(self) -> str:
         """How its conditions are decided."""
@@ -141,7 +136,7 @@ def merge_kinks(
     if bounds is None:
         bounds = np.empty((0, g.size))
     if len(kinks) == 0:
-        return KinkFunction.smooth(g, bounds)
+        return KinkFunction(g, np.empty((0, g.size)), np.empty(0), bounds)
     amounts = weights * max_norms(kinks)
     units = unit_directions(kinks)
     labels = group_directions(kinks, oriented=False, units=units)
