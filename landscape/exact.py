@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 from math import gcd, isqrt, lcm
+from operator import mul
+from typing import Any
 
 __all__ = [
     "HAVE_FLINT",
@@ -18,6 +20,7 @@ __all__ = [
     "dot",
     "echelon",
     "gram",
+    "integer_vector",
     "max_norm",
     "normal_line",
     "null_basis",
@@ -70,9 +73,7 @@ def sqrt_bracket(x: Fraction | int, digits: int = 40) -> tuple[Fraction, Fractio
     return Fraction(root, unit), Fraction(root if exact else root + 1, unit)
 
 
-def reduce_rows(
-    rows: Sequence[Sequence[Fraction]], *, use_flint: bool | None = None
-) -> tuple[list[Vector], list[int]]:
+def reduce_rows(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
     """Reduced row echelon form without its zero rows, and the pivot columns.
 
     Examples
@@ -83,31 +84,17 @@ def reduce_rows(
     """
     if not rows or not len(rows[0]):
         return [], []
-    if use_flint is None:
-        use_flint = HAVE_FLINT
-    return _by_flint(rows) if use_flint else _by_integers(rows)
-
-
-def _by_flint(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
+    if not HAVE_FLINT:
+        table, pivots = echelon([integer_vector(row) for row in rows])
+        return [
+            vector(Fraction(x, r[j]) for x in r) for r, j in zip(table, pivots, strict=True)
+        ], pivots
     import flint
 
     entries = [flint.fmpq(p.numerator, p.denominator) for row in rows for p in row]
-    width = len(rows[0])
-    reduced, rank = flint.fmpq_mat(len(rows), width, entries).rref()
-    result = [
-        tuple(Fraction(int(reduced[i, j].p), int(reduced[i, j].q)) for j in range(width))
-        for i in range(rank)
-    ]
+    reduced, rank = flint.fmpq_mat(len(rows), len(rows[0]), entries).rref()
+    result = [tuple(Fraction(int(p.p), int(p.q)) for p in row) for row in reduced.tolist()[:rank]]
     return result, [next(j for j, p in enumerate(row) if p) for row in result]
-
-
-def _by_integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
-    scales = [lcm(*(p.denominator for p in row)) for row in rows]
-    table, pivots = echelon(
-        [[int(p * scale) for p in row] for row, scale in zip(rows, scales, strict=True)]
-    )
-    reduced = [tuple(Fraction(x, r[j]) for x in r) for r, j in zip(table, pivots, strict=True)]
-    return reduced, pivots
 
 
 def echelon(rows: Sequence[Sequence[int]]) -> tuple[list[IntVector], list[int]]:
@@ -138,7 +125,17 @@ def primitive(values: Sequence[int]) -> IntVector:
     return tuple(value // divisor for value in values) if divisor > 1 else tuple(values)
 
 
-def gram(columns: Sequence[Sequence[int]], *, use_flint: bool | None = None) -> list[list[int]]:
+def integer_vector(values: Iterable[Any]) -> IntVector:
+    """The primitive integer vector of the same direction; zero stays zero.
+
+    Takes ints, floats and Fractions; floats count as the rationals that they are.
+    """
+    ratios = [(p, 1) if type(p) is int else p.as_integer_ratio() for p in values]
+    denominator = lcm(*(q for _, q in ratios))
+    return primitive([int(p) * (denominator // q) for p, q in ratios])
+
+
+def gram(columns: Sequence[Sequence[int]]) -> list[list[int]]:
     """Inner products of integer vectors.
 
     Examples
@@ -146,24 +143,15 @@ def gram(columns: Sequence[Sequence[int]], *, use_flint: bool | None = None) -> 
     >>> gram([[1, 2], [3, 4]])
     [[5, 11], [11, 25]]
     """
-    if HAVE_FLINT if use_flint is None else use_flint:
-        import flint
+    if not HAVE_FLINT:
+        return [[sum(map(mul, x, y)) for y in columns] for x in columns]
+    import flint
 
-        matrix = flint.fmpz_mat([list(column) for column in columns])
-        products = matrix * matrix.transpose()
-        return [[int(products[i, j]) for j in range(len(columns))] for i in range(len(columns))]
-    result = [[0] * len(columns) for _ in columns]
-    for i, x in enumerate(columns):
-        for j in range(i + 1):
-            y = columns[j]
-            value = sum(p * q for p, q in zip(x, y, strict=True) if p and q)
-            result[i][j] = result[j][i] = value
-    return result
+    matrix = flint.fmpz_mat([list(column) for column in columns])
+    return [[int(p) for p in row] for row in (matrix * matrix.transpose()).tolist()]
 
 
-def solve(
-    rows: Sequence[Sequence[Fraction]], right: Sequence[Fraction], *, use_flint: bool | None = None
-) -> list[Fraction] | None:
+def solve(rows: Sequence[Sequence[Fraction]], right: Sequence[Fraction]) -> list[Fraction] | None:
     """A solution whose free variables are 0; None where there is no solution.
 
     Examples
@@ -175,9 +163,7 @@ def solve(
     if not rows:
         return []
     width = len(rows[0])
-    reduced, pivots = reduce_rows(
-        [[*row, value] for row, value in zip(rows, right, strict=True)], use_flint=use_flint
-    )
+    reduced, pivots = reduce_rows([[*row, p] for row, p in zip(rows, right, strict=True)])
     if width in pivots:
         return None
     solution = [Fraction(0)] * width

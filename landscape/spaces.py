@@ -82,14 +82,29 @@ class Space(ABC):
     def embed(cls, features: ArrayLike) -> Array:
         """What the networks of a study over this space see of the features, (n, n_inputs)."""
 
-    @abstractmethod
     def from_network(
         self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
     ) -> Parametrization:
         """The element that computes ``sum_i c_i relu(<a_i, x> + b_i) + e`` on embedded features.
 
-        ``weights`` (p, d) may have fewer neurons than the space: the others stay silent.
+        ``weights`` (p, d) may have fewer neurons than the space: the others stay silent. In N' by
+        Lemma A.4, see :func:`landscape.lift`; in N* then moved above the margin along the family
+        that ``(x, 1, -1)`` ignores; in N, which needs an offset, the network itself.
         """
+        a, b, c = (np.asarray(p, dtype=float) for p in (weights, biases, output_weights))
+        m = self.n_neurons - 1
+        if (missing := m - len(a)) < 0:
+            raise ValueError(
+                f"weights: the space holds {m} neurons and an offset, got {len(a)} neurons"
+            )
+        a = np.vstack([a, np.zeros((missing, a.shape[1]))])
+        return self._from(
+            a, np.append(b, -np.ones(missing)), np.append(c, np.zeros(missing)), offset
+        )
+
+    @abstractmethod
+    def _from(self, a: Array, b: Array, c: Array, offset: float) -> Parametrization:
+        """See `from_network`, for one neuron less than the space has."""
 
     # --- geometry -----------------------------------------------------------------------------
 
@@ -118,11 +133,8 @@ class Space(ABC):
     def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
         """A random element with gaussian weights.
 
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-        n_positive : int, optional
-            Number of positive signs (the class of Theorem 1); binomial if not given.
+        With ``n_positive`` positive signs (the class of Theorem 1), not counting an offset's;
+        binomial if not given. In N* the last two coordinates are half-normal above the margin.
         """
 
     def _signs(self, rng: np.random.Generator, n: int, n_positive: int | None) -> Array:
@@ -145,11 +157,7 @@ class BalancedSpace(Space):
         """``x -> (x, 1, -1)``, as for N*, which is a subset."""
         return lift_inputs(features)
 
-    def from_network(
-        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
-    ) -> Parametrization:
-        """Lemma A.4, see :func:`landscape.lift`."""
-        a, b, c = _padded(weights, biases, output_weights, self.n_neurons - 1)
+    def _from(self, a: Array, b: Array, c: Array, offset: float) -> Parametrization:
         return lift(a, b, c, offset)
 
     def _conditions(self, theta: Parametrization) -> list[Violation]:
@@ -220,18 +228,15 @@ class RestrictedSpace(BalancedSpace):
         return lower, upper
 
     def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
-        """See :meth:`Space.sample`; the last two coordinates are half-normal above the margin."""
+        """See :meth:`Space.sample`."""
         u = rng.standard_normal((self.n_neurons, self.n_inputs))
         u[:, -2:] = np.abs(u[:, -2:]) + max(self.margin, np.finfo(float).tiny)
         if np.isfinite(self.bound):
             u = np.clip(u, *self.bounds())
         return Parametrization.from_products(u, self._signs(rng, self.n_neurons, n_positive))
 
-    def from_network(
-        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
-    ) -> Parametrization:
-        """Lemma A.4, then moved above the margin along the family that ``(x, 1, -1)`` ignores."""
-        theta = super().from_network(weights, biases, output_weights, offset)
+    def _from(self, a: Array, b: Array, c: Array, offset: float) -> Parametrization:
+        theta = lift(a, b, c, offset)
         u = theta.products.copy()
         u[:, -2:] += np.maximum(0.0, self.margin - u[:, -2:].min(axis=1))[:, None]
         return Parametrization.from_products(u, theta.signs) if self.margin > 0 else theta
@@ -256,24 +261,18 @@ class UnrestrictedSpace(Space):
         """``x -> (x, 1)``: biases as weights of a constant input."""
         return lift_inputs(features)[:, :-1]
 
-    def from_network(
-        self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
-    ) -> Parametrization:
-        """The network itself, see :class:`UnrestrictedSpace`."""
+    def _from(self, a: Array, b: Array, c: Array, offset: float) -> Parametrization:
         if not self.offset:
             raise ValueError(
                 "from_network: the space has no offset; use UnrestrictedSpace(offset=True)"
             )
-        a, b, c = _padded(weights, biases, output_weights, self.n_neurons - 1)
-        rows = np.column_stack([a, b])
-        return Parametrization(np.vstack([rows, self.offset_direction]), np.append(c, offset))
+        rows = np.vstack([np.column_stack([a, b]), self.offset_direction])
+        return Parametrization(rows, np.append(c, offset))
 
     @property
     def offset_direction(self) -> Array:
         """Weight vector (0, ..., 0, 1) of the frozen offset neuron."""
-        direction = np.zeros(self.n_inputs)
-        direction[-1] = 1.0
-        return direction
+        return np.eye(self.n_inputs)[-1]
 
     def _conditions(self, theta: Parametrization) -> list[Violation]:
         if self.offset and not np.array_equal(theta.weights[-1], self.offset_direction):
@@ -283,7 +282,7 @@ class UnrestrictedSpace(Space):
         return []
 
     def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
-        """See :meth:`Space.sample`; ``n_positive`` counts the neurons without the offset."""
+        """See :meth:`Space.sample`."""
         m = self.n_neurons - int(self.offset)
         a = rng.standard_normal((m, self.n_inputs))
         c = self._signs(rng, m, n_positive) * np.abs(rng.standard_normal(m))
@@ -291,21 +290,6 @@ class UnrestrictedSpace(Space):
             a = np.vstack([a, self.offset_direction])
             c = np.append(c, rng.standard_normal())
         return Parametrization(a, c)
-
-
-def _padded(
-    weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, m: int
-) -> tuple[Array, Array, Array]:
-    """A network with biases, filled up to m neurons with silent ones (weights 0, bias -1)."""
-    a = np.asarray(weights, dtype=float)
-    b, c = np.asarray(biases, dtype=float), np.asarray(output_weights, dtype=float)
-    missing = m - len(a)
-    if missing < 0:
-        raise ValueError(
-            f"weights: the space holds {m} neurons and an offset, got {len(a)} neurons"
-        )
-    a = np.vstack([a, np.zeros((missing, a.shape[1]))])
-    return a, np.append(b, -np.ones(missing)), np.append(c, np.zeros(missing))
 
 
 #: The spaces of a study by their names in the config.

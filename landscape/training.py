@@ -10,6 +10,7 @@ import enum
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -261,10 +262,8 @@ def train_merging(
 
     Parameters
     ----------
-    theta, X, y, solver, max_iter, tol, regularizer
-        See :func:`train`.
-    space : UnrestrictedSpace
-        A frozen offset takes up neurons that come close to its direction.
+    theta, X, y, space, solver, max_iter, tol, regularizer
+        See :func:`train`. A frozen offset takes up neurons that come close to its direction.
     merging : Merging
 
     Returns
@@ -277,18 +276,10 @@ def train_merging(
         raise ValueError(f"space: expected an unrestricted space, got the {space.name} one")
     fits: list[Fit] = []
     n_merged, left = 0, max_iter
+    options: dict[str, Any] = {"solver": solver, "tol": tol, "regularizer": regularizer}
     while True:
         every = min(merging.every, left)
-        fit = train(
-            theta,
-            X,
-            y,
-            space=space,
-            solver=solver,
-            max_iter=every,
-            tol=tol,
-            regularizer=regularizer,
-        )
+        fit = train(theta, X, y, space=space, max_iter=every, **options)
         fits.append(fit)
         left -= every
         if left <= 0:
@@ -314,12 +305,9 @@ def _run(
 ) -> OptimizeResult:
     lower, upper = counted.lower, counted.upper
     if callable(solver):
+        bounds = Bounds(lower, upper)
         return solver(
-            counted.value_and_gradient,
-            start.copy(),
-            bounds=Bounds(lower, upper),
-            max_iter=max_iter,
-            tol=tol,
+            counted.value_and_gradient, start.copy(), bounds=bounds, max_iter=max_iter, tol=tol
         )
     bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any())
     if solver == "trf":
@@ -327,42 +315,29 @@ def _run(
         return least_squares(
             counted.residuals, start, counted.jacobian, bounds=(lower, upper), method="trf", **stop
         )
-    options: dict[str, object] = {"maxiter": max_iter}
-    if solver == "SLSQP":
-        options["ftol"] = tol
-    elif solver == "L-BFGS-B":
-        options |= {"ftol": tol, "gtol": tol, "maxfun": 20 * max_iter, "maxcor": 20}
-    else:
-        options |= {"gtol": max(tol, 1e-10), "xtol": max(tol, 1e-12)}
+    options = {
+        "SLSQP": {"ftol": tol},
+        "L-BFGS-B": {"ftol": tol, "gtol": tol, "maxfun": 20 * max_iter, "maxcor": 20},
+        "trust-constr": {"gtol": max(tol, 1e-10), "xtol": max(tol, 1e-12)},
+    }[solver] | {"maxiter": max_iter}
+    within = Bounds(lower, upper) if bounded else None
     return minimize(
-        counted.value_and_gradient,
-        start,
-        jac=True,
-        method=solver,
-        bounds=Bounds(lower, upper) if bounded else None,
-        options=options,
+        counted.value_and_gradient, start, jac=True, method=solver, bounds=within, options=options
     )
 
 
-#: The solvers' status codes, as documented by scipy, in common terms; others are the last.
-_CODES: dict[str, tuple[dict[int, FitOutcome], FitOutcome]] = {
-    "SLSQP": (
-        {0: FitOutcome.CONVERGED, 8: FitOutcome.STALLED, 9: FitOutcome.ITERATION_LIMIT},
-        FitOutcome.FAILED,
-    ),
-    "L-BFGS-B": ({0: FitOutcome.CONVERGED, 1: FitOutcome.ITERATION_LIMIT}, FitOutcome.STALLED),
-    "trust-constr": (
-        {0: FitOutcome.ITERATION_LIMIT, 1: FitOutcome.CONVERGED, 2: FitOutcome.CONVERGED},
-        FitOutcome.STALLED,
-    ),
-    "trf": ({0: FitOutcome.ITERATION_LIMIT, -1: FitOutcome.FAILED}, FitOutcome.CONVERGED),
+#: The solvers' status codes, as documented by scipy, in common terms; None stands for all others.
+_CODES: dict[str, dict[int | None, str]] = {
+    "SLSQP": {0: "CONVERGED", 8: "STALLED", 9: "ITERATION_LIMIT", None: "FAILED"},
+    "L-BFGS-B": {0: "CONVERGED", 1: "ITERATION_LIMIT", None: "STALLED"},
+    "trust-constr": {0: "ITERATION_LIMIT", 1: "CONVERGED", 2: "CONVERGED", None: "STALLED"},
+    "trf": {0: "ITERATION_LIMIT", -1: "FAILED", None: "CONVERGED"},
 }
 
 
 def _outcome(result: OptimizeResult, solver: str | Solver, max_iter: int) -> FitOutcome:
     if not callable(solver):
-        codes, otherwise = _CODES[solver]
-        return codes.get(int(result.status), otherwise)
+        return FitOutcome[_CODES[solver].get(int(result.status), _CODES[solver][None])]
     if result.get("success", False):
         return FitOutcome.CONVERGED
     limit = int(result.get("nit", 0)) >= max_iter

@@ -277,13 +277,14 @@ def test_exact_linear_programs():
 
 
 @pytest.mark.parametrize("use_flint", [False, True])
-def test_linear_algebra(use_flint):
+def test_linear_algebra(use_flint, monkeypatch):
     if use_flint:
         pytest.importorskip("flint")
+    monkeypatch.setattr(exact, "HAVE_FLINT", use_flint)
     rng = np.random.default_rng(0)
     columns = [[int(p) << 60 for p in row] for row in rng.integers(-9, 9, (3, 5))]
     wanted = [[sum(p * q for p, q in zip(x, y, strict=True)) for y in columns] for x in columns]
-    assert gram(columns, use_flint=use_flint) == wanted
+    assert gram(columns) == wanted
     for _ in range(30):
         n, d = rng.integers(1, 6, 2)
         rows = [
@@ -291,17 +292,19 @@ def test_linear_algebra(use_flint):
             for pair in zip(rng.integers(-3, 4, (n, d)), rng.integers(1, 5, (n, d)), strict=True)
         ]
         rows[0] = [2 * p for p in rows[-1]]  # dependent
-        reduced, pivots = reduce_rows(rows, use_flint=use_flint)
-        assert (reduced, pivots) == reduce_rows(rows, use_flint=False)
+        reduced, pivots = reduce_rows(rows)
+        with monkeypatch.context() as without:
+            without.setattr(exact, "HAVE_FLINT", False)
+            assert (reduced, pivots) == reduce_rows(rows)
         basis, free = null_basis(reduced, pivots, d)
         assert len(basis) == len(free) == d - len(pivots)
         assert all(dot(row, v) == 0 for row in rows for v in basis)
         x = [Fraction(int(p)) for p in rng.integers(-3, 4, d)]
         right = [dot(row, x) for row in rows]
-        solution = solve(rows, right, use_flint=use_flint)
+        solution = solve(rows, right)
         assert [dot(row, solution) for row in rows] == right
         if any(right):
-            assert solve(rows, [right[0] + 1, *right[1:]], use_flint=use_flint) is None or n == 1
+            assert solve(rows, [right[0] + 1, *right[1:]]) is None or n == 1
 
 
 def test_without_flint_the_proof_is_the_same(monkeypatch):

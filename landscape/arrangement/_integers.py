@@ -6,8 +6,8 @@ changes neither the hyperplanes nor on which side of them a point lies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import gcd, lcm
+from collections.abc import Sequence
+from math import gcd
 from operator import mul
 from typing import Any
 
@@ -15,27 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
-from landscape.exact import IntVector, echelon, primitive
-
-
-def integer_vector(values: Iterable[Any]) -> IntVector:
-    """The primitive integer vector of the same direction; zero stays zero.
-
-    Takes ints, floats and Fractions; floats count as the rationals that they are.
-    """
-    fractions = [(value, 1) if type(value) is int else _ratio(value) for value in values]
-    denominator = lcm(*(q for _, q in fractions))
-    scaled = [p * (denominator // q) for p, q in fractions]
-    return primitive(scaled)
-
-
-def _ratio(value: Any) -> tuple[int, int]:
-    if isinstance(value, float):
-        return value.as_integer_ratio()
-    if hasattr(value, "as_integer_ratio"):  # fractions, ints, numpy's floats
-        p, q = value.as_integer_ratio()
-        return int(p), int(q)
-    return int(value), 1
+from landscape.exact import IntVector, echelon, integer_vector, primitive
 
 
 def integer_rows(rows: Any) -> list[IntVector]:
@@ -57,12 +37,8 @@ def sign(value: int) -> int:
 
 def oriented(vector: IntVector) -> tuple[IntVector, int]:
     """The vector or its negative, whichever has a positive first non-zero entry, and which."""
-    for value in vector:
-        if value > 0:
-            return vector, 1
-        if value < 0:
-            return tuple(-entry for entry in vector), -1
-    return vector, 0
+    side = sign(next(filter(None, vector), 0))
+    return (tuple(-entry for entry in vector) if side < 0 else vector), side
 
 
 def pivot_columns(rows: Sequence[Sequence[int]]) -> list[int]:
@@ -102,32 +78,22 @@ def strict_solution(rows: Sequence[Sequence[int]]) -> IntVector:
     # Dictionary: slack_i = <row_i, x> - |row_i| >= 0. First the free x enter the basis (pivots on
     # any non-zero entry), then the dual simplex with zero objective and least indices. All entries
     # are integers over the common denominator `scale` (integer pivoting after Edmonds).
-    table: NDArray[Any] = np.empty((n + d, d + 1), dtype=object)
-    table[:, :] = 0
-    for i, row in enumerate(rows):
-        table[i, :d] = list(row)
-        table[i, d] = -max(map(abs, row))
-    for j in range(d):
-        table[n + j, j] = 1
+    unit = [[int(i == j) for j in range(d)] + [0] for i in range(d)]
+    slacks = [[*row, -max(map(abs, row))] for row in rows]
+    table: NDArray[Any] = np.array(slacks + unit, dtype=object)
     scale = 1
     nonbasic: list[int] = [-1] * d  # -1: still a free x; otherwise the index of a slack
     free = set(range(d))
 
     def pivot(i: int, j: int) -> None:
         nonlocal table, scale
-        value = table[i, j]
-        pivot_row = table[i].copy()
-        column = table[:, j].copy()
+        value, column = table[i, j], table[:, j].copy()
         # x_j = (scale * s_i - sum_k row_k x_k - const) / value, put into all other rows.
-        table = table * value - np.outer(column, pivot_row)
+        table = table * value - np.outer(column, table[i])
         table[:, j] = column * scale
-        old = scale
-        table = table // old
+        table = table // (scale if value > 0 else -scale)
         table[i] = 0
-        scale = value
-        if scale < 0:
-            table, scale = -table, -scale
-        table[i, j] = scale
+        table[i, j] = scale = abs(value)
 
     in_basis = [True] * n
     for j in range(d):
@@ -159,9 +125,7 @@ def strict_solution(rows: Sequence[Sequence[int]]) -> IntVector:
 
 def to_floats(point: Sequence[int]) -> NDArray[np.float64]:
     """The integer point scaled to max-norm one and rounded."""
-    largest = max(map(abs, point), default=0)
-    if largest == 0:
-        return np.zeros(len(point))
+    largest = max(1, *map(abs, point))
     return np.array([value / largest for value in point])
 
 

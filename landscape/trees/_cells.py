@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import Arrangement, sides_at
-from landscape.arrangement._integers import integer_rows, integer_vector
+from landscape.arrangement._integers import integer_rows
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
-from landscape.exact import IntVector, normal_line, primitive, solve, vector
+from landscape.exact import IntVector, integer_vector, normal_line, primitive, solve, vector
 from landscape.spaces import RestrictedSpace
 
 Array = NDArray[np.float64]
