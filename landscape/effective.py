@@ -27,15 +27,7 @@ Array = NDArray[np.float64]
 
 @dataclass
 class State:
-    """A point of an :class:`EffectiveProblem`.
-
-    Attributes
-    ----------
-    u : array of shape (m, d)
-        Effective product coordinates.
-    e : float
-        The offset, 0 where the problem has none.
-    """
+    """Effective product coordinates u (m, d), and the offset e, 0 where the problem has none."""
 
     u: Array
     e: float
@@ -49,27 +41,12 @@ class State:
 class EffectiveProblem:
     """The loss ``(1/n) sum_k (sum_i sigma_i relu(<u_i, x_k>) + e l_k - y_k)^2`` over (u, e).
 
-    The offset's input l is ``relu`` of the last one, as the frozen neuron (0, ..., 0, 1) sees it.
-    With a penalty, plus ``sum_ij penalty_j u_ij^2``: a convex quadratic on each cell as well, so
-    that along rays inside a cell's kinks the loss stays its first-order part plus squares.
-
-    Attributes
-    ----------
-    X : array of shape (n, d)
-        Effective inputs.
-    y : array of shape (n,)
-    signs : array of shape (m,)
-        sigma, -1 or 1.
-    lower, upper : arrays of shape (m, d)
-        Bounds of u.
-    column : array of shape (n,) or None
-        The offset's input l; None where the space has no offset.
-    reduced : bool
-        Whether the flat direction of lifted data was divided out.
-    penalty : array of shape (d,) or None
-        Of each coordinate's squares; None for none.
-    units : Units or None
-        In which X, the bounds, the penalty and states are given, see :meth:`in_own_units`.
+    Effective inputs X (n, d), signs sigma (m,), bounds of u (m, d). The offset's input ``column``
+    is ``relu`` of the last one, as the frozen neuron (0, ..., 0, 1) sees it, None without offset.
+    ``reduced``: the flat direction of lifted data was divided out. With a ``penalty`` (d,), plus
+    ``sum_ij penalty_j u_ij^2``: a convex quadratic on each cell as well, so that along rays inside
+    a cell's kinks the loss stays its first-order part plus squares. ``units``: in which all this
+    and states are given, see :meth:`in_own_units`.
     """
 
     space: Space
@@ -93,46 +70,33 @@ class EffectiveProblem:
         space: Space,
         penalty: ArrayLike | None = None,
     ) -> EffectiveProblem:
-        """The problem around ``theta``, which fixes the signs (0 counts as +1).
+        """The problem around ``theta``, which fixes the signs (0 counts as +1), or a ValueError.
 
         ``penalty`` (space.n_inputs,), entries >= 0, applies to the product coordinates; the offset
         is free. With one on the last two coordinates lifted data have no flat direction.
-
-        Raises
-        ------
-        ValueError
-            If the data do not fit the space, or theta does not have its shape.
         """
         inputs, targets = check_problem(theta, X, y, space)
         signs = np.where(theta.output_weights < 0, -1.0, 1.0)
         lower, upper = space.bounds()
-        column = None
-        reduced = False
-        weights = None
-        if penalty is not None:
-            weights = np.array(penalty, dtype=float)
-            if weights.shape != (space.n_inputs,) or not (
-                np.isfinite(weights).all() and (weights >= 0).all()
-            ):
-                raise ValueError(
-                    f"penalty: expected {space.n_inputs} finite numbers >= 0, got {penalty!r}"
-                )
-            if not weights.any():
-                weights = None
-        shifts = weights is None or not weights[-2:].any()
+        column, reduced = None, False
+        weights = np.array(np.zeros(space.n_inputs) if penalty is None else penalty, dtype=float)
+        if weights.shape != (space.n_inputs,) or not ((weights >= 0) & (weights < np.inf)).all():
+            raise ValueError(
+                f"penalty: expected {space.n_inputs} finite numbers >= 0, got {penalty!r}"
+            )
         if isinstance(space, UnrestrictedSpace):
             if space.offset:
                 signs, lower, upper = signs[:-1], lower[:-1], upper[:-1]
                 column = np.maximum(inputs[:, -1], 0.0)
         elif inputs.shape[1] > 2 and np.array_equal(inputs[:, -2], -inputs[:, -1]):
             bound = space.bound if isinstance(space, RestrictedSpace) else np.inf
-            if not np.isfinite(bound) and shifts:
-                reduced = True
-                weights = None if weights is None else weights[:-1]
+            if not np.isfinite(bound) and not weights[-2:].any():
+                reduced, weights = True, weights[:-1]
                 inputs = np.ascontiguousarray(inputs[:, :-1])
                 lower = np.full((space.n_neurons, inputs.shape[1]), -np.inf)
                 upper = -lower
-        return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced, weights)
+        own = weights if weights.any() else None
+        return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced, own)
 
     def in_own_units(self) -> EffectiveProblem:
         """The same problem with inputs of size about one, centred where nothing speaks against it.
@@ -185,14 +149,13 @@ class EffectiveProblem:
         """What p - q of lifted coordinates, and shifts, lose to rounding, shape (m,)."""
         eps = 4 * np.finfo(float).eps
         m = len(self.signs)
-        if self.units is not None:
-            units = self.units
-            products = np.abs(self.theta.products[:m])
-            sums = products[:, : len(units.shifts)] @ np.abs(units.shifts)
-            if self.reduced:
-                sums += products[:, -2:].max(axis=1)
-            return np.asarray(eps * units.scales[-1] / units.target * sums)
-        return eps * max_norms(self.theta.products[:m]) if self.reduced else np.zeros(m)
+        products, units = np.abs(self.theta.products[:m]), self.units
+        if units is None:
+            return eps * max_norms(products) if self.reduced else np.zeros(m)
+        sums = products[:, : len(units.shifts)] @ np.abs(units.shifts)
+        if self.reduced:
+            sums += products[:, -2:].max(axis=1)
+        return np.asarray(eps * units.scales[-1] / units.target * sums)
 
     @property
     def unit(self) -> float:
@@ -208,11 +171,8 @@ class EffectiveProblem:
 
     def state(self) -> State:
         """The state of ``theta``, moved into the bounds."""
-        u = self.theta.products
-        e = 0.0
-        if self.column is not None:
-            u, e = u[:-1], float(self.theta.output_weights[-1])
-        u = u.copy()
+        u = self.theta.products[: len(self.signs)].copy()
+        e = 0.0 if self.column is None else float(self.theta.output_weights[-1])
         if self.reduced:
             scale = max_norms(u)
             p, q = self.theta.weights[:, -2], self.theta.weights[:, -1]
@@ -231,9 +191,7 @@ class EffectiveProblem:
             u, e = self.units.back(u), e * self.units.target
         if isinstance(self.space, UnrestrictedSpace):
             return self._rescaled(State(u, e))
-        if not self.reduced:
-            return Parametrization.from_products(u, self.signs)
-        return Parametrization.from_products(self._unfold(u), self.signs)
+        return Parametrization.from_products(self._unfold(u) if self.reduced else u, self.signs)
 
     def _unfold(self, u: Array) -> Array:
         """One member of the flat family (p + t, q + t) of each neuron, off N*'s border.
@@ -347,9 +305,6 @@ class EffectiveProblem:
 
     def touched(self, state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which coordinates are tried on their lower and upper bounds, each of shape (m, d)."""
-        if not self.bounded:
-            none = np.zeros(state.u.shape, dtype=bool)
-            return none, none
         slack = KINK_FACTOR * gamma(1) * max_norms(state.u)[:, None]
         return state.u <= self.lower + slack, state.u >= self.upper - slack
 

@@ -130,7 +130,7 @@ def integer_vector(values: Iterable[Any]) -> IntVector:
 
     Takes ints, floats and Fractions; floats count as the rationals that they are.
     """
-    ratios = [(p, 1) if type(p) is int else p.as_integer_ratio() for p in values]
+    ratios = [p.as_integer_ratio() if hasattr(p, "as_integer_ratio") else (p, 1) for p in values]
     denominator = lcm(*(q for _, q in ratios))
     return primitive([int(p) * (denominator // q) for p, q in ratios])
 

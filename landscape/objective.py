@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.parametrization import Parametrization
+from landscape.parametrization import Parametrization, require_finite
 from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 
@@ -30,14 +30,7 @@ Array = NDArray[np.float64]
 
 
 def check_data(X: ArrayLike, y: ArrayLike, n_inputs: int) -> tuple[Array, Array]:
-    """Data as float arrays of shapes (n, n_inputs) and (n,).
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, there is no sample, or an entry is not finite; the message names
-        the argument.
-    """
+    """Data as finite float arrays of shapes (n, n_inputs) and (n,), n > 0, or a ValueError."""
     inputs = np.ascontiguousarray(X, dtype=float)
     targets = np.ascontiguousarray(y, dtype=float)
     if inputs.ndim != 2 or inputs.shape[1] != n_inputs:
@@ -49,23 +42,14 @@ def check_data(X: ArrayLike, y: ArrayLike, n_inputs: int) -> tuple[Array, Array]
         raise ValueError("X: expected at least one sample, got none")
     if targets.shape != (len(inputs),):
         raise ValueError(f"y: expected shape ({len(inputs)},) as X has rows, got {targets.shape}")
-    for name, values in (("X", inputs), ("y", targets)):
-        if not np.isfinite(values).all():
-            where = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
-            raise ValueError(f"{name}: entry {where} is {values[where]}, expected a finite number")
+    require_finite("expected a finite number", X=inputs, y=targets)
     return inputs, targets
 
 
 def check_problem(
     theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space
 ) -> tuple[Array, Array]:
-    """Data as :func:`check_data` has them, for a theta of the space's shape.
-
-    Raises
-    ------
-    ValueError
-        If the data do not fit the space, or theta does not have its shape.
-    """
+    """Data as :func:`check_data` has them, for a theta of the space's shape, or a ValueError."""
     inputs, targets = check_data(X, y, space.n_inputs)
     if theta.weights.shape != (space.n_neurons, space.n_inputs):
         raise ValueError(
@@ -128,18 +112,9 @@ class Objective:
     """Mean squared error over a flat vector x of parameters, ``f(x) = (1/n) ‖residuals(x)‖²``.
 
     On N' and N* x holds the product coordinates ``u_i = |c_i| a_i`` for fixed signs (Theorems 1
-    and 5), on N the rows ``a_i`` and then all output weights.
-
-    Attributes
-    ----------
-    X : array of shape (n, d)
-    y : array of shape (n,)
-    lower, upper : arrays of shape (m, d)
-        Bounds of the rows, without that of a frozen offset neuron (0, ..., 0, 1).
-    signs : array of shape (m,) or None
-        Fixed output weights -1 or 1; None where output weights are free.
-    offset : bool
-        Whether there is a frozen neuron, whose output weight is the last.
+    and 5), on N the rows ``a_i`` and then all output weights. ``lower`` and ``upper`` (m, d) are
+    bounds of the rows, without that of a frozen offset neuron (0, ..., 0, 1), which ``offset`` says
+    there is; ``signs`` (m,) are fixed output weights -1 or 1, None where they are free.
     """
 
     X: Array

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,22 +61,10 @@ def group_directions(
     tolerance: float = DIRECTION_TOLERANCE,
     units: Array | None = None,
 ) -> NDArray[np.intp]:
-    """Label the rows by direction.
+    """The smallest index whose row has the direction of row i, -1 for zero rows, (m,).
 
-    Parameters
-    ----------
-    rows : array of shape (m, d)
-    oriented : bool
-        Whether ``a`` and ``-a`` are different directions (they span the same hyperplane).
-    tolerance : float
-        Largest entrywise difference of directions of max-norm one that count as equal.
-    units : array of shape (m, d), optional
-        The directions, where they are known.
-
-    Returns
-    -------
-    labels : array of shape (m,)
-        ``labels[i]`` is the smallest index whose row has the direction of row i; -1 for zero rows.
+    Directions of max-norm one (``units``, where they are known) count as equal when no entry
+    differs by more than the tolerance; if not ``oriented``, ``a`` and ``-a`` are the same.
     """
     rows = np.asarray(rows, dtype=float)
     m, d = rows.shape
@@ -94,11 +83,8 @@ def group_directions(
     close = np.flatnonzero(np.diff(keys[order]) <= slack)
     if close.size:
         # Maximal runs of close neighbours; most rows have none.
-        breaks = np.flatnonzero(np.diff(close) > 1)
-        starts = close[np.append(0, breaks + 1)]
-        ends = close[np.append(breaks, close.size - 1)] + 2
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            _label_run(units, np.sort(order[start:end]), labels, oriented, tolerance)
+        for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
+            _label_run(units, np.sort(order[run[0] : run[-1] + 2]), labels, oriented, tolerance)
     return labels
 
 
@@ -106,15 +92,21 @@ def _label_run(
     units: Array, run: NDArray[np.intp], labels: NDArray[np.intp], oriented: bool, tolerance: float
 ) -> None:
     """Label a run of candidates, comparing each with the first of every group found so far."""
-    rest = run
-    while rest.size:
-        first, members = rest[0], units[rest]
-        same = np.abs(members - units[first]).max(axis=1) <= tolerance
+    while run.size:
+        same = np.abs(units[run] - units[run[0]]).max(axis=1) <= tolerance
         if not oriented:
-            same |= np.abs(members + units[first]).max(axis=1) <= tolerance
+            same |= np.abs(units[run] + units[run[0]]).max(axis=1) <= tolerance
         same[0] = True
-        labels[rest[same]] = first
-        rest = rest[~same]
+        labels[run[same]] = run[0]
+        run = run[~same]
+
+
+def require_finite(expected: str, **arrays: Array) -> None:
+    """ValueError with the first entry that is not finite."""
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            where = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
+            raise ValueError(f"{name}: entry {where} is {values[where]}, {expected}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +118,6 @@ class Parametrization:
     weights : array_like of shape (m, d)
         The weight vectors ``a_i`` as rows. (scikit-learn's ``coefs_[0]`` is the transpose.)
     output_weights : array_like of shape (m,)
-        The output weights ``c_i``.
 
     Raises
     ------
@@ -157,24 +148,14 @@ class Parametrization:
             )
         if a.shape[1] == 0:
             raise ValueError("weights: a network needs at least one input, got shape (m, 0)")
+        require_finite("expected finite", weights=a, output_weights=c)
         for name, values in (("weights", a), ("output_weights", c)):
-            if not np.isfinite(values).all():
-                where = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
-                raise ValueError(f"{name}: entry {where} is {values[where]}, expected finite")
             values.setflags(write=False)
-        object.__setattr__(self, "weights", a)
-        object.__setattr__(self, "output_weights", c)
+            object.__setattr__(self, name, values)
 
     @classmethod
     def from_products(cls, products: ArrayLike, signs: ArrayLike) -> Parametrization:
-        """The balanced parametrization with ``|c_i| a_i = products[i]``, ``sgn c_i = signs[i]``.
-
-        Parameters
-        ----------
-        products : array_like of shape (m, d)
-        signs : array_like of shape (m,)
-            Entries -1, 0 or 1.
-        """
+        """The balanced one with ``|c_i| a_i = products[i]`` (m, d), ``sgn c_i = signs[i]`` (m,)."""
         u = np.array(products, dtype=float, ndmin=2)
         sigma = np.array(signs, dtype=float)
         # Rescale by an even power of two around the root, so that no scale over- or underflows.
@@ -240,13 +221,7 @@ class Parametrization:
         return Parametrization(balanced, np.sign(c) * max_norms(balanced))
 
     def permute(self, order: ArrayLike) -> Parametrization:
-        """The neurons in another order.
-
-        Raises
-        ------
-        ValueError
-            If ``order`` is not a permutation of ``range(n_neurons)``.
-        """
+        """The neurons in another order, a permutation of ``range(n_neurons)``."""
         index = np.asarray(order, dtype=float)
         if sorted(index.tolist()) != list(range(self.n_neurons)):
             raise ValueError(
@@ -300,14 +275,13 @@ def _pairs(rows: Array, orientation: float) -> list[tuple[int, int]]:
     """Pairs i < j of non-zero rows with e_j = orientation * e_i."""
     units = unit_directions(rows)
     labels = group_directions(rows, oriented=False)
-    pairs = []
-    for first in np.unique(labels[labels >= 0]):
-        group = np.flatnonzero(labels == first)
-        for p, i in enumerate(group):
-            for j in group[p + 1 :]:
-                if np.abs(units[j] - orientation * units[i]).max() <= 2 * DIRECTION_TOLERANCE:
-                    pairs.append((int(i), int(j)))
-    return sorted(pairs)
+    groups = [np.flatnonzero(labels == first).tolist() for first in np.unique(labels[labels >= 0])]
+    return sorted(
+        (i, j)
+        for group in groups
+        for i, j in combinations(group, 2)
+        if np.abs(units[j] - orientation * units[i]).max() <= 2 * DIRECTION_TOLERANCE
+    )
 
 
 def lift_inputs(features: ArrayLike) -> Array:
@@ -349,10 +323,7 @@ def lift(
         In N* with d + 2 inputs and m + 1 neurons, with
         ``R(gamma)(x, 1, -1) = sum_i c_i relu(<a_i, x> + b_i) + e`` for all x.
     """
-    flat = Parametrization(
-        np.column_stack([np.asarray(weights, dtype=float), np.asarray(biases, dtype=float)]),
-        output_weights,
-    )
+    flat = Parametrization(np.column_stack([weights, biases]), output_weights)
     m, d = flat.n_neurons, flat.n_inputs - 1
     constant = max_norms(flat.weights[:, :d]) == 0 if d else np.ones(m, dtype=bool)
     b, c = flat.weights[:, d], flat.output_weights

@@ -8,13 +8,13 @@ without rounding. Everything is enumerated: meant for a handful of neurons and i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 from landscape.arrangement import Arrangement
-from landscape.exact import Number, Vector, dot, max_norm, solve, vector
+from landscape.exact import IntVector, Number, Vector, dot, max_norm, solve, vector
 from landscape.parametrization import Parametrization
 
 __all__ = ["RationalFunction", "line_gap", "nearer_than"]
@@ -28,17 +28,17 @@ class Canonical:
     jumps: tuple[Fraction, ...]
     linear: Vector
 
+    def add(self, terms: Iterable[tuple[Fraction, Vector]]) -> Vector:
+        """The linear part plus multiples of vectors."""
+        total = self.linear
+        for factor, v in terms:
+            total = tuple(p + factor * q for p, q in zip(total, v, strict=True))
+        return total
+
 
 @dataclass(frozen=True)
 class RationalFunction:
-    """The function ``x -> sum_i sign_i relu(<u_i, x>)`` with rational products u_i.
-
-    Parameters
-    ----------
-    n_inputs : int
-    terms : tuple of (int, tuple of Fraction)
-        Signs and products, zero products left out.
-    """
+    """``x -> sum_i sign_i relu(<u_i, x>)`` with rational products u_i that are not zero."""
 
     n_inputs: int
     terms: tuple[tuple[int, Vector], ...]
@@ -96,12 +96,13 @@ class RationalFunction:
         """``|g|_{W^{1,inf}}`` of (17) and a point inside a cell where it is attained."""
         form = self.canonical
         best, where = Fraction(-1), tuple([Fraction(0)] * self.n_inputs)
-        for point in cell_points(form.normals, self.n_inputs):
-            gradient = list(form.linear)
-            for normal, jump in zip(form.normals, form.jumps, strict=True):
-                if dot(normal, point) > 0:
-                    gradient = [g + jump * p for g, p in zip(gradient, normal, strict=True)]
-            if (size := max_norm(gradient)) > best:
+        points: list[IntVector] = [(0,) * self.n_inputs]
+        if form.normals:
+            points = Arrangement(form.normals, tolerance=None).cells(limit=None).exact_points
+        for point in map(vector, points):
+            terms = zip(form.jumps, form.normals, strict=True)
+            size = max_norm(form.add((j, v) for j, v in terms if dot(v, point) > 0))
+            if size > best:
                 best, where = size, point
         return best, where
 
@@ -114,37 +115,26 @@ class RationalFunction:
         d, normals = self.n_inputs, self.canonical.normals
         best, where = Fraction(-1), tuple([Fraction(0)] * d)
         for j in range(d):
-            for planes in itertools.combinations(normals, j):
-                for free in itertools.combinations(range(d), j):
-                    fixed = [k for k in range(d) if k not in free]
-                    for corner in itertools.product((-1, 1), repeat=d - j):
-                        x = _vertex(planes, free, fixed, corner)
-                        if x is not None and (size := abs(self.value(x))) > best:
-                            best, where = size, x
+            faces = itertools.combinations(range(d), j), itertools.product((-1, 1), repeat=d - j)
+            for planes, free, corner in itertools.product(
+                itertools.combinations(normals, j), *faces
+            ):
+                x = _vertex(planes, free, corner)
+                if x is not None and (size := abs(self.value(x))) > best:
+                    best, where = size, x
         return best * bound, tuple(bound * p for p in where)
 
 
-def _vertex(
-    planes: Sequence[Vector], free: Sequence[int], fixed: Sequence[int], corner: Sequence[int]
-) -> Vector | None:
-    """The point of the unit box on the planes with ``x[fixed] = corner``; None if outside."""
-    right = [
-        -sum((n[k] * s for k, s in zip(fixed, corner, strict=True)), Fraction(0)) for n in planes
-    ]
-    solved = solve([[n[k] for k in free] for n in planes], right)
+def _vertex(planes: Sequence[Vector], free: Sequence[int], corner: Sequence[int]) -> Vector | None:
+    """The point of the unit box on the planes whose other coordinates are the corner's, or None."""
+    d, rest = len(free) + len(corner), iter(corner)
+    x = [Fraction(0) if k in free else Fraction(next(rest)) for k in range(d)]
+    solved = solve([[n[k] for k in free] for n in planes], [-dot(n, x) for n in planes])
     if solved is None or max_norm(solved) > 1:
         return None
-    x = dict(zip(free, solved, strict=True)) | {
-        k: Fraction(s) for k, s in zip(fixed, corner, strict=True)
-    }
-    return tuple(x[k] for k in range(len(x)))
-
-
-def cell_points(normals: tuple[Vector, ...], d: int) -> list[Vector]:
-    """A point in the interior of every cell of a central arrangement."""
-    if not normals:
-        return [vector([0] * d)]
-    return [vector(x) for x in Arrangement(normals, tolerance=None).cells(limit=None).exact_points]
+    for k, p in zip(free, solved, strict=True):
+        x[k] = p
+    return tuple(x)
 
 
 def line_gap(a: Sequence[Fraction], v: Sequence[Fraction]) -> tuple[Fraction, Fraction, Fraction]:
@@ -157,14 +147,13 @@ def line_gap(a: Sequence[Fraction], v: Sequence[Fraction]) -> tuple[Fraction, Fr
     """
     if not any(v):
         raise ValueError("v: expected a vector that is not zero")
-    d = len(a)
-    candidates = {a[k] / v[k] for k in range(d) if v[k]}
-    for k, j in itertools.combinations(range(d), 2):
-        for sign in (1, -1):  # a_k - t v_k = sign (a_j - t v_j)
-            if (slope := v[k] - sign * v[j]) != 0:
-                candidates.add((a[k] - sign * a[j]) / slope)
-    gap = min(max_norm(p - t * q for p, q in zip(a, v, strict=True)) for t in candidates)
-    ends = [((p - gap) / q, (p + gap) / q) for p, q in zip(a, v, strict=True) if q]
+    pairs = list(zip(a, v, strict=True))
+    lines = [*pairs]
+    for (p, q), (r, s) in itertools.combinations(pairs, 2):
+        lines += [(p - r, q - s), (p + r, q + s)]  # where |p - t q| = |r - t s|
+    candidates = {p / q for p, q in lines if q}
+    gap = min(max_norm(p - t * q for p, q in pairs) for t in candidates)
+    ends = [((p - gap) / q, (p + gap) / q) for p, q in pairs if q]
     return gap, max(min(pair) for pair in ends), min(max(pair) for pair in ends)
 
 
@@ -178,11 +167,6 @@ def nearer_than(
 
     For g with as many hyperplanes as Γ has neurons: Φ is then a permutation, rescaling and
     admissible flip, and for each neuron and hyperplane the admissible scales are an open interval.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of hyperplanes and neurons differ.
     """
     form = function.canonical
     m = len(weights)
@@ -191,16 +175,10 @@ def nearer_than(
             f"function: expected {m} hyperplanes, one for each neuron, got {len(form.jumps)}"
         )
     for flip in itertools.product((1, -1), repeat=m):
-        turned = [Fraction(0)] * len(form.linear)
-        for side, jump, normal in zip(flip, form.jumps, form.normals, strict=True):
-            if side < 0:
-                turned = [p + jump * q for p, q in zip(turned, normal, strict=True)]
-        if any(p + q for p, q in zip(turned, form.linear, strict=True)):
+        sides = list(zip(flip, form.jumps, form.normals, strict=True))
+        if any(form.add([(jump, normal) for side, jump, normal in sides if side < 0])):
             continue
-        rays = [
-            (jump, tuple(side * p for p in normal))
-            for side, jump, normal in zip(flip, form.jumps, form.normals, strict=True)
-        ]
+        rays = [(jump, tuple(side * p for p in normal)) for side, jump, normal in sides]
         table = [
             [_ray_nearer(c, a, p, e, level) for p, e in rays]
             for c, a in zip(output_weights, weights, strict=True)

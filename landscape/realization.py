@@ -29,7 +29,6 @@ def realize(theta: Parametrization, X: ArrayLike) -> Array:
     Parameters
     ----------
     theta : Parametrization
-        With m neurons and d inputs.
     X : array_like of shape (n, d)
         What the network sees (already lifted where the space is over lifted inputs).
 
@@ -65,13 +64,7 @@ def gradient_at(theta: Parametrization, x: ArrayLike) -> Array:
 
 
 def difference(gamma: Parametrization, theta: Parametrization) -> Parametrization:
-    """A network (of any widths' sum) whose realization is ``R(gamma) - R(theta)``.
-
-    Raises
-    ------
-    ValueError
-        If the networks have different numbers of inputs.
-    """
+    """A network (of any widths' sum) whose realization is ``R(gamma) - R(theta)``."""
     return Parametrization(*stacked_difference(gamma, theta))
 
 
@@ -83,6 +76,6 @@ def stacked_difference(gamma: Parametrization, theta: Parametrization) -> tuple[
         )
     weights = np.concatenate([gamma.weights, theta.weights])
     outputs = np.concatenate([gamma.output_weights, -theta.output_weights])
-    weights.setflags(write=False)
-    outputs.setflags(write=False)
+    for values in (weights, outputs):
+        values.setflags(write=False)
     return weights, outputs

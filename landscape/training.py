@@ -120,9 +120,7 @@ def draw_network(
 class _Counted:
     """The objective as the solver sees it: counts evaluations and keeps the best point."""
 
-    def __init__(
-        self, objective: Objective, start: Array, regularizer: Regularizer | None = None
-    ) -> None:
+    def __init__(self, objective: Objective, start: Array, regularizer: Regularizer | None) -> None:
         self.objective, self.regularizer = objective, regularizer
         self.n_evaluations = 0
         self.best_x = start
@@ -131,16 +129,14 @@ class _Counted:
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         value, gradient = self.objective.value_and_gradient(x)
-        if self.regularizer is not None:
-            penalty, change = self.penalty(x)
-            value, gradient = value + penalty, gradient + change
-        self._note(x, value)
-        return value, gradient
+        penalty, change = self.penalty(x)
+        self._note(x, value + penalty)
+        return value + penalty, gradient + change
 
-    def penalty(self, x: Array) -> tuple[float, Array]:
+    def penalty(self, x: Array) -> tuple[float, Array | float]:
         """The regularizer and its gradient in the flat coordinates of the unrestricted space."""
         if self.regularizer is None:
-            return 0.0, np.zeros_like(x)
+            return 0.0, 0.0
         frozen, theta = self.objective.offset, self.objective.unpack(x)
         value, by_weights, by_output = self.regularizer.value_and_gradient(
             theta.weights, theta.output_weights, frozen=frozen

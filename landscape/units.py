@@ -23,15 +23,8 @@ OFF_CENTRE = 4.0
 class Units:
     """Other units: ``x' = (x - shifts l) / scales`` with the last input l, ``y' = y / target``.
 
-    Scales are powers of two, so nothing is lost by them; shifts are multiples of the scales.
-
-    Attributes
-    ----------
-    scales : array of shape (d,)
-    shifts : array of shape (d,)
-        0 for the last.
-    target : float
-        A power of two.
+    Scales (d,) and target are powers of two, so nothing is lost by them; shifts (d,) are multiples
+    of the scales, 0 for the last.
     """
 
     scales: Array
@@ -41,10 +34,8 @@ class Units:
     @classmethod
     def powers(cls, X: Array, y: Array) -> Units:
         """Units in which no column and no target is far from size one."""
-        sizes = np.abs(X).max(axis=0)
-        scales = np.array([_power(size) if size > 0 else 1.0 for size in sizes])
-        size = float(np.abs(y).max())
-        return cls(scales, np.zeros(X.shape[1]), _power(size) if size > 0 else 1.0)
+        scales = np.array([_power(size or 1.0) for size in np.abs(X).max(axis=0)])
+        return cls(scales, np.zeros(X.shape[1]), _power(float(np.abs(y).max()) or 1.0))
 
     @classmethod
     def centred(cls, X: Array, y: Array, *, shift: bool) -> Units:
@@ -92,13 +83,7 @@ class Units:
         return v / self.target
 
     def back(self, v: Array) -> Array:
-        """Product coordinates in the units of the data.
-
-        Raises
-        ------
-        NumericalError
-            Where these exceed the range of floats.
-        """
+        """Product coordinates in the data's units; NumericalError beyond the range of floats."""
         with np.errstate(over="ignore", invalid="ignore"):
             u = v / self.scales
             u[:, -1] -= u @ self.shifts

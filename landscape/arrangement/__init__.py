@@ -156,55 +156,27 @@ class Arrangement:
         return len(self.columns)
 
     def cells(self, limit: int | None = 1_000_000) -> Cells:
-        """All cells with interior points, by an exact incremental construction.
-
-        Parameters
-        ----------
-        limit : int or None
-            Give up beyond this number of cells.
-
-        Raises
-        ------
-        TooManyCells
-            If there are more than ``limit``.
-        """
+        """All cells with interior points, exactly; ``TooManyCells`` if more than the limit."""
         columns = self.columns
         reduced = [primitive([row[j] for j in columns]) for row in self.rows]
         if limit is not None and 2**self.rank > limit:
             # As many as independent hyperplanes alone have.
             raise TooManyCells(f"at least 2^{self.rank} cells, the limit is {limit}")
-        found = enumerate_cells(reduced, len(columns), limit)
+        found = sorted(enumerate_cells(reduced, len(columns), limit).items())
         if limit is not None and len(found) > limit:
             raise TooManyCells(f"more than {limit} cells")
-        patterns = np.zeros((len(found), self.shape[0]), dtype=bool)
-        points: list[IntVector] = []
-        keys = sorted(found)
-        sides = np.array(
-            [[pattern >> h & 1 for h in range(len(reduced))] for pattern in keys], dtype=bool
-        ).reshape(len(keys), len(reduced))
-        for i, (label, orientation) in enumerate(zip(self.labels, self.orientations, strict=True)):
-            if label >= 0:
-                patterns[:, i] = sides[:, label] == (orientation > 0)
-        for pattern in keys:
-            point = [0] * self.shape[1]
-            for j, value in zip(columns, found[pattern], strict=True):
-                point[j] = value
-            points.append(tuple(point))
-        return Cells(patterns, points)
+        # The last column is for zero rows, which have label -1 and orientation 0.
+        sides = np.array([[key >> h & 1 for h in range(len(reduced))] + [1] for key, _ in found])
+        patterns = sides[:, self.labels] == (np.array(self.orientations) > 0)
+        points = np.zeros((len(found), self.shape[1]), dtype=object)
+        points[:, columns] = [point for _, point in found]
+        return Cells(patterns, [tuple(point) for point in points.tolist()])
 
 
 def interior_point(rows: Sequence[IntVector], sides: Sequence[bool]) -> IntVector:
-    """A point strictly on the given sides of all rows, exact.
-
-    Raises
-    ------
-    Infeasible
-        If there is none.
-    """
-    signed = [
-        row if side else tuple(-x for x in row) for row, side in zip(rows, sides, strict=True)
-    ]
-    return strict_solution(signed)
+    """A point strictly on the given sides of all rows, exact; ``Infeasible`` if there is none."""
+    signs = [(row, 1 if side else -1) for row, side in zip(rows, sides, strict=True)]
+    return strict_solution([tuple(factor * x for x in row) for row, factor in signs])
 
 
 def sides_at(rows: Sequence[IntVector], point: Sequence[Any]) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cmp_to_key
+from itertools import pairwise
 
 from landscape.arrangement._integers import IntVector, dot, oriented, primitive
 from landscape.errors import LandscapeError
@@ -24,13 +25,7 @@ class TooManyCells(LandscapeError):
 
 
 def enumerate_cells(rows: Sequence[IntVector], dim: int, limit: int | None = None) -> Cells:
-    """Cells of pairwise non-parallel, non-zero integer rows in ``dim`` dimensions.
-
-    Raises
-    ------
-    TooManyCells
-        If there are more than ``limit``.
-    """
+    """Cells of pairwise non-parallel, non-zero integer rows in ``dim`` dimensions."""
     if not rows:
         return {0: (0,) * dim}
     if len(rows) == 1:
@@ -47,11 +42,7 @@ def enumerate_cells(rows: Sequence[IntVector], dim: int, limit: int | None = Non
 
 
 def _cut(
-    cells: Cells,
-    rows: Sequence[IntVector],
-    normal: IntVector,
-    k: int,
-    limit: int | None,
+    cells: Cells, rows: Sequence[IntVector], normal: IntVector, k: int, limit: int | None
 ) -> Cells:
     """Add the hyperplane ``normal^⊥`` as number k to the cells of ``rows``."""
     bit = 1 << k
@@ -64,10 +55,9 @@ def _cut(
         # Step off the hyperplane by a power of two, about half as far as to the next one.
         exponent = max(map(abs, section)).bit_length() - max(map(abs, normal)).bit_length()
         for row in rows:
-            slope = abs(dot(row, normal))
-            if slope:
-                reach = abs(dot(row, section))
-                exponent = min(exponent, reach.bit_length() - slope.bit_length() - 2)
+            if slope := dot(row, normal):
+                reach = dot(row, section).bit_length()
+                exponent = min(exponent, reach - slope.bit_length() - 2)
         step, stretch = (1 << exponent, 1) if exponent > 0 else (1, 1 << -exponent)
         pairs = [(stretch * x, step * h) for x, h in zip(section, normal, strict=True)]
         result[pattern | bit] = primitive([x + h for x, h in pairs])
@@ -75,70 +65,41 @@ def _cut(
     return result
 
 
-def _section_cells(
-    rows: Sequence[IntVector],
-    normal: IntVector,
-    limit: int | None,
-) -> Cells:
+def _section_cells(rows: Sequence[IntVector], normal: IntVector, limit: int | None) -> Cells:
     """Patterns of ``rows`` on the hyperplane ``normal^⊥``, with points in it."""
-    pivot = min(
-        (j for j, entry in enumerate(normal) if entry),
-        key=lambda j: abs(normal[j]),
-    )
-    head = normal[pivot]
-    flip = 1 if head > 0 else -1
-    others = [j for j in range(len(normal)) if j != pivot]
+    pivot = min((j for j, entry in enumerate(normal) if entry), key=lambda j: abs(normal[j]))
+    if normal[pivot] < 0:
+        normal = tuple(-entry for entry in normal)
+    head, others = normal[pivot], normal[:pivot] + normal[pivot + 1 :]
     groups: dict[IntVector, list[int]] = {}
     for i, row in enumerate(rows):
-        tail = row[pivot]
-        reduced = primitive([flip * (row[j] * head - tail * normal[j]) for j in others])
-        key, orientation = oriented(reduced)
-        masks = groups.setdefault(key, [0, 0])
-        masks[orientation < 0] |= 1 << i
-    inner = enumerate_cells(list(groups), len(others), limit)
-    masks_list = list(groups.values())
+        tail, rest = row[pivot], row[:pivot] + row[pivot + 1 :]
+        reduced = [x * head - tail * h for x, h in zip(rest, others, strict=True)]
+        key, orientation = oriented(primitive(reduced))
+        groups.setdefault(key, [0, 0])[orientation < 0] |= 1 << i
     result: Cells = {}
-    for pattern, point in inner.items():
+    for pattern, point in enumerate_cells(list(groups), len(others), limit).items():
         full = 0
-        for g, (same, opposite) in enumerate(masks_list):
+        for g, (same, opposite) in enumerate(groups.values()):
             full |= same if pattern >> g & 1 else opposite
         lifted = [head * value for value in point]
-        lifted.insert(pivot, -sum(normal[j] * y for j, y in zip(others, point, strict=True)))
-        if head < 0:
-            lifted = [-value for value in lifted]
+        lifted.insert(pivot, -dot(others, point))
         result[full] = primitive(lifted)
     return result
 
 
 def _plane_cells(rows: Sequence[IntVector]) -> Cells:
     """Cells of at least two different lines in the plane: sort the rays by their angles."""
-    rays: list[tuple[IntVector, int]] = []
-    ray: IntVector
-    for i, (p, q) in enumerate(rows):
-        # The ray of the line <row, x> = 0 in the upper half-plane (angle in [0, pi)).
-        ray = (-q, p) if p > 0 or (p == 0 and q < 0) else (q, -p)
-        rays.append((ray, i))
-
-    def compare(first: tuple[IntVector, int], second: tuple[IntVector, int]) -> int:
-        (a, b), (c, d) = first[0], second[0]
-        cross = a * d - b * c
-        return -1 if cross > 0 else (1 if cross < 0 else 0)
-
-    rays.sort(key=cmp_to_key(compare))
+    # The rays of the lines <row, x> = 0 in the upper half-plane (angles in [0, pi)).
+    rays = [(-q, p) if p > 0 or (p == 0 and q < 0) else (q, -p) for p, q in rows]
+    rays.sort(key=cmp_to_key(lambda one, two: one[1] * two[0] - one[0] * two[1]))
     cells: Cells = {}
     everything = (1 << len(rows)) - 1
-    for position, (ray, _) in enumerate(rays):
-        if position + 1 < len(rays):
-            following = rays[position + 1][0]
-        else:
-            following = (-rays[0][0][0], -rays[0][0][1])
+    for ray, following in pairwise([*rays, (-rays[0][0], -rays[0][1])]):
         # Balance the two rays, so that the point does not hug one of them.
         one, two = max(map(abs, ray)), max(map(abs, following))
         point = primitive([two * ray[0] + one * following[0], two * ray[1] + one * following[1]])
-        pattern = 0
-        for i, row in enumerate(rows):
-            if dot(row, point) > 0:
-                pattern |= 1 << i
+        pattern = sum(1 << i for i, row in enumerate(rows) if dot(row, point) > 0)
         cells[pattern] = point
         cells[everything ^ pattern] = (-point[0], -point[1])
     return cells

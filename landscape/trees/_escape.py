@@ -32,14 +32,9 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class EscapeBudget:
-    """What a bracket may cost, in counts: results do not depend on the machine.
+    """What a bracket may cost: joint cells that are flooded, and facets that are kept waiting.
 
-    Attributes
-    ----------
-    max_cells : int
-        Joint cells that are flooded; each takes one least squares problem with inequalities.
-    max_facets : int
-        Facets that are kept waiting.
+    Counts, so results do not depend on the machine.
     """
 
     max_cells: int = 300
@@ -54,12 +49,10 @@ class EscapeBarrier:
     ----------
     lower : float
         Whatever is reached without exceeding it has been flooded, and is not lower than the start.
-    upper : float
-        Highest loss along ``path``; inf where no path was found.
+    upper, end : float
+        Highest loss along ``path``, and that at its end; inf and nan where no path was found.
     path : list of Parametrization
         Straight segments in effective coordinates, from the start on; empty where there is none.
-    end : float
-        Loss at the end of the path.
     tolerance : float
         Of both ends and of "lower than the start".
     n_cells : int

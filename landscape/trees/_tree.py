@@ -41,16 +41,9 @@ class TreeTooLarge(ValueError):
 
 @dataclass(frozen=True)
 class TreeBudget:
-    """What a merge tree may cost.
+    """What a merge tree may cost: cells of one neuron, joint cells and facets, and exact ones.
 
-    Attributes
-    ----------
-    max_cells : int
-        Activation cells of one neuron.
-    max_facets : int
-        Facets of joint cells; a million takes some seconds, and 100 MB.
-    max_exact : int
-        Joint cells and facets with ``exact=True``: a thousand take a second.
+    A million facets take some seconds, and 100 MB; with ``exact=True`` a thousand take a second.
     """
 
     max_cells: int = 20_000
@@ -62,14 +55,8 @@ class TreeBudget:
 class TreeCost:
     """Counts that the cost of a merge tree follows from.
 
-    Attributes
-    ----------
-    n_cells : int
-        Activation cells of one neuron.
-    n_joint_cells : int
-        Multisets of as many (cell, sign) as there are neurons.
-    n_facets : int
-        Pairs of neighbours among them.
+    Activation cells of one neuron, joint cells (multisets of as many (cell, sign) as there are
+    neurons), and facets (pairs of neighbours among them).
     """
 
     n_cells: int
@@ -273,11 +260,7 @@ class _Graph:
 class MergeTree:
     """How the sublevel sets of the loss merge: valleys, barriers, saddles and paths.
 
-    Attributes
-    ----------
-    space : Space
-    features, target : arrays of shapes (n, p) and (n,)
-    cost : TreeCost
+    Of ``features`` (n, p) and ``target`` (n,) on ``space``, at ``cost``.
     """
 
     space: Space
