@@ -92,7 +92,11 @@ def _plane_cells(rows: Sequence[IntVector]) -> Cells:
     """Cells of at least two different lines in the plane: sort the rays by their angles."""
     # The rays of the lines <row, x> = 0 in the upper half-plane (angles in [0, pi)).
     rays = [(-q, p) if p > 0 or (p == 0 and q < 0) else (q, -p) for p, q in rows]
-    rays.sort(key=cmp_to_key(lambda one, two: one[1] * two[0] - one[0] * two[1]))
+
+    def later(one: tuple[int, int], two: tuple[int, int]) -> int:
+        return one[1] * two[0] - one[0] * two[1]
+
+    rays.sort(key=cmp_to_key(later))
     cells: Cells = {}
     everything = (1 << len(rows)) - 1
     for ray, following in pairwise([*rays, (-rays[0][0], -rays[0][1])]):

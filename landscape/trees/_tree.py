@@ -181,10 +181,11 @@ def merge_tree(
     )
     solved = None
     if exact:
-        solved, order = _exactly(cells, rows, rests)
-        values, losses = order[: len(rows)], order[len(rows) :]
-    merged = _kernels.kruskal(values, ends, losses, np.argsort(losses, kind="stable"))
-    graph = _Graph(rows, values, ends, losses, *merged, solved)
+        solved, ranks = _exactly(cells, rows, rests)
+        values, losses = ranks[: len(rows)], ranks[len(rows) :]
+    order = np.argsort(losses, kind="stable")
+    parent, facet, sizes, kept = _kernels.kruskal(values, ends, losses, order)
+    graph = _Graph(rows, values, ends, losses, parent, facet, sizes, kept, solved)
     return MergeTree(space, x, target, cost, cells, graph)
 
 
