@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.arrangement import Arrangement, sides_at
-from landscape.arrangement._integers import _ratio
 from landscape.parametrization import Parametrization
 from landscape.realization import stacked_difference
 from landscape.seminorm._box import scaled_products
@@ -367,10 +366,7 @@ def exact_seminorm(
     if len(outputs) != len(matrix):
         raise ValueError(f"output_weights: expected {len(matrix)} values, got {len(outputs)}")
     products = np.array(
-        [
-            [Fraction(*_ratio(c)) * Fraction(*_ratio(a)) for a in row]
-            for row, c in zip(matrix, outputs, strict=True)
-        ],
+        [[Fraction(c) * Fraction(a) for a in row] for row, c in zip(matrix, outputs, strict=True)],
         dtype=object,
     )
     cells = Arrangement(matrix, tolerance=None).cells(limit)
