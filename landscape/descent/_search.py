@@ -327,7 +327,11 @@ class Search:
             if check.verdict is Verdict.HOLDS:
                 return DescentOutcome.MINIMUM, ""
             if check.verdict is Verdict.UNDECIDED:
-                return DescentOutcome.UNDECIDED, check.reason
+                # Where rounding leaves it open, nearer to the face's minimizer it may not.
+                if n_polished == 3 or not self._polish():
+                    return DescentOutcome.UNDECIDED, check.reason
+                n_polished += 1
+                continue
             if self._escape(check, z, s):
                 n_polished = 0
                 continue
