@@ -16,9 +16,9 @@ from landscape.study.training import proof_columns
 from landscape.uniform import uniform_radius
 
 #: How many proofs are tried in each space by default: those whose n p^2 (n samples, p weights) add
-#: up to this. A proof takes some 4e-6 s times its n p^2: so proofs take about a tenth of the time
-#: of the default study, whose largest problem would need an hour for all minima.
-PROOF_WORK = 1e6
+#: up to this. A proof takes some 4e-6 s times its n p^2: so proofs take about a twentieth of
+#: the time of the default study, whose largest problem would need an hour for all minima.
+PROOF_WORK = 5e5
 
 
 def prove_minima(
