@@ -254,6 +254,18 @@ def test_columns_of_subnormal_numbers_are_a_clear_error_or_none():
         assert "rescale" in str(error)
 
 
+def test_a_descent_to_weights_beyond_the_range_of_floats_stalls_where_it_began():
+    tiny = 5e-324
+    X = np.array([[0, 3, 0], [-2, -3, 1], [1, -3, 0], [2, 1, 1], [3, 2, 3], [3, -1, 2], [0, 4, -1]])
+    X = np.vstack([X, [[1, 4, 0], [1, -1, -3]]]) * np.array([1.0, 1.0, tiny])
+    y = [-7.0, -5, -1, -2, 0, 2, -26, -12, 2]
+    theta = Parametrization([[-1.0, 0.25, 0], [-8, 8, 0]], [-4.0, -0.5])
+    end = descend(theta, X, y, space=UnrestrictedSpace(3, 2))
+    assert end.outcome is DescentOutcome.STALLED and "rescale" in end.reason
+    assert end.parametrization is theta and end.certificate is None
+    assert end.loss == end.loss_start == np.mean((realize(theta, X) - y) ** 2)
+
+
 def test_a_loss_below_the_range_of_floats_has_no_slack_worth_stating():
     unit = 2.0**-540
     X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.5]) * unit

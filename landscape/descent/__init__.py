@@ -23,6 +23,7 @@ from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._lines import line_search
 from landscape.descent._search import DescentOutcome, Search
 from landscape.effective import EffectiveProblem
+from landscape.errors import NumericalError
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization
@@ -108,7 +109,12 @@ def descend(
         search = Search(EffectiveProblem.build(start, X, y, space, penalty), budget, far=far)
         outcome, reason = search.run(max_iter - n_iter)
         problem = search.problem
-        end, unit = problem.parametrization(search.state), problem.unit**2
+        unit = problem.unit**2
+        try:
+            end = problem.parametrization(search.state)
+        except NumericalError as error:  # a lower point has no floats
+            outcome, reason, end = DescentOutcome.STALLED, str(error), start
+            search.state, search.losses = problem.state(), []
         n_iter, n_tests = n_iter + search.n_iter, n_tests + search.n_tests
         losses += [unit * value for value in search.losses]
         loss_start = loss_start if start is not theta else unit * search.loss_start
