@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from landscape.effective import EffectiveProblem, State
 from landscape.parametrization import max_norms
 from landscape.rounding import (
-    GLOBAL_SHARE,
     KINK_FACTOR,
     STATIONARITY_TOLERANCE,
     Bounded,
     gamma,
+    is_zero_loss,
 )
 from landscape.stationarity import (
     MERGING,
@@ -102,12 +102,8 @@ class Values:
         """Whether the loss is zero up to ``GLOBAL_SHARE`` of the targets' variance."""
         if self.problem.penalty_value(np.abs(self.u)) > 0:
             return False
-        y = self.problem.y
-        size = float(np.var(y)) if np.ptp(y) > 0 else float(y[0]) ** 2
-        if not y.any():  # nothing but the network's own terms says what is small
-            terms = (self.problem.terms(self.weights.value) * ~self.z.negative) @ self.sizes
-            size = float(np.mean(terms**2))
-        return float(self.loss.size) <= GLOBAL_SHARE * size
+        terms = (self.problem.terms(self.weights.value) * ~self.z.negative) @ self.sizes
+        return is_zero_loss(self.loss, self.problem.y, terms)
 
 
 @dataclass(frozen=True)

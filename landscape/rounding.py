@@ -25,6 +25,7 @@ __all__ = [
     "Bounded",
     "exact_sign",
     "gamma",
+    "is_zero_loss",
 ]
 
 Array = NDArray[np.float64]
@@ -137,6 +138,18 @@ class Bounded:
     def where(self, mask: Mask) -> Bounded:
         """Exactly 0 outside of the mask."""
         return Bounded(np.where(mask, self.value, 0.0), np.where(mask, self.error, 0.0))
+
+
+def is_zero_loss(loss: Bounded, y: Array, terms: Array) -> bool:
+    """Whether a loss is zero up to ``GLOBAL_SHARE`` of the targets' variance.
+
+    If all targets are zero nothing but the sizes of the network's own terms, shape (n,), says what
+    is small.
+    """
+    size = float(np.var(y)) if np.ptp(y) > 0 else float(y[0]) ** 2
+    if not y.any():
+        size = float(np.mean(terms**2))
+    return float(loss.size) <= GLOBAL_SHARE * size
 
 
 def exact_sign(x: Array, y: Array) -> int:

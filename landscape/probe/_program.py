@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from landscape.errors import NumericalError
 from landscape.parametrization import Parametrization, max_norms
 from landscape.quadratic import TOLERANCE, minimize_quadratic
-from landscape.rounding import GLOBAL_SHARE, SLACK_SHARE, Array, Bounded, gamma
+from landscape.rounding import SLACK_SHARE, Array, Bounded, gamma, is_zero_loss
 from landscape.seminorm import GradientOracle
 
 #: Changes of the loss count as zero up to this times what a ball of this radius can change the
@@ -99,11 +99,7 @@ class NetworkValues:
     @property
     def is_zero(self) -> bool:
         """Whether the loss is zero up to ``GLOBAL_SHARE``, as the certificates understand it."""
-        y = self.y
-        size = float(np.var(y)) if np.ptp(y) > 0 else float(y[0]) ** 2
-        if not y.any():  # nothing but the network's own terms says what is small
-            size = float(np.mean((np.abs(self.outputs) @ self.ridges.value) ** 2))
-        return float(self.loss.size) <= GLOBAL_SHARE * size
+        return is_zero_loss(self.loss, self.y, np.abs(self.outputs) @ self.ridges.value)
 
     def tolerance(self, distance: float) -> float:
         """Which change of the loss counts as zero at that seminorm distance.
