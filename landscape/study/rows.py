@@ -15,6 +15,7 @@ MSE = "mean squared error of the target as stored (standardized: units of its va
 SEMINORM = "W^{1,inf} seminorm (17), per unit of the embedded inputs"
 PARAMETERS = "max-norm of parameters"
 NEURONS = "Neurons m of the network with biases, P_(d,m,1); N* and N' have m + 1."
+SPACE = "restricted (N*), balanced (N'), unrestricted (with biases)."
 DATASET = "Name of the data set in the config."
 PROOF = (
     "In rational arithmetic: proved, of an exact point next to it; refuted, of itself as it "
@@ -32,9 +33,11 @@ class _Data(Row):
     neurons: int = column(NEURONS, key=True)
 
 
-class _Cell(Row):
+class OfCell(Row):
+    """Of one cell of the study: data set, space and number of neurons."""
+
     dataset: str = column(DATASET, key=True)
-    space: str = column("restricted (N*), balanced (N'), unrestricted (with biases).", key=True)
+    space: str = column(SPACE, key=True)
     neurons: int = column(NEURONS, key=True)
 
 
@@ -97,7 +100,7 @@ class _Certificate(Row):
     proof_distance: float = column("To the exact point, at most.", PARAMETERS, default=nan)
 
 
-class Fit(WithNetwork, _Certificate, _Descent, _Training, _Cell):
+class Fit(WithNetwork, _Certificate, _Descent, _Training, OfCell):
     """One start: a random network, trained over a space, then descended to a local minimum.
 
     Equal `start` of different spaces is the same network. The verdict is that of the exact test of
@@ -112,7 +115,7 @@ class Fit(WithNetwork, _Certificate, _Descent, _Training, _Cell):
     lift_verdict: str = column("Verdict on that end in N*.", default="")
 
 
-class Minimum(WithNetwork, _Certificate, _OfMinimum, _Cell):
+class Minimum(WithNetwork, _Certificate, _OfMinimum, OfCell):
     """One distinct certified local minimum of a cell.
 
     Starts that reach the same activation cell, up to permutations and shifts that the data do
@@ -151,7 +154,7 @@ class Probe(_Verdict, _Better, _Data):
     regime: str = column("rigid or beyond: whether only scales are free.", default="")
 
 
-class Bracket(WithNetwork, _Better, _OfMinimum, _Cell):
+class Bracket(WithNetwork, _Better, _OfMinimum, OfCell):
     """Bracket of the realization radius of one minimum of N* or N'.
 
     That is the supremum of the radii of seminorm balls around its realization without a better
@@ -194,7 +197,7 @@ class Control(_Verdict, _Better, _Data):
     )
 
 
-class Natural(_Verdict, _Better, _OfMinimum, _Cell):
+class Natural(_Verdict, _Better, _OfMinimum, OfCell):
     """One distinct certified minimum of N' or of the unrestricted space as training finds it.
 
     Its degeneracies, and whether it is a minimum in realization space, as Proposition 1.2 says of
@@ -310,7 +313,7 @@ class Valley(WithNetwork, _OfProblem):
     """
 
     name = "valleys"
-    space: str = column("restricted (N*), balanced (N'), unrestricted (with biases).", key=True)
+    space: str = column(SPACE, key=True)
     valley: int = column("Number of the valley within its space, by loss.", key=True)
     loss: float = column("Least loss.", MSE)
     barrier: float = column("Where it merges into a lower one; inf for the lowest of all.", MSE)

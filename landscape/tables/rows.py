@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.rows import Row, column
-from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM
+from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM, OfCell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,13 +107,7 @@ def _stat(meaning: str, path: str, unit: str = MSE) -> Any:
     return column(meaning, unit, of=lambda s: getattr(reduce(getitem, names, s), method)())
 
 
-class _OfCell(Row):
-    dataset: str = column(DATASET, key=True)
-    space: str = column("restricted (N*), balanced (N'), unrestricted (with biases).", key=True)
-    neurons: int = column(NEURONS, key=True)
-
-
-class Summary(_OfCell):
+class Summary(OfCell):
     """One cell of the study: data set, space and number of neurons.
 
     `lifts` are of unrestricted ends, probes of minima of N* (all hold, by Theorem 13), controls
@@ -245,7 +239,7 @@ class Rate(Row):
     constant: float = column("Largest distance / sqrt(r).", of=_law(1))
 
 
-class Degeneracies(_OfCell):
+class Degeneracies(OfCell):
     """How often minima of N' and of unrestricted training are degenerate."""
 
     name = "degeneracies"
