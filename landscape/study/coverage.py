@@ -124,11 +124,10 @@ def valley_rows(
         if name == "restricted":
             homes = {e.number: tree.locate(e.parametrization) for e in atlas.entries}
             minima = Counter(homes.values())
-            found = Counter({k: 0 for k in range(len(tree))})
+            found = Counter[int]()
             for number, home in homes.items():
                 found[home] += ends[number]
             inside = {k: {"minima": minima[k], "starts": found[k]} for k in range(len(tree))}
-        lowest = tree.pairs[0, 0] + 1e-10 * float((atlas.target**2).mean())
         for k, own in enumerate(tree.valleys.to_dict("records")):
             rows.append(
                 Valley.copied(
@@ -138,12 +137,11 @@ def valley_rows(
                     space=name,
                     valley=k,
                     parent=int(tree.parents[k]),
-                    spurious=bool(own["loss"] > lowest),
+                    spurious=bool(tree.spurious[k]),
                     verdict=own["certificate"].verdict.value,
                     **{key: own[key] for key in ("loss", "barrier", "positive", "cells")},
                     **inside.get(k, {}),
                 )
             )
-        spurious = sum(row.spurious for row in rows if row.space == name)
-        progress(f"{name}: {len(tree)} valleys, {spurious} of them spurious")
+        progress(f"{name}: {len(tree)} valleys, {tree.spurious.sum()} of them spurious")
     return rows

@@ -24,6 +24,7 @@ from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
 from landscape.exact import IntVector, integer_vector, normal_line, primitive, solve, vector
 from landscape.spaces import RestrictedSpace
+from landscape.units import Units
 
 Array = NDArray[np.float64]
 
@@ -85,8 +86,7 @@ class NeuronCells:
     @cached_property
     def unit(self) -> float:
         """A power of two of the size of the target."""
-        size = float(np.abs(self.problem.y).max())
-        return float(np.ldexp(1.0, int(np.frexp(size)[1]))) if size > 0 else 1.0
+        return Units.powers(self.problem.X, self.problem.y).target
 
     @cached_property
     def _integers(self) -> tuple[NDArray[np.object_], NDArray[np.object_], int]:

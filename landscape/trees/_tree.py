@@ -437,6 +437,12 @@ class MergeTree:
         """How many output weights are positive at the lowest point of each valley, (k,)."""
         return np.asarray((self._graph.rows[self._leaves] % 2 == 0).sum(axis=1))
 
+    @property
+    def spurious(self) -> NDArray[np.bool_]:
+        """Which valleys do not reach the least loss of the space, shape (k,)."""
+        births = self._graph.values[self._leaves]
+        return np.asarray(births > births[0] + self._tie)
+
     @cached_property
     def parents(self) -> NDArray[np.intp]:
         """The lower valley into which each one merges, -1 for roots, (k,)."""
