@@ -26,18 +26,6 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each file goes to one process; what needs the finished study goes first, to one as well."""
-
-    def group(item: pytest.Item) -> str:
-        return "study" if "study" in getattr(item, "fixturenames", ()) else item.location[0]
-
-    items.sort(key=lambda item: group(item) != "study")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-
-
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20190912)
