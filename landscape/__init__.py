@@ -7,8 +7,6 @@ degenerate is the parametrization of neural networks with the ReLU activation fu
 Names are imported when they are first used: ``import landscape`` costs next to nothing.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 
 #: Public names and the modules that define them.

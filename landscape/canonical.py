@@ -7,8 +7,6 @@ to the order and the orientation of the normals, so two realizations are equal e
 canonical form of their difference is empty.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import NamedTuple

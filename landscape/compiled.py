@@ -5,8 +5,6 @@ a function calls in another file is compiled into it all the same, so after an e
 old code would run. Here the name of the cache's directory holds a digest of all kernels' sources.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -3,8 +3,6 @@
 Row reduction uses python-flint where it is installed, else Python's integers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from importlib.util import find_spec

@@ -7,8 +7,6 @@ Where a pre-activation is exactly zero the neuron counts as inactive: the Jacobi
 the one-sided ones.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

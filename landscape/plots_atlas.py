@@ -1,7 +1,5 @@
 """Figures of atlases: all local minima of small problems, and how many of them starts find."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Convex quadratic programs, by clarabel (chosen by measurement, see benchmarks/probe)."""
 
-from __future__ import annotations
-
 import clarabel
 import numpy as np
 from numpy.typing import NDArray

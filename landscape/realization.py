@@ -1,7 +1,5 @@
 """Realizations: the functions that parametrizations compute, (15), and their derivatives."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

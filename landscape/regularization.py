@@ -8,8 +8,6 @@ for :func:`landscape.training.train` over unrestricted spaces. A *frozen* last n
 other neurons can be parallel or opposite to it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -11,8 +11,6 @@ coincide, and across them one coordinate of the gradient walks between -r and r 
 Neurons that share a hyperplane are no steps; d = 2, m = 4 needs them, see `four_in_the_plane`.
 """
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from fractions import Fraction

@@ -5,8 +5,6 @@ networks see (the paper's lift is its property, not the data's), the bounds of i
 coordinates, and says by how much a parametrization leaves it.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar

@@ -4,8 +4,6 @@ Solvers see the loss as smooth; near the kinks of the loss they stall, which is 
 point goes on to :func:`landscape.descend`.
 """
 
-from __future__ import annotations
-
 import enum
 import warnings
 from collections.abc import Callable

@@ -12,8 +12,6 @@ and extent are searched in floating point, the inequalities of the theorem are t
 rationals.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from math import frexp, inf, isfinite, ldexp, nextafter, sqrt

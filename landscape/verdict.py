@@ -1,7 +1,5 @@
 """The one verdict type: every check of a mathematical statement ends in one of three words."""
 
-from __future__ import annotations
-
 import enum
 
 __all__ = ["Verdict"]

@@ -7,8 +7,6 @@ general position there are ``2 sum_{k<d} C(m-1, k)`` of them (Cover 1965).
 6
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

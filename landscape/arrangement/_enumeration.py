@@ -6,8 +6,6 @@ plane, where the cells are the gaps between sorted angles. Nothing is assumed ab
 position, and no tolerance is involved: all numbers are integers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cmp_to_key
 from itertools import pairwise

@@ -4,8 +4,6 @@ Floats are rationals, so every matrix of floats becomes one of integers by scali
 changes neither the hyperplanes nor on which side of them a point lies.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import gcd
 from operator import mul

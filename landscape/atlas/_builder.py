@@ -1,7 +1,5 @@
 """From supports to certified entries: how an atlas is made, see :mod:`landscape.atlas`."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

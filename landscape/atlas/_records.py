@@ -1,7 +1,5 @@
 """What an atlas consists of, and where a point is in it; see :mod:`landscape.atlas`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -8,8 +8,6 @@ neurons' values are unique, or they form an affine space (the images' hulls are 
 whether it meets the open images is decided by corners or by a linear program.
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a data set is, how it is standardized, and a user's own tables, every cell checked."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Files that are written completely or not at all, and errors that name the file and the remedy."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -5,8 +5,6 @@ and width. Of a user's functions nothing is evaluated: ``package.module:function
 module is imported as any module is, and the function is looked up in it.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import re

@@ -12,8 +12,6 @@ reaches a lower loss than before. On a line the loss is piecewise quadratic, so 
 all its local minima is found exactly; with ``far`` the descent goes on from there.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

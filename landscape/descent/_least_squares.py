@@ -1,7 +1,5 @@
 """Newton steps as linear least squares problems."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lstsq

@@ -4,8 +4,6 @@ The descent ends at the first local minimizer on a line; single neurons are also
 of all local minima on their lines.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

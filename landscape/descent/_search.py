@@ -1,7 +1,5 @@
 """The steps of a descent: faces, Newton steps, releases, and the loop over them."""
 
-from __future__ import annotations
-
 import enum
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What can be asked of a fitted estimator."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -6,8 +6,6 @@ which are safe where the smoothing is narrow.
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 and contiguous.
-from __future__ import annotations
-
 import numpy as np
 
 from landscape.compiled import compiled

@@ -15,8 +15,6 @@ out of random ridges, that lowers the loss most; a swap that does not pay is und
 All of this happens on standardized data.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

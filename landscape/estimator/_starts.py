@@ -1,7 +1,5 @@
 """One start: from its seed, over a solver, down to a local minimum with its certificate."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any

@@ -5,8 +5,6 @@ the loss is at least that of Gamma, see (9). It needs no Hessian and no sampling
 and flat minima.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The test of one parametrization: first-order conditions, then a radius with its slack."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 

@@ -4,8 +4,6 @@ Without arguments it writes ``results/paper/paper.csv``, the figures and ``paper
 ``--only KEY`` computes and prints single rows.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

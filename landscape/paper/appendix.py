@@ -6,8 +6,6 @@ cosines it holds for d = 2, where 2 is sharp, and fails for d >= 3, where planes
 cell although each two of them are well apart. With ``2√2 m²`` for 2 it holds (Theorem 18).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, product

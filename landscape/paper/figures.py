@@ -4,8 +4,6 @@ Every function returns a matplotlib figure; nothing is written here. The rows of
 numbers that the figures draw.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any

@@ -5,8 +5,6 @@ Independent gaussian networks have large seminorm distances and make every inequ
 unbalanced, silent and redundant neurons, integer directions, or the sharp construction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple

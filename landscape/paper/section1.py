@@ -6,8 +6,6 @@ stability. A parametrization is the sequence of its layers (A_l, b_l) of shapes 
 (N_l,).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise, product

@@ -1,7 +1,5 @@
 """Section 2: shallow networks without biases, norms, and the examples of failure."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from itertools import combinations
 

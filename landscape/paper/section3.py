@@ -1,7 +1,5 @@
 """Section 3: Theorem 3.1 and its proof, N', N*, Corollary 3.3 and the sharp constants."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from fractions import Fraction
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The figures themselves: losses, balls, radii, stability, controls, converse, solvers, ..."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What to exchange: neurons of a network to drop, and directions with signs to add."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product

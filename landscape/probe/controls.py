@@ -5,8 +5,6 @@ with the same realization can be built, with spare neurons that cannot be moved 
 help: the implication of Proposition 1.2 fails there, and has to be seen to fail.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ scales are a convex program again, so the search is over these choices. What it 
 realization radius from above, the rigid regime and the certified radius bound it from below.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

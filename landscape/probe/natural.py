@@ -8,8 +8,6 @@ With a frozen offset, realizations are functions of x for the inputs (x, 1), and
 constant is the linear function of the last input, on both sides of 0.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -11,8 +11,6 @@ network (A, c) on [-1, 1]^d, and `landscape.seminorm` maximizes both: up to four
 dimensions (three features and a constant) by all vertices, beyond by mixed-integer programs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -6,8 +6,6 @@ every cell: a polytope in the scales t, on which the loss is a convex quadratic.
 rests on a dual bound that is recomputed with error bounds, whatever the solver's tolerances.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

@@ -6,8 +6,6 @@ branch and bound with convex relaxations. From above: the nearest better point t
 it is kept, and can be evaluated by anyone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The max-norm box of a radius: branch and bound on a lower loss, and a falsifier."""
 
-from __future__ import annotations
-
 import enum
 import heapq
 from collections.abc import Callable, Iterator

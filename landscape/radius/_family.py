@@ -1,7 +1,5 @@
 """The member of a flat family with the largest certified radius."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -15,8 +15,6 @@ corners: ``u_i = sum_j w_j v_j``, ``t_ik = sum_j w_j relu(<v_j, x_k>)``, ``s_i =
 w >= 0.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix

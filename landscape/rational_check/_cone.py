@@ -4,8 +4,6 @@ The same question as in :mod:`landscape.stationarity`, without a tolerance: floa
 only *propose* multipliers, and what is proposed is completed and checked exactly.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction

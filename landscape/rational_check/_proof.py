@@ -1,7 +1,5 @@
 """The steps of a proof: the face, its exact minimizer, sides, slopes, distance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction

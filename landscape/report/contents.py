@@ -1,7 +1,5 @@
 """What a report holds, in its order, and the parts that its two forms share."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any

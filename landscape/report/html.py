@@ -4,8 +4,6 @@ The page forbids itself every request (Content-Security-Policy), so that it can 
 on. Tables are inside as the CSV files that the study wrote, byte for byte.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A short summary of a study for print: A4, as PDF; the same study gives the same bytes."""
 
-from __future__ import annotations
-
 import io
 import textwrap
 from collections.abc import Mapping, Sequence

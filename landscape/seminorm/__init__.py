@@ -13,8 +13,6 @@ enough to stand there. `_networks` has what users call, `_uniform` the uniform n
 (1.0, True)
 """
 
-from __future__ import annotations
-
 from landscape.seminorm._box import BoxMaximum, PiecewiseLinear, maximize_on_box
 from landscape.seminorm._networks import (
     ExactSeminorm,

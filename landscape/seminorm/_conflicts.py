@@ -12,8 +12,6 @@ without it. `reference` finds conflicts by exact linear programming, so that not
 rounding but the sums of the weights; it decides what floats cannot.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -11,8 +11,6 @@ resolved: the hyperplanes that meet there (or come too close for floats) form a 
 own, of lower rank if they meet exactly.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

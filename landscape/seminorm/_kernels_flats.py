@@ -2,8 +2,6 @@
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 unless said otherwise.
-from __future__ import annotations
-
 import numpy as np
 
 from landscape.compiled import compiled

@@ -4,8 +4,6 @@ Here the degenerate inputs are dealt with: parallel and opposite neurons, zero r
 contribute nothing, rank-deficient weights and extreme scales.
 """
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from functools import cached_property, lru_cache

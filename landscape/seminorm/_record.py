@@ -1,7 +1,5 @@
 """What the seminorm's functions return, and when a search has to stop."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

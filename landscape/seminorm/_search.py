@@ -14,8 +14,6 @@ conflicts. k is the number of different hyperplanes where the gradient jumps, th
 The thresholds come from ``benchmarks/seminorm``.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cmp_to_key
 

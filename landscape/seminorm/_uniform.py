@@ -3,8 +3,6 @@
 No cell is too thin to matter here: the uniform norm is continuous in the weights. `_box` maximizes.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

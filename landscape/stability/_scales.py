@@ -6,8 +6,6 @@ bisection over the level decides; all pairs are done at once. Shapes broadcast: 
 (...), ``a`` and ``e`` (..., d).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

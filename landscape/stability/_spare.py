@@ -5,8 +5,6 @@ rounding. Two or more can also cancel each other anywhere, as in Example 2.4: th
 above is constructed, by a linear program over the weight vectors with the output weights kept.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ On N* the realization determines the parametrization up to a permutation, so thi
 that Corollary 3.3, (38), bounds (Theorem 2).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

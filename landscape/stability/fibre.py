@@ -11,8 +11,6 @@ In a space that fixes the scales (N', N*) or the direction of an offset the fibr
 `distance_to_fibre`.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

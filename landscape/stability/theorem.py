@@ -5,8 +5,6 @@ rescale each neuron by (60) and (68) to (71). What the proof assumes is checked 
 margins; what it claims is verified on the result.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

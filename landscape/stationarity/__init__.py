@@ -19,8 +19,6 @@ Whatever proposes multipliers or directions, what is claimed is recomputed with 
 check that holds proves ``h(v) >= -<shortfall, |v|>``, a violation proves ``h(direction) < 0``.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

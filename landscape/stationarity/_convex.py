@@ -9,8 +9,6 @@ sufficient, not necessary, and polynomial in the number of kinks where all choic
 not (Theorem 8).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

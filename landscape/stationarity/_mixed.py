@@ -7,8 +7,6 @@ of kinks in ten dimensions, at the apex (0, ..., 0, t, t) of a neuron for exampl
 sample is an extreme point of the others, so that a direction turns it on alone.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

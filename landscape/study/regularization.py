@@ -6,8 +6,6 @@ budget of iterations, once with each regularizer; then the regularizer is switch
 points are comparable. Differences are taken start by start to the arm that an arm is held against.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -7,8 +7,6 @@ depends on the last bits of the processor's arithmetic: such columns (``path`` i
 are reported and never count.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterable

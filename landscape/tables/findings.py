@@ -10,8 +10,6 @@ says how the rows compare with what is proven:
 - ``measured``: numbers for which nothing is proven.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

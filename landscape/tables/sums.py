@@ -1,7 +1,5 @@
 """From the rows of all jobs to the tables of a study."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform

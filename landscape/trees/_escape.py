@@ -1,7 +1,5 @@
 """How high one has to climb to leave a minimum: brackets by flooding, for problems of any size."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -7,8 +7,6 @@ one, their inner products with each other and with y, and y.
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 or int64.
-from __future__ import annotations
-
 import numpy as np
 
 from landscape.compiled import compiled
