@@ -127,7 +127,7 @@ COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --f
 	--no-header --no-emit-index-url --no-emit-find-links --quiet $(ARGS)
 lock: ## resolve the dependencies of pyproject.toml again (ARGS=--upgrade)
 	@test -x $(BIN)/uv || $(MAKE) env ARGS=
-	@$(UV_INDEX) $(COMPILE) --extra study --extra paper --extra exact --group dev -o requirements/environment.txt
+	@$(UV_INDEX) $(COMPILE) --extra study --extra paper --extra exact --extra networks --group dev -o requirements/environment.txt
 	@$(UV_INDEX) $(COMPILE:pyproject.toml=) --group bootstrap -o requirements/bootstrap.txt
 	@! grep -n '://' $(LOCKS) || { echo "lock files must not hold addresses" >&2; exit 1; }
 
