@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, OptimizeResult, least_squares, minimize
 
+from landscape.networks import Network
 from landscape.objective import Objective, objective_for
 from landscape.parametrization import Parametrization
 from landscape.regularization import Merging, Regularizer, merge_close, reseed
@@ -23,7 +24,6 @@ __all__ = [
     "SOLVERS",
     "Fit",
     "FitOutcome",
-    "Network",
     "Solver",
     "draw_network",
     "train",
@@ -86,16 +86,6 @@ class Fit:
     n_evaluations: int
     penalty: float = 0.0
     n_merged: int = 0
-
-
-@dataclass(frozen=True)
-class Network:
-    """A shallow network with biases, ``x -> sum_i c_i relu(<a_i, x> + b_i) + e``, see (11)."""
-
-    weights: Array
-    biases: Array
-    output_weights: Array
-    offset: float
 
 
 def draw_network(

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from landscape.descent import Descent, descend
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.minima import Certificate, activation_key, certify_minimum
+from landscape.networks import Network
 from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization, max_norms
 from landscape.rows import Row
 from landscape.spaces import Space, make_space
 from landscape.streams import stream
 from landscape.study.rows import Minimum
-from landscape.training import Fit, Network, draw_network, train
+from landscape.training import Fit, draw_network, train
 from landscape.verdict import Verdict
 
 Array = NDArray[np.float64]
