@@ -48,7 +48,7 @@ def test_configuration_is_checked_without_numpy():
 
 def test_steps_load_neither_tables_nor_figures():
     """A job of the study starts in a second: what it imports is paid by every job."""
-    steps = "training distinct probes controls pairs radii converse coverage"
+    steps = "training distinct probes pairs radii coverage"
     modules = [f"landscape.study.{step}" for step in steps.split()]
     loaded = loaded_by(f"import landscape.rows.store, {', '.join(modules)}")
     assert "numpy" in loaded and not loaded & (TABLES_AND_FIGURES | {"numba", "scipy.stats"})

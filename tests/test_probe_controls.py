@@ -13,7 +13,7 @@ from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.stability import distance_to_fibre
 from landscape.stationarity import Verdict
 from landscape.study.cells import Task
-from landscape.study.controls import extend_by_linear
+from landscape.study.probes import extend_by_linear
 from tests.oracles import ball
 from tests.oracles.problems import DATA
 

@@ -14,11 +14,15 @@ from landscape.radius import RadiusBudget
 from landscape.realization import realize
 from landscape.rows import frame_of
 from landscape.study.cells import Cell
-from landscape.study.controls import follow_controls
-from landscape.study.converse import draw_converse, optimal_scales
 from landscape.study.distinct import distinct_minima
 from landscape.study.pairs import OUTSIDE, measure_pairs, uniform_bound
-from landscape.study.probes import examine_minima, probe_minima
+from landscape.study.probes import (
+    draw_converse,
+    examine_minima,
+    follow_controls,
+    optimal_scales,
+    probe_minima,
+)
 from landscape.study.radii import bracket_radii, bracket_realizations
 from landscape.study.rows import Bracket, Control, Converse, Natural, Pair
 from landscape.study.training import descend_starts, train_starts

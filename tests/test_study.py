@@ -14,10 +14,9 @@ from landscape.stability import parameter_distance
 from landscape.study import cells
 from landscape.study.cells import Cell
 from landscape.study.config import starts_of_blocks
-from landscape.study.controls import follow_controls
-from landscape.study.converse import draw_converse
 from landscape.study.distinct import distinct_minima
 from landscape.study.pairs import extremal_pair, measure_pairs, opposed_pair
+from landscape.study.probes import draw_converse, follow_controls
 from landscape.study.radii import bracket_radii, bracket_realizations, prove_minima
 from landscape.study.rows import Fit
 from landscape.study.training import descend_starts, train_starts

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
 from landscape.spaces import make_space
-from landscape.study.converse import optimal_scales
+from landscape.study.probes import optimal_scales
 
 Task = tuple[Parametrization, np.ndarray, np.ndarray]
 

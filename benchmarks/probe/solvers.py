@@ -16,7 +16,7 @@ from landscape.parametrization import Parametrization
 from landscape.probe._program import NetworkValues, ScaleProgram, minimize_in_box
 from landscape.probe.rigid import rigidity_radius, scale_bounds
 from landscape.spaces import make_space
-from landscape.study.converse import optimal_scales
+from landscape.study.probes import optimal_scales
 
 Array = np.ndarray
 Solver = Callable[[Array, Array, Array, Array, Array, Array], tuple[Array, Array]]

@@ -5,7 +5,7 @@ trains, descends or certifies in a study does so through its task. Randomness co
 their own (:mod:`landscape.streams`), so that no row depends on what else is computed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.descent import Descent, descend
+from landscape.descent import descend
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.networks import Network
@@ -23,13 +23,13 @@ from landscape.rows import Row
 from landscape.spaces import Space, make_space
 from landscape.streams import stream
 from landscape.study.rows import Minimum
-from landscape.training import Fit, draw_network, train
+from landscape.training import draw_network
 from landscape.verdict import Verdict
 
 Array = NDArray[np.float64]
 #: Receives lines of text.
 Log = Callable[[str], None]
-Minima = Iterable[Minimum]
+Minima = Sequence[Minimum]
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 
@@ -42,6 +42,17 @@ def within_space(minima: Minima, space: str) -> list[Minimum]:
     """The minima that keep every condition of their space, and whose neurons all contribute."""
     own = [row for row in minima if row.space == space and not row.violations]
     return [row for row in own if max_norms(row.network.weights).min() > 0]
+
+
+def best(
+    cell: "Cell", minima: Minima, spaces: Sequence[str], most: int, *, inside: bool = True
+) -> Iterator[tuple["Task", Minimum]]:
+    """The first minima of each of these spaces with their task; all, or those within the space."""
+    for space in spaces:
+        own = within_space(minima, space)
+        if not inside:
+            own = [row for row in minima if row.space == space]
+        yield from ((cell.task(space), row) for row in own[:most])
 
 
 def evenly(items: Sequence[T], n: int) -> list[T]:
@@ -93,7 +104,7 @@ class Task:
     y: Array
 
     def ask(self, function: Callable[..., T], theta: Parametrization, **options: Any) -> T:
-        """A function of a network, data and their space."""
+        """A function of a network, data and their space, as ``train``, ``descend`` and others."""
         return function(theta, self.X, self.y, space=self.space, **options)
 
     def embed(self, network: Network) -> Parametrization:
@@ -106,22 +117,6 @@ class Task:
         """Mean squared error."""
         return mean_squared_error(theta, self.X, self.y)
 
-    def train(self, theta: Parametrization, **options: Any) -> Fit:
-        """See :func:`landscape.training.train`."""
-        return self.ask(train, theta, **options)
-
-    def descend(self, theta: Parametrization, **options: Any) -> Descent:
-        """See :func:`landscape.descent.descend`."""
-        return self.ask(descend, theta, **options)
-
-    def certify(self, theta: Parametrization, *, exact: bool = False) -> Certificate:
-        """See :func:`landscape.minima.certify_minimum`."""
-        return self.ask(certify_minimum, theta, exact=exact)
-
-    def activation(self, theta: Parametrization) -> str:
-        """See :func:`landscape.minima.activation_key`."""
-        return activation_key(theta, self.X, space=self.space)
-
     def end(self, theta: Parametrization, *, max_iter: int = 10_000, exact: bool = False) -> End:
         """Descend from ``theta`` and certify where that ends; numerical failure is an outcome.
 
@@ -130,14 +125,14 @@ class Task:
         start = loss = self.loss(theta)
         outcome, n_iter, activation, certificate = "failed", 0, "", None
         try:
-            found = self.descend(theta, max_iter=max_iter)
+            found = self.ask(descend, theta, max_iter=max_iter)
             theta, loss, n_iter = found.parametrization, found.loss, found.n_iter
             outcome, certificate = found.outcome.name.lower(), found.certificate
             if certificate is None or exact:
-                certificate = self.certify(theta, exact=exact)
+                certificate = self.ask(certify_minimum, theta, exact=exact)
             verdict, reason = certificate.verdict, certificate.reason
             if certificate.is_minimum:
-                activation = self.activation(theta)
+                activation = activation_key(theta, self.X, space=self.space)
         except NUMERICAL_ERRORS as error:
             verdict, certificate, reason = Verdict.UNDECIDED, None, say(error)
         return End(theta, start, loss, outcome, n_iter, verdict, certificate, activation, reason)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import groupby
+
+import numpy as np
 
 from landscape.parametrization import max_norms
 from landscape.study.rows import Fit, Minimum
@@ -27,30 +29,28 @@ def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
     def cell(fit: Fit) -> tuple[str, str, int]:
         return fit.dataset, fit.space, fit.neurons
 
-    def order(fit: Fit) -> tuple[bool, int]:
-        return bool(fit.violations), fit.start
-
     numbered, minima = [], []
     for _, group in groupby(sorted(fits, key=lambda fit: (*cell(fit), fit.start)), cell):
         mine, reached = list(group), dict[str, list[Fit]]()
-        for fit in mine:
+        # Those that left the space come last; sorting is stable.
+        for fit in sorted(mine, key=lambda fit: fit.violations != ""):
             if fit.verdict == "holds":
                 reached.setdefault(fit.activation, []).append(fit)
-        own = [(min(starts, key=order), starts) for starts in reached.values()]
-        ranks = _ranks([first.loss for first, _ in own])
-        places = sorted(range(len(own)), key=lambda k: (ranks[k], own[k][0].start))
-        numbers = {own[place][0].activation: k for k, place in enumerate(places)}
-        minima += [_minimum(k, *own[place]) for k, place in enumerate(places)]
+        own = list(reached.values())
+        ranks = _ranks([starts[0].loss for starts in own])
+        order = sorted(range(len(own)), key=lambda k: (ranks[k], own[k][0].start))
+        minima += [_minimum(number, own[k]) for number, k in enumerate(order)]
+        numbers = {own[k][0].activation: number for number, k in enumerate(order)}
         numbered += [replace(fit, minimum=numbers.get(fit.activation, -1)) for fit in mine]
     return numbered, minima
 
 
-def _minimum(number: int, first: Fit, starts: Sequence[Fit]) -> Minimum:
-    losses, r = [fit.loss for fit in starts], first.radius
+def _minimum(number: int, starts: Sequence[Fit]) -> Minimum:
+    losses, first = [fit.loss for fit in starts], starts[0]
     return Minimum.copied(
         first, minimum=number, multiplicity=len(starts), first_start=first.start,
-        loss_spread=max(losses) - min(losses),
-        radius_low=r, paper_radius=r**2 / 16, sharp_radius=r**2 / 8,
+        loss_spread=max(losses) - min(losses), radius_low=first.radius,
+        paper_radius=first.radius**2 / 16, sharp_radius=first.radius**2 / 8,
         rigidity_radius=0.5 * float(max_norms(first.network.products).min()),
     )  # fmt: skip
 
@@ -66,9 +66,7 @@ def _ranks(losses: Sequence[float]) -> list[int]:
     >>> _ranks([0.5, 0.25 + 1e-13, 0.25, 1e-30, 3e-31])
     [2, 1, 1, 0, 0]
     """
-    order = sorted(range(len(losses)), key=losses.__getitem__)
-    ranks = [0] * len(losses)
-    for before, here in pairwise(order):
-        apart = losses[here] - losses[before] > _TIE * max(losses[here], _TIE)
-        ranks[here] = ranks[before] + apart
-    return ranks
+    order = np.argsort(losses)
+    values = np.array(losses)[order]
+    apart = np.diff(values, prepend=values[:1]) > _TIE * np.maximum(values, _TIE)
+    return np.cumsum(apart)[np.argsort(order)].tolist()

@@ -7,21 +7,22 @@ Lipschitz in the parameters, the W^{1,inf} distance is not even continuous.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from landscape.errors import NUMERICAL_ERRORS
+from landscape.descent import descend
+from landscape.minima import activation_key
 from landscape.parametrization import Parametrization
 from landscape.probe import degenerate_like, steepest_ridge, with_ridge
 from landscape.realization import difference
+from landscape.rounding import Array
 from landscape.seminorm import sobolev_distance
 from landscape.stability import distance_to_fibre, parameter_distance
 from landscape.stability.theorem import SHARP_CONSTANT
-from landscape.study.cells import Array, Cell, Log, Minima, Task, evenly, quiet, say, within_space
+from landscape.study.cells import Cell, Log, Minima, Task, attempt, evenly, quiet, within_space
 from landscape.study.rows import Minimum, Pair
 
 Networks = tuple[Parametrization, Parametrization]
@@ -61,14 +62,10 @@ def measure_pairs(
     for kind, scale, first, second, pair in plans:
         place = {**common, "kind": kind, "pair": count[kind], "first": first, "second": second}
         row = Pair(**place, within=kind not in OUTSIDE, scale=scale)
-        try:
-            if (networks := pair() if callable(pair) else pair) is None:
-                continue
-            row = replace(row, **_measure(*networks, within=row.within))
-        except NUMERICAL_ERRORS as error:
-            row = replace(row, reason=say(error))
-        rows.append(row)
-        count[kind] += 1
+        row = attempt(row, _measure, pair, within=row.within)
+        if row.reason or not np.isnan(row.seminorm):  # else descent has ended at another minimum
+            rows.append(row)
+            count[kind] += 1
     progress(f"{len(rows)} pairs")
     return rows
 
@@ -113,9 +110,9 @@ def _perturbed(theta: Parametrization, scale: float, rng: np.random.Generator) -
 
 def _again(theta: Parametrization, start: Parametrization, task: Task) -> Networks | None:
     """A minimum and the end of a descent from ``start``, if it is the same one on the data."""
-    end = task.descend(start).parametrization
-    same = task.activation(end) == task.activation(theta)
-    return (theta, end) if same and not task.space.violations(end) else None
+    end = task.ask(descend, start).parametrization
+    one, other = (activation_key(network, task.X, space=task.space) for network in (end, theta))
+    return (theta, end) if one == other and not task.space.violations(end) else None
 
 
 def _outside(theta: Parametrization, kind: str, product: Array, X: Array) -> Networks:
@@ -152,8 +149,11 @@ def _exchange(
     return Parametrization.from_products(u, sigma)
 
 
-def _measure(gamma: Parametrization, theta: Parametrization, *, within: bool) -> dict[str, Any]:
-    """Distances of a pair, and Corollary 3.3's bound."""
+def _measure(pair: Networks | Callable[[], Networks | None], *, within: bool) -> dict[str, Any]:
+    """Distances of a pair, and Corollary 3.3's bound; nothing if there is no such pair."""
+    if (networks := pair() if callable(pair) else pair) is None:
+        return {}
+    gamma, theta = networks
     found = sobolev_distance(gamma, theta)
     r = float(found.value)
     distance = parameter_distance(gamma, theta) if within else distance_to_fibre(gamma, theta).lower
@@ -169,10 +169,8 @@ def _measure(gamma: Parametrization, theta: Parametrization, *, within: bool) ->
         uniform = steepest_ridge(gap.weights, gap.output_weights, max_vertices=200_000)
         row["uniform"] = uniform.value if uniform.exact else np.nan
     # The extremal pairs attain the bound: both square roots are rounded.
-    low, high = (
-        SHARP_CONSTANT * np.sqrt(max(end, 0.0)) * (1 + 1e-9) + 1e-12
-        for end in (found.lower, found.upper)
-    )
+    ends = np.maximum([found.lower, found.upper], 0.0)
+    low, high = SHARP_CONSTANT * np.sqrt(ends) * (1 + 1e-9) + 1e-12
     if distance <= low:
         row["verdict"] = "holds"
     elif distance > high:

@@ -1,10 +1,28 @@
-"""Minima in realization space (Proposition 1.2): rigid balls, and minima as training finds them."""
+"""Minima in realization space (Proposition 1.2): rigid balls, and where there is no implication.
+
+The controls C.1, C.2 and C.3 (Theorem 15) on the minima of N* have to be violated, and the converse
+fails: in small balls only the scales are free (Theorem 12), so random directions with least-squares
+scales are realization-space minima of radius ``1/2 min_i ‖u_i‖`` within their component of N* (the
+signs are those of the scales), and hardly ever minima of the parameters (Theorem 14).
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from landscape.probe import examine_minimum, probe_realization
-from landscape.study.cells import Cell, Log, Minima, attempt, quiet, within_space
-from landscape.study.rows import Natural, Probe
+import numpy as np
+
+from landscape.descent import descend
+from landscape.errors import NUMERICAL_ERRORS
+from landscape.minima import certify_minimum
+from landscape.parametrization import Parametrization
+from landscape.probe import CONTROLS, examine_minimum, probe_realization, rigidity_radius
+from landscape.probe.controls import active_direction
+from landscape.realization import realize
+from landscape.spaces import RestrictedSpace
+from landscape.study.cells import Array, Cell, Log, Minima, Task, attempt, best, quiet, say
+from landscape.study.rows import Control, Converse, Minimum, Natural, Probe
+from landscape.training import draw_network
+from landscape.verdict import Verdict
 
 
 def probe_minima(
@@ -14,8 +32,8 @@ def probe_minima(
 
     Its radius is ``rigid_fraction`` times ``min_i ‖u_i‖ / 2``.
     """
-    task, rows = cell.task("restricted"), []
-    for row in within_space(minima, "restricted")[:max_minima]:
+    rows = []
+    for task, row in best(cell, minima, ["restricted"], max_minima):
         radius = rigid_fraction * row.rigidity_radius
         probe = Probe(**cell.place, minimum=row.minimum, radius=radius)
         rows.append(attempt(probe, task.ask, probe_realization, row.network, radius=radius))
@@ -31,12 +49,127 @@ def examine_minima(
 
     N* is no such space: it excludes degeneracies.
     """
-    rows, minima = [], list(minima)
-    for name in spaces:
-        task = cell.task(name)
-        for row in [row for row in minima if row.space == name][:max_minima]:
-            case = Natural(**cell.place, space=name, minimum=row.minimum, loss=row.loss)
-            case = attempt(case, task.ask, examine_minimum, row.network)
-            progress(f"{name}, minimum {row.minimum}: {case.spare} spare, {case.verdict}")
-            rows.append(case)
+    rows = []
+    for task, row in best(cell, minima, spaces, max_minima, inside=False):
+        case = Natural(**cell.place, space=row.space, minimum=row.minimum, loss=row.loss)
+        rows.append(case := attempt(case, task.ask, examine_minimum, row.network))
+        progress(f"{row.space}, minimum {row.minimum}: {case.spare} spare, {case.verdict}")
+    return rows
+
+
+def follow_controls(
+    cell: Cell, minima: Minima, *, n_steps: int, max_minima: int, progress: Log = quiet
+) -> list[Control]:
+    """Build the controls from the best minima of N*, and follow better realizations to distance 0.
+
+    A control has ``n_steps`` of them. C.3 needs ``sum_k s_k x_k = 0``. Where a minimum does not
+    have that, two neurons that are active on all samples are added to it, so that the linear part
+    is optimal, and the descent goes on from there: ``base`` is then ``"extended"``.
+    """
+    rows = []
+    for task, row in best(cell, minima, ["restricted"], max_minima):
+        found = [_steps(kind, cell, task, row, n_steps) for kind in CONTROLS]
+        verdicts = ", ".join(f"{steps[0].kind} {steps[0].verdict}" for steps in found)
+        progress(f"minimum {row.minimum}: {verdicts}")
+        rows += [step for steps in found for step in steps]
+    return rows
+
+
+def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> list[Control]:
+    place = Control(**cell.place, minimum=row.minimum, kind=kind)
+    theta, rng = row.network, cell.stream("control", kind, row.first_start)
+    try:
+        control = CONTROLS[kind](theta, task.X, task.y, rng=rng, n_steps=n_steps)
+        if kind == "C.3" and not control.certificate.is_minimum:
+            extended = extend_by_linear(theta, task)
+            if extended is not None:
+                place = replace(place, base="extended")
+                control = CONTROLS[kind](extended, task.X, task.y, rng=rng, n_steps=n_steps)
+    except NUMERICAL_ERRORS as error:
+        return [replace(place, reason=say(error))]
+    radius, far = control.certificate.radius, control.parameter_distance
+    steps = zip(control.distances, control.gaps, control.tolerances, strict=True)
+    return [
+        Control.copied(
+            control, place, step=k, distance=r, gap=gap, tolerance=rounding,
+            certificate_radius=radius, fibre_distance=far,
+        )
+        for k, (r, gap, rounding) in enumerate(steps)
+    ]  # fmt: skip
+
+
+def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | None:
+    """A certified minimum of N* with two more neurons, which are active on all samples.
+
+    With (u_1, +) and (u_2, -), both active on all samples, every linear function can be added, so
+    ``sum_k s_k x_k = 0`` at the minimum. ``theta`` lies in N*, the space of the task. None if the
+    descent does not end at a certified minimum of that kind.
+    """
+    X, space = task.X, task.space
+    assert isinstance(space, RestrictedSpace)
+    a = active_direction(X, "C.3")
+    reach = float((X @ a / np.abs(X).sum(axis=1)).min())
+    line = -np.asarray(np.linalg.lstsq(X, realize(theta, X) - task.y, rcond=None)[0])
+    # Large enough that both stay active when the line is added, and for what descent still moves.
+    size = 8.0 * (1.0 + float(np.abs(line).max())) / reach
+    pair = size * np.vstack([a, 1.5 * a])
+    pair[:, -2:] += np.maximum(0.0, 1.0 + 2 * space.margin - pair[:, -2:].min(axis=1))[:, None]
+    pair[0] += line + np.where(np.arange(len(a)) == 0, reach * size / 8, 0.0)
+    pair[0, -2:] += max(0.0, 1.0 + 2 * space.margin - float(pair[0, -2:].min()))
+    signs = np.append(theta.signs, [1.0, -1.0])
+    start = Parametrization.from_products(np.vstack([theta.products, pair]), signs)
+    wider = replace(space, n_neurons=theta.n_neurons + 2)
+    found = Task(wider, X, task.y).end(start)
+    end = found.parametrization
+    if wider.violations(end) or found.verdict is not Verdict.HOLDS:
+        return None
+    return end if (X @ end.weights.T > 0).all(axis=0).any() else None
+
+
+def optimal_scales(theta: Parametrization, X: Array, y: Array) -> Array:
+    """Least-squares scales t of ``sum_i t_i sigma_i relu(<u_i, x>)``, of any sign, shape (m,).
+
+    Neurons that no sample sees, and other directions that make no difference, keep t = 1: the
+    shortest step from there.
+    """
+    values = theta.signs * np.maximum(X @ theta.products.T, 0.0)
+    step = np.linalg.lstsq(values, y - values.sum(axis=1), rcond=None)[0]
+    return 1.0 + np.asarray(step, dtype=float)
+
+
+def draw_converse(
+    cell: Cell, minima: object = None, *, n_draws: int, rigid_fraction: float, progress: Log = quiet
+) -> list[Converse]:
+    """Random directions with optimal scales, as realization minima and as parameter minima.
+
+    The draws are networks of their own, drawn as starts are: minima are not needed. The radius of
+    the ball is ``rigid_fraction`` times ``1/2 min_i ‖u_i‖``.
+    """
+    # Without N*'s margin: optimal scales may be of any size.
+    task, rows = replace(cell, margin=0.0).task("restricted"), []
+    for draw in range(n_draws):
+        n_positive, rng = draw % (cell.neurons + 1), cell.stream("converse", draw)
+        n_features = cell.features.shape[1]
+        theta = task.embed(draw_network(rng, n_features, cell.neurons, n_positive=n_positive))
+        scales, loss = optimal_scales(theta, task.X, task.y), task.loss(theta)
+        place = {**cell.place, "draw": draw, "positive_signs": n_positive, "drawn_loss": loss}
+        row = Converse(**place, turned=int((scales < 0).sum()))
+        if (scales == 0).any():
+            rows.append(replace(row, reason="an optimal scale is 0: not in N*"))
+            continue
+        turned = Parametrization(theta.weights, theta.output_weights * np.sign(scales))
+        gamma = turned.scale(np.abs(scales))
+        radius = rigid_fraction * rigidity_radius(gamma)
+        row = replace(row, loss=task.loss(gamma), radius=radius)
+        try:
+            probe = task.ask(probe_realization, gamma, radius=radius)
+            row = Converse.copied(probe, row, realization=probe.verdict)
+            certificate = task.ask(certify_minimum, gamma)
+            row = replace(row, parameters=certificate.verdict, slope=certificate.slope)
+            row = replace(row, descended_loss=task.ask(descend, gamma).loss)
+        except NUMERICAL_ERRORS as error:
+            row = replace(row, reason=say(error))
+        rows.append(row)
+    counts = sum(row.realization == "holds" for row in rows)
+    progress(f"{counts} of {n_draws} draws are realization-space minima")
     return rows

@@ -1,16 +1,17 @@
 """More about distinct minima: proofs in rational arithmetic, radii bracketed in both spaces."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from landscape.parametrization import Parametrization, max_norms
+from landscape.minima import certify_minimum
+from landscape.parametrization import max_norms
 from landscape.probe import ExchangeBudget, search_ball
 from landscape.radius import RadiusBudget, bracket_radius
-from landscape.study.cells import Cell, Log, Minima, attempt, quiet, within_space
+from landscape.study.cells import Cell, Log, Minima, Task, attempt, best, quiet, within_space
 from landscape.study.rows import Bracket, Minimum
 from landscape.study.training import proof_columns
 from landscape.uniform import uniform_radius
@@ -44,7 +45,8 @@ def prove_minima(
 
 
 def _proof(cell: Cell, row: Minimum) -> dict[str, Any]:
-    return proof_columns(cell.task(row.space).certify(row.network, exact=True))
+    task = cell.task(row.space)
+    return proof_columns(task.ask(certify_minimum, row.network, exact=True))
 
 
 def bracket_radii(
@@ -84,29 +86,27 @@ def bracket_realizations(
 
     Of each space the best ones that lie in it; a row has the better realization that was found.
     """
-    rows, minima = [], list(minima)
-    for name in spaces:
-        inside = within_space(minima, name)
-        networks = {row.minimum: row.network for row in inside}
-        for row in inside[:max_minima]:
-            smallest = float(max_norms(row.network.products).min())
-            place = {**cell.place, "space": name, "minimum": row.minimum, "smallest": smallest}
-            bracket = Bracket(**place, certified=row.sharp_radius, radius=factor * smallest)
-            bracket = attempt(bracket, _search, bracket, cell, row, networks, budget)
-            ends = f"[{bracket.radius_low:.3g}, {bracket.radius_high:.3g}]"
-            progress(f"{name}, minimum {row.minimum}: realization radius in {ends}")
-            rows.append(bracket)
+    rows = []
+    for task, row in best(cell, minima, spaces, max_minima):
+        smallest = float(max_norms(row.network.products).min())
+        place = {**cell.place, "space": row.space, "minimum": row.minimum, "smallest": smallest}
+        bracket = Bracket(**place, certified=row.sharp_radius, radius=factor * smallest)
+        bracket = attempt(bracket, _search, bracket, cell, task, row, minima, budget)
+        ends = f"[{bracket.radius_low:.3g}, {bracket.radius_high:.3g}]"
+        progress(f"{row.space}, minimum {row.minimum}: realization radius in {ends}")
+        rows.append(bracket)
     return rows
 
 
 def _search(
-    bracket: Bracket, cell: Cell, row: Minimum, networks: Mapping[int, Parametrization],
+    bracket: Bracket, cell: Cell, task: Task, row: Minimum, minima: Minima,
     budget: ExchangeBudget | None,
 ) -> Bracket:  # fmt: skip
-    found = cell.task(row.space).ask(
+    others = [other for other in within_space(minima, row.space) if other.minimum != row.minimum]
+    found = task.ask(
         search_ball, row.network, radius=bracket.radius, budget=budget,
         rng=cell.stream("realization radius", row.space, row.first_start),
-        minima=[other for k, other in networks.items() if k != row.minimum],
+        minima=[other.network for other in others],
         certified_radius=row.radius if np.isfinite(row.radius) else 0.0,
     )  # fmt: skip
     uniform = np.nan

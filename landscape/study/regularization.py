@@ -134,31 +134,26 @@ def run_arms(
                 hidden, last = Parametrization(a[:-1], c[:-1]), Parametrization(a[-1:], c[-1:])
                 theta = Parametrization.concatenate([hidden.balance(), last])
             run: Any = partial(train_merging, merging=arm.merging) if arm.merging else train
-            fit = task.ask(
-                run, theta, solver=solver, max_iter=max_iter * arm.max_iter_factor, tol=tol,
-                regularizer=arm.regularizer,
-            )  # fmt: skip
-            place: Any = {"arm": arm.name, "strength": arm.strength, "against": arm.against}
-            rows.append(ArmRun(**cell.place, **place, start=start, **_end(fit, task)))
+            limits = {"max_iter": max_iter * arm.max_iter_factor, "tol": tol}
+            fit = task.ask(run, theta, solver=solver, regularizer=arm.regularizer, **limits)
+            place = {**cell.place, "arm": arm.name, "start": start}
+            rows.append(_row(arm, place, task, fit))
         best = min(row.loss for row in rows[-starts:])
         progress(f"{arm.name} {arm.strength:g}: best loss {best:.6g}")
     return rows
 
 
-def _end(fit: Fit, task: Task) -> dict[str, Any]:
+def _row(arm: Arm, place: dict[str, Any], task: Task, fit: Fit) -> ArmRun:
     """Measures at the trained point, and after the descent without a regularizer."""
-    trained, end = fit.parametrization, task.end(fit.parametrization)
-    row: dict[str, Any] = {"trained_loss": fit.loss, "loss": end.loss, "verdict": end.verdict.value}
-    row |= {"outcome": fit.outcome.name.lower(), "n_iter": fit.n_iter, "n_merged": fit.n_merged}
-    for prefix, theta in (("trained_", trained), ("", end.parametrization)):
+    end, natural, implication = task.end(fit.parametrization), None, ""
+    measures = {"trained_loss": fit.loss, "outcome": fit.outcome.name.lower()}
+    for prefix, theta in (("trained_", fit.parametrization), ("", end.parametrization)):
         found = degeneracies(theta, space=task.space)
-        row |= {f"{prefix}{key}": value for key, value in found.items()}
+        measures |= {f"{prefix}{key}": value for key, value in found.items()}
     if end.verdict is Verdict.HOLDS:
         try:
-            natural = examine_minimum(end.parametrization, task.X, task.y, space=task.space)
-            counts = ("n_silent", "n_spare", "n_redundant", "n_opposite")
-            row |= {key: getattr(natural, key) for key in counts}
-            row["implication"] = natural.verdict.value
+            natural = task.ask(examine_minimum, end.parametrization)
+            implication = natural.verdict.value
         except NUMERICAL_ERRORS:
-            row["implication"] = "undecided"
-    return row
+            implication = "undecided"
+    return ArmRun.copied(end, fit, natural, arm, **place, **measures, implication=implication)

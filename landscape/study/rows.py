@@ -2,9 +2,11 @@
 
 Columns of several tables stand in classes of their own, which the tables inherit. Defaults are what
 a row says where something could not be computed: a number is missing, a verdict undecided.
+:data:`STEPS` lists what is asked of minima, for the rules and scripts of the workflow.
 """
 
 from math import inf, nan
+from typing import NamedTuple
 
 from numpy.typing import NDArray
 
@@ -342,3 +344,21 @@ class Coverage(_OfProblem):
     trained_loss: float = column("Loss before the descent.", MSE)
     loss: float = column("Loss after it.", MSE)
     outcome: str = column("How the descent ended.")
+
+
+class Step(NamedTuple):
+    """One thing that is asked of the minima of a cell; importing this imports no step."""
+
+    key: str  #: Section of the configuration with its options.
+    table: type[Row]
+    source: str  #: Of a function that is called with cell, minima, these options and ``progress``.
+
+
+#: Steps by kind of file, which is the name of their table.
+STEPS = {
+    "probes": Step("probe", Probe, "landscape.study.probes:probe_minima"),
+    "controls": Step("controls", Control, "landscape.study.probes:follow_controls"),
+    "pairs": Step("pairs", Pair, "landscape.study.pairs:measure_pairs"),
+    "natural": Step("natural", Natural, "landscape.study.probes:examine_minima"),
+    "converse": Step("converse", Converse, "landscape.study.probes:draw_converse"),
+}

@@ -13,11 +13,11 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult
 
 from landscape.data import DataError, load_function, own_code
-from landscape.minima import Certificate
+from landscape.minima import Certificate, certify_minimum
 from landscape.study.cells import Array, Cell, Log, Task, attempt, quiet
 from landscape.study.rows import Fit, Run
 from landscape.training import Fit as Trained
-from landscape.training import Solver
+from landscape.training import Solver, train
 
 _ARGUMENTS = ("fun", "x0", "bounds", "max_iter", "tol")
 
@@ -51,12 +51,11 @@ def train_starts(
     task, rows = cell.task(space), []
     for start in starts:
         network, n_positive = cell.start(start)
-        fit = task.train(task.embed(network), **options)
+        fit = task.ask(train, task.embed(network), **options)
         place = {**cell.place, "space": space, "start": start, "positive_signs": n_positive}
-        row = Fit.copied(fit.parametrization, **place, **_training_columns(fit))
+        rows.append(row := Fit.copied(fit.parametrization, **place, **_training_columns(fit)))
         how = f"{row.training_outcome} after {fit.n_iter} iterations"
         progress(f"start {start}: loss {fit.loss:.6g}, {how}")
-        rows.append(row)
     return rows
 
 
@@ -104,7 +103,7 @@ def run_solvers(
         limit = slow_max_iter if solver == "trust-constr" else max_iter
         for start in range(starts):
             theta = task.embed(cell.start(start)[0])
-            fit = task.train(theta, solver=function, max_iter=limit, tol=tol)
+            fit = task.ask(train, theta, solver=function, max_iter=limit, tol=tol)
             end = task.end(fit.parametrization, max_iter=max_descent)
             place = {**cell.place, "solver": solver, "start": start}
             row = Run.copied(end, **place, **_training_columns(fit))
@@ -122,7 +121,7 @@ def solver_named(name: str, own: Mapping[str, str]) -> str | Solver:
 
 
 def _tested(task: Task, fit: Trained) -> dict[str, Any]:
-    found = task.certify(fit.parametrization)
+    found = task.ask(certify_minimum, fit.parametrization)
     return {"trained_verdict": found.verdict, "trained_reason": found.reason}
 
 
@@ -133,26 +132,23 @@ def try_solver(key: str, path: str) -> None:
     returns something else, or not the same twice.
     """
     solver, what = load_function(key, path, *_ARGUMENTS), f"{key}: {path!r}"
-    first, second = _try(what, solver), _try(what, solver)
-    if not np.array_equal(first, second):
-        raise DataError(
-            f"{what} returned {first.tolist()} and then {second.tolist()} for the same problem; "
-            "seed its random numbers"
-        )
+    wanted = "return a scipy.optimize.OptimizeResult with a finite x of the start's shape"
+    bounds = Bounds(np.array([-np.inf, 0.0, -np.inf]), np.full(3, np.inf))
 
-
-def _try(what: str, solver: Solver) -> Array:
     def parabola(x: Array) -> tuple[float, Array]:
         away = np.asarray(x, dtype=float) - [1.0, -1.0, 2.0]
         return float(away @ away), 2.0 * away
 
-    bounds = Bounds(np.array([-np.inf, 0.0, -np.inf]), np.full(3, np.inf))
-    wanted = "return a scipy.optimize.OptimizeResult with a finite x of the start's shape"
-    with own_code(f"{what} failed on a parabola", "correct it"):
-        found: Any = solver(parabola, np.ones(3), bounds=bounds, max_iter=50, tol=1e-9)
-    if not isinstance(found, OptimizeResult) or "x" not in found:
-        raise DataError(f"{what} returned a {type(found).__name__}; {wanted}")
-    x = np.asarray(found.x, dtype=float)
-    if x.shape != (3,) or not np.isfinite(x).all():
-        raise DataError(f"{what} returned x = {x.tolist()}; {wanted}")
-    return x
+    ends = []
+    for _ in range(2):
+        with own_code(f"{what} failed on a parabola", "correct it"):
+            found: Any = solver(parabola, np.ones(3), bounds=bounds, max_iter=50, tol=1e-9)
+        if not isinstance(found, OptimizeResult) or "x" not in found:
+            raise DataError(f"{what} returned a {type(found).__name__}; {wanted}")
+        x = np.asarray(found.x, dtype=float)
+        if x.shape != (3,) or not np.isfinite(x).all():
+            raise DataError(f"{what} returned x = {x.tolist()}; {wanted}")
+        ends.append(x.tolist())
+    if ends[0] != ends[1]:
+        again = f"{what} returned {ends[0]} and then {ends[1]} for the same problem"
+        raise DataError(f"{again}; seed its random numbers")

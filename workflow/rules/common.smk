@@ -9,7 +9,7 @@ import landscape.tables
 from landscape.data import module_file
 from landscape.study.checks import check_study, duplicate_keys
 from landscape.study.config import starts_of_blocks
-from landscape.study.steps import STEPS
+from landscape.study.rows import STEPS
 
 
 class StudyError(WorkflowError):

@@ -5,7 +5,7 @@ from pkgutil import resolve_name
 from job import job, load_data
 from tabular import cells, load_minima, save
 
-from landscape.study.steps import STEPS
+from landscape.study.rows import STEPS
 
 
 def main(snakemake):

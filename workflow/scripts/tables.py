@@ -6,8 +6,7 @@ from job import job, load_data
 from tabular import load, save_tables
 
 from landscape.study.distinct import distinct_minima
-from landscape.study.rows import Fit
-from landscape.study.steps import STEPS
+from landscape.study.rows import STEPS, Fit
 from landscape.tables import TABLES
 from landscape.tables.sums import frames_of, sum_up
 
