@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,10 +19,11 @@ from landscape.plots import BLUE, GREEN, ORANGE, RED, STYLE, TWO_COLUMNS
 from landscape.plots.figures import SPACES as LABELS
 from landscape.realization import realize
 from landscape.spaces import SPACES as SPACE_ORDER
-from landscape.study.rows import Entry
+from landscape.spaces import make_space
+from landscape.study.rows import Entry, Valley
 from landscape.trees import draw_graph
 
-__all__ = ["atlas_figure", "breakpoints", "coverage_figure", "valleys_figure"]
+__all__ = ["atlas_figure", "barriers_figure", "breakpoints", "coverage_figure", "valleys_figure"]
 
 #: Colour, line style and marker of each solver.
 SOLVERS: dict[str, tuple[Any, Any, str]] = {
@@ -206,16 +208,72 @@ def valleys_figure(valleys: pd.DataFrame) -> Figure:
                     ax.set_axis_off()
                     continue
                 own = own.sort_values("valley")
-                starts = own["starts"].to_numpy()
                 draw_graph(
                     own[["loss", "barrier"]].to_numpy(),
                     own["parent"].to_numpy(),
                     own["positive"].to_numpy(),
                     ax,
-                    weights=starts if (starts >= 0).all() else None,
+                    weights=own["starts"].to_numpy(),
                 )
                 spurious = int(own["spurious"].sum())
                 ax.set_title(f"{label}: {len(own)} valleys, {spurious} spurious", fontsize="small")
                 ax.set(xlabel="", ylabel="loss $L$" if ax is axes[0] else "")
             axes[1].set_xlabel(problem)
     return figure
+
+
+@mpl.rc_context(STYLE)
+def barriers_figure(valleys: Iterable[Valley], data: Mapping[str, Dataset]) -> Figure:
+    """Fits at the leaves in each space (one input), and the loss along the longest-lived barriers.
+
+    Parameters
+    ----------
+    valleys : iterable of Valley
+        From :func:`landscape.study.coverage.valley_rows`, of all problems.
+    data : mapping of str to Dataset
+        Of each problem.
+    """
+    valleys = sorted(valleys, key=lambda row: row.valley)
+    figure = Figure(figsize=(TWO_COLUMNS, 1.9 * max(len(data), 1) + 0.3), layout="constrained")
+    panels = figure.subplots(max(len(data), 1), 4, squeeze=False)
+    for axes, (problem, own) in zip(panels, data.items(), strict=False):
+        for ax, name in zip(axes, SPACE_ORDER, strict=False):
+            rows = [row for row in valleys if (row.problem, row.space) == (problem, name)]
+            label, look = LABELS[name]
+            if not rows or own.n_features > 1:
+                ax.set_axis_off()
+            else:
+                _fits(ax, rows, own)
+                ax.set_title(f"{label}: {len(rows)} valleys", fontsize="small")
+            if merging := [row for row in rows if row.profile is not None]:
+                row = max(merging, key=lambda row: row.barrier - row.loss)
+                way, loss = np.asarray(row.profile).T
+                axes[3].plot(way, loss, **look)
+                axes[3].axhline(row.barrier, c=look["c"], lw=0.6, ls=":")
+        axes[3].set(xlabel="share of the path", ylabel="loss $L$", xlim=(0, 1))
+        axes[3].set_title("over the highest barrier", fontsize="small")
+        axes[0].set(ylabel=problem)
+    handles = [Line2D([], [], label=LABELS[name][0], **LABELS[name][1]) for name in SPACE_ORDER]
+    figure.legend(handles=handles, loc="outside lower right", ncols=3)
+    return figure
+
+
+def fit(row: Valley, network: Parametrization, x: NDArray[np.float64]) -> Any:
+    """A network of a valley as a function of its one input: a grid around the samples, values."""
+    grid = np.linspace(*_range(x), 161)
+    space = make_space(row.space, 1, row.neurons)
+    return grid, realize(network, space.embed(grid[:, None]))
+
+
+def _fits(ax: Axes, rows: Sequence[Valley], data: Dataset) -> None:
+    """Least points of valleys as functions."""
+    x, y = data.features[:, 0], data.target
+    palette = sns.color_palette("deep")
+    for row in reversed(rows):
+        look: Any = {"color": "black", "lw": 1.6}
+        if row.spurious:
+            look = {"color": palette[row.positive % len(palette)], "lw": 0.7}
+        ax.plot(*fit(row, row.network, x), **look)
+    ax.plot(x, y, linestyle="", marker="+", color="0.3", markersize=5, zorder=6)
+    spread = 0.35 * float(np.ptp(y))
+    ax.set(xlim=_range(x), ylim=(y.min() - spread, y.max() + spread), xlabel="input $x$")

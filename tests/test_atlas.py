@@ -15,6 +15,7 @@ from landscape.parametrization import Parametrization
 from landscape.plots import render
 from landscape.plots_atlas import (
     atlas_figure,
+    barriers_figure,
     breakpoints,
     coverage_figure,
     valleys_figure,
@@ -22,7 +23,7 @@ from landscape.plots_atlas import (
 from landscape.rows import frame_of
 from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
 from landscape.study.cells import Cell
-from landscape.study.coverage import atlas_rows, cover, valley_rows
+from landscape.study.coverage import atlas_rows, cover, endings, valley_rows
 from landscape.study.rows import Coverage, Entry, Valley
 from landscape.trees import TreeBudget
 from tests.oracles.atlas import cell_minima
@@ -440,15 +441,20 @@ class TestErrors:
 def records():
     x, y = sine(8)
     atlas = make_atlas(x, y, space=make_space("restricted", 1, 1, margin=1e-3))
-    return atlas, [
-        cover(atlas, solver=solver, starts=25, seed=1, problem="sine")
-        for solver in ("trf", "descent", "far descent")
-    ]
+    ends = {solver: ends_of(atlas, solver) for solver in ("trf", "descent", "far descent")}
+    rows = [cover(atlas, own, solver=solver, problem="sine") for solver, own in ends.items()]
+    return atlas, rows, {("restricted", solver): own for solver, own in ends.items()}
+
+
+def ends_of(atlas, solver, starts=25, space=None):
+    space = space or atlas.space
+    data = atlas.features, atlas.target
+    return endings(*data, space=space, solver=solver, starts=starts, seed=1, problem="sine")
 
 
 class TestCoverage:
     def test_curves(self, records):
-        atlas, every = records
+        atlas, every, _ = records
         for rows in every:
             numbers = np.array([row.number for row in rows])
             assert (numbers != -2).all()
@@ -463,49 +469,71 @@ class TestCoverage:
                 assert row.loss <= row.trained_loss + 1e-12
 
     def test_far_descent_finds_the_global_minimum_more_often(self, records):
-        _, (_, near, far) = records
+        _, (_, near, far), _ = records
         assert far[-1].global_hits > near[-1].global_hits
 
     def test_depends_on_the_start_alone(self, records):
-        atlas, (_, descent, _) = records
-        fewer = cover(atlas, solver="descent", starts=10, seed=1, problem="sine")
+        atlas, (_, descent, _), _ = records
+        fewer = cover(atlas, ends_of(atlas, "descent", 10), solver="descent", problem="sine")
         assert [row.number for row in fewer] == [row.number for row in descent[:10]]
 
     def test_valleys_hold_all_minima_and_all_ends(self, records):
-        atlas, every = records
-        starts = [row for rows in every for row in rows]
-        valleys = valley_rows("sine", atlas, starts)
-        own = [row for row in valleys if row.space == "restricted"]
-        assert sum(row.minima for row in own) == len(atlas)
-        assert sum(row.starts for row in own) == sum(row.number >= 0 for row in starts)
+        atlas, every, ends = records
+        spaces = {name: make_space(name, 1, 1) for name in ("balanced", "unrestricted")}
+        more = {(n, "descent"): ends_of(atlas, "descent", space=own) for n, own in spaces.items()}
+        valleys, barriers = valley_rows("sine", atlas, {**ends, **more})
+        own, balanced, _ = parts = [
+            [row for row in valleys if row.space == name] for name in ("restricted", *spaces)
+        ]
         assert own[0].loss == pytest.approx(atlas.entries[0].loss, abs=1e-9)
         assert sum(row.parent < 0 for row in own) == 3
-        for row in valleys:
-            assert (row.parent < 0) == np.isinf(row.barrier)
-            assert row.spurious == (row.loss > own[0].loss + 1e-9) or row.space == "unrestricted"
-            assert (row.starts < 0) == (row.space != "restricted")
+        assert sum(row.starts for row in own) == sum(r.number >= 0 for rows in every for r in rows)
+        for rows in parts:
+            restricted = rows[0].space != "unrestricted"
+            assert sum(row.minima for row in rows) == (len(atlas) if restricted else -len(rows))
+            for row in rows:
+                assert (row.parent < 0) == np.isinf(row.barrier) == (row.profile is None)
+                assert row.spurious == (row.loss > rows[0].loss + 1e-9)
+                mine = [b for b in barriers if (b.space, b.valley) == (row.space, row.valley)]
+                assert sum(b.starts for b in mine) == row.starts
+                for b in mine:
+                    assert b.barrier == row.barrier and b.loss >= row.loss - 1e-9
+                    assert b.spurious == row.spurious
+                if row.profile is not None:
+                    way, losses = row.profile.T
+                    assert (np.diff(way) >= 0).all() and way[-1] == pytest.approx(1)
+                    assert losses.max() == pytest.approx(row.barrier, abs=1e-9)
+                    assert losses[0] == pytest.approx(row.loss, abs=1e-9)
+                    assert losses[-1] == pytest.approx(rows[row.parent].loss, abs=1e-9)
+        for row in own:
+            assert balanced[row.balanced].loss <= row.loss + 1e-9
         frame = frame_of(Valley, valleys)
         figure = valleys_figure(frame)
         titles = [ax.get_title() for ax in figure.axes]
         assert f"{len(own)} valleys" in titles[0] and len(titles) == 3
         assert render(figure, "png") == render(valleys_figure(frame[::-1]), "png")
+        data = {"sine": Dataset("sine", *sine(8))}
+        figure = barriers_figure(valleys, data)
+        # One curve a valley and the samples; two lines for each path.
+        assert [len(ax.lines) for ax in figure.axes] == [*(len(rows) + 1 for rows in parts), 6]
+        assert render(figure, "png") == render(barriers_figure(valleys[::-1], data), "png")
 
     def test_valleys_beyond_the_budget_are_left_out_and_said_so(self, records):
         atlas, lines = records[0], []
-        rows = valley_rows("p", atlas, [], budget=TreeBudget(max_facets=10), progress=lines.append)
-        assert rows == [] and sum("max_facets" in line for line in lines) == 3
+        rows = valley_rows("p", atlas, {}, budget=TreeBudget(max_facets=10), progress=lines.append)
+        assert rows == ([], []) and sum("max_facets" in line for line in lines) == 3
 
     def test_errors(self, records):
-        atlas, _ = records
+        atlas = records[0]
         with pytest.raises(ValueError, match="solver: expected one of descent, far descent"):
-            cover(atlas, solver="Adam", starts=1, seed=1, problem="sine")
+            ends_of(atlas, "Adam")
         with pytest.raises(ValueError, match="starts"):
-            cover(atlas, solver="trf", starts=0, seed=1, problem="sine")
+            ends_of(atlas, "trf", 0)
         with pytest.raises(ValueError, match="offset"):
-            cover(atlas_of(*sine(4), 1), solver="trf", starts=1, seed=1, problem="sine")
+            ends_of(atlas_of(*sine(4), 1), "trf")
 
     def test_figures(self, records):
-        atlas, every = records
+        atlas, every, _ = records
         entries, data = atlas_rows("sine", atlas), {"sine": Dataset("sine", *sine(8))}
         figure = atlas_figure(entries, data)
         assert figure.axes[1].get_title(loc="left") == f"all {len(atlas)} sets of local minima"

@@ -140,15 +140,22 @@ class TestAtlas:
         assert "trf 2, with 2 of 3 starts at a global one" in found.text
 
     def test_valleys(self):
-        every = [("restricted", 0, 5), ("restricted", 1, 2), ("balanced", 0, -1)]
+        every = [("restricted", 0, 0, 0), ("restricted", 1, 1, 0), ("balanced", 0, 0, -1)]
         valleys = [
-            {"problem": "p", "space": space, "valley": k, "spurious": spurious, "starts": starts}
-            for k, (space, spurious, starts) in enumerate(every)
+            {"problem": "p", "space": space, "valley": k, "spurious": spurious, "balanced": home}
+            for space, k, spurious, home in every
         ]
+        ends = [
+            {"problem": "p", "space": "restricted", "solver": solver, "valley": k, "spurious": k,
+             "starts": starts} for solver, k, starts in (("trf", 0, 5), ("trf", 1, 3), ("a", 0, 4))
+        ]  # fmt: skip
         tables = {"atlas": self.ATLAS, "coverage": rows("coverage", [])}
-        text = atlas_findings({**tables, "valleys": rows("valleys", valleys)})["p"].text
-        assert "1 valley in N', 0 spurious; 2 valleys in N*, 1 spurious" in text
-        assert "Of 7 starts that end at a minimum of N*, 2 end in those" in text
+        tables |= {"valleys": rows("valleys", valleys), "barriers": rows("barriers", ends)}
+        text = atlas_findings(tables)["p"].text
+        assert "In N' the loss has 1 valley, 0 spurious (not the lowest)." in text
+        assert "2 valleys, 1 spurious (not the lowest); of the starts" in text
+        assert "in those end: a 0%, trf 38%." in text
+        assert "from 1 of its 1 spurious valley a global minimum of N' is reached" in text
 
     def test_a_minimum_that_the_atlas_lacks(self):
         found = self.found(0, -2, -1)

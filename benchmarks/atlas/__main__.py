@@ -14,7 +14,7 @@ import numpy as np
 
 from landscape.atlas import Atlas, atlas_cost, make_atlas
 from landscape.spaces import make_space
-from landscape.study.coverage import DESCENTS, cover
+from landscape.study.coverage import DESCENTS, cover, endings
 
 #: Inputs, samples, neurons of the network with biases (N* has one more).
 SIZES = [(1, 8, 1), (1, 8, 2), (1, 12, 1), (1, 12, 2), (1, 20, 1), (1, 20, 2), (2, 6, 1), (2, 8, 1)]
@@ -57,7 +57,9 @@ def main() -> None:
         atlas, _ = measure(*size)
         for solver in ("SLSQP", "L-BFGS-B", "trf", *DESCENTS):
             start = time.process_time()
-            rows = cover(atlas, solver=solver, starts=options.starts, seed=1, problem="benchmark")
+            own = {"solver": solver, "problem": "benchmark"}
+            data, how = (atlas.features, atlas.target), {"starts": options.starts, "seed": 1}
+            rows = cover(atlas, endings(*data, space=atlas.space, **own, **how), **own)
             seconds = time.process_time() - start
             print(
                 f"{size[0]:6} {size[1]:7} {size[2] + 1:11} {solver:11} {options.starts:6} "

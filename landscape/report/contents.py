@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from landscape.tables import ATLAS_FIGURES, FIGURES
+from landscape.rows import frame_of
+from landscape.tables import ATLAS_FIGURES, FIGURES, TABLES
 from landscape.tables.findings import ALARM, SPACE_NAMES, Finding, number
 
 #: Titles of all figures.
@@ -99,38 +100,52 @@ def cell_rows(summary: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
 
 
 def atlas_findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, Finding]:
-    """A finding per problem of ``atlas``, ``coverage`` and ``valleys``; none without the first two.
+    """A finding per problem of the tables of atlases; none without ``atlas`` and ``coverage``.
 
     A certified end that the atlas lacks contradicts it; an end that is no certified minimum is
     counted apart.
     """
     if "atlas" not in tables or "coverage" not in tables:
         return {}
-    atlas, coverage = tables["atlas"], tables["coverage"]
-    problems = dict.fromkeys([*atlas["problem"], *coverage["problem"]])
-    valleys = tables.get("valleys", pd.DataFrame(columns=["problem", "space"]))
-    return {
-        name: _finding(name, *(t[t["problem"] == name] for t in (atlas, coverage, valleys)))
-        for name in problems
-    }
+    names = ("atlas", "coverage", "valleys", "barriers")
+    every = [tables[k] if k in tables else frame_of(TABLES[k], []) for k in names]
+    problems = dict.fromkeys([*every[0]["problem"], *every[1]["problem"]])
+    return {name: _finding(name, *(t[t["problem"] == name] for t in every)) for name in problems}
 
 
-def _valleys(valleys: pd.DataFrame) -> str:
-    """Valleys and spurious ones in each space, and the starts that end in spurious ones."""
-    spaces = {str(name): own for name, own in valleys.groupby("space")}
-    parts = [
-        f"{number(len(own), 'valley')} in {SPACE_NAMES[name]}, {own['spurious'].sum():,} spurious"
-        for name, own in spaces.items()
-    ]
-    text = f" The loss has {'; '.join(parts)} (not the lowest)." if parts else ""
-    if (own := spaces.get("restricted")) is not None:
-        lost, every = own.loc[own["spurious"] == 1, "starts"].sum(), int(own["starts"].sum())
-        text += f" Of {number(every, 'start')} that end at a minimum of N*, {lost:,} end in those."
+def _valleys(valleys: pd.DataFrame, barriers: pd.DataFrame) -> str:
+    """Valleys in each space, the starts in spurious ones, and what N* costs (Theorem 20)."""
+    text = ""
+    for name, own in valleys.groupby("space"):
+        ends = barriers[barriers["space"] == name]
+        text += (
+            f" In {SPACE_NAMES[str(name)]} the loss has {number(len(own), 'valley')}, "
+            f"{own['spurious'].sum():,} spurious (not the lowest)"
+        )
+        if len(ends):
+            lost = ends[ends["spurious"] == 1]
+            shares = lost.groupby("solver")["starts"].sum() / ends.groupby("solver")["starts"].sum()
+            parts = (f"{k} {v:.0%}" for k, v in shares.fillna(0).items())
+            text += f"; of the starts that end at a minimum, in those end: {', '.join(parts)}"
+        text += "."
+    own = valleys[(valleys["space"] == "restricted") & (valleys["spurious"] == 1)]
+    known = own[own["balanced"] >= 0]
+    free = valleys.loc[(valleys["space"] == "balanced") & (valleys["spurious"] == 0), "valley"]
+    if len(known):
+        text += (
+            f" The price of N*: from {known['balanced'].isin(free).sum():,} of its "
+            f"{number(len(known), 'spurious valley')} a global minimum of N' is reached without a "
+            "climb."
+        )
     return text
 
 
 def _finding(
-    name: str, entries: pd.DataFrame, starts: pd.DataFrame, valleys: pd.DataFrame
+    name: str,
+    entries: pd.DataFrame,
+    starts: pd.DataFrame,
+    valleys: pd.DataFrame,
+    barriers: pd.DataFrame,
 ) -> Finding:
     text = (
         f"On N* there {'is' if len(entries) == 1 else 'are'} "
@@ -145,7 +160,7 @@ def _finding(
         for solver, own in starts.groupby("solver")
     ]
     text += f". Found by starts of each solver: {'; '.join(parts)}." if parts else "."
-    text += _valleys(valleys)
+    text += _valleys(valleys, barriers)
     lacking, uncertified = (int(starts["number"].eq(code).sum()) for code in (-2, -1))
     if uncertified:
         text += f" {number(uncertified, 'end')} of them certified no minimum."

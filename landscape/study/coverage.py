@@ -6,14 +6,16 @@ atlas. Sums over the starts say which minima were found, how soon, and how often
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from landscape.atlas import Atlas
-from landscape.descent import DescentOutcome, descend
-from landscape.spaces import SPACES, make_space
+from landscape.descent import Descent, DescentOutcome, descend
+from landscape.spaces import SPACES, Space, make_space
 from landscape.study.cells import Cell, Log, Task, quiet
-from landscape.study.rows import Coverage, Entry, Valley
+from landscape.study.rows import Barrier, Coverage, Entry, Valley
 from landscape.study.training import solver_named
 from landscape.training import SOLVERS, train
 from landscape.trees import TreeBudget, TreeTooLarge, merge_tree
@@ -22,63 +24,68 @@ from landscape.trees import TreeBudget, TreeTooLarge, merge_tree
 DESCENTS = ("descent", "far descent")
 
 
-def cover(
-    atlas: Atlas, *, solver: str, starts: int, seed: int, problem: str, max_iter: int = 200,
-    tol: float = 1e-12, own: Mapping[str, str] | None = None, progress: Log = quiet,
-) -> list[Coverage]:  # fmt: skip
-    """Run one solver from paired random starts and look its ends up in the atlas: a row per start.
+def endings(
+    features: ArrayLike, target: ArrayLike, *, space: Space, solver: str, starts: int, seed: int,
+    problem: str, max_iter: int = 200, tol: float = 1e-12, own: Mapping[str, str] | None = None,
+) -> list[Descent]:  # fmt: skip
+    """Run one solver from paired random starts, and descend from its ends.
 
     Parameters
     ----------
-    atlas : Atlas
-        Of a space with at least two neurons: a network with biases and its offset.
+    features, target : array_like of shapes (n, p) and (n,)
+    space : Space
+        For networks with biases and an offset, as :func:`~landscape.spaces.make_space` makes it.
     solver : str
         One of :data:`DESCENTS` or of :data:`landscape.training.SOLVERS`, whose options ``max_iter``
         and ``tol`` are, or a name in ``own``, import paths of a user's own solvers.
-    starts, seed, problem : int, int, str
-        Number of starts; their random streams depend on the others.
-
-    Returns
-    -------
-    list of Coverage
-        Numbers of -2 are certified minima that the atlas does not have: they would refute one of
-        the two.
+    starts : int
+        Number of starts; their random streams depend on ``seed`` and ``problem``.
 
     Raises
     ------
     ValueError
         For unknown solvers, or if there are no starts.
     """
-    own, space = own or {}, atlas.space
+    own = own or {}
     if solver not in (known := (*DESCENTS, *SOLVERS)) and solver not in own:
         raise ValueError(f"solver: expected one of {', '.join(known)}, got {solver!r}")
     if starts < 1:
         raise ValueError(f"starts: expected a positive integer, got {starts}")
     if space.n_neurons < 2:
         raise ValueError("atlas: starts are networks with an offset, expected 2 neurons or more")
-    cell = Cell(problem, atlas.features, atlas.target, space.n_neurons - 1, seed)
-    task = Task(space, space.embed(atlas.features), atlas.target)
-    options = {"solver": solver_named(solver, own), "max_iter": max_iter, "tol": tol}
-    best = {entry.number for entry in atlas.entries if entry.is_global}
-    rows, found, hits = [], set[int](), 0
+    x, y = np.asarray(features, dtype=float), np.asarray(target, dtype=float)
+    cell, task = Cell(problem, x, y, space.n_neurons - 1, seed), Task(space, space.embed(x), y)
+    options, ends = {"solver": solver_named(solver, own), "max_iter": max_iter, "tol": tol}, []
     for j in range(starts):
         theta = task.embed(cell.start(j)[0])
         if solver not in DESCENTS:
             theta = task.ask(train, theta, **options).parametrization
-        end, number = task.ask(descend, theta, far=solver == "far descent"), -1
+        ends.append(task.ask(descend, theta, far=solver == "far descent"))
+    return ends
+
+
+def cover(
+    atlas: Atlas, ends: Sequence[Descent], *, solver: str, problem: str, progress: Log = quiet
+) -> list[Coverage]:
+    """Look the ends of one solver's starts up in the atlas; one row per start.
+
+    Those with the number -2 ended at a certified minimum that the atlas does not have, which would
+    refute one of the two.
+    """
+    best = {entry.number for entry in atlas.entries if entry.is_global}
+    rows, found, hits = [], set[int](), 0
+    for j, end in enumerate(ends):
+        number = -1
         if end.outcome is DescentOutcome.MINIMUM:
             number = atlas.locate(end.parametrization).number
             number = number if number >= 0 else -2
         found |= {number} - {-1, -2}
         hits += number in best
-        row = Coverage.copied(
-            end, problem=problem, neurons=cell.neurons, solver=solver, start=j, number=number,
-            is_global=number in best, distinct=len(found), global_hits=hits,
-            trained_loss=end.loss_start, outcome=end.outcome.name.lower(),
-        )  # fmt: skip
-        rows.append(row)
-        if (j + 1) % max(1, starts // 10) == 0:
-            progress(f"{solver}: {j + 1} starts found {len(found)} of {len(atlas)} minima")
+        place = {"problem": problem, "neurons": atlas.space.n_neurons - 1, "solver": solver}
+        sums = {"start": j, "number": number, "distinct": len(found), "global_hits": hits}
+        how = {"trained_loss": end.loss_start, "outcome": end.outcome.name.lower()}
+        rows.append(Coverage.copied(end, **place, **sums, **how, is_global=number in best))
+    progress(f"{solver}: {len(ends)} starts found {len(found)} of {len(atlas)} minima")
     return rows
 
 
@@ -92,36 +99,64 @@ def atlas_rows(problem: str, atlas: Atlas) -> list[Entry]:
 
 
 def valley_rows(
-    problem: str, atlas: Atlas, starts: Iterable[Coverage], *, budget: TreeBudget | None = None,
+    problem: str,
+    atlas: Atlas,
+    ends: Mapping[tuple[str, str], Sequence[Descent]],
+    *,
+    budget: TreeBudget | None = None,
     progress: Log = quiet,
-) -> list[Valley]:  # fmt: skip
-    """The valleys of a small problem in all spaces, and on N* what lies and what ends in them.
+) -> tuple[list[Valley], list[Barrier]]:
+    """The valleys of a small problem in all spaces, and what lies and what ends in them.
 
-    ``starts`` are those of :func:`cover`. A space whose merge tree would cost more than the budget
-    has no rows; progress says so.
+    Parameters
+    ----------
+    problem : str
+    atlas : Atlas
+        Of N*.
+    ends : mapping of (space, solver) to Descent's
+        See :func:`endings`.
+    budget : TreeBudget, optional
+        A space whose merge tree would cost more has no rows; progress says so.
+    progress : callable
     """
-    rows, ends = [], Counter(row.number for row in starts)
-    place: dict[str, Any] = {"problem": problem, "neurons": atlas.space.n_neurons - 1}
+    trees, valleys, barriers = {}, [], []
     for name in SPACES:
-        space = make_space(name, atlas.features.shape[1], place["neurons"])
-        options: Any = {"space": space, "budget": budget, "progress": progress}
+        space = make_space(name, atlas.features.shape[1], atlas.space.n_neurons - 1)
         try:
-            tree = merge_tree(atlas.features, atlas.target, **options)
+            trees[name] = merge_tree(
+                atlas.features, atlas.target, space=space, budget=budget, progress=progress
+            )
         except TreeTooLarge as error:
             progress(f"no valleys of {name}: {error}")
-            continue
-        inside = {}
-        if name == "restricted":
-            inside = {k: Counter(minima=0, starts=0) for k in range(len(tree))}
-            for entry in atlas.entries:
-                home = tree.locate(entry.parametrization)
-                inside[home].update(minima=1, starts=ends[entry.number])
-        for k, own in enumerate(tree.valleys.itertuples()):
-            row = Valley.copied(
-                own, own.parametrization, **place, space=name, valley=k,
-                parent=int(tree.parents[k]), spurious=bool(tree.spurious[k]),
-                verdict=own.certificate.verdict, **inside.get(k, {}),
-            )  # fmt: skip
-            rows.append(row)
+    for name, tree in trees.items():
+        place = {"problem": problem, "neurons": atlas.space.n_neurons - 1, "space": name}
+        minima = {} if name == "unrestricted" else dict.fromkeys(range(len(tree)), 0)
+        for entry in atlas.entries if minima else ():
+            minima[tree.locate(entry.parametrization)] += 1
+        totals = Counter[int]()
+        for solver in [solver for own, solver in ends if own == name]:
+            certified = [e for e in ends[name, solver] if e.outcome is DescentOutcome.MINIMUM]
+            homes = np.array([tree.locate(end.parametrization) for end in certified], dtype=int)
+            losses = np.array([end.loss for end in certified])
+            for k, count in sorted(Counter(homes.tolist()).items()):
+                totals[k] += count
+                own = {"starts": count, "loss": float(np.median(losses[homes == k]))}
+                own |= {"spurious": bool(tree.spurious[k]), "barrier": float(tree.pairs[k, 1])}
+                barriers.append(Barrier(**place, solver=solver, valley=k, **own))
+        for k, row in enumerate(tree.valleys.itertuples(index=False)):
+            own = {"spurious": bool(tree.spurious[k]), "verdict": row.certificate.verdict.value}
+            if k in minima:
+                own["minima"] = minima[k]
+            if name == "restricted" and "balanced" in trees:
+                own["balanced"] = trees["balanced"].locate(row.parametrization)
+            if (parent := int(tree.parents[k])) >= 0:
+                saddle = tree.saddle(k, parent)
+                own |= {
+                    "profile": tree.profile(k, parent),
+                    "saddle_weights": saddle.weights,
+                    "saddle_output_weights": saddle.output_weights,
+                }
+            own |= {"valley": k, "parent": parent, "starts": totals[k]}
+            valleys.append(Valley.copied(row, row.parametrization, **place, **own))
         progress(f"{name}: {len(tree)} valleys, {tree.spurious.sum()} of them spurious")
-    return rows
+    return valleys, barriers

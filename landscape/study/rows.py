@@ -323,9 +323,29 @@ class Valley(WithNetwork, _OfProblem):
     spurious: bool = column("1 if its least loss is above that of the space, else 0.")
     positive: int = column("Positive output weights at its lowest point.")
     cells: int = column("Joint activation cells when it merges.")
-    minima: int = column("Entries of the atlas in it, N* only; else -1.", default=-1)
-    starts: int = column("Starts of all solvers that end in it, N* only; else -1.", default=-1)
+    minima: int = column("Entries of the atlas, minima on N*, in it; -1 for N.", default=-1)
+    starts: int = column("Starts of all solvers in this space that end at a minimum in it.")
+    balanced: int = column("The valley of N' that it is part of; N* only, else -1.", default=-1)
     verdict: str = column("Of the certificate of its lowest point.")
+    saddle_weights: NDArray | None = array(2)
+    saddle_output_weights: NDArray | None = array(1)
+    profile: NDArray | None = array(2)
+
+
+class Barrier(_OfProblem):
+    """The starts of one solver that end in one valley, and how high they would have to climb.
+
+    An end is the certified minimum that the descent from the trained network reaches.
+    """
+
+    name = "barriers"
+    space: str = column(SPACE, key=True)
+    solver: str = column("Before the descent; descent for none.", key=True)
+    valley: int = column("Number of the valley, see table `valleys`.", key=True)
+    starts: int = column("How many of this solver's starts end in it.")
+    spurious: bool = column("1 if its least loss is above that of the space, else 0.")
+    loss: float = column("Median loss of these ends.", MSE)
+    barrier: float = column("To reach a lower valley they would have to climb to it; or inf.", MSE)
 
 
 class Coverage(_OfProblem):

@@ -36,7 +36,7 @@ TABLES: dict[str, type[Row]] = {
         sums.FindingRow, sums.Summary, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe,
         of_jobs.Bracket, of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse,
         of_jobs.Pair, sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Entry, of_jobs.Coverage,
-        of_jobs.Valley, sums.Fact,
+        of_jobs.Valley, of_jobs.Barrier, sums.Fact,
     )
 }  # fmt: skip
 
@@ -86,6 +86,7 @@ ATLAS_FIGURES = _figures(
         "atlas": ("Atlas: all local minima", "atlas"),
         "coverage": ("How many of them starts find", "coverage", "atlas"),
         "valleys": ("Valleys and barriers", "valleys"),
+        "barriers": ("Fits in valleys, and paths between them", "valleys"),
     },
 )
 

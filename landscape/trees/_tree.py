@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -357,8 +358,8 @@ class MergeTree:
             ends = [level + np.maximum(b, 0), level + np.maximum(-b, 0)]
         return Parametrization.from_products(np.hstack([u[:, :-1], *ends]), signs)
 
-    def _walk(self, i: int, j: int) -> list[tuple[Parametrization, float]]:
-        """Points from the minimum of valley i to that of valley j, and values at facets."""
+    def _walk(self, i: int, j: int) -> list[tuple[State, Array, float]]:
+        """States from the minimum of valley i to that of valley j, their signs and values."""
         cell, goal, graph = int(self._leaves[i]), int(self._leaves[j]), self._graph
         way = graph.way(cell, goal)
         if i != j and (not way or way[-1][1] != goal):
@@ -378,8 +379,7 @@ class MergeTree:
             types[k], cell = other, behind
             if other % 2 != one % 2:
                 points.append((state, _signs(types), graph.losses[edge]))
-        points.append((self._minimizer(types), _signs(types), graph.values[goal]))
-        return [(self._element(state, signs), value) for state, signs, value in points]
+        return [*points, (self._minimizer(types), _signs(types), graph.values[goal])]
 
     def path(self, i: int, j: int) -> list[Parametrization]:
         """From the minimum of valley i to that of valley j, up to a permutation of the neurons.
@@ -393,11 +393,28 @@ class MergeTree:
         ValueError
             If the valleys are not connected.
         """
-        return [theta for theta, _ in self._walk(i, j)]
+        return [self._element(state, signs) for state, signs, _ in self._walk(i, j)]
 
     def saddle(self, i: int, j: int) -> Parametrization:
         """The highest point of :meth:`path`, the least point of the facet at which they join."""
-        return max(self._walk(i, j)[1:-1], key=lambda point: point[1])[0]
+        state, signs, _ = max(self._walk(i, j)[1:-1], key=lambda point: point[2])
+        return self._element(state, signs)
+
+    def profile(self, i: int, j: int) -> Array:
+        """Points along :meth:`path`: the share of its length, in effective weights, and the loss.
+
+        Five on each segment, shape (k, 2). On a segment the loss is convex: nothing between them is
+        higher than the barrier.
+        """
+        problem, points, losses = self._cells.problem, [], []
+        for (one, signs, _), (two, *_) in pairwise(self._walk(i, j)):
+            own = replace(problem, signs=signs)
+            for t in np.linspace(0, 1, 5):
+                state = State((1 - t) * one.u + t * two.u, (1 - t) * one.e + t * two.e)
+                points.append(np.append(state.u, state.e))
+                losses.append(own.loss(state))
+        steps = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1).cumsum()
+        return np.column_stack([steps / (steps[-1] or 1.0), losses])
 
     def locate(self, theta: Parametrization) -> int:
         """The lowest valley that can be reached from a point without ever climbing.

@@ -37,6 +37,7 @@ rule atlas:
         atlas="<results>/atlas/{problem}.parquet",
         coverage="<results>/coverage/{problem}.parquet",
         valleys="<results>/valleys/{problem}.parquet",
+        barriers="<results>/barriers/{problem}.parquet",
     log:
         "<logs>/atlas/{problem}.log",
     benchmark:
@@ -65,6 +66,7 @@ rule atlas_tables:
         atlas=expand("<results>/atlas/{problem}.parquet", problem=ATLAS["problems"]),
         coverage=expand("<results>/coverage/{problem}.parquet", problem=ATLAS["problems"]),
         valleys=expand("<results>/valleys/{problem}.parquet", problem=ATLAS["problems"]),
+        barriers=expand("<results>/barriers/{problem}.parquet", problem=ATLAS["problems"]),
     output:
         **{
             f"{table}_{format}": f"<results>/tables/{table}.{format}"
@@ -89,6 +91,12 @@ rule atlas_tables:
             caption="../report/valleys.rst",
             category="Figures",
             labels={"figure": "valleys"},
+        ),
+        barriers_svg=report(
+            "<results>/figures/barriers.svg",
+            caption="../report/barriers.rst",
+            category="Figures",
+            labels={"figure": "barriers"},
         ),
     log:
         "<logs>/atlas_tables.log",

@@ -53,7 +53,7 @@ TOGETHER = config["neurons_together"]
 JOB_NEURONS = NEURONS if TOGETHER else ["{neurons}"]
 JOB = "{dataset}" if TOGETHER else "{dataset}/{neurons}"
 #: Atlases have tables and figures of their own (atlas.smk), and so has provenance.
-OF_ATLASES = ["atlas", "coverage", "valleys"]
+OF_ATLASES = ["atlas", "coverage", "valleys", "barriers"]
 TABLES = [name for name in landscape.tables.TABLES if name not in [*OF_ATLASES, "provenance"]]
 MAIN_FIGURES = ["losses", "stability", "radii", "probes"]
 MORE_FIGURES = [name for name in landscape.tables.FIGURES if name not in MAIN_FIGURES]

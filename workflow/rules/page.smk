@@ -14,6 +14,8 @@ rule page:
         tables=expand("<results>/tables/{table}.parquet", table=PAGE_TABLES),
         svg=expand("<results>/figures/{figure}.svg", figure=PAGE_FIGURES),
         png=expand("<results>/figures/{figure}.png", figure=PAGE_FIGURES),
+        valleys=expand("<results>/valleys/{problem}.parquet", problem=ATLAS["problems"]),
+        data=expand("<results>/atlas-data/{problem}.parquet", problem=ATLAS["problems"]),
     output:
         page=report(
             "<results>/report.html",

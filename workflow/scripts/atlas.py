@@ -1,14 +1,16 @@
 """All local minima and valleys of one small problem, and the starts looked up among them."""
 
+from itertools import product
+
 from job import job, origin
 from tabular import save
 
 from landscape.atlas import AtlasTooLarge, make_atlas
 from landscape.data import DataError, make_dataset
 from landscape.rows.datasets import write_dataset
-from landscape.spaces import make_space
-from landscape.study.coverage import atlas_rows, cover, valley_rows
-from landscape.study.rows import Coverage, Entry, Valley
+from landscape.spaces import SPACES, make_space
+from landscape.study.coverage import atlas_rows, cover, endings, valley_rows
+from landscape.study.rows import Barrier, Coverage, Entry, Valley
 
 
 def main(snakemake):
@@ -27,10 +29,15 @@ def main(snakemake):
             raise DataError(f"atlas problem {name!r}: {error}") from None
         for unresolved in atlas.undecided:
             progress(f"undecided at loss {unresolved.loss:.6g}: {unresolved.reason}")
-        rows = []
-        for solver in settings["atlas.solvers"]:
-            rows += cover(
-                atlas,
+        spaces = {own: make_space(own, data.n_features, neurons) for own in SPACES}
+        rows, ends = [], {}
+        for solver, (own, other) in product(
+            settings["atlas.solvers"], {**spaces, "restricted": space}.items()
+        ):
+            ends[own, solver] = endings(
+                data.features,
+                data.target,
+                space=other,
                 solver=solver,
                 starts=settings["atlas.starts"],
                 seed=settings["seed"],
@@ -38,16 +45,19 @@ def main(snakemake):
                 own=params.own,
                 max_iter=settings["training.max_iter"],
                 tol=settings["training.tol"],
-                progress=progress,
             )
+        for solver in settings["atlas.solvers"]:
+            found = ends["restricted", solver]
+            rows += cover(atlas, found, solver=solver, problem=name, progress=progress)
         for row in rows:
             if row.number == -2:
                 progress(f"{row.solver}: the atlas lacks the minimum of start {row.start}")
         write_dataset(output.data, data, origin(snakemake, output.data))
         save(snakemake, output.atlas, Entry, atlas_rows(name, atlas), data)
         save(snakemake, output.coverage, Coverage, rows, data)
-        valleys = valley_rows(name, atlas, rows, progress=progress)
+        valleys, barriers = valley_rows(name, atlas, ends, progress=progress)
         save(snakemake, output.valleys, Valley, valleys, data)
+        save(snakemake, output.barriers, Barrier, barriers, data)
 
 
 main(snakemake)  # noqa: F821
