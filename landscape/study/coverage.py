@@ -7,6 +7,8 @@ atlas. Sums over the starts say which minima were found, how soon, and how often
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +20,7 @@ from landscape.study.cells import Cell, Log, Task, quiet
 from landscape.study.rows import Barrier, Coverage, Entry, Valley
 from landscape.study.training import solver_named
 from landscape.training import SOLVERS, train
-from landscape.trees import TreeBudget, TreeTooLarge, merge_tree
+from landscape.trees import MergeTree, TreeBudget, TreeTooLarge, merge_tree
 
 #: The descent alone, from the start: as far as the next minimum, or with ``far=True``.
 DESCENTS = ("descent", "far descent")
@@ -99,64 +101,51 @@ def atlas_rows(problem: str, atlas: Atlas) -> list[Entry]:
 
 
 def valley_rows(
-    problem: str,
-    atlas: Atlas,
-    ends: Mapping[tuple[str, str], Sequence[Descent]],
-    *,
-    budget: TreeBudget | None = None,
-    progress: Log = quiet,
-) -> tuple[list[Valley], list[Barrier]]:
+    problem: str, atlas: Atlas, ends: Mapping[tuple[str, str], Sequence[Descent]], *,
+    budget: TreeBudget | None = None, progress: Log = quiet,
+) -> tuple[list[Valley], list[Barrier]]:  # fmt: skip
     """The valleys of a small problem in all spaces, and what lies and what ends in them.
 
-    Parameters
-    ----------
-    problem : str
-    atlas : Atlas
-        Of N*.
-    ends : mapping of (space, solver) to Descent's
-        See :func:`endings`.
-    budget : TreeBudget, optional
-        A space whose merge tree would cost more has no rows; progress says so.
-    progress : callable
+    ``ends`` are those of :func:`endings` by space and solver. A space whose merge tree would cost
+    more than the budget has no rows; progress says so.
     """
-    trees, valleys, barriers = {}, [], []
+    trees, valleys, barriers = dict[str, MergeTree](), [], []
+    place: dict[str, Any] = {"problem": problem, "neurons": atlas.space.n_neurons - 1}
     for name in SPACES:
-        space = make_space(name, atlas.features.shape[1], atlas.space.n_neurons - 1)
+        space = make_space(name, atlas.features.shape[1], place["neurons"])
+        options: Any = {"space": space, "budget": budget, "progress": progress}
         try:
-            trees[name] = merge_tree(
-                atlas.features, atlas.target, space=space, budget=budget, progress=progress
-            )
+            trees[name] = merge_tree(atlas.features, atlas.target, **options)
         except TreeTooLarge as error:
             progress(f"no valleys of {name}: {error}")
     for name, tree in trees.items():
-        place = {"problem": problem, "neurons": atlas.space.n_neurons - 1, "space": name}
-        minima = {} if name == "unrestricted" else dict.fromkeys(range(len(tree)), 0)
-        for entry in atlas.entries if minima else ():
-            minima[tree.locate(entry.parametrization)] += 1
-        totals = Counter[int]()
-        for solver in [solver for own, solver in ends if own == name]:
-            certified = [e for e in ends[name, solver] if e.outcome is DescentOutcome.MINIMUM]
-            homes = np.array([tree.locate(end.parametrization) for end in certified], dtype=int)
-            losses = np.array([end.loss for end in certified])
-            for k, count in sorted(Counter(homes.tolist()).items()):
-                totals[k] += count
-                own = {"starts": count, "loss": float(np.median(losses[homes == k]))}
-                own |= {"spurious": bool(tree.spurious[k]), "barrier": float(tree.pairs[k, 1])}
-                barriers.append(Barrier(**place, solver=solver, valley=k, **own))
-        for k, row in enumerate(tree.valleys.itertuples(index=False)):
-            own = {"spurious": bool(tree.spurious[k]), "verdict": row.certificate.verdict.value}
-            if k in minima:
-                own["minima"] = minima[k]
+        place["space"] = name
+        inside = {k: Counter(starts=0) for k in range(len(tree))}
+        if name != "unrestricted":  # what is in N* is in N'
+            homes = Counter(tree.locate(entry.parametrization) for entry in atlas.entries)
+            inside = {k: Counter(starts=0, minima=homes[k]) for k in inside}
+        for (own, solver), every in ends.items():
+            losses: dict[int, list[float]] = {}
+            for end in every:
+                if own == name and end.outcome is DescentOutcome.MINIMUM:
+                    losses.setdefault(tree.locate(end.parametrization), []).append(end.loss)
+            for k, found in losses.items():
+                inside[k]["starts"] += len(found)
+                row = Barrier(
+                    **place, solver=solver, valley=k, starts=len(found), loss=median(found),
+                    spurious=bool(tree.spurious[k]), barrier=float(tree.pairs[k, 1]),
+                )  # fmt: skip
+                barriers.append(row)
+        for k, one in enumerate(tree.valleys.itertuples()):
+            more: dict[str, Any] = {**inside[k], "valley": k, "parent": int(tree.parents[k])}
             if name == "restricted" and "balanced" in trees:
-                own["balanced"] = trees["balanced"].locate(row.parametrization)
-            if (parent := int(tree.parents[k])) >= 0:
-                saddle = tree.saddle(k, parent)
-                own |= {
-                    "profile": tree.profile(k, parent),
-                    "saddle_weights": saddle.weights,
-                    "saddle_output_weights": saddle.output_weights,
-                }
-            own |= {"valley": k, "parent": parent, "starts": totals[k]}
-            valleys.append(Valley.copied(row, row.parametrization, **place, **own))
+                more["balanced"] = trees["balanced"].locate(one.parametrization)
+            if more["parent"] >= 0:
+                saddle = tree.saddle(k, more["parent"])
+                more["profile"] = tree.profile(k, more["parent"])
+                more["saddle_weights"] = saddle.weights
+                more["saddle_output_weights"] = saddle.output_weights
+            more |= {"spurious": bool(tree.spurious[k]), "verdict": one.certificate.verdict}
+            valleys.append(Valley.copied(one, one.parametrization, **place, **more))
         progress(f"{name}: {len(tree)} valleys, {tree.spurious.sum()} of them spurious")
     return valleys, barriers
