@@ -1,7 +1,4 @@
-"""Figures of a fitted estimator, in the style of scikit-learn's displays.
-
-Both are readable in greyscale: markers and line styles carry what colours carry.
-"""
+"""Figures of a fit in the style of scikit-learn's displays, readable in greyscale."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from landscape.errors import require_extra
-from landscape.realization import realize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +23,10 @@ BLUE, ORANGE, GREY = "#0173b2", "#de8f05", "0.45"
 
 
 class _Display:
+    """What draws itself; a subclass has a method ``_draw(ax, **kwargs)``."""
+
+    _draw: Any
+
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw; parameters as in :meth:`from_estimator`."""
         if ax is None:
@@ -38,11 +38,7 @@ class _Display:
         self._draw(ax, **kwargs)
         return self
 
-    def _draw(self, ax: Any, **kwargs: Any) -> None:
-        raise NotImplementedError
-
-    @staticmethod
-    def _finish(ax: Any) -> None:
+    def _finish(self, ax: Any) -> None:
         """A grid, and a small legend whose markers do not grow with what they stand for."""
         ax.grid(color="0.92", linewidth=0.6)
         ax.set_axisbelow(True)
@@ -64,8 +60,7 @@ class LandscapeDisplay(_Display):
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-    figure_ : matplotlib.figure.Figure
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
     minima_ : DataFrame
         The distinct certified minima in the order of their losses, with ``loss``, ``radius`` and
         ``n_starts``, the number of starts that reached each.
@@ -100,10 +95,6 @@ class LandscapeDisplay(_Display):
             Where to draw; by default a new figure.
         **kwargs
             For the ``scatter`` of the minima.
-
-        Returns
-        -------
-        display : LandscapeDisplay
         """
         check_is_fitted(estimator, "starts_")
         return cls(estimator.starts_, estimator.best_start_).plot(ax=ax, **kwargs)
@@ -122,38 +113,32 @@ class LandscapeDisplay(_Display):
         style |= {"s": 26.0 * minima["n_starts"].to_numpy(dtype=float), **kwargs}
         heights = np.clip(radii, low, high)
         ax.scatter(minima["loss"], heights, label="certified minimum", **style)
-        others = starts[~certified & np.isfinite(starts["loss"])]
+        others = starts.loc[~certified & np.isfinite(starts["loss"]), "loss"]
         if len(others):
             style = {"marker": "x", "s": 28, "c": [ORANGE], "zorder": 3, "clip_on": False}
-            heights = np.full(len(others), low / 2)
-            ax.scatter(others["loss"], heights, label="no certificate", **style)
+            ax.scatter(others, np.full(len(others), low / 2), label="no certificate", **style)
         best = starts.loc[starts["start"] == self.best_start].iloc[0]
-        height = low / 2
-        if best["verdict"] == "holds":
-            height = float(np.clip(best["radius"], low, high))
+        height = np.clip(best["radius"], low, high) if best["verdict"] == "holds" else low / 2
         ax.scatter(best["loss"], height, marker="*", s=70, c=["black"], label="chosen", zorder=4)
         labels = {"xlabel": "loss (mean squared error)", "ylabel": "certified radius (max-norm)"}
         ax.set(yscale="log", ylim=(low / 3, high * 1.6), **labels)
-        losses = starts.loc[np.isfinite(starts["loss"]), "loss"]
-        if len(losses) and losses.min() > 0 and losses.max() > 30 * losses.min():
+        losses = starts["loss"][np.isfinite(starts["loss"])]
+        if losses.max() > 30 * losses.min() > 0:
             ax.set_xscale("log")
-        title, most = (
-            f"{len(starts)} starts, {len(minima)} distinct minima",
-            minima["n_starts"].max(),
-        )
-        ax.set_title(
-            f"{title} (larger: reached by up to {most})" if most > 1 else title, fontsize=9
-        )
+        title = f"{len(starts)} starts, {len(minima)} distinct minima"
+        if (most := minima["n_starts"].max()) > 1:
+            title += f" (larger: reached by up to {most})"
+        ax.set_title(title, fontsize=9)
         self._finish(ax)
 
 
 class RealizationDisplay(_Display):
-    """The function of a fitted network of one or two features, and where it breaks.
+    """The function of a network of one or two features, and where it breaks.
 
     Parameters
     ----------
-    estimator : ShallowReLURegressor
-        Fitted on one or two features.
+    estimator : object
+        With ``coefs_`` and ``intercepts_`` of one hidden layer in scikit-learn's layout.
     bounds : sequence of (low, high) pairs
         Range of each feature.
     X, y : arrays of shapes (n, d) and (n,), optional
@@ -161,8 +146,7 @@ class RealizationDisplay(_Display):
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-    figure_ : matplotlib.figure.Figure
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
 
     Examples
     --------
@@ -177,11 +161,7 @@ class RealizationDisplay(_Display):
     """
 
     def __init__(
-        self,
-        estimator: ShallowReLURegressor,
-        bounds: Any,
-        X: Array | None = None,
-        y: Array | None = None,
+        self, estimator: Any, bounds: Any, X: Array | None = None, y: Array | None = None
     ) -> None:
         self.estimator = estimator
         self.bounds = [(float(low), float(high)) for low, high in bounds]
@@ -190,7 +170,7 @@ class RealizationDisplay(_Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: ShallowReLURegressor,
+        estimator: Any,
         X: ArrayLike,
         y: ArrayLike | None = None,
         *,
@@ -201,27 +181,22 @@ class RealizationDisplay(_Display):
 
         Parameters
         ----------
-        estimator : ShallowReLURegressor
+        estimator : ShallowReLURegressor, or another network with one hidden layer of ReLUs
             Fitted on one or two features.
-        X : array_like of shape (n, d)
+        X, y : array_like of shapes (n, d) and (n,)
             Samples, which set the range; drawn if y is given.
-        y : array_like of shape (n,), optional
         ax : matplotlib.axes.Axes, optional
             Where to draw; by default a new figure.
         **kwargs
             For the ``plot`` (one feature) or the ``contourf`` (two) of the function.
-
-        Returns
-        -------
-        display : RealizationDisplay
 
         Raises
         ------
         ValueError
             For three or more features.
         """
-        check_is_fitted(estimator, "parametrization_")
-        d = estimator.n_features_in_
+        check_is_fitted(estimator, "coefs_")
+        d = len(estimator.coefs_[0])
         if d > 2:
             raise ValueError(f"RealizationDisplay: draws one or two features, the fit has {d}")
         names = getattr(estimator, "feature_names_in_", None)
@@ -247,10 +222,9 @@ class RealizationDisplay(_Display):
             ax.set_ylabel(labels[1])
             self._surface(ax, weights[breaks], biases[breaks], **kwargs)
 
-    def _values(self, features: Array) -> Array:
-        fit = self.estimator
-        inputs = fit.space_.embed(fit.units_.features(features))
-        return fit.units_.values(realize(fit.parametrization_, inputs))
+    def _values(self, X: Array) -> Array:
+        (a, c), (b, e) = self.estimator.coefs_, self.estimator.intercepts_
+        return np.asarray((np.maximum(X @ a + b, 0.0) @ c + e)[:, 0])
 
     def _curve(self, ax: Any, kinks: Array, **kwargs: Any) -> None:
         low, high = self.bounds[0]
