@@ -1,6 +1,6 @@
 """A scikit-learn regressor whose fit is a certified local minimum, and displays for it.
 
-- `_regressor`: the estimator; `_fitted`: what can be asked of it;
+- `_regressor`: the estimator;
 - `_units`: merged samples, centred data of size one, and networks in both units;
 - `_starts`: one start, from its seed to its certificate;
 - `_smooth`, `_lbfgs`: descent to a good basin, smoothed, with swaps of neurons;

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -15,18 +15,28 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from landscape.errors import NUMERICAL_ERRORS, require_extra
-from landscape.estimator._fitted import FittedNetwork, validate_data
 from landscape.estimator._starts import End, FitData, draw_start, run_start, single_thread
 from landscape.estimator._units import Units, from_raw, merge_samples, to_raw
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
+from landscape.realization import input_gradients, realize
+from landscape.seminorm import Seminorm, sobolev_seminorm
 from landscape.spaces import SPACES, RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.training import SOLVERS
 from landscape.verdict import Verdict
+
+try:
+    from sklearn.utils.validation import validate_data
+except ImportError:  # scikit-learn < 1.6
+
+    def validate_data(estimator: Any, X: Any, y: Any = "no_validation", **kwargs: Any) -> Any:
+        """Its predecessor, a method."""
+        return estimator._validate_data(X, y=y, **kwargs)
+
 
 __all__ = ["ShallowReLURegressor"]
 
@@ -39,7 +49,8 @@ COUNT = Interval(Integral, 1, None, closed="left")
 AMOUNT = Interval(Real, 0, None, closed="left")
 
 
-class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
+@dataclass(repr=False, eq=False)
+class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     r"""Shallow ReLU network with biases, trained to a certified local minimum.
 
     Minimizes the (weighted) mean squared error of
@@ -53,45 +64,44 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
 
     Parameters
     ----------
-    n_neurons : int, default=5
+    n_neurons : int
         Neurons m of the network with biases. N* and N' hold one more, which takes over the
         offset's role [1]_, Corollary 1.3: there ``coefs_`` shows m + 1 neurons.
-    space : {"restricted", "balanced", "unrestricted"}, default="restricted"
+    space : {"restricted", "balanced", "unrestricted"}
         Set of parametrizations to optimize over: N* of Definition 3.2, on which parameters and
         function determine each other; N' of (32), balanced networks; or N of (15), all networks.
-    solver : str, default="smoothing"
-        "smoothing", "L-BFGS-B", "SLSQP", "trust-constr", "trf" or "descent".
+    solver : {"smoothing", "L-BFGS-B", "SLSQP", "trust-constr", "trf", "descent"}
         What brings a start near a minimum. "smoothing": L-BFGS on a smoothed loss, with swaps of
         the least useful neuron for a better one, so that a start seldom ends in a poor basin. Or a
         solver of ``scipy.optimize``; or, with "descent", none: active-set descent does all of it.
-    n_starts : int, default=20
+    n_starts : int
         Random starts. A start does not depend on how many there are: more starts never give a
         larger ``loss_``. They take turns through the m + 1 possible numbers of positive
         output weights, so take at least m + 1.
-    margin : float, default=1e-3
+    margin : float
         Lower bound of the last two coordinates of ``|c_i| a_i`` on N*, which makes it closed, in
         the units of the fit. On data with biases it is never active; ignored by the other spaces.
-    alpha : float, default=0
+    alpha : float
         Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
         on biases and offset; the certificate is as exact as without. Solvers of ``scipy.optimize``
         are not used then: descent does all.
-    gradient_weight : float, default=1
+    gradient_weight : float
         Weight of the gradients' errors in Sobolev training, see ``y_gradient`` of ``fit``.
-    max_iter : int, default=10000
+    max_iter : int
         Limit of the solver's iterations and of the descent's line searches, for each start.
-    tol : float, default=1e-8
+    tol : float
         Decrease of the loss per iteration at which the solver hands over to the descent: in
         variances of the target ("smoothing"), or as scipy's solvers understand it.
-    warm_start : bool, default=False
+    warm_start : bool
         Whether ``fit`` takes the previous solution as its first start.
-    init : Parametrization or sequence of them, default=None
+    init : Parametrization or sequence of them, optional
         Elements of the space, in the data's units as ``to_parametrization`` returns them, to start
         from before the random starts.
-    n_jobs : int, default=None
+    n_jobs : int, optional
         Starts that run at the same time, see joblib; the result is the same for any number.
-    random_state : int, RandomState instance or None, default=None
+    random_state : int, RandomState instance or None
         Source of the starts.
-    verbose : bool or int, default=False
+    verbose : bool or int
         Whether to print a line per start.
 
     Attributes
@@ -102,10 +112,9 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
     units_ : Units
         Units of the fit: ``(x - shift) / scale`` and ``(y - target_shift) / target_scale`` with
         powers of two next to the standard deviations, and shifts next to the means.
-    parametrization_ : Parametrization
-        The minimum, an element of ``space_``, both in the units of the fit; ``to_parametrization``
-        is in those of the data. On N* and N' its inputs are ``(x, 1, -1)``.
-    space_ : Space
+    parametrization_, space_ : Parametrization, Space
+        The minimum and the space that it is of, both in the units of the fit;
+        ``to_parametrization`` is in those of the data. On N* and N' its inputs are ``(x, 1, -1)``.
     loss_ : float
         Mean squared error, weighted by ``sample_weight``, plus the penalty and, in Sobolev
         training, ``gradient_weight`` times the mean squared norm of the gradients' errors.
@@ -133,14 +142,8 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         only) and, without ``alpha``, the ball of rescaled neurons, decided exactly. nan where
         neither holds, in Sobolev training, and on N, where close functions may need distant
         parameters.
-    n_features_in_ : int
-    feature_names_in_ : array of shape (d,)
-        Only if X has feature names that are all strings.
-
-    See Also
-    --------
-    sklearn.neural_network.MLPRegressor : Deep networks, other losses, large data.
-    landscape.certify_minimum : The test behind the certificate.
+    n_features_in_, feature_names_in_ : int, array of shape (d,)
+        The latter only if X has feature names that are all strings.
 
     Notes
     -----
@@ -170,7 +173,23 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
            [-1.]])
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+    n_neurons: int = 5
+    _: KW_ONLY
+    space: str = "restricted"
+    solver: str = "smoothing"
+    n_starts: int = 20
+    margin: float = 1e-3
+    alpha: float = 0.0
+    gradient_weight: float = 1.0
+    max_iter: int = 10_000
+    tol: float = 1e-8
+    warm_start: bool = False
+    init: Parametrization | Sequence[Parametrization] | None = None
+    n_jobs: int | None = None
+    random_state: Any = None
+    verbose: bool | int = False
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{key: [COUNT] for key in ("n_neurons", "n_starts", "max_iter")},
         **{key: [AMOUNT] for key in ("margin", "alpha", "gradient_weight", "tol")},
         "space": [StrOptions(set(SPACES))],
@@ -181,39 +200,6 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    def __init__(
-        self,
-        n_neurons: int = 5,
-        *,
-        space: str = "restricted",
-        solver: str = "smoothing",
-        n_starts: int = 20,
-        margin: float = 1e-3,
-        alpha: float = 0.0,
-        gradient_weight: float = 1.0,
-        max_iter: int = 10_000,
-        tol: float = 1e-8,
-        warm_start: bool = False,
-        init: Parametrization | Sequence[Parametrization] | None = None,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-        verbose: bool | int = False,
-    ) -> None:
-        self.n_neurons = n_neurons
-        self.space = space
-        self.solver = solver
-        self.n_starts = n_starts
-        self.margin = margin
-        self.alpha = alpha
-        self.gradient_weight = gradient_weight
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.init = init
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -229,16 +215,12 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         ----------
         X : array_like of shape (n_samples, n_features)
         y : array_like of shape (n_samples,)
-        sample_weight : array_like of shape (n_samples,), default=None
+        sample_weight : array_like of shape (n_samples,), optional
             Non-negative. The same as repeating samples, exactly.
-        y_gradient : array_like of shape (n_samples, n_features), default=None
+        y_gradient : array_like of shape (n_samples, n_features), optional
             Gradients of the target, for Sobolev training: their squared errors join the loss with
             ``gradient_weight``. As gradients jump at kinks, the certificate speaks of the loss's
             lower semicontinuous envelope, its value off the kinks.
-
-        Returns
-        -------
-        self : ShallowReLURegressor
 
         Raises
         ------
@@ -276,7 +258,8 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
         samples = merge_samples(rough.features(features), rough.target(target), weights, gradients)
         units = Units.of_samples(samples, offset=isinstance(space, UnrestrictedSpace))
         data = units.samples(samples), units.after(rough), space, self.solver, self.max_iter
-        problem = FitData(*data, *map(float, (self.tol, self.alpha, self.gradient_weight)))
+        gradient_weight = 0.0 if gradients is None else self.gradient_weight
+        problem = FitData(*data, *map(float, (self.tol, self.alpha, gradient_weight)))
         tie = TIE * (problem.standard.target_scale * problem.units.target_scale) ** 2
         best: End | None = None
         rows: list[dict[str, Any]] = []
@@ -374,6 +357,58 @@ class ShallowReLURegressor(RegressorMixin, FittedNetwork, BaseEstimator):
             ConvergenceWarning,
             stacklevel=4,
         )
+
+    def _embed(self, X: ArrayLike) -> Array:
+        check_is_fitted(self)
+        features = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.space_.embed(self.units_.features(features))
+
+    def standardize(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+        """The data in the units of the fit: what ``parametrization_`` and ``certificate_`` are of.
+
+        Embedded inputs of shape (n_samples, space_.n_inputs), and targets (n_samples,).
+        """
+        return self._embed(X), self.units_.target(y)
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Values of the network at X of shape (n_samples, n_features), (n_samples,)."""
+        inputs = self._embed(X)
+        return self.units_.values(realize(self.parametrization_, inputs))
+
+    def gradient(self, X: ArrayLike) -> Array:
+        """Gradients of the prediction with respect to the features, (n_samples, n_features).
+
+        On a kink the neuron counts as inactive, which gives one of the one-sided gradients.
+        """
+        inputs = self._embed(X)
+        gradients = input_gradients(self.parametrization_, inputs)[:, : self.n_features_in_]
+        return gradients * self.units_.slopes
+
+    def sobolev_seminorm(self) -> Seminorm:
+        """``|R|_{W^{1,inf}}`` of (17) for the fitted network, exactly, over all of its inputs.
+
+        These are the features, minus ``units_.shift``, and the constant inputs of the space. So
+        this bounds the Lipschitz constant of ``predict`` from above (max-norm of the gradient).
+        """
+        check_is_fitted(self)
+        scale = np.append(self.units_.scale, np.ones(self.space_.extra_inputs))
+        c = self.parametrization_.output_weights * self.units_.target_scale
+        return sobolev_seminorm(Parametrization(self.parametrization_.weights / scale, c))
+
+    def to_parametrization(self, space: str | None = None) -> Parametrization:
+        """The network on the data in their own units as an element of a space.
+
+        By default that of the fit, N* with a margin in proportion to the target's unit; or by its
+        name. A fit over N* or N' has m + 1 neurons and no offset; as an element of N it keeps them
+        and gets the offset 0.
+        """
+        check_is_fitted(self)
+        if space is None or space == self.space_.name:
+            return self.units_.outward_element(self.parametrization_, self.space_)
+        (a, c), (b, e) = self.coefs_, self.intercepts_
+        margin = float(self.margin) * self.units_.target_scale
+        target = make_space(space, self.n_features_in_, len(b), margin=margin)
+        return target.from_network(a.T, b, c[:, 0], float(e[0]))
 
 
 def realization_radius(certificate: Certificate, theta: Parametrization, problem: FitData) -> float:

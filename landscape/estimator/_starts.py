@@ -13,7 +13,7 @@ from landscape.effective import EffectiveProblem
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.estimator._smooth import SmoothProblem, find_basin
 from landscape.estimator._sobolev import SobolevLoss
-from landscape.estimator._units import RawNetwork, Samples, Units, from_raw, lift_row, to_raw
+from landscape.estimator._units import RawNetwork, Samples, Units, from_raw, lift_rows, to_raw
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
@@ -68,7 +68,7 @@ class FitData:
     max_iter: int
     tol: float
     alpha: float = 0.0
-    gradient_weight: float = 0.0
+    gradient_weight: float = 0.0  # 0 where none are given
 
     @cached_property
     def data(self) -> tuple[Array, Array]:
@@ -96,17 +96,18 @@ class FitData:
     @cached_property
     def sobolev(self) -> SobolevLoss | None:
         """The loss, where gradients are fitted."""
-        gradients, weights = self.samples.gradients, self.gradient_weight / self.units.scale**2
-        if gradients is None or self.gradient_weight == 0:
+        if self.gradient_weight == 0:
             return None
-        return SobolevLoss(*self.data, gradients, weights, self.space, self.penalty)
+        weights = self.gradient_weight / self.units.scale**2
+        return SobolevLoss(*self.data, self.samples.gradients, weights, self.space, self.penalty)
 
     @property
     def constant(self) -> float:
         """What the loss on the samples has on top of that on the data."""
+        samples = self.samples
         if self.sobolev is None:
-            return self.samples.constant
-        return self.samples.constant + float(self.sobolev.weights @ self.samples.gradient_constant)
+            return samples.constant
+        return samples.constant + float(self.sobolev.weights @ samples.gradient_constant)
 
     @cached_property
     def smooth(self) -> SmoothProblem:
@@ -208,8 +209,7 @@ def reinitialize(
     drawn = draw_network(rng, d, CANDIDATES, n_positive=0)
     rows = np.column_stack([drawn.weights, drawn.biases])
     rows = problem.standard.outward(RawNetwork(rows, drawn.output_weights, 0.0)).A
-    # Unscaled inputs have 1 in the last column: with the scaled ones it is the root of the weight.
-    plain = X if free else X[:, :-1]
+    plain = X[:, : d + 1]  # the last one is the root of the weight, 1 without weights
     ridges = np.maximum(plain @ rows.T, 0.0)
     if problem.sobolev is not None:
         # What the ridges add to the gradients, and the gradients' residuals, below the values.
@@ -218,23 +218,19 @@ def reinitialize(
         ridges = np.vstack([ridges, slopes.reshape(-1, CANDIDATES)])
         s = np.append(s, factors * (input_gradients(theta, X)[:, :d] - problem.sobolev.gradients))
     sizes = np.linalg.norm(ridges, axis=0)
-    useful = np.flatnonzero(sizes > 1e-6 * sizes.max(initial=0.0))
+    ridges /= np.where(sizes > 1e-6 * sizes.max(), sizes, np.inf)
     least = np.sqrt(np.mean(s**2)) * 1e-9
-    changed = False
     for i in np.flatnonzero(silent):
-        gains = ridges[:, useful].T @ s / sizes[useful]
-        best = int(np.argmax(np.append(least, np.abs(gains)))) - 1
-        if best < 0:  # none of those that are left helps
+        gains = ridges.T @ s
+        best = int(np.argmax(np.abs(gains)))
+        if not abs(gains[best]) > least:  # none of those that are left helps
             break
-        k = int(useful[best])
-        amount = -gains[best] / sizes[k]
-        root = np.sqrt(abs(amount))
-        a[i] = rows[k] * root if free else lift_row(space, rows[k] * abs(amount)) / root
+        s -= gains[best] * ridges[:, best]
+        amount, ridges[:, best] = -gains[best] / sizes[best], 0.0
+        root, row = np.sqrt(abs(amount)), rows[[best]]
+        a[i] = row[0] * root if free else lift_rows(space, row * abs(amount))[0] / root
         c[i] = np.sign(amount) * root
-        s = s + amount * ridges[:, k]
-        useful = np.delete(useful, best)
-        changed = True
-    if not changed:
+    if np.array_equal(c, theta.output_weights):
         return None
     return Parametrization(a, c) if free else Parametrization(a, c).balance()
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.parametrization import Parametrization
+from landscape.parametrization import Parametrization, max_norms
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 
-__all__ = ["RawNetwork", "Samples", "Units", "from_raw", "lift_row", "merge_samples", "to_raw"]
+__all__ = ["RawNetwork", "Samples", "Units", "from_raw", "lift_rows", "merge_samples", "to_raw"]
 
 Array = NDArray[np.float64]
 
@@ -41,8 +41,8 @@ class Samples:
     target: Array  # (g,), weighted means
     weights: Array  # (g,), positive
     constant: float
-    gradients: Array | None = None  # (g, d), weighted means
-    gradient_constant: Array | float = 0.0
+    gradients: Array  # (g, d), weighted means; 0 where there are none
+    gradient_constant: Array
 
 
 def merge_samples(
@@ -62,30 +62,25 @@ def merge_samples(
         raise ValueError(
             f"sample_weight: Negative values in data passed: entry {worst} is {weights[worst]}"
         )
-    used = weights > 0
-    if not used.any():
+    if not weights.any():
         raise ValueError("sample_weight: all weights are zero, there is nothing to fit")
+    table = np.column_stack([X, y, np.zeros_like(X) if gradients is None else gradients])
+    # In the order of weights: sums of those of equal samples do not depend on the samples' order.
+    order = np.argsort(weights, kind="stable")[np.count_nonzero(weights == 0) :]
     # Adding 0 turns -0 into 0: equal numbers have to be equal bits.
-    targets = y[:, None] if gradients is None else np.column_stack([y, gradients])
-    X, targets, weights = X[used] + 0.0, targets[used] + 0.0, weights[used]
-    order = np.lexsort((weights, *targets.T[::-1], *X.T[::-1]))
-    X, targets, weights = X[order], targets[order], weights[order]
-    new_row = np.append(True, (X[1:] != X[:-1]).any(axis=1))
-    # Equal samples first: of one target, the mean is that target and not a rounded quotient.
-    new_sample = new_row | np.append(True, (targets[1:] != targets[:-1]).any(axis=1))
-    first = np.flatnonzero(new_sample)
-    weights, targets, new_row = np.add.reduceat(weights, first), targets[first], new_row[first]
-    rows = np.flatnonzero(new_row)
-    single = np.diff(np.append(rows, len(targets))) == 1
-    totals = np.add.reduceat(weights, rows)
-    means = np.add.reduceat(weights[:, None] * targets, rows) / totals[:, None]
-    means[single] = targets[rows[single]]
-    total = totals.sum()
-    constants = weights @ (targets - means[np.cumsum(new_row) - 1]) ** 2 / total
-    samples = Samples(X[first[rows]], means[:, 0], totals / total, float(constants[0]))
-    if gradients is None:
-        return samples
-    return replace(samples, gradients=means[:, 1:], gradient_constant=constants[1:])
+    table, sample = np.unique(table[order] + 0.0, axis=0, return_inverse=True)
+    weights = np.bincount(sample.ravel(), weights[order])
+    features, targets = np.split(table, [X.shape[1]], axis=1)
+    features, place = np.unique(features, axis=0, return_inverse=True)
+    place = place.ravel()  # a column in some versions of numpy
+    totals = np.bincount(place, weights)
+    means = np.stack([np.bincount(place, weights * t) for t in targets.T], axis=1) / totals[:, None]
+    # Of one target, the mean is that target and not a rounded quotient.
+    single = np.bincount(place)[place] == 1
+    means[place[single]] = targets[single]
+    constants = weights @ (targets - means[place]) ** 2 / totals.sum()
+    shares, constant = totals / totals.sum(), float(constants[0])
+    return Samples(features, means[:, 0], shares, constant, means[:, 1:], constants[1:])
 
 
 @dataclass
@@ -107,17 +102,12 @@ class RawNetwork:
 class Units:
     """``x' = (x - shift) / scale`` and ``y' = (y - target_shift) / target_scale``.
 
-    Attributes
-    ----------
-    scale, shift : arrays of shape (d,)
-        Of a fit: powers of two next to the features' standard deviations, and multiples of these
-        next to the means.
-    target_scale, target_shift : float
-        Of a fit: likewise; over N* and N', which have no bias of the output, the shift is 0.
+    Of a fit: scales are powers of two next to the standard deviations, shifts multiples of these
+    next to the means; over N* and N', which have no bias of the output, ``target_shift`` is 0.
     """
 
-    scale: Array
-    shift: Array
+    scale: Array  # (d,)
+    shift: Array  # (d,)
     target_scale: float
     target_shift: float
 
@@ -183,13 +173,12 @@ class Units:
 
     def samples(self, samples: Samples) -> Samples:
         """Merged samples in these units."""
-        gradients = samples.gradients
         return replace(
             samples,
             features=self.features(samples.features),
             target=self.target(samples.target),
             constant=samples.constant / self.target_scale**2,
-            gradients=None if gradients is None else gradients / self.slopes,
+            gradients=samples.gradients / self.slopes,
             gradient_constant=samples.gradient_constant / self.slopes**2,
         )
 
@@ -237,18 +226,17 @@ def from_raw(space: Space, network: RawNetwork) -> Parametrization:
     """An element of the space; of N' and N*, from as many rows as `to_raw` gives and no offset."""
     A, c = network.A, network.c
     if isinstance(space, UnrestrictedSpace):
-        A, c = np.vstack([A, space.offset_direction]), np.append(c, network.e)
-        return Parametrization(A, c)
-    rows = A * np.maximum(np.abs(c), 1e-12)[:, None]
-    lifted = np.array([lift_row(space, row) for row in rows])
+        return Parametrization(np.vstack([A, space.offset_direction]), np.append(c, network.e))
+    lifted = lift_rows(space, A * np.maximum(np.abs(c), 1e-12)[:, None])
     return Parametrization.from_products(lifted, np.where(c < 0, -1.0, 1.0))
 
 
-def lift_row(space: Space, row: Array) -> Array:
-    """Product coordinates ``(w, p, q)`` of N* or N' from ``(w, b)`` of a neuron, with p - q = b.
+def lift_rows(space: Space, rows: Array) -> Array:
+    """Product coordinates ``(w, p, q)`` of N* or N' from ``(w, b)`` of neurons, with p - q = b.
 
     The width min(p, q) is free on the data: above the margin, and no smaller than the weights.
     """
     margin = space.margin if isinstance(space, RestrictedSpace) else 0.0
-    width = max(float(np.abs(row).max()), 1e-12) + 2 * margin
-    return np.append(row[:-1], [width + max(row[-1], 0.0), width + max(-row[-1], 0.0)])
+    width, b = np.maximum(max_norms(rows), 1e-12) + 2 * margin, rows[:, -1]
+    shifts = width + np.maximum(b, 0.0), width + np.maximum(-b, 0.0)
+    return np.column_stack([rows[:, :-1], *shifts])
