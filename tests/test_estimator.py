@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from landscape import ShallowReLURegressor, certify_minimum, realize
 from landscape.estimator import LandscapeDisplay, RealizationDisplay
 from landscape.estimator._regressor import realization_radius
-from landscape.estimator._starts import FitData, draw_start, reinitialize, run_start
+from landscape.estimator._starts import FitData, reinitialize, run_start
 from landscape.estimator._units import Units, merge_samples
 from landscape.objective import loss
 from landscape.spaces import SPACES, make_space
@@ -308,8 +308,7 @@ def test_realization_radius_improves_on_the_proposition(fitted):
 def test_realization_radius_says_nothing_where_nothing_is_known(data):
     X, y = data
     problem = standardized(X, y, make_space("unrestricted", 2, 2))
-    theta, n = draw_start(problem, 2, 0, 1)
-    end = run_start(problem, theta, 0, "random", n, seed=0, index=0)
+    end = run_start(problem, seed=0, start=0, index=1)
     assert end.certificate.is_minimum
     assert np.isnan(realization_radius(end.certificate, end.parametrization, problem))
 

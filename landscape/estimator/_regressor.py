@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from landscape.errors import NUMERICAL_ERRORS, require_extra
-from landscape.estimator._starts import End, FitData, draw_start, run_start, single_thread
+from landscape.estimator._starts import End, FitData, run_start, single_thread
 from landscape.estimator._units import Units, from_raw, merge_samples, to_raw
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
@@ -234,9 +234,8 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             If no start ended at a certified local minimum.
         """
         require_extra("paper", "pandas")  # for the table of starts
-        features, targets = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
-        )
+        options: dict[str, Any] = {"dtype": np.float64, "multi_output": True, "y_numeric": True}
+        features, targets = validate_data(self, X, y, **options)
         if targets.ndim > 1 and targets.shape[1] > 1:
             raise ValueError(
                 f"y: ShallowReLURegressor fits one target, got {targets.shape[1]}. Wrap it to fit "
@@ -263,11 +262,14 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         tie = TIE * (problem.standard.target_scale * problem.units.target_scale) ** 2
         best: End | None = None
         rows: list[dict[str, Any]] = []
-        starts = self._starts(self._given(problem), problem)
+        given = self._given(problem)
+        seed = int.from_bytes(check_random_state(self.random_state).bytes(16), "little")
+        starts: list[Any] = [(number, number, *one) for number, one in enumerate(given)]
+        starts += [(len(given) + index, index) for index in range(self.n_starts)]
         # The limit of threads here serves the threads that joblib may use, that inside of
         # `run_start` its processes.
         with single_thread():
-            tasks = (delayed(run_start)(problem, *start) for start in starts)
+            tasks = (delayed(run_start)(problem, seed, *start) for start in starts)
             for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
                 rows.append(end.row)
                 if self.verbose:
@@ -309,18 +311,6 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             (from_raw(space, units.inward(to_raw(one, space))), origin) for one, origin in given
         ]
 
-    def _starts(
-        self, given: list[tuple[Parametrization, str]], problem: FitData
-    ) -> Iterator[tuple[Parametrization, int, str, int, int, int]]:
-        """Arguments of `run_start`; random starts are drawn when they are needed."""
-        seed = int.from_bytes(check_random_state(self.random_state).bytes(16), "little")
-        for number, (theta, origin) in enumerate(given):
-            signs = theta.signs[:-1] if problem.free else theta.signs
-            yield theta, number, origin, int((signs > 0).sum()), seed, number
-        for index in range(self.n_starts):
-            theta, n_positive = draw_start(problem, self.n_neurons, seed, index)
-            yield theta, len(given) + index, "random", n_positive, seed, index
-
     def _keep(self, best: End, rows: list[dict[str, Any]], problem: FitData) -> None:
         """Set the fitted attributes."""
         from pandas import DataFrame
@@ -343,20 +333,17 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             self.realization_radius_ = realization_radius(certificate, theta, problem)
 
     def _warn(self, row: dict[str, Any]) -> None:
-        advice = "Increase n_starts, or look for outliers in the data."
-        if row["outcome"] == "iteration_limit":
-            advice = f"Increase max_iter (now {self.max_iter})."
-        elif row["outcome"] == "undecided":
-            advice = (
-                "Other starts may end at simpler points: increase n_starts, or use another solver."
-            )
-        warnings.warn(
+        advice = {
+            "iteration_limit": f"Increase max_iter (now {self.max_iter}).",
+            "undecided": "Other starts may end at simpler points: increase n_starts, or use "
+            "another solver.",
+        }.get(row["outcome"], "Increase n_starts, or look for outliers in the data.")
+        message = (
             f"None of the {len(self.starts_)} starts ended at a certified local minimum; the best "
             f"one ended as {row['outcome']!r} ({row['reason']}). {advice} The table starts_ says "
-            "more.",
-            ConvergenceWarning,
-            stacklevel=4,
+            "more."
         )
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
     def _embed(self, X: ArrayLike) -> Array:
         check_is_fitted(self)

@@ -153,22 +153,19 @@ class End:
         return self.certificate is not None and self.certificate.is_minimum
 
 
-def draw_start(
-    problem: FitData, n_neurons: int, seed: int, index: int
-) -> tuple[Parametrization, int]:
+def draw_start(problem: FitData, seed: int, index: int) -> tuple[Parametrization, int]:
     """Random start number ``index``, and its sign class: it does not depend on how many there are.
 
     The sign classes take turns (Theorems 1 and 5).
     """
-    n_positive = index % (n_neurons + 1)
-    d = problem.space.n_inputs - problem.space.extra_inputs
-    rng = stream(seed, "estimator: start", index)
-    start = draw_network(rng, d, n_neurons, n_positive=n_positive)
+    space, m = problem.space, problem.space.n_neurons - 1
+    rng, n_positive = stream(seed, "estimator: start", index), index % (m + 1)
+    start = draw_network(rng, space.n_inputs - space.extra_inputs, m, n_positive=n_positive)
     rows = np.column_stack([start.weights, start.biases])
     raw = problem.standard.outward(RawNetwork(rows, start.output_weights, start.offset))
     mean = 0.0 if problem.free else float(problem.samples.weights @ problem.samples.target)
     drawn = raw.A[:, :-1], raw.A[:, -1], raw.c, raw.e + mean
-    return problem.space.from_network(*drawn), n_positive
+    return space.from_network(*drawn), n_positive
 
 
 def _train(
@@ -237,27 +234,18 @@ def reinitialize(
 
 def run_start(
     problem: FitData,
-    theta: Parametrization,
-    start: int,
-    origin: str,
-    n_positive: int,
     seed: int,
+    start: int,
     index: int,
+    theta: Parametrization | None = None,
+    origin: str = "random",
 ) -> End:
-    """Train, descend, reinitialize silent neurons and descend again, certify.
+    """Draw, train, descend, reinitialize silent neurons and descend again, certify.
 
     ``start`` is its number in the table, ``index`` that among random or given starts, ``origin``
-    "random", "init" or "warm_start", ``n_positive`` counts positive output weights without an
-    offset's; random numbers are streams of ``seed``.
+    of a given theta "init" or "warm_start"; random numbers are streams of ``seed``.
     """
-    kind = "random" if origin == "random" else "given"
-    row: dict[str, Any] = {
-        "start": start, "origin": origin, "n_positive": n_positive,
-        "loss_start": np.inf, "loss_trained": np.inf, "loss": np.inf,
-        "outcome": "failed", "verdict": "undecided", "reason": "", "kind": "",
-        "stationarity": np.nan, "radius": np.nan, "n_iter_solver": 0, "n_iter": 0,
-        "n_reinitialized": 0, "n_kinks": -1, "n_silent": -1, "key": "",
-    }  # fmt: skip
+    kind = "random" if theta is None else "given"
     certificate: Certificate | None = None
     losses: list[float] = []
 
@@ -266,6 +254,17 @@ def run_start(
         return (loss + problem.constant) * problem.units.target_scale**2
 
     with single_thread(), np.errstate(over="ignore", invalid="ignore"):
+        if theta is None:
+            theta, n_positive = draw_start(problem, seed, index)
+        else:  # without an offset's sign
+            n_positive = int((theta.signs[: len(theta.signs) - problem.free] > 0).sum())
+        row: dict[str, Any] = {
+            "start": start, "origin": origin, "n_positive": n_positive,
+            "loss_start": np.inf, "loss_trained": np.inf, "loss": np.inf,
+            "outcome": "failed", "verdict": "undecided", "reason": "", "kind": "",
+            "stationarity": np.nan, "radius": np.nan, "n_iter_solver": 0, "n_iter": 0,
+            "n_reinitialized": 0, "n_kinks": -1, "n_silent": -1, "key": "",
+        }  # fmt: skip
         try:
             losses.append(in_units(problem.loss(theta)))
             row |= dict.fromkeys(("loss_start", "loss_trained", "loss"), losses[0])
@@ -284,11 +283,9 @@ def run_start(
                 if exhausted or problem.penalty is not None:
                     break
                 rng = stream(seed, f"estimator: new neurons of a {kind} start", index, number)
-                changed = reinitialize(problem, theta, rng)
-                if changed is None:
+                if (changed := reinitialize(problem, theta, rng)) is None:
                     break
-                row["n_reinitialized"] += 1
-                theta = changed
+                theta, row["n_reinitialized"] = changed, number + 1
             certificate = descent.certificate
             assert certificate is not None
             hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**2
