@@ -169,16 +169,35 @@ class EffectiveProblem:
 
     # --- there and back -----------------------------------------------------------------------
 
+    def own_weights(self) -> tuple[Array, Array, Array]:
+        """Weight vectors of ``theta`` in effective coordinates of the data, and their rounding.
+
+        That of the entries (m, d), and what the last ones lose when they are stored (m,).
+        """
+        a = self.theta.weights[: len(self.signs)]
+        if not self.reduced:
+            return a, np.zeros_like(a), np.zeros(len(a))
+        lost = 4 * np.finfo(float).eps * max_norms(a[:, -2:])
+        a = np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]])
+        return a, gamma(0) * np.abs(a) * np.eye(a.shape[1])[-1], lost
+
+    def reach(self) -> tuple[Array, Array]:
+        """Within r of ``theta`` (max-norm of A and c) u changes by at most r (m, d) + r^2 (d,)."""
+        m = len(self.signs)
+        entries, twice = np.abs(self.theta.weights[:m]), np.ones(self.X.shape[1])
+        if self.reduced:
+            entries = np.column_stack([entries[:, :-2], entries[:, -2:].sum(axis=1)])
+            twice[-1] = 2.0
+        return np.abs(self.theta.output_weights[:m, None]) * twice + entries, twice
+
     def state(self) -> State:
         """The state of ``theta``, moved into the bounds."""
-        u = self.theta.products[: len(self.signs)].copy()
+        u = np.abs(self.theta.output_weights[: len(self.signs), None]) * self.own_weights()[0]
         e = 0.0 if self.column is None else float(self.theta.output_weights[-1])
         if self.reduced:
-            scale = max_norms(u)
-            p, q = self.theta.weights[:, -2], self.theta.weights[:, -1]
-            u = np.column_stack([u[:, :-2], np.abs(self.theta.output_weights) * (p - q)])
             # What is left of (0, ..., 0, t, t) but rounding is the apex: exactly zero.
-            u[max_norms(u) <= 4 * np.finfo(float).eps * scale] = 0.0
+            sizes = max_norms(self.theta.products)
+            u[max_norms(u) <= 4 * np.finfo(float).eps * sizes] = 0.0
         if self.units is not None:
             u = self.units.into(u)
             e /= self.units.target

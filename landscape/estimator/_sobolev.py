@@ -73,16 +73,17 @@ class SobolevLoss:
     space: Space
     penalty: Array | None = None
 
+    def _problem(self, theta: Parametrization) -> EffectiveProblem:
+        return EffectiveProblem.build(theta, self.X, self.y, self.space, self.penalty)
+
     def search(self, theta: Parametrization) -> _Search:
         """A descent that stands at theta."""
-        return _Search(*self._around(theta))
+        return _Search(self, self._problem(theta))
 
-    def _around(self, theta: Parametrization) -> tuple[EffectiveProblem, Array, Array]:
-        """The problem; targets of gradients and roots of their weights, (n, d), 0 for the bias."""
-        problem = EffectiveProblem.build(theta, self.X, self.y, self.space, self.penalty)
-        roots = np.sqrt(self.weights) * np.abs(problem.X[:, -1:])
-        bias = (0, 0), (0, 1)
-        return problem, np.pad(self.gradients, bias), np.pad(roots, bias)
+    def at(self, values: Values) -> _Point:
+        """F at a point; targets of gradients and roots of their weights are 0 for the bias."""
+        roots, bias = np.sqrt(self.weights) * np.abs(self.X[:, -1:]), ((0, 0), (0, 1))
+        return _Point(values, np.pad(self.gradients, bias), np.pad(roots, bias))
 
     def descend(self, theta: Parametrization, max_iter: int) -> Descent:
         """From theta to a point with a certificate."""
@@ -102,19 +103,12 @@ class SobolevLoss:
         Within ``radius`` (max-norm of A and c) the envelope, and so the loss, is at least
         ``loss - slack``.
         """
-        problem, *slopes = self._around(theta)
-        m, n = len(problem.signs), problem.y.size
-        a, c = theta.weights[:m], np.abs(theta.output_weights[:m])
-        entries, twice, resolution = np.abs(a), np.ones(problem.X.shape[1]), np.zeros(m)
-        if problem.reduced:
-            resolution = 4 * np.finfo(float).eps * max_norms(a[:, -2:])
-            a = np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]])
-            entries = np.column_stack([entries[:, :-2], entries[:, -2:].sum(axis=1)])
-            twice[-1] = 2.0
+        problem = self._problem(theta)
+        a, error, resolution = problem.own_weights()
+        n, c = problem.y.size, np.abs(theta.output_weights[: len(a)])
         e = 0.0 if problem.column is None else float(theta.output_weights[-1])
-        weights = Bounded(a, gamma(0) * np.abs(a) * (twice - 1))
-        values = Values.at(problem, weights, c, e, resolution)
-        z, point = values.z, _Point(values, *slopes)
+        values = Values.at(problem, Bounded(a, error), c, e, resolution)
+        z, point = values.z, self.at(values)
         pattern = z.value > 0
         kinks = np.abs(z.value) <= KINK_FACTOR * z.error + 4 * problem.stored(a, resolution)
         loss = point.loss(pattern)
@@ -127,7 +121,7 @@ class SobolevLoss:
             kind="sobolev",
             method="cells",
             loss=float(loss.value),
-            stationarity=check.cell.missed,
+            stationarity=check.missed,
             tolerance=STATIONARITY_TOLERANCE,
             radius=np.nan,
             slack=np.nan,
@@ -149,35 +143,34 @@ class SobolevLoss:
             reason = "the residual is zero up to rounding: a global minimum"
             holds = replace(undecided, verdict=Verdict.HOLDS, reason=reason, kind="global")
             return replace(holds, radius=np.inf, slack=float(loss.size))
-        if check.cell.missed > STATIONARITY_TOLERANCE:
+        if check.missed > STATIONARITY_TOLERANCE:
             # Strictly inside of its cell: what descends there, descends. Zeros cannot move freely.
-            direction = -check.cell.left.value
+            direction = -check.left.value
             direction[: a.size][np.repeat(c == 0, a.shape[1])] = 0.0
-            slope = check.cell.gradient @ direction
+            slope = check.gradient @ direction
             if slope.negative:
                 du, de = direction[: a.size].reshape(a.shape), float(direction[a.size :].sum())
-                violated = replace(
-                    undecided, verdict=Verdict.VIOLATED, slope=2 / n * float(slope.value)
-                )
-                return replace(violated, direction=problem.product_direction(du, de))
+                falls = replace(undecided, direction=problem.product_direction(du, de))
+                return replace(falls, verdict=Verdict.VIOLATED, slope=2 / n * float(slope.value))
         if check.verdict is not Verdict.HOLDS:
             return undecided
         # Within r, (u, e) changes by at most r linear + r^2 square.
-        linear, square = (c[:, None] * twice + entries).ravel(), np.tile(twice, m)
+        linear, square = problem.reach()
+        linear, square = linear.ravel(), np.tile(square, len(a))
         if problem.column is not None:
             linear, square = np.append(linear, 1.0), np.append(square, 0.0)
         norms = np.abs(self.X).sum(axis=1, keepdims=True) * (1 + 2 * gamma(self.X.shape[1]))
         apart = ((np.abs(z.value) - z.error) / norms)[~kinks]
         above = _reach(check.jumps, check.slopes @ linear, check.slopes @ square)
         cell = float(np.concatenate([apart, c[kinks.any(axis=0)], above]).min()) * (1 - 1e-12)
-        left, missed = check.cell.left.size, 2 * check.cell.cost
+        left, missed = check.left.size, 2 * check.cost
         first, second = float(left @ linear), float(left @ square)
         fixed = missed + n * float(loss.error)
         limit = n * SLACK_SHARE * (1 - 1e-9) * float(loss.value - loss.error) - fixed
         radius = 0.0
         if limit > UNDERFLOW:
             radius = min(cell, float(_reach(limit, first, second)) * (1 - 1e-12))
-        stake = 2 * radius * float(check.cell.terms @ (linear + radius * square))
+        stake = 2 * radius * float(check.terms @ (linear + radius * square))
         if not radius >= WORTH * cell > 0:
             reason = "the conditions hold too roughly to say anything of the loss"
             return replace(undecided, reason=reason)
@@ -199,31 +192,24 @@ def _reach(gap: Array | float, first: Array | float, second: Array | float) -> A
 
 
 @dataclass(frozen=True)
-class _Cell:
-    """A cell's first-order test: the gradient of nF/2 by (u, e), what multipliers leave of it."""
+class _Check:
+    """The test at a point of a cell, with the gradient of nF/2 by (u, e) there."""
 
     gradient: Bounded
-    left: Bounded
+    left: Bounded  # what multipliers of the kinks leave of it
     terms: Array
     cost: float  # multipliers times distances from the kinks
+    verdict: Verdict = Verdict.UNDECIDED
+    reason: str = ""
+    pattern: Mask | None = None  # of another cell to go on in, where that is lower
+    jumps: Array | float = np.inf  # (h,): by how much other cells are higher, times n
+    slopes: Array | float = 0.0  # (h, p): and how fast these may fall
 
     @property
     def missed(self) -> float:
         """Largest share of the terms that is left, beyond what moving off the kinks does."""
         left = np.abs(self.left.value) - KINK_FACTOR * self.left.error
         return float((np.maximum(left, 0.0) / np.maximum(self.terms, UNDERFLOW)).max())
-
-
-@dataclass(frozen=True)
-class _Check:
-    """Result of the test at a point; ``pattern`` is another cell to go on in, if that is lower."""
-
-    verdict: Verdict
-    reason: str
-    cell: _Cell
-    pattern: Mask | None = None
-    jumps: Array | float = np.inf  # (h,): by how much other cells are higher, times n
-    slopes: Array | float = 0.0  # (h, p): and how fast these may fall
 
 
 @dataclass(frozen=True)
@@ -273,8 +259,46 @@ class _Point:
         total = _squares(self.quadratic(pattern)[1])
         return Bounded(total.value / len(pattern), total.error / len(pattern) * (1 + 1e-12))
 
-    def cell(self, pattern: Mask, kinks: Mask) -> _Cell:
-        """The first-order test of a cell that the ``kinks`` bound."""
+    def check(self, pattern: Mask, kinks: Mask) -> _Check:
+        """Whether the point, in the cell of the pattern, is a local minimum of the envelope."""
+        cell = self.cell(pattern, kinks)
+        for i, on in enumerate(kinks.T):
+            if on.any() and np.linalg.matrix_rank(self.values.problem.X[on]) < on.sum():
+                reason = f"neuron {i}: its {int(on.sum())} kinks are dependent"
+                return replace(cell, reason=reason)
+        if cell.missed > STATIONARITY_TOLERANCE:
+            reason = "the cell's own quadratic can be lowered"
+            return replace(cell, verdict=Verdict.VIOLATED, reason=reason)
+        jumps, slopes = [np.empty(0)], [np.empty((0, cell.terms.size))]
+        for k in np.flatnonzero(kinks.any(axis=1)):
+            at = np.flatnonzero(kinks[k])
+            if at.size > MAX_KINKS:
+                return replace(cell, reason=f"sample {k} lies on {at.size} kinks")
+            sides = np.tile(pattern[k], (2**at.size, 1))
+            sides[:, at] = list(product([False, True], repeat=at.size))
+            others = (sides != pattern[k]).any(axis=1)
+            own = int(np.argmin(others))
+            matrix, residuals = self.samples(sides, np.full(len(sides), k))
+            squares = _squares(residuals)
+            jump = squares - Bounded(squares.value[own], squares.error[own])
+            if jump.negative.any():
+                lower, reason = pattern.copy(), "a neighbouring cell is lower"
+                lower[k] = sides[np.argmin(jump.value)]
+                return replace(cell, verdict=Verdict.VIOLATED, reason=reason, pattern=lower)
+            if not jump.positive[others].all():
+                return replace(cell, reason=f"sample {k}: cells of equal loss meet at its kinks")
+            rows, sizes = residuals.value[:, :, None] * matrix, residuals.size[:, :, None]
+            rounding = (gamma(matrix.shape[1]) * sizes + residuals.error[:, :, None]) * abs(matrix)
+            change, rounding = rows.sum(axis=1), rounding.sum(axis=1)
+            change = np.abs(change - change[own]) + rounding + rounding[own]
+            jumps.append((jump.value - jump.error)[others])
+            slopes.append(change[others])
+        reason = "it minimizes every cell of least loss that it lies on"
+        cell = replace(cell, slopes=cell.gradient.size + np.concatenate(slopes))
+        return replace(cell, verdict=Verdict.HOLDS, reason=reason, jumps=np.concatenate(jumps))
+
+    def cell(self, pattern: Mask, kinks: Mask) -> _Check:
+        """Gradient and multipliers of the ``kinks`` that bound a cell; no verdict."""
         matrix, residuals = self.quadratic(pattern)
         gradient = residuals @ matrix
         terms = np.abs(residuals.value) @ np.abs(matrix)
@@ -290,45 +314,7 @@ class _Point:
             left = Bounded(value[own], error[own]) - Bounded.exact(multipliers) @ sides
             value[own], error[own] = left.value, left.error
             cost += float(multipliers @ Bounded(z.value[on, i], z.error[on, i]).size * sizes[i])
-        return _Cell(gradient, Bounded(value, error), terms, cost)
-
-    def check(self, pattern: Mask, kinks: Mask) -> _Check:
-        """Whether the point, in the cell of the pattern, is a local minimum of the envelope."""
-        cell = self.cell(pattern, kinks)
-        for i, on in enumerate(kinks.T):
-            if on.any() and np.linalg.matrix_rank(self.values.problem.X[on]) < on.sum():
-                reason = f"neuron {i}: its {int(on.sum())} kinks are dependent"
-                return _Check(Verdict.UNDECIDED, reason, cell)
-        if cell.missed > STATIONARITY_TOLERANCE:
-            return _Check(Verdict.VIOLATED, "the cell's own quadratic can be lowered", cell)
-        jumps, slopes = [np.empty(0)], [np.empty((0, cell.terms.size))]
-        for k in np.flatnonzero(kinks.any(axis=1)):
-            at = np.flatnonzero(kinks[k])
-            if at.size > MAX_KINKS:
-                return _Check(Verdict.UNDECIDED, f"sample {k} lies on {at.size} kinks", cell)
-            sides = np.tile(pattern[k], (2**at.size, 1))
-            sides[:, at] = list(product([False, True], repeat=at.size))
-            others = (sides != pattern[k]).any(axis=1)
-            own = int(np.argmin(others))
-            matrix, residuals = self.samples(sides, np.full(len(sides), k))
-            squares = _squares(residuals)
-            jump = squares - Bounded(squares.value[own], squares.error[own])
-            if jump.negative.any():
-                lower = pattern.copy()
-                lower[k] = sides[np.argmin(jump.value)]
-                return _Check(Verdict.VIOLATED, "a neighbouring cell is lower", cell, lower)
-            if not jump.positive[others].all():
-                reason = f"sample {k}: cells of equal loss meet at its kinks"
-                return _Check(Verdict.UNDECIDED, reason, cell)
-            rows, sizes = residuals.value[:, :, None] * matrix, residuals.size[:, :, None]
-            rounding = (gamma(matrix.shape[1]) * sizes + residuals.error[:, :, None]) * abs(matrix)
-            change, rounding = rows.sum(axis=1), rounding.sum(axis=1)
-            change = np.abs(change - change[own]) + rounding + rounding[own]
-            jumps.append((jump.value - jump.error)[others])
-            slopes.append(change[others])
-        reason = "it minimizes every cell of least loss that it lies on"
-        higher = np.concatenate(jumps), cell.gradient.size + np.concatenate(slopes)
-        return _Check(Verdict.HOLDS, reason, cell, None, *higher)
+        return _Check(gradient, Bounded(value, error), terms, cost)
 
 
 def _squares(residuals: Bounded) -> Bounded:
@@ -355,8 +341,8 @@ def _kink_basis(X: Array, held: Mask, free: int) -> Array:
 class _Search:
     """Active-set descent on F, and the test where it ends."""
 
-    def __init__(self, problem: EffectiveProblem, targets: Array, roots: Array) -> None:
-        self.problem, self.targets, self.roots = problem, targets, roots
+    def __init__(self, objective: SobolevLoss, problem: EffectiveProblem) -> None:
+        self.objective, self.problem = objective, problem
         self.held: Mask = np.zeros((len(problem.X), len(problem.signs)), dtype=bool)
         self.n_iter = 0
         self.losses: list[float] = []
@@ -368,7 +354,7 @@ class _Search:
         values = Values.of_state(self.problem, state)
         self.state, self.kinks = state, self.held | values.kinks
         self.z: Array = np.where(self.kinks, 0.0, values.z.value)
-        self.point = _Point(values, self.targets, self.roots)
+        self.point = self.objective.at(values)
 
     def _take(self, pattern: Mask) -> None:
         """Go to another cell at the same point."""
@@ -386,7 +372,7 @@ class _Search:
         Pieces are walked in order; a kink is crossed unless the loss jumps up behind it. Gives the
         step, the pattern there, and the pair on whose kink it ends.
         """
-        problem, u = self.problem, self.state.u
+        problem, u, roots = self.problem, self.state.u, self.point.roots
         du = delta[: u.size].reshape(u.shape)
         dz = problem.X @ du.T
         problem.drop_rounding(dz, du)
@@ -408,8 +394,8 @@ class _Search:
             slope, t = slope + curvature * (end - t), end
             sign = -problem.signs[i] if pattern[k, i] else problem.signs[i]
             old, rate = s[k] + t * ds[k], ds[k]
-            new = old + sign * np.append(0.0, self.roots[k] * (u[i] + t * du[i]))
-            new_rate = rate + sign * np.append(dz[k, i], self.roots[k] * du[i])
+            new = old + sign * np.append(0.0, roots[k] * (u[i] + t * du[i]))
+            new_rate = rate + sign * np.append(dz[k, i], roots[k] * du[i])
             if new @ new - old @ old > 1e-12 * (new @ new + old @ old):
                 return t, pattern, (k, i)
             slope += float(new @ new_rate - old @ rate)
@@ -464,7 +450,7 @@ class _Search:
                 self._take(check.pattern)
                 self.losses.append(self.loss)
                 continue
-            direction, before = -check.cell.left.value, self.held
+            direction, before = -check.left.value, self.held
             du = direction[: self.state.u.size].reshape(self.state.u.shape)
             size = 1e-9 * self.problem.norms[:, None] * max_norms(du)
             self.held = self.kinks & (np.abs(self.problem.X @ du.T) <= size)

@@ -106,11 +106,7 @@ class MinimumTest:
         self.seen = (inputs != 0).any(axis=1, keepdims=True)
         theta, units, m = problem.theta, problem.units, len(problem.signs)
         self.a, self.c = theta.weights[:m], np.abs(theta.output_weights[:m])
-        a, error, resolution = self.a, np.zeros_like(problem.lower), np.zeros(m)
-        if problem.reduced:
-            a = np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]])
-            error[:, -1] = gamma(0) * np.abs(a[:, -1])
-            resolution = 4 * np.finfo(float).eps * max_norms(self.a[:, -2:])
+        a, error, resolution = problem.own_weights()
         self.scales = np.ones(a.shape[1]) if units is None else units.scales
         self.target = problem.unit
         # Powers of two for the neurons: nothing here is rounded.
@@ -270,13 +266,9 @@ class MinimumTest:
         point, problem = check.values, self.problem
         n = point.s.value.size
         cell = self._cell_radius(check)
-        # Within r product coordinates change by at most r linear + r^2, in the own units.
-        entries, twice = np.abs(self.a), np.ones(len(self.scales))
-        if problem.reduced:
-            entries = np.column_stack([entries[:, :-2], entries[:, -2:].sum(axis=1)])
-            twice[-1] = 2.0
+        # Within r product coordinates change by at most r linear + r^2 square, in the own units.
         units = self.scales / self.target
-        linear, square = (self.c[:, None] * twice + entries) * units, twice * units
+        linear, square = (part * units for part in problem.reach())
         short = check.shortfalls
         first, second = float((short * linear).sum()), float((short * square).sum())
         if problem.column is not None:
