@@ -18,6 +18,7 @@ _PUBLIC = {
     "sobolev_seminorm": "seminorm",
     "sobolev_distance": "seminorm",
     "uniform_norm": "seminorm",
+    "lipschitz_constant": "lipschitz",
     "UnrestrictedSpace": "spaces",
     "BalancedSpace": "spaces",
     "RestrictedSpace": "spaces",
