@@ -3,19 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from landscape.data import Dataset
 from landscape.parametrization import Parametrization, lift_inputs
-from landscape.plots import BLUE, GREEN, ORANGE, RED, STYLE, TWO_COLUMNS
+from landscape.plots import BLUE, GREEN, ORANGE, RED, TWO_COLUMNS, points, styled
 from landscape.plots.figures import SPACES as LABELS
 from landscape.realization import realize
 from landscape.spaces import SPACES as SPACE_ORDER
@@ -34,18 +32,24 @@ SOLVERS: dict[str, tuple[Any, Any, str]] = {
     "far descent": (BLUE, "-", "v"),
 }
 
-#: Local minima that are drawn as functions, the best ones.
+#: Local minima that are drawn as functions, the best ones, and how.
 DRAWN = 12
+NEXT: dict[str, Any] = {"color": BLUE, "linewidth": 0.6, "marker": "o", "markersize": 3}
+NEXT |= {"mfc": "white", "mew": 0.6, "label": f"next {DRAWN - 1} local minima"}
+BEST = {**NEXT, "color": "black", "linewidth": 1.8, "mfc": "black", "label": "global minimum"}
+#: Marker, face (none: its edge) and label of a break, by the sign of its neuron.
+SIGNS = {1: (6, "", r"break, $\sigma_i=+1$"), -1: (7, "white", r"break, $\sigma_i=-1$")}
+Values = NDArray[np.float64]
 
 
-def breakpoints(theta: Parametrization) -> NDArray[np.float64]:
+def breakpoints(theta: Parametrization) -> Values:
     """Where the neurons of a lifted one-input network break, -b/w; nan where w = 0, shape (m,)."""
     u = theta.products
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(u[:, 0] != 0, (u[:, 2] - u[:, 1]) / u[:, 0], np.nan)
 
 
-@mpl.rc_context(STYLE)
+@styled
 def atlas_figure(entries: Iterable[Entry], data: Mapping[str, Dataset]) -> Figure:
     """One-input problems: the best minima as functions, and all of them by loss and breakpoints.
 
@@ -60,11 +64,13 @@ def atlas_figure(entries: Iterable[Entry], data: Mapping[str, Dataset]) -> Figur
     problems = [name for name, own in data.items() if own.n_features == 1]
     rows = max(len(problems), 1)
     figure = Figure(figsize=(TWO_COLUMNS, 2.2 * rows + 0.6), layout="constrained")
-    panels = figure.subplots(rows, 2, squeeze=False, width_ratios=(1.0, 1.0), sharex="row")
+    panels = figure.subplots(rows, 2, squeeze=False, sharex="row")
     for (left, right), name in zip(panels, problems, strict=False):
         own = [entry for entry in entries if entry.problem == name]
-        _functions(left, own, data[name])
-        _breaks(right, own, data[name])
+        x, y = data[name].features[:, 0], data[name].target
+        left.set_xlim(_range(x))
+        _functions(left, own, x, y)
+        _breaks(right, own, x)
         left.set_ylabel(r"$\mathcal{R}(\Gamma)(x)$")
         right.set_ylabel("loss $L$ at the minimum")
         # Above the ticks of the samples.
@@ -72,79 +78,54 @@ def atlas_figure(entries: Iterable[Entry], data: Mapping[str, Dataset]) -> Figur
         right.set_title(f"all {len(own)} sets of local minima", loc="left", pad=9)
     panels[-1, 0].set_xlabel("input $x$")
     panels[-1, 1].set_xlabel("input $x$ (ticks above: samples)")
-    grey: dict[str, Any] = {"color": "0.4", "linestyle": "", "markersize": 4}
-    looks: dict[str, dict[str, Any]] = {
-        "samples": {"color": "0.3", "marker": "+", "linestyle": ""},
-        "global minimum": {"color": "black", "marker": "o", "markersize": 4},
-        f"next {DRAWN - 1} local minima": {
-            **{"color": BLUE, "linewidth": 0.7, "marker": "o", "markersize": 3, "mfc": "white"}
-        },
-        r"break, $\sigma_i=+1$": {**grey, "marker": 6},
-        r"break, $\sigma_i=-1$": {**grey, "marker": 7, "mfc": "white"},
-    }
-    handles = [Line2D([], [], **look) for look in looks.values()]
-    place: Any = {"loc": "outside upper center", "ncols": 5, "columnspacing": 1.2}
-    figure.legend(handles, list(looks), handletextpad=0.4, **place)
     return figure
 
 
-def _shown(entry: Entry, x: NDArray[np.float64]) -> tuple[Parametrization, Any, Any]:
-    """Network of an entry, its breakpoints, and which of them are in the range of the inputs."""
-    assert entry.weights is not None and entry.output_weights is not None
-    theta = Parametrization(entry.weights, entry.output_weights)
-    breaks = breakpoints(theta)
-    low, high = _range(x)
-    return theta, breaks, (breaks > low) & (breaks < high)
-
-
-def _range(x: NDArray[np.float64]) -> tuple[float, float]:
+def _range(x: Values) -> tuple[float, float]:
     margin = 0.06 * float(np.ptp(x))
     return float(x.min()) - margin, float(x.max()) + margin
 
 
-def _functions(ax: Axes, entries: Sequence[Entry], data: Dataset) -> None:
+def _seen(theta: Parametrization, ax: Axes) -> Values:
+    """Breakpoints in the range of the inputs, the others as nan."""
+    breaks, (low, high) = breakpoints(theta), ax.get_xlim()
+    return np.where((low < breaks) & (breaks < high), breaks, np.nan)
+
+
+def _functions(ax: Axes, entries: Sequence[Entry], x: Values, y: Values) -> None:
     """The best minima as functions with their breakpoints."""
-    x, y = data.features[:, 0], data.target
-    low, high = _range(x)
-    for entry in reversed(entries[:DRAWN]):
-        best, (theta, breaks, shown) = entry.is_global, _shown(entry, x)
-        breaks, colour = breaks[shown], "black" if best else BLUE
-        grid = np.unique(np.concatenate([np.linspace(low, high, 101), breaks]))
-        front, width = (4, 1.8) if best else (2, 0.6)
-        curve = realize(theta, lift_inputs(grid[:, None]))
-        ax.plot(grid, curve, color=colour, linewidth=width, zorder=front)
-        look: Any = {"mec": colour, "mfc": colour if best else "white", "mew": 0.6}
-        size, values = 4 if best else 3, realize(theta, lift_inputs(breaks[:, None]))
-        ax.plot(breaks, values, "o", markersize=size, zorder=front + 1, **look)
-    ax.plot(x, y, linestyle="", marker="+", color="0.3", markersize=5, zorder=6)
+    ax.plot(x, y, "+", color="0.3", markersize=5, zorder=6, label="samples")
+    for entry in entries[:DRAWN]:
+        breaks = _seen(entry.network, ax)
+        grid = np.unique([*np.linspace(*ax.get_xlim(), 101), *breaks[np.isfinite(breaks)]])
+        look = BEST if entry.is_global else NEXT
+        marks = np.flatnonzero(np.isin(grid, breaks)).tolist()
+        values = realize(entry.network, lift_inputs(grid[:, None]))
+        ax.plot(grid, values, zorder=2 - entry.number / len(entries), markevery=marks, **look)
     spread = 0.35 * float(np.ptp(y))
-    ax.set(xlim=(low, high), ylim=(y.min() - spread, y.max() + spread))
+    ax.set_ylim(y.min() - spread, y.max() + spread)
 
 
-def _breaks(ax: Axes, entries: Sequence[Entry], data: Dataset) -> None:
+def _breaks(ax: Axes, entries: Sequence[Entry], x: Values) -> None:
     """Every minimum at its loss, with a mark where each neuron breaks."""
-    x = data.features[:, 0]
     for k, entry in enumerate(entries):
-        best, (theta, breaks, shown) = entry.is_global, _shown(entry, x)
+        best, breaks = entry.is_global, _seen(entry.network, ax)
         if best or k < DRAWN:
             width = 1.2 if best else 0.4
             ax.axhline(entry.loss, color="black" if best else BLUE, linewidth=width, zorder=1)
-        colour, size = ("black", 4) if best else ("0.4", 3)
-        for sign, marker in ((1, 6), (-1, 7)):
-            own = breaks[shown & (theta.signs == sign)]
-            look: Any = {"mec": colour, "mfc": colour if sign > 0 else "white", "mew": 0.4}
-            place: Any = {"markersize": size, "zorder": 3 if best else 2}
-            ax.plot(own, np.full(len(own), entry.loss), ls="", marker=marker, **look, **place)
+        colour, size = ("black", 16) if best else ("0.4", 9)
+        for sign, (marker, face, label) in SIGNS.items():
+            own = breaks[entry.network.signs == sign]
+            look = (marker, size, face or colour, colour, label)
+            points(ax, own, np.full(len(own), entry.loss), look)
     losses = [entry.loss for entry in entries]
     if losses and 0 < 10 * min(losses) < max(losses):
         ax.set_yscale("log")
     above: Any = {"transform": ax.get_xaxis_transform(), "clip_on": False}
-    for sample in x:
-        ax.plot([sample, sample], [1.0, 1.03], color="0.3", linewidth=0.6, **above)
-    ax.set_xlim(_range(x))
+    ax.plot([x, x], [[1.0] * len(x), [1.03] * len(x)], color="0.3", linewidth=0.6, **above)
 
 
-@mpl.rc_context(STYLE)
+@styled
 def coverage_figure(coverage: pd.DataFrame, atlas: pd.DataFrame) -> Figure:
     """Share of the existing minima that each solver has found, against the number of starts.
 
@@ -156,20 +137,16 @@ def coverage_figure(coverage: pd.DataFrame, atlas: pd.DataFrame) -> Figure:
     entries: Any = atlas.groupby("problem", sort=False).size().to_dict()
     # A user's own solvers come after ours.
     others = sorted(set(coverage["solver"]) - set(SOLVERS))
-    styles = SOLVERS | dict.fromkeys(others, ("0.5", "-", "*"))
-    looks: dict[str, Any] = {
-        solver: {"color": c, "linestyle": s, "marker": k, "markersize": 3.5, "mfc": "white"}
-        for solver, (c, s, k) in styles.items()
-        if solver in set(coverage["solver"])
-    }
     figure = Figure(figsize=(TWO_COLUMNS, 3.6), layout="constrained")
     panels = figure.subplots(2, max(len(entries), 1), squeeze=False, sharex="col", sharey="row")
     for (above, below), (name, count) in zip(panels.T, entries.items(), strict=False):
-        own = coverage[coverage["problem"] == name]
-        for solver, look in looks.items():
-            rows = own[own["solver"] == solver].sort_values("start")
+        own = coverage[coverage["problem"] == name].sort_values("start")
+        for solver, (c, s, k) in (SOLVERS | dict.fromkeys(others, ("0.5", "-", "*"))).items():
+            rows = own[own["solver"] == solver]
             if rows.empty:
                 continue
+            look: Any = {"color": c, "linestyle": s, "marker": k, "markersize": 3.5, "mfc": "white"}
+            look["label"] = solver if solver.endswith("descent") else f"{solver}, then descent"
             starts = rows["start"].to_numpy() + 1
             marks = np.unique(np.geomspace(1, len(starts), 7).astype(int)) - 1
             found = rows["distinct"] / count
@@ -187,42 +164,32 @@ def coverage_figure(coverage: pd.DataFrame, atlas: pd.DataFrame) -> Figure:
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     panels[0, 0].set_ylabel("local minima found")
     panels[1, 0].set_ylabel("starts that end in\na global minimum")
-    names = [name if name.endswith("descent") else f"{name}, then descent" for name in looks]
-    handles = [Line2D([], [], **look) for look in looks.values()]
-    place: Any = {"loc": "outside upper center", "ncols": 4, "columnspacing": 1.4}
-    figure.legend(handles, names, handletextpad=0.4, **place)
     return figure
 
 
+@styled
 def valleys_figure(valleys: pd.DataFrame) -> Figure:
     """The disconnectivity graphs of each problem, one column per space (Theorem 20)."""
     problems = list(dict.fromkeys(valleys["problem"])) or [""]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(TWO_COLUMNS, 2.4 * len(problems) + 0.4), layout="constrained")
-        panels = figure.subplots(len(problems), 3, squeeze=False, sharey="row")
-        for axes, problem in zip(panels, problems, strict=True):
-            for ax, name in zip(axes, SPACE_ORDER, strict=True):
-                own = valleys[(valleys["problem"] == problem) & (valleys["space"] == name)]
-                label = LABELS[name][0]
-                if own.empty:
-                    ax.set_axis_off()
-                    continue
-                own = own.sort_values("valley")
-                draw_graph(
-                    own[["loss", "barrier"]].to_numpy(),
-                    own["parent"].to_numpy(),
-                    own["positive"].to_numpy(),
-                    ax,
-                    weights=own["starts"].to_numpy(),
-                )
-                spurious = int(own["spurious"].sum())
-                ax.set_title(f"{label}: {len(own)} valleys, {spurious} spurious", fontsize="small")
-                ax.set(xlabel="", ylabel="loss $L$" if ax is axes[0] else "")
-            axes[1].set_xlabel(problem)
+    figure = Figure(figsize=(TWO_COLUMNS, 2.4 * len(problems) + 0.4), layout="constrained")
+    panels = figure.subplots(len(problems), 3, squeeze=False, sharey="row")
+    for axes, problem in zip(panels, problems, strict=True):
+        for ax, name in zip(axes, SPACE_ORDER, strict=True):
+            own = valleys[(valleys["problem"] == problem) & (valleys["space"] == name)]
+            if own.empty:
+                ax.set_axis_off()
+                continue
+            own = own.sort_values("valley")
+            pairs, starts = own[["loss", "barrier"]].to_numpy(), own["starts"].to_numpy()
+            draw_graph(pairs, *own[["parent", "positive"]].to_numpy().T, ax, weights=starts)
+            title = f"{LABELS[name][0]}: {len(own)} valleys, {int(own['spurious'].sum())} spurious"
+            ax.set_title(title, fontsize="small")
+            ax.set(xlabel="", ylabel="loss $L$" if ax is axes[0] else "")
+        axes[1].set_xlabel(problem)
     return figure
 
 
-@mpl.rc_context(STYLE)
+@styled
 def barriers_figure(valleys: Iterable[Valley], data: Mapping[str, Dataset]) -> Figure:
     """Fits at the leaves in each space (one input), and the loss along the longest-lived barriers.
 
@@ -248,17 +215,15 @@ def barriers_figure(valleys: Iterable[Valley], data: Mapping[str, Dataset]) -> F
             if merging := [row for row in rows if row.profile is not None]:
                 row = max(merging, key=lambda row: row.barrier - row.loss)
                 way, loss = np.asarray(row.profile).T
-                axes[3].plot(way, loss, **look)
+                axes[3].plot(way, loss, label=label, **look)
                 axes[3].axhline(row.barrier, c=look["c"], lw=0.6, ls=":")
         axes[3].set(xlabel="share of the path", ylabel="loss $L$", xlim=(0, 1))
         axes[3].set_title("over the highest barrier", fontsize="small")
         axes[0].set(ylabel=problem)
-    handles = [Line2D([], [], label=LABELS[name][0], **LABELS[name][1]) for name in SPACE_ORDER]
-    figure.legend(handles=handles, loc="outside lower right", ncols=3)
     return figure
 
 
-def fit(row: Valley, network: Parametrization, x: NDArray[np.float64]) -> Any:
+def fit(row: Valley, network: Parametrization, x: Values) -> Any:
     """A network of a valley as a function of its one input: a grid around the samples, values."""
     grid = np.linspace(*_range(x), 161)
     space = make_space(row.space, 1, row.neurons)

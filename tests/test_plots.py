@@ -62,7 +62,7 @@ def test_readable_in_greyscale(looks):
 
 
 def test_verdicts_and_solvers_are_told_apart_without_colour():
-    greys = [sum(mpl.colors.to_rgb(colour)) / 3 for colour, *_ in VERDICTS.values()]
-    hatches = [hatch for _, hatch, _ in VERDICTS.values()]
+    greys = [sum(mpl.colors.to_rgb(look["facecolor"])) / 3 for look in VERDICTS.values()]
+    hatches = [look.get("hatch") for look in VERDICTS.values()]
     pairs = [(i, j) for i in range(3) for j in range(i)]
     assert all(abs(greys[i] - greys[j]) > 0.2 or hatches[i] != hatches[j] for i, j in pairs)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -72,7 +73,7 @@ class TestPage:
             assert f'id="figure-{name}"' in page
             assert f"What {name} shows, for x &lt; 1 &amp; y." in page
         for text in tables["findings"]["finding"]:
-            assert text.replace("'", "&#x27;") in page
+            assert text in unescape(page)
 
     def test_tables_are_the_files_of_the_study_byte_for_byte(self, page, tables):
         for name in TABLES:
@@ -90,12 +91,12 @@ class TestPage:
         assert report_page(tables, svg, CAPTIONS, study="made-up") == page
 
     def test_data_sets_are_described_by_what_is_known_of_them(self, page):
-        assert "Kind csv, 1,234 samples of 2 features; target &#x27;a &amp; b&#x27;. " in page
+        assert "Kind csv, 1,234 samples of 2 features; target &#39;a &amp; b&#39;. " in page
         assert "The provenance table does not describe this data set." in page
 
     def test_every_placeholder_is_filled(self, page):
         own = re.sub(r'<script type="application/json".*?</script>', "", page, flags=re.S)
-        assert not re.search(r"^\$\w+$|>\$\w+<", own, re.M)
+        assert "{{" not in own and "{%" not in own
 
     def test_study_without_rows(self):
         empty = {name: frame_of(table, []) for name, table in TABLES.items()}
@@ -159,7 +160,7 @@ class TestAtlas:
 
     def test_a_minimum_that_the_atlas_lacks(self):
         found = self.found(0, -2, -1)
-        assert found.status == "contradicts" and ALARM in found.text
+        assert found.status == "contradicts" and ALARM in found.finding
         assert "1 certified end of them the atlas lacks" in found.text
         assert "1 end of them certified no minimum" in found.text
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from landscape.errors import require_extra
 
@@ -19,15 +19,14 @@ require_extra("study", "matplotlib", "pandas", "seaborn")
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = [
-    "BLUE", "GREEN", "ONE_COLUMN", "ORANGE", "RED", "STYLE", "TWO_COLUMNS", "Draw", "grid",
-    "handle", "legend", "points", "render", "styled",
+    "BLUE", "GREEN", "ONE_COLUMN", "ORANGE", "RED", "STYLE", "TWO_COLUMNS", "beside_axes", "grid",
+    "points", "render", "styled",
 ]  # fmt: skip
 
 #: Widths of one and of two columns, inches.
@@ -56,16 +55,17 @@ STYLE: Any = {  # what matplotlib calls a setting differs between its versions
 BLUE, ORANGE, GREEN, RED = sns.color_palette("colorblind")[:4]
 
 Tables = Mapping[str, "pd.DataFrame"]
-Draw = Callable[[Tables], Figure]
+Given = ParamSpec("Given")
 
 
-def styled(draw: Draw) -> Draw:
-    """Draw with this module's style, and leave the user's settings alone."""
+def styled(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
+    """Draw with this module's style and a legend; the user's settings are left alone."""
 
     @wraps(draw)
-    def drawn(tables: Tables) -> Figure:
+    def drawn(*given: Given.args, **options: Given.kwargs) -> Figure:
         with mpl.rc_context(STYLE):
-            figure = draw(tables)
+            figure = draw(*given, **options)
+            _legend(figure)
             if engine := figure.get_layout_engine():  # once, not for each file
                 engine.execute(figure)
                 figure.set_layout_engine("none")
@@ -87,12 +87,16 @@ def render(figure: Figure, format: str) -> bytes:
 Panel = tuple["Axes", Callable[["pd.DataFrame"], "pd.DataFrame"]]
 
 
-def grid(frame: pd.DataFrame, height: float, **share: Any) -> tuple[Figure, list[Panel]]:
-    """One panel per data set (columns) and number of neurons (rows)."""
+def grid(
+    frame: pd.DataFrame, height: float, x: str, y: str, **share: Any
+) -> tuple[Figure, list[Panel]]:
+    """One panel per data set (columns) and number of neurons (rows), and labels for all of them."""
     datasets, neurons = list(dict.fromkeys(frame["dataset"])), sorted(set(frame["neurons"]))
     n_rows, n_columns = max(len(neurons), 1), max(len(datasets), 1)
     figure = Figure(figsize=(TWO_COLUMNS, height * n_rows + 0.75), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False, **share)
+    figure.supxlabel(x)
+    figure.supylabel(y)
     for j, dataset in enumerate(datasets):
         axes[0, j].set_title(dataset)
     for i, m in enumerate(neurons):
@@ -115,23 +119,20 @@ def beside_axes(ax: Axes, text: str) -> None:
 
 
 def points(ax: Axes, x: Any, y: Any, look: tuple[Any, ...]) -> None:
-    """Markers that overlap legibly, on top of the grid: marker, size, face and edge colour."""
-    marker, size, face, edge, *_ = look
-    filled = {"facecolors": face, "edgecolors": [edge]}
-    colours = {"c": [edge]} if marker in ("x", "+", "_", "1") else filled
+    """Markers on top of the grid: marker, area, face and edge colour; and label, if it has one."""
+    marker, size, face, edge, *label = look
+    shape = {"linestyle": "", "marker": marker, "markersize": size**0.5, "zorder": 3}
+    colours = {"markerfacecolor": face, "markeredgecolor": edge, "markeredgewidth": 0.7}
     if len(x):
-        ax.scatter(x, y, marker=marker, s=size, linewidths=0.7, zorder=3, **colours)
+        ax.plot(x, y, label=label[0] if label else None, **shape, **colours)
 
 
-def handle(look: tuple[Any, ...]) -> Line2D:
-    """What stands for :func:`points` in a legend."""
-    marker, size, face, edge, *_ = look
-    marks: Any = {"marker": marker, "markersize": size**0.5, "mfc": face, "mec": edge, "mew": 0.7}
-    return Line2D([], [], linestyle="", **marks)
-
-
-def legend(figure: Figure, handles: Mapping[str, Any], *, columns: int | None = None) -> None:
-    """A legend above the panels: labels and what they stand for."""
-    if handles:
-        place: Any = {"loc": "outside upper center", "ncols": columns or len(handles)}
-        figure.legend(list(handles.values()), list(handles), **place)
+def _legend(figure: Figure) -> None:
+    """Above the panels, of all labels in them."""
+    found: dict[str, Any] = {}
+    for ax in figure.axes:
+        handles, labels = ax.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
+    if found:
+        columns = min(len(found), int(figure.get_figwidth() / 1.7))
+        figure.legend(found.values(), found, loc="outside upper center", ncols=columns)

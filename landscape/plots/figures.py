@@ -1,20 +1,17 @@
 """The figures themselves: losses, balls, radii, stability, controls, converse, solvers, ..."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from landscape import plots
-from landscape.plots import BLUE, GREEN, ORANGE, RED, Tables, handle, legend, points, styled
+from landscape.plots import BLUE, GREEN, ORANGE, RED, Tables, points, styled
 
 #: Name of each space, and its line; the last is drawn on top.
 SPACES: dict[str, tuple[str, Any]] = {
@@ -54,17 +51,22 @@ KINDS = {
 #: Those of the figure of stability.
 STABLE = ("minima", "scaled", "opposed", "extremal", "C.1")
 UNIFORM = ("+", 13, "black", "black", "perturbed: uniform distance")
-#: Shade, hatch and label of each verdict.
-VERDICTS = {
-    "holds": (BLUE, "", "holds"),
-    "violated": ("white", "////", "violated"),
-    "undecided": ("0.8", "", "undecided"),
+INSIDE = "proven to be inside: lower to upper end"
+OPEN = ("^", 14, "white", BLUE, "no better point found: lower end")
+CERTIFIED = ("o", 5, "black", "black", r"certified: $r$ (left), $r^2/8$ (right)")
+IS_MINIMUM, NO_MINIMUM = "end point is a certified local minimum as it is", "it is not"
+#: Look of each verdict's bars.
+VERDICTS: dict[str, Any] = {
+    "holds": {"facecolor": BLUE},
+    "violated": {"facecolor": "white", "hatch": "////"},
+    "undecided": {"facecolor": "0.8"},
 }
 #: Gains below are drawn here: none beyond rounding.
 NO_GAIN = 1e-17
 #: The strip in which balls are drawn that hold nothing better: where, and its upper end.
 NONE, FLOOR = 1e-20, 1e-17
 
+SHARP = r"$2\sqrt{2}\,\sqrt{r}$, sharp"
 SEMINORM = r"$r = |\mathcal{R}(\Gamma)-\mathcal{R}(\Theta)|_{W^{1,\infty}}$"
 DISTANCE = r"$\|\Gamma-\Theta\|_\infty$ modulo permutations"
 
@@ -73,134 +75,116 @@ DISTANCE = r"$\|\Gamma-\Theta\|_\infty$ modulo permutations"
 def losses_figure(tables: Tables) -> Figure:
     """Empirical distribution of the losses at certified minima, per space."""
     fits = tables["fits"]
-    figure, panels = plots.grid(fits, 1.55)
+    x = "loss $L$ at certified local minima (1 = variance of the target)"
+    figure, panels = plots.grid(fits, 1.55, x, "share of minima with loss ≤ $L$")
     for ax, own in panels:
         every = own(fits)
-        for space, (_, line) in SPACES.items():
+        for space, (name, line) in SPACES.items():
             losses = every.loc[(every["minimum"] >= 0) & (every["space"] == space), "loss"]
             if len(losses):
-                sns.ecdfplot(x=np.maximum(losses, 1e-16), ax=ax, **line)
+                sns.ecdfplot(x=np.maximum(losses, 1e-16), ax=ax, label=name, **line)
         positive = every.loc[every["loss"] > 1e-12, "loss"]
         if len(positive) and positive.max() > 10 * positive.min():
             ax.set_xscale("log")
         ax.set(xlabel="", ylabel="", ylim=(-0.03, 1.03))
-    figure.supxlabel("loss $L$ at certified local minima (1 = variance of the target)")
-    figure.supylabel("share of minima with loss ≤ $L$")
-    present = [SPACES[space] for space in SPACES if space in set(fits["space"])]
-    legend(figure, {name: Line2D([], [], **line) for name, line in present})
     return figure
 
 
-def _bound(ax: Axes, r: pd.Series, factor: float = 8**0.5, style: str = "--") -> Line2D:
+def _bound(ax: Axes, r: pd.Series, label: str, factor: float = 8**0.5, style: str = "--") -> None:
     """The line factor √r over all values of r; by default the sharp one on N*."""
-    x = np.geomspace(r.min() / 2, r.max() * 2, 50)
-    return ax.plot(x, factor * np.sqrt(x), style, color="black", linewidth=0.9)[0]
+    if len(r):
+        x = np.geomspace(r.min() / 2, r.max() * 2, 50)
+        ax.plot(x, factor * np.sqrt(x), style, color="black", linewidth=0.9, label=label)
 
 
 def _pairs(
     ax: Axes, pairs: pd.DataFrame, kinds: Iterable[str], x: str = "seminorm", y: str = "distance"
-) -> dict[str, Line2D]:
-    """Pairs of networks by their kinds; what stands for those that there are."""
+) -> None:
+    """Pairs of networks by their kinds."""
     for kind in kinds:
         own = pairs[pairs["kind"] == kind]
         points(ax, own[x], own[y], KINDS[kind])
-    return {KINDS[k][-1]: handle(KINDS[k]) for k in kinds if (pairs["kind"] == k).any()}
 
 
 @styled
 def stability_figure(tables: Tables) -> Figure:
     """Distance of parametrizations against distance of realizations, Corollary 3.3."""
-    pairs = tables["pairs"]
-    pairs = pairs[(pairs["seminorm"] > 0) & (pairs["distance"] > 0)]
+    pairs = tables["pairs"].query("seminorm > 0 and distance > 0")
     figure = Figure(figsize=(plots.ONE_COLUMN, 3.6), layout="constrained")
     ax = figure.subplots()
     ax.set(xscale="log", yscale="log", xlabel=SEMINORM, ylabel=DISTANCE)
-    handles: dict[str, Line2D] = {}
-    if len(pairs):
-        handles[r"$4\,\sqrt{r}$, Corollary 3.3"] = _bound(ax, pairs["seminorm"], 4.0, "-")
-        handles[r"$2\sqrt{2}\,\sqrt{r}$, sharp"] = _bound(ax, pairs["seminorm"])
-        ax.margins(x=0)
-    legend(figure, handles | _pairs(ax, pairs, STABLE), columns=2)
+    ax.margins(x=0)
+    _bound(ax, pairs["seminorm"], r"$4\,\sqrt{r}$, Corollary 3.3", 4.0, "-")
+    _bound(ax, pairs["seminorm"], SHARP)
+    _pairs(ax, pairs, STABLE)
     return figure
 
 
 @styled
 def inverse_figure(tables: Tables) -> Figure:
     """Inverse stability over all kinds of pairs, and the forward direction beside it."""
-    pairs = tables["pairs"]
-    shown = pairs[(pairs["seminorm"] > 0) & (pairs["distance"] > 0)]
+    pairs = tables["pairs"].query("seminorm > 0 and distance > 0")
     figure = Figure(figsize=(plots.TWO_COLUMNS, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    handles = _pairs(left, shown, KINDS)
-    _pairs(right, shown, ("random", "minima", "scaled", "forward"), "distance", "seminorm")
-    moved = shown[(shown["kind"] == "forward") & (shown["uniform"] > 0)]
-    if len(moved):
-        points(right, moved["distance"], moved["uniform"], UNIFORM)
-        handles[UNIFORM[-1]] = handle(UNIFORM)
-    if len(shown):
-        handles[r"$2\sqrt{2}\,\sqrt{r}$, sharp"] = _bound(left, shown["seminorm"])
+    _pairs(left, pairs, KINDS)
+    _bound(left, pairs["seminorm"], SHARP)
+    _pairs(right, pairs, ("random", "minima", "scaled", "forward"), "distance", "seminorm")
+    moved = pairs.query("kind == 'forward' and uniform > 0")
+    points(right, moved["distance"], moved["uniform"], UNIFORM)
     left.set(xscale="log", yscale="log", xlabel=SEMINORM, ylabel=DISTANCE)
     left.set_title("inverse direction", loc="left")
     right.set(xscale="log", yscale="log", xlabel=DISTANCE, ylabel="distance of the realizations")
     right.set_title("forward direction", loc="left")
-    legend(figure, handles, columns=4)
     return figure
 
 
 @styled
 def radii_figure(tables: Tables) -> Figure:
     """Per certified minimum of N*, radii of the realization minimum."""
-    minima = tables["minima"]
-    minima = minima[minima["space"] == "restricted"].sort_values(["paper_radius", "minimum"])
-    figure, panels = plots.grid(tables["fits"], 1.55, sharey=True)
+    minima = tables["minima"].query("space == 'restricted'")
+    minima = minima.sort_values(["paper_radius", "minimum"])
+    x = r"distinct certified minima of $\mathcal{N}^*$, in order of their radius $r$"
+    y = "radius of the realization minimum"
+    figure, panels = plots.grid(tables["fits"], 1.55, x, y, sharey=True)
     for ax, own in panels:
         rows = own(minima)
         ax.set_yscale("log")
         for column, look in RADII.items():
             finite = np.isfinite(rows[column]) & (rows[column] > 0)
             points(ax, np.flatnonzero(finite) + 1, rows.loc[finite, column], look)
-    figure.supxlabel(r"distinct certified minima of $\mathcal{N}^*$, in order of their radius $r$")
-    figure.supylabel("radius of the realization minimum")
-    legend(figure, {look[-1]: handle(look) for look in RADII.values()} if panels else {})
     return figure
 
 
 @styled
 def probes_figure(tables: Tables) -> Figure:
     """What probes find: by how much the loss can be lowered within a seminorm ball."""
-    probes, controls = tables["probes"], tables["controls"]
-    controls = controls[(controls["kind"] == "C.1") & (controls["verdict"] == "violated")]
+    controls = tables["controls"].query("kind == 'C.1' and verdict == 'violated'")
     shown = {
         "control": controls.assign(radius=controls["distance"]),
-        "probe": probes[probes["verdict"] != "undecided"],
+        "probe": tables["probes"].query("verdict != 'undecided'"),
     }
-    figure, panels = plots.grid(tables["fits"], 1.6, sharex=True, sharey=True)
-    handles = {}
+    x = "seminorm: radius of the ball, distance of the better realization"
+    y = "decrease of the loss that is possible"
+    figure, panels = plots.grid(tables["fits"], 1.6, x, y, sharex=True, sharey=True)
     for ax, own in panels:
         ax.set(xscale="log", yscale="log")
         ax.axhspan(NONE / 1e3, FLOOR, color="0.93", linewidth=0)
         for ball, look in BALLS.items():
             rows = own(shown[ball])
             rows = rows[(rows["radius"] > 0) & np.isfinite(rows["radius"])]
-            if len(rows):
-                found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
-                points(ax, rows["radius"], np.where(found, rows["gap"], NONE), look)
-                handles[look[-1]] = handle(look)
+            found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
+            points(ax, rows["radius"], np.where(found, rows["gap"], NONE), look)
         ticks = {NONE: "none"} | {10.0**k: f"$10^{{{k}}}$" for k in range(-16, 1, 4)}
         ax.set_yticks(list(ticks), list(ticks.values()))
         ax.set_yticks([], minor=True)
         ax.set_ylim(NONE / 1e3, 10)
-    figure.supxlabel("seminorm: radius of the ball, distance of the better realization")
-    figure.supylabel("decrease of the loss that is possible")
-    legend(figure, handles)
     return figure
 
 
 @styled
 def controls_figure(tables: Tables) -> Figure:
     """Better realizations at every distance from the controls, and no parametrization near."""
-    controls = tables["controls"]
-    controls = controls[(controls["distance"] > 0) & (controls["verdict"] == "violated")]
+    controls = tables["controls"].query("distance > 0 and verdict == 'violated'")
     figure = Figure(figsize=(plots.TWO_COLUMNS, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True)
     for kind, look in CONTROLS.items():
@@ -211,19 +195,16 @@ def controls_figure(tables: Tables) -> Figure:
         ax.set(xscale="log", yscale="log", xlabel="seminorm distance of the better realization")
     left.set_ylabel("decrease of the loss")
     right.set_ylabel("distance to its fibre, at least")
-    if len(controls):
-        handles = {look[-1]: handle(look) for look in CONTROLS.values()}
-        bound = _bound(right, controls["distance"])
-        legend(figure, handles | {r"$2\sqrt{2}\,\sqrt{r}$, the bound on $\mathcal{N}^*$": bound})
+    bound = r"$2\sqrt{2}\,\sqrt{r}$, the bound on $\mathcal{N}^*$"
+    _bound(right, controls["distance"], bound)
     return figure
 
 
 @styled
 def brackets_figure(tables: Tables) -> Figure:
     """Brackets of radii: in parameter space, and in realization space."""
-    minima, wide = tables["minima"], tables["brackets"]
-    minima = minima[(minima["space"] == "restricted") & (minima["radius_high_method"] != "")]
-    wide = wide[wide["space"] == "restricted"]
+    minima = tables["minima"].query("space == 'restricted' and radius_high_method != ''")
+    wide = tables["brackets"].query("space == 'restricted'")
     figure = Figure(figsize=(plots.TWO_COLUMNS, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2)
     for ax, frame, certified in ((left, minima, "radius"), (right, wide, "certified")):
@@ -233,11 +214,11 @@ def brackets_figure(tables: Tables) -> Figure:
         closed, open_ones = (rows[np.isfinite(rows["radius_high"]) == side] for side in (1, 0))
         ends = closed["radius_low"], closed["radius_high"]
         ax.set_yscale("log")
-        ax.vlines(closed["rank"], *ends, color=BLUE, linewidth=1.6, zorder=2)
+        ax.vlines(closed["rank"], *ends, color=BLUE, linewidth=1.6, zorder=2, label=INSIDE)
         for end in ends:
             points(ax, closed["rank"], end, ("_", 12, BLUE, BLUE))
-        points(ax, open_ones["rank"], open_ones["radius_low"], ("^", 14, "white", BLUE))
-        points(ax, rows["rank"], rows[certified], ("o", 5, "black", "black"))
+        points(ax, open_ones["rank"], open_ones["radius_low"], OPEN)
+        points(ax, rows["rank"], rows[certified], CERTIFIED)
         if len(rows) < 2:
             ax.set_xticks(rows["rank"])
         ax.set_xlabel(r"bracketed minima of $\mathcal{N}^*$, sorted by lower end")
@@ -245,12 +226,6 @@ def brackets_figure(tables: Tables) -> Figure:
     right.set_title("realization space", loc="left")
     left.set_ylabel("max-norm of parameters")
     right.set_ylabel(r"seminorm $|\cdot|_{W^{1,\infty}}$")
-    handles = {
-        "proven to be inside: lower to upper end": Line2D([], [], color=BLUE, linewidth=1.6),
-        "no better point found: lower end": handle(("^", 16, "white", BLUE)),
-        r"certified: $r$ (left), $r^2/8$ (right)": handle(("o", 9, "black", "black")),
-    }
-    legend(figure, handles if len(minima) or len(wide) else {})
     return figure
 
 
@@ -259,7 +234,9 @@ def solvers_figure(tables: Tables) -> Figure:
     """What the descent still gains at each solver's end points, and which were minima."""
     runs = tables["runs"].sort_values("start")
     colours = SOLVERS | dict.fromkeys(sorted(set(runs["solver"]) - set(SOLVERS)), "black")
-    figure, panels = plots.grid(tables["runs"], 1.55, sharex=True, sharey=True)
+    gains = "loss that the descent still gains (1 = variance of the target)"
+    x = f"{gains}; right: share certified before it"
+    figure, panels = plots.grid(tables["runs"], 1.55, x, "", sharex=True, sharey=True)
     for ax, own in panels:
         ax.set_xscale("log")
         for k, (solver, colour) in enumerate(colours.items()):
@@ -270,8 +247,8 @@ def solvers_figure(tables: Tables) -> Figure:
             passed = rows["trained_verdict"].eq("holds").to_numpy()
             # Spread over the height of the solver's row: starts do not hide each other.
             heights = k + np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else np.array([k])
-            points(ax, gain[~passed], heights[~passed], ("x", 9, colour, colour))
-            points(ax, gain[passed], heights[passed], ("o", 10, "black", "black"))
+            points(ax, gain[~passed], heights[~passed], ("x", 9, colour, colour, NO_MINIMUM))
+            points(ax, gain[passed], heights[passed], ("o", 10, "black", "black", IS_MINIMUM))
             plain = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
             place: Any = {"xycoords": ax.get_yaxis_transform(), "va": "center", "ha": "right"}
             share = f"{100 * passed.mean():.0f} %"
@@ -281,72 +258,46 @@ def solvers_figure(tables: Tables) -> Figure:
         ax.set_xlim(NO_GAIN / 5, 3e6)  # the shares stand right of every loss
         ax.set_xticks([NO_GAIN, 1e-10, 1e-5, 1], ["none", "$10^{-10}$", "$10^{-5}$", "1"])
         ax.set_xticks([], minor=True)
-    gains = "loss that the descent still gains (1 = variance of the target)"
-    figure.supxlabel(f"{gains}; right: share certified before it")
-    handles = {
-        "end point is a certified local minimum as it is": handle(("o", 10, "black", "black")),
-        "it is not": handle(("x", 10, "0.3", "0.3")),
-    }
-    legend(figure, handles if len(runs) else {})
     return figure
 
 
-def _verdicts_figure(
-    frame: pd.DataFrame, groups: Callable[[pd.DataFrame], Mapping[str, pd.Series]]
-) -> Figure:
-    """Shares of the verdicts in each panel, one bar per group."""
-    figure, panels = plots.grid(frame, 1.45, sharey=True)
-    looks = {
-        verdict: {"facecolor": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.6}
-        for verdict, (colour, hatch, _) in VERDICTS.items()
-    }
+def _verdicts_figure(frame: pd.DataFrame, groups: list[str], x: str, y: str) -> Figure:
+    """Shares of the verdicts in each panel, one bar per value of the column ``group``."""
+    figure, panels = plots.grid(frame, 1.45, x, y, sharey=True)
     for ax, own in panels:
-        bars = groups(own(frame))
-        for k, values in enumerate(bars.values()):
-            below = 0.0
-            for verdict, look in looks.items():
-                share = float(values.eq(verdict).mean()) if len(values) else 0.0
-                if share:
-                    ax.bar(k, share, 0.62, bottom=below, **look)
-                below += share
-            ax.annotate(f"{len(values)}", (k, 1.02), ha="center", fontsize=7)
-        ax.set_xticks(range(len(bars)), list(bars))
-        ax.set(xlim=(-0.6, len(bars) - 0.4), ylim=(0, 1.14), yticks=[0, 0.5, 1])
+        for k, group in enumerate(groups):
+            verdicts, below = own(frame[frame["group"] == group])["verdict"], 0.0
+            for verdict, look in VERDICTS.items():
+                if share := float(verdicts.eq(verdict).sum()) / max(len(verdicts), 1):
+                    bar: Any = {"bottom": below, "edgecolor": "black", "linewidth": 0.6}
+                    ax.bar(k, share, 0.62, label=verdict, **bar, **look)
+                    below += share
+            ax.annotate(f"{len(verdicts)}", (k, 1.02), ha="center", fontsize=7)
+        ax.set_xticks(range(len(groups)), groups)
+        ax.set(xlim=(-0.6, len(groups) - 0.4), ylim=(0, 1.14), yticks=[0, 0.5, 1])
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         ax.grid(axis="x", visible=False)
-    handles = {VERDICTS[verdict][-1]: Patch(**look) for verdict, look in looks.items()}
-    legend(figure, handles if panels else {})
     return figure
 
 
 @styled
 def converse_figure(tables: Tables) -> Figure:
     """Optimal scales make minima in realization space, not in parameter space."""
-    names = ("realization", "parameters")
-    figure = _verdicts_figure(tables["converse"], lambda own: {name: own[name] for name in names})
-    figure.supylabel("share of the draws")
-    figure.supxlabel("random directions, optimal scales: a minimum of which space? (above: draws)")
-    return figure
+    spaces = ["realization", "parameters"]
+    draws = tables["converse"].melt(["dataset", "neurons"], spaces, "group", "verdict")
+    x = "random directions, optimal scales: a minimum of which space? (above: draws)"
+    return _verdicts_figure(draws, spaces, x, "share of the draws")
 
 
 @styled
 def natural_figure(tables: Tables) -> Figure:
     """Minima outside N* as training finds them: the implication of Proposition 1.2 there."""
+    natural = tables["natural"]
     spaces = {"balanced": r"$\mathcal{N}'$", "unrestricted": r"$\mathcal{P}$"}
-
-    def groups(own: pd.DataFrame) -> dict[str, pd.Series]:
-        return {
-            f"{name}\n{'spare' if spare else 'none'}": own.loc[
-                (own["space"] == space) & ((own["spare"] > 0) == spare), "verdict"
-            ]
-            for space, name in spaces.items()
-            for spare in (True, False)
-        }
-
-    figure = _verdicts_figure(tables["natural"], groups)
-    figure.supylabel("share of the minima")
-    figure.supxlabel("certified minima with and without spare neurons (above: their number)")
-    return figure
+    groups = natural["space"].map(spaces) + np.where(natural["spare"] > 0, "\nspare", "\nnone")
+    order = [f"{name}\n{spare}" for name in spaces.values() for spare in ("spare", "none")]
+    x = "certified minima with and without spare neurons (above: their number)"
+    return _verdicts_figure(natural.assign(group=groups), order, x, "share of the minima")
 
 
 #: A column each of the figure of regularizers: title, by measure; and the looks of data sets.
@@ -360,6 +311,7 @@ MEASURES = {
 DATA = (("o", BLUE), ("s", ORANGE), ("^", GREEN), ("D", RED), ("v", "0.4"), ("P", "0.6"))
 
 
+@styled
 def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figure:
     """Paired differences of every arm to its counterpart, with intervals of a level.
 
@@ -376,33 +328,29 @@ def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figu
     apart = (frame["low"] > 0) | (frame["high"] < 0)
     frame["found"] = apart.where(~is_loss, frame["p_holm"] < 1.0 - level)
     neurons, datasets = sorted(set(frame["neurons"])), list(dict.fromkeys(frame["dataset"]))
-    looks = {name: DATA[k % len(DATA)] for k, name in enumerate(datasets)}
     names = [
         arm + f" {strength:g}" * (strength >= 0) + f" (to {against})" * (against != "none")
         for arm, strength, against in arms.itertuples(index=False)
     ]
-    with mpl.rc_context(plots.STYLE):
-        height = 1.0 + (0.24 * len(arms) + 0.3) * len(neurons)
-        figure = Figure(figsize=(plots.TWO_COLUMNS, height), layout="constrained")
-        axes = figure.subplots(
-            len(neurons), len(MEASURES), sharey=True, sharex="col", squeeze=False
-        )
-        for m, line in zip(neurons, axes, strict=True):
-            for ax, (measure, title) in zip(line, MEASURES.items(), strict=True):
-                ax.set_title(title if m == neurons[0] else "")
-                ax.axvline(0.0, color="0.3", linewidth=0.8)
-                shown = frame[(frame["neurons"] == m) & (frame["measure"] == measure)]
-                for k, (dataset, (marker, colour)) in enumerate(looks.items()):
-                    rows = shown[shown["dataset"] == dataset]
-                    y = rows["place"] + 0.8 * ((k + 0.5) / len(datasets) - 0.5)
-                    if measure != "loss":
-                        ax.hlines(y, rows["low"], rows["high"], color=[colour], linewidth=0.8)
-                    for face, own in ((colour, rows["found"]), ("white", ~rows["found"])):
-                        points(ax, rows["x"][own], y[own], (marker, 9, face, colour))
-            line[0].set_yticks(np.arange(len(arms)), names)
-            line[0].set_ylim(len(arms) - 0.5, -0.5)
-            line[-1].set_xlim(-1.05, 1.05)
-            plots.beside_axes(line[-1], f"$m = {m}$")
-        figure.supxlabel("paired difference")
-        legend(figure, {name: handle((mark, 16, c, c)) for name, (mark, c) in looks.items()})
+    height = 1.0 + (0.24 * len(arms) + 0.3) * len(neurons)
+    figure = Figure(figsize=(plots.TWO_COLUMNS, height), layout="constrained")
+    share: Any = {"sharey": True, "sharex": "col", "squeeze": False}
+    for m, line in zip(neurons, figure.subplots(len(neurons), len(MEASURES), **share), strict=True):
+        for ax, (measure, title) in zip(line, MEASURES.items(), strict=True):
+            ax.set_title(title if m == neurons[0] else "")
+            ax.axvline(0.0, color="0.3", linewidth=0.8)
+            shown = frame[(frame["neurons"] == m) & (frame["measure"] == measure)]
+            for k, dataset in enumerate(datasets):
+                marker, colour = DATA[k % len(DATA)]
+                rows = shown[shown["dataset"] == dataset]
+                y = rows["place"] + 0.8 * ((k + 0.5) / len(datasets) - 0.5)
+                if measure != "loss":
+                    ax.hlines(y, rows["low"], rows["high"], color=[colour], linewidth=0.8)
+                for face, own in ((colour, rows["found"]), ("white", ~rows["found"])):
+                    points(ax, rows["x"][own], y[own], (marker, 9, face, colour, dataset))
+        line[0].set_yticks(np.arange(len(arms)), names)
+        line[0].set_ylim(len(arms) - 0.5, -0.5)
+        line[-1].set_xlim(-1.05, 1.05)
+        plots.beside_axes(line[-1], f"$m = {m}$")
+    figure.supxlabel("paired difference")
     return figure

@@ -8,7 +8,7 @@ import pandas as pd
 
 from landscape.rows import frame_of
 from landscape.tables import ATLAS_FIGURES, FIGURES, TABLES
-from landscape.tables.findings import ALARM, SPACE_NAMES, Finding, number
+from landscape.tables.findings import SPACE_NAMES, Finding, number
 
 #: Titles of all figures.
 FIGURE_TITLES = {name: figure.title for name, figure in {**FIGURES, **ATLAS_FIGURES}.items()}
@@ -72,9 +72,9 @@ def totals(summary: pd.DataFrame) -> str:
     return (
         f"Of {number(n.starts, 'start')}, {n.certified:,} ended at certified local minima and "
         f"{n.undecided:,} are undecided. Of "
-        f"{number(n.distinct_minima, 'distinct minimum', 'distinct minima')}, "
+        f"{number(n.distinct_minima, 'distinct minimum')}, "
         f"{n.proved_minima:,} are proved in rational arithmetic. At {own.probes_hold:,} of "
-        f"{number(probed, 'minimum', 'minima')} of N* the rigid ball in realization space holds "
+        f"{number(probed, 'minimum')} of N* the rigid ball in realization space holds "
         f"nothing better, as Theorem 13 says; {own.probes_violated:,} contradict it and "
         f"{own.probes_undecided:,} are undecided. Of {number(own.controls, 'control')} outside N*, "
         f"where the implication has to fail, it fails at {own.controls_violated:,}."
@@ -165,7 +165,7 @@ def _finding(
     if uncertified:
         text += f" {number(uncertified, 'end')} of them certified no minimum."
     if lacking:
-        text += f" {number(lacking, 'certified end')} of them the atlas lacks. {ALARM}."
+        text += f" {number(lacking, 'certified end')} of them the atlas lacks."
         return Finding("contradicts", text, "coverage", f"problem={name} number=-2")
     status = "agrees" if len(starts) and len(entries) else "not tested"
     return Finding(status, text, "atlas", f"problem={name}")

@@ -9,7 +9,6 @@ are reported and never count.
 
 import argparse
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,10 +59,10 @@ class Report:
             return f"{self.table}: no row in both, {len(self.differences)} in one"
         text = f"{self.table}: {self.rows} rows, {len(self.differences)} differences"
         if self.digits:
-            digits, worst = min((value, name) for name, value in self.digits.items())
-            known = f"to {digits:.1f} digits or more ({worst})"
+            worst = min(self.digits, key=lambda name: (self.digits[name], name))
+            known = f"to {self.digits[worst]:.1f} digits or more ({worst})"
             within = "within the absolute tolerance"
-            text += f"; numbers agree {known if np.isfinite(digits) else within}"
+            text += f"; numbers agree {known if np.isfinite(self.digits[worst]) else within}"
         if self.aside:
             columns = sorted({difference.column for difference in self.aside})
             text += f"; {len(self.aside)} in how it was reached ({', '.join(columns)})"
@@ -76,30 +75,20 @@ def compare_frames(
 ) -> Report:  # fmt: skip
     """Compare two frames of one table, row by row.
 
-    Examples
-    --------
-    >>> table = TABLES["degeneracies"]
-    >>> row = {"dataset": "a", "space": "balanced", "neurons": 2, "minima": 9}
-    >>> names = [column.name for column in table.columns()]
-    >>> frame = pd.DataFrame([{**dict.fromkeys(names, 0.5), **row}])[names]
-    >>> print(*compare_frames(table, frame, frame.assign(zero_share=0.75)).differences)
-    dataset a, space balanced, neurons 2: column zero_share: 0.5 against 0.75, 0.5 digits
+    Numbers count as equal if ``|a - b| <= max(atol, rtol * max(|a|, |b|))``.
     """
     key = table.key()
     both = one.merge(other, how="outer", on=key, indicator=True, suffixes=("", " other"))
-    both["row"] = [
-        ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
-        for values in both[key].itertuples(index=False)
-    ]
+    rows = [", ".join(f"{n} {v}" for n, v in row.items()) for row in both[key].to_dict("records")]
     sides = {"left_only": ("there", "missing"), "right_only": ("missing", "there")}
     differences = [
-        Difference(row, "(row)", *found)
-        for side, found in sides.items()
-        for row in both.loc[both["_merge"] == side, "row"]
+        Difference(row, "(row)", *sides[side])
+        for row, side in zip(rows, both["_merge"], strict=True)
+        if side in sides
     ]
+    common = both.assign(row=rows)[both["_merge"] == "both"]
     aside: list[Difference] = []
     digits = {}
-    common = both[both["_merge"] == "both"]
     for column in [column for column in table.columns() if not column.key]:
         a, b = (common[name].to_numpy() for name in (column.name, f"{column.name} other"))
         agreed, differ = np.zeros(len(a)), a != b
@@ -118,31 +107,6 @@ def compare_frames(
     return Report(table.name, len(common), tuple(differences), tuple(aside), digits)
 
 
-def compare_studies(
-    one: str | Path, other: str | Path, *, rtol: float = RTOL, atol: float = ATOL,
-    tables: Iterable[str] | None = None,
-) -> list[Report]:  # fmt: skip
-    """Compare tables (default: all of the first folder but ``provenance``) of two studies.
-
-    Folders hold CSV files, or are studies', in whose ``tables`` these are; numbers count as equal
-    if ``|a - b| <= max(atol, rtol * max(|a|, |b|))``. A :class:`StoreError` if a table is missing,
-    damaged, or there is none at all.
-    """
-    folders = [p / "tables" if (p / "tables").is_dir() else p for p in map(Path, (one, other))]
-    if tables is None:
-        here = [name for name in TABLES if (folders[0] / f"{name}.csv").exists()]
-        tables = [name for name in here if name != "provenance"]
-    if not (names := list(tables)):
-        raise StoreError(f"{one}: holds no table of a study; name a folder like results/<study>")
-    return [
-        compare_frames(
-            TABLES[name], *(read_table(name, folder / f"{name}.csv") for folder in folders),
-            rtol=rtol, atol=atol,
-        )
-        for name in names
-    ]  # fmt: skip
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Compare two folders; 0 if they agree, 1 if they differ, 2 if that cannot be told."""
     parser = argparse.ArgumentParser(
@@ -155,16 +119,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--atol", type=float, default=ATOL, help="absolute (default %(default)g)")
     parser.add_argument("--show", type=int, default=5, help="differences per table (default 5)")
     options = parser.parse_args(arguments)
+    folders = [p / "tables" if (p / "tables").is_dir() else p for p in (options.one, options.other)]
+    names = [name for name in TABLES if (folders[0] / f"{name}.csv").exists()]
+    reports, tolerances = [], {"rtol": options.rtol, "atol": options.atol}
     try:
-        reports = compare_studies(options.one, options.other, rtol=options.rtol, atol=options.atol)
+        for name in [name for name in names if name != "provenance"]:
+            frames = (read_table(name, folder / f"{name}.csv") for folder in folders)
+            reports.append(compare_frames(TABLES[name], *frames, **tolerances))
     except StoreError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    if not reports:
+        advice = "name a folder like results/<study>"
+        print(f"error: {options.one}: holds no table of a study; {advice}", file=sys.stderr)
         return 2
     for report in reports:
         print(report, *(f"  {d}" for d in report.differences[: options.show]), sep="\n")
     count = sum(len(report.differences) for report in reports)
-    tolerances = f"rtol {options.rtol:g}, atol {options.atol:g}"
-    print(f"{len(reports)} tables, {count} differences beyond {tolerances}")
+    beyond = ", ".join(f"{name} {value:g}" for name, value in tolerances.items())
+    print(f"{len(reports)} tables, {count} differences beyond {beyond}")
     return int(count > 0)
 
 

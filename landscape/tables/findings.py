@@ -1,13 +1,9 @@
 """Findings per data set, in sentences that say what the tables hold and nothing else.
 
-Each topic (:data:`TOPICS`) is one function from a data set's rows to a :class:`Finding`. Its status
-says how the rows compare with what is proven:
-
-- ``agrees``: tested, and every case came out as proven;
-- ``contradicts``: at least one case did not, so a theorem or this software is wrong;
-- ``undecided``: none contradicts, and at least one could not be decided;
-- ``not tested``: there is no case, so nothing is known;
-- ``measured``: numbers for which nothing is proven.
+Each topic (:data:`TOPICS`) is one function from a data set's rows to a :class:`Finding`, whose
+status says how they compare with what is proven: every case ``agrees``; at least one
+``contradicts``; else one is ``undecided``; there is none, ``not tested``; ``measured``, where
+nothing is proven.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +15,6 @@ import pandas as pd
 from landscape.tables.rows import FindingRow, control_verdicts, not_worse
 from landscape.verdict import Verdict
 
-STATUSES = ("contradicts", "undecided", "not tested", "agrees", "measured")
 SPACE_NAMES = {"restricted": "N*", "balanced": "N'", "unrestricted": "unrestricted networks"}
 
 #: What a sentence goes on with where a proven statement seems to fail.
@@ -35,30 +30,29 @@ Own = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Finding:
-    """One of :data:`STATUSES`, in sentences, and the rows of a table that these rest on.
-
-    All of them meet the terms ``column=value`` of ``search``.
-    """
+    """A status, its sentences, and the rows of a table (terms ``column=value``) they rest on."""
 
     status: str
     text: str
     table: str
     search: str = ""
 
+    @property
+    def finding(self) -> str:
+        """All that is to be said."""
+        return f"{self.text} {ALARM}." if self.status == "contradicts" else self.text
 
-def number(count: int, one: str, many: str = "") -> str:
-    """A count with its noun: ``1 ball``, ``1,200 balls``, ``no ball``.
+
+def number(count: int, one: str) -> str:
+    """A count with its noun.
 
     Examples
     --------
-    >>> number(0, "ball"), number(1, "minimum", "minima"), number(1200, "ball")
-    ('no ball', '1 minimum', '1,200 balls')
+    >>> number(0, "ball"), number(2, "minimum"), number(1200, "ball")
+    ('no ball', '2 minima', '1,200 balls')
     """
-    return f"{count:,} {one if count == 1 else many or one + 's'}" if count else f"no {one}"
-
-
-def _minima(rows: pd.DataFrame) -> str:
-    return number(len(rows), "minimum", "minima")
+    many = one.replace("minimum", "minima") if one.endswith("minimum") else f"{one}s"
+    return f"{count:,} {one if count == 1 else many}" if count else f"no {one}"
 
 
 def _have(count: int) -> str:
@@ -138,7 +132,7 @@ def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
     proofs = own["minima"]["proof"].value_counts().drop("", errors="ignore")
     if tried := int(proofs.sum()):
         text += (
-            f" Of {number(tried, 'distinct minimum', 'distinct minima')} for which that was tried, "
+            f" Of {number(tried, 'distinct minimum')} for which that was tried, "
             f"{proofs.get('proved', 0):,} are proved in rational arithmetic."
         )
     if refuted := proofs.get("refuted", 0):
@@ -184,8 +178,8 @@ def _lifts(fits: pd.DataFrame, own: Own) -> Finding | None:
         f"Of {number(len(lifts), 'end point')} of unrestricted networks, lifted into N* by Lemma "
         f"A.4 and descended there, {good.sum():,} end no higher (Corollary 1.3, item 2)."
     )
-    status, alarm = ("agrees", "") if good.all() else ("contradicts", f" {ALARM}.")
-    return Finding(status, text + alarm, "fits", "space=unrestricted")
+    status = "agrees" if good.all() else "contradicts"
+    return Finding(status, text, "fits", "space=unrestricted")
 
 
 # --- realization space: balls, controls, radii, stability; and solvers ---------------------------
@@ -193,18 +187,17 @@ def _lifts(fits: pd.DataFrame, own: Own) -> Finding | None:
 
 def _balls(probes: pd.DataFrame, own: Own) -> Finding:
     """Theorem 13 at the minima of N*: the verdict is forced, another one would be a mistake."""
-    counts = _counts(probes["verdict"])
-    status, search = _judged(counts)
+    status, search = _judged(counts := _counts(probes["verdict"]))
     text = (
-        f"At {counts['holds']:,} of {_minima(probes)} of N* the ball of "
-        "radius close to ½ min ‖u_i‖ in realization space holds nothing better, as Theorem 13 says "
-        "of every local minimum (Proposition 1.2 and Corollary 1.3 of smaller balls): this tests "
-        "the program, not the paper."
+        f"At {counts['holds']:,} of {number(len(probes), 'minimum')} of N* the ball of radius "
+        "close to ½ min ‖u_i‖ in realization space holds nothing better, as Theorem 13 says of "
+        "every local minimum (Proposition 1.2 and Corollary 1.3 of smaller balls): this tests the "
+        "program, not the paper."
     )
     if counts["undecided"]:
         text += f" {counts['undecided']:,} are undecided."
     if counts["violated"]:
-        text += f" {_have(counts['violated'])} a better one. {ALARM}."
+        text += f" {_have(counts['violated'])} a better one."
     return Finding(status, text, "probes", search)
 
 
@@ -236,14 +229,15 @@ def _controls(steps: pd.DataFrame, own: Own) -> Finding:
     if n := counts["holds"]:
         text += f" At {n:,} no network of any width is better, so that nothing can fail."
     if beaten:
-        text += f" But a network of the study is. {ALARM}."
+        text += " But a network of the study is."
     return Finding(status, text, "controls", search)
 
 
 def _natural(natural: pd.DataFrame, own: Own) -> Finding:
     parts = [
-        f"of {_minima(rows)} of {SPACE_NAMES[str(space)]}, {_have(int((rows['spare'] > 0).sum()))} "
-        f"spare neurons; the implication: {_say(rows['verdict'])}"
+        f"of {number(len(rows), 'minimum')} of {SPACE_NAMES[str(space)]}, "
+        f"{_have((rows['spare'] > 0).sum())} spare neurons; the implication: "
+        f"{_say(rows['verdict'])}"
         for space, rows in natural.groupby("space")
     ]
     status = "undecided" if natural["verdict"].eq("undecided").any() else "measured"
@@ -260,7 +254,7 @@ def _converse(draws: pd.DataFrame, own: Own) -> Finding:
         f"{_say(draws['parameters'])}. Proposition 1.2 has no converse."
     )
     if status == "contradicts":
-        text += f" {ALARM}: optimal scales make a minimum on such a ball."
+        text += " But optimal scales make a minimum on such a ball."
     return Finding(status, text, "converse")
 
 
@@ -271,8 +265,8 @@ def _radius(minima: pd.DataFrame, own: Own) -> Finding | None:
     low, high = minima["radius_low"], minima["radius_high"]
     found = minima[np.isfinite(high) & (low > 0)]
     text = (
-        f"Of {number(len(minima), 'bracketed minimum', 'bracketed minima')}, the radius in "
-        f"parameter space of {len(found):,} is known from both sides"
+        f"Of {number(len(minima), 'bracketed minimum')}, the radius in parameter space of "
+        f"{len(found):,} is known from both sides"
     )
     if len(found):
         text += (
@@ -285,7 +279,7 @@ def _radius(minima: pd.DataFrame, own: Own) -> Finding | None:
     if below := len(minima) - len(found) - unbounded:
         text += f"; of {below:,} only from below: no better point was found"
     if crossed := int((high < low).sum()):
-        return Finding("contradicts", f"{text}; {crossed} ends cross. {ALARM}.", "minima")
+        return Finding("contradicts", f"{text}; {crossed} ends cross.", "minima")
     return Finding("measured", f"{text}.", "minima", "space=restricted")
 
 
@@ -302,24 +296,25 @@ def _realized(minima: pd.DataFrame, own: Own) -> Finding | None:
     if len(rigid):
         parts.append(
             f"Corollary 1.3 promises the radius r²/16, in the median {_median(promised)}; at "
-            f"{number(len(rigid), 'minimum', 'minima')} of N* the ball of radius close to "
+            f"{number(len(rigid), 'minimum')} of N* the ball of radius close to "
             f"½ min ‖u_i‖, in the median {_median(rigid / promised)} times as large, holds no "
             "better realization either."
         )
     for space, searched in wide.groupby("space", sort=False):
         better = searched[np.isfinite(searched["radius_high"]) & (searched["radius_low"] > 0)]
-        ratio = _median(better["radius_high"] / better["radius_low"])
-        found = f", in the median at {ratio} times the proven radius."
-        none = "; for the others the radius is known from below only."
+        end = "; for the others the radius is known from below only."
+        if len(better):
+            ratio = _median(better["radius_high"] / better["radius_low"])
+            end = f", in the median at {ratio} times the proven radius."
         parts.append(
             "Beyond ½ min ‖u_i‖, where nothing is proven, better realizations were found around "
-            f"{len(better):,} of {_minima(searched)} of {SPACE_NAMES[str(space)]} that were "
-            f"searched{found if len(better) else none}"
+            f"{len(better):,} of {number(len(searched), 'minimum')} of {SPACE_NAMES[str(space)]} "
+            f"that were searched{end}"
         )
     uniform = wide["uniform_radius"][wide["uniform_radius"] > 0]
     if len(uniform):
         parts.append(
-            f"In the uniform norm, {number(len(uniform), 'minimum', 'minima')} of N* are minima of "
+            f"In the uniform norm, {number(len(uniform), 'minimum')} of N* are minima of "
             f"radius {_median(uniform)} in the median (Theorem 17)."
         )
     return Finding("measured", " ".join(parts), "brackets")
@@ -337,8 +332,6 @@ def _stability(pairs: pd.DataFrame, own: Own) -> Finding | None:
         f"Distance of parametrizations at most 2√2 √r at {number(len(within), 'pair')} of N*: "
         f"{_say(within['verdict'])}{largest}."
     )
-    if status == "contradicts":
-        text += f" {ALARM}."
     if len(outside):
         text += (
             f" At {number(len(outside), 'pair')} outside, where it must fail as r goes to 0: "
@@ -362,11 +355,7 @@ TOPICS: dict[str, tuple[Callable[[pd.DataFrame, Own], Finding | None], str, str]
     "losses": (_losses, "minima", "No certified minimum, so no loss at one."),
     "lifts": (_lifts, "fits", "No end point was lifted into N*."),
     "rigid balls": (_balls, "probes", "No ball around a minimum of N* was tested."),
-    "controls": (
-        _controls,
-        "controls",
-        "No control was built: a probe that never fails would pass unnoticed.",
-    ),
+    "controls": (_controls, "controls", "No control: a blind probe would pass unnoticed."),
     "natural cases": (_natural, "natural", "No minimum outside N* was examined."),
     "converse": (_converse, "converse", "No network with optimal scales was drawn."),
     "parameter radius": (_radius, "minima", "No radius in parameter space was bracketed."),
@@ -385,6 +374,5 @@ def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:
             found = None if own[table].empty else write(own[table], own)
             found = found or Finding("not tested", nothing, table)
             search = f"dataset={data} {found.search}".strip()
-            place = {"dataset": data, "topic": topic, "table": found.table, "search": search}
-            rows.append(FindingRow(**place, status=found.status, finding=found.text))
+            rows.append(FindingRow.copied(found, dataset=data, topic=topic, search=search))
     return rows

@@ -30,10 +30,7 @@ def not_worse(loss: pd.Series, reference: pd.Series) -> pd.Series:
 
 
 def control_verdicts(controls: pd.DataFrame) -> pd.Series:
-    """One verdict per control: violated if it is so at every step towards distance 0.
-
-    Indexed by the columns ``neurons``, ``minimum``, ``kind``, for one data set.
-    """
+    """One verdict per control, by neurons, minimum, kind, of one data set's steps towards 0."""
 
     def verdict(steps: pd.Series) -> str:
         if steps.eq("holds").any():
@@ -95,8 +92,7 @@ def _share(meaning: str, place: str = "", **where: Any) -> Any:
     """A column with their share; missing where there are none to count."""
 
     def share(source: Any) -> float:
-        total = len(_rows(source, place, {}))
-        return len(_rows(source, place, where)) / total if total else np.nan
+        return len(_rows(source, place, where)) / (len(_rows(source, place, {})) or np.nan)
 
     return column(meaning, of=share)
 
@@ -135,9 +131,7 @@ class Summary(OfCell):
     paired_better: float = _share("Share of them that end lower here.", "paired", better=True)
     lifts: int = _n("Ends that were lifted into N*.", "lifts")
     lifts_not_worse: float = _share(
-        "Share of them whose descent in N* ends no higher (Corollary 1.3, item 2).",
-        "lifts",
-        fine=True,
+        "Share whose descent in N* ends no higher (Corollary 1.3, item 2).", "lifts", fine=True
     )
     best_lift_loss: float = _stat("Lowest loss of those descents.", "lifts.lift_loss.min")
     probed_minima: int = _n("Minima whose rigid ball was probed.", "probes")
@@ -149,9 +143,7 @@ class Summary(OfCell):
     controls_undecided: int = _n("Not built or undecided.", "controls", verdict="undecided")
     natural_minima: int = _n("Natural minima examined.", "natural")
     natural_spare: int = _n("Those with spare neurons.", "natural", spare=POSITIVE)
-    natural_hold: int = _n(
-        "Those where Proposition 1.2's implication holds.", "natural", verdict="holds"
-    )
+    natural_hold: int = _n("Where Proposition 1.2's implication holds.", "natural", verdict="holds")
     natural_violated: int = _n("It fails.", "natural", verdict="violated")
     natural_undecided: int = _n("Undecided.", "natural", verdict="undecided")
     bracketed_minima: int = _n("Minima with bracketed radius.", "bracketed")
@@ -172,11 +164,9 @@ class SolverSummary(Row):
     solver: str = column("As in the table runs.", key=True)
     starts: int = _n("Paired starts.")
     iteration_limit: int = _n("Ended by the limit.", training_outcome="iteration_limit")
-    trained_certified: int = _n(
-        "End points that pass the exact test as they are.", trained_verdict="holds"
-    )
+    trained_certified: int = _n("Ends that pass the exact test as such.", trained_verdict="holds")
     trained_certified_share: float = _share("trained_certified / starts.", trained_verdict="holds")
-    trained_undecided: int = _n("End points that it could not decide.", trained_verdict="undecided")
+    trained_undecided: int = _n("Ends that it could not decide.", trained_verdict="undecided")
     certified: int = _n("Certified after the descent.", verdict="holds")
     certified_share: float = _share("certified / starts.", verdict="holds")
     best_trained_loss: float = _stat("Lowest before.", "trained_loss.min")
@@ -194,14 +184,11 @@ SEMINORM_ROUNDING = 1e-9
 def power_law(seminorm: NDArray[np.float64], distance: NDArray[np.float64]) -> tuple[float, float]:
     """Exponent of the upper envelope of distance over seminorm, and the constant at exponent 1/2.
 
-    Of arrays of shape (k,), whose non-positive and non-finite entries are left out. The exponent
-    is the slope of a line through the largest distance per decade of the seminorm, in logarithms,
-    nan with fewer than two decades; the constant is ``max distance / seminorm**0.5``.
+    Of the positive and finite entries of shape (k,): the slope of a line through the largest
+    distance per decade of the seminorm, in logarithms, nan with fewer than two decades; and
+    ``max distance / seminorm**0.5``.
 
-    Examples
-    --------
-    >>> r = np.logspace(-6, 0, 7)
-    >>> power_law(r, 2 * np.sqrt(r))
+    >>> power_law(np.logspace(-6, 0, 7), 2 * np.sqrt(np.logspace(-6, 0, 7)))
     (0.5, 2.0)
     """
     r, distances = np.asarray(seminorm, dtype=float), np.asarray(distance, dtype=float)

@@ -1,11 +1,11 @@
 """From the rows of all jobs to the tables of a study."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from hashlib import sha256
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -61,28 +61,18 @@ def provenance_frame(
     Paths in the configuration are left out, and of modules the names within the package stand in
     the table, not their places, so that a moved clone gives the same one.
     """
-    plain = json.loads(json.dumps(config))
+    text, plain = partial(json.dumps, sort_keys=True), json.loads(json.dumps(config))
     for entry in plain.get("datasets", {}).values():
         entry.pop("path", None)
-
-    text = partial(json.dumps, sort_keys=True)
-
-    def installed(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "not installed"
-
+    installed = {package.name: package.version for package in reversed([*distributions()])}
+    modules = {"/".join(p.parts[p.parts.index("landscape") :]): p for p in map(Path, code)}
     facts = {
         "seed": {"study": str(plain.get("seed"))},
-        "config": {"sha256": _digest(text(plain).encode())}
+        "config": {"sha256": sha256(text(plain).encode()).hexdigest()}
         | {k: text(v) for k, v in plain.items()},
         "data": {name: text(metadata) for name, metadata in datasets.items()},
-        "code": {
-            "/".join(path.parts[path.parts.index("landscape") :]): _digest(path.read_bytes())
-            for path in map(Path, code)
-        },
-        "package": {package: installed(package) for package in PACKAGES},
+        "code": {name: sha256(path.read_bytes()).hexdigest() for name, path in modules.items()},
+        "package": {name: installed.get(name, "not installed") for name in PACKAGES},
         "platform": {
             "python": platform.python_version(),
             "implementation": platform.python_implementation(),
@@ -91,15 +81,5 @@ def provenance_frame(
             "c library": "-".join(platform.libc_ver()),
         },
     }
-    return frame_of(
-        of.Fact,
-        [
-            of.Fact(topic=t, item=item, value=v)
-            for t, own in facts.items()
-            for item, v in own.items()
-        ],
-    )
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    rows = [of.Fact(topic=t, item=i, value=v) for t, own in facts.items() for i, v in own.items()]
+    return frame_of(of.Fact, rows)
