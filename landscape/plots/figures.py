@@ -294,7 +294,7 @@ def natural_figure(tables: Tables) -> Figure:
     """Minima outside N* as training finds them: the implication of Proposition 1.2 there."""
     natural = tables["natural"]
     spaces = {"balanced": r"$\mathcal{N}'$", "unrestricted": r"$\mathcal{P}$"}
-    groups = natural["space"].map(spaces) + np.where(natural["spare"] > 0, "\nspare", "\nnone")
+    groups: Any = natural["space"].map(spaces) + np.where(natural["spare"] > 0, "\nspare", "\nnone")
     order = [f"{name}\n{spare}" for name in spaces.values() for spare in ("spare", "none")]
     x = "certified minima with and without spare neurons (above: their number)"
     return _verdicts_figure(natural.assign(group=groups), order, x, "share of the minima")

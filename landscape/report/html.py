@@ -49,7 +49,7 @@ def report_page(
             "cells": contents.cell_rows(summary, name),
             "findings": own.set_index("topic").loc[list(TOPICS)].to_dict("index"),
         }
-        for name, own in findings.groupby("dataset")
+        for name, own in ((str(name), own) for name, own in findings.groupby("dataset"))
     ]
     about = [number(len(datasets), "data set"), *contents.stamp(provenance)]
     css, html, js = (
@@ -101,4 +101,4 @@ def _about(facts: dict[str, Any] | None) -> str:
         "target": ". The target is standardized: a loss of 1 is its variance",
         "none": ". Nothing is standardized",
     }
-    return f"{text}{standard.get(facts.get('standardize'), '')}."
+    return f"{text}{standard.get(facts.get('standardize', ''), '')}."
