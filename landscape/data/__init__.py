@@ -11,16 +11,7 @@ data stored here.
 """
 
 from landscape.data.datasets import DataError, Dataset, load_csv, load_parquet, standardize
-from landscape.data.files import (
-    AGAIN,
-    StoreError,
-    check_origin,
-    copy_file,
-    read_file,
-    replace_file,
-    unwritable,
-    write_text,
-)
+from landscape.data.files import StoreError, replace_file, write_text
 from landscape.data.sources import (
     KINDS,
     SMOOTH_FUNCTIONS,
@@ -29,13 +20,10 @@ from landscape.data.sources import (
     load_diabetes,
     load_function,
     make_dataset,
-    module_file,
-    own_code,
 )
 
 __all__ = [
-    "AGAIN", "KINDS", "SMOOTH_FUNCTIONS", "DataError", "Dataset", "StoreError", "check_origin",
-    "copy_file", "draw_smooth", "draw_teacher", "load_csv", "load_diabetes", "load_function",
-    "load_parquet", "make_dataset", "module_file", "own_code", "read_file", "replace_file",
-    "standardize", "unwritable", "write_text",
+    "KINDS", "SMOOTH_FUNCTIONS", "DataError", "Dataset", "StoreError", "draw_smooth",
+    "draw_teacher", "load_csv", "load_diabetes", "load_function", "load_parquet", "make_dataset",
+    "replace_file", "standardize", "write_text",
 ]  # fmt: skip

@@ -30,6 +30,12 @@ class DataError(LandscapeError, ValueError):
     """Data that cannot be studied; the message says where, what was found and what to do."""
 
 
+def check(fine: object, where: object, sentence: str) -> None:
+    """Refuse what stands at a place in the data, unless it is fine."""
+    if not fine:
+        raise DataError(f"{where}: {sentence}")
+
+
 def is_constant(column: Array) -> bool:
     """Whether numbers are the same up to rounding: four units in the last place of the largest."""
     half = column / 2  # whose differences stay within the range of numbers
@@ -69,25 +75,20 @@ class Dataset:
     def __post_init__(self) -> None:
         name, x = self.name, np.array(self.features, dtype=float, order="C")
         y = np.array(self.target, dtype=float)
-        if x.ndim != 2 or x.shape[1] == 0:
-            raise DataError(f"{name}: features need shape (n, d) with d > 0, got {x.shape}")
-        if y.shape != (len(x),):
-            raise DataError(f"{name}: target needs shape ({len(x)},), got {y.shape}")
-        names = tuple(self.feature_names or (f"x{i + 1}" for i in range(x.shape[1])))
-        if len(names) != x.shape[1]:
-            raise DataError(f"{name}: {x.shape[1]} features but {len(names)} feature names")
-        if len(x) < x.shape[1] + 2:
-            raise DataError(
-                f"{name}: {len(x)} samples of {x.shape[1]} features are interpolated by an affine "
-                f"function; give at least {x.shape[1] + 2} samples or use fewer features"
-            )
+        shaped = x.ndim == 2 and x.shape[1] > 0
+        check(shaped, name, f"features need shape (n, d) with d > 0, got {x.shape}")
+        n, d = x.shape
+        check(y.shape == (n,), name, f"target needs shape ({n},), got {y.shape}")
+        names = tuple(self.feature_names or (f"x{i + 1}" for i in range(d)))
+        check(len(names) == d, name, f"{d} features but {len(names)} feature names")
+        few = f"{n} samples of {d} features are interpolated by an affine function"
+        least = f"give at least {d + 2} samples or use fewer features"
+        check(n >= d + 2, name, f"{few}; {least}")
         for label, column in [*zip(names, x.T, strict=True), (self.target_name, y)]:
             for k in np.flatnonzero(~np.isfinite(column)):
                 raise DataError(f"{name}: sample {k}, column {label!r} is {column[k]}; remove it")
-        if is_constant(y):
-            raise DataError(
-                f"{name}: target {self.target_name!r} is constant ({y[0]:g}); choose another target"
-            )
+        fixed = f"target {self.target_name!r} is constant ({y[0]:g})"
+        check(not is_constant(y), name, f"{fixed}; choose another target")
         x.flags.writeable = y.flags.writeable = False
         metadata = dict(self.metadata or {})  # a frozen dataclass converts its fields like this
         vars(self).update(features=x, target=y, feature_names=names, metadata=metadata)
@@ -131,11 +132,9 @@ def standardize(dataset: Dataset, *, features: bool = True, target: bool = True)
     >>> data.metadata["standardization"]["target"]
     {'mean': 2.0, 'scale': 1.4142135623730951}
     """
-    for i in np.flatnonzero([features and is_constant(column) for column in dataset.features.T]):
-        raise DataError(
-            f"{dataset.name}: feature {dataset.feature_names[i]!r} is constant "
-            f"({dataset.features[0, i]:g}) and cannot be standardized; leave it out"
-        )
+    for name, column in zip(dataset.feature_names, dataset.features.T, strict=True):
+        fixed = f"feature {name!r} is constant ({column[0]:g}) and cannot be standardized"
+        check(not (features and is_constant(column)), dataset.name, f"{fixed}; leave it out")
     x, means, scales = _standardized(dataset.features, features)
     y, mean, scale = _standardized(dataset.target, target)
     record = {
@@ -167,11 +166,10 @@ def load_csv(
 
     Parameters
     ----------
-    path : path
+    path, delimiter : path, str
         UTF-8 text; a value in quotes ends in the line that it begins in.
     target, features : str, sequence of str
         Names of columns; the features are all others if not given.
-    delimiter : str
 
     Returns
     -------
@@ -191,22 +189,16 @@ def load_csv(
 
     found = _read(path, read, "UTF-8 CSV", UnicodeDecodeError, csv.Error)
     for before, end in pairwise([0, *(end for end, _ in found)]):
-        if end > before + 1:  # it would swallow what follows, up to the next quote
-            raise DataError(
-                f"{path}: row {before + 1} opens a quote that is not closed in that row; close or "
-                "remove it"
-            )
+        opened = f"row {before + 1} opens a quote that is not closed in that row"
+        # It would swallow what follows, up to the next quote.
+        check(end <= before + 1, path, f"{opened}; close or remove it")
     lines = {end: row for end, row in found if row}
-    if not lines:
-        raise DataError(f"{path}: the file is empty; it needs a header line and rows of numbers")
+    check(lines, path, "the file is empty; it needs a header line and rows of numbers")
     header = [name.strip() for name in lines.pop(min(lines))]
     names = _choose(path, header, target, features)
     for line, row in lines.items():
-        if len(row) != len(header):
-            raise DataError(
-                f"{path}: row {line} has {len(row)} values, the header has {len(header)}; "
-                "complete or remove the row"
-            )
+        counts = f"row {line} has {len(row)} values, the header has {len(header)}"
+        check(len(row) == len(header), path, f"{counts}; complete or remove the row")
     places = {name: header.index(name) for name in names}
     columns = {name: [row[k] for row in lines.values()] for name, k in places.items()}
     return _checked(path, columns, list(lines))
@@ -231,8 +223,8 @@ def load_parquet(path: str | Path, *, target: str, features: Sequence[str] | Non
 
 def _read(path: str | Path, read: Callable[[], Any], kind: str, *errors: Any) -> Any:
     """What ``read`` gives; an error in one line if it cannot."""
-    if Path(path).is_dir():
-        raise DataError(f"{path}: a folder, not a file; correct `path` in the config")
+    folder = Path(path).is_dir()
+    check(not folder, path, "a folder, not a file; correct `path` in the config")
     try:
         return read()
     except FileNotFoundError:
@@ -248,40 +240,31 @@ def _choose(
 ) -> tuple[str, ...]:  # fmt: skip
     """Names of a table's columns: of the features, and of the target."""
     for name in header:
-        if header.count(name) > 1:
-            raise DataError(f"{path}: {place} names column {name!r} twice; rename one of them")
+        twice = f"{place} names column {name!r} twice; rename one of them"
+        check(header.count(name) == 1, path, twice)
     names = tuple(features or (name for name in header if name != target))
+    remedy = f"correct `target` or `features`{also} in the config"
+    held = f"only {', '.join(map(repr, header))}; {remedy}"
     for name in (target, *names):
-        if name not in header:
-            raise DataError(
-                f"{path}: {place} has no column {name!r}, only {', '.join(map(repr, header))}; "
-                f"correct `target` or `features`{also} in the config"
-            )
-        if not features and _INDEX.fullmatch(name):
-            raise DataError(
-                f"{path}: column {name!r} is the number of the row, as pandas writes it; write the "
-                "file with index=False, or name the columns to use in `features`"
-            )
-    if target in names:
-        raise DataError(f"{path}: column {target!r} is the target; remove it from `features`")
-    if not names:
-        raise DataError(f"{path}: no column but the target {target!r}; add a feature")
+        check(name in header, path, f"{place} has no column {name!r}, {held}")
+        index = f"column {name!r} is the number of the row, as pandas writes it"
+        remedy = "write the file with index=False, or name the columns to use in `features`"
+        check(features or not _INDEX.fullmatch(name), path, f"{index}; {remedy}")
+    check(target not in names, path, f"column {target!r} is the target; remove it from `features`")
+    check(names, path, f"no column but the target {target!r}; add a feature")
     return *names, target
 
 
 def _checked(path: str | Path, columns: Mapping[str, Any], lines: Sequence[int]) -> Loaded:
     """Features, target (the last column) and names, if all columns hold numbers and vary."""
     *names, target = columns
-    if len(lines) < (least := len(names) + 2):
-        raise DataError(
-            f"{path}: {len(lines)} rows for {len(names)} features; give at least {least} rows or "
-            "choose fewer columns with `features`"
-        )
+    n, least = len(lines), len(names) + 2
+    remedy = f"give at least {least} rows or choose fewer columns with `features`"
+    check(n >= least, path, f"{n} rows for {len(names)} features; {remedy}")
     found = np.array([[_number(value) for value in values] for values in columns.values()])
     mistakes = []
     for (name, values), numbers in zip(columns.items(), found, strict=True):
-        bad = np.flatnonzero(~np.isfinite(numbers))
-        if bad.size:
+        if (bad := np.flatnonzero(~np.isfinite(numbers))).size:
             said = _said(values[bad[0]])
             mistakes.append(f"{path}: row {lines[bad[0]]}, column {name!r} is {said}")
         elif is_constant(numbers):

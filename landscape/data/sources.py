@@ -10,13 +10,21 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.data.datasets import DataError, Dataset, load_csv, load_parquet, standardize
+from landscape.data.datasets import (
+    DataError,
+    Dataset,
+    check,
+    load_csv,
+    load_parquet,
+    standardize,
+)
 from landscape.streams import stream
 
 Array = NDArray[np.float64]
@@ -34,21 +42,12 @@ SMOOTH_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 def draw_teacher(
     *, n_samples: int, n_features: int, n_neurons: int, noise: float, seed: int
 ) -> tuple[Array, Array]:
-    """Samples of a random shallow ReLU network with biases, the teacher.
+    """Samples of a random shallow ReLU network with biases, the teacher: shapes (n, d) and (n,).
 
     Inputs are uniform on [-1, 1]^d. The teacher's weight vectors are gaussian, each with a kink
     through a random point of the inputs' domain; its output weights are ±1 times a number
-    between 1 and 2, so that no neuron is negligible.
-
-    Parameters
-    ----------
-    n_samples, n_features, n_neurons, seed : int
-    noise : float
-        Standard deviation of the gaussian noise, in units of the noise-free target's.
-
-    Returns
-    -------
-    features, target : arrays of shapes (n, d) and (n,)
+    between 1 and 2, so that no neuron is negligible. ``noise`` is the standard deviation of
+    gaussian noise, in units of the noise-free target's.
     """
     rng = stream(seed, "data", "teacher", n_features, n_neurons)
     a = rng.standard_normal((n_neurons, n_features))
@@ -61,9 +60,8 @@ def draw_smooth(
     *, function: str, n_samples: int, n_features: int, noise: float, seed: int
 ) -> tuple[Array, Array]:
     """Samples of a smooth function, inputs uniform on [-1, 1]^d; see :func:`draw_teacher`."""
-    if function not in SMOOTH_FUNCTIONS:
-        known = ", ".join(SMOOTH_FUNCTIONS)
-        raise DataError(f"function: expected one of {known}, got {function!r}")
+    known = ", ".join(SMOOTH_FUNCTIONS)
+    check(function in SMOOTH_FUNCTIONS, "function", f"expected one of {known}, got {function!r}")
     rng = stream(seed, "data", "smooth", function, n_features)
     return _samples(rng, SMOOTH_FUNCTIONS[function], n_samples, n_features, noise)
 
@@ -87,10 +85,9 @@ def load_diabetes() -> tuple[Array, Array, tuple[str, ...]]:
 
 @contextmanager
 def own_code(sentence: str, remedy: str) -> Iterator[None]:
-    """Answer whatever a user's code fails with, or ends the process with, in a line.
+    """Answer whatever a user's code fails with, or ends the process with, in a DataError of a line.
 
-    That is a :class:`DataError`: what failed (``sentence``, with its place in the config), what the
-    code said, and the remedy.
+    It says what failed (``sentence``, with its place in the config), how, and the remedy.
     """
     try:
         yield
@@ -102,31 +99,19 @@ def own_code(sentence: str, remedy: str) -> Iterator[None]:
 def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
     """The function that an import path names, if it can be called with these arguments.
 
-    Parameters
-    ----------
-    key, path : str
-        Where it stands in the config, for errors; and ``package.module:function``.
-    *arguments : str
-        The first one is passed by position, all others by name; without any, the signature is
-        not looked at.
-
-    Raises
-    ------
-    DataError
-        If there is no such function, or it does not take the arguments.
+    ``key`` is where the path stands in the config. The first argument is passed by position, all
+    others by name; without any, the signature is not looked at. DataError if there is no such
+    function, or it does not take the arguments.
     """
-    if not _PATH.fullmatch(path):
-        raise DataError(f"{key}: {path!r} is no import path; write package.module:function")
+    check(_PATH.fullmatch(path), key, f"{path!r} is no import path; write package.module:function")
     name, attribute = path.split(":")
     what = f"{key}: module {name!r} of {path!r} cannot be imported"
     with own_code(what, "install its package in this environment"):
         module = importlib.import_module(name)
     function = getattr(module, attribute, None)
-    if not callable(function):
-        found = "no such name" if function is None else f"a {type(function).__name__}"
-        raise DataError(f"{key}: {path!r} is {found}, not a function; correct the import path")
-    if not arguments:
-        return function
+    found = "no such name" if function is None else f"a {type(function).__name__}"
+    remedy = "correct the import path"
+    check(callable(function), key, f"{path!r} is {found}, not a function; {remedy}")
     try:
         signature = inspect.signature(function)
     except ValueError:  # compiled functions need not have one
@@ -134,10 +119,9 @@ def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
     try:
         signature.bind(*arguments[:1], **dict.fromkeys(arguments[1:]))
     except TypeError as error:
-        raise DataError(
-            f"{key}: {path!r} has the signature {signature}, and is called with "
-            f"({', '.join(arguments)}): {error}; change the function or `options`"
-        ) from None
+        called = f"has the signature {signature}, and is called with ({', '.join(arguments)})"
+        remedy = "change the function or `options`"
+        check(not arguments, key, f"{path!r} {called}: {error}; {remedy}")
     return function
 
 
@@ -165,22 +149,20 @@ def draw_own(
     def draw() -> tuple[Array, Array]:
         with own_code(f"{what} failed", "correct it or its options"):
             found = function(stream(seed, "data", kind), **given)
-        if not (isinstance(found, tuple) and len(found) == 2):
-            raise DataError(f"{what} returned a {type(found).__name__}; {wanted}")
+        pair = isinstance(found, tuple) and len(found) == 2
+        check(pair, key, f"{path!r} returned a {type(found).__name__}; {wanted}")
         try:
             x, y = (np.asarray(part, dtype=float) for part in found)
         except (TypeError, ValueError):
             raise DataError(f"{what} returned what is no array of numbers; {wanted}") from None
-        if x.ndim != 2 or y.shape != (len(x),):
-            raise DataError(f"{what} returned shapes {x.shape} and {y.shape}; {wanted}")
+        fits = x.ndim == 2 and y.shape == (len(x),)
+        check(fits, key, f"{path!r} returned shapes {x.shape} and {y.shape}; {wanted}")
         return x, y
 
     first, second = draw(), draw()
-    if not all(np.array_equal(a, b) for a, b in zip(first, second, strict=True)):
-        raise DataError(
-            f"{what} returned different samples for the same seed; draw all random numbers from "
-            "its first argument"
-        )
+    same = all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    other = f"{path!r} returned different samples for the same seed"
+    check(same, key, f"{other}; draw all random numbers from its first argument")
     return first
 
 
@@ -220,12 +202,10 @@ def make_dataset(
     """
     options, own = dict(config), generators or {}
     kind, what = options.pop("kind", None), options.pop("standardize", "both")
-    if kind in own:
-        x, y, *names = draw_own(kind, own[kind], **options)
-    elif kind in KINDS:
-        x, y, *names = KINDS[kind](**options)
-    else:
-        raise DataError(f"{name}: kind is {kind!r}; expected one of {', '.join([*KINDS, *own])}")
+    known = ", ".join([*KINDS, *own])
+    check(kind in KINDS or kind in own, name, f"kind is {kind!r}; expected one of {known}")
+    draw = partial(draw_own, kind, own[kind]) if kind in own else KINDS[kind]
+    x, y, *names = draw(**options)
     # The path of a user's file says nothing about the data and differs between machines.
     recorded = {key: value for key, value in options.items() if key != "path"}
     metadata = {"kind": kind, "options": recorded, "standardize": what}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from landscape.data import AGAIN, check_origin, read_file, replace_file
+from landscape.data.files import AGAIN, check_origin, read_file, replace_file
 from landscape.errors import require_extra
 from landscape.rows import Row, TableError, as_frame
 
@@ -31,9 +30,9 @@ __all__ = ["FORMAT", "csv_text", "read_frame", "read_rows", "write_frame", "writ
 FORMAT = 3
 
 _KEY = b"landscape"
-#: Where the checksum of a Parquet file stands; it is computed with zeros in its place.
-_SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"')
-_ZEROS = "0" * 64
+#: The last one stands in the file's footer before its checksum, for which that is 64 zeros.
+_SEAL = b'"seal": "'
+_ZEROS = b"0" * 64
 
 Origin = Mapping[str, Any]
 R = TypeVar("R", bound=Row)
@@ -106,24 +105,24 @@ def read_frame(table: type[Row], path: str | Path, origin: Origin | None = None)
     """
     import pandas as pd
 
-    path = Path(path)
+    path, columns = Path(path), table.columns()
     try:
-        if from_csv := path.suffix != ".parquet":
+        if path.suffix == ".parquet":
+            frame, numbers = _read(path, table, origin)[0].to_pandas(), []
+        else:
             content, twin = read_file(path), path.with_suffix(".parquet")
             if twin.exists() and _read(twin)[1]["csv"] != sha256(content).hexdigest():
                 raise TableError(f"{path}: is not what was written beside {twin.name}; {AGAIN}")
             # As text first: how pandas reads numbers has changed over its versions.
             frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-        else:
-            frame = _read(path, table, origin)[0].to_pandas()
-        _check_names([c.name for c in table.columns()], frame.columns.tolist(), path)
-        for name in [c.name for c in table.columns() if from_csv and c.type == "number"]:
+            numbers = [c.name for c in columns if c.type == "number"]
+        _check_names([c.name for c in columns], frame.columns.tolist(), path)
+        for name in numbers:
             frame[name] = [float(text or "nan") for text in frame[name]]
         return as_frame(table, frame)
     except (OSError, ValueError, KeyError) as error:
-        raise TableError(
-            f"{path}: cannot be read as table {table.name!r} ({error}); {AGAIN}"
-        ) from None
+        what = f"cannot be read as table {table.name!r} ({error})"
+        raise TableError(f"{path}: {what}; {AGAIN}") from None
 
 
 def _nested(values: Any) -> Any:
@@ -145,11 +144,10 @@ def _write(
     with pq.ParquetWriter(buffer, content.schema, compression="zstd") as writer:
         writer.write_table(content)
         # Added last and outside the schema: it stands in the file as it is, and once.
-        writer.add_key_value_metadata({_KEY: json.dumps({**header, "seal": _ZEROS})})
-    packed = buffer.getvalue()
-    start, stop = _place(packed)
-    seal = sha256(packed).hexdigest().encode()
-    replace_file(path, lambda file: file.write(packed[:start] + seal + packed[stop:]))
+        writer.add_key_value_metadata({_KEY: json.dumps({**header, "seal": _ZEROS.decode()})})
+    before, _, after = _sealed(buffer.getvalue())
+    seal = sha256(buffer.getvalue()).hexdigest().encode()
+    replace_file(path, lambda file: file.write(before + seal + after))
 
 
 def _read(
@@ -167,25 +165,24 @@ def _read(
     whole = content.startswith(b"PAR1") and content.endswith(b"PAR1")
     check(whole, "no Parquet file, or a truncated one")
     old = "from an old version of landscape, from another program, or damaged"
-    check(_SEAL.search(content), f"has no checksum: {old}")
-    start, stop = _place(content)
-    seal = sha256(content[:start] + _ZEROS.encode() + content[stop:]).hexdigest()
-    check(seal.encode() == content[start:stop], "damaged: the content does not match its checksum")
+    check(_SEAL in content, f"has no checksum: {old}")
+    before, seal, after = _sealed(content)
+    fine = sha256(before + _ZEROS + after).hexdigest().encode() == seal
+    check(fine, "damaged: the content does not match its checksum")
     file = pq.ParquetFile(io.BytesIO(content))
     header: dict[str, Any] = json.loads(file.metadata.metadata[_KEY])
-    other = (
-        f"has format {header['format']} of another version of landscape, this one reads {FORMAT}"
-    )
-    check(header["format"] == FORMAT, other)
+    other = f"has format {header['format']} of another version of landscape"
+    check(header["format"] == FORMAT, f"{other}, this one reads {FORMAT}")
     wanted, held = table.name if table else header["table"], header["table"]
     check(held == wanted, f"holds {held!r}, expected {wanted!r}")
     check_origin(path, header["origin"], origin or {})
     return file.read(), header
 
 
-def _place(content: bytes) -> tuple[int, int]:
-    """Where the seal stands: the last match, in the file's footer."""
-    return list(_SEAL.finditer(content))[-1].span(1)
+def _sealed(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """What stands before the seal of a file, the seal, and what stands after it."""
+    start = content.rindex(_SEAL) + len(_SEAL)
+    return content[:start], content[start : start + 64], content[start + 64 :]
 
 
 def _check_names(wanted: list[str], found: list[str], path: str | Path) -> None:

@@ -159,15 +159,15 @@ class Cell:
         space = make_space(name, self.features.shape[1], self.neurons, margin=self.margin)
         return Task(space, space.embed(self.features), self.target)
 
-    def start(self, index: int) -> tuple[Network, int]:
+    def start(self, index: int, purpose: str = "start") -> tuple[Network, int]:
         """A start, the same for every space and solver, and its number of positive signs.
 
         The m + 1 sign classes, by the number of positive output weights, take turns: the components
         of N* that starts cannot leave are all visited alike (Theorem 1).
         """
-        n_positive, rng = index % (self.neurons + 1), self.stream("start", index)
-        n_features = self.features.shape[1]
-        return draw_network(rng, n_features, self.neurons, n_positive=n_positive), n_positive
+        n_positive, d = index % (self.neurons + 1), self.features.shape[1]
+        rng = self.stream(purpose, index)
+        return draw_network(rng, d, self.neurons, n_positive=n_positive), n_positive
 
     def stream(self, purpose: str, *keys: str | int) -> np.random.Generator:
         """The random numbers of one purpose in this cell."""

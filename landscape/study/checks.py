@@ -4,9 +4,11 @@ First what :class:`landscape.study.config.Study` refuses; then, of the sound par
 keys can say: combinations, a user's own functions, and their tables, which are read for it.
 """
 
+import copy
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from math import comb
 from typing import Any, get_args, get_origin
 
@@ -36,41 +38,36 @@ def check_study(
     >>> check_study({"datasets": {"a": {"kind": "diabetes"}}, "starts": 0})[1]
     ["config key 'starts': 0 should be greater than or equal to 1 (random starts per cell)"]
     """
-    kinds, mistakes = list(KINDS), []
+    kinds = list(KINDS)
     with suppress(KeyError, TypeError):  # none, or what the model refuses
         kinds += map(str, config["plugins"]["generators"])
-    study: Study | None = None
-    try:
-        study = Study.model_validate(dict(config), context=kinds)
-    except ValidationError as error:
-        mistakes = error.errors()
-        study = _sound_part(config, [mistake["loc"] for mistake in mistakes], kinds)
+    study, mistakes = _validated(config, kinds)
+    # What is sound is checked further; not where a mistake is in the section of a user's functions,
+    # whose names would seem unknown.
+    part = copy.deepcopy(dict(config))
+    for name, *below in filter(None, (mistake["loc"] for mistake in mistakes)):
+        if name == "datasets" and below:
+            part.get("datasets", {}).pop(below[0], None)
+        else:
+            part.pop(name, None)
+    if mistakes and ("plugins" in part) == ("plugins" in config):
+        study, _ = _validated(part, kinds)
     found = [_sentence(mistake, kinds) for mistake in mistakes]
-    found += _combined(study, data) if study is not None else []
+    if study is not None:
+        pairs = [*_combined(study), *(_atlases(study) if data else ())]
+        found += [f"{_where(key)}: {text}" for key, text in pairs]
+        found += _data(study) if data else []
     if found or study is None:
         return None, list(dict.fromkeys(found))
     return study.complete(), []
 
 
-def _sound_part(
-    config: Mapping[str, Any], places: Iterable[tuple[Any, ...]], kinds: list[str]
-) -> Study | None:
-    """A configuration without the data sets and other keys that hold a mistake, if that is one.
-
-    Where the section of a user's functions holds one, their names would seem unknown in the others.
-    """
-    part = {name: dict(v) if isinstance(v, Mapping) else v for name, v in config.items()}
-    for place in places:
-        if place[:1] == ("datasets",) and len(place) > 1:
-            part.get("datasets", {}).pop(place[1], None)
-        elif place:
-            part.pop(place[0], None)
-    if "plugins" in config and "plugins" not in part:
-        return None
+def _validated(config: Mapping[str, Any], kinds: list[str]) -> tuple[Study | None, list[Any]]:
+    """A configuration as the model has it, and its mistakes."""
     try:
-        return Study.model_validate(part, context=kinds)
-    except ValidationError:
-        return None
+        return Study.model_validate(dict(config), context=kinds), []
+    except ValidationError as error:
+        return None, [*error.errors()]
 
 
 def _section(annotation: Any) -> type[Section] | None:
@@ -84,30 +81,32 @@ def _described(place: Sequence[Any]) -> tuple[list[str], str, list[str]]:
     """The key at a place of an error, what is expected there, and the keys of what it is in."""
     names: list[str] = []
     model: type[Section] = Study
-    meaning, own = "", False
-    for part in place:
-        if part in DATA and not own:  # which kind of data set, no key
+    meaning = ""
+    for part in (parts := iter(place)):
+        if part in DATA:  # which kind of data set, no key
             model = DATA[part]
-            continue
-        if part == "[key]":
-            break
-        names.append(str(part))
-        field = None if own else model.model_fields.get(part)
-        own = field is not None and get_origin(field.annotation) is dict  # names are the user's
-        if field is not None:
-            meaning = field.description or meaning
-            model = _section(field.annotation) or model
+        elif part != "[key]":
+            names.append(str(part))
+            if field := model.model_fields.get(part):
+                meaning = field.description or meaning
+                model = _section(field.annotation) or model
+                if get_origin(field.annotation) is dict:  # the next name is the user's
+                    names += map(str, islice(parts, 1))
     return names, meaning, sorted(model.model_fields)
+
+
+def _where(*names: str) -> str:
+    return f"config key {'.'.join(names)!r}" if names else "the config"
 
 
 def _sentence(mistake: Any, kinds: list[str]) -> str:
     """One line on a mistake that the model found."""
     place, value, kind = mistake["loc"], mistake["input"], mistake["type"]
     names, meaning, known = _described(place)
-    where = f"config key {'.'.join(names)!r}" if names else "the config"
+    where = _where(*names)
     if kind == "unknown_kind":
-        own, where = value["kind"], f"config key {'.'.join([*names, 'kind'])!r}"
-        return f"{where}: {own!r} is no kind of data; {nearest(own, kinds)}"
+        own = value["kind"]
+        return f"{_where(*names, 'kind')}: {own!r} is no kind of data; {nearest(own, kinds)}"
     if kind == "missing":
         return f"{where} is missing; add it ({meaning})"
     if kind == "extra_forbidden":
@@ -117,8 +116,7 @@ def _sentence(mistake: Any, kinds: list[str]) -> str:
         return f"{where} is unknown (value {value!r}); {hint}"
     if "[key]" in place or kind == "invalid_key":
         remedy = "use letters, digits, -, _ and ." if isinstance(value, str) else QUOTES
-        where = f"config key {'.'.join(names[:-1])!r}" if names[:-1] else "the config"
-        return f"{where}: {value!r} is no valid name; {remedy}"
+        return f"{_where(*names[:-1])}: {value!r} is no valid name; {remedy}"
     if kind == "value_error":
         return f"{where}: {mistake['ctx']['error']}"
     said = str(mistake["msg"]).removeprefix("Input ").split(" or instance of")[0]
@@ -162,7 +160,7 @@ def duplicate_keys(text: str) -> list[str]:
                 name, line, value = str(entry[0].value), entry[0].start_mark.line + 1, entry[1]
                 if name in lines:
                     again = f"stands in line {lines[name]} and again in line {line}"
-                    yield f"config key {'.'.join((*path, name))!r}: {again}; remove one of them"
+                    yield f"{_where(*path, name)}: {again}; remove one of them"
                 lines[name] = line
             yield from below(value, (*path, name), (*above, node))
 
@@ -172,46 +170,31 @@ def duplicate_keys(text: str) -> list[str]:
         return []  # whoever loads it says so
 
 
-def _combined(study: Study, data: bool) -> list[str]:
-    """What cannot be combined or read."""
-    pairs = [*_names(study), *_solvers(study), *_spaces(study), *(_atlases(study) if data else ())]
-    found = [f"config key {key!r}: {text}" for key, text in pairs]
-    return [*found, *_data(study)] if data else found
-
-
-def _names(study: Study) -> Iterator[tuple[str, str]]:
-    """Names become files, and some file systems ignore case; those that are built in are taken."""
+def _combined(study: Study) -> Iterator[tuple[str, str]]:
+    """Keys whose values do not go together, and why."""
+    # Names become files, and some file systems ignore case; those that are built in are taken.
     for key, names in (("datasets", study.datasets), ("atlas.problems", study.atlas.problems)):
         seen: dict[str, str] = {}
         for name in names:
             if (other := seen.setdefault(name.casefold(), name)) != name:
                 both = f"{other!r} and {name!r} differ in case only, and name files"
                 yield key, f"{both}; rename one of them"
-    solvers = (*SOLVERS, "descent", "far descent")
-    for group, taken in {"generators": KINDS, "solvers": solvers}.items():
+    for group, taken in {"generators": KINDS, "solvers": {*SOLVERS, *ATLAS_SOLVERS}}.items():
         for name in [name for name in getattr(study.plugins, group) if name in taken]:
             yield f"plugins.{group}", f"{name!r} is built in; choose another name"
-
-
-def _solvers(study: Study) -> Iterator[tuple[str, str]]:
-    """Names of solvers that do not exist, or not for that step."""
-    for key, names, known in (
+    for key, solvers, known in (
         ("training.solver", [study.training.solver], SOLVERS),
         ("solvers.solvers", study.solvers.solvers, SOLVERS),
         ("atlas.solvers", study.atlas.solvers, ATLAS_SOLVERS),
     ):
         known = (*known, *study.plugins.solvers)
-        for name in [name for name in names if name not in known]:
+        for name in [name for name in solvers if name not in known]:
             yield key, f"{name!r} is no solver here; {nearest(name, known)}"
-
-
-def _spaces(study: Study) -> Iterator[tuple[str, str]]:
-    """What is asked of spaces that are not trained; defaults have been restricted to those."""
+    # What is asked of spaces that are not trained; defaults have been restricted to those.
     add = f"add it to `spaces` ({', '.join(study.spaces)}) or remove it here"
     for name in ("radius", "realization", "natural"):
-        for space in getattr(study, name).spaces:
-            if space not in study.spaces:
-                yield f"{name}.spaces", f"{space!r} is not trained; {add}"
+        for space in [space for space in getattr(study, name).spaces if space not in study.spaces]:
+            yield f"{name}.spaces", f"{space!r} is not trained; {add}"
     add = "that space is not trained; add restricted to `spaces`, or write 0"
     for name, count in FROM_RESTRICTED.items() if "restricted" not in study.spaces else ():
         step, asked = getattr(study, name), getattr(getattr(study, name), count)
@@ -228,34 +211,27 @@ def _errors(function: Callable[..., Any], *arguments: Any) -> list[str]:
     return []
 
 
-def _entries(study: Study) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Key, name and plain entry of every data set."""
-    for name, entry in study.datasets.items():
-        yield f"datasets.{name}", name, entry.model_dump(exclude_none=True)
-    for name, problem in study.atlas.problems.items():
-        yield f"atlas.problems.{name}.data", name, problem.data.model_dump(exclude_none=True)
-
-
 def _data(study: Study) -> Iterator[str]:
-    """A user's functions that cannot be imported or called, and tables that cannot be read."""
+    """A user's functions that cannot be imported or called, and data that cannot be made."""
     own, refused = study.plugins.generators, {}
     for kind, path in own.items():
-        refused[kind] = _errors(load_function, f"config key 'plugins.generators.{kind}'", path)
+        refused[kind] = _errors(load_function, _where("plugins.generators", kind), path)
         yield from refused[kind]
-    for key, name, entry in _entries(study):
-        kind = entry["kind"]
-        if kind in ("csv", "parquet"):
-            yield from (
-                f"config key {key!r}: {line}" for line in _errors(make_dataset, name, entry)
-            )
-        elif kind not in KINDS and not refused[kind]:
-            where = f"config key '{key}.options'"
-            yield from _errors(load_function, where, own[kind], "rng", *entry["options"])
+    entries = [(f"datasets.{name}", name, entry) for name, entry in study.datasets.items()]
+    for name, problem in study.atlas.problems.items():
+        entries.append((f"atlas.problems.{name}.data", name, problem.data))
+    for key, name, entry in entries:
+        kind, plain = entry.kind, entry.model_dump(exclude_none=True)
+        if kind in KINDS and kind != "diabetes":  # its import takes seconds
+            yield from (f"{_where(key)}: {line}" for line in _errors(make_dataset, name, plain))
+        elif kind in own and not refused[kind]:
+            arguments = own[kind], "rng", *plain["options"]
+            yield from _errors(load_function, _where(key, "options"), *arguments)
     if study.plugins.solvers:
         from landscape.study.training import try_solver  # scipy.optimize: half a second
 
         for name, path in study.plugins.solvers.items():
-            yield from _errors(try_solver, f"config key 'plugins.solvers.{name}'", path)
+            yield from _errors(try_solver, _where("plugins.solvers", name), path)
 
 
 def _atlases(study: Study) -> Iterator[tuple[str, str]]:
@@ -276,8 +252,6 @@ def _atlases(study: Study) -> Iterator[tuple[str, str]]:
                 continue
             cost = atlas_cost(made.features, n_neurons).n_supports
         if cost > limit:
-            needs = (
-                f"needs {cost:,} least squares problems, more than atlas.max_supports ({limit:,})"
-            )
+            more = f"{cost:,} least squares problems, more than atlas.max_supports ({limit:,})"
             less = "take fewer samples, features or neurons, or raise atlas.max_supports"
-            yield f"atlas.problems.{name}", f"{needs}; {less}"
+            yield f"atlas.problems.{name}", f"needs {more}; {less}"

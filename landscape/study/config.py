@@ -76,16 +76,6 @@ class _Drawn(_Data):
     noise: NotNegative = key("standard deviation, in units of the noise-free target's", 0.0)
     seed: Seed = key("seed of its random numbers", 0)
 
-    @validated(mode="after")
-    def _no_interpolation(self) -> Self:
-        n, d = self.n_samples, self.n_features
-        if n < d + 2:
-            raise ValueError(
-                f"{n} samples of {d} features are interpolated by an affine function; give "
-                f"n_samples of at least {d + 2}"
-            )
-        return self
-
 
 class Teacher(_Drawn):
     kind: Literal["teacher"] = key("samples of a random shallow ReLU network")

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from landscape.data import unwritable
+from landscape.data.files import unwritable
 from landscape.errors import LandscapeError
 
 #: Open for as long as this process lives.

@@ -21,7 +21,6 @@ from landscape.realization import realize
 from landscape.spaces import RestrictedSpace
 from landscape.study.cells import Array, Cell, Log, Minima, Task, attempt, best, quiet, say
 from landscape.study.rows import Control, Converse, Minimum, Natural, Probe
-from landscape.training import draw_network
 from landscape.verdict import Verdict
 
 
@@ -148,9 +147,8 @@ def draw_converse(
     # Without N*'s margin: optimal scales may be of any size.
     task, rows = replace(cell, margin=0.0).task("restricted"), []
     for draw in range(n_draws):
-        n_positive, rng = draw % (cell.neurons + 1), cell.stream("converse", draw)
-        n_features = cell.features.shape[1]
-        theta = task.embed(draw_network(rng, n_features, cell.neurons, n_positive=n_positive))
+        network, n_positive = cell.start(draw, "converse")
+        theta = task.embed(network)
         scales, loss = optimal_scales(theta, task.X, task.y), task.loss(theta)
         place = {**cell.place, "draw": draw, "positive_signs": n_positive, "drawn_loss": loss}
         row = Converse(**place, turned=int((scales < 0).sum()))

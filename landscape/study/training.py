@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import Bounds, OptimizeResult
 
-from landscape.data import DataError, load_function, own_code
+from landscape.data.sources import DataError, load_function, own_code
 from landscape.minima import Certificate, certify_minimum
 from landscape.study.cells import Array, Cell, Log, Task, attempt, quiet
 from landscape.study.rows import Fit, Run

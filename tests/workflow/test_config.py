@@ -84,8 +84,8 @@ def test_our_own_configurations_pass(file, monkeypatch):
         (data(A=TEACHER), "'datasets': 'a' and 'A' differ in case only, and name files; rename"),
         (
             data(b={**TEACHER, "n_features": 8}),
-            "'datasets.b': 9 samples of 8 features are interpolated by an affine "
-            "function; give n_samples of at least 10",
+            "'datasets.b': b: 9 samples of 8 features are interpolated by an affine "
+            "function; give at least 10 samples or use fewer features",
         ),
         (
             {"spaces": ["restricted"], "natural": {"spaces": ["balanced"]}},

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from landscape.data import DataError, load_function, make_dataset, module_file
+from landscape.data import DataError, load_function, make_dataset
+from landscape.data.sources import module_file
 from landscape.study.checks import check_study
 from landscape.study.training import solver_named
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import landscape.tables
-from landscape.data import module_file
+from landscape.data.sources import module_file
 from landscape.study.checks import check_study, duplicate_keys
 from landscape.study.config import starts_of_blocks
 from landscape.study.rows import STEPS

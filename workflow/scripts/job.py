@@ -18,7 +18,8 @@ import traceback
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from landscape.data import DataError, StoreError, unwritable
+from landscape.data import DataError, StoreError
+from landscape.data.files import unwritable
 from landscape.study.lock import attend
 
 

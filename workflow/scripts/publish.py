@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landscape.data import copy_file, write_text
+from landscape.data.files import copy_file, write_text
 from landscape.tables import ATLAS_FIGURES, FIGURES, read_table, render_markdown
 from landscape.tables.rows import control_verdicts
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landscape.data import copy_file, write_text
+from landscape.data.files import copy_file, write_text
 
 BEGIN, END = (f"<!-- {word}: made by regularization_publish.py -->" for word in ("begin", "end"))
 #: Measures with an interval, and those with a sign test, by their heading.
