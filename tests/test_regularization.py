@@ -19,8 +19,7 @@ from landscape.regularization import (
 from landscape.spaces import UnrestrictedSpace, make_space
 from landscape.stability import degeneracies
 from landscape.study.cells import Cell
-from landscape.study.comparison import compare_arms
-from landscape.study.regularization import make_arms, run_arms
+from landscape.study.regularization import compare_arms, make_arms, run_arms
 from landscape.training import SOLVERS, train, train_merging
 
 WIDE = np.pi / 2

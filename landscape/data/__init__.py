@@ -10,8 +10,8 @@ The paper's lift ``x -> (x, 1, -1)`` is a property of the space that is trained 
 data stored here.
 """
 
-from landscape.data.datasets import DataError, Dataset, load_csv, load_parquet, standardize
-from landscape.data.files import StoreError, replace_file, write_text
+from landscape.data.datasets import Dataset, load_csv, load_parquet, standardize
+from landscape.data.files import DataError, StoreError, replace_file, write_text
 from landscape.data.sources import (
     KINDS,
     SMOOTH_FUNCTIONS,

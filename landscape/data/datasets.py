@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.errors import LandscapeError, require_extra
+from landscape.data.files import DataError, check
+from landscape.errors import require_extra
 
 Array = NDArray[np.float64]
 Loaded = tuple[Array, Array, tuple[str, ...]]
@@ -24,16 +25,6 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUTH = {"True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
 #: How pandas calls an index that was written as a column.
 _INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
-
-
-class DataError(LandscapeError, ValueError):
-    """Data that cannot be studied; the message says where, what was found and what to do."""
-
-
-def check(fine: object, where: object, sentence: str) -> None:
-    """Refuse what stands at a place in the data, unless it is fine."""
-    if not fine:
-        raise DataError(f"{where}: {sentence}")
 
 
 def is_constant(column: Array) -> bool:

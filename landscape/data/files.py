@@ -4,6 +4,8 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +30,16 @@ class StoreError(LandscapeError, RuntimeError):
     """A file that cannot be written or read, or that holds something else than expected."""
 
 
+class DataError(LandscapeError, ValueError):
+    """Data that cannot be studied; the message says where, what was found and what to do."""
+
+
+def check(fine: object, where: object, sentence: str) -> None:
+    """Refuse what stands at a place in the data, unless it is fine."""
+    if not fine:
+        raise DataError(f"{where}: {sentence}")
+
+
 def replace_file(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file completely or not at all: beside its place first, then ``os.replace``.
 
@@ -37,18 +49,18 @@ def replace_file(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                write(file)
-                # Some file systems report a full disk only here; and after a power failure the
-                # new name must not stand for content that never arrived.
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with partial.open("wb") as file:
+            write(file)
+            # Some file systems report a full disk only here; and after a power failure the
+            # new name must not stand for content that never arrived.
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
     except OSError as error:
         raise StoreError(unwritable(path, error)) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def unwritable(path: str | Path, error: OSError) -> str:
@@ -60,12 +72,6 @@ def unwritable(path: str | Path, error: OSError) -> str:
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text as :func:`replace_file` does."""
     replace_file(path, lambda file: file.write(text.encode()))
-
-
-def copy_file(source: str | Path, path: str | Path) -> None:
-    """Copy a file as :func:`replace_file` writes one."""
-    content = read_file(source)
-    replace_file(path, lambda file: file.write(content))
 
 
 def read_file(path: str | Path) -> bytes:
@@ -86,19 +92,14 @@ def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[s
 
     The :class:`StoreError` names file and first value that differs.
     """
-    plain = json.loads(json.dumps(expected))
+    plain, said = json.loads(json.dumps(expected)), partial(json.dumps, ensure_ascii=False)
     both = [name for name in plain if name in found]
     made, wanted = (dict(_flat({name: d[name] for name in both})) for d in (found, plain))
     for key in wanted | made:  # in the order of what is expected: a file's place comes first
         if made.get(key) != wanted.get(key):
-            one, other = (
-                json.dumps(d[key], ensure_ascii=False) if key in d else "nothing"
-                for d in (made, wanted)
-            )
-            raise StoreError(
-                f"{path}: made with {key} {one}, here {other} is expected: a file of another place "
-                f"or study; {AGAIN}"
-            )
+            one, other = (said(d[key]) if key in d else "nothing" for d in (made, wanted))
+            what = f"made with {key} {one}, here {other} is expected"
+            raise StoreError(f"{path}: {what}: a file of another place or study; {AGAIN}")
 
 
 def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:

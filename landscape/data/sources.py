@@ -17,14 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.data.datasets import (
-    DataError,
-    Dataset,
-    check,
-    load_csv,
-    load_parquet,
-    standardize,
-)
+from landscape.data.datasets import Dataset, load_csv, load_parquet, standardize
+from landscape.data.files import DataError, check
 from landscape.streams import stream
 
 Array = NDArray[np.float64]

@@ -315,7 +315,7 @@ DATA = (("o", BLUE), ("s", ORANGE), ("^", GREEN), ("D", RED), ("v", "0.4"), ("P"
 def regularization_figure(summary: pd.DataFrame, *, level: float = 0.95) -> Figure:
     """Paired differences of every arm to its counterpart, with intervals of a level.
 
-    From rows of :func:`landscape.study.comparison.compare_arms`: a row of panels per number of
+    From rows of :func:`landscape.study.regularization.compare_arms`: a row of panels per number of
     neurons, a line per arm, a marker per data set, filled where the interval leaves out 0 (in the
     last panel, which has none: where Holm's adjusted sign test is below ``1 - level``).
     """

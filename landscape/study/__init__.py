@@ -6,7 +6,7 @@
   :mod:`~landscape.study.distinct`: merge the minima that several starts reached;
 - :mod:`~landscape.study.radii`, :mod:`~landscape.study.probes`, :mod:`~landscape.study.pairs`: what
   is asked of them; :mod:`~landscape.study.coverage`: solvers held against atlases;
-- :mod:`~landscape.study.regularization`, :mod:`~landscape.study.comparison`: regularizers;
+- :mod:`~landscape.study.regularization`: the paper's regularizers, compared on the same starts;
 - :mod:`~landscape.study.config`, :mod:`~landscape.study.checks`: keys of the configuration, and
   what is wrong with them and with the data; :mod:`~landscape.study.lock`: one run at a time.
 

@@ -32,11 +32,6 @@ def check_study(
 
     The former is None if something is. With ``data`` the user's tables are read and their functions
     tried.
-
-    Examples
-    --------
-    >>> check_study({"datasets": {"a": {"kind": "diabetes"}}, "starts": 0})[1]
-    ["config key 'starts': 0 should be greater than or equal to 1 (random starts per cell)"]
     """
     kinds = list(KINDS)
     with suppress(KeyError, TypeError):  # none, or what the model refuses
@@ -129,30 +124,19 @@ def _sentence(mistake: Any, kinds: list[str]) -> str:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint at what was meant.
-
-    Examples
-    --------
-    >>> nearest("sede", ["seed", "starts"])
-    "did you mean 'seed'?"
-    """
+    """A hint at what was meant."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
 
 
 def duplicate_keys(text: str) -> list[str]:
-    r"""Keys that a YAML text, which is only parsed, gives twice: readers silently keep the last.
-
-    Examples
-    --------
-    >>> duplicate_keys("seed: 1\nneurons: [2]\nseed: 2\n")
-    ["config key 'seed': stands in line 1 and again in line 3; remove one of them"]
-    """
+    """Keys that a YAML text, which is only parsed, gives twice: readers silently keep the last."""
     import yaml  # type: ignore[import-untyped]
 
-    def below(node: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[str]:
-        if node is None or node in above or isinstance(node.value, str):
+    def below(node: Any, *path: str) -> Iterator[str]:
+        if not isinstance(node, yaml.CollectionNode) or node in seen:
             return  # an alias leads back
+        seen.append(node)
         lines: dict[str, int] = {}
         for k, entry in enumerate(node.value):
             name, value = str(k), entry
@@ -162,12 +146,12 @@ def duplicate_keys(text: str) -> list[str]:
                     again = f"stands in line {lines[name]} and again in line {line}"
                     yield f"{_where(*path, name)}: {again}; remove one of them"
                 lines[name] = line
-            yield from below(value, (*path, name), (*above, node))
+            yield from below(value, *path, name)
 
-    try:
-        return list(below(yaml.compose(text, Loader=yaml.SafeLoader), (), ()))
-    except yaml.YAMLError:
-        return []  # whoever loads it says so
+    seen: list[Any] = []
+    with suppress(yaml.YAMLError):  # whoever loads it says so
+        return list(below(yaml.compose(text, Loader=yaml.SafeLoader)))
+    return []
 
 
 def _combined(study: Study) -> Iterator[tuple[str, str]]:

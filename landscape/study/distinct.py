@@ -60,11 +60,6 @@ def _ranks(losses: Sequence[float]) -> list[int]:
 
     Gaps between neighbours part the losses into groups, so this is a total preorder, which
     closeness in pairs would not be.
-
-    Examples
-    --------
-    >>> _ranks([0.5, 0.25 + 1e-13, 0.25, 1e-30, 3e-31])
-    [2, 1, 1, 0, 0]
     """
     order = np.argsort(losses)
     values = np.array(losses)[order]

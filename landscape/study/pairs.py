@@ -126,27 +126,29 @@ def opposed_pair(theta: Parametrization, size: float) -> Networks:
     The pair for which the constant of one neuron, 2, is attained (Theorem 3).
     """
     e = size / 100
-    return _exchange(theta, [1.0], [[size, e, e]]), _exchange(theta, [-1.0], [[-size, e, e]])
+    return _mirrored(theta, [1.0], [[size, e, e]])
 
 
 def extremal_pair(theta: Parametrization, size: float) -> Networks:
     """``theta`` with three neurons exchanged for the pair that attains 2√2 (Theorem 3)."""
     e = size / 100
-    gamma = [[size, e, e], [2 * size, 4 * e, 4 * e], [2 * size, 6 * e, 6 * e]]
-    other = [[-2 * size, 6 * e, 6 * e], [-2 * size, 4 * e, 4 * e], [-size, e, e]]
-    signs = [-1.0, 1.0, -1.0]
-    return _exchange(theta, signs, gamma), _exchange(theta, [-sign for sign in signs], other)
+    products = [[size, e, e], [2 * size, 4 * e, 4 * e], [2 * size, 6 * e, 6 * e]]
+    return _mirrored(theta, [-1.0, 1.0, -1.0], products)
 
 
-def _exchange(
-    theta: Parametrization, signs: list[float], products: list[list[float]]
-) -> Parametrization:
-    """Exchange the first neurons; products have a first coordinate and the last two."""
-    u, sigma, k = theta.products.copy(), theta.signs.copy(), len(signs)
-    u[:k] = 0.0
-    u[:k, [0, -2, -1]] = products
-    sigma[:k] = signs
-    return Parametrization.from_products(u, sigma)
+def _mirrored(theta: Parametrization, signs: list[float], products: list[list[float]]) -> Networks:
+    """The first neurons exchanged for these and, in the other network, for their mirror images.
+
+    Products have a first coordinate and the last two.
+    """
+    networks, k = [], len(signs)
+    for turn in (1, -1):
+        u, sigma = theta.products.copy(), theta.signs.copy()
+        u[:k] = 0.0
+        u[:k, [0, -2, -1]] = (np.array(products) * [turn, 1, 1])[::turn]
+        sigma[:k] = turn * np.array(signs)
+        networks.append(Parametrization.from_products(u, sigma))
+    return networks[0], networks[1]
 
 
 def _measure(pair: Networks | Callable[[], Networks | None], *, within: bool) -> dict[str, Any]:

@@ -3,34 +3,52 @@
 Every arm trains the same random networks (those of the study's unrestricted space) with the same
 budget of iterations, once with each regularizer; then the regularizer is switched off and
 :func:`landscape.descend` goes on to a certified minimum of the mean squared error, so that end
-points are comparable. Differences are taken start by start to the arm that an arm is held against.
+points are comparable. :func:`compare_arms` takes differences start by start to the arm that an arm
+is held against.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
 from landscape.probe import examine_minimum
 from landscape.regularization import Balancing, Merging, Regularizer, Separation, Together
-from landscape.rows import Row, column
+from landscape.rows import Row, column, frame_of
 from landscape.stability import degeneracies
-from landscape.study.cells import Cell, Log, Task, quiet
-from landscape.study.rows import MSE, UNDECIDED
+from landscape.streams import stream
+from landscape.study.cells import Array, Cell, Log, Task, quiet
+from landscape.study.rows import DATASET, MSE, UNDECIDED
 from landscape.training import Fit, train, train_merging
 from landscape.verdict import Verdict
+
+#: Losses within this factor of the best certified one count as having reached it.
+BEST_TOLERANCE = 1e-6
+#: ... and within this as having come near it.
+NEAR_TOLERANCE = 1e-2
+#: What is compared between arms: differences of means over all starts ...
+MEASURES = [
+    f"{when}{what}"
+    for what in ("loss", "imbalance", "cosine", "opposite_cosine", "flip_gap")
+    for when in ("trained_", "")
+]
+#: ... and of shares.
+SHARES = ("best", "near_best", "certified", "spare", "silent", "redundant", "opposite", "violated")
+#: What a sign test is made of.
+TESTED = (*SHARES, "loss", "trained_loss")
 
 
 class OfArm(Row):
     """Of one arm; such tables have no key, their rows keep the order of the arms."""
 
-    dataset: str = column("Name of the data set in the config.")
+    dataset: str = column(DATASET)
     neurons: int = column("Neurons m of the network with biases.")
-
     arm: str = column("How it was trained.")
     strength: float = column("Of the penalty; missing for arms without one.")
     against: str = column("The arm that it is compared with; empty for the first.")
@@ -66,6 +84,23 @@ class ArmRun(OfArm):
     implication: str = column("Proposition 1.2's implication; likewise.", default="")
 
 
+class Comparison(OfArm):
+    """One measure of one arm against its counterpart, on the same starts."""
+
+    name = "regularization"
+    measure: str = column("What is compared.")
+    n: int = column("Starts with a value in both arms.")
+    mean: float = column("Mean in this arm.")
+    reference: float = column("Mean in the other arm.")
+    difference: float = column("Mean paired difference.")
+    low: float = column("Lower end of its bootstrap interval.")
+    high: float = column("Upper end.")
+    n_less: int = column("Starts with a lower value in this arm.")
+    n_more: int = column("Starts with a higher one.")
+    p: float = column("Of the two-sided sign test, where one is made.")
+    p_holm: float = column("The same, adjusted after Holm over all comparisons.", default=np.nan)
+
+
 @dataclass(frozen=True)
 class Arm:
     """One way of training, and the one that it is compared with.
@@ -92,12 +127,6 @@ def make_arms(
     ``none-long`` and ``balance-long`` have ten times the iterations. Merging trains in rounds, and
     a round starts the solver again: merging arms are held against ``rounds``, which merges exactly
     parallel neurons only, that is practically never.
-
-    Examples
-    --------
-    >>> arms = make_arms([0.1], angle=15, merging_angle=5, every=50)
-    >>> [arm.name for arm in arms][:5]
-    ['none', 'balance', 'barrier', 'parallel', 'opposite']
     """
     theta, phi = np.deg2rad(angle), np.deg2rad(merging_angle)
     kinds: dict[str, Callable[[float], Regularizer]] = {
@@ -157,3 +186,82 @@ def _row(arm: Arm, place: dict[str, Any], task: Task, fit: Fit) -> ArmRun:
         except NUMERICAL_ERRORS:
             implication = "undecided"
     return ArmRun.copied(end, fit, natural, arm, **place, **measures, implication=implication)
+
+
+def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) -> list[Comparison]:
+    """Each arm against its counterpart on the same starts.
+
+    For every measure the mean, the mean paired difference, and its percentile bootstrap interval
+    of 95 % over starts (the same resamples for all arms of a cell). For the loss, the trained loss
+    and the shares an exact two-sided sign test over the starts that differ (for shares McNemar's
+    test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Values
+    that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
+    is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
+    ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
+    and ``violated`` if its minimum is certified and has the property. ValueError if the arms of a
+    cell have different starts.
+    """
+    found, cells = [], frame_of(ArmRun, runs).groupby(["dataset", "neurons"], sort=False)
+    for (dataset, neurons), cell in cells:
+        holds, loss = cell["verdict"] == "holds", cell["loss"]
+        lowest = float(loss[holds].min())
+        counts = ("spare", "silent", "redundant", "opposite")
+        cell = cell.assign(
+            strength=cell["strength"].fillna(-1.0),
+            best=holds & (loss <= lowest * (1 + BEST_TOLERANCE)),
+            near_best=loss <= lowest * (1 + NEAR_TOLERANCE),
+            certified=holds,
+            violated=cell["implication"] == "violated",
+            **{name: cell[f"n_{name}"] > 0 for name in counts},
+        ).sort_values("start", kind="stable")
+        arms = dict(list(cell.groupby(["arm", "strength"], sort=False)))
+        starts = [own["start"].to_list() for own in arms.values()]
+        if any(indices != starts[0] for indices in starts):
+            raise ValueError(f"runs: the arms of {dataset}, m = {neurons} have different starts")
+        rng = stream(seed, "bootstrap", dataset, neurons)
+        resamples = rng.integers(0, len(starts[0]), (n_resamples, len(starts[0])))
+        for (arm, strength), own in arms.items():
+            against = own["against"].iloc[0]
+            compared = against if (arm, against) != ("none", "none") else ""
+            size = np.nan if strength < 0 else strength
+            place = {"dataset": dataset, "neurons": neurons, "arm": arm, "strength": size}
+            for measure in (*MEASURES, *SHARES):
+                pair = (one[measure].to_numpy(dtype=float) for one in (own, arms[against, -1.0]))
+                row = _compared(measure, *pair, resamples)
+                found.append(Comparison(**place, against=compared, measure=measure, **row))
+    return _adjusted(found)
+
+
+def _compared(
+    measure: str, mine: Array, other: Array, resamples: NDArray[np.int64]
+) -> dict[str, Any]:
+    """One measure, start by start, with a percentile bootstrap of the mean difference.
+
+    Starts without a value are left out of each resample.
+    """
+    # Ends that differ by rounding only are the same.
+    slack = BEST_TOLERANCE * np.maximum(np.abs(mine), np.abs(other))
+    differences = np.where(np.abs(mine - other) <= slack, 0.0, mine - other)
+    usable, row = np.isfinite(differences), dict[str, Any]()
+    for name, values in (("mean", mine), ("reference", other), ("difference", differences)):
+        row[name] = float(values[usable].mean()) if usable.any() else np.nan
+    low = high = np.nan
+    if usable.any():
+        found = usable[resamples].sum(axis=1)
+        sums = np.where(usable, differences, 0.0)[resamples].sum(axis=1)
+        low, high = np.percentile(sums[found > 0] / found[found > 0], [2.5, 97.5])
+    less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
+    p = float(binomtest(less, less + more).pvalue) if less + more else 1.0
+    row |= {"low": float(low), "high": float(high), "p": p if measure in TESTED else np.nan}
+    return row | {"n": int(usable.sum()), "n_less": less, "n_more": more}
+
+
+def _adjusted(rows: list[Comparison]) -> list[Comparison]:
+    """With Holm's adjustment of p over all comparisons of a measure."""
+    for measure in {row.measure for row in rows}:
+        own = [k for k, row in enumerate(rows) if row.measure == measure and row.against]
+        places = sorted((k for k in own if np.isfinite(rows[k].p)), key=lambda k: rows[k].p)
+        adjusted = [(len(places) - k) * rows[place].p for k, place in enumerate(places)]
+        for place, p in zip(places, np.maximum.accumulate(adjusted), strict=True):
+            rows[place] = replace(rows[place], p_holm=float(min(1.0, p)))
+    return rows

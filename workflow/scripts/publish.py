@@ -3,13 +3,14 @@
 Run from the repository's root: python workflow/scripts/publish.py
 """
 
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from landscape.data.files import copy_file, write_text
+from landscape.data import write_text
 from landscape.tables import ATLAS_FIGURES, FIGURES, read_table, render_markdown
 from landscape.tables.rows import control_verdicts
 
@@ -91,7 +92,7 @@ def main(results):
     read = {name: read_table(name, results / f"tables/{name}.parquet") for name in names}
     target = Path("docs/figures")
     for figure in [*FIGURES, *ATLAS_FIGURES]:
-        copy_file(results / f"figures/{figure}.png", target / f"{figure}.png")
+        shutil.copyfile(results / f"figures/{figure}.png", target / f"{figure}.png")
     readme = Path("README.md")
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]

@@ -3,12 +3,13 @@
 Run from the repository's root: python workflow/scripts/regularization_publish.py
 """
 
+import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from landscape.data.files import copy_file, write_text
+from landscape.data import write_text
 
 BEGIN, END = (f"<!-- {word}: made by regularization_publish.py -->" for word in ("begin", "end"))
 #: Measures with an interval, and those with a sign test, by their heading.
@@ -92,7 +93,7 @@ def main(results):
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     write_text(page, f"{before}{BEGIN}\n\n{tables(summary)}\n\n{END}{after}")
-    copy_file(results / "figures/regularization.png", "docs/figures/regularization.png")
+    shutil.copyfile(results / "figures/regularization.png", "docs/figures/regularization.png")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ from landscape.data import write_text
 from landscape.plots.figures import regularization_figure
 from landscape.rows import frame_of
 from landscape.rows.store import csv_text
-from landscape.study.comparison import Comparison, compare_arms
-from landscape.study.regularization import ArmRun
+from landscape.study.regularization import ArmRun, Comparison, compare_arms
 
 
 def main(snakemake):
