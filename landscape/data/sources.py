@@ -102,7 +102,7 @@ def load_function(key: str, path: str, *arguments: str) -> Callable[..., Any]:
     what = f"{key}: module {name!r} of {path!r} cannot be imported"
     with own_code(what, "install its package in this environment"):
         module = importlib.import_module(name)
-    function = getattr(module, attribute, None)
+    function: Any = getattr(module, attribute, None)
     found = "no such name" if function is None else f"a {type(function).__name__}"
     remedy = "correct the import path"
     check(callable(function), key, f"{path!r} is {found}, not a function; {remedy}")

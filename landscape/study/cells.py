@@ -6,7 +6,7 @@ their own (:mod:`landscape.streams`), so that no row depends on what else is com
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -22,9 +22,8 @@ from landscape.parametrization import Parametrization, max_norms
 from landscape.rows import Row
 from landscape.spaces import Space, make_space
 from landscape.streams import stream
-from landscape.study.rows import Minimum
+from landscape.study.rows import End, Minimum
 from landscape.training import draw_network
-from landscape.verdict import Verdict
 
 Array = NDArray[np.float64]
 #: Receives lines of text.
@@ -80,19 +79,15 @@ def say(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-@dataclass(frozen=True)
-class End:
-    """Where a descent ended, and what is certified there."""
-
-    parametrization: Parametrization
-    loss_start: float  #: Mean squared error before the descent.
-    loss: float  #: And after it.
-    descent_outcome: str  #: ``failed`` where it met the limits of floating-point numbers.
-    descent_iterations: int
-    verdict: Verdict  #: Of the exact test of local minimality.
-    certificate: Certificate | None  #: None after a failure.
-    activation: str  #: :func:`landscape.minima.activation_key` of a certified minimum, else empty.
-    reason: str  #: Why the verdict is what it is.
+def _proof(certificate: Certificate) -> dict[str, Any]:
+    """The proof in rational arithmetic, if one was tried, as columns."""
+    if (found := certificate.proof) is None:
+        return {"proof": ""}
+    return {
+        "proof": {"holds": "proved", "violated": "refuted"}.get(found.verdict, "open"),
+        "proof_reason": "" if found.proved else found.reason,
+        "proof_distance": found.distance,
+    }
 
 
 @dataclass(frozen=True)
@@ -117,25 +112,33 @@ class Task:
         """Mean squared error."""
         return mean_squared_error(theta, self.X, self.y)
 
+    def prove(self, theta: Parametrization) -> dict[str, Any]:
+        """The columns of a proof in rational arithmetic."""
+        return _proof(self.ask(certify_minimum, theta, exact=True))
+
     def end(self, theta: Parametrization, *, max_iter: int = 10_000, exact: bool = False) -> End:
         """Descend from ``theta`` and certify where that ends; numerical failure is an outcome.
 
         With ``exact`` a certified minimum is also proved in rational arithmetic.
         """
-        start = loss = self.loss(theta)
-        outcome, n_iter, activation, certificate = "failed", 0, "", None
+        before = self.loss(theta)
+        end = End.copied(theta, loss_start=before, loss=before, descent_outcome="failed")
         try:
             found = self.ask(descend, theta, max_iter=max_iter)
-            theta, loss, n_iter = found.parametrization, found.loss, found.n_iter
-            outcome, certificate = found.outcome.name.lower(), found.certificate
+            theta, certificate = found.parametrization, found.certificate
+            end = End.copied(
+                theta, loss_start=before, loss=found.loss, descent_iterations=found.n_iter,
+                descent_outcome=found.outcome.name.lower(),
+            )  # fmt: skip
             if certificate is None or exact:
                 certificate = self.ask(certify_minimum, theta, exact=exact)
-            verdict, reason = certificate.verdict, certificate.reason
-            if certificate.is_minimum:
-                activation = activation_key(theta, self.X, space=self.space)
+            key = activation_key(theta, self.X, space=self.space) if certificate.is_minimum else ""
         except NUMERICAL_ERRORS as error:
-            verdict, certificate, reason = Verdict.UNDECIDED, None, say(error)
-        return End(theta, start, loss, outcome, n_iter, verdict, certificate, activation, reason)
+            return replace(end, reason=say(error))
+        return End.copied(
+            certificate, end, loss=end.loss, activation=key, silent_neurons=certificate.n_silent,
+            violations="; ".join(certificate.violations), **_proof(certificate),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,6 @@ from landscape.realization import realize
 from landscape.spaces import RestrictedSpace
 from landscape.study.cells import Array, Cell, Log, Minima, Task, attempt, best, quiet, say
 from landscape.study.rows import Control, Converse, Minimum, Natural, Probe
-from landscape.verdict import Verdict
 
 
 def probe_minima(
@@ -119,8 +118,8 @@ def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | No
     start = Parametrization.from_products(np.vstack([theta.products, pair]), signs)
     wider = replace(space, n_neurons=theta.n_neurons + 2)
     found = Task(wider, X, task.y).end(start)
-    end = found.parametrization
-    if wider.violations(end) or found.verdict is not Verdict.HOLDS:
+    end = found.network
+    if wider.violations(end) or found.verdict != "holds":
         return None
     return end if (X @ end.weights.T > 0).all(axis=0).any() else None
 

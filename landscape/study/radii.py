@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from landscape.minima import certify_minimum
 from landscape.parametrization import max_norms
 from landscape.probe import ExchangeBudget, search_ball
 from landscape.radius import RadiusBudget, bracket_radius
-from landscape.study.cells import Cell, Log, Minima, Task, attempt, best, quiet, within_space
+from landscape.study.cells import Cell, Log, Minima, attempt, best, quiet, within_space
 from landscape.study.rows import Bracket, Minimum
-from landscape.study.training import proof_columns
 from landscape.uniform import uniform_radius
 
 #: How many proofs are tried in each space by default: those whose n p^2 (n samples, p weights) add
@@ -36,17 +34,13 @@ def prove_minima(
         each = len(cell.target) * row.network.weights.size**2
         if not row.proof and (not work[row.space] or work[row.space] + each <= max_work):
             work[row.space] += each
-            row = attempt(replace(row, proof="open"), _proof, cell, row, reason="proof_reason")
+            row, prove = replace(row, proof="open"), cell.task(row.space).prove
+            row = attempt(row, prove, row.network, reason="proof_reason")
         rows.append(row)
     tried = [row.proof for row in rows if row.proof]
     proved = f"{tried.count('proved')} of {len(tried)} minima are proved in rational arithmetic"
     progress(f"{proved}, of {len(rows)} in all")
     return rows
-
-
-def _proof(cell: Cell, row: Minimum) -> dict[str, Any]:
-    task = cell.task(row.space)
-    return proof_columns(task.ask(certify_minimum, row.network, exact=True))
 
 
 def bracket_radii(
@@ -87,11 +81,11 @@ def bracket_realizations(
     Of each space the best ones that lie in it; a row has the better realization that was found.
     """
     rows = []
-    for task, row in best(cell, minima, spaces, max_minima):
+    for _, row in best(cell, minima, spaces, max_minima):
         smallest = float(max_norms(row.network.products).min())
         place = {**cell.place, "space": row.space, "minimum": row.minimum, "smallest": smallest}
         bracket = Bracket(**place, certified=row.sharp_radius, radius=factor * smallest)
-        bracket = attempt(bracket, _search, bracket, cell, task, row, minima, budget)
+        bracket = attempt(bracket, _search, bracket, cell, row, minima, budget)
         ends = f"[{bracket.radius_low:.3g}, {bracket.radius_high:.3g}]"
         progress(f"{row.space}, minimum {row.minimum}: realization radius in {ends}")
         rows.append(bracket)
@@ -99,11 +93,10 @@ def bracket_realizations(
 
 
 def _search(
-    bracket: Bracket, cell: Cell, task: Task, row: Minimum, minima: Minima,
-    budget: ExchangeBudget | None,
-) -> Bracket:  # fmt: skip
+    bracket: Bracket, cell: Cell, row: Minimum, minima: Minima, budget: ExchangeBudget | None
+) -> Bracket:
     others = [other for other in within_space(minima, row.space) if other.minimum != row.minimum]
-    found = task.ask(
+    found = cell.task(row.space).ask(
         search_ball, row.network, radius=bracket.radius, budget=budget,
         rng=cell.stream("realization radius", row.space, row.first_start),
         minima=[other.network for other in others],

@@ -26,7 +26,6 @@ from landscape.streams import stream
 from landscape.study.cells import Array, Cell, Log, Task, quiet
 from landscape.study.rows import DATASET, MSE, UNDECIDED
 from landscape.training import Fit, train, train_merging
-from landscape.verdict import Verdict
 
 #: Losses within this factor of the best certified one count as having reached it.
 BEST_TOLERANCE = 1e-6
@@ -176,12 +175,12 @@ def _row(arm: Arm, place: dict[str, Any], task: Task, fit: Fit) -> ArmRun:
     """Measures at the trained point, and after the descent without a regularizer."""
     end, natural, implication = task.end(fit.parametrization), None, ""
     measures = {"trained_loss": fit.loss, "outcome": fit.outcome.name.lower()}
-    for prefix, theta in (("trained_", fit.parametrization), ("", end.parametrization)):
+    for prefix, theta in (("trained_", fit.parametrization), ("", end.network)):
         found = degeneracies(theta, space=task.space)
         measures |= {f"{prefix}{key}": value for key, value in found.items()}
-    if end.verdict is Verdict.HOLDS:
+    if end.verdict == "holds":
         try:
-            natural = task.ask(examine_minimum, end.parametrization)
+            natural = task.ask(examine_minimum, end.network)
             implication = natural.verdict.value
         except NUMERICAL_ERRORS:
             implication = "undecided"
@@ -201,7 +200,8 @@ def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) 
     and ``violated`` if its minimum is certified and has the property. ValueError if the arms of a
     cell have different starts.
     """
-    found, cells = [], frame_of(ArmRun, runs).groupby(["dataset", "neurons"], sort=False)
+    cells: Any = frame_of(ArmRun, runs).groupby(["dataset", "neurons"], sort=False)
+    found: list[Comparison] = []
     for (dataset, neurons), cell in cells:
         holds, loss = cell["verdict"] == "holds", cell["loss"]
         lowest = float(loss[holds].min())
@@ -226,8 +226,8 @@ def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) 
             size = np.nan if strength < 0 else strength
             place = {"dataset": dataset, "neurons": neurons, "arm": arm, "strength": size}
             for measure in (*MEASURES, *SHARES):
-                pair = (one[measure].to_numpy(dtype=float) for one in (own, arms[against, -1.0]))
-                row = _compared(measure, *pair, resamples)
+                mine, other = own[measure], arms[against, -1.0][measure]
+                row = _compared(measure, mine.to_numpy(float), other.to_numpy(float), resamples)
                 found.append(Comparison(**place, against=compared, measure=measure, **row))
     return _adjusted(found)
 

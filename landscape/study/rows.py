@@ -102,6 +102,12 @@ class _Certificate(Row):
     proof_distance: float = column("To the exact point, at most.", PARAMETERS, default=nan)
 
 
+class End(WithNetwork, _Certificate, _Descent):
+    """Where a descent ended, and what is certified there."""
+
+    loss_start: float = column("Loss before it.", MSE)
+
+
 class Fit(WithNetwork, _Certificate, _Descent, _Training, OfCell):
     """One start: a random network, trained over a space, then descended to a local minimum.
 

@@ -7,13 +7,14 @@ gradient, ``bounds`` is a ``scipy.optimize.Bounds``, and what it returns is a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.optimize import Bounds, OptimizeResult
 
 from landscape.data.sources import DataError, load_function, own_code
-from landscape.minima import Certificate, certify_minimum
+from landscape.minima import certify_minimum
 from landscape.study.cells import Array, Cell, Log, Task, attempt, quiet
 from landscape.study.rows import Fit, Run
 from landscape.training import Fit as Trained
@@ -28,17 +29,6 @@ def _training_columns(fit: Trained) -> dict[str, Any]:
         "training_outcome": fit.outcome.name.lower(), "training_message": fit.message,
         "training_iterations": fit.n_iter, "training_evaluations": fit.n_evaluations,
     }  # fmt: skip
-
-
-def proof_columns(certificate: Certificate) -> dict[str, Any]:
-    """The proof in rational arithmetic, if one was tried, as columns."""
-    if (found := certificate.proof) is None:
-        return {"proof": ""}
-    return {
-        "proof": {"holds": "proved", "violated": "refuted"}.get(found.verdict, "open"),
-        "proof_reason": "" if found.proved else found.reason,
-        "proof_distance": found.distance,
-    }
 
 
 def train_starts(
@@ -71,19 +61,14 @@ def descend_starts(
     rows, lifted = [], cell.task("restricted")
     for fit in fits:
         end = cell.task(fit.space).end(fit.network, max_iter=max_iter, exact=exact)
-        theta, certificate, found = end.parametrization, end.certificate, {}
-        if certificate is not None:
-            found = proof_columns(certificate) | {
-                "silent_neurons": certificate.n_silent,
-                "violations": "; ".join(map(str, certificate.violations)),
-            }
+        row = Fit.copied(end, fit)
         if fit.space == "unrestricted":
-            a, c = theta.weights, theta.output_weights
+            a, c = row.network.weights, row.network.output_weights
             gamma = lifted.space.from_network(a[:-1, :-1], a[:-1, -1], c[:-1], c[-1])
             other = lifted.end(gamma, max_iter=max_iter)
-            found |= {"lift_start_loss": other.loss_start, "lift_loss": other.loss}
-            found["lift_verdict"] = other.verdict
-        rows.append(Fit.copied(theta, end, certificate, fit, **found))
+            losses: Any = {"lift_start_loss": other.loss_start, "lift_loss": other.loss}
+            row = replace(row, **losses, lift_verdict=other.verdict)
+        rows.append(row)
         progress(f"start {fit.start}: loss {end.loss:.6g}, {end.verdict} ({end.reason})")
     return rows
 
