@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from landscape import ShallowReLURegressor
 from landscape.estimator._lbfgs import minimize, value_and_gradient
-from landscape.estimator._smooth import SmoothProblem, find_basin, pack, swap, unpack
+from landscape.estimator._smooth import SmoothProblem, balanced, find_basin, pack, swap, unpack
 from landscape.estimator._starts import FitData
-from landscape.estimator._units import RawNetwork, Units, from_raw, merge_samples, to_raw
+from landscape.estimator._units import Units, from_raw, merge_samples
+from landscape.networks import Network
 from landscape.realization import realize
 from landscape.spaces import make_space
 
@@ -21,15 +24,10 @@ def make_problem(rng, *, offset=True, alpha=0.0, n=40, d=3):
     return SmoothProblem(np.ascontiguousarray(X), y, roots * offset, penalty)
 
 
-def arguments(problem, delta):
-    """What the compiled functions take after the vector."""
-    widths = delta * np.abs(problem.X[:, -1])
-    return problem.X, problem.y, problem.column, widths, problem.penalty
-
-
 def make_network(rng, m=4, width=4, offset=True):
     e = float(rng.standard_normal()) if offset else 0.0
-    return RawNetwork(rng.standard_normal((m, width)), rng.standard_normal(m), e)
+    A, c = rng.standard_normal((m, width)), rng.standard_normal(m)
+    return Network(A[:, :-1], A[:, -1], c, e)
 
 
 @pytest.mark.parametrize("offset", [True, False])
@@ -38,7 +36,6 @@ def make_network(rng, m=4, width=4, offset=True):
 def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(rng, offset, alpha, delta):
     problem = make_problem(rng, offset=offset, alpha=alpha)
     network = make_network(rng, offset=offset)
-    network.A[0] = 0.0  # on all kinks
 
     def loss(v):
         A, c, e = v[:16].reshape(4, 4), v[16:20], v[20]
@@ -48,7 +45,8 @@ def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(rng, of
         return np.mean(s**2) + alpha * ((c[:, None] * A[:, :3]) ** 2).sum()
 
     v = pack(network)
-    value, gradient = value_and_gradient(v, *arguments(problem, delta))
+    v[:4] = 0.0  # on all kinks
+    value, gradient = value_and_gradient(v, *problem.within(delta))
     np.testing.assert_allclose(value, loss(v), rtol=1e-13)
     for j, unit in enumerate(np.eye(v.size)):
         quotient = (loss(v + 1e-6 * unit) - loss(v - 1e-6 * unit)) / 2e-6
@@ -58,14 +56,15 @@ def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(rng, of
 def test_no_band_is_the_loss_itself(rng):
     problem = make_problem(rng, alpha=0.1)
     network = make_network(rng)
-    value = value_and_gradient(pack(network), *arguments(problem, 1e-12))[0]
+    value = value_and_gradient(pack(network), *problem.within(1e-12))[0]
     assert np.isclose(value, problem.loss(network))
 
 
 def test_end_of_the_compiled_solver_is_stationary(rng):
     """A wide band leaves a smooth problem, whose gradient vanishes at the end."""
     problem = make_problem(rng, n=60)
-    v, data = pack(make_network(rng)), arguments(problem, 0.5)
+    network, data = make_network(rng), problem.within(0.5)
+    v = np.concatenate([network.rows.ravel(), network.output_weights, [network.offset]])
     end, value, n_iter = minimize(v, *data, 1e-13, 5000)
     expected, gradient = value_and_gradient(end, *data)
     assert value == expected < value_and_gradient(v, *data)[0]
@@ -92,9 +91,11 @@ def test_swap_finds_the_missing_neuron(rng):
     """A silent neuron goes first, and what replaces it lowers the loss."""
     problem = make_problem(rng, n=80)
     network = make_network(rng)
-    network.A[2] = [0.0, 0.0, 0.0, -1.0]
+    rows = network.rows
+    rows[2] = [0.0, 0.0, 0.0, -1.0]
+    network = replace(network, weights=rows[:, :-1], biases=rows[:, -1])
     other = swap(problem, network, rng)
-    assert (other.A[[0, 1, 3]] == network.A[[0, 1, 3]]).all()
+    assert (other.rows[[0, 1, 3]] == balanced(network)[0][[0, 1, 3]]).all()
     assert problem.loss(other) < problem.loss(network)
 
 
@@ -112,13 +113,12 @@ def test_networks_in_both_units_have_one_loss(rng, space):
     loss = np.mean((realize(theta, X) - y) ** 2)
     unit = data.standard.target_scale**2
     np.testing.assert_allclose(data.smooth.loss(network) * unit, loss, rtol=1e-12)
-    raw = units.outward(to_raw(theta, place))  # now on the data as they are
-    values = np.maximum(samples.features @ raw.A[:, :-1].T + raw.A[:, -1], 0) @ raw.c + raw.e
-    expected = samples.weights @ (values - samples.target) ** 2
+    raw = units.outward(Network.from_parametrization(theta, place))  # on the data as they are
+    expected = samples.weights @ (raw.predict(samples.features) - samples.target) ** 2
     np.testing.assert_allclose(loss * units.target_scale**2, expected, rtol=1e-10)
     again = data.standard.inward(units.inward(raw))
     np.testing.assert_allclose(data.smooth.loss(again), data.smooth.loss(network), rtol=1e-10)
-    np.testing.assert_array_equal(unpack(pack(again), 4).A, again.A)
+    np.testing.assert_array_equal(unpack(pack(again), 4).rows, balanced(again)[0])
 
 
 def test_loss_below_that_of_a_plain_solver_on_the_known_losses():

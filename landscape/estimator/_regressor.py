@@ -19,8 +19,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from landscape.errors import NUMERICAL_ERRORS, require_extra
 from landscape.estimator._starts import End, FitData, run_start, single_thread
-from landscape.estimator._units import Units, from_raw, merge_samples, to_raw
+from landscape.estimator._units import Units, from_raw, merge_samples
 from landscape.minima import Certificate
+from landscape.networks import Network
 from landscape.parametrization import Parametrization
 from landscape.probe import probe_realization, rigidity_radius
 from landscape.realization import input_gradients, realize
@@ -307,9 +308,9 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
                     raise ValueError(
                         f"{origin}: not in the {space.name} space: {violation.message}.{advice}"
                     )
-        return [
-            (from_raw(space, units.inward(to_raw(one, space))), origin) for one, origin in given
-        ]
+        networks = [Network.from_parametrization(theta, space) for theta, _ in given]
+        inside = [from_raw(space, units.inward(network)) for network in networks]
+        return [(theta, origin) for theta, (_, origin) in zip(inside, given, strict=True)]
 
     def _keep(self, best: End, rows: list[dict[str, Any]], problem: FitData) -> None:
         """Set the fitted attributes."""
@@ -317,9 +318,10 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
 
         theta, certificate = best.parametrization, best.certificate
         self.units_, self.space_, self.parametrization_ = problem.units, problem.space, theta
-        raw = problem.units.outward(to_raw(theta, problem.space))
-        self.coefs_ = [raw.A[:, :-1].T.copy(), raw.c[:, None].copy()]  # arrays to write to
-        self.intercepts_ = [raw.A[:, -1].copy(), np.array([raw.e], dtype=float)]
+        raw = problem.units.outward(Network.from_parametrization(theta, problem.space))
+        # Arrays to write to.
+        self.coefs_ = [raw.weights.T.copy(), raw.output_weights[:, None].copy()]
+        self.intercepts_ = [raw.biases.copy(), np.array([raw.offset])]
         self.starts_ = DataFrame(rows)
         self.best_start_ = int(best.row["start"])
         self.loss_ = float(best.row["loss"])

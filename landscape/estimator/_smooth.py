@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.estimator._lbfgs import minimize
-from landscape.estimator._units import RawNetwork
+from landscape.estimator._lbfgs import minimize, value_and_gradient
+from landscape.networks import Network
 
 __all__ = ["SmoothProblem", "find_basin", "pack", "swap", "unpack"]
 
@@ -42,57 +42,61 @@ COARSE_TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class SmoothProblem:
-    """Standardized data; the loss has ``sum_ij penalty_j (c_i A_ij)^2`` on top."""
+    """Standardized data; the loss has ``sum_ij penalty_j (c_i A_ij)^2`` on top, A (m, d + 1)."""
 
     X: Array  # (n, d + 1): features and 1, rows times the roots of the weights (times n)
     y: Array  # (n,): times the same roots; centred if there is an offset
     column: Array  # (n,): the offset's input, 0 without an offset
     penalty: Array  # (d + 1,)
 
-    def residuals(self, network: RawNetwork) -> Array:
-        """Of the network itself, unsmoothed."""
-        values = np.maximum(self.X @ network.A.T, 0.0) @ network.c
-        return np.asarray(values + network.e * self.column - self.y)
+    def within(self, delta: float) -> tuple[Array, ...]:
+        """What the compiled functions take after the parameters, for bands of half width delta."""
+        return self.X, self.y, self.column, delta * np.abs(self.X[:, -1]), self.penalty
 
-    def loss(self, network: RawNetwork) -> float:
-        """Mean squared error and penalty, unsmoothed."""
-        s = self.residuals(network)
-        products = network.c[:, None] * network.A
-        return float(s @ s) / s.size + float((products * products).sum(axis=0) @ self.penalty)
+    def loss(self, network: Network) -> float:
+        """Mean squared error and penalty: no band holds anything but the kink."""
+        return float(value_and_gradient(pack(network), *self.within(1e-300))[0])
 
 
-def pack(network: RawNetwork) -> Array:
-    """The parameters as one vector: A by rows, c, e."""
-    return np.concatenate([network.A.ravel(), network.c, [network.e]])
+def balanced(network: Network) -> tuple[Array, Array]:
+    """Rows A (m, d + 1) and output weights of the same function with ``|c_i| = ‖A_i‖_2``."""
+    sizes = np.maximum(np.linalg.norm(network.rows, axis=1), 1e-12)
+    roots = np.sqrt(np.maximum(np.abs(network.output_weights), 1e-12) / sizes)
+    return network.rows * roots[:, None], network.output_weights / roots
 
 
-def unpack(v: Array, width: int) -> RawNetwork:
-    """The network of a vector."""
-    m = v.size // (width + 1)
-    return RawNetwork(v[: m * width].reshape(m, width), v[m * width : -1], float(v[-1]))
+def pack(network: Network) -> Array:
+    """The balanced parameters as one vector: A by rows, c, e."""
+    A, c = balanced(network)
+    return np.concatenate([A.ravel(), c, [network.offset]])
+
+
+def unpack(v: Array, width: int) -> Network:
+    """The network of a vector, ``width`` d + 1."""
+    A, (*c, e) = np.split(v, [-(len(v) // (width + 1)) - 1])
+    A = A.reshape(len(c), width)
+    return Network(A[:, :-1], A[:, -1], np.array(c), float(e))
 
 
 def descend_smoothly(
-    problem: SmoothProblem, network: RawNetwork, delta: float, tol: float, max_iter: int
-) -> tuple[RawNetwork, float, int]:
+    problem: SmoothProblem, network: Network, delta: float, tol: float, max_iter: int
+) -> tuple[Network, float, int]:
     """L-BFGS on the smoothed loss: where it ends, the loss there and the iterations."""
-    X, widths = problem.X, delta * np.abs(problem.X[:, -1])
-    data = X, problem.y, problem.column, widths, problem.penalty
-    v, value, n_iter = minimize(pack(network.balanced()), *data, tol, max_iter)
-    return unpack(v, X.shape[1]), value, n_iter
+    v, value, n_iter = minimize(pack(network), *problem.within(delta), tol, max_iter)
+    return unpack(v, problem.X.shape[1]), value, n_iter
 
 
 def swap(
-    problem: SmoothProblem, network: RawNetwork, rng: np.random.Generator, rank: int = 0
-) -> RawNetwork:
+    problem: SmoothProblem, network: Network, rng: np.random.Generator, rank: int = 0
+) -> Network:
     """Replace the neuron that the others can best do without by the best of random ridges.
 
     With ``rank`` 1, 2, ... it is the second, third one. Both are judged with optimal output weights
     of all others; kinks of the ridges go through samples.
     """
-    X, y = problem.X, problem.y
-    (n, width), m = X.shape, len(network.c)
-    features = np.column_stack([np.maximum(X @ network.A.T, 0.0), problem.column])
+    X, y, (A, _) = problem.X, problem.y, balanced(network)
+    (n, width), m = X.shape, len(A)
+    features = np.column_stack([np.maximum(X @ A.T, 0.0), problem.column])
     inverse = _inverse_gram(features)
     # The least squares problem without column j is worse by output_j^2 / inverse_jj.
     losses = (inverse @ (features.T @ y)) ** 2 / np.diag(inverse)
@@ -107,12 +111,11 @@ def swap(
     ridges -= basis @ (basis.T @ ridges)
     sizes = np.linalg.norm(ridges, axis=0)
     gains = np.abs(ridges.T @ (y - basis @ (basis.T @ y)))
-    A = network.A.copy()
     A[worst] = rows[np.argmax(gains / np.maximum(sizes, 1e-6 * sizes.max() + 1e-300))]
     features[:, worst] = np.maximum(X @ A[worst], 0.0)
     output = _inverse_gram(features) @ (features.T @ y)
     c = np.where(np.abs(output[:m]) > 1e-8, output[:m], 1e-8)
-    return RawNetwork(A, c, float(output[m]))
+    return Network(A[:, :-1], A[:, -1], c, float(output[m]))
 
 
 def _inverse_gram(features: Array) -> Array:
@@ -123,13 +126,8 @@ def _inverse_gram(features: Array) -> Array:
 
 
 def find_basin(
-    problem: SmoothProblem,
-    network: RawNetwork,
-    rng: np.random.Generator,
-    *,
-    tol: float,
-    max_iter: int,
-) -> tuple[RawNetwork, int]:
+    problem: SmoothProblem, network: Network, rng: np.random.Generator, *, tol: float, max_iter: int
+) -> tuple[Network, int]:
     """Smooth descent with swaps, in narrowing bands: no worse than the start.
 
     A stage ends where the loss falls by less than ``tol`` variances of the target per step, and all
@@ -142,7 +140,7 @@ def find_basin(
     for _ in range(SWAPS):
         if left <= 0 or failures == FAILURES:
             break
-        other = swap(problem, network.balanced(), rng, failures)
+        other = swap(problem, network, rng, failures)
         other, other_loss, n_iter = descend_smoothly(problem, other, COARSE, coarse, left)
         left -= n_iter
         if other_loss < loss * (1 - GAIN):

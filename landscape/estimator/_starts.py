@@ -13,8 +13,9 @@ from landscape.effective import EffectiveProblem
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.estimator._smooth import SmoothProblem, find_basin
 from landscape.estimator._sobolev import SobolevLoss
-from landscape.estimator._units import RawNetwork, Samples, Units, from_raw, lift_rows, to_raw
+from landscape.estimator._units import Samples, Units, from_raw, lift_rows
 from landscape.minima import Certificate, activation_key, certify_minimum
+from landscape.networks import Network
 from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
 from landscape.realization import input_gradients, realize
@@ -161,11 +162,11 @@ def draw_start(problem: FitData, seed: int, index: int) -> tuple[Parametrization
     space, m = problem.space, problem.space.n_neurons - 1
     rng, n_positive = stream(seed, "estimator: start", index), index % (m + 1)
     start = draw_network(rng, space.n_inputs - space.extra_inputs, m, n_positive=n_positive)
-    rows = np.column_stack([start.weights, start.biases])
-    raw = problem.standard.outward(RawNetwork(rows, start.output_weights, start.offset))
-    mean = 0.0 if problem.free else float(problem.samples.weights @ problem.samples.target)
-    drawn = raw.A[:, :-1], raw.A[:, -1], raw.c, raw.e + mean
-    return space.from_network(*drawn), n_positive
+    raw = problem.standard.outward(start)
+    if not problem.free:
+        mean = float(problem.samples.weights @ problem.samples.target)
+        raw = replace(raw, offset=raw.offset + mean)
+    return raw.to_parametrization(space), n_positive
 
 
 def _train(
@@ -177,7 +178,7 @@ def _train(
     if problem.solver == "descent" or problem.sobolev or (scipy and problem.alpha > 0):
         return theta, 0
     if not scipy:
-        raw = problem.standard.inward(to_raw(theta, space))
+        raw = problem.standard.inward(Network.from_parametrization(theta, space))
         raw, n_iter = find_basin(problem.smooth, raw, rng, tol=tol, max_iter=max_iter)
         return from_raw(space, problem.standard.outward(raw)), n_iter
     solver = problem.solver
@@ -203,9 +204,7 @@ def reinitialize(
     if not silent.any():
         return None
     s = realize(theta, X) - y
-    drawn = draw_network(rng, d, CANDIDATES, n_positive=0)
-    rows = np.column_stack([drawn.weights, drawn.biases])
-    rows = problem.standard.outward(RawNetwork(rows, drawn.output_weights, 0.0)).A
+    rows = problem.standard.outward(draw_network(rng, d, CANDIDATES, n_positive=0)).rows
     plain = X[:, : d + 1]  # the last one is the root of the weight, 1 without weights
     ridges = np.maximum(plain @ rows.T, 0.0)
     if problem.sobolev is not None:

@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.networks import Network
 from landscape.parametrization import Parametrization, max_norms
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 
-__all__ = ["RawNetwork", "Samples", "Units", "from_raw", "lift_rows", "merge_samples", "to_raw"]
+__all__ = ["Samples", "Units", "from_raw", "lift_rows", "merge_samples"]
 
 Array = NDArray[np.float64]
 
@@ -81,21 +82,6 @@ def merge_samples(
     constants = weights @ (targets - means[place]) ** 2 / totals.sum()
     shares, constant = totals / totals.sum(), float(constants[0])
     return Samples(features, means[:, 0], shares, constant, means[:, 1:], constants[1:])
-
-
-@dataclass
-class RawNetwork:
-    """``x -> sum_i c_i relu(<A_i, (x, 1)>) + e``; each row of A (m, d + 1) has its bias last."""
-
-    A: Array
-    c: Array
-    e: float
-
-    def balanced(self) -> RawNetwork:
-        """The same function with ``|c_i| = ‖A_i‖_2``."""
-        sizes = np.maximum(np.linalg.norm(self.A, axis=1), 1e-12)
-        roots = np.sqrt(np.maximum(np.abs(self.c), 1e-12) / sizes)
-        return RawNetwork(self.A * roots[:, None], self.c / roots, self.e)
 
 
 @dataclass(frozen=True)
@@ -182,24 +168,22 @@ class Units:
             gradient_constant=samples.gradient_constant / self.slopes**2,
         )
 
-    def outward(self, network: RawNetwork) -> RawNetwork:
+    def outward(self, network: Network) -> Network:
         """A network of these units in those of the data."""
-        weights = network.A[:, :-1] / self.scale
-        A = np.column_stack([weights, network.A[:, -1] - weights @ self.shift])
-        e = network.e * self.target_scale + self.target_shift
-        return RawNetwork(A, network.c * self.target_scale, e)
+        weights, c = network.weights / self.scale, network.output_weights * self.target_scale
+        e = network.offset * self.target_scale + self.target_shift
+        return Network(weights, network.biases - weights @ self.shift, c, e)
 
-    def inward(self, network: RawNetwork) -> RawNetwork:
+    def inward(self, network: Network) -> Network:
         """The inverse of `outward`."""
-        weights, biases = network.A[:, :-1], network.A[:, -1]
-        A = np.column_stack([weights * self.scale, biases + weights @ self.shift])
-        e = (network.e - self.target_shift) / self.target_scale
-        return RawNetwork(A, network.c / self.target_scale, e)
+        a, c = network.weights, network.output_weights / self.target_scale
+        e = (network.offset - self.target_shift) / self.target_scale
+        return Network(a * self.scale, network.biases + a @ self.shift, c, e)
 
     def outward_element(self, theta: Parametrization, space: Space) -> Parametrization:
         """An element of the space in the data's units; on N* the margin scales with the target."""
         if isinstance(space, UnrestrictedSpace):
-            return from_raw(space, self.outward(to_raw(theta, space)))
+            return from_raw(space, self.outward(Network.from_parametrization(theta, space)))
         u = theta.products * self.target_scale
         u[:, :-2] /= self.scale
         bias = -u[:, :-2] @ self.shift
@@ -214,20 +198,12 @@ def _powers(sizes: Array) -> Array:
     return np.ldexp(1.0, exponents - (mantissas < np.sqrt(0.5)))
 
 
-def to_raw(theta: Parametrization, space: Space) -> RawNetwork:
-    """An element as a network with biases."""
-    a, c = theta.weights, theta.output_weights
+def from_raw(space: Space, network: Network) -> Parametrization:
+    """An element of the space on the data; of N' and N*, with as many neurons and no offset."""
     if isinstance(space, UnrestrictedSpace):
-        return RawNetwork(a[:-1], c[:-1], float(c[-1]))
-    return RawNetwork(np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]]), c, 0.0)
-
-
-def from_raw(space: Space, network: RawNetwork) -> Parametrization:
-    """An element of the space; of N' and N*, from as many rows as `to_raw` gives and no offset."""
-    A, c = network.A, network.c
-    if isinstance(space, UnrestrictedSpace):
-        return Parametrization(np.vstack([A, space.offset_direction]), np.append(c, network.e))
-    lifted = lift_rows(space, A * np.maximum(np.abs(c), 1e-12)[:, None])
+        return network.to_parametrization(space)
+    c = network.output_weights
+    lifted = lift_rows(space, network.rows * np.maximum(np.abs(c), 1e-12)[:, None])
     return Parametrization.from_products(lifted, np.where(c < 0, -1.0, 1.0))
 
 

@@ -92,6 +92,11 @@ class Network:
         """Number m of neurons."""
         return self.weights.shape[0]
 
+    @property
+    def rows(self) -> Array:
+        """``(a_i, b_i)``, shape (m, d + 1)."""
+        return np.column_stack([self.weights, self.biases])
+
     def __repr__(self) -> str:
         return (
             f"Network(n_inputs={self.n_inputs}, n_neurons={self.n_neurons}, "
@@ -130,7 +135,7 @@ class Network:
 
         Neurons are rescaled by powers of two. Those that contribute nothing stay.
         """
-        sizes = max_norms(np.column_stack([self.weights, self.biases]))
+        sizes = max_norms(self.rows)
         outer = np.abs(self.output_weights)
         used = (sizes > 0) & (outer > 0)
         logs = np.log2(np.where(used, outer, 1.0)) - np.log2(np.where(used, sizes, 1.0))
