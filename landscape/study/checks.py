@@ -21,8 +21,6 @@ from landscape.study.config import DATA, SOLVERS, Section, Study
 ATLAS_SOLVERS = ("descent", "far descent", "SLSQP", "L-BFGS-B", "trf")
 #: YAML reads 2023_02 as a number, and no as false.
 QUOTES = "write it in quotes"
-#: Counts of what starts from the minima of N*.
-FROM_RESTRICTED = {"controls": "max_minima", "pairs": "max_pairs"}
 
 
 def check_study(
@@ -180,9 +178,9 @@ def _combined(study: Study) -> Iterator[tuple[str, str]]:
         for space in [space for space in getattr(study, name).spaces if space not in study.spaces]:
             yield f"{name}.spaces", f"{space!r} is not trained; {add}"
     add = "that space is not trained; add restricted to `spaces`, or write 0"
-    for name, count in FROM_RESTRICTED.items() if "restricted" not in study.spaces else ():
+    for name, count in (("controls", "max_minima"), ("pairs", "max_pairs")):
         step, asked = getattr(study, name), getattr(getattr(study, name), count)
-        if asked and count in step.model_fields_set:
+        if "restricted" not in study.spaces and asked and count in step.model_fields_set:
             yield f"{name}.{count}", f"{asked} of restricted minima, and {add}"
 
 
@@ -222,7 +220,7 @@ def _atlases(study: Study) -> Iterator[tuple[str, str]]:
     """Problems beyond the budget; those whose data cannot be made are named already."""
     limit = study.atlas.max_supports
     for name, problem in study.atlas.problems.items():
-        data, n_neurons = problem.data.model_dump(exclude_none=True), problem.neurons + 1
+        data, n_neurons, cost = problem.data.model_dump(exclude_none=True), problem.neurons + 1, 0
         if data.get("n_features") == 1:
             # Random inputs are distinct: 4 n + 1 faces of a neuron, 4 of them silent, two signs.
             faces = 2 * (4 * data["n_samples"] - 3)
@@ -230,11 +228,9 @@ def _atlases(study: Study) -> Iterator[tuple[str, str]]:
         else:
             from landscape.atlas import atlas_cost  # its import takes a second
 
-            try:
+            with suppress(DataError):
                 made = make_dataset(name, data, generators=study.plugins.generators)
-            except DataError:
-                continue
-            cost = atlas_cost(made.features, n_neurons).n_supports
+                cost = atlas_cost(made.features, n_neurons).n_supports
         if cost > limit:
             more = f"{cost:,} least squares problems, more than atlas.max_supports ({limit:,})"
             less = "take fewer samples, features or neurons, or raise atlas.max_supports"

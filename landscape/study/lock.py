@@ -41,11 +41,11 @@ def begin(folder: str | Path, study: str, *, patience: float = 5.0) -> str | Non
         who = file.read().strip()
         if not alone:
             file.close()
+            by = who or "a process that is just starting"
             raise RunError(
-                f"another run of study {study!r} is at work in this folder "
-                f"({who or 'a process that is just starting'}), or jobs of it if that was killed: "
-                "wait until it ends or stop it with Ctrl-C, then run again; two at once would "
-                "write the same files"
+                f"another run of study {study!r} is at work in this folder ({by}), or jobs of it "
+                "if that was killed: wait until it ends or stop it with Ctrl-C, then run again; "
+                "two at once would write the same files"
             )
         file.truncate(0)
         print(f"process {os.getpid()}, since {datetime.now():%Y-%m-%d %H:%M:%S}", file=file)
@@ -97,10 +97,9 @@ def _lock(file: IO[str], how: int, patience: float) -> bool:
     for _ in range(1 + int(10 * patience)):
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)
+            return True
         except BlockingIOError:
             time.sleep(0.1)
         except OSError:
-            return True
-        else:
             return True
     return False

@@ -10,6 +10,7 @@ is held against.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -58,20 +59,13 @@ class ArmRun(OfArm):
 
     name = "regularization_runs"
     start: int = column("Index of the start.")
-    outcome: str = column("How training ended.")
-    n_iter: int = column("Iterations of the solver.", path=True)
-    n_merged: int = column("Neurons that were merged into others.")
     trained_loss: float = column("Loss after training.", MSE)
     trained_imbalance: float = column("Mean relative imbalance of the neurons, trained.")
-    trained_imbalance_max: float = column("Its largest, trained.")
-    trained_distance: float = column("Distance to N', trained.")
     trained_cosine: float = column("Largest cosine of two directions, trained.")
     trained_opposite_cosine: float = column("Smallest one, trained.")
     trained_flip_gap: float = column("Flip gap relative to the largest product, trained.")
     loss: float = column("Loss after descent.", MSE)
     imbalance: float = column("Mean relative imbalance of the neurons.")
-    imbalance_max: float = column("Its largest.")
-    distance: float = column("Distance to N'.")
     cosine: float = column("Largest cosine of two directions.")
     opposite_cosine: float = column("Smallest one.")
     flip_gap: float = column("Flip gap relative to the largest product.")
@@ -174,7 +168,7 @@ def run_arms(
 def _row(arm: Arm, place: dict[str, Any], task: Task, fit: Fit) -> ArmRun:
     """Measures at the trained point, and after the descent without a regularizer."""
     end, natural, implication = task.end(fit.parametrization), None, ""
-    measures = {"trained_loss": fit.loss, "outcome": fit.outcome.name.lower()}
+    measures = {"trained_loss": fit.loss}
     for prefix, theta in (("trained_", fit.parametrization), ("", end.network)):
         found = degeneracies(theta, space=task.space)
         measures |= {f"{prefix}{key}": value for key, value in found.items()}
@@ -184,7 +178,8 @@ def _row(arm: Arm, place: dict[str, Any], task: Task, fit: Fit) -> ArmRun:
             implication = natural.verdict.value
         except NUMERICAL_ERRORS:
             implication = "undecided"
-    return ArmRun.copied(end, fit, natural, arm, **place, **measures, implication=implication)
+    here = SimpleNamespace(**measures, implication=implication)
+    return ArmRun.copied(here, end, natural, arm, **place)
 
 
 def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) -> list[Comparison]:

@@ -6,7 +6,6 @@ a row says where something could not be computed: a number is missing, a verdict
 """
 
 from math import inf, nan
-from typing import NamedTuple
 
 from numpy.typing import NDArray
 
@@ -50,13 +49,12 @@ class _OfMinimum(Row):
 class WithNetwork(Row):
     """With the network that it is about."""
 
-    weights: NDArray | None = array(2)
-    output_weights: NDArray | None = array(1)
+    weights: NDArray = array(2)
+    output_weights: NDArray = array(1)
 
     @property
     def network(self) -> Parametrization:
         """It."""
-        assert self.weights is not None and self.output_weights is not None
         return Parametrization(self.weights, self.output_weights)
 
 
@@ -372,19 +370,13 @@ class Coverage(_OfProblem):
     outcome: str = column("How the descent ended.")
 
 
-class Step(NamedTuple):
-    """One thing that is asked of the minima of a cell; importing this imports no step."""
-
-    key: str  #: Section of the configuration with its options.
-    table: type[Row]
-    source: str  #: Of a function that is called with cell, minima, these options and ``progress``.
-
-
-#: Steps by kind of file, which is the name of their table.
+#: What is asked of the minima of a cell, by kind of file, which is the name of its table: the
+#: section of the configuration with the options, the table, and a function that is called with
+#: cell, minima, these options and ``progress``.
 STEPS = {
-    "probes": Step("probe", Probe, "landscape.study.probes:probe_minima"),
-    "controls": Step("controls", Control, "landscape.study.probes:follow_controls"),
-    "pairs": Step("pairs", Pair, "landscape.study.pairs:measure_pairs"),
-    "natural": Step("natural", Natural, "landscape.study.probes:examine_minima"),
-    "converse": Step("converse", Converse, "landscape.study.probes:draw_converse"),
+    "probes": ("probe", Probe, "landscape.study.probes:probe_minima"),
+    "controls": ("controls", Control, "landscape.study.probes:follow_controls"),
+    "pairs": ("pairs", Pair, "landscape.study.pairs:measure_pairs"),
+    "natural": ("natural", Natural, "landscape.study.probes:examine_minima"),
+    "converse": ("converse", Converse, "landscape.study.probes:draw_converse"),
 }

@@ -118,7 +118,7 @@ MINIMA = (*FITS, "descent", "minima")
 STUDY = settings(
     *MINIMA,
     *("neurons", "starts", "radius", "realization", "solvers"),
-    *(step.key for step in STEPS.values()),
+    *(key for key, _, _ in STEPS.values()),
 ) | {"datasets": {name: without_path(entry) for name, entry in config["datasets"].items()}}
 
 

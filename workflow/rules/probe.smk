@@ -17,7 +17,7 @@ rule probe:
         runtime=60,
     params:
         code=COMPUTING,
-        settings=settings(*MINIMA, *(step.key for step in STEPS.values())),
+        settings=settings(*MINIMA, *(key for key, _, _ in STEPS.values())),
     script:
         "../scripts/probe.py"
 

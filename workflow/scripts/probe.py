@@ -13,11 +13,10 @@ def main(snakemake):
         data, settings = load_data(snakemake, snakemake.input.data), snakemake.params.settings
         for k, (cell, path) in enumerate(cells(snakemake, snakemake.output.probes, data)):
             minima = load_minima(snakemake, path, data)
-            for kind, step in STEPS.items():
+            for kind, (key, table, source) in STEPS.items():
                 progress(f"neurons {cell.neurons}, {kind}")
-                options = settings[step.key]
-                rows = resolve_name(step.source)(cell, minima, **options, progress=progress)
-                save(snakemake, snakemake.output[kind][k], step.table, rows, data)
+                rows = resolve_name(source)(cell, minima, **settings[key], progress=progress)
+                save(snakemake, snakemake.output[kind][k], table, rows, data)
 
 
 main(snakemake)  # noqa: F821
