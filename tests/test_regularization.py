@@ -309,11 +309,11 @@ def test_runs_are_paired_and_end_no_worse_than_trained(runs):
 
 
 def test_comparison_of_an_arm_with_itself_is_null_and_deterministic(runs):
-    rows = compare_arms(runs, seed=3, n_resamples=200)
-    repr_once = [tuple(map(repr, vars(row).values())) for row in rows]
+    rows = list(compare_arms(runs, seed=3, n_resamples=200).itertuples(index=False))
+    repr_once = list(map(repr, rows))
     shuffled = [runs[k] for k in np.random.default_rng(0).permutation(len(runs))]
     by_key = {(r.arm, repr(r.strength), r.measure): r for r in rows}
-    for row in compare_arms(shuffled, seed=3, n_resamples=200):
+    for row in compare_arms(shuffled, seed=3, n_resamples=200).itertuples(index=False):
         assert repr(by_key[row.arm, repr(row.strength), row.measure]) == repr(row)
     assert len(set(repr_once)) == len(rows)
     for row in rows:
@@ -331,7 +331,8 @@ def test_statistics_on_made_up_runs(runs):
             strength = np.nan if arm == "none" else 0.1
             row = replace(runs[0], arm=arm, strength=strength, start=start, against="none")
             made.append(replace(row, loss=5.0 + start + shift, verdict="holds"))
-    rows = {(r.arm, r.measure): r for r in compare_arms(made, seed=0, n_resamples=100)}
+    table = compare_arms(made, seed=0, n_resamples=100)
+    rows = {(row.arm, row.measure): row for row in table.itertuples()}
     found = rows["balance", "loss"]
     assert (found.n_less, found.n_more) == (12, 0)
     assert found.p == found.p_holm == 2.0**-11

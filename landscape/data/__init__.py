@@ -1,11 +1,5 @@
 """Data sets of a study, and files that are whole.
 
-- :mod:`landscape.data.datasets`: what a data set is, how it is standardized; a user's own tables,
-  CSV and Parquet;
-- :mod:`landscape.data.sources`: generators and loaders, by the kinds of the config; a user's own
-  functions, from installed modules;
-- :mod:`landscape.data.files`: files that are written completely or not at all.
-
 The paper's lift ``x -> (x, 1, -1)`` is a property of the space that is trained over, not of the
 data stored here.
 """

@@ -37,30 +37,17 @@ def is_constant(column: Array) -> bool:
 class Dataset:
     """Samples ``(x^k, y^k)`` as the study sees them.
 
-    Parameters
-    ----------
-    name : str
-        Name in the config.
-    features, target : array_like of shapes (n, d) and (n,)
-    feature_names : sequence of str, optional
-        ``x1, ..., xd`` if not given.
-    target_name : str
-    metadata : dict, optional
-        Where the data come from, and their standardization; JSON values only.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, a value is not finite, the target is constant, or there are fewer
-        than d + 2 samples: an affine function would interpolate them.
+    DataError if shapes do not fit, a value is not finite, the target is constant, or there are
+    fewer than d + 2 samples: an affine function would interpolate them.
     """
 
-    name: str
-    features: Array
-    target: Array
+    name: str  #: In the config.
+    features: Array  #: Of shape (n, d).
+    target: Array  #: Of shape (n,).
     _: KW_ONLY
-    feature_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()  #: ``x1, ..., xd`` if not given.
     target_name: str = "y"
+    #: Where the data come from, and their standardization; JSON values only.
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,12 +97,7 @@ def standardize(dataset: Dataset, *, features: bool = True, target: bool = True)
 
     The original values are ``values * scale + mean``. What is not standardized is recorded with
     mean 0 and scale 1, in ``metadata["standardization"]``: ``{"features": {"means", "scales"},
-    "target": {"mean", "scale"}}``.
-
-    Raises
-    ------
-    DataError
-        If a feature is constant.
+    "target": {"mean", "scale"}}``. DataError if a feature is constant.
 
     Examples
     --------

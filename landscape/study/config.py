@@ -262,9 +262,8 @@ class Study(Section):
         """Spaces that a step goes over by default are those of them that are trained."""
         for step in (self.radius, self.realization, self.natural):
             if "spaces" not in step.model_fields_set:
-                trained: Any = [space for space in step.spaces if space in self.spaces]
-                step.spaces = trained
-                step.model_fields_set.discard("spaces")
+                # Past the model, for which these remain keys that were left out.
+                vars(step)["spaces"] = [space for space in step.spaces if space in self.spaces]
         return self
 
     def complete(self) -> dict[str, Any]:

@@ -136,7 +136,8 @@ def valley_rows(
                     spurious=bool(tree.spurious[k]), barrier=float(tree.pairs[k, 1]),
                 )  # fmt: skip
                 barriers.append(row)
-        for k, one in enumerate(tree.valleys.itertuples()):
+        records: Any = tree.valleys.itertuples()
+        for k, one in enumerate(records):
             more: dict[str, Any] = {**inside[k], "valley": k, "parent": int(tree.parents[k])}
             if name == "restricted" and "balanced" in trees:
                 more["balanced"] = trees["balanced"].locate(one.parametrization)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 
@@ -25,12 +26,9 @@ def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
     The starts, sorted, have the numbers of their minima; a minimum is at the first start that
     reached it without leaving the space.
     """
-
-    def cell(fit: Fit) -> tuple[str, str, int]:
-        return fit.dataset, fit.space, fit.neurons
-
-    numbered, minima = [], []
-    for _, group in groupby(sorted(fits, key=lambda fit: (*cell(fit), fit.start)), cell):
+    numbered, minima, cell = [], [], ("dataset", "space", "neurons")
+    ordered = sorted(fits, key=attrgetter(*cell, "start"))
+    for _, group in groupby(ordered, attrgetter(*cell)):
         mine, reached = list(group), dict[str, list[Fit]]()
         # Those that left the space come last; sorting is stable.
         for fit in sorted(mine, key=lambda fit: fit.violations != ""):

@@ -8,7 +8,7 @@ is held against.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -44,20 +44,18 @@ SHARES = ("best", "near_best", "certified", "spare", "silent", "redundant", "opp
 TESTED = (*SHARES, "loss", "trained_loss")
 
 
-class OfArm(Row):
-    """Of one arm; such tables have no key, their rows keep the order of the arms."""
+class ArmRun(Row):
+    """One start in one arm: trained with its regularizer, then descended without.
 
+    Such rows have no key: they keep the order of the arms.
+    """
+
+    name = "regularization_runs"
     dataset: str = column(DATASET)
     neurons: int = column("Neurons m of the network with biases.")
     arm: str = column("How it was trained.")
     strength: float = column("Of the penalty; missing for arms without one.")
     against: str = column("The arm that it is compared with; empty for the first.")
-
-
-class ArmRun(OfArm):
-    """One start in one arm: trained with its regularizer, then descended without."""
-
-    name = "regularization_runs"
     start: int = column("Index of the start.")
     trained_loss: float = column("Loss after training.", MSE)
     trained_imbalance: float = column("Mean relative imbalance of the neurons, trained.")
@@ -75,23 +73,6 @@ class ArmRun(OfArm):
     n_redundant: int = column("Pairs of the same direction; likewise.", default=-1)
     n_opposite: int = column("Pairs of opposite directions; likewise.", default=-1)
     implication: str = column("Proposition 1.2's implication; likewise.", default="")
-
-
-class Comparison(OfArm):
-    """One measure of one arm against its counterpart, on the same starts."""
-
-    name = "regularization"
-    measure: str = column("What is compared.")
-    n: int = column("Starts with a value in both arms.")
-    mean: float = column("Mean in this arm.")
-    reference: float = column("Mean in the other arm.")
-    difference: float = column("Mean paired difference.")
-    low: float = column("Lower end of its bootstrap interval.")
-    high: float = column("Upper end.")
-    n_less: int = column("Starts with a lower value in this arm.")
-    n_more: int = column("Starts with a higher one.")
-    p: float = column("Of the two-sided sign test, where one is made.")
-    p_holm: float = column("The same, adjusted after Holm over all comparisons.", default=np.nan)
 
 
 @dataclass(frozen=True)
@@ -182,21 +163,24 @@ def _row(arm: Arm, place: dict[str, Any], task: Task, fit: Fit) -> ArmRun:
     return ArmRun.copied(here, end, natural, arm, **place)
 
 
-def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) -> list[Comparison]:
-    """Each arm against its counterpart on the same starts.
+def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) -> Any:
+    """Each arm against its counterpart on the same starts: a data frame.
 
-    For every measure the mean, the mean paired difference, and its percentile bootstrap interval
-    of 95 % over starts (the same resamples for all arms of a cell). For the loss, the trained loss
-    and the shares an exact two-sided sign test over the starts that differ (for shares McNemar's
-    test), ``p``; ``p_holm`` is adjusted over all comparisons of that measure, in all cells. Values
-    that differ relatively by less than 1e-6 are ties. A start counts for ``best`` if its minimum
-    is certified and relatively within 1e-6 of the lowest certified loss of any arm of the cell, for
-    ``near_best`` if its loss is within 1 %; for ``spare``, ``silent``, ``redundant``, ``opposite``
-    and ``violated`` if its minimum is certified and has the property. ValueError if the arms of a
-    cell have different starts.
+    For every measure the ``n`` starts with a value in both arms, ``mean``, the other's mean
+    ``reference``, the mean paired ``difference``, and its percentile bootstrap interval of 95 %
+    over starts, ``low`` to ``high`` (the same resamples for all arms of a cell). For the loss, the
+    trained loss and the shares an exact two-sided sign test over the ``n_less`` and ``n_more``
+    starts that differ (for shares McNemar's test), ``p``; ``p_holm`` is adjusted over all
+    comparisons of that measure, in all cells. Values that differ relatively by less than 1e-6 are
+    ties. A start counts for ``best`` if its minimum is certified and relatively within 1e-6 of the
+    lowest certified loss of any arm of the cell, for ``near_best`` if its loss is within 1 %; for
+    ``spare``, ``silent``, ``redundant``, ``opposite`` and ``violated`` if its minimum is certified
+    and has the property. ValueError if the arms of a cell have different starts.
     """
+    import pandas as pd  # half a second, which the jobs that run arms do not need
+
     cells: Any = frame_of(ArmRun, runs).groupby(["dataset", "neurons"], sort=False)
-    found: list[Comparison] = []
+    found: list[dict[str, Any]] = []
     for (dataset, neurons), cell in cells:
         holds, loss = cell["verdict"] == "holds", cell["loss"]
         lowest = float(loss[holds].min())
@@ -223,8 +207,13 @@ def compare_arms(runs: Iterable[ArmRun], *, seed: int, n_resamples: int = 4000) 
             for measure in (*MEASURES, *SHARES):
                 mine, other = own[measure], arms[against, -1.0][measure]
                 row = _compared(measure, mine.to_numpy(float), other.to_numpy(float), resamples)
-                found.append(Comparison(**place, against=compared, measure=measure, **row))
-    return _adjusted(found)
+                found.append({**place, "against": compared, "measure": measure, **row})
+    table: Any = pd.DataFrame(found).assign(p_holm=np.nan)
+    for _, own in table[table["against"] != ""].groupby("measure"):
+        p = own["p"].dropna().sort_values(kind="stable")
+        steps = np.maximum.accumulate(np.arange(len(p), 0, -1) * p)
+        table.loc[p.index, "p_holm"] = np.minimum(1.0, steps)
+    return table
 
 
 def _compared(
@@ -237,7 +226,8 @@ def _compared(
     # Ends that differ by rounding only are the same.
     slack = BEST_TOLERANCE * np.maximum(np.abs(mine), np.abs(other))
     differences = np.where(np.abs(mine - other) <= slack, 0.0, mine - other)
-    usable, row = np.isfinite(differences), dict[str, Any]()
+    usable = np.isfinite(differences)
+    row: dict[str, Any] = {"n": int(usable.sum())}
     for name, values in (("mean", mine), ("reference", other), ("difference", differences)):
         row[name] = float(values[usable].mean()) if usable.any() else np.nan
     low = high = np.nan
@@ -247,16 +237,5 @@ def _compared(
         low, high = np.percentile(sums[found > 0] / found[found > 0], [2.5, 97.5])
     less, more = int(np.sum(differences < 0)), int(np.sum(differences > 0))
     p = float(binomtest(less, less + more).pvalue) if less + more else 1.0
-    row |= {"low": float(low), "high": float(high), "p": p if measure in TESTED else np.nan}
-    return row | {"n": int(usable.sum()), "n_less": less, "n_more": more}
-
-
-def _adjusted(rows: list[Comparison]) -> list[Comparison]:
-    """With Holm's adjustment of p over all comparisons of a measure."""
-    for measure in {row.measure for row in rows}:
-        own = [k for k, row in enumerate(rows) if row.measure == measure and row.against]
-        places = sorted((k for k in own if np.isfinite(rows[k].p)), key=lambda k: rows[k].p)
-        adjusted = [(len(places) - k) * rows[place].p for k, place in enumerate(places)]
-        for place, p in zip(places, np.maximum.accumulate(adjusted), strict=True):
-            rows[place] = replace(rows[place], p_holm=float(min(1.0, p)))
-    return rows
+    row |= {"low": float(low), "high": float(high), "n_less": less, "n_more": more}
+    return row | {"p": p if measure in TESTED else np.nan}

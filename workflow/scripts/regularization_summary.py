@@ -5,15 +5,14 @@ from tabular import load, save_figure
 
 from landscape.data import write_text
 from landscape.plots.figures import regularization_figure
-from landscape.rows import frame_of
 from landscape.rows.store import csv_text
-from landscape.study.regularization import ArmRun, Comparison, compare_arms
+from landscape.study.regularization import ArmRun, compare_arms
 
 
 def main(snakemake):
     with job(snakemake) as progress:
         runs = load(snakemake, snakemake.input.runs, ArmRun)
-        summary = frame_of(Comparison, compare_arms(runs, seed=snakemake.params.seed))
+        summary = compare_arms(runs, seed=snakemake.params.seed)
         progress(f"{len(runs)} runs, {len(summary)} comparisons")
         write_text(snakemake.output.summary, csv_text(summary))
         figure = regularization_figure(summary)
