@@ -37,6 +37,7 @@ _PUBLIC = {
     "probe_realization": "probe",
     "reparametrize_near": "stability",
     "ShallowReLURegressor": "estimator",
+    "analyse": "analysis",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

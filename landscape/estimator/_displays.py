@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from landscape.errors import require_extra
+from landscape.networks import as_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ class RealizationDisplay(_Display):
     Parameters
     ----------
     estimator : object
-        With ``coefs_`` and ``intercepts_`` of one hidden layer in scikit-learn's layout.
+        A network, as `landscape.networks.as_network` takes it.
     bounds : sequence of (low, high) pairs
         Range of each feature.
     X, y : arrays of shapes (n, d) and (n,), optional
@@ -163,7 +164,7 @@ class RealizationDisplay(_Display):
     def __init__(
         self, estimator: Any, bounds: Any, X: Array | None = None, y: Array | None = None
     ) -> None:
-        self.estimator = estimator
+        self.estimator, self.network = estimator, as_network(estimator)
         self.bounds = [(float(low), float(high)) for low, high in bounds]
         self.X, self.y = X, y
 
@@ -181,8 +182,8 @@ class RealizationDisplay(_Display):
 
         Parameters
         ----------
-        estimator : ShallowReLURegressor, or another network with one hidden layer of ReLUs
-            Fitted on one or two features.
+        estimator : ShallowReLURegressor, or what `landscape.networks.as_network` takes
+            A network of one or two features: an estimator, parametrization, module, or file.
         X, y : array_like of shapes (n, d) and (n,)
             Samples, which set the range; drawn if y is given.
         ax : matplotlib.axes.Axes, optional
@@ -195,8 +196,9 @@ class RealizationDisplay(_Display):
         ValueError
             For three or more features.
         """
-        check_is_fitted(estimator, "coefs_")
-        d = len(estimator.coefs_[0])
+        if hasattr(estimator, "fit"):
+            check_is_fitted(estimator)
+        d = as_network(estimator).n_inputs
         if d > 2:
             raise ValueError(f"RealizationDisplay: draws one or two features, the fit has {d}")
         names = getattr(estimator, "feature_names_in_", None)
@@ -214,7 +216,7 @@ class RealizationDisplay(_Display):
         numbered = [f"feature {j}" for j in range(len(self.bounds))]
         labels = getattr(self.estimator, "feature_names_in_", numbered)
         ax.set_xlabel(labels[0])
-        weights, biases = self.estimator.coefs_[0].T, self.estimator.intercepts_[0]
+        weights, biases = self.network.weights, self.network.biases
         breaks = np.abs(weights).max(axis=1) > 1e-9 * np.maximum(np.abs(biases), 1e-300)
         if len(self.bounds) == 1:
             self._curve(ax, -biases[breaks] / weights[breaks, 0], **kwargs)
@@ -222,16 +224,12 @@ class RealizationDisplay(_Display):
             ax.set_ylabel(labels[1])
             self._surface(ax, weights[breaks], biases[breaks], **kwargs)
 
-    def _values(self, X: Array) -> Array:
-        (a, c), (b, e) = self.estimator.coefs_, self.estimator.intercepts_
-        return np.asarray((np.maximum(X @ a + b, 0.0) @ c + e)[:, 0])
-
     def _curve(self, ax: Any, kinks: Array, **kwargs: Any) -> None:
         low, high = self.bounds[0]
         kinks = np.sort(kinks[(kinks > low) & (kinks < high)])
         # Piecewise linear: the kinks and the ends are all there is to know.
         x = np.concatenate([[low], kinks, [high]])
-        values = self._values(x[:, None])
+        values = self.network.predict(x[:, None])
         if self.X is not None and self.y is not None:
             style: dict[str, Any] = {"s": 12, "facecolors": "none", "edgecolors": GREY}
             ax.scatter(self.X[:, 0], self.y, label="samples", **style)
@@ -243,7 +241,7 @@ class RealizationDisplay(_Display):
 
     def _surface(self, ax: Any, weights: Array, biases: Array, **kwargs: Any) -> None:
         x, y = np.meshgrid(*(np.linspace(low, high, 201) for low, high in self.bounds))
-        values = self._values(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
+        values = self.network.predict(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
         contours = ax.contourf(x, y, values, **{"levels": 16, "cmap": "viridis", **kwargs})
         ax.figure.colorbar(contours, ax=ax, label="prediction")
         for row, bias in zip(weights, biases, strict=True):
