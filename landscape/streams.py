@@ -14,20 +14,9 @@ __all__ = ["stream"]
 
 
 def stream(seed: int, *keys: str | int) -> np.random.Generator:
-    """The random numbers of one purpose.
+    """The random numbers of one purpose, the first key; the others say what it is about.
 
-    Parameters
-    ----------
-    seed : int
-        Of the study; any integer.
-    *keys : str or int
-        First the purpose, then what it is about. Other types are a TypeError.
-
-    Examples
-    --------
-    >>> one, two = (stream(0, "start", "sine", 2, 7).random() for _ in range(2))
-    >>> bool(one == two), bool(stream(0, "start", "sine", 27).random() == one)
-    (True, False)
+    TypeError for other keys than integers and texts.
     """
     digest = hashlib.sha256()
     for key in (index(seed), *keys):
