@@ -9,6 +9,7 @@ went is the distance to the set of all parametrizations of the minimum's functio
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -417,6 +418,7 @@ def analyse(
     weight_decay: float = 0.0,
     node_limit: int = 20_000,
     valleys: bool = True,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Analysis:
     """Analyse a network on data: verdict, nearest minimum, degeneracies, Lipschitz constants.
 
@@ -435,6 +437,8 @@ def analyse(
         Limit of each search for a seminorm or Lipschitz constant.
     valleys : bool
         Whether to make the merge tree of small data, which can take some seconds.
+    progress : callable
+        Receives lines of text.
 
     Returns
     -------
@@ -471,7 +475,9 @@ def analyse(
     value = float(np.mean((net.predict(features) - target) ** 2))
     variance = float(np.var(target))
     certificate = certify_minimum(theta, inputs, target, space=where)
+    progress(f"{certificate.verdict.value}: {certificate.reason}; descend to a minimum")
     gap = _gap(net, certificate, features, target, where)
+    progress(f"{gap.outcome}; Proposition 1.2, and N*")
     notes: list[str] = []
     minimum = gap.parametrization
     implication: Natural | Probe | None = None
@@ -490,6 +496,7 @@ def analyse(
     except NUMERICAL_ERRORS as error:
         notes.append(f"N*: {type(error).__name__}: {error}")
     tree, valley = None, None
+    progress("valleys, seminorm and Lipschitz constants")
     if valleys:
         try:
             budget = TreeBudget(max_cells=2_000, max_facets=300_000)
