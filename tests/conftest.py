@@ -26,6 +26,20 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+#: Files that processes take first, one each: what compiles kernels, so that others find these in
+#: the cache; what makes the study of all tests of the workflow; what takes long.
+FIRST = (
+    "tests/test_seminorm.py", "tests/test_estimator.py", "tests/workflow/test_faults.py",
+    "tests/test_radius.py", "tests/test_study.py", "tests/workflow/test_workflow.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by file: a process that has nothing to do takes the next file."""
+    place = {name: k for k, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(FIRST)))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20190912)

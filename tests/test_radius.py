@@ -21,8 +21,6 @@ from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace, make_spa
 from tests.oracles.falsifier import attack
 from tests.oracles.problems import DATA
 
-SMALL = RadiusBudget(max_nodes=150, n_starts=6)
-
 
 def loss(theta: Parametrization, X: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean((realize(theta, X) - y) ** 2))
@@ -68,14 +66,16 @@ def check(bracket, theta: Parametrization, X, y, space: Space) -> None:
 
 @pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
 @pytest.mark.parametrize("data", sorted(set(DATA) - {"teacher", "few"}))
-def test_both_ends(data, name):
+@pytest.mark.parametrize("nodes", [20, pytest.param(150, marks=pytest.mark.slow)])
+def test_both_ends(nodes, data, name):
     """A better witness above; below, the oracle's search finds nothing."""
     features, y = DATA[data]()
     m = 2
     space = make_space(name, features.shape[1], m)
     X = space.embed(features)
     theta = minimum(space, X, y, 3, m)
-    bracket = bracket_radius(theta, X, y, space=space, budget=SMALL)
+    budget = RadiusBudget(max_nodes=nodes, n_starts=6)
+    bracket = bracket_radius(theta, X, y, space=space, budget=budget)
     check(bracket, theta, X, y, space)
     found = attack(
         theta,
@@ -135,7 +135,8 @@ def test_the_same_every_time():
     space = make_space("unrestricted", 1, 2)
     X = space.embed(features)
     theta = minimum(space, X, y, 1, 2)
-    one, two = (bracket_radius(theta, X, y, space=space, budget=SMALL) for _ in range(2))
+    budget = RadiusBudget(max_nodes=150, n_starts=6)
+    one, two = (bracket_radius(theta, X, y, space=space, budget=budget) for _ in range(2))
     assert (one.r_low, one.r_high, one.n_nodes) == (two.r_low, two.r_high, two.n_nodes)
 
 
