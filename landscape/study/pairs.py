@@ -39,17 +39,11 @@ def measure_pairs(
     cell: Cell, minima: Minima, *, max_pairs: int, max_minima: int, n_random: int,
     scales: Sequence[float], progress: Log = quiet,
 ) -> list[Pair]:  # fmt: skip
-    """Measure pairs of the architecture of the cell's networks in N*.
-
-    Kinds within N*: ``"minima"`` (two distinct minima), ``"random"`` (two draws, or a draw and a
-    perturbed one), ``"again"`` (a minimum and where descent from nearby ends, if it is the same
-    cell), ``"scaled"`` (every neuron of a minimum scaled by a random factor), ``"opposed"`` and
-    ``"extremal"`` (its first neurons exchanged for :func:`opposed_pair` and :func:`extremal_pair`),
-    ``"forward"`` (every entry perturbed). Outside: ``"C.1"``, ``"C.2"``, ``"C.3"``, a degenerate
-    parametrization of a minimum against realizations with one more neuron of size ``scale``.
+    """Measure pairs of the kinds of :class:`~landscape.study.rows.Pair`.
 
     ``max_pairs`` of two minima, and ``max_minima`` from which the other kinds are made, are chosen
-    evenly; ``scales`` are relative sizes of the changes.
+    evenly; ``scales`` are relative sizes of the changes. Outside N* a degenerate parametrization of
+    a minimum is held against realizations with one more neuron of that size.
     """
     task, inside = cell.task("restricted"), within_space(minima, "restricted")
     common = {**cell.place, "inputs": task.space.n_inputs, "width": task.space.n_neurons}

@@ -1,9 +1,6 @@
 """Starts: trained over a space, descended to where the exact test ends them, certified.
 
-A user's own solver, named in the config by the import path of an installed module, is called as
-``solver(fun, x0, bounds=bounds, max_iter=max_iter, tol=tol)``: ``fun(x)`` gives the loss and its
-gradient, ``bounds`` is a ``scipy.optimize.Bounds``, and what it returns is a
-``scipy.optimize.OptimizeResult``. The best point that it evaluated within the bounds counts.
+docs/plugins.md says how a user's own solver is called.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
