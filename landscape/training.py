@@ -8,6 +8,7 @@ import enum
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -57,34 +58,21 @@ class FitOutcome(enum.Enum):
 
 @dataclass(frozen=True)
 class Fit:
-    """End of a training run.
+    """End of a training run."""
 
-    Attributes
-    ----------
-    parametrization : Parametrization
-        The end point, never worse than the start (with its penalty, if there is one).
-    loss : float
-        Mean squared error there.
-    loss_start : float
-        Mean squared error at the start.
-    outcome : FitOutcome
-    message : str
-        The solver's own words.
-    n_iter, n_evaluations : int
-    penalty : float
-        Of the regularizer at the end point; not part of ``loss``.
-    n_merged : int
-        Neurons that :func:`train_merging` merged into others.
-    """
-
+    #: Never worse than the start (with its penalty, if there is one).
     parametrization: Parametrization
+    #: Mean squared errors there, and at the start; without a penalty.
     loss: float
     loss_start: float
     outcome: FitOutcome
+    #: The solver's own words.
     message: str
     n_iter: int
     n_evaluations: int
+    #: Of the regularizer at the end point.
     penalty: float = 0.0
+    #: Neurons that :func:`train_merging` merged into others.
     n_merged: int = 0
 
 
@@ -111,9 +99,9 @@ class _Counted:
     def __init__(self, objective: Objective, start: Array, regularizer: Regularizer | None) -> None:
         self.objective, self.regularizer = objective, regularizer
         self.n_evaluations = 0
+        self.lower, self.upper = objective.bounds()
         self.best_x = start
         self.best_value = objective.value(start) + self.penalty(start)[0]
-        self.lower, self.upper = objective.bounds()
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         value, gradient = self.objective.value_and_gradient(x)
@@ -125,11 +113,10 @@ class _Counted:
         """The regularizer and its gradient in the flat coordinates of the unrestricted space."""
         if self.regularizer is None:
             return 0.0, 0.0
-        frozen, theta = self.objective.offset, self.objective.unpack(x)
-        value, by_weights, by_output = self.regularizer.value_and_gradient(
-            theta.weights, theta.output_weights, frozen=frozen
-        )
-        free = by_weights[:-1] if frozen else by_weights
+        theta, frozen = self.objective.unpack(x), self.objective.offset
+        parts = theta.weights, theta.output_weights
+        value, by_weights, by_output = self.regularizer.value_and_gradient(*parts, frozen=frozen)
+        free = by_weights[: len(self.objective.lower)]
         return value, np.concatenate([free.ravel(), by_output])
 
     def residuals(self, x: Array) -> Array:
@@ -207,18 +194,17 @@ def train(
     counted = _Counted(objective, start, regularizer)
     if not np.isfinite(counted.best_value) and regularizer is not None:
         raise ValueError("regularizer: not finite at the start; move parallel neurons apart first")
-    loss_start = objective.value(start)
+    loss_start, n_iter = objective.value(start), 0
     trouble: tuple[type[BaseException], ...] = _OWN_TROUBLE if callable(solver) else _TROUBLE
     try:
         with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
             warnings.simplefilter("ignore")  # solvers warn of what their status says as well
             result = _run(counted, start, solver, max_iter, tol)
     except trouble as error:
-        outcome, n_iter = FitOutcome.FAILED, 0
+        outcome = FitOutcome.FAILED
         message = f"{type(error).__name__}: {error}".splitlines()[0]
     else:
-        outcome = _outcome(result, solver, max_iter)
-        message = str(result.get("message", ""))
+        outcome, message = _outcome(result, solver, max_iter), str(result.get("message", ""))
         n_iter = int(getattr(result, "nit", None) or getattr(result, "njev", 0) or 0)
     x = counted.best_x
     loss = objective.value(x) if regularizer is not None else counted.best_value
@@ -259,14 +245,12 @@ def train_merging(
     if not isinstance(space, UnrestrictedSpace):
         raise ValueError(f"space: expected an unrestricted space, got the {space.name} one")
     fits: list[Fit] = []
-    n_merged, left = 0, max_iter
+    n_merged = 0
     options: dict[str, Any] = {"solver": solver, "tol": tol, "regularizer": regularizer}
-    while True:
-        every = min(merging.every, left)
-        fit = train(theta, X, y, space=space, max_iter=every, **options)
+    for left in count(max_iter, -merging.every):
+        fit = train(theta, X, y, space=space, max_iter=min(merging.every, left), **options)
         fits.append(fit)
-        left -= every
-        if left <= 0:
+        if left <= merging.every:
             break
         merged = merge_close(fit.parametrization, merging.angle, frozen=space.offset)
         if not merged.freed and fit.outcome is not FitOutcome.ITERATION_LIMIT:
@@ -287,27 +271,20 @@ def train_merging(
 def _run(
     counted: _Counted, start: Array, solver: str | Solver, max_iter: int, tol: float
 ) -> OptimizeResult:
-    lower, upper = counted.lower, counted.upper
+    ends = counted.lower, counted.upper
+    bounds, fun = Bounds(*ends), counted.value_and_gradient
     if callable(solver):
-        bounds = Bounds(lower, upper)
-        return solver(
-            counted.value_and_gradient, start.copy(), bounds=bounds, max_iter=max_iter, tol=tol
-        )
-    bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any())
+        return solver(fun, start.copy(), bounds=bounds, max_iter=max_iter, tol=tol)
     if solver == "trf":
         stop = dict.fromkeys(("ftol", "xtol", "gtol"), max(tol, 1e-15)) | {"max_nfev": max_iter}
-        return least_squares(
-            counted.residuals, start, counted.jacobian, bounds=(lower, upper), method="trf", **stop
-        )
+        return least_squares(counted.residuals, start, counted.jacobian, bounds=ends, **stop)
     options = {
         "SLSQP": {"ftol": tol},
         "L-BFGS-B": {"ftol": tol, "gtol": tol, "maxfun": 20 * max_iter, "maxcor": 20},
         "trust-constr": {"gtol": max(tol, 1e-10), "xtol": max(tol, 1e-12)},
     }[solver] | {"maxiter": max_iter}
-    within = Bounds(lower, upper) if bounded else None
-    return minimize(
-        counted.value_and_gradient, start, jac=True, method=solver, bounds=within, options=options
-    )
+    within = bounds if np.isfinite(ends).any() else None
+    return minimize(fun, start, jac=True, method=solver, bounds=within, options=options)
 
 
 #: The solvers' status codes, as documented by scipy, in common terms; None stands for all others.
