@@ -17,9 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._lines import line_search
-from landscape.descent._search import DescentOutcome, Search
+from landscape.descent._search import DescentOutcome, Search, solve_least_squares
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
 from landscape.minima import Certificate, certify_minimum
@@ -29,14 +28,8 @@ from landscape.spaces import Space
 from landscape.stationarity import Budget
 
 __all__ = [
-    "Descent",
-    "DescentOutcome",
-    "Search",
-    "descend",
-    "line_search",
-    "solve_least_squares",
-]
-
+    "Descent", "DescentOutcome", "Search", "descend", "line_search", "solve_least_squares",
+]  # fmt: skip
 
 #: Searches from where the last one ended, as long as rounding on the way back spoils the end.
 ROUNDS = 3
@@ -130,15 +123,6 @@ def descend(
         if n_iter >= max_iter:
             break
         start = end
-    penalty_value = problem.penalty_value(search.state.u) * unit
-    return Descent(
-        end,
-        mean_squared_error(end, X, y) + penalty_value,
-        loss_start,
-        outcome,
-        n_iter,
-        n_tests,
-        reason,
-        tuple(losses),
-        certificate,
-    )
+    loss = mean_squared_error(end, X, y) + problem.penalty_value(search.state.u) * unit
+    record = end, loss, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
+    return Descent(*record)

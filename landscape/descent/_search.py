@@ -2,27 +2,25 @@
 
 import enum
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
+from scipy.linalg import block_diag, lstsq
+from scipy.linalg.lapack import dpotrf, dpotrs
 
-from landscape.descent._least_squares import solve_least_squares
 from landscape.descent._lines import least_on_axes, line_search
-from landscape.effective import EffectiveProblem, State, largest_step
+from landscape.effective import EffectiveProblem, largest_step
 from landscape.first_order import PointCheck, Sums, Values, check_point
 from landscape.parametrization import max_norms
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget
 from landscape.verdict import Verdict
 
-__all__ = ["DescentOutcome", "Search"]
+__all__ = ["DescentOutcome", "Search", "solve_least_squares"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-#: State, kinks held, and the bounds that are active.
-Snapshot = tuple[State, Mask, Mask, Mask]
-
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 50
 
@@ -36,6 +34,29 @@ ALONG = 1e-9
 LEAP = 1e-3
 #: Relative fall of the loss since the last look around in vain after which another one pays.
 LOOK_AGAIN = 1e-2
+
+
+def solve_least_squares(A: Array, b: Array) -> Array:
+    """Shortest minimizer of ``‖A x - b‖_2``: normal equations where they are safe, else by QR.
+
+    The descent repeats its Newton steps, which corrects what the normal equations lose.
+    """
+    gram = A.T @ A
+    sizes = np.sqrt(gram.diagonal())
+    # A column of rounding size (of an orthonormal basis on rank-deficient samples) is none.
+    used = sizes > 1e-12 * sizes.max(initial=0.0)
+    x = np.zeros(sizes.size)
+    if not used.any():
+        return x
+    A, sizes, gram = A[:, used], sizes[used], gram[np.ix_(used, used)]
+    factor, failed = dpotrf(gram / np.multiply.outer(sizes, sizes), lower=1, clean=0)
+    pivots = factor.diagonal()
+    if len(A) >= sizes.size and not failed and pivots.min() > 1e-6 * pivots.max():
+        x[used] = dpotrs(factor, (A.T @ b) / sizes, lower=1)[0] / sizes
+    else:  # pivoted QR, several times faster than by singular values
+        options = {"cond": 1e-10, "check_finite": False, "lapack_driver": "gelsy"}
+        x[used] = lstsq(A / sizes, b, **options)[0] / sizes
+    return x
 
 
 class DescentOutcome(enum.Enum):
@@ -54,22 +75,17 @@ class DescentOutcome(enum.Enum):
 
 
 class Search:
-    """A descent under way: the point, its face, the cached bases of the face, the losses so far.
+    """A descent under way: the point, its face, the cached bases of the face, the losses so far."""
 
-    :func:`descend` is the way to run it; the estimator keeps it to go on from its state.
-    """
-
-    def __init__(
-        self, problem: EffectiveProblem, budget: Budget | None, *, far: bool = False
-    ) -> None:
+    def __init__(self, problem: EffectiveProblem, budget: Budget | None, *, far: bool) -> None:
         self.problem = problem = problem.in_own_units()
         self.budget, self.far = budget, far
         self.state = problem.state()
         self.loss = self.loss_start = problem.loss(self.state)
         m, d = self.state.u.shape
         self.held: Mask = np.zeros((problem.y.size, m), dtype=bool)
-        self.at_lower: Mask = np.zeros((m, d), dtype=bool)
-        self.at_upper: Mask = np.zeros((m, d), dtype=bool)
+        #: Active bounds: -1 for lower, 1 for upper ones, 0 elsewhere.
+        self.bound = np.zeros((m, d), dtype=np.int8)
         self.n_iter = self.n_tests = self.n_sideways = 0
         self.losses: list[float] = []
         #: Per face of a neuron: a basis (d, q) of its directions, and the samples in it (n, q).
@@ -83,7 +99,7 @@ class Search:
     def _faces(self) -> list[tuple[Array, Array]]:
         """Bases of the null spaces of the neurons' equalities, and X in these."""
         problem, faces = self.problem, []
-        for held, at_bounds in zip(self.held.T, self.at_lower | self.at_upper, strict=True):
+        for held, at_bounds in zip(self.held.T, self.bound != 0, strict=True):
             key = held.tobytes() + at_bounds.tobytes()
             if key not in self._bases:
                 basis = np.eye(at_bounds.size)
@@ -99,19 +115,15 @@ class Search:
 
     def _project(self) -> None:
         """Put u exactly on its face and within the bounds."""
-        problem, u = self.problem, self.state.u
+        problem, u, bound = self.problem, self.state.u, self.bound
         np.clip(u, problem.lower, problem.upper, out=u)
         for i, (basis, _) in enumerate(self._faces()):
-            at_lower, at_upper, rows = (
-                self.at_lower[i],
-                self.at_upper[i],
-                problem.X[self.held[:, i]],
-            )
-            if not (at_lower | at_upper).any():
+            free, rows = bound[i] == 0, problem.X[self.held[:, i]]
+            if free.all():
                 u[i] = basis @ (basis.T @ u[i])
                 continue
-            u[i, at_lower], u[i, at_upper] = problem.lower[i, at_lower], problem.upper[i, at_upper]
-            free = ~(at_lower | at_upper)
+            u[i] = np.where(bound[i] < 0, problem.lower[i], u[i])
+            u[i] = np.where(bound[i] > 0, problem.upper[i], u[i])
             if len(rows):
                 u[i, free] += np.linalg.lstsq(rows[:, free], -(rows @ u[i]), rcond=DEPENDENT)[0]
 
@@ -132,9 +144,7 @@ class Search:
             right = np.append(right, -(roots * self.state.u).ravel())
         step = solve_least_squares(matrix, right)
         steps = np.split(step, np.cumsum([basis.shape[1] for basis, _ in faces]))
-        delta = np.zeros_like(self.state.u)
-        for i, (basis, _) in enumerate(faces):
-            delta[i] = basis @ steps[i]
+        delta = np.array([basis @ part for (basis, _), part in zip(faces, steps, strict=False)])
         return delta, float(step[-1]) if problem.column is not None else 0.0
 
     # --- steps --------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ class Search:
         dz[self.held] = 0.0
         # How far the bounds allow to go.
         steps = largest_step(self.state.u, delta, problem.lower, problem.upper)
-        steps[self.at_lower | self.at_upper] = np.inf
+        steps[self.bound != 0] = np.inf
         limit = max(0.0, float(steps.min(initial=np.inf)))
         drift = None if problem.column is None else delta_e * problem.column
         pull = float((problem.pull(self.state.u) * delta).sum())
@@ -164,7 +174,7 @@ class Search:
             self.held = self.held | hits
         if t >= limit:
             stop = np.unravel_index(int(np.argmin(steps)), steps.shape)
-            (self.at_lower if delta[stop] < 0 else self.at_upper)[stop] = True
+            self.bound[stop] = np.sign(delta[stop])
         self._project()
         # A fall below the rounding errors of the loss is none (far out they can be large), except
         # on the way to a kink next to the point, which has to be held before the loss can fall.
@@ -175,7 +185,7 @@ class Search:
             or new_loss > min(self.loss + noise, self.loss_start)
             or self.n_sideways == MAX_SIDEWAYS
         ):
-            self._restore(old)
+            vars(self).update(old)
             return False
         self.n_sideways = self.n_sideways + 1 if sideways else 0
         self._count(new_loss)
@@ -193,12 +203,9 @@ class Search:
         sizes = self.problem.term_sizes(self.state)
         return 2 * np.finfo(float).eps * float(np.mean(np.abs(s) * sizes))
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self) -> dict[str, Any]:
         """What a step changes, to be restored where it turns out to be none."""
-        return self.state.copy(), self.held, self.at_lower.copy(), self.at_upper.copy()
-
-    def _restore(self, snapshot: Snapshot) -> None:
-        self.state, self.held, self.at_lower, self.at_upper = snapshot
+        return {"state": self.state.copy(), "held": self.held, "bound": self.bound.copy()}
 
     def _leap(self) -> bool:
         """Move one neuron to the least loss on a line; whether that is lower by a thousandth."""
@@ -208,17 +215,16 @@ class Search:
         if change < -LEAP * self.loss:
             old, noise = self._snapshot(), self._noise(s)
             self.state.u[i] += step
-            self.at_lower[i] = self.at_upper[i] = False
+            self.bound[i] = 0
             on_kinks = problem.kink_pairs(self.state, problem.preactivations(self.state))
-            self.held = self.held.copy()
-            self.held[:, i] = on_kinks[:, i]
+            self.held = np.where(np.arange(len(self.bound)) == i, on_kinks, self.held)
             self._project()
             new_loss = problem.loss(self.state)
             if new_loss < self.loss * (1 - LEAP / 2) - noise:
                 self._count(new_loss)
                 self._settled = False
                 return True
-            self._restore(old)
+            vars(self).update(old)
         self._looked = self.loss
         return False
 
@@ -246,8 +252,8 @@ class Search:
         self.held = check.values.kinks & along
         at_lower, at_upper = self.problem.touched(self.state)
         size = ALONG * max_norms(check.direction)[:, None]
-        self.at_lower = at_lower & (check.direction <= size)
-        self.at_upper = at_upper & (check.direction >= -size)
+        stays = at_upper & (check.direction >= -size), at_lower & (check.direction <= size)
+        self.bound = np.subtract(*stays, dtype=np.int8)
         active: Mask = ((z > 0) | ((z == 0) & (dz > 0))) & ~self.held
         return active
 
@@ -290,7 +296,7 @@ class Search:
         if (np.sign(self._snapped()[0]) == np.sign(z)).all() and new_loss <= loss:
             self.loss = new_loss
             return True
-        self._restore(old)
+        vars(self).update(old)
         return False
 
     def run(self, max_iter: int) -> tuple[DescentOutcome, str]:
@@ -324,19 +330,17 @@ class Search:
                 check = self._test(descent_only=False)
             if check.verdict is Verdict.HOLDS:
                 return DescentOutcome.MINIMUM, ""
-            if check.verdict is Verdict.UNDECIDED:
-                # Where rounding leaves it open, nearer to the face's minimizer it may not.
-                if n_polished == 3 or not self._polish():
-                    return DescentOutcome.UNDECIDED, check.reason
-                n_polished += 1
-                continue
-            if self._escape(check, z, s):
-                n_polished = 0
-                continue
-            # What is left to gain is below rounding: only the conditions can still get better.
-            if self._escape(check, z, s, patient=True):
-                continue
+            if check.verdict is Verdict.VIOLATED:
+                if self._escape(check, z, s):
+                    n_polished = 0
+                    continue
+                # What is left to gain is below rounding: only the conditions can still get better.
+                if self._escape(check, z, s, patient=True):
+                    continue
+            # Where rounding leaves it open, nearer to the face's minimizer it may not.
             if n_polished == 3 or not self._polish():
-                return DescentOutcome.STALLED, check.reason
+                undecided = check.verdict is Verdict.UNDECIDED
+                outcome = DescentOutcome.UNDECIDED if undecided else DescentOutcome.STALLED
+                return outcome, check.reason
             n_polished += 1
         return DescentOutcome.ITERATION_LIMIT, f"{max_iter} line searches"
