@@ -16,13 +16,7 @@ from landscape.parametrization import Parametrization, require_finite
 from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = [
-    "Objective",
-    "check_data",
-    "loss",
-    "objective_for",
-    "weight_samples",
-]
+__all__ = ["Objective", "check_data", "loss", "objective_for", "weight_samples"]
 
 Array = NDArray[np.float64]
 
@@ -67,20 +61,10 @@ def weight_samples(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike) -> tupl
     """Data on which the mean squared error is the weighted one, exactly.
 
     Networks without biases are positively homogeneous, ``sqrt(w) R(x) = R(sqrt(w) x)``: weights are
-    a matter of the data. So whatever holds for a loss holds for a weighted one.
-
-    Parameters
-    ----------
-    X : array_like of shape (n, d)
-        What the network sees (embedded: a constant input is scaled like the others).
-    y : array_like of shape (n,)
-    sample_weight : array_like of shape (n,)
-        Non-negative, with a positive sum. Samples of weight 0 are left out.
-
-    Returns
-    -------
-    X, y : arrays of shapes (p, d) and (p,)
-        With ``(1/p) sum_k (R(x_k) - y_k)^2 = sum_k w_k (...)^2 / sum_k w_k``.
+    a matter of the data. So whatever holds for a loss holds for a weighted one. X (n, d) is what
+    the network sees (embedded: a constant input is scaled like the others); weights (n,) are
+    non-negative, with a positive sum. Gives the p samples of positive weight, with
+    ``(1/p) sum_k (R(x_k) - y_k)^2 = sum_k w_k (...)^2 / sum_k w_k``.
 
     Examples
     --------

@@ -16,13 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "DIRECTION_TOLERANCE",
-    "Parametrization",
-    "group_directions",
-    "lift",
-    "lift_inputs",
+    "DIRECTION_TOLERANCE", "Parametrization", "group_directions", "lift", "lift_inputs",
     "max_norms",
-]
+]  # fmt: skip
 
 #: Two directions, scaled to max-norm one, count as equal when no entry differs by more than this
 #: (8 ulp at 1): what multiplying, dividing and balancing can do to a direction by rounding.
@@ -46,9 +42,8 @@ def max_norms(rows: Array) -> Array:
 
 def unit_directions(rows: Array) -> Array:
     """Rows scaled to max-norm one; zero rows stay zero. Safe from overflow and underflow."""
-    norms = max_norms(rows)
     # Scaling by a power of two first keeps subnormal rows from losing their direction.
-    _, exponents = np.frexp(norms)
+    _, exponents = np.frexp(max_norms(rows))
     scaled = np.ldexp(rows, -exponents[:, None])
     norms = max_norms(scaled)
     return scaled / np.where(norms > 0, norms, 1.0)[:, None]
@@ -69,12 +64,10 @@ def group_directions(
     rows = np.asarray(rows, dtype=float)
     m, d = rows.shape
     units = unit_directions(rows) if units is None else units
-    labels = np.arange(m)
-    labels[max_norms(rows) == 0] = -1
+    labels = np.where(max_norms(rows) == 0, -1, np.arange(m))
     # One number per direction, such that equal directions have nearly equal numbers: only
     # neighbours in this order have to be compared.
-    generic = np.cos(1.0 + np.arange(d) ** 2)
-    keys = units @ generic
+    keys = units @ np.cos(1.0 + np.arange(d) ** 2)
     if not oriented:
         keys = np.abs(keys)
     order = np.argsort(keys, kind="stable")
@@ -237,15 +230,13 @@ class Parametrization:
         stays.
         """
         a, c = self.weights.copy(), self.output_weights.copy()
-        c[max_norms(a) == 0] = 0.0
         norms = max_norms(a)
-        labels = group_directions(a)
-        for first in np.unique(labels[labels >= 0]):
-            group = np.flatnonzero(labels == first)
-            if group.size > 1:
+        c[norms == 0] = 0.0
+        for first, *others in _groups(group_directions(a)):
+            if others:
+                group = [first, *others]
                 c[first] = np.sum(c[group] * (norms[group] / norms[first]))
-                a[group[1:]] = 0.0
-                c[group[1:]] = 0.0
+                c[others] = 0.0
         a[c == 0] = 0.0
         return Parametrization(a, c)
 
@@ -271,11 +262,15 @@ class Parametrization:
         return Parametrization(self.weights, -self.output_weights)
 
 
+def _groups(labels: NDArray[np.intp]) -> list[list[int]]:
+    """The indices of each label that is not -1."""
+    return [np.flatnonzero(labels == first).tolist() for first in np.unique(labels[labels >= 0])]
+
+
 def _pairs(rows: Array, orientation: float) -> list[tuple[int, int]]:
     """Pairs i < j of non-zero rows with e_j = orientation * e_i."""
     units = unit_directions(rows)
-    labels = group_directions(rows, oriented=False)
-    groups = [np.flatnonzero(labels == first).tolist() for first in np.unique(labels[labels >= 0])]
+    groups = _groups(group_directions(rows, oriented=False))
     return sorted(
         (i, j)
         for group in groups
@@ -311,9 +306,7 @@ def lift(
 
     Parameters
     ----------
-    weights : array_like of shape (m, d)
-    biases : array_like of shape (m,)
-    output_weights : array_like of shape (m,)
+    weights, biases, output_weights : array_like of shapes (m, d), (m,) and (m,)
     offset : float
         The bias e of the output.
 
@@ -325,21 +318,18 @@ def lift(
     """
     flat = Parametrization(np.column_stack([weights, biases]), output_weights)
     m, d = flat.n_neurons, flat.n_inputs - 1
-    constant = max_norms(flat.weights[:, :d]) == 0 if d else np.ones(m, dtype=bool)
+    constant = max_norms(flat.weights[:, :d]) == 0
     b, c = flat.weights[:, d], flat.output_weights
     e = float(offset) + float(np.sum(c[constant] * np.maximum(b[constant], 0.0)))
     merged = Parametrization(flat.weights[~constant], c[~constant]).merge()
     used = merged.output_weights != 0
-    a, b, c = merged.weights[used, :d], merged.weights[used, d], merged.output_weights[used]
-    rows = np.column_stack([a, np.maximum(b, 0.0) + 1.0, np.maximum(-b, 0.0) + 1.0])
-    rows = np.vstack([rows, np.zeros((m + 1 - len(rows), d + 2))])
-    outputs = np.concatenate([c, np.ones(m + 1 - len(c))])
-    spare = np.arange(len(c), m + 1)
-    if e != 0:
-        rows[spare[0], d:] = 2.0, 1.0
-        outputs[spare[0]] = e
-        spare = spare[1:]
+    a, b = merged.weights[used, :d], merged.weights[used, d]
     # Directions (0, 1, 1 + j): on (x, 1, -1) their value is -j < 0, silent by a margin.
-    rows[spare, d] = 1.0
-    rows[spare, d + 1] = 2.0 + np.arange(spare.size)
+    first = len(a) + (e != 0)
+    rows, outputs = np.zeros((m + 1, d + 2)), np.ones(m + 1)
+    rows[first:, d], rows[first:, d + 1] = 1.0, 2.0 + np.arange(m + 1 - first)
+    rows[: len(a)] = np.column_stack([a, np.maximum(b, 0.0) + 1.0, np.maximum(-b, 0.0) + 1.0])
+    outputs[: len(a)] = merged.output_weights[used]
+    if e != 0:
+        rows[len(a), d:], outputs[len(a)] = (2.0, 1.0), e
     return Parametrization(rows, outputs).balance()

@@ -8,6 +8,7 @@ for :func:`landscape.training.train` over unrestricted spaces. A *frozen* last n
 other neurons can be parallel or opposite to it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,8 +41,7 @@ class Regularizer:
         """
         return self._evaluate(weights, output_weights, frozen)
 
-    def _evaluate(self, weights: Array, output_weights: Array, frozen: bool) -> Penalty:
-        raise NotImplementedError
+    _evaluate: Callable[[Array, Array, bool], Penalty]
 
     def value(self, theta: Parametrization, *, frozen: bool = False) -> float:
         """The penalty at a parametrization."""
@@ -155,11 +155,10 @@ class Together(Regularizer):
     parts: tuple[Regularizer, ...]
 
     def _evaluate(self, weights: Array, output_weights: Array, frozen: bool) -> Penalty:
-        total: Penalty = 0.0, np.zeros_like(weights), np.zeros_like(output_weights)
-        for part in self.parts:
-            more = part.value_and_gradient(weights, output_weights, frozen=frozen)
-            total = total[0] + more[0], total[1] + more[1], total[2] + more[2]
-        return total
+        found = [part._evaluate(weights, output_weights, frozen) for part in self.parts]
+        nothing = 0.0, np.zeros_like(weights), np.zeros_like(output_weights)
+        value, by_weights, by_output = (sum(terms) for terms in zip(nothing, *found, strict=True))
+        return float(value), by_weights, by_output
 
 
 def _euclidean_units(rows: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ coordinates, and says by how much a parametrization leaves it.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,38 +21,24 @@ from landscape.parametrization import (
 )
 
 __all__ = [
-    "SPACES",
-    "BalancedSpace",
-    "RestrictedSpace",
-    "Space",
-    "UnrestrictedSpace",
-    "Violation",
+    "SPACES", "BalancedSpace", "RestrictedSpace", "Space", "UnrestrictedSpace", "Violation",
     "make_space",
-]
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One way in which a parametrization leaves a space.
+    """One way in which a parametrization leaves a space."""
 
-    Attributes
-    ----------
-    condition : str
-        ``"shape"``, ``"C.1"`` (balance), ``"C.2"`` (redundancy), ``"C.3"`` (last two
-        coordinates), ``"bound"`` or ``"offset"``.
-    neurons : tuple of int
-        The neurons concerned.
-    amount : float
-        By how much; 0 for a pair of redundant neurons.
-    message : str
-        A sentence for the user.
-    """
-
+    #: "shape", "C.1" (balance), "C.2" (redundancy), "C.3" (last two coordinates), "bound" or
+    #: "offset", and the neurons concerned.
     condition: str
     neurons: tuple[int, ...]
+    #: By how much; 0 for a pair of redundant neurons.
     amount: float
+    #: A sentence for the user.
     message: str
 
 
@@ -96,9 +82,8 @@ class Space(ABC):
                 f"weights: the space holds {m} neurons and an offset, got {len(a)} neurons"
             )
         a = np.vstack([a, np.zeros((missing, a.shape[1]))])
-        return self._from(
-            a, np.append(b, -np.ones(missing)), np.append(c, np.zeros(missing)), offset
-        )
+        b, c = np.append(b, -np.ones(missing)), np.append(c, np.zeros(missing))
+        return self._from(a, b, c, offset)
 
     @abstractmethod
     def _from(self, a: Array, b: Array, c: Array, offset: float) -> Parametrization:
@@ -161,14 +146,13 @@ class BalancedSpace(Space):
     def _conditions(self, theta: Parametrization) -> list[Violation]:
         gaps = theta.unbalancedness()
         scale = np.maximum(np.abs(theta.output_weights), max_norms(theta.weights))
-        unbalanced = np.flatnonzero(gaps > DIRECTION_TOLERANCE * scale).tolist()
-        return [
+        found = [
             Violation("C.1", (i,), float(gaps[i]), f"neuron {i} is unbalanced by {gaps[i]:.3g}")
-            for i in unbalanced
-        ] + [
-            Violation("C.2", pair, 0.0, "neurons {} and {} have the same direction".format(*pair))
-            for pair in theta.redundant_pairs()
+            for i in np.flatnonzero(gaps > DIRECTION_TOLERANCE * scale).tolist()
         ]
+        same = "neurons {} and {} have the same direction"
+        pairs = theta.redundant_pairs()
+        return found + [Violation("C.2", pair, 0.0, same.format(*pair)) for pair in pairs]
 
     def sample(self, rng: np.random.Generator, *, n_positive: int | None = None) -> Parametrization:
         """See :meth:`Space.sample`."""
@@ -203,13 +187,12 @@ class RestrictedSpace(BalancedSpace):
         found = super()._conditions(theta)
         u = theta.products
         slack = DIRECTION_TOLERANCE * max_norms(u)
-        for i in range(self.n_neurons):
-            if not (theta.weights[i, -2:] > 0).all() or theta.output_weights[i] == 0:
-                amount = float(max(0.0, -theta.weights[i, -2:].min()))
-                message = f"neuron {i}: last two coordinates {theta.weights[i, -2:]} are not > 0"
-                if theta.output_weights[i] == 0:
+        for i, (a, c) in enumerate(zip(theta.weights, theta.output_weights, strict=True)):
+            if not (a[-2:] > 0).all() or c == 0:
+                message = f"neuron {i}: last two coordinates {a[-2:]} are not > 0"
+                if c == 0:
                     message = f"neuron {i}: output weight 0 cannot be balanced in N*"
-                found.append(Violation("C.3", (i,), amount, message))
+                found.append(Violation("C.3", (i,), float(max(0.0, -a[-2:].min())), message))
             elif (short := float(self.margin - u[i, -2:].min())) > slack[i]:
                 message = f"neuron {i} is {short:.3g} below margin {self.margin}"
                 found.append(Violation("bound", (i,), short, message))
@@ -312,10 +295,10 @@ def make_space(
     margin, bound : float
         See :class:`RestrictedSpace`; ignored by the other spaces.
     """
-    if name == "restricted":
-        return RestrictedSpace(n_features + 2, n_neurons + 1, margin=margin, bound=bound)
-    if name == "balanced":
-        return BalancedSpace(n_features + 2, n_neurons + 1)
-    if name == "unrestricted":
-        return UnrestrictedSpace(n_features + 1, n_neurons + 1, offset=True)
-    raise ValueError(f"space: expected one of {', '.join(SPACES)}, got {name!r}")
+    if name not in SPACES:
+        raise ValueError(f"space: expected one of {', '.join(SPACES)}, got {name!r}")
+    options: dict[str, dict[str, Any]] = {
+        "restricted": {"margin": margin, "bound": bound}, "unrestricted": {"offset": True},
+    }  # fmt: skip
+    n_inputs = n_features + SPACES[name].extra_inputs
+    return SPACES[name](n_inputs, n_neurons + 1, **options.get(name, {}))
