@@ -18,7 +18,7 @@ from landscape.errors import require_extra
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Column", "Row", "TableError", "array", "as_frame", "column", "describe", "frame_of"]
+__all__ = ["Column", "Row", "TableError", "array", "as_frame", "column", "frame_of"]
 
 #: Also of a table that does not have its columns, types or key.
 TableError = StoreError
@@ -146,14 +146,3 @@ def frame_of(table: type[Row], rows: Iterable[Row]) -> pd.DataFrame:
     """Rows as a data frame, without their arrays."""
     rows, names = list(rows), [c.name for c in table.columns()]
     return as_frame(table, {name: [getattr(row, name) for row in rows] for name in names})
-
-
-def describe(table: type[Row]) -> str:
-    """A table's columns in Markdown."""
-    keys = ", ".join(f"`{name}`" for name in table.key())
-    lines = [f"## {table.name}", "", table.title(), "", f"Rows are identified by {keys}.", ""]
-    lines += ["| column | type | meaning | unit |", "|---|---|---|---|"]
-    for c in table.columns():
-        cells = (f"`{c.name}`", c.type, c.meaning, c.unit)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)

@@ -18,13 +18,15 @@ import numpy as np
 
 from landscape.data.files import AGAIN, check_origin, read_file, replace_file
 from landscape.errors import require_extra
-from landscape.rows import Row, TableError, as_frame
+from landscape.rows import Row, TableError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["FORMAT", "csv_text", "read_frame", "read_rows", "write_frame", "write_rows"]
+__all__ = [
+    "FORMAT", "check_names", "csv_text", "read_parquet", "read_rows", "write_parquet", "write_rows",
+]  # fmt: skip
 
 #: Version of the format. 2 held published tables only.
 FORMAT = 3
@@ -56,7 +58,7 @@ def write_rows(
         columns.append(pa.field(c.name, kind))
         plain[c.name] = {"text": str, "integer": int, "number": float}.get(c.type, _nested)
     found = [{name: make(getattr(row, name)) for name, make in plain.items()} for row in rows]
-    _write(path, pa.Table.from_pylist(found, pa.schema(columns)), table, origin)
+    write_parquet(path, pa.Table.from_pylist(found, pa.schema(columns)), table, origin)
 
 
 def read_rows(path: str | Path, table: type[R], origin: Origin | None = None) -> list[R]:
@@ -64,9 +66,9 @@ def read_rows(path: str | Path, table: type[R], origin: Origin | None = None) ->
 
     TableError if the file is missing, damaged, of another place or does not hold such rows.
     """
-    content, _ = _read(path, table, origin)
+    content, _ = read_parquet(path, table, origin)
     columns = table.columns(arrays=True)
-    _check_names([c.name for c in columns], content.column_names, path)
+    check_names([c.name for c in columns], content.column_names, path)
     made: dict[str, Any] = {c.name: bool for c in columns if c.flag}
     made |= {c.name: _array for c in columns if c.depth}
     found = content.to_pylist()
@@ -78,53 +80,6 @@ def csv_text(frame: pd.DataFrame) -> str:
     return frame.to_csv(index=False, lineterminator="\n")
 
 
-def write_frame(
-    table: type[Row], frame: pd.DataFrame, csv: str | Path, parquet: str | Path,
-    origin: Origin | None = None,
-) -> None:  # fmt: skip
-    """Write a published table as CSV, UTF-8, for people and as Parquet for programs.
-
-    ``origin`` is what it is made from, JSON values, stored in the Parquet file. TableError for a
-    frame without the table's columns and types, StoreError if the file system refuses.
-    """
-    import pyarrow as pa
-
-    frame = as_frame(table, frame)
-    text = csv_text(frame).encode()
-    replace_file(csv, lambda file: file.write(text))
-    content = pa.Table.from_pandas(frame, preserve_index=False)
-    _write(parquet, content, table, origin, csv=sha256(text).hexdigest())
-
-
-def read_frame(table: type[Row], path: str | Path, origin: Origin | None = None) -> pd.DataFrame:
-    """Read a published table from its CSV or Parquet file; both give the same frame.
-
-    A CSV file is compared with the checksum in the Parquet file beside it, if there is one, and
-    ``origin`` with what a Parquet file was made from. TableError if the file is missing, damaged or
-    not this table.
-    """
-    import pandas as pd
-
-    path, columns = Path(path), table.columns()
-    try:
-        if path.suffix == ".parquet":
-            frame, numbers = _read(path, table, origin)[0].to_pandas(), []
-        else:
-            content, twin = read_file(path), path.with_suffix(".parquet")
-            if twin.exists() and _read(twin)[1]["csv"] != sha256(content).hexdigest():
-                raise TableError(f"{path}: is not what was written beside {twin.name}; {AGAIN}")
-            # As text first: how pandas reads numbers has changed over its versions.
-            frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-            numbers = [c.name for c in columns if c.type == "number"]
-        _check_names([c.name for c in columns], frame.columns.tolist(), path)
-        for name in numbers:
-            frame[name] = [float(text or "nan") for text in frame[name]]
-        return as_frame(table, frame)
-    except (OSError, ValueError, KeyError) as error:
-        what = f"cannot be read as table {table.name!r} ({error})"
-        raise TableError(f"{path}: {what}; {AGAIN}") from None
-
-
 def _nested(values: Any) -> Any:
     return None if values is None else np.asarray(values, dtype=float).tolist()
 
@@ -133,7 +88,7 @@ def _array(values: Any) -> Any:
     return None if values is None else np.array(values, dtype=float)
 
 
-def _write(
+def write_parquet(
     path: str | Path, content: pa.Table, table: type[Row], origin: Origin | None, **more: str
 ) -> None:
     """Write Parquet with our header, sealed."""
@@ -150,7 +105,7 @@ def _write(
     replace_file(path, lambda file: file.write(before + seal + after))
 
 
-def _read(
+def read_parquet(
     path: str | Path, table: type[Row] | None = None, origin: Origin | None = None
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Content and header of a file, after its seal, name and origin were checked."""
@@ -185,7 +140,8 @@ def _sealed(content: bytes) -> tuple[bytes, bytes, bytes]:
     return content[:start], content[start : start + 64], content[start + 64 :]
 
 
-def _check_names(wanted: list[str], found: list[str], path: str | Path) -> None:
+def check_names(wanted: list[str], found: list[str], path: str | Path) -> None:
+    """Refuse a file of other columns."""
     if wanted != found:
         odd = ", ".join(sorted(set(found) ^ set(wanted)) or ["their order"])
         raise TableError(f"{path}: columns differ from those of the table: {odd}; {AGAIN}")

@@ -11,13 +11,16 @@ entry in :data:`FIGURES`. Importing this needs neither pandas nor matplotlib.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from landscape.rows import Row, TableError, describe
-from landscape.rows.store import Origin, read_frame, write_frame
+from landscape.data.files import AGAIN, read_file, replace_file
+from landscape.rows import Row, TableError, as_frame
+from landscape.rows.store import Origin, check_names, csv_text, read_parquet, write_parquet
 from landscape.study import rows as of_jobs
 from landscape.tables import rows as sums
 
@@ -95,13 +98,47 @@ def write_table(
     name: str, frame: pd.DataFrame, csv: str | Path, parquet: str | Path,
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Write one table, see :func:`landscape.rows.store.write_frame`."""
-    write_frame(TABLES[name], frame, csv, parquet, origin)
+    """Write a table as CSV, UTF-8, for people and as Parquet for programs.
+
+    ``origin`` is what it is made from, JSON values, stored in the Parquet file. TableError for a
+    frame without the table's columns and types, StoreError if the file system refuses.
+    """
+    import pyarrow as pa
+
+    frame = as_frame(TABLES[name], frame)
+    text = csv_text(frame).encode()
+    replace_file(csv, lambda file: file.write(text))
+    content = pa.Table.from_pandas(frame, preserve_index=False)
+    write_parquet(parquet, content, TABLES[name], origin, csv=sha256(text).hexdigest())
 
 
 def read_table(name: str, path: str | Path, origin: Origin | None = None) -> pd.DataFrame:
-    """Read one table, see :func:`landscape.rows.store.read_frame`."""
-    return read_frame(TABLES[name], path, origin)
+    """Read a table from its CSV or Parquet file; both give the same frame.
+
+    A CSV file is compared with the checksum in the Parquet file beside it, if there is one, and
+    ``origin`` with what a Parquet file was made from. TableError if the file is missing, damaged or
+    not this table.
+    """
+    import pandas as pd
+
+    path, table, numbers = Path(path), TABLES[name], []
+    try:
+        if path.suffix == ".parquet":
+            frame = read_parquet(path, table, origin)[0].to_pandas()
+        else:
+            content, twin = read_file(path), path.with_suffix(".parquet")
+            if twin.exists() and read_parquet(twin)[1]["csv"] != sha256(content).hexdigest():
+                raise TableError(f"{path}: is not what was written beside {twin.name}; {AGAIN}")
+            # As text first: how pandas reads numbers has changed over its versions.
+            frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+            numbers = [c.name for c in table.columns() if c.type == "number"]
+        check_names([c.name for c in table.columns()], frame.columns.tolist(), path)
+        for column in numbers:
+            frame[column] = [float(text or "nan") for text in frame[column]]
+        return as_frame(table, frame)
+    except (OSError, ValueError, KeyError) as error:
+        what = f"cannot be read as table {name!r} ({error})"
+        raise TableError(f"{path}: {what}; {AGAIN}") from None
 
 
 def render_markdown() -> str:
@@ -114,4 +151,13 @@ def render_markdown() -> str:
         "page is made from the classes of rows (`landscape/study/rows.py`,\n"
         "`landscape/tables/rows.py`); a test compares them."
     )
-    return "\n\n".join([head, *map(describe, TABLES.values())]) + "\n"
+    blocks = [head]
+    for table in TABLES.values():
+        keys = ", ".join(f"`{name}`" for name in table.key())
+        lines = [f"## {table.name}", "", table.title(), "", f"Rows are identified by {keys}.", ""]
+        lines += ["| column | type | meaning | unit |", "|---|---|---|---|"]
+        for c in table.columns():
+            cells = (f"`{c.name}`", c.type, c.meaning, c.unit)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
