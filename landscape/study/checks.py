@@ -47,8 +47,7 @@ def check_study(
         study, _ = _validated(part, kinds)
     found = [_sentence(mistake, kinds) for mistake in mistakes]
     if study is not None:
-        pairs = [*_combined(study), *(_atlases(study) if data else ())]
-        found += [f"{_where(key)}: {text}" for key, text in pairs]
+        found += [f"{_where(key)}: {text}" for key, text in _combined(study)]
         found += _data(study) if data else []
     if found or study is None:
         return None, list(dict.fromkeys(found))
@@ -194,7 +193,7 @@ def _errors(function: Callable[..., Any], *arguments: Any) -> list[str]:
 
 
 def _data(study: Study) -> Iterator[str]:
-    """A user's functions that cannot be imported or called, and data that cannot be made."""
+    """A user's functions that cannot be called, data that cannot be made, atlases beyond budget."""
     own, refused = study.plugins.generators, {}
     for kind, path in own.items():
         refused[kind] = _errors(load_function, _where("plugins.generators", kind), path)
@@ -214,10 +213,6 @@ def _data(study: Study) -> Iterator[str]:
 
         for name, path in study.plugins.solvers.items():
             yield from _errors(try_solver, _where("plugins.solvers", name), path)
-
-
-def _atlases(study: Study) -> Iterator[tuple[str, str]]:
-    """Problems beyond the budget; those whose data cannot be made are named already."""
     limit = study.atlas.max_supports
     for name, problem in study.atlas.problems.items():
         data, n_neurons, cost = problem.data.model_dump(exclude_none=True), problem.neurons + 1, 0
@@ -234,4 +229,4 @@ def _atlases(study: Study) -> Iterator[tuple[str, str]]:
         if cost > limit:
             more = f"{cost:,} least squares problems, more than atlas.max_supports ({limit:,})"
             less = "take fewer samples, features or neurons, or raise atlas.max_supports"
-            yield f"atlas.problems.{name}", f"needs {more}; {less}"
+            yield f"{_where('atlas.problems', name)}: needs {more}; {less}"
