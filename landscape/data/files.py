@@ -1,13 +1,11 @@
 """Files that are written completely or not at all, and errors that name the file and the remedy."""
 
 import errno
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from landscape.errors import LandscapeError
 
@@ -85,27 +83,3 @@ def read_file(path: str | Path) -> bytes:
     if not content:
         raise StoreError(f"{path}: is empty; {AGAIN}")
     return content
-
-
-def check_origin(path: str | Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Refuse a file that was made from something else: JSON values that both have are compared.
-
-    The :class:`StoreError` names file and first value that differs.
-    """
-    plain, said = json.loads(json.dumps(expected)), partial(json.dumps, ensure_ascii=False)
-    both = [name for name in plain if name in found]
-    made, wanted = (dict(_flat({name: d[name] for name in both})) for d in (found, plain))
-    for key in wanted | made:  # in the order of what is expected: a file's place comes first
-        if made.get(key) != wanted.get(key):
-            one, other = (said(d[key]) if key in d else "nothing" for d in (made, wanted))
-            what = f"made with {key} {one}, here {other} is expected"
-            raise StoreError(f"{path}: {what}: a file of another place or study; {AGAIN}")
-
-
-def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    """JSON values that are not null, by their dotted keys."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{within}{name}.")
-        elif value is not None:
-            yield f"{within}{name}", value

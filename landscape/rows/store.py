@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from landscape.data.files import AGAIN, check_origin, read_file, replace_file
+from landscape.data.files import AGAIN, read_file, replace_file
 from landscape.errors import require_extra
 from landscape.rows import Row, TableError
 
@@ -130,7 +131,7 @@ def read_parquet(
     check(header["format"] == FORMAT, f"{other}, this one reads {FORMAT}")
     wanted, held = table.name if table else header["table"], header["table"]
     check(held == wanted, f"holds {held!r}, expected {wanted!r}")
-    check_origin(path, header["origin"], origin or {})
+    _check_origin(path, header["origin"], origin or {})
     return file.read(), header
 
 
@@ -138,6 +139,30 @@ def _sealed(content: bytes) -> tuple[bytes, bytes, bytes]:
     """What stands before the seal of a file, the seal, and what stands after it."""
     start = content.rindex(_SEAL) + len(_SEAL)
     return content[:start], content[start : start + 64], content[start + 64 :]
+
+
+def _check_origin(path: str | Path, found: Origin, expected: Origin) -> None:
+    """Refuse a file that was made from something else: JSON values that both have are compared.
+
+    The error names file and first value that differs.
+    """
+    plain, said = json.loads(json.dumps(expected)), partial(json.dumps, ensure_ascii=False)
+    both = [name for name in plain if name in found]
+    made, wanted = (dict(_flat({name: d[name] for name in both})) for d in (found, plain))
+    for key in wanted | made:  # in the order of what is expected: a file's place comes first
+        if made.get(key) != wanted.get(key):
+            one, other = (said(d[key]) if key in d else "nothing" for d in (made, wanted))
+            what = f"made with {key} {one}, here {other} is expected"
+            raise TableError(f"{path}: {what}: a file of another place or study; {AGAIN}")
+
+
+def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """JSON values that are not null, by their dotted keys."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{within}{name}.")
+        elif value is not None:
+            yield f"{within}{name}", value
 
 
 def check_names(wanted: list[str], found: list[str], path: str | Path) -> None:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 from landscape.data.files import unwritable
@@ -69,15 +70,12 @@ def attend(folder: str | Path, study: str) -> None:
 
 def check_writable(folder: str | Path) -> None:
     """Refuse a folder in which nothing can be written, with a RunError."""
-    probe = Path(folder) / f".probe-{os.getpid()}"
     try:
-        probe.parent.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b" " * 4096)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(b" " * 4096)
     except OSError as error:
-        raise RunError(unwritable(Path(folder), error)) from None
-    finally:
-        if probe.exists():
-            probe.unlink()
+        raise RunError(unwritable(folder, error)) from None
 
 
 def _open(folder: str | Path, study: str) -> IO[str]:
