@@ -139,8 +139,8 @@ def draw_own(
     function = load_function(key, path, "rng", *given)
     what = f"{key}: {path!r}"
     wanted = "return (features, target), numbers of shapes (n, d) and (n,)"
-
-    def draw() -> tuple[Array, Array]:
+    drawn: list[tuple[Array, Array]] = []
+    for _ in range(2):
         with own_code(f"{what} failed", "correct it or its options"):
             found = function(stream(seed, "data", kind), **given)
         pair = isinstance(found, tuple) and len(found) == 2
@@ -151,13 +151,11 @@ def draw_own(
             raise DataError(f"{what} returned what is no array of numbers; {wanted}") from None
         fits = x.ndim == 2 and y.shape == (len(x),)
         check(fits, key, f"{path!r} returned shapes {x.shape} and {y.shape}; {wanted}")
-        return x, y
-
-    first, second = draw(), draw()
-    same = all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+        drawn.append((x, y))
+    same = all(np.array_equal(a, b) for a, b in zip(*drawn, strict=True))
     other = f"{path!r} returned different samples for the same seed"
     check(same, key, f"{other}; draw all random numbers from its first argument")
-    return first
+    return drawn[0]
 
 
 #: What loads or draws each kind of data: features, target and, where they have some, names.

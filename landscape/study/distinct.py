@@ -34,9 +34,12 @@ def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
         for fit in sorted(mine, key=lambda fit: fit.violations != ""):
             if fit.verdict == "holds":
                 reached.setdefault(fit.activation, []).append(fit)
-        own = list(reached.values())
-        ranks = _ranks([starts[0].loss for starts in own])
-        order = sorted(range(len(own)), key=lambda k: (ranks[k], own[k][0].start))
+        own = sorted(reached.values(), key=lambda starts: starts[0].loss)
+        losses = np.array([starts[0].loss for starts in own])
+        # Gaps between neighbours part the losses into groups: a total preorder, which closeness in
+        # pairs would not be.
+        apart = np.diff(losses, prepend=losses[:1]) > _TIE * np.maximum(losses, _TIE)
+        order = np.lexsort(([starts[0].start for starts in own], np.cumsum(apart)))
         minima += [_minimum(number, own[k]) for number, k in enumerate(order)]
         numbers = {own[k][0].activation: number for number, k in enumerate(order)}
         numbered += [replace(fit, minimum=numbers.get(fit.activation, -1)) for fit in mine]
@@ -51,15 +54,3 @@ def _minimum(number: int, starts: Sequence[Fit]) -> Minimum:
         paper_radius=first.radius**2 / 16, sharp_radius=first.radius**2 / 8,
         rigidity_radius=0.5 * float(max_norms(first.network.products).min()),
     )  # fmt: skip
-
-
-def _ranks(losses: Sequence[float]) -> list[int]:
-    """Ranks from 0; equal for neighbours, in increasing order, within :data:`_TIE`.
-
-    Gaps between neighbours part the losses into groups, so this is a total preorder, which
-    closeness in pairs would not be.
-    """
-    order = np.argsort(losses)
-    values = np.array(losses)[order]
-    apart = np.diff(values, prepend=values[:1]) > _TIE * np.maximum(values, _TIE)
-    return np.cumsum(apart)[np.argsort(order)].tolist()
