@@ -137,22 +137,10 @@ def load_csv(
 ) -> Loaded:
     """A user's own table: one header line, numbers or true and false below it.
 
-    Parameters
-    ----------
-    path, delimiter : path, str
-        UTF-8 text; a value in quotes ends in the line that it begins in.
-    target, features : str, sequence of str
-        Names of columns; the features are all others if not given.
-
-    Returns
-    -------
-    features, target, feature_names : array of shape (n, d), array of shape (n,), tuple of str
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read or a value is not a finite number; a line for each bad column
-        names file, row (the line of the file, the header is 1), column, value and remedy.
+    UTF-8 text; a value in quotes ends in the line that it begins in. The features are all columns
+    but the target if they are not named. Returns features (n, d), target (n,), and the features'
+    names. DataError if the file cannot be read or a value is not a finite number: a line for each
+    bad column names file, row (the line of the file, the header is 1), column, value and remedy.
     """
 
     def read() -> list[tuple[int, list[str]]]:

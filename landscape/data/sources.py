@@ -173,18 +173,10 @@ def make_dataset(
 ) -> Dataset:
     """The data set that an entry of ``datasets`` in the config describes, standardized.
 
-    Parameters
-    ----------
-    config : mapping
-        ``kind`` (a key of ``KINDS``), ``standardize`` (what to standardize: ``"both"``, the
-        default, ``"features"``, ``"target"`` or ``"none"``), and the options of the kind.
-    generators : mapping of str to str, optional
-        Further kinds, with the import paths of their functions; see :func:`draw_own`.
-
-    Raises
-    ------
-    DataError
-        If the kind is unknown or the data cannot be studied.
+    ``config`` has ``kind`` (a key of ``KINDS``), ``standardize`` (what to standardize: ``"both"``,
+    the default, ``"features"``, ``"target"`` or ``"none"``), and the options of the kind;
+    ``generators`` further kinds, with the import paths of their functions, see :func:`draw_own`.
+    DataError if the kind is unknown or the data cannot be studied.
 
     Examples
     --------

@@ -7,7 +7,7 @@ editors use (``workflow/schemas/config.schema.yaml``); what a key that is left o
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic import model_validator as validated
@@ -18,10 +18,9 @@ __all__ = ["Study", "config_schema", "starts_of_blocks"]
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"
 #: Solvers of scipy.optimize, as :data:`landscape.training.SOLVERS` has them (its import is slow).
 SOLVERS = ("SLSQP", "L-BFGS-B", "trust-constr", "trf")
-T = TypeVar("T")
 
 
-def _different(values: list[T]) -> list[T]:
+def _different(values: list[Any]) -> list[Any]:
     for k, value in enumerate(values):
         if value in values[:k]:
             raise ValueError(f"{value!r} stands twice; remove one of them")
