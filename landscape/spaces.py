@@ -62,9 +62,13 @@ class Space(ABC):
     # --- data ---------------------------------------------------------------------------------
 
     @classmethod
-    @abstractmethod
     def embed(cls, features: ArrayLike) -> Array:
-        """What the networks of a study over this space see of the features, (n, n_inputs)."""
+        """What the networks of a study over this space see of the features, (n, n_inputs).
+
+        ``(x, 1, -1)`` for N' and N*, ``(x, 1)`` for N: biases as weights of a constant input.
+        """
+        lifted = lift_inputs(features)
+        return lifted[:, : lifted.shape[1] - 2 + cls.extra_inputs]
 
     def from_network(
         self, weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
@@ -134,11 +138,6 @@ class BalancedSpace(Space):
 
     name: ClassVar[str] = "balanced"
     extra_inputs: ClassVar[int] = 2
-
-    @classmethod
-    def embed(cls, features: ArrayLike) -> Array:
-        """``x -> (x, 1, -1)``, as for N*, which is a subset."""
-        return lift_inputs(features)
 
     def _from(self, a: Array, b: Array, c: Array, offset: float) -> Parametrization:
         return lift(a, b, c, offset)
@@ -236,11 +235,6 @@ class UnrestrictedSpace(Space):
 
     name: ClassVar[str] = "unrestricted"
     extra_inputs: ClassVar[int] = 1
-
-    @classmethod
-    def embed(cls, features: ArrayLike) -> Array:
-        """``x -> (x, 1)``: biases as weights of a constant input."""
-        return lift_inputs(features)[:, :-1]
 
     def _from(self, a: Array, b: Array, c: Array, offset: float) -> Parametrization:
         if not self.offset:

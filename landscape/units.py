@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import NumericalError
 
-__all__ = ["Units"]
+__all__ = ["Units", "powers_of_two"]
 
 Array = NDArray[np.float64]
 
@@ -34,8 +34,8 @@ class Units:
     @classmethod
     def powers(cls, X: Array, y: Array) -> Units:
         """Units in which no column and no target is far from size one."""
-        scales = np.array([_power(size or 1.0) for size in np.abs(X).max(axis=0)])
-        return cls(scales, np.zeros(X.shape[1]), _power(float(np.abs(y).max()) or 1.0))
+        sizes, target = np.abs(X).max(axis=0), float(powers_of_two(np.abs(y).max()))
+        return cls(powers_of_two(sizes), np.zeros(X.shape[1]), target)
 
     @classmethod
     def centred(cls, X: Array, y: Array, *, shift: bool) -> Units:
@@ -43,27 +43,25 @@ class Units:
 
         Standardized data stay as they are.
         """
-        last = X[:, -1]
-        scales, shifts = np.ones(X.shape[1]), np.zeros(X.shape[1])
-        with np.errstate(over="ignore", under="ignore"):
+        shifts, last = np.zeros(X.shape[1]), X[:, -1:]
+        with np.errstate(all="ignore"):
             size = np.abs(X).max(axis=0)
             units = X / np.where(size > 0, size, 1.0)
-            for j in range(X.shape[1]):
-                values = units[:, j]
-                if shift and j < X.shape[1] - 1 and last.all():
-                    mean = float(values @ units[:, -1]) / float(units[:, -1] @ units[:, -1])
-                    spread = float(np.std(values - mean * units[:, -1]))
-                    if spread > 1e-12 and abs(mean) > OFF_CENTRE * spread:
-                        grid = _power(spread) * _power(size[j]) / _power(size[-1])
-                        offset = mean * (size[j] / size[-1])
-                        shifts[j] = np.round(offset / grid) * grid
-                        values = values - shifts[j] / size[j] * last
-                root = float(np.sqrt(np.mean(values**2)))
-                if root > 0 and not OFF_SCALE > root * size[j] > 1 / OFF_SCALE:
-                    scales[j] = _power(root * size[j])
-            top = float(np.abs(y).max())
-            root = top * float(np.sqrt(np.mean((y / top) ** 2))) if top > 0 else 1.0
-        return cls(scales, shifts, 1.0 if OFF_SCALE > root > 1 / OFF_SCALE else _power(root))
+            if shift and last.all():
+                own = units[:, -1]
+                mean = own @ units / (own @ own)
+                spread = np.std(units - mean * own[:, None], axis=0)
+                far = (spread > 1e-12) & (np.abs(mean) > OFF_CENTRE * spread)
+                grid = powers_of_two(spread) * powers_of_two(size) / powers_of_two(size[-1])
+                offset = mean * (size / size[-1])
+                shifts = np.where(far, np.round(offset / grid) * grid, 0.0)
+                units = units - shifts / np.where(far, size, 1.0) * last
+            scales = np.append(np.sqrt(np.mean(units**2, axis=0)) * size, 1.0)
+            if (top := float(np.abs(y).max())) > 0:
+                scales[-1] = top * float(np.sqrt(np.mean((y / top) ** 2)))
+        usual = (scales == 0) | ((scales < OFF_SCALE) & (scales > 1 / OFF_SCALE))
+        scales = np.where(usual, 1.0, powers_of_two(scales))
+        return cls(scales[:-1], shifts, float(scales[-1]))
 
     @property
     def trivial(self) -> bool:
@@ -95,6 +93,7 @@ class Units:
         return u
 
 
-def _power(size: float) -> float:
-    """The power of two next to a positive size."""
-    return float(2.0 ** np.clip(np.round(np.log2(size)), -1000, 1000))
+def powers_of_two(sizes: Array | float) -> Array:
+    """Those next to sizes, 1 for zero: exactly, whatever the unit of the sizes."""
+    mantissas, exponents = np.frexp(np.where(np.asarray(sizes) > 0, sizes, 1.0))
+    return np.ldexp(1.0, np.clip(exponents - (mantissas < np.sqrt(0.5)), -1000, 1000))

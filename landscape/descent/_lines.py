@@ -158,17 +158,6 @@ def least_on_rays(
     rates are z and dz (R, n); its sign, the largest t, slope and curvature at 0 of a quadratic that
     is added are given for each ray (R,). Returns gains (R,), what the least value is above that at
     t = 0, not positive, and where it is attained.
-
-    Examples
-    --------
-    One sample, residual 1, and a neuron whose kink is passed at t = 1, ``(1 - max(t - 1, 0))^2``:
-
-    >>> one, nothing = np.ones(1), np.zeros(1)
-    >>> gains, t = least_on_rays(
-    ...     -np.ones((1, 1)), np.ones((1, 1)), -one, one, np.inf * one, nothing, nothing
-    ... )
-    >>> gains.tolist(), t.tolist()
-    ([-0.5], [2.0])
     """
     sign = signs[:, None]
     with np.errstate(all="ignore"):

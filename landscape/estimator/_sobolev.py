@@ -92,10 +92,8 @@ class SobolevLoss:
         certificate = self.certify(end)
         if outcome is DescentOutcome.MINIMUM and not certificate.is_minimum:
             outcome, reason = DescentOutcome.UNDECIDED, certificate.reason
-        n_iter, losses = search.n_iter, tuple(search.losses)
-        return Descent(
-            end, certificate.loss, start, outcome, n_iter, 0, reason, losses, certificate
-        )
+        counts = search.n_iter, 0, reason, tuple(search.losses), certificate
+        return Descent(end, certificate.loss, start, outcome, *counts)
 
     def certify(self, theta: Parametrization) -> Certificate:
         """Whether theta is a local minimum of the envelope.
@@ -171,11 +169,10 @@ class SobolevLoss:
         if limit > UNDERFLOW:
             radius = min(cell, float(_reach(limit, first, second)) * (1 - 1e-12))
         stake = 2 * radius * float(check.terms @ (linear + radius * square))
-        if not radius >= WORTH * cell > 0:
-            reason = "the conditions hold too roughly to say anything of the loss"
-            return replace(undecided, reason=reason)
-        if missed > max(MISSED * stake, n * float(loss.error)):
+        reason = "the conditions hold too roughly to say anything of the loss"
+        if radius >= WORTH * cell > 0:
             reason = "kinks are missed by too much for so small a radius"
+        if not radius >= WORTH * cell > 0 or missed > max(MISSED * stake, n * float(loss.error)):
             return replace(undecided, reason=reason)
         slack = (fixed + 2 * (first + second * radius) * radius) / n * (1 + 1e-12)
         return replace(undecided, verdict=Verdict.HOLDS, radius=radius, slack=slack)
@@ -329,10 +326,7 @@ def _squares(residuals: Bounded) -> Bounded:
 
 
 def _kink_basis(X: Array, held: Mask, free: int) -> Array:
-    """Basis of the (u, e) whose neurons' ``held`` (n, m) samples are on their kinks.
-
-    The last ``free`` coordinates are free.
-    """
+    """Basis of the u whose ``held`` (n, m) samples are on their kinks, and ``free`` numbers."""
     eye = np.eye(X.shape[1])
     bases = [null_space(X[on], rcond=1e-10) if on.any() else eye for on in held.T]
     return np.asarray(block_diag(*bases, np.eye(free)))
@@ -450,14 +444,12 @@ class _Search:
                 self._take(check.pattern)
                 self.losses.append(self.loss)
                 continue
-            direction, before = -check.left.value, self.held
+            direction = -check.left.value
             du = direction[: self.state.u.size].reshape(self.state.u.shape)
             size = 1e-9 * self.problem.norms[:, None] * max_norms(du)
             self.held = self.kinks & (np.abs(self.problem.X @ du.T) <= size)
-            if self._move(self._newton()) or self._move(direction):
-                continue
-            self.held = before
-            return DescentOutcome.STALLED, check.reason
+            if not (self._move(self._newton()) or self._move(direction)):
+                return DescentOutcome.STALLED, check.reason
         return DescentOutcome.ITERATION_LIMIT, f"{max_iter} line searches"
 
     def end(self) -> Parametrization:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.networks import Network
 from landscape.parametrization import Parametrization, max_norms
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
+from landscape.units import powers_of_two
 
 __all__ = ["Samples", "Units", "from_raw", "lift_rows", "merge_samples"]
 
@@ -100,7 +101,7 @@ class Units:
     @classmethod
     def rough(cls, X: Array, y: Array) -> Units:
         """Units in which no feature exceeds size two, nor the target: means can be computed."""
-        powers = _powers(np.append(np.abs(X).max(axis=0), np.abs(y).max()))
+        powers = powers_of_two(np.append(np.abs(X).max(axis=0), np.abs(y).max()))
         for j, power in enumerate(powers):
             if not -RANGE <= np.log2(power) <= RANGE:
                 name = "y" if j == X.shape[1] else f"X, column {j}"
@@ -115,7 +116,7 @@ class Units:
     def of_samples(cls, samples: Samples, *, offset: bool) -> Units:
         """Units of merged samples; ``offset``: whether networks can take up the target's mean."""
         exact = cls.exact(samples, offset=offset)
-        scale = _powers(np.append(exact.scale, exact.target_scale))
+        scale = powers_of_two(np.append(exact.scale, exact.target_scale))
         shift = np.round(np.append(exact.shift, exact.target_shift) / scale) * scale
         return cls(scale[:-1], shift[:-1], float(scale[-1]), float(shift[-1]))
 
@@ -190,12 +191,6 @@ class Units:
         u[:, -2] += np.maximum(bias, 0.0)
         u[:, -1] += np.maximum(-bias, 0.0)
         return Parametrization.from_products(u, theta.signs)
-
-
-def _powers(sizes: Array) -> Array:
-    """The powers of two next to sizes, 1 for zero: exactly, whatever the unit of the sizes."""
-    mantissas, exponents = np.frexp(np.where(sizes > 0, sizes, 1.0))
-    return np.ldexp(1.0, exponents - (mantissas < np.sqrt(0.5)))
 
 
 def from_raw(space: Space, network: Network) -> Parametrization:
