@@ -11,17 +11,11 @@ from landscape.errors import LandscapeError
 
 AGAIN = "delete it and run the study again"
 
-_FULL = "free some space, then run again"
-_LOCKED = "make its folder writable, or work in another one"
 #: What to do about errors of the file system.
-_REMEDIES = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: "raise the limit on the size of files, then run again",
-    errno.EROFS: _LOCKED,
-    errno.EACCES: _LOCKED,
-    errno.EPERM: _LOCKED,
-}
+_REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, then run again")
+_LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_REMEDIES |= dict.fromkeys(_LOCKED, "make its folder writable, or work in another one")
+_REMEDIES[errno.EFBIG] = "raise the limit on the size of files, then run again"
 
 
 class StoreError(LandscapeError, RuntimeError):
