@@ -39,7 +39,7 @@ def distinct_minima(fits: Iterable[Fit]) -> tuple[list[Fit], list[Minimum]]:
         # Gaps between neighbours part the losses into groups: a total preorder, which closeness in
         # pairs would not be.
         apart = np.diff(losses, prepend=losses[:1]) > _TIE * np.maximum(losses, _TIE)
-        order = np.lexsort(([starts[0].start for starts in own], np.cumsum(apart)))
+        order = np.lexsort((np.array([starts[0].start for starts in own]), np.cumsum(apart)))
         minima += [_minimum(number, own[k]) for number, k in enumerate(order)]
         numbers = {own[k][0].activation: number for number, k in enumerate(order)}
         numbered += [replace(fit, minimum=numbers.get(fit.activation, -1)) for fit in mine]
