@@ -210,8 +210,8 @@ def _tree(options: Any) -> int:
         )
     ]
     if options.plot:
-        ax = tree.plot()
-        ax.figure.savefig(options.plot)
+        figure: Any = tree.plot().figure
+        figure.savefig(options.plot)
     if options.json:
         _show(options, {"space": space.name, "cost": vars(tree.cost), "valleys": pairs})
     else:

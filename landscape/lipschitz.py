@@ -175,10 +175,11 @@ class _Search:
         self.norm, self.box, self.rows = norm, box, np.column_stack([a, b])
         self.jumps, self.exponent = scaled_products(a, c)
         faces = [np.eye(self.d + 1)[-1]]
-        for j, side in np.ndindex(self.d, 2) if box is not None else ():
-            if np.isfinite(box[j, side]):
+        unbounded = np.tile([-np.inf, np.inf], (self.d, 1))
+        for (j, side), bound in np.ndenumerate(unbounded if box is None else box):
+            if np.isfinite(bound):
                 sign = 1.0 if side == 0 else -1.0
-                faces.append(np.append(sign * np.eye(self.d)[j], -sign * box[j, side]))
+                faces.append(np.append(sign * np.eye(self.d)[j], -sign * bound))
         self.faces = np.array(faces[::-1])
         self.tolerance = 16 * EPS * (self.m + self.d + 6) * self.size(np.abs(self.jumps).sum(0))
 

@@ -138,8 +138,8 @@ def _fold(model: Any) -> _Folded:
     if layers[1].shape[1] != 1:
         raise NetworkError(f"{name}: it has {layers[1].shape[1]} outputs; {ONE_LAYER}")
     (a, c), (b, e) = layers, model.intercepts_
-    parts = (_exact(np.asarray(part, dtype=float)) for part in (a.T, b, c[:, 0]))
-    return _Folded(*parts, Fraction(float(e[0])), str(a.dtype))
+    weights, biases, outputs = (_exact(np.asarray(p, dtype=float)) for p in (a.T, b, c[:, 0]))
+    return _Folded(weights, biases, outputs, Fraction(float(e[0])), str(a.dtype))
 
 
 def _fold_target(model: Any) -> _Folded:
@@ -341,8 +341,9 @@ def _load_npz(path: Path) -> Network:
         raise NetworkError(f"{path}: what is {min(extra)}? {ONE_LAYER}")
     kinds = {str(found[name].dtype) for name in names[:3]}
     own = dtype or (kinds.pop() if len(kinds) == 1 else "float64")
+    parts: Any = {name: found[name] for name in names}
     try:
-        return Network(*(found[name] for name in names), dtype=own if own in DTYPES else "float64")
+        return Network(**parts, dtype=own if own in DTYPES else "float64")
     except (NetworkError, TypeError) as error:
         raise NetworkError(f"{path}: {error}") from None
 
@@ -376,9 +377,8 @@ def _load_onnx(path: Path) -> Network:
     kind = np.float64 if network.dtype == "float64" else np.float32
 
     def run(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.concatenate(
-            [_numbers(evaluator.run(None, {name: row.astype(kind)})[0]) for row in x[:, None, :]]
-        )
+        outputs: list[Any] = [evaluator.run(None, {name: row.astype(kind)}) for row in x[:, None]]
+        return np.concatenate([_numbers(one[0]) for one in outputs])
 
     # The model may compute with one sample at a time, and in single precision.
     _compare(replace(network, dtype="float32"), run, str(path))
@@ -410,7 +410,7 @@ def _from_graph(graph: Any, where: str) -> Network:
     inputs = _inputs(graph)
     if len(inputs) != 1 or len(graph.output) != 1:
         raise NetworkError(f"{where}: it has several inputs or outputs; {ONE_LAYER}")
-    current, chain = inputs[0], []
+    current, chain = inputs[0], list[str]()
     layers: list[tuple[NDArray[Any], NDArray[Any]]] = []
     while current != graph.output[0].name:
         following = users.get(current, [])
@@ -436,7 +436,7 @@ def _from_graph(graph: Any, where: str) -> Network:
         current = node.output[0]
     if [op for op in chain if op != "Add"] != ["Gemm", "Relu", "Gemm"]:
         raise NetworkError(f"{where}: its layers are {', '.join(chain)}; {ONE_LAYER}")
-    state = {}
+    state: dict[str, NDArray[Any]] = {}
     for name, (matrix, shift) in zip("02", layers, strict=True):
         state |= {f"{name}.weight": matrix, f"{name}.bias": shift.astype(matrix.dtype)}
     return _from_tensors(state, where)
