@@ -1,9 +1,10 @@
 """One network on its data: is it a local minimum, how near is one, how degenerate, how steep.
 
 The verdict is that of `landscape.certify_minimum` on the network's own numbers. The nearest minimum
-is where active-set descent from the network ends; neurons are balanced first by powers of two,
-which changes no value, so that the descent moves their products and not their scales. How far it
-went is the distance to the set of all parametrizations of the minimum's function (Theorem 16).
+is the nearest at which active-set descent ends, from the network and from where solvers lead from
+it. Neurons are balanced first by powers of two, which changes no value, so that the descent moves
+products and not scales; along directions that no sample sees the minimum is then moved back towards
+the network. Its distance is that to all parametrizations of the minimum's function (Theorem 16).
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from numpy.typing import ArrayLike
 
 from landscape.data import write_text
 from landscape.descent import descend
+from landscape.effective import EffectiveProblem, State
 from landscape.errors import NUMERICAL_ERRORS, require_extra
 from landscape.lipschitz import LipschitzConstant, lipschitz_constant
 from landscape.minima import Certificate, certify_minimum
 from landscape.networks import Network, NetworkError, as_network
 from landscape.objective import check_data
-from landscape.parametrization import Parametrization
+from landscape.parametrization import Parametrization, max_norms
 from landscape.probe import (
     Natural,
     Probe,
@@ -38,6 +40,8 @@ from landscape.probe import (
 from landscape.seminorm import Seminorm, sobolev_seminorm
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.stability import degeneracies, distance_to_fibre, parameter_distance
+from landscape.streams import stream
+from landscape.training import train
 from landscape.trees import MergeTree, TreeBudget, TreeTooLarge, merge_tree
 from landscape.verdict import Verdict
 
@@ -50,13 +54,18 @@ __all__ = ["Analysis", "Gap", "Lifted", "analyse"]
 
 #: Neurons up to which the distance to all parametrizations of the minimum is computed.
 MAX_FIBRE_NEURONS = 12
+#: The nearest minimum is the nearest of those that descent reaches from the network, and from where
+#: these solvers end from there: descent takes large steps, these take small ones.
+SOLVERS_NEARBY = ("L-BFGS-B", "trf")
+#: By which shares further starts are off the network.
+SIZES_NEARBY = (1e-3, 1e-2, 0.1)
 #: How much lower the loss of the transposed weights is where a layout is taken for a mistake.
 TRANSPOSED = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Gap:
-    """From a network to the certified minimum at which descent from it ends.
+    """From a network to the nearest of the certified minima at which descents from it end.
 
     Attributes
     ----------
@@ -417,6 +426,7 @@ def analyse(
     loss: str = "squared",
     weight_decay: float = 0.0,
     node_limit: int = 20_000,
+    nearby: int = 6,
     valleys: bool = True,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Analysis:
@@ -435,6 +445,8 @@ def analyse(
         0: the verdict is on the squared error alone.
     node_limit : int
         Limit of each search for a seminorm or Lipschitz constant.
+    nearby : int
+        Further starts, around the network, from which the nearest minimum is sought.
     valleys : bool
         Whether to make the merge tree of small data, which can take some seconds.
     progress : callable
@@ -476,7 +488,7 @@ def analyse(
     variance = float(np.var(target))
     certificate = certify_minimum(theta, inputs, target, space=where)
     progress(f"{certificate.verdict.value}: {certificate.reason}; descend to a minimum")
-    gap = _gap(net, certificate, features, target, where)
+    gap = _gap(net, certificate, features, target, where, nearby)
     progress(f"{gap.outcome}; Proposition 1.2, and N*")
     notes: list[str] = []
     minimum = gap.parametrization
@@ -557,25 +569,81 @@ def _gap(
     X: Array,
     y: Array,
     space: Space,
+    nearby: int,
     start: Network | None = None,
 ) -> Gap:
-    """Descend from the network, balanced, or from a start; measure how far that is from it."""
+    """Descend from the network and from around it, or from a start; the nearest end."""
     inputs, theta = space.embed(X), net.to_parametrization(space)
     if own.is_minimum:
         same = 0.0, 0.0, 0.0, 0.0
         return Gap(theta, net, own, *same, "minimum", own.reason, ())
-    beginning = (start or net).balanced().to_parametrization(space)
+    gaps = [
+        _descended(net, one, theta, inputs, X, y, space)
+        for one in ([start] if start else [net, *_solved(net, X, y, nearby)])
+    ]
+    return min(gaps, key=lambda gap: (not gap.loss >= 0, gap.parameters))
+
+
+def _solved(net: Network, X: Array, y: Array, nearby: int) -> list[Network]:
+    """Where solvers that go small steps end, in units of standardized features and target.
+
+    From the network, and from this many points around it.
+    """
+    mean, scale, unit = X.mean(axis=0), X.std(axis=0), float(np.std(y)) or 1.0
+    scale = np.where(scale > 0, scale, 1.0)
+    own = replace(
+        net,
+        weights=net.weights * scale,
+        biases=net.biases + net.weights @ mean,
+        output_weights=net.output_weights / unit,
+        offset=net.offset / unit,
+    ).balanced()
+    space, found = net.space(), []
+    theta, inputs = own.to_parametrization(), space.embed((X - mean) / scale)
+    rng, runs = stream(0, "analysis", "nearby"), [(theta, solver) for solver in SOLVERS_NEARBY]
+    for k in range(nearby):
+        # Each entry by a share of the neuron's size; the frozen offset neuron stays.
+        size = SIZES_NEARBY[k % len(SIZES_NEARBY)]
+        a, c = theta.weights.copy(), theta.output_weights.copy()
+        a[:-1] += size * max_norms(a[:-1])[:, None] * rng.standard_normal(a[:-1].shape)
+        c *= 1 + size * rng.standard_normal(c.shape)
+        runs.append((Parametrization(a, c), SOLVERS_NEARBY[0]))
+    for begin, solver in runs:
+        end = train(begin, inputs, y / unit, space=space, solver=solver).parametrization
+        one = Network.from_parametrization(end, space)
+        weights = one.weights / scale
+        found.append(
+            replace(
+                one,
+                weights=weights,
+                biases=one.biases - weights @ mean,
+                output_weights=one.output_weights * unit,
+                offset=one.offset * unit,
+            )
+        )
+    return found
+
+
+def _descended(
+    net: Network,
+    start: Network,
+    theta: Parametrization,
+    inputs: Array,
+    X: Array,
+    y: Array,
+    space: Space,
+) -> Gap:
+    """Descend from a start, balanced; measure how far the end is from the network."""
+    nothing = (float("nan"),) * 4
     try:
-        end = descend(beginning, inputs, y, space=space)
+        end = descend(start.balanced().to_parametrization(space), inputs, y, space=space)
     except NUMERICAL_ERRORS as error:
-        nothing = (float("nan"),) * 4
         reason = f"{type(error).__name__}: {error}"
         return Gap(None, None, None, *nothing, "failed", reason, ())
     outcome = end.outcome.name.lower().replace("_", " ")
     if end.certificate is None or not end.certificate.is_minimum:
-        nothing = (float("nan"),) * 4
         return Gap(None, None, None, *nothing, outcome, end.reason, end.losses)
-    minimum = end.parametrization
+    minimum, own = _pulled(end.parametrization, end.certificate, start, inputs, y, space)
     near = Network.from_parametrization(minimum, space)
     apart = np.abs(net.predict(X) - near.predict(X))
     sizes = net.eps * net.terms(X)
@@ -585,7 +653,52 @@ def _gap(
     if net.n_neurons <= MAX_FIBRE_NEURONS:
         far = _fibre(theta, minimum, space, far)
     distances = before - end.loss, far, float(apart.max()), ratio
-    return Gap(minimum, near, end.certificate, *distances, outcome, end.reason, end.losses)
+    return Gap(minimum, near, own, *distances, outcome, end.reason, end.losses)
+
+
+def _pulled(
+    minimum: Parametrization,
+    certificate: Certificate,
+    start: Network,
+    inputs: Array,
+    y: Array,
+    space: Space,
+) -> tuple[Parametrization, Certificate]:
+    """The minimum moved towards where the descent began, along what no sample on its face sees.
+
+    Values and pre-activations of samples on kinks stay, by least squares; what rounding or another
+    cell makes of that counts only if it is certified again.
+    """
+    goal = EffectiveProblem.build(start.balanced().to_parametrization(space), inputs, y, space)
+    problem = EffectiveProblem.build(minimum, inputs, y, space)
+    if problem.bounded or not np.array_equal(goal.signs, problem.signs):
+        return minimum, certificate
+    state, target = problem.state(), goal.state()
+    z = problem.preactivations(state)
+    kinks = problem.kink_pairs(state, z)
+    active = (z > 0) & ~kinks
+    X, (m, d) = problem.X, state.u.shape
+    seen = (active * problem.signs)[:, :, None] * X[:, None, :]
+    column = np.zeros(len(X)) if problem.column is None else problem.column
+    rows = np.column_stack([seen.reshape(len(X), m * d), column])
+    sample, neuron = np.nonzero(kinks)
+    fixed = np.zeros((len(sample), m, d))
+    fixed[np.arange(len(sample)), neuron] = X[sample]
+    rows = np.vstack([rows, np.column_stack([fixed.reshape(-1, m * d), np.zeros(len(sample))])])
+    scales = np.append(np.tile(np.maximum(np.abs(X).max(axis=0), 1e-300), m), 1.0)
+    move = np.append((target.u - state.u).ravel(), target.e - state.e) * scales
+    rows = rows / scales
+    move -= np.linalg.lstsq(rows, rows @ move, rcond=1e-10)[0]
+    move /= scales
+    for share in (1.0, 0.5, 0.25):
+        u = state.u + share * move[:-1].reshape(m, d)
+        moved = problem.parametrization(State(u, state.e + share * float(move[-1])))
+        if any(violation.condition != "C.2" for violation in space.violations(moved)):
+            continue
+        again = certify_minimum(moved, inputs, y, space=space)
+        if again.is_minimum and again.loss <= certificate.loss * (1 + 1e-9):
+            return moved, again
+    return minimum, certificate
 
 
 def _fibre(theta: Parametrization, minimum: Parametrization, space: Space, far: float) -> float:
@@ -643,7 +756,7 @@ def _lifted(net: Network, X: Array, y: Array, nearest: Network | None) -> Lifted
     assert isinstance(space, RestrictedSpace)
     theta, inputs = net.balanced().to_parametrization(space), space.embed(X)
     certificate = certify_minimum(theta, inputs, y, space=space)
-    gap = _gap(net, certificate, X, y, space, nearest)
+    gap = _gap(net, certificate, X, y, space, 0, nearest)
     radius, probe = float("nan"), None
     if gap.parametrization is not None and gap.certificate is not None:
         radius = gap.certificate.radius**2 / 8

@@ -1,0 +1,1 @@
+"""Networks trained elsewhere, analysed, beside an optimizer of their raw parameters."""
