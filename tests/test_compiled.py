@@ -75,10 +75,13 @@ def test_the_cache_goes_where_numba_is_told(package: Path, tmp_path: Path) -> No
 
 
 def test_old_caches_do_not_pile_up(package: Path) -> None:
-    for number in range(compiled.KEPT + 3):
-        (package / "seminorm" / "_kernels_callee.py").write_text(CALLEE.format(number=number))
-        code = "from landscape.compiled import cache_directory; cache_directory()"
-        subprocess.run([sys.executable, "-c", code], cwd=package.parent, check=True)
+    edits = [
+        "from landscape.compiled import PACKAGE, cache_directory",
+        f"for number in range({compiled.KEPT + 3}):",
+        "    (PACKAGE / 'seminorm/_kernels_callee.py').write_text(str(number))",
+        "    cache_directory.cache_clear(), cache_directory()",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(edits)], cwd=package.parent, check=True)
     assert len(list((package / "__pycache__").glob("kernels-*"))) == compiled.KEPT
 
 

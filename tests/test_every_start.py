@@ -43,8 +43,9 @@ def _values(end, X):
 @pytest.mark.parametrize(
     "name", [name for name in PROBLEMS if "diabetes" not in name and "5," not in name]
 )
-def test_small_problems(name, space):
-    assert share_certified(PROBLEMS[name], space, 20, None) == 1.0
+@pytest.mark.parametrize("n_starts", [6, pytest.param(20, marks=pytest.mark.slow)])
+def test_small_problems(n_starts, name, space):
+    assert share_certified(PROBLEMS[name], space, n_starts, None) == 1.0
 
 
 @pytest.mark.slow
