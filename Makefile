@@ -103,7 +103,7 @@ OLDEST := .venv-oldest
 test-oldest: $(STAMP) ## test the estimator with the oldest supported dependencies, in .venv-oldest
 	@$(UV_INDEX) $(UV) venv --quiet --clear --python $(BIN)/python $(OLDEST) && $(UV) pip install --quiet \
 		--python $(OLDEST)/bin/python --resolution lowest-direct --extra paper -r pyproject.toml \
-		"pytest>=8.2" "pytest-xdist>=3.6" "hypothesis>=6.100"
+		"pytest>=8.2" "pytest-xdist>=3.8" "hypothesis>=6.100"
 	$(OLDEST)/bin/python -m pytest -p no:cacheprovider tests/test_estimator*.py $(ARGS)
 
 check: $(STAMP) ## lint, format, types, import layers: everything but the tests
