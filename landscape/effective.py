@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.objective import check_problem
-from landscape.parametrization import Parametrization, group_directions, max_norms
+from landscape.parametrization import Parametrization, group_directions, max_norms, split_biases
 from landscape.rounding import KINK_FACTOR, gamma
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.units import Units
@@ -79,7 +79,7 @@ class EffectiveProblem:
         signs = np.where(theta.output_weights < 0, -1.0, 1.0)
         lower, upper = space.bounds()
         column, reduced = None, False
-        weights = np.array(np.zeros(space.n_inputs) if penalty is None else penalty, dtype=float)
+        weights = np.zeros(space.n_inputs) if penalty is None else np.array(penalty, dtype=float)
         if weights.shape != (space.n_inputs,) or not ((weights >= 0) & (weights < np.inf)).all():
             raise ValueError(
                 f"penalty: expected {space.n_inputs} finite numbers >= 0, got {penalty!r}"
@@ -142,7 +142,7 @@ class EffectiveProblem:
     @cached_property
     def norms(self) -> Array:
         """``‖x_k‖_1`` in effective coordinates, shape (n,)."""
-        return np.abs(self.X).sum(axis=1)
+        return np.asarray(self.sizes.sum(axis=1))
 
     @cached_property
     def resolution(self) -> Array:
@@ -208,9 +208,15 @@ class EffectiveProblem:
         u, e = state.u, state.e
         if self.units is not None:
             u, e = self.units.back(u), e * self.units.target
-        if isinstance(self.space, UnrestrictedSpace):
-            return self._rescaled(State(u, e))
-        return Parametrization.from_products(self._unfold(u) if self.reduced else u, self.signs)
+        if not isinstance(self.space, UnrestrictedSpace):
+            return Parametrization.from_products(self._unfold(u) if self.reduced else u, self.signs)
+        # An unrestricted network keeps the size of its output weights, except where they are 0.
+        sizes, roots = np.abs(self.theta.output_weights[: len(u)]), np.sqrt(max_norms(u))
+        sizes = np.where(sizes > 0, sizes, np.where(roots > 0, roots, 1.0))
+        a, c = u / sizes[:, None], self.signs * sizes
+        if self.column is not None:
+            a, c = np.vstack([a, self.theta.weights[-1]]), np.append(c, e)
+        return Parametrization(a, c)
 
     def _unfold(self, u: Array) -> Array:
         """One member of the flat family (p + t, q + t) of each neuron, off N*'s border.
@@ -220,7 +226,8 @@ class EffectiveProblem:
         (C.2) get different members. Of several neurons at the apex (0, ..., 0, t, t) all but the
         first turn silent, which on the data is the same.
         """
-        w, bias = max_norms(u[:, :-1]), u[:, -1].copy()
+        u = u.copy()
+        w, bias = max_norms(u[:, :-1]), u[:, -1]
         largest = self.largest
         if self.units is not None:
             largest = self.units.scales * largest
@@ -234,27 +241,12 @@ class EffectiveProblem:
         least[apex] = np.where(own[apex] > 0, np.maximum(2 * margin, own[apex]), 1.0)
         bias[apex[1:]] = -least[apex[1:]] * np.arange(1, apex.size)
         for attempt in range(len(u)):
-            rows = np.column_stack(
-                [u[:, :-1], least + np.maximum(bias, 0.0), least + np.maximum(-bias, 0.0)]
-            )
-            labels = group_directions(rows)
-            again = np.flatnonzero(labels != np.arange(len(u)))
+            rows = split_biases(u, least)
+            again = np.flatnonzero(group_directions(rows) != np.arange(len(u)))
             if again.size == 0:
                 break
             least[again] *= 1.0 + (1 + np.arange(again.size)) / (8.0 + attempt)
         return rows
-
-    def _rescaled(self, state: State) -> Parametrization:
-        """An unrestricted network keeps the size of its output weights, except where they are 0."""
-        m = len(self.signs)
-        sizes = np.abs(self.theta.output_weights[:m])
-        roots = np.sqrt(max_norms(state.u))
-        sizes = np.where(sizes > 0, sizes, np.where(roots > 0, roots, 1.0))
-        a, c = state.u / sizes[:, None], self.signs * sizes
-        if self.column is not None:
-            a = np.vstack([a, self.theta.weights[-1]])
-            c = np.append(c, state.e)
-        return Parametrization(a, c)
 
     def product_direction(self, direction: Array, offset: float) -> Array:
         """A direction of u (and e) in the product coordinates of the space, (m, d), up to a factor.
@@ -266,9 +258,7 @@ class EffectiveProblem:
             direction = self.units.back(direction)
             offset *= self.units.target
         if self.reduced:
-            bias = direction[:, -1]
-            up, down = np.maximum(bias, 0.0), np.maximum(-bias, 0.0)
-            return np.column_stack([direction[:, :-1], up, down])
+            return split_biases(direction)
         if self.column is None:
             return direction
         return np.vstack([direction, offset * self.theta.weights[-1]])

@@ -294,6 +294,13 @@ def lift_inputs(features: ArrayLike) -> Array:
     return np.hstack([x, ones, -ones])
 
 
+def split_biases(rows: Array, width: Array | float = 0.0) -> Array:
+    """Rows (w, b) as (w, p, q) with p - q = b and min(p, q) = width, shape (m, d + 1)."""
+    b = rows[:, -1]
+    shifts = width + np.maximum(b, 0.0), width + np.maximum(-b, 0.0)
+    return np.column_stack([rows[:, :-1], *shifts])
+
+
 def lift(
     weights: ArrayLike, biases: ArrayLike, output_weights: ArrayLike, offset: float
 ) -> Parametrization:
@@ -323,13 +330,12 @@ def lift(
     e = float(offset) + float(np.sum(c[constant] * np.maximum(b[constant], 0.0)))
     merged = Parametrization(flat.weights[~constant], c[~constant]).merge()
     used = merged.output_weights != 0
-    a, b = merged.weights[used, :d], merged.weights[used, d]
+    n = int(used.sum())
     # Directions (0, 1, 1 + j): on (x, 1, -1) their value is -j < 0, silent by a margin.
-    first = len(a) + (e != 0)
+    first = n + (e != 0)
     rows, outputs = np.zeros((m + 1, d + 2)), np.ones(m + 1)
     rows[first:, d], rows[first:, d + 1] = 1.0, 2.0 + np.arange(m + 1 - first)
-    rows[: len(a)] = np.column_stack([a, np.maximum(b, 0.0) + 1.0, np.maximum(-b, 0.0) + 1.0])
-    outputs[: len(a)] = merged.output_weights[used]
+    rows[:n], outputs[:n] = split_biases(merged.weights[used], 1.0), merged.output_weights[used]
     if e != 0:
-        rows[len(a), d:], outputs[len(a)] = (2.0, 1.0), e
+        rows[n, d:], outputs[n] = (2.0, 1.0), e
     return Parametrization(rows, outputs).balance()

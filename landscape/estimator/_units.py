@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.networks import Network
-from landscape.parametrization import Parametrization, max_norms
+from landscape.parametrization import Parametrization, max_norms, split_biases
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.units import powers_of_two
 
@@ -208,6 +208,4 @@ def lift_rows(space: Space, rows: Array) -> Array:
     The width min(p, q) is free on the data: above the margin, and no smaller than the weights.
     """
     margin = space.margin if isinstance(space, RestrictedSpace) else 0.0
-    width, b = np.maximum(max_norms(rows), 1e-12) + 2 * margin, rows[:, -1]
-    shifts = width + np.maximum(b, 0.0), width + np.maximum(-b, 0.0)
-    return np.column_stack([rows[:, :-1], *shifts])
+    return split_biases(rows, np.maximum(max_norms(rows), 1e-12) + 2 * margin)
