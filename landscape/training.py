@@ -21,15 +21,7 @@ from landscape.parametrization import Parametrization
 from landscape.regularization import Merging, Regularizer, merge_close, reseed
 from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = [
-    "SOLVERS",
-    "Fit",
-    "FitOutcome",
-    "Solver",
-    "draw_network",
-    "train",
-    "train_merging",
-]
+__all__ = ["SOLVERS", "Fit", "FitOutcome", "Solver", "draw_network", "train", "train_merging"]
 
 Array = NDArray[np.float64]
 
@@ -151,9 +143,8 @@ def train(
     ----------
     theta : Parametrization
         The start. On N' and N* the signs of its output weights stay.
-    X : array_like of shape (n, d)
-        What the network sees, ``space.embed(features)``.
-    y : array_like of shape (n,)
+    X, y : array_like of shapes (n, d) and (n,)
+        What the network sees, ``space.embed(features)``, and targets.
     space : Space
     solver : {"SLSQP", "L-BFGS-B", "trust-constr", "trf"} or callable
         A function is called as ``solver(fun, x0, bounds=bounds, max_iter=max_iter, tol=tol)`` and
@@ -165,10 +156,6 @@ def train(
     regularizer : Regularizer, optional
         Added to what the solver minimizes, on the unrestricted space; reported losses stay mean
         squared errors. Not for "trf", which minimizes sums of squares only.
-
-    Returns
-    -------
-    fit : Fit
 
     Raises
     ------

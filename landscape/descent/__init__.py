@@ -73,9 +73,8 @@ def descend(
     ----------
     theta : Parametrization
         Of the space's shape. The signs of its output weights stay.
-    X : array_like of shape (n, d)
-        What the network sees, ``space.embed(features)``.
-    y : array_like of shape (n,)
+    X, y : array_like of shapes (n, d) and (n,)
+        What the network sees, ``space.embed(features)``, and targets.
     space : Space
     max_iter : int
         Limit of line searches; an outcome, not an error.
@@ -87,10 +86,6 @@ def descend(
         Leave stationary points, minima too, for lower ones on straight lines: the axes of single
         neurons, and their own directions. At the end no such line reaches a loss that is lower by
         a thousandth. For raw starts; the end of a trained network would no longer be near it.
-
-    Returns
-    -------
-    descent : Descent
     """
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")

@@ -244,19 +244,6 @@ class Search:
             return False
         return abs(float(sums.offset.value)) <= 0.1 * sums.offset_allowed
 
-    def _release(self, check: PointCheck, z: Array) -> Mask:
-        """Enter the face that the test's direction points into; returns its pattern."""
-        assert check.direction is not None
-        dz = self.problem.X @ check.direction.T
-        along = np.abs(dz) <= ALONG * self.problem.terms(check.direction)
-        self.held = check.values.kinks & along
-        at_lower, at_upper = self.problem.touched(self.state)
-        size = ALONG * max_norms(check.direction)[:, None]
-        stays = at_upper & (check.direction >= -size), at_lower & (check.direction <= size)
-        self.bound = np.subtract(*stays, dtype=np.int8)
-        active: Mask = ((z > 0) | ((z == 0) & (dz > 0))) & ~self.held
-        return active
-
     def _test(self, *, descent_only: bool) -> PointCheck:
         self.n_tests += 1
         point = Values.of_state(self.problem, self.state)
@@ -275,13 +262,22 @@ class Search:
         return check
 
     def _escape(self, check: PointCheck, z: Array, s: Array, *, patient: bool = False) -> bool:
-        """Leave the point along the Newton step of the next face, or the test's direction."""
-        assert check.direction is not None
-        active = self._release(check, z)
-        delta, delta_e = self._newton(active, s)
-        return self._move(z, s, delta, delta_e, patient=patient) or self._move(
-            z, s, check.direction, check.direction_offset, patient=patient
-        )
+        """Leave the point along the Newton step of the next face, or the test's direction.
+
+        That points into the face.
+        """
+        direction, offset = check.direction, check.direction_offset
+        assert direction is not None
+        dz = self.problem.X @ direction.T
+        along = np.abs(dz) <= ALONG * self.problem.terms(direction)
+        self.held = check.values.kinks & along
+        at_lower, at_upper = self.problem.touched(self.state)
+        size = ALONG * max_norms(direction)[:, None]
+        stays = at_upper & (direction >= -size), at_lower & (direction <= size)
+        self.bound = np.subtract(*stays, dtype=np.int8)
+        active = ((z > 0) | ((z == 0) & (dz > 0))) & ~self.held
+        steps = self._newton(active, s), (direction, offset)
+        return any(self._move(z, s, *step, patient=patient) for step in steps)
 
     def _polish(self) -> bool:
         """A full Newton step on the face, if it changes neither the pattern nor the loss."""
@@ -316,8 +312,7 @@ class Search:
             # At the end of a step that a kink or a bound stopped it is so by accident only.
             if not self._settled or not self._stationary():
                 self._settled = True
-                delta, delta_e = self._newton(z > 0, s)
-                if self._move(z, s, delta, delta_e):
+                if self._move(z, s, *self._newton(z > 0, s)):
                     continue
             if self.far and self.loss < (1 - LOOK_AGAIN) * self._looked and self._leap():
                 n_polished = 0

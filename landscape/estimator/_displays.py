@@ -91,9 +91,8 @@ class LandscapeDisplay(_Display):
         Parameters
         ----------
         estimator : ShallowReLURegressor
-            Fitted.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure.
+            By default those of a new figure.
         **kwargs
             For the ``scatter`` of the minima.
         """
@@ -187,7 +186,7 @@ class RealizationDisplay(_Display):
         X, y : array_like of shapes (n, d) and (n,)
             Samples, which set the range; drawn if y is given.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure.
+            By default those of a new figure.
         **kwargs
             For the ``plot`` (one feature) or the ``contourf`` (two) of the function.
 

@@ -187,9 +187,7 @@ class Units:
             return from_raw(space, self.outward(Network.from_parametrization(theta, space)))
         u = theta.products * self.target_scale
         u[:, :-2] /= self.scale
-        bias = -u[:, :-2] @ self.shift
-        u[:, -2] += np.maximum(bias, 0.0)
-        u[:, -1] += np.maximum(-bias, 0.0)
+        u[:, -2:] += split_biases((-u[:, :-2] @ self.shift)[:, None])
         return Parametrization.from_products(u, theta.signs)
 
 
