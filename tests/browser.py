@@ -1,5 +1,6 @@
 """A real browser, driven by WebDriver's plain HTTP: nothing to install but Chromium itself."""
 
+import base64
 import json
 import re
 import shutil
@@ -70,6 +71,20 @@ class Browser:
 
     def click(self, selector):
         self.call(f"/element/{self.find(selector)}/click", {})
+
+    def click_at(self, x, y):
+        """A click of the mouse at a point of the window."""
+        steps = [
+            {"type": "pointerMove", "duration": 0, "x": round(x), "y": round(y)},
+            {"type": "pause", "duration": 100},  # a plot sees where the mouse is once per frame
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+            {"type": "pause", "duration": 100},
+        ]
+        self.call("/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": steps}]})
+
+    def screenshot(self):
+        return base64.b64decode(self.call("/screenshot"))
 
     def type(self, selector, text):
         """Replace a field's text, key by key."""

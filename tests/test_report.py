@@ -6,15 +6,21 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pytest
+from plotly.offline import get_plotlyjs
 
+from landscape.atlas import make_atlas
+from landscape.data import Dataset
 from landscape.plots import render
 from landscape.report import FIGURE_TITLES, printed_summary, report_page
 from landscape.report.contents import atlas_findings, verdict_of_study
 from landscape.report.printed import SHOWN
 from landscape.rows import frame_of
 from landscape.rows.store import csv_text
+from landscape.spaces import make_space
+from landscape.study.coverage import valley_rows
 from landscape.tables import FIGURES, TABLES, read_table
 from landscape.tables.findings import ALARM, TOPICS
 from landscape.tables.sums import sum_up
@@ -168,6 +174,48 @@ class TestAtlas:
     def test_no_starts(self):
         assert self.found().status == "not tested"
         assert atlas_findings({}) == {}
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A small problem with a name that has to be escaped, its valleys, and one of two inputs."""
+    valleys, data = [], {}
+    for name, p in ((NASTY, 1), ("two", 2)):
+        rng = np.random.default_rng(p)
+        x = rng.uniform(-1, 1, (5, p))
+        data[name] = Dataset(name, x, np.sin(5 * x.sum(axis=1)))
+        space = make_space("restricted", p, 1, margin=1e-3)
+        atlas = make_atlas(x, data[name].target, space=space)
+        valleys += valley_rows(name, atlas, {})[0]
+    return valleys, data
+
+
+@pytest.fixture(scope="module")
+def with_trees(tables, svg, small):
+    return report_page(tables, svg, CAPTIONS, study="s", valleys=small[0], data=small[1])
+
+
+class TestTrees:
+    def test_the_library_is_there_once_and_only_with_a_tree(self, page, with_trees):
+        assert 'id="trees"' not in page and len(page) < 2_000_000
+        assert with_trees.count(get_plotlyjs()) == 1
+        assert "</script><b>" not in with_trees
+
+    def test_every_valley_with_its_network_fit_saddle_and_path(self, with_trees, small):
+        valleys, _ = small
+        trees = embedded(with_trees, "tree-data")
+        assert len(trees) == 6 and trees[0]["title"].startswith(NASTY)
+        assert sum(len(tree["valleys"]) for tree in trees) == len(valleys)
+        for tree in trees:
+            for valley in tree["valleys"]:
+                assert ("saddle" in valley) == (valley["parent"] >= 0)
+                if valley["parent"] >= 0:
+                    assert max(valley["saddle"]["path"][1]) == pytest.approx(valley["top"], 1e-4)
+                if not tree["line"]:
+                    target, values = map(np.array, valley["leaf"]["fit"])
+                    assert np.mean((values - target) ** 2) == pytest.approx(
+                        valley["loss"], abs=1e-4
+                    )
 
 
 class TestPrinted:
@@ -326,3 +374,49 @@ class TestInABrowser:
         # The log that says so is one that would show a request.
         window.run("fetch('http://127.0.0.1:9/').catch(() => {})")
         assert window.log("browser") != []
+
+
+@pytest.mark.slow
+def test_leaves_and_branches_can_be_clicked(with_trees, small, tmp_path):
+    if MISSING:
+        pytest.skip(f"{MISSING} not installed (Debian: apt-get install chromium chromium-driver)")
+    path = tmp_path / "report.html"
+    path.write_text(with_trees, encoding="utf-8")
+    with browser(tmp_path / "profile") as window:
+        window.requests()
+        window.open(path.as_uri())
+        window.run("document.querySelector('#trees').scrollIntoView()")
+        about = "return document.querySelector('#tree-about').textContent"
+        place = (
+            "const plot = document.querySelector('#tree-plot'), box = plot.getBoundingClientRect(),"
+            " {xaxis: x, yaxis: y} = plot._fullLayout; return [box.left + x._offset +"
+            " x.l2p(arguments[0]), box.top + y._offset + y.l2p(arguments[1])]"
+        )
+
+        def click(*point):
+            """A click at a place of the plot; it takes the mouse for there after a frame or two."""
+            x, y = window.run(place, *point)
+            window.click_at(x, y)
+            window.click_at(x, y)
+            return window.run(about)
+
+        for number, tree in enumerate(embedded(with_trees, "tree-data")):
+            window.run(
+                "const s = document.querySelector('#tree-choice'); s.value = arguments[0];"
+                " s.dispatchEvent(new Event('change'))", str(number),
+            )  # fmt: skip
+            for k, valley in enumerate(tree["valleys"]):
+                assert click(valley["place"], valley["loss"]).startswith(f"Valley {k}")
+                rows = window.run("return document.querySelectorAll('#tree-neurons tr').length")
+                assert rows == 1 + len(valley["leaf"]["neurons"])
+                if valley["top"] - valley["loss"] > 0.1:
+                    middle = (valley["loss"] + valley["top"]) / 2
+                    merging = valley["parent"] >= 0
+                    said = "Saddle" if merging else f"Valley {k}"
+                    assert click(valley["place"], middle).startswith(said)
+                    drawn = "return document.querySelector('#tree-path').hidden"
+                    assert window.run(drawn) == (not merging)
+        (tmp_path / "trees.png").write_bytes(window.screenshot())
+        assert window.log("browser") == []
+        own = ("file:", "data:", "chrome:", "chrome-untrusted:")  # its new tab's
+        assert [url for url in window.requests() if not url.startswith(own)] == []

@@ -10,7 +10,7 @@ the same bytes.
 
 from landscape.errors import require_extra
 
-require_extra("study", "jinja2", "matplotlib", "pandas")
+require_extra("study", "jinja2", "matplotlib", "pandas", "plotly")
 
 from landscape.report.contents import FIGURE_TITLES
 from landscape.report.html import report_page

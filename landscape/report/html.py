@@ -1,4 +1,4 @@
-"""The report as one HTML file: figures and tables inside, a few lines of script, no network.
+"""The report as one HTML file: figures, tables and merge trees inside, scripts too, no network.
 
 The page forbids itself every request (Content-Security-Policy), so that it can be kept and passed
 on. Tables are inside as the CSV files that the study wrote, byte for byte.
@@ -6,7 +6,7 @@ on. Tables are inside as the CSV files that the study wrote, byte for byte.
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -14,10 +14,14 @@ from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
+from plotly.offline import get_plotlyjs
 
+from landscape.data import Dataset
 from landscape.report import contents
 from landscape.report.contents import FIGURE_TITLES, facts_on
+from landscape.report.trees import drawn_trees
 from landscape.rows.store import csv_text
+from landscape.study.rows import Valley
 from landscape.tables import TABLES
 from landscape.tables.findings import TOPICS, number
 
@@ -25,8 +29,9 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def report_page(
-    tables: Tables, figures: Mapping[str, bytes], captions: Mapping[str, str], *, study: str
-) -> str:
+    tables: Tables, figures: Mapping[str, bytes], captions: Mapping[str, str], *, study: str,
+    valleys: Sequence[Valley] = (), data: Mapping[str, Dataset] | None = None,
+) -> str:  # fmt: skip
     """The page of a study of this name.
 
     Parameters
@@ -35,6 +40,8 @@ def report_page(
         ``findings``, ``summary``, ``provenance``, and whatever else is to be searched.
     figures, captions : mapping of str to bytes, and to str
         SVG files and what they show, plain text, by name (``FIGURE_TITLES``).
+    valleys, data : sequence of Valley, mapping of str to Dataset
+        Of the small problems whose merge trees the page shows.
     """
     findings, summary, provenance = (tables[k] for k in ("findings", "summary", "provenance"))
     facts, known = partial(facts_on, provenance), [name for name in TABLES if name in tables]
@@ -52,9 +59,9 @@ def report_page(
         for name, own in ((str(name), own) for name, own in findings.groupby("dataset"))
     ]
     about = [number(len(datasets), "data set"), *contents.stamp(provenance)]
-    css, html, js = (
-        files("landscape.report").joinpath(f"page.{kind}").read_text("utf-8")
-        for kind in ("css", "html", "js")
+    css, html, js, tree_js = (
+        files("landscape.report").joinpath(name).read_text("utf-8")
+        for name in ("page.css", "page.html", "page.js", "trees.js")
     )
     page = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -83,6 +90,7 @@ def report_page(
             for name in known
         },
         csv={name: csv_text(tables[name]) for name in known},
+        trees=drawn_trees(valleys, data or {}), tree_js=tree_js, plotly=get_plotlyjs,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The shape of the landscape: exact merge trees of the loss's sublevel sets, and brackets."""
 
 from landscape.trees._escape import EscapeBarrier, EscapeBudget, escape_barrier
-from landscape.trees._plot import draw_graph
+from landscape.trees._plot import draw_graph, layout
 from landscape.trees._tree import (
     MergeTree,
     TreeBudget,
@@ -20,6 +20,7 @@ __all__ = [
     "TreeTooLarge",
     "draw_graph",
     "escape_barrier",
+    "layout",
     "merge_tree",
     "tree_cost",
 ]

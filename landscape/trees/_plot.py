@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,18 @@ def _block(valley: int, children: list[list[int]]) -> list[int]:
     """A valley and its children from left to right: what merges earlier is nearer, none cross."""
     blocks = [_block(child, children) for child in children[valley]]
     return [*chain(*blocks[1::2][::-1], [valley], *blocks[::2])]
+
+
+def layout(
+    pairs: NDArray[np.float64], parents: NDArray[np.intp], positive: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Places of valleys from left to right, roots by sign class, and where branches end, (k,)."""
+    by_death = np.argsort(pairs[:, 1], kind="stable")
+    children = [by_death[parents[by_death] == k].tolist() for k in range(len(pairs))]
+    roots = sorted(np.flatnonzero(parents < 0).tolist(), key=lambda k: (positive[k], pairs[k, 0]))
+    finite = pairs[np.isfinite(pairs)]
+    end = float(finite.max()) + 0.05 * (float(np.ptp(finite)) or 1.0)
+    return np.argsort([k for r in roots for k in _block(r, children)]), pairs[:, 1].clip(max=end)
 
 
 def draw_graph(
@@ -44,17 +56,11 @@ def draw_graph(
     import seaborn as sns
 
     ax = plt.subplots()[1] if ax is None else ax
-    by_death = np.argsort(pairs[:, 1], kind="stable")
-    children = [by_death[parents[by_death] == k].tolist() for k in range(len(pairs))]
-    roots = sorted(np.flatnonzero(parents < 0).tolist(), key=lambda k: (positive[k], pairs[k, 0]))
-    place = np.argsort([k for root in roots for k in _block(root, children)])
-    finite = pairs[np.isfinite(pairs)]
-    end = float(finite.max()) + 0.05 * (float(np.ptp(finite)) or 1.0)
+    place, tops = layout(pairs, parents, positive)
     palette = sns.color_palette("deep")
     colours = [palette[int(k) % len(palette)] for k in positive]
-    for k, (birth, death) in enumerate(pairs):
-        up = min(death, end)
-        ax.plot([place[k]] * 2, [birth, up], color=colours[k], lw=1.2)
+    for k, up in enumerate(tops):
+        ax.plot([place[k]] * 2, [pairs[k, 0], up], color=colours[k], lw=1.2)
         if parents[k] >= 0:
             ax.plot([place[k], place[parents[k]]], [up, up], color=colours[k], lw=1.2)
     sizes = np.full(len(pairs), 12.0)
@@ -62,8 +68,9 @@ def draw_graph(
         given = np.asarray(weights, dtype=float)
         sizes = 8 + 120 * given / max(float(given.max()), 1.0)
     ax.scatter(place, pairs[:, 0], s=sizes, color=colours, zorder=3)
-    for k, root in {positive[root]: root for root in reversed(roots)}.items():
-        ax.annotate(f"{k}+", (place[root], end), ha="center", va="bottom", fontsize="small")
+    for root in sorted(np.flatnonzero(parents < 0), key=lambda k: -pairs[k, 0]):
+        look: Any = {"ha": "center", "va": "bottom", "fontsize": "small"}
+        ax.annotate(f"{positive[root]}+", (place[root], tops[root]), **look)
     ax.set(xticks=[], xlabel="valleys (above: positive output weights)", ylabel="loss")
     sns.despine(ax=ax, bottom=True)
     return ax

@@ -1,11 +1,14 @@
 """The report of a study as one HTML file, and its short summary for print."""
 
+from functools import partial
 from pathlib import Path
 
-from job import job, origin
+from job import job, load_data, origin
+from tabular import load
 
 from landscape.data import replace_file
 from landscape.report import printed_summary, report_page
+from landscape.study.rows import Valley
 from landscape.tables import read_table
 
 
@@ -17,8 +20,12 @@ def main(snakemake):
             for name, path in ((Path(path).stem, path) for path in named.tables)
         }
         study, captions = snakemake.params.study, snakemake.params.captions
+        trees = {
+            "valleys": load(snakemake, named.valleys, Valley),
+            "data": {Path(path).stem: load_data(snakemake, path) for path in named.data},
+        }
         for output, write, figures in (
-            (snakemake.output.page, report_page, named.svg),
+            (snakemake.output.page, partial(report_page, **trees), named.svg),
             (snakemake.output.summary, printed_summary, named.png),
         ):
             drawn = {Path(path).stem: Path(path).read_bytes() for path in figures}
