@@ -186,6 +186,7 @@ def make_dataset(
     """
     options, own = dict(config), generators or {}
     kind, what = options.pop("kind", None), options.pop("standardize", "both")
+    options.pop("networks", None)  # analysed elsewhere
     known = ", ".join([*KINDS, *own])
     check(kind in KINDS or kind in own, name, f"kind is {kind!r}; expected one of {known}")
     draw = partial(draw_own, kind, own[kind]) if kind in own else KINDS[kind]

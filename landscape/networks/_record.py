@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.data import replace_file
-from landscape.errors import LandscapeError, require_extra
+from landscape.data import DataError, replace_file
+from landscape.errors import require_extra
 from landscape.parametrization import Parametrization, max_norms, require_finite
 from landscape.spaces import Space, UnrestrictedSpace, make_space
 
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 
-class NetworkError(LandscapeError, ValueError):
+class NetworkError(DataError):
     """A model that is no network with one hidden layer of ReLUs and one output; says what it is."""
 
 

@@ -171,6 +171,12 @@ def _combined(study: Study) -> Iterator[tuple[str, str]]:
         known = (*known, *study.plugins.solvers)
         for name in [name for name in solvers if name not in known]:
             yield key, f"{name!r} is no solver here; {nearest(name, known)}"
+    for name, problem in study.atlas.problems.items():
+        if problem.data.networks:
+            yield (
+                f"atlas.problems.{name}.data.networks",
+                "belong under `datasets`; remove them here",
+            )
     # What is asked of spaces that are not trained; defaults have been restricted to those.
     add = f"add it to `spaces` ({', '.join(study.spaces)}) or remove it here"
     for name in ("radius", "realization", "natural"):
@@ -208,6 +214,12 @@ def _data(study: Study) -> Iterator[str]:
         elif kind in own and not refused[kind]:
             arguments = own[kind], "rng", *plain["options"]
             yield from _errors(load_function, _where(key, "options"), *arguments)
+    for name, entry in study.datasets.items():
+        if entry.networks:
+            from landscape.networks import load_network  # with numpy
+
+            where = _where(f"datasets.{name}.networks")
+            yield from (f"{where}: {s}" for p in entry.networks for s in _errors(load_network, p))
     if study.plugins.solvers:
         from landscape.study.training import try_solver  # scipy.optimize: half a second
 

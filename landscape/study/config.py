@@ -67,6 +67,7 @@ class Section(BaseModel):
 
 class _Data(Section):
     standardize: Literal["both", "features", "target", "none"] = key("what is standardized", "both")
+    networks: Names | None = key("paths of networks that are analysed beside the starts", None)
 
 
 class _Drawn(_Data):

@@ -285,6 +285,38 @@ class Run(_Descent, _Training, _Data):
     trained_reason: str = column("Why.", path=True, default="")
 
 
+class Imported(_Verdict):
+    """One network that a data set of the study brings, judged as it is, beside the study's starts.
+
+    In the units of the study: its standardization is folded in. The nearest minimum is that of N
+    that `landscape.analyse` finds, of `nearest_loss`.
+    """
+
+    name = "networks"
+    dataset: str = column(DATASET, key=True)
+    network: str = column("File that it was read from.", key=True)
+    neurons: int = column(NEURONS)
+    dtype: str = column("Its precision.")
+    loss: float = column("Loss.", MSE)
+    stationarity: float = column("Largest relative residual of the conditions.", default=nan)
+    radius: float = column("Certified radius, of a minimum.", PARAMETERS, default=nan)
+    nearest_outcome: str = column("How the descent to the nearest minimum ended.", default="")
+    nearest_loss: float = column("Loss there.", MSE, default=nan)
+    nearest_parameters: float = column("Distance, modulo symmetries.", PARAMETERS, default=nan)
+    nearest_values: float = column("Largest difference on the data.", default=nan)
+    precision: float = column("The same in units of its precision, 1: at it.", default=nan)
+    imbalance: float = column("Largest relative unbalancedness (C.1).", default=nan)
+    closest_angle: float = column("Smallest angle of two neurons (C.2).", "degrees", default=nan)
+    opposite_angle: float = column("Largest angle of two neurons (C.3).", "degrees", default=nan)
+    silent: int = column("Neurons that are inactive on all samples.", default=-1)
+    spare: int = column("Neurons that the function can do without.", default=-1)
+    implication: str = column("Verdict of Proposition 1.2 at the minimum.", default=UNDECIDED)
+    lipschitz: float = column("Constant, Euclidean norm, of the standardized inputs.", default=nan)
+    lipschitz_exact: bool = column("1 where it is exact.", default=False)
+    best_loss: float = column("Least loss of the study's certified ends.", MSE, default=nan)
+    lower: float = column("Share of these, of as many neurons, that are lower.", default=nan)
+
+
 class _OfProblem(Row):
     problem: str = column("Name of the small problem in the config.", key=True)
     neurons: int = column(NEURONS)

@@ -54,7 +54,8 @@ JOB_NEURONS = NEURONS if TOGETHER else ["{neurons}"]
 JOB = "{dataset}" if TOGETHER else "{dataset}/{neurons}"
 #: Atlases have tables and figures of their own (atlas.smk), and so has provenance.
 OF_ATLASES = ["atlas", "coverage", "valleys", "barriers"]
-TABLES = [name for name in landscape.tables.TABLES if name not in [*OF_ATLASES, "provenance"]]
+APART = [*OF_ATLASES, "networks", "provenance"]
+TABLES = [name for name in landscape.tables.TABLES if name not in APART]
 MAIN_FIGURES = ["losses", "stability", "radii", "probes"]
 MORE_FIGURES = [name for name in landscape.tables.FIGURES if name not in MAIN_FIGURES]
 FIGURES = MAIN_FIGURES + MORE_FIGURES
@@ -108,8 +109,8 @@ def settings(*keys):
 
 
 def without_path(entry):
-    """A data set's entry without its place: the content of the file counts."""
-    return {key: value for key, value in entry.items() if key != "path"}
+    """A data set's entry without its places: the content of the files counts."""
+    return {key: value for key, value in entry.items() if key not in ("path", "networks")}
 
 
 FITS = ("seed", "margin", "spaces", "training")
@@ -123,8 +124,9 @@ STUDY = settings(
 
 
 def dataset_config(wildcards):
-    """The config's entry of a data set."""
-    return config["datasets"][wildcards.dataset]
+    """The config's entry of a data set, but for its networks, which change no data."""
+    entry = config["datasets"][wildcards.dataset]
+    return {key: value for key, value in entry.items() if key != "networks"}
 
 
 def files_of(entry):

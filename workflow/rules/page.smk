@@ -1,6 +1,6 @@
 # The report as one HTML file, and a summary for print; `make report`.
 
-PAGE_TABLES = [*TABLES, *ATLAS_TABLES, "provenance"]
+PAGE_TABLES = [*TABLES, *NETWORK_TABLES, *ATLAS_TABLES, "provenance"]
 PAGE_FIGURES = [*FIGURES, *ATLAS_TABLES]
 
 
