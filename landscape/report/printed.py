@@ -40,16 +40,13 @@ class _Paper:
 
     def __init__(self) -> None:
         self.pages: list[Figure] = []
-        self.new_page()
-
-    def new_page(self) -> None:
-        self.pages.append(Figure(figsize=(WIDTH, HEIGHT)))
-        self.y = HEIGHT - MARGIN
+        self.y = 0.0
 
     def room(self, height: float) -> bool:
         """Whether a new page was begun, because that much did not fit on this one."""
         if full := self.y - height < MARGIN and self.y < HEIGHT - MARGIN:
-            self.new_page()
+            self.pages.append(Figure(figsize=(WIDTH, HEIGHT)))
+            self.y = HEIGHT - MARGIN
         return full
 
     def line(self, x: float, words: str, size: float = 8.0, **look: Any) -> None:

@@ -147,8 +147,8 @@ def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
 def _distinct(minima: pd.DataFrame, own: Own) -> Finding:
     text = f"Distinct certified minima, {_by_space(minima, lambda rows: f'{len(rows):,}')}."
     if border := int(minima["violations"].ne("").sum()):
-        one = "lies" if border == 1 else "lie"
-        text += f" {border:,} of them {one} on the border of their space and are not probed."
+        lie = "lies" if border == 1 else "lie"
+        text += f" {border:,} of them {lie} on the border of their space and are not probed."
     return Finding("measured", text, "minima")
 
 
