@@ -1,11 +1,10 @@
 """Which combinations of faces carry minimizers of the loss: least squares on every support.
 
 A *type* is a face on which a neuron is active somewhere, with a sign; a *support* is a set of
-distinct types. On a face, the values of a neuron on the samples are a linear image of its weights;
-the image of the face is a relatively open polyhedral cone as well. So the minimizers on the
-linear hull of a support are those of a least squares problem over the images' hulls. Either the
-neurons' values are unique, or they form an affine space (the images' hulls are dependent); then
-whether it meets the open images is decided by corners or by a linear program.
+distinct types. On a face, the values of a neuron on the samples are a linear image of its weights. So
+the minimizers on the linear hull of a support are those of a least squares problem. Either the
+neurons are unique, or they form an affine space; then whether it meets the open faces is decided by
+non-negative least squares.
 """
 
 import enum
@@ -13,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, islice, pairwise
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy.linalg import block_diag
+from scipy.optimize import nnls
 
 from landscape.atlas._faces import Faces
 
@@ -27,8 +26,8 @@ Array = NDArray[np.float64]
 BORDER = 1e-11
 #: Singular values, and what remains of a column, that count as zero, for unit columns.
 RANK = 1e-8
-#: Up to so many candidates for corners are cheaper than a linear program.
-MAX_CORNERS = 3000
+#: How deep inside its faces a point is sought that the values leave undetermined.
+DEPTHS = 10.0 ** -np.arange(0, 11, 2)
 #: Supports that are judged at a time.
 CHUNK = 4000
 
@@ -76,31 +75,38 @@ class Types:
         return 2 * int(np.flatnonzero((self.faces.signs < 0).all(axis=1))[0])
 
     @cached_property
-    def images(self) -> list[tuple[Array, Array, Array]]:
-        """Per face that takes part: basis (n, q) of its values, map (q, r), facets (p, q).
+    def blocks(self) -> list[tuple[Array, Array, Array]]:
+        """Per face that takes part, in coordinates e of its hull: values, lift, tests.
 
-        The basis is orthonormal; ``map @ v`` are the values of a neuron v in it; the open image
-        of the face is where ``facets @ e > 0``.
+        ``values @ e`` (n,) are those of the neuron ``lift @ e``: orthonormal columns, then zero
+        ones, along which no value changes. It is in the open face where ``tests @ e > 0``, of unit
+        rows.
         """
-        rays = np.flatnonzero(self.faces.dimensions == 1)
         found = []
-        for f, side in enumerate(self.faces.signs[: self.n_types // 2]):
+        units = self.faces.units[firsts := np.unique(self.faces.frame.groups)]
+        for side, hull in zip(self.faces.signs[: self.n_types // 2], self.faces.hulls, strict=False):
             active = self.faces.frame.points * (side > 0)[:, None]
-            left, singular, _ = np.linalg.svd(active @ self.faces.hulls[f], full_matrices=False)
-            basis = left[:, singular > RANK * singular[0]]
-            transform = basis.T @ active
-            signs = self.faces.signs[rays]
-            own = rays[((signs == 0) | (signs == side)).all(axis=1)]
-            found.append((basis, transform, _facets(self.faces.interiors[own] @ transform.T)))
+            left, singular, right = np.linalg.svd(active @ hull)
+            rank = int((singular > RANK * singular[0]).sum())
+            values, lift = np.zeros((len(side), hull.shape[1])), hull @ right.T
+            values[:, :rank] = left[:, :rank]
+            lift[:, :rank] /= singular[:rank]
+            off = side[firsts] != 0
+            tests = side[firsts][off, None] * (units[off] @ lift)
+            found.append((values, lift, tests / np.linalg.norm(tests, axis=1)[:, None]))
         return found
 
     @cached_property
-    def _blocks(self) -> tuple[Array, Array, Array]:
-        """Bases (f, w, n), facets (f, p, w), `_conditions` (f, c, n) of all faces, padded by 0."""
+    def _padded(self) -> tuple[Array, ...]:
+        """Values (f, w, n), tests (f, p, w), `_conditions` (f, c, n) of all faces, padded by 0.
+
+        And which of the w coordinates there are, (f, w).
+        """
         return (
-            _padded([basis.T for basis, _, _ in self.images]),
-            _padded([facets for _, _, facets in self.images]),
-            _padded([self._conditions(f) for f in range(len(self.images))]),
+            _stacked([values.T for values, *_ in self.blocks]),
+            _stacked([tests for *_, tests in self.blocks]),
+            _stacked([self._conditions(f) for f in range(len(self.blocks))]),
+            _stacked([np.ones((1, values.shape[1])) for values, *_ in self.blocks])[:, 0],
         )
 
     def _conditions(self, f: int) -> Array:
@@ -137,15 +143,11 @@ class Types:
 
         Least squares on the linear hulls, by Gram-Schmidt, twice.
         """
-        bases, facets, conditions = self._blocks
+        values, tests, conditions, real = self._padded
         faces, signs = supports // 2, 1.0 - 2.0 * (supports % 2)
-        (c, k), (_, w, n) = supports.shape, bases.shape
-        # Both signs of one face: together they have no conditions, see `fit`.
-        twins = np.zeros((c, k), dtype=bool)
-        twins[:, 1:] = faces[:, 1:] == faces[:, :-1]
-        loose = twins.copy()
-        loose[:, :-1] |= twins[:, 1:]
-        columns = np.where(twins[:, :, None, None], 0.0, bases[faces]).reshape(c, k * w, n)
+        (c, k), (_, w, n) = supports.shape, values.shape
+        columns, real = values[faces].reshape(c, k * w, n), real[faces].reshape(c, k * w) > 0
+        loose = np.zeros((c, k), dtype=bool)
         # Each row of q, and of how it is combined from the columns: its first n entries, the rest.
         q = np.zeros((c, k * w, n + k * w))
         least = np.ones(c)
@@ -157,7 +159,7 @@ class Types:
             size = np.linalg.norm(work[:, :n], axis=1)
             new = size > RANK
             # What is dependent trades with those earlier columns that it is a combination of.
-            traded = (~new & columns[:, j].any(axis=1))[:, None] & (np.abs(work[:, n:]) > RANK)
+            traded = (~new & real[:, j])[:, None] & (np.abs(work[:, n:]) > RANK)
             loose |= traded.reshape(c, k, w).any(axis=2)
             q[new, j] = work[new] / size[new, None]
             least[new] = np.minimum(least[new], size[new])
@@ -170,36 +172,25 @@ class Types:
         parts = combined[:, n:].reshape(c, k, w)
         rounding = 64 * np.finfo(float).eps * np.linalg.norm(self.target) / least
         width = BORDER * np.linalg.norm(parts, axis=2) + rounding[:, None]
-        heights = signs[:, :, None] * np.einsum("ckpw,ckw->ckp", facets[faces], parts)
+        heights = signs[:, :, None] * np.einsum("ckpw,ckw->ckp", tests[faces], parts)
         return found & (loose | (heights >= -width[:, :, None]).all(axis=2)).all(axis=1)
 
     def fit(self, support: tuple[int, ...]) -> SupportFit:
         """Solve one support of types that take part, with numpy's singular values."""
-        faces = [t // 2 for t in support]
-        # Both signs of one face: the differences of elements of an open cone are all of its hull,
-        # so the two neurons together are one without conditions.
-        single = [faces.count(f) == 1 for f in faces]
-        widths = [self.images[f][0].shape[1] * (faces.index(f) == i) for i, f in enumerate(faces)]
-        ends = np.cumsum([0, *widths])
-        design = np.empty((len(self.target), ends[-1]))
-        for t, (a, b) in zip(support, pairwise(ends), strict=True):
-            design[:, a:b] = (1 - 2 * (t % 2)) * self.images[t // 2][0][:, : b - a]
-        left, singular, right = np.linalg.svd(design, full_matrices=True)
+        own, signs = [self.blocks[t // 2] for t in support], [1 - 2 * (t % 2) for t in support]
+        n, size = len(self.target), float(np.linalg.norm(self.target))
+        columns = [sign * values for sign, (values, *_) in zip(signs, own, strict=True)]
+        left, singular, right = np.linalg.svd(np.hstack([np.empty((n, 0)), *columns]))
         rank = int((singular > RANK).sum())
-        values = left[:, :rank].T @ self.target
-        e = right[:rank].T @ (values / singular[:rank])
+        reached = left[:, :rank].T @ self.target
+        e = right[:rank].T @ (reached / singular[:rank])
         error = 64 * np.finfo(float).eps / float(singular[:rank].min(initial=1.0))
-        size = float(np.linalg.norm(self.target))
-        facets = [
-            self.images[f][2][: None if own else 0] for f, own in zip(faces, single, strict=True)
-        ]
-        owner = np.repeat(np.arange(len(faces)), [len(rows) for rows in facets])
-        tests = np.zeros((len(owner), len(e)))
-        for i, (rows, (a, b)) in enumerate(zip(facets, pairwise(ends), strict=True)):
-            tests[owner == i, a:b] = rows[:, : b - a]
+        tests = block_diag(np.empty((0, 0)), *(rows for *_, rows in own))
+        parts = np.cumsum([0, *(values.shape[1] for values, *_ in own)])
+        owner = np.repeat(np.arange(len(own)), [len(rows) for *_, rows in own])
 
         def code(e: Array) -> Code:
-            lengths = np.array([np.linalg.norm(e[a:b]) for a, b in pairwise(ends)])
+            lengths = np.array([np.linalg.norm(e[a:b]) for a, b in pairwise(parts)])
             width = BORDER * lengths[owner] + error * (size + np.linalg.norm(e))
             margin = tests @ e
             if (margin > width).all():
@@ -210,36 +201,13 @@ class Types:
         if outcome is not Code.INSIDE and rank < len(e):
             e = _deepest(tests, e, right[rank:].T)
             outcome = code(e)
-        residuals = left[:, :rank] @ values - self.target
-        if outcome is not Code.INSIDE:
-            return SupportFit(support, outcome, np.empty((0, 0)), residuals, rank)
-        parts = [e[a:b] for a, b in pairwise(ends)]
-        for i in [i for i, own in enumerate(single) if not own and widths[i]]:
-            # The neuron with sign + takes the difference and a common part, the other the common
-            # part, large enough for both to lie in the face.
-            _, transform, bounds = self.images[faces[i]]
-            inside = transform @ self.faces.interiors[faces[i]]
-            least = float((-(bounds @ parts[i]) / (bounds @ inside)).max(initial=0.0))
-            common = (2 * least + float(np.linalg.norm(parts[i])) or 1.0) * inside
-            parts[i : i + 2] = [common + parts[i], common]
-        found = [self._preimage(f, part) for f, part in zip(faces, parts, strict=True)]
-        points = np.array(found).reshape(len(faces), self.faces.units.shape[1])
+        residuals = left[:, :rank] @ reached - self.target
+        lifted = [lift @ e[a:b] for (_, lift, _), (a, b) in zip(own, pairwise(parts), strict=True)]
+        points = np.array(lifted).reshape(len(own), self.faces.units.shape[1])
         return SupportFit(support, outcome, points, residuals, rank)
 
-    def _preimage(self, f: int, part: Array) -> Array:
-        """A neuron of an open face with the given values."""
-        hull = self.faces.hulls[f]
-        left, singular, right = np.linalg.svd(self.images[f][1] @ hull, full_matrices=True)
-        point = right[: len(singular)].T @ ((left.T @ part) / singular)
-        null = right[len(singular) :].T
-        if null.shape[1]:
-            side = self.faces.signs[f]
-            tests = side[side != 0, None] * (self.faces.units[side != 0] @ hull)
-            point = _deepest(tests, point, null)
-        return np.asarray(hull @ point)
 
-
-def _padded(parts: list[Array]) -> Array:
+def _stacked(parts: list[Array]) -> Array:
     """Matrices as one array, with zeros where they are smaller."""
     shape = np.max([part.shape for part in parts], axis=0)
     found = np.zeros((len(parts), *shape))
@@ -248,81 +216,20 @@ def _padded(parts: list[Array]) -> Array:
     return found
 
 
-def _facets(generators: Array) -> Array:
-    """Unit inner normals, (p, q), of the facets of the cone that vectors, (g, q), generate.
-
-    It has full dimension; no rows where it is the whole space.
-    """
-    sizes = np.linalg.norm(generators, axis=1)
-    kept = sizes > RANK * sizes.max()
-    units = generators[kept] / sizes[kept, None]
-    q = units.shape[1]
-    found: list[Array] = []
-    for subset in combinations(range(len(units)), q - 1):
-        _, singular, right = np.linalg.svd(units[list(subset)], full_matrices=True)
-        if singular.min(initial=np.inf) <= RANK:
-            continue
-        for candidate in (right[-1], -right[-1]):
-            new = all(np.abs(candidate - other).max() > RANK for other in found)
-            if new and (units @ candidate >= -RANK * 1e-2).all():
-                found.append(candidate)
-    return np.array(found).reshape(len(found), q)
-
-
 def _deepest(tests: Array, point: Array, null: Array) -> Array:
-    """A point of ``point + null @ c`` that is deep inside ``tests @ x > 0``, if there is one.
+    """The nearest point of ``point + null @ c`` that is deep inside ``tests @ x > 0``.
 
-    Depth counts up to the size of the point, so that it is bounded.
+    The deepest of some depths, in units of the size of the point; the point itself if there is
+    none. A least distance by non-negative least squares (Lawson and Hanson, chapter 23).
     """
     size = float(np.linalg.norm(point)) or 1.0
-    q = null.shape[1]
     heights, rates = tests @ point / size, tests @ null
-    if q == 1:
-        # On a line the depth is a concave function of one variable: an interval decides.
-        rate = rates[:, 0]
-        still = np.abs(rate) <= 1e-13
-        if (heights[still] <= 0).any():
-            return point
-        roots = -heights[~still] / rate[~still]
-        up = rate[~still] > 0
-        low, high = roots[up].max(initial=-np.inf), roots[~up].min(initial=np.inf)
-        if not low < high:
-            return point
-        if np.isfinite(low) and np.isfinite(high):
-            middle = (low + high) / 2
-        else:
-            middle = low + 1.0 if np.isfinite(low) else high - 1.0 if np.isfinite(high) else 0.0
-        return np.asarray(point + size * middle * null[:, 0])
-    for reach in (4.0, 1e4):
-        box = np.vstack([np.eye(q), -np.eye(q)])
-        bounds, floors = np.vstack([rates, box]), np.append(heights, np.full(2 * q, reach))
-        if comb(len(bounds), q) > MAX_CORNERS:
-            break
-        inside = _centre(bounds, floors)
-        if inside is not None and (heights + rates @ inside > BORDER).all():
-            return np.asarray(point + size * (null @ inside))
-    else:
-        return point
-    result = linprog(
-        np.append(np.zeros(q), -1.0),
-        A_ub=np.hstack([-rates, np.ones((len(tests), 1))]),
-        b_ub=heights,
-        bounds=[(None, None)] * q + [(None, 1.0)],
-        method="highs",
-    )
-    return point if result.x is None else np.asarray(point + size * (null @ result.x[:-1]))
-
-
-def _centre(bounds: Array, floors: Array) -> Array | None:
-    """Mean of the corners of the bounded polyhedron ``bounds @ c + floors >= 0``, if it has any.
-
-    No bound is tight at the mean unless it is tight at all corners: the mean is in the interior if
-    there is one.
-    """
-    q = bounds.shape[1]
-    subsets = np.array(list(combinations(range(len(bounds)), q)))
-    systems = bounds[subsets]
-    regular = np.abs(np.linalg.det(systems)) > 1e-12
-    corners = np.linalg.solve(systems[regular], -floors[subsets[regular]][:, :, None])[:, :, 0]
-    inside = (corners @ bounds.T + floors >= -1e-12 * (1.0 + floors.max())).all(axis=1)
-    return corners[inside].mean(axis=0) if inside.any() else None
+    right = np.append(np.zeros(null.shape[1]), 1.0)
+    for depth in DEPTHS:
+        system = np.vstack([rates.T, depth - heights])
+        rest = system @ nnls(system, right)[0] - right
+        if rest[-1] < 0:
+            moved = -rest[:-1] / rest[-1]
+            if (heights + rates @ moved > 0.5 * depth).all():
+                return np.asarray(point + size * (null @ moved))
+    return point
