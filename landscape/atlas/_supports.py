@@ -199,7 +199,7 @@ class Types:
 
         outcome = code(e)
         if outcome is not Code.INSIDE and rank < len(e):
-            e = _deepest(tests, e, right[rank:].T)
+            e = _deepest(tests, e, right[rank:].T, size)
             outcome = code(e)
         residuals = left[:, :rank] @ reached - self.target
         lifted = [lift @ e[a:b] for (_, lift, _), (a, b) in zip(own, pairwise(parts), strict=True)]
@@ -216,13 +216,13 @@ def _stacked(parts: list[Array]) -> Array:
     return found
 
 
-def _deepest(tests: Array, point: Array, null: Array) -> Array:
+def _deepest(tests: Array, point: Array, null: Array, size: float) -> Array:
     """The nearest point of ``point + null @ c`` that is deep inside ``tests @ x > 0``.
 
-    The deepest of some depths, in units of the size of the point; the point itself if there is
-    none. A least distance by non-negative least squares (Lawson and Hanson, chapter 23).
+    The largest possible of some depths, in units of ``size`` and the point's; the point itself if
+    there is none. A least distance by non-negative least squares (Lawson and Hanson, chapter 23).
     """
-    size = float(np.linalg.norm(point)) or 1.0
+    size = size + float(np.linalg.norm(point)) or 1.0
     heights, rates = tests @ point / size, tests @ null
     right = np.append(np.zeros(null.shape[1]), 1.0)
     for depth in DEPTHS:
