@@ -84,7 +84,9 @@ class Types:
         """
         found = []
         units = self.faces.units[firsts := np.unique(self.faces.frame.groups)]
-        for side, hull in zip(self.faces.signs[: self.n_types // 2], self.faces.hulls, strict=False):
+        for side, hull in zip(
+            self.faces.signs[: self.n_types // 2], self.faces.hulls, strict=False
+        ):
             active = self.faces.frame.points * (side > 0)[:, None]
             left, singular, right = np.linalg.svd(active @ hull)
             rank = int((singular > RANK * singular[0]).sum())

@@ -157,30 +157,24 @@ class Choices:
         """The direction (1, d) of a neuron of that sign, fitted to what it should compute.
 
         Least squares on its active samples, from ``unit`` on while the fit improves; None if no
-        step improves.
+        step improves. On its pattern the solution is best; half-way there may be, off it.
         """
-        X = self.X
+        X, wanted = self.X, sign * missing
+
+        def error(u: Array) -> float:
+            return float(np.sum((wanted - np.maximum(X @ u, 0.0)) ** 2))
+
         values = np.maximum(X @ unit, 0.0)
-        size = float(values @ values)
-        scale = max(0.0, sign * float(values @ missing) / size) if size > 0 else 0.0
-        u, best = scale * unit, np.sum((missing - sign * scale * values) ** 2)
-        found, active = None, values > 0
+        start = u = max(0.0, float(values @ wanted)) / (float(values @ values) or 1.0) * unit
+        best, active = error(u), values > 0
         for _ in range(10):
-            if not active.any():
+            step = np.linalg.lstsq(X[active], wanted[active], rcond=None)[0] - u
+            tries = (u + t * step for t in (1.0, 0.5, 0.25))
+            moved = next((v for v in tries if error(v) < best * (1 - 1e-9)), None)
+            if moved is None:
                 break
-            step = np.linalg.lstsq(X[active], sign * missing[active], rcond=None)[0] - u
-            # On its pattern the least squares solution is best; half-way there may be, off it.
-            for t in (1.0, 0.5, 0.25):
-                moved = u + t * step
-                values = np.maximum(X @ moved, 0.0)
-                error = np.sum((missing - sign * values) ** 2)
-                if error < best * (1 - 1e-9):
-                    break
-            else:
-                break
-            u, best, active, found = moved, error, values > 0, moved
-        usable = found is not None and found.any()
-        return into_space(u[None], self.positive) if usable else None
+            u, best, active = moved, error(moved), X @ moved > 0
+        return into_space(u[None], self.positive) if u is not start and u.any() else None
 
 
 def into_space(rows: Array, positive: bool) -> Array:

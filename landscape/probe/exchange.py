@@ -221,18 +221,16 @@ def _refine(choices: Choices, choice: Choice, witness: Parametrization, radius: 
     ``witness`` has the new products in the place of the dropped ones. The cells at the start are
     the constraints. They change on the way: what results is only a proposal for directions.
     """
-    theta, X, s, norms = choices.theta, choices.X, choices.s, choices.norms
-    dropped, signs, d = list(choice.dropped), choice.signs, theta.n_inputs
-    q, new, gone = len(dropped), witness.products[dropped], theta.products[dropped]
+    theta, X, dropped, signs = choices.theta, choices.X, list(choice.dropped), choice.signs
+    new, gone = witness.products[dropped], theta.products[dropped]
     kept = np.array([i for i in choices.used if i not in dropped], dtype=int)
-    k = len(kept)
-    units = theta.signs[kept, None] * theta.products[kept] / norms[kept, None]
-    old = theta.signs[dropped, None] * gone
-    features = choices.features[:, kept] / norms[kept]
-    base = choices.features[:, dropped].sum(axis=1)
-    start_tau = (max_norms(witness.products[kept]) - norms[kept]) / radius
+    k, (q, d), norms = len(kept), new.shape, choices.norms[kept]
+    # In units of the radius: what scales, and what the dropped neurons, add to the gradients.
+    units = theta.signs[kept, None] * theta.products[kept] / norms[:, None]
+    old = theta.signs[dropped, None] * gone / radius
+    start_tau = (max_norms(witness.products[kept]) - norms) / radius
     start = np.concatenate([start_tau, (new / radius).ravel()])
-    terms = np.vstack([start_tau[:, None] * units, -old / radius, signs[:, None] * new / radius])
+    terms = np.vstack([start_tau[:, None] * units, -old, signs[:, None] * new / radius])
     try:
         oracle = GradientOracle(np.vstack([theta.weights[kept], gone, new]))
         patterns = oracle.patterns
@@ -246,26 +244,24 @@ def _refine(choices: Choices, choice: Choice, witness: Parametrization, radius: 
     # Gradients on the cells, of the variables and without them.
     by_scales = np.einsum("ci,ij->cji", on, units).reshape(-1, k)
     by_products = np.einsum("cj,ab->cajb", signs * added, np.eye(d)).reshape(-1, q * d)
-    flat, shift = np.hstack([by_scales, by_products]), -(off @ old).ravel() / radius
+    flat, shift = np.hstack([by_scales, by_products]), -(off @ old).ravel()
+    features = choices.features[:, kept] / norms
+    base = (choices.s - choices.features[:, dropped].sum(axis=1)) / radius
 
-    def change(z: Array) -> tuple[float, Array]:
-        tau, w = z[:k], z[k:].reshape(q, d)
-        pre = X @ w.T
-        values = radius * (features @ tau + np.maximum(pre, 0.0) @ signs) - base
-        inner = 2.0 / s.size * radius * (s + values)
-        gradient_w = ((pre > 0) * signs * inner[:, None]).T @ X
-        value = 2.0 / s.size * float(s @ values) + float(values @ values) / s.size
-        return value, np.concatenate([features.T @ inner, gradient_w.ravel()])
+    def loss(z: Array) -> tuple[float, Array]:
+        pre = X @ z[k:].reshape(q, d).T
+        s = base + features @ z[:k] + np.maximum(pre, 0.0) @ signs
+        by_new = ((pre > 0) * signs * s[:, None]).T @ X
+        return float(s @ s), 2 * np.concatenate([features.T @ s, by_new.ravel()])
 
     lower = np.full((q, d), -np.inf)
-    if choices.positive:
-        lower[:, -2:] = 1e-6
+    lower[:, -2:] = 1e-6 if choices.positive else -np.inf
     result = minimize(
-        change,
+        loss,
         start,
         jac=True,
         method="SLSQP",
-        bounds=[(low, None) for low in [*(-norms[kept] / radius), *lower.ravel()]],
+        bounds=[(low, None) for low in [*(-norms / radius), *lower.ravel()]],
         constraints=LinearConstraint(flat, -1.0 - shift, 1.0 - shift),
         options={"maxiter": 50, "ftol": 1e-12},
     )
