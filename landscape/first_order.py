@@ -15,14 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.effective import EffectiveProblem, State
 from landscape.parametrization import max_norms
 from landscape.rounding import (
     KINK_FACTOR,
     STATIONARITY_TOLERANCE,
+    Array,
     Bounded,
+    Mask,
     gamma,
     is_zero_loss,
 )
@@ -35,11 +36,6 @@ from landscape.stationarity import (
     merge_kinks,
 )
 from landscape.verdict import Verdict
-
-__all__ = ["PointCheck", "Sums", "Values", "check_point", "slopes"]
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,6 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "GLOBAL_SHARE",
-    "KINK_FACTOR",
-    "MISSED",
-    "SLACK_SHARE",
-    "STATIONARITY_TOLERANCE",
-    "WORTH",
-    "Bounded",
-    "exact_sign",
-    "gamma",
-    "is_zero_loss",
-]
-
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 

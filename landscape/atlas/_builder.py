@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement, permutations, product
 from math import comb
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
@@ -18,11 +18,11 @@ from landscape.atlas._supports import Code, SupportFit, Types
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
+from landscape.rounding import Array
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget
 from landscape.verdict import Verdict
 
-Array = NDArray[np.float64]
 Support = tuple[int, ...]
 
 #: Losses count as equal to the least one within this, relative to the mean square of the target.

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.parametrization import group_directions
+from landscape.rounding import Array
 
-Array = NDArray[np.float64]
 Signs = NDArray[np.int8]
 
 #: A sample counts as on a ray when their inner product is at most this, relative to both norms.

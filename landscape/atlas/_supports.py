@@ -1,10 +1,10 @@
 """Which combinations of faces carry minimizers of the loss: least squares on every support.
 
 A *type* is a face on which a neuron is active somewhere, with a sign; a *support* is a set of
-distinct types. On a face, the values of a neuron on the samples are a linear image of its weights. So
-the minimizers on the linear hull of a support are those of a least squares problem. Either the
-neurons are unique, or they form an affine space; then whether it meets the open faces is decided by
-non-negative least squares.
+distinct types. On a face, the values of a neuron on the samples are a linear image of its weights.
+So the minimizers on the linear hull of a support are those of a least squares problem. Either the
+neurons are unique, or they form an affine space; then whether it meets the open faces is decided
+by non-negative least squares.
 """
 
 import enum
@@ -19,8 +19,7 @@ from scipy.linalg import block_diag
 from scipy.optimize import nnls
 
 from landscape.atlas._faces import Faces
-
-Array = NDArray[np.float64]
+from landscape.rounding import Array
 
 #: Distances from a border up to this count as none, relative to the size of the values.
 BORDER = 1e-11

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
@@ -16,6 +15,7 @@ from landscape.rounding import (
     SLACK_SHARE,
     STATIONARITY_TOLERANCE,
     WORTH,
+    Array,
     Bounded,
     exact_sign,
     gamma,
@@ -23,10 +23,6 @@ from landscape.rounding import (
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.stationarity import MERGING, Budget, NeuronCheck, check_neuron, merge_kinks
 from landscape.verdict import Verdict
-
-__all__ = ["Certificate", "MinimumTest"]
-
-Array = NDArray[np.float64]
 
 #: A sample whose distance from a kink is no more than this many rounding bounds has no side that
 #: could be relied on when the parameters are written down again.

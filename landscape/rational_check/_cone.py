@@ -15,8 +15,6 @@ import numpy as np
 from landscape.exact import Vector, dot, normal_line, null_basis, reduce_rows
 from landscape.stationarity import propose_multipliers
 
-__all__ = ["ConeAnswer", "ConeBudget", "is_nonnegative", "merge"]
-
 ZERO, ONE = Fraction(0), Fraction(1)
 
 

@@ -14,8 +14,6 @@ from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegativ
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.verdict import Verdict
 
-__all__ = ["ExactMinimum", "prove_minimum"]
-
 #: Arrays of fractions: numpy's sums, products and comparisons of these (with floats too) are exact.
 Exact = NDArray[np.object_]
 

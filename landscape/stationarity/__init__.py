@@ -22,8 +22,8 @@ check that holds proves ``h(v) >= -<shortfall, |v|>``, a violation proves ``h(di
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from landscape.rounding import Array
 from landscape.stationarity._convex import check_convex, propose_multipliers
 from landscape.stationarity._mixed import check_mixed
 from landscape.stationarity._records import (
@@ -45,8 +45,6 @@ __all__ = [
     "merge_kinks",
     "propose_multipliers",
 ]
-
-Array = NDArray[np.float64]
 
 
 def check_neuron(

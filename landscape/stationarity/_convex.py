@@ -12,25 +12,11 @@ not (Theorem 8).
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog, lsq_linear
 from scipy.sparse import csr_array, eye_array, hstack, kron, vstack
 
-from landscape.rounding import gamma
+from landscape.rounding import Array, Mask, gamma
 from landscape.stationarity._records import KinkFunction, NeuronCheck, decided, violated
-
-__all__ = [
-    "check_convex",
-    "check_transfers",
-    "find_transfers",
-    "missing",
-    "neighbours",
-    "propose_multipliers",
-    "subgradient",
-]
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 def check_convex(h: KinkFunction, allowed: Array) -> NeuronCheck:

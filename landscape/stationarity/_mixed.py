@@ -8,18 +8,13 @@ sample is an extreme point of the others, so that a direction turns it on alone.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from landscape.rounding import gamma
+from landscape.rounding import Array, gamma
 from landscape.stationarity._convex import check_transfers, neighbours, subgradient
 from landscape.stationarity._rays import Arrangement, check_rays
 from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, decided, violated
 from landscape.streams import stream
 from landscape.verdict import Verdict
-
-__all__ = ["check_choices", "check_mixed", "likely_choices"]
-
-Array = NDArray[np.float64]
 
 #: Rays that take less time than a least squares problem, and than linear programs.
 VERY_FEW_RAYS = 100

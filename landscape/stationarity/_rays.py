@@ -14,17 +14,11 @@ from itertools import combinations, islice
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.exact import dot, normal_line, vector
-from landscape.rounding import KINK_FACTOR, Bounded, gamma
+from landscape.rounding import KINK_FACTOR, Array, Bounded, Mask, gamma
 from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, decided, violated
 from landscape.verdict import Verdict
-
-__all__ = ["Arrangement", "check_rays"]
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 #: Dimensions beyond which minors are too many.
 MAX_RANK = 7

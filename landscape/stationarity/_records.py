@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.parametrization import (
     DIRECTION_TOLERANCE,
@@ -13,12 +12,8 @@ from landscape.parametrization import (
     max_norms,
     unit_directions,
 )
-from landscape.rounding import gamma
+from landscape.rounding import Array, gamma
 from landscape.verdict import Verdict
-
-__all__ = ["MERGING", "Budget", "KinkFunction", "NeuronCheck", "decided", "merge_kinks", "violated"]
-
-Array = NDArray[np.float64]
 
 #: What merging moves every entry of a kink by, relative to its largest.
 MERGING = 2 * DIRECTION_TOLERANCE
