@@ -57,10 +57,6 @@ def gamma(n: int) -> float:
 class Bounded:
     """An array, and a bound on the distance of every entry from its exact value.
 
-    Attributes
-    ----------
-    value, error : arrays of the same shape
-
     Examples
     --------
     Two terms that cancel leave the error of the larger ones:

@@ -34,11 +34,9 @@ CHUNK = 4000
 class Code(enum.Enum):
     """Outcome of a support."""
 
-    #: No minimizer lies in the open faces, or a multiplier shows that it is no local minimum.
-    NONE = enum.auto()
+    NONE = enum.auto()  #: No minimizer lies in the open faces.
     INSIDE = enum.auto()
-    #: The values are on the border of the images up to rounding: they belong to smaller faces.
-    BORDER = enum.auto()
+    BORDER = enum.auto()  #: One is on their border up to rounding: it belongs to smaller faces.
 
 
 @dataclass(frozen=True)

@@ -42,39 +42,29 @@ class Certificate:
     #: ``holds``: a local minimum on the space, up to the slack; ``violated``: theta itself is none,
     #: for certain; ``undecided``.
     verdict: Verdict
-    #: A sentence, in terms of the neuron concerned.
-    reason: str
-    #: ``"global"`` (zero residual), ``"smooth"``, ``"kinks"`` or ``"mixed kinks"``.
-    kind: str
-    #: How the neurons with the hardest conditions were decided.
-    method: str
-    #: Mean squared error.
-    loss: float
-    #: How far the first-order conditions are missed, relative to the terms they sum, and
-    #: ``STATIONARITY_TOLERANCE``: what counts as satisfied, but for rounding.
+    reason: str  #: A sentence, in terms of the neuron concerned.
+    kind: str  #: ``"global"`` (zero residual), ``"smooth"``, ``"kinks"`` or ``"mixed kinks"``.
+    method: str  #: How the neurons with the hardest conditions were decided.
+    loss: float  #: Mean squared error.
+    #: How far the first-order conditions are missed, relative to the terms they sum.
     stationarity: float
-    tolerance: float
+    tolerance: float  #: ``STATIONARITY_TOLERANCE``: what counts as satisfied, but for rounding.
     #: ``r_cell`` or, for the slack's sake, less; max-norm in the parameters (A, c): a radius in the
     #: sense of (9). inf where the residual is zero, nan unless the verdict is ``holds``.
     radius: float
     #: Within that radius the loss is at least ``loss - slack``, proved for the rationals that
     #: parameters and data are (Theorem 19): what the first-order conditions miss, multiplied out
-    #: over the box, the distance of kinks and active bounds, and rounding. The radius is chosen so
-    #: that it is at most ``SLACK_SHARE`` of the loss; for ``"global"`` it is the loss itself, at
-    #: most ``GLOBAL_SHARE`` of the targets' variance.
+    #: over the box, the distance of kinks and active bounds, and rounding. At most ``SLACK_SHARE``
+    #: of the loss; for ``"global"`` the loss itself, at most ``GLOBAL_SHARE`` of the variance.
     slack: float
-    #: Pairs of a neuron and a sample on its kink; neurons that contribute nothing on any sample.
-    n_kinks: int
-    n_silent: int
+    n_kinks: int  #: Pairs of a neuron and a sample on its kink.
+    n_silent: int  #: Neurons that contribute nothing on any sample.
     #: A direction of descent (m, d) in product coordinates ``sigma_i, u_i = |c_i| a_i``, where
     #: there is one; on lifted data it keeps the bounds. With an offset its last row is that of e.
     direction: Array | None
-    #: Derivative of the loss along it.
-    slope: float
-    #: Per neuron, those of its kinks.
-    multipliers: tuple[Array, ...]
-    #: How theta leaves the space; only C.2 (parallel neurons, on N*'s border) may occur.
-    violations: tuple[str, ...] = ()
+    slope: float  #: Derivative of the loss along it.
+    multipliers: tuple[Array, ...]  #: Per neuron, those of its kinks.
+    violations: tuple[str, ...] = ()  #: How theta leaves the space: by parallel neurons (C.2) only.
     #: With ``exact=True``: whether the minimum next to theta was proved in rational arithmetic; the
     #: exact point, its distance, the radius that is left, or the reason why there is no proof.
     proved: bool | None = None

@@ -1,11 +1,10 @@
 """The member of a flat family with the largest certified radius."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from landscape.effective import EffectiveProblem
 from landscape.parametrization import Parametrization, group_directions, max_norms
-from landscape.rounding import Array
 from landscape.spaces import RestrictedSpace, Space
 
 #: In N* the last two coordinates are positive: they are kept at least at this times ``‖u_i‖_inf``.
@@ -69,21 +68,11 @@ def widest_member(theta: Parametrization, X: ArrayLike, space: Space) -> Paramet
     limits = np.minimum(kappa / roots, np.where(bent, roots, np.inf))
     rest = float(limits[~free].min()) if (~free).any() else 0.0
     sizes[free] = np.maximum(np.maximum(least, max_norms(theta.products)), rest**2)[free]
-    return Parametrization.from_products(_members(state.u, sizes, low, free), problem.signs)
-
-
-def _members(u: Array, sizes: Array, low: Array, apex: NDArray[np.bool_]) -> Array:
-    """Members ``(w, p, q)`` of max-norms ``sizes``, no two of them parallel."""
-    bias, top = u[:, -1], sizes.copy()  # top: the larger of p and q
-    for attempt in range(2 * len(u) + 2):
+    u, bias, top = state.u, state.u[:, -1], sizes.copy()  # top: the larger of p and q
+    for _ in range(2 * len(u) + 2):
         rows = np.column_stack([u[:, :-1], top + np.minimum(bias, 0), top - np.maximum(bias, 0)])
-        again = np.flatnonzero(group_directions(rows) != np.arange(len(u)))
-        again = again[~apex[again]]  # apex neurons of one sign stay parallel, see Theorem 4
-        if again.size == 0:
+        parallel = (group_directions(rows) != np.arange(len(u))) & ~free  # the apex: see Theorem 4
+        if not parallel.any():
             break
-        # Below its norm ‖w‖ a neuron may move for free; else it has to grow a little.
-        part = (1 + np.arange(again.size)) / (4.0 + attempt) / (1 + again.size)
-        free = max_norms(u[again, :-1]) > low[again] * (1 + 1e-9)
-        lower = top[again] - part * np.maximum(top[again] - low[again], 0.0)
-        top[again] = np.where(free, lower, top[again] * (1 + 1e-4 * part))
-    return rows
+        top[parallel] *= 1 + FLOOR / (4 + np.cumsum(parallel)[parallel]) / (2 * len(u) + 2)
+    return Parametrization.from_products(rows, problem.signs)

@@ -22,12 +22,9 @@ ZERO, ONE = Fraction(0), Fraction(1)
 class ConeBudget:
     """How much exact work a neuron may take before it counts as not proved."""
 
-    #: Choices of active concave kinks.
-    max_choices: int = 256
-    #: Rays of the kink arrangement.
-    max_rays: int = 4000
-    #: Columns of an exact linear program.
-    max_simplex: int = 60
+    max_choices: int = 256  #: Choices of active concave kinks.
+    max_rays: int = 4000  #: Rays of the kink arrangement.
+    max_simplex: int = 60  #: Columns of an exact linear program.
     #: Pairs of a convex and a concave kink for multipliers that follow the choice.
     max_transfers: int = 2000
 

@@ -29,15 +29,11 @@ BATCH = 20_000
 class Arrangement:
     """h in coordinates of the span of kinks and bounds, and the hyperplanes whose rays decide."""
 
-    #: Orthonormal rows, or the identity, (r, d); h in these r coordinates.
-    basis: Array
-    h: KinkFunction
-    #: Normals (p, r) of the hyperplanes: kinks, bounds, then axes.
-    rows: Array
-    #: What is allowed for each of the r coordinates.
-    delta: Array
-    #: What h changes by in these coordinates, for each of the d coordinates of v.
-    charge: Array
+    basis: Array  #: Orthonormal rows, or the identity, (r, d).
+    h: KinkFunction  #: In these r coordinates.
+    rows: Array  #: Normals (p, r) of the hyperplanes: kinks, bounds, then axes.
+    delta: Array  #: What is allowed for each of the r coordinates.
+    charge: Array  #: What h changes by in these coordinates, for each of the d coordinates of v.
     #: The gradient's part along which no kink bends (d,), where that is more than is allowed.
     outside: Array | None
 

@@ -37,13 +37,10 @@ class Budget:
 class KinkFunction:
     """h, with at most one kink per hyperplane, and the sides on which v is feasible."""
 
-    #: g, shape (d,).
-    gradient: Array
-    #: Non-zero, pairwise not parallel, (q, d); and their weights w, (q,).
-    kinks: Array
-    weights: Array
-    #: v is feasible iff ``bounds @ v >= 0``: signed unit vectors (p, d) of the active bounds.
-    bounds: Array
+    gradient: Array  #: g, (d,).
+    kinks: Array  #: Non-zero, pairwise not parallel, (q, d).
+    weights: Array  #: Theirs, w, (q,).
+    bounds: Array  #: Signed unit vectors (p, d): v is feasible iff ``bounds @ v >= 0``.
 
     @property
     def kind(self) -> str:
@@ -77,16 +74,12 @@ class NeuronCheck:
     """What the test found for one neuron, how, and a sentence for the user."""
 
     verdict: Verdict
-    #: ``"smooth"``, ``"convex kinks"`` or ``"mixed kinks"``.
-    kind: str
+    kind: str  #: ``"smooth"``, ``"convex kinks"`` or ``"mixed kinks"``.
     method: str
     reason: str
-    #: Proved where the verdict is ``holds``: ``h(v) >= -<shortfall, |v|>`` for all feasible v.
-    shortfall: Array
-    #: A bound that is missed by a gap costs its multiplier times the gap.
-    bound_multipliers: Array
-    #: A feasible v with h(v) < 0 for certain.
-    direction: Array | None = None
+    shortfall: Array  #: Proved by ``holds``: ``h(v) >= -<shortfall, |v|>`` for all feasible v.
+    bound_multipliers: Array  #: A bound that is missed by a gap costs its multiplier times that.
+    direction: Array | None = None  #: A feasible v with h(v) < 0 for certain.
     #: Of convex kinks (q,), in [0, 1]: 0 inactive side, 1 active side. With method ``"transfers"``
     #: base and share (q, 1 + C) of those of the convex kinks, then of the bounds: ``base + share @
     #: t`` for each choice t in {0, 1}^C of active concave kinks (Theorem 8).
