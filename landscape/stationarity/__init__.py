@@ -26,13 +26,7 @@ import numpy as np
 from landscape.rounding import Array
 from landscape.stationarity._convex import check_convex, propose_multipliers
 from landscape.stationarity._mixed import check_mixed
-from landscape.stationarity._records import (
-    MERGING,
-    Budget,
-    KinkFunction,
-    NeuronCheck,
-    merge_kinks,
-)
+from landscape.stationarity._records import MERGING, Budget, KinkFunction, NeuronCheck, merge_kinks
 from landscape.verdict import Verdict
 
 __all__ = [
@@ -48,11 +42,7 @@ __all__ = [
 
 
 def check_neuron(
-    h: KinkFunction,
-    *,
-    allowed: Array,
-    charge: Array | float = 0.0,
-    budget: Budget | None = None,
+    h: KinkFunction, *, allowed: Array, charge: Array | float = 0.0, budget: Budget | None = None
 ) -> NeuronCheck:
     """Decide whether h(v) >= 0 for all feasible v.
 
