@@ -85,8 +85,7 @@ class Bounded:
         return Bounded(value, _UP * (self.error + other.error + _UNIT * np.abs(value)))
 
     def __sub__(self, other: Bounded) -> Bounded:
-        value = self.value - other.value
-        return Bounded(value, _UP * (self.error + other.error + _UNIT * np.abs(value)))
+        return self + Bounded(-other.value, other.error)
 
     def __mul__(self, factor: Array) -> Bounded:
         """Entry by entry with exact floats."""

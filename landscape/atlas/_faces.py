@@ -109,13 +109,12 @@ def count_faces(n_points: int, rank: int) -> int:
     Exact for one input (rank 2: 4 n + 1); with more inputs an upper bound, attained in general
     position.
     """
-    total = 1
-    for j in range(1, rank + 1):
-        rest = n_points - rank + j
-        if rest >= 0:
-            cells = 2 * sum(comb(max(rest - 1, 0), i) for i in range(j)) if rest > 0 else 1
-            total += comb(n_points, rank - j) * cells
-    return total
+    # On each intersection of r - j of them, of dimension j, the others cut out cells.
+    return 1 + sum(
+        2 * comb(n_points, rank - j) * comb(n_points - rank + j - 1, i)
+        for j in range(1, rank + 1)
+        for i in range(j)
+    )
 
 
 def separation(units: Array) -> float:
