@@ -142,10 +142,10 @@ class Types:
 
         Least squares on the linear hulls, by Gram-Schmidt, twice.
         """
-        values, tests, conditions, real = self._padded
+        values, tests, conditions, exists = self._padded
         faces, signs = supports // 2, 1.0 - 2.0 * (supports % 2)
         (c, k), (_, w, n) = supports.shape, values.shape
-        columns, real = values[faces].reshape(c, k * w, n), real[faces].reshape(c, k * w) > 0
+        columns, real = values[faces].reshape(c, k * w, n), exists[faces].reshape(c, k * w) > 0
         loose = np.zeros((c, k), dtype=bool)
         # Each row of q, and of how it is combined from the columns: its first n entries, the rest.
         q = np.zeros((c, k * w, n + k * w))

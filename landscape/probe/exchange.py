@@ -246,18 +246,20 @@ def _refine(choices: Choices, choice: Choice, witness: Parametrization, radius: 
     by_products = np.einsum("cj,ab->cajb", signs * added, np.eye(d)).reshape(-1, q * d)
     flat, shift = np.hstack([by_scales, by_products]), -(off @ old).ravel()
     features = choices.features[:, kept] / norms
-    base = (choices.s - choices.features[:, dropped].sum(axis=1)) / radius
+    base, residuals = choices.features[:, dropped].sum(axis=1), choices.s
 
-    def loss(z: Array) -> tuple[float, Array]:
+    def change(z: Array) -> tuple[float, Array]:
         pre = X @ z[k:].reshape(q, d).T
-        s = base + features @ z[:k] + np.maximum(pre, 0.0) @ signs
-        by_new = ((pre > 0) * signs * s[:, None]).T @ X
-        return float(s @ s), 2 * np.concatenate([features.T @ s, by_new.ravel()])
+        values = radius * (features @ z[:k] + np.maximum(pre, 0.0) @ signs) - base
+        by_values = 2.0 / len(X) * radius * (residuals + values)
+        by_new = ((pre > 0) * signs * by_values[:, None]).T @ X
+        value = 2.0 / len(X) * float(residuals @ values) + float(values @ values) / len(X)
+        return value, np.concatenate([features.T @ by_values, by_new.ravel()])
 
     lower = np.full((q, d), -np.inf)
     lower[:, -2:] = 1e-6 if choices.positive else -np.inf
     result = minimize(
-        loss,
+        change,
         start,
         jac=True,
         method="SLSQP",
