@@ -84,11 +84,10 @@ class Types:
         for side, hull in zip(
             self.faces.signs[: self.n_types // 2], self.faces.hulls, strict=False
         ):
-            active = self.faces.frame.points * (side > 0)[:, None]
-            left, singular, right = np.linalg.svd(active @ hull)
+            left, singular, right = np.linalg.svd(self.faces.frame.points[side > 0] @ hull)
             rank = int((singular > RANK * singular[0]).sum())
             values, lift = np.zeros((len(side), hull.shape[1])), hull @ right.T
-            values[:, :rank] = left[:, :rank]
+            values[side > 0, :rank] = left[:, :rank]
             lift[:, :rank] /= singular[:rank]
             off = side[firsts] != 0
             tests = side[firsts][off, None] * (units[off] @ lift)
@@ -179,7 +178,8 @@ class Types:
         own, signs = [self.blocks[t // 2] for t in support], [1 - 2 * (t % 2) for t in support]
         n, size = len(self.target), float(np.linalg.norm(self.target))
         columns = [sign * values for sign, (values, *_) in zip(signs, own, strict=True)]
-        left, singular, right = np.linalg.svd(np.hstack([np.empty((n, 0)), *columns]))
+        design = np.hstack([np.empty((n, 0)), *columns])
+        left, singular, right = np.linalg.svd(design)
         rank = int((singular > RANK).sum())
         reached = left[:, :rank].T @ self.target
         e = right[:rank].T @ (reached / singular[:rank])
@@ -199,6 +199,9 @@ class Types:
         outcome = code(e)
         if outcome is not Code.INSIDE and rank < len(e):
             e = _deepest(tests, e, right[rank:].T, size)
+            # What the null vectors' rounding adds to the values.
+            added = left[:, :rank].T @ (design @ e) - reached
+            e = e - right[:rank].T @ (added / singular[:rank])
             outcome = code(e)
         residuals = left[:, :rank] @ reached - self.target
         lifted = [lift @ e[a:b] for (_, lift, _), (a, b) in zip(own, pairwise(parts), strict=True)]
