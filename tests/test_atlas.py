@@ -9,6 +9,7 @@ from landscape.atlas import Atlas, AtlasTooLarge, atlas_cost, make_atlas
 from landscape.atlas._faces import count_faces, neuron_faces
 from landscape.atlas._supports import Code, Types
 from landscape.data import Dataset
+from landscape.data.sources import draw_smooth
 from landscape.descent import DescentOutcome, descend
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
@@ -214,6 +215,12 @@ class TestExactness:
         x, y = EXACT[name]
         X = [[v] for v in x]
         assert_agrees(atlas_of(X, y, m), X, y, m)
+
+    @pytest.mark.slow
+    def test_agrees_where_samples_are_next_to_each_other(self):
+        """Two that differ by a thousandth: rounding of their values split one set into two."""
+        x, y = draw_smooth(function="sine", n_samples=6, n_features=1, noise=0.1, seed=21)
+        assert_agrees(atlas_of(x, y, 2), x.tolist(), y.tolist(), 2)
 
     @pytest.mark.parametrize(
         ("X", "y"),
