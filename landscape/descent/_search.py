@@ -144,7 +144,8 @@ class Search:
             right = np.append(right, -(roots * self.state.u).ravel())
         step = solve_least_squares(matrix, right)
         steps = np.split(step, np.cumsum([basis.shape[1] for basis, _ in faces]))
-        delta = np.array([basis @ part for (basis, _), part in zip(faces, steps, strict=False)])
+        moves = [basis @ part for (basis, _), part in zip(faces, steps, strict=False)]
+        delta = np.array(moves).reshape(self.state.u.shape)  # there may be an offset only
         return delta, float(step[-1]) if problem.column is not None else 0.0
 
     # --- steps --------------------------------------------------------------------------------
