@@ -181,7 +181,8 @@ def valleys_figure(valleys: pd.DataFrame) -> Figure:
                 continue
             own = own.sort_values("valley")
             pairs, starts = own[["loss", "barrier"]].to_numpy(), own["starts"].to_numpy()
-            draw_graph(pairs, *own[["parent", "positive"]].to_numpy().T, ax, weights=starts)
+            parents, positive = own[["parent", "positive"]].to_numpy().T
+            draw_graph(pairs, parents, positive, ax, weights=starts)
             title = f"{LABELS[name][0]}: {len(own)} valleys, {int(own['spurious'].sum())} spurious"
             ax.set_title(title, fontsize="small")
             ax.set(xlabel="", ylabel="loss $L$" if ax is axes[0] else "")
