@@ -98,6 +98,24 @@ class EffectiveProblem:
         own = weights if weights.any() else None
         return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced, own)
 
+    @classmethod
+    def over(cls, space: Space, features: Array, y: Array) -> EffectiveProblem:
+        """The problem on the whole space, without an upper bound of N*, or a ValueError.
+
+        The signs are not those of anything: ``replace(problem, signs=...)``.
+        """
+        if isinstance(space, RestrictedSpace) and np.isfinite(space.bound):
+            raise ValueError(f"space: expected no upper bound, got {space!r}")
+        x, p = np.asarray(features, dtype=float), space.n_inputs - space.extra_inputs
+        if x.ndim != 2 or x.shape[1] != p or not p:
+            raise ValueError(
+                f"features: expected shape (n, {max(1, p)}), what the space embeds, got {x.shape}"
+            )
+        rows = np.ones((space.n_neurons, space.n_inputs))
+        if isinstance(space, UnrestrictedSpace) and space.offset:
+            rows[-1] = space.offset_direction
+        return cls.build(Parametrization(rows, np.ones(len(rows))), space.embed(x), y, space)
+
     def in_own_units(self) -> EffectiveProblem:
         """The same problem with inputs of size about one, centred where nothing speaks against it.
 

@@ -20,7 +20,7 @@ from landscape.arrangement import TooManyCells, general_position_count
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
-from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
+from landscape.spaces import RestrictedSpace, Space
 from landscape.trees._cells import NeuronCells
 from landscape.trees._plot import draw_graph
 
@@ -65,21 +65,6 @@ class TreeCost:
     n_facets: int
 
 
-def _problem(x: Array, y: Array, space: Space) -> EffectiveProblem:
-    if isinstance(space, RestrictedSpace) and np.isfinite(space.bound):
-        raise ValueError(f"space: expected no upper bound, got {space!r}")
-    if x.ndim != 2 or x.shape[1] != space.n_inputs - space.extra_inputs or not x.shape[1]:
-        raise ValueError(
-            f"features: expected shape (n, {max(1, space.n_inputs - space.extra_inputs)}), what "
-            f"the space embeds, got {x.shape}"
-        )
-    rows = np.ones((space.n_neurons, space.n_inputs))
-    if isinstance(space, UnrestrictedSpace) and space.offset:
-        rows[-1] = space.offset_direction
-    theta = Parametrization(rows, np.ones(space.n_neurons))
-    return EffectiveProblem.build(theta, space.embed(x), y, space)
-
-
 def _cells(problem: EffectiveProblem, budget: TreeBudget) -> tuple[NeuronCells, TreeCost]:
     n, d = problem.X.shape
     try:
@@ -101,7 +86,7 @@ def tree_cost(
 ) -> TreeCost:
     """Count cells and facets without solving anything; see :func:`merge_tree`."""
     x, target = np.asarray(features, dtype=float), np.asarray(y, dtype=float)
-    return _cells(_problem(x, target, space), budget or TreeBudget())[1]
+    return _cells(EffectiveProblem.over(space, x, target), budget or TreeBudget())[1]
 
 
 def merge_tree(
@@ -154,7 +139,7 @@ def merge_tree(
 
     x, target = np.asarray(features, dtype=float), np.asarray(y, dtype=float)
     budget = budget or TreeBudget()
-    problem = _problem(x, target, space)
+    problem = EffectiveProblem.over(space, x, target)
     cells, cost = _cells(problem, budget)
     key, limit = ("max_exact", budget.max_exact) if exact else ("max_facets", budget.max_facets)
     if cost.n_joint_cells + cost.n_facets > limit:

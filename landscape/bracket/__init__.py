@@ -1,0 +1,434 @@
+"""How low can the loss be? A bracket of the global minimum at a given width, by branch and bound.
+
+A *node* says in which cone the products ``u_i`` of each neuron lie; neurons of one sign in the same
+cone are one group, so that permutations cost nothing. Samples that are on one side of a cone see
+its neurons linearly; what is left is a convex problem, whose value bounds the loss from below
+(Theorem 25 of docs/mathematics.md), and whose solution is a network with a loss above. The node
+with the lowest bound is cut at the sample where the two differ most. With one input the cones are
+intervals of the kinks, and samples in an interval count with the loss of that many affine pieces.
+"""
+
+import enum
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import combinations, combinations_with_replacement
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.descent import descend
+from landscape.effective import EffectiveProblem, State
+from landscape.errors import NUMERICAL_ERRORS
+from landscape.exact import echelon, integer_vector
+from landscape.minima import Certificate, certify_minimum
+from landscape.objective import loss as mean_squared_error
+from landscape.parametrization import Parametrization
+from landscape.spaces import RestrictedSpace, Space
+from landscape.streams import stream
+
+__all__ = ["BracketOutcome", "GlobalBracket", "bracket_global_minimum"]
+
+Array = NDArray[np.float64]
+
+#: Nodes whose bound is within this share of the target's sum of squares of the best loss are done.
+TOLERANCE = 1e-9
+#: Different inputs nearer than this share of their range are not told apart by the lower end.
+NEAR = 1e-7
+#: So many sets of samples are looked through for those that nearly depend on others.
+SUBSETS = 300_000
+#: One input: with more points than this the tables of piecewise fits take too long.
+POINTS = 2000
+#: Nodes that are branched before the best loss is updated, and bytes of open ones.
+BATCH, ROOM = 512, 2**30
+
+
+class BracketOutcome(enum.Enum):
+    """Why the search ended, with a sentence."""
+
+    CLOSED = "no open node is left: both ends are the global minimum, up to the tolerance"
+    TIME = "the time limit was reached; resume= goes on"
+    NODES = "the node limit was reached; resume= goes on"
+    MEMORY = "the open nodes reached the memory that they may take"
+    INTERRUPTED = "interrupted; resume= goes on"
+    ROUNDING = "rounding leaves nodes open that cannot be cut further"
+
+    @property
+    def sentence(self) -> str:
+        """For the user."""
+        return str(self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalBracket:
+    """Both ends of the least loss on a space, and how they were found."""
+
+    #: Mean squared error of ``network``, and what no network of the space is below: in floating
+    #: point, less `TOLERANCE` of the target's mean square.
+    upper: float
+    lower: float
+    network: Parametrization
+    #: Of the network, as a local minimum; None if the search for one reached limits of rounding.
+    certificate: Certificate | None
+    outcome: BracketOutcome
+    #: How the lower end was found.
+    method: str
+    #: Bounded in all, and open at the end.
+    n_nodes: int
+    n_open: int
+    _search: Any = field(repr=False)
+
+    @property
+    def gap(self) -> float:
+        """``upper - lower``."""
+        return self.upper - self.lower
+
+    def __str__(self) -> str:
+        return (
+            f"global minimum in [{self.lower:.6g}, {self.upper:.6g}], {self.n_nodes} nodes: "
+            f"{self.outcome.sentence}"
+        )
+
+
+def bracket_global_minimum(
+    features: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: Space,
+    n_positive: int | None = None,
+    time_limit: float = 60.0,
+    node_limit: int | None = None,
+    n_starts: int = 10,
+    seed: int = 0,
+    resume: GlobalBracket | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> GlobalBracket:
+    """A bracket of the least mean squared error on a space, by branch and bound.
+
+    Parameters
+    ----------
+    features : array_like of shape (n, p)
+        As the space embeds them, p >= 1.
+    y : array_like of shape (n,)
+    space : Space
+        N* (without an upper bound), N' or N, with or without an offset. The infimum is the same on
+        a space and on its closure.
+    n_positive : int, optional
+        N* only: of the networks with so many positive output weights; all if not given.
+    time_limit : float
+        Seconds. Results depend on it; not on the time, with a ``node_limit`` that is reached first.
+    node_limit : int, optional
+        Nodes that are bounded.
+    n_starts : int
+        Descents from random networks, for a good upper end from the start on.
+    seed : int
+        Of the random networks.
+    resume : GlobalBracket, optional
+        Goes on where that search ended; it has to be of the same problem.
+    progress : callable
+        Receives a line of text now and then.
+
+    Returns
+    -------
+    bracket : GlobalBracket
+        Ctrl-C ends the search, not the call.
+
+    Raises
+    ------
+    ValueError
+        If the data do not fit the space, or ``resume`` is of another problem.
+
+    Examples
+    --------
+    >>> from landscape.spaces import BalancedSpace
+    >>> x, y = [[0.0], [1.0], [2.0], [3.0], [4.0]], [0.0, 0.0, 1.0, 0.0, 0.0]
+    >>> bracket = bracket_global_minimum(x, y, space=BalancedSpace(3, 1))
+    >>> round(bracket.upper, 6), bracket.gap < 1e-8, bracket.outcome.name
+    (0.16, True, 'CLOSED')
+    """
+    x, target = np.asarray(features, dtype=float), np.asarray(y, dtype=float)
+    problem = EffectiveProblem.over(space, x, target)
+    fixed = isinstance(space, RestrictedSpace)
+    if n_positive is not None and not (fixed and 0 <= n_positive <= space.n_neurons):
+        raise ValueError(
+            f"n_positive: signs are fixed in N* only, from 0 to {space.n_neurons}; got "
+            f"{n_positive!r} for {space!r}"
+        )
+    classes = list(range(len(problem.signs) + 1)) if n_positive is None else [n_positive]
+    if resume is None:
+        search = _Search(space, x, target, problem, classes)
+        search.descents(n_starts, seed)
+    else:
+        search = resume._search
+        same = search.space == space and search.classes == classes
+        if not (same and np.array_equal(search.x, x) and np.array_equal(search.y, target)):
+            raise ValueError("resume: expected a bracket of the same features, y, space and class")
+    outcome = search.run(time_limit, node_limit, progress)
+    return search.bracket(outcome)
+
+
+class _Search:
+    """Open nodes in a heap, their arrays, and the best network so far; sums are in own units."""
+
+    def __init__(
+        self, space: Space, x: Array, y: Array, problem: EffectiveProblem, classes: list[int]
+    ) -> None:
+        problem, exact = problem.in_own_units(), problem.X
+        self.space, self.x, self.y, self.problem, self.classes = space, x, y, problem, classes
+        self.n, self.m = len(y), len(problem.signs)
+        self.square = float(problem.y @ problem.y)
+        self.factor = problem.unit**2 / self.n  # from sums of squares to losses
+        self.least, self.network = np.inf, None
+        self.closed, self.tried, self.n_nodes = np.inf, np.inf, 0
+        inputs = problem.X[:, -1]
+        points = len(np.unique(problem.X[:, 0] / inputs)) if inputs.all() else 0
+        line = problem.X.shape[1] == 2 and 2 < points <= POINTS and (inputs > 0).all()
+        self.nodes: _Line | _Cones = (_Line if line else _Cones)(problem, exact, classes)
+        self.heap = [(0.0, k, k) for k in range(len(self.nodes.arrays[0]))]
+        self.number, self.free = len(self.heap), list[int]()
+        heapq.heapify(self.heap)
+
+    @property
+    def cutoff(self) -> float:
+        """A node whose bound reaches it holds nothing that is lower by more than the tolerance."""
+        return self.least - TOLERANCE * self.square
+
+    def descents(self, n_starts: int, seed: int) -> None:
+        """The best of descents from random networks."""
+        inputs = self.space.embed(self.x)
+        for k in range(n_starts):
+            rng = stream(seed, "bracket", k)
+            fixed = {"n_positive": int(rng.choice(self.classes))}
+            self.improve(self.space.sample(rng, **fixed), inputs, far=True)
+
+    def improve(self, theta: Parametrization, inputs: Array, *, far: bool) -> None:
+        """Descend from a network, and keep the end if it is the best."""
+        with suppress(*NUMERICAL_ERRORS):
+            theta = descend(theta, inputs, self.y, space=self.space, far=far).parametrization
+        loss = mean_squared_error(theta, inputs, self.y)
+        if self.network is None or loss / self.factor < self.least:
+            self.least, self.network = loss / self.factor, theta
+
+    def run(
+        self, time_limit: float, node_limit: int | None, progress: Callable[[str], None]
+    ) -> BracketOutcome:
+        """Branch the lowest nodes until none is open, or a limit is reached."""
+        self._branch([])  # compiles, before the time counts
+        start, told, inputs = time.monotonic(), time.monotonic(), self.space.embed(self.x)
+        room = ROOM // self.nodes.size
+        try:
+            while self.heap and self.heap[0][0] < self.cutoff:
+                now = time.monotonic()
+                if now - start > time_limit:
+                    return BracketOutcome.TIME
+                if node_limit is not None and self.n_nodes >= node_limit:
+                    return BracketOutcome.NODES
+                if len(self.heap) > room:
+                    return BracketOutcome.MEMORY
+                if now - told > 5:
+                    told = now
+                    progress(str(self.bracket(BracketOutcome.TIME, certify=False)))
+                self._step(inputs)
+        except KeyboardInterrupt:
+            return BracketOutcome.INTERRUPTED
+        self.heap.clear()
+        exact = self.closed >= self.least - 10 * TOLERANCE * self.square
+        return BracketOutcome.CLOSED if exact else BracketOutcome.ROUNDING
+
+    def _branch(self, slots: list[int]) -> tuple[Any, ...]:
+        """Children of nodes, how many, and what else `expand` returns."""
+        parents = tuple(array[slots] for array in self.nodes.arrays)
+        children = tuple(
+            np.zeros((len(slots) * (self.m + 1), *array.shape[1:]), dtype=array.dtype)
+            for array in parents
+        )
+        best = np.zeros((self.m + 1, self.problem.X.shape[1] + 1))
+        return children, best, *self.nodes.expand(parents, self.cutoff, children, best)
+
+    def _step(self, inputs: Array) -> None:
+        taken = [heapq.heappop(self.heap) for _ in range(min(BATCH, len(self.heap)))]
+        slots = [slot for bound, _, slot in taken if bound < self.cutoff]
+        self.free += [slot for _, _, slot in taken]
+        children, best, count, bounded, closed, least = self._branch(slots)
+        self.n_nodes += bounded
+        self.closed = min(self.closed, closed)
+        if least < min(self.cutoff, self.tried - TOLERANCE * self.square):
+            self.tried = least  # on the samples that count below; not the loss, if some do not
+            self.improve(self._theta(best), inputs, far=False)
+        for k in np.flatnonzero(children[0][:count] < self.cutoff):
+            if not self.free:
+                self.free = self.nodes.grow()
+            slot = self.free.pop()
+            for array, child in zip(self.nodes.arrays, children, strict=True):
+                array[slot] = child[k]
+            self.number += 1
+            heapq.heappush(self.heap, (float(children[0][k]), self.number, slot))
+
+    def _theta(self, best: Array) -> Parametrization:
+        """The network of `expand`'s ``best``: one neuron of each group, the others silent."""
+        copies = best[:-1, -1].astype(int)
+        u, signs, at = np.zeros((self.m, best.shape[1] - 1)), np.ones(self.m), 0
+        for row, count in zip(best[:-1][copies != 0], copies[copies != 0], strict=True):
+            u[at], signs[at : at + abs(count)] = row[:-1], np.sign(count)
+            at += abs(count)
+        problem = replace(self.problem, signs=signs, theta=self._any(signs))
+        return problem.parametrization(State(u, float(best[-1, 0])))
+
+    def _any(self, signs: Array) -> Parametrization:
+        """A network with these signs, whose sizes an unrestricted one takes over."""
+        theta = self.problem.theta
+        own = theta.output_weights.copy()
+        own[: self.m] = signs
+        return Parametrization(theta.weights, own)
+
+    def bracket(self, outcome: BracketOutcome, *, certify: bool = True) -> GlobalBracket:
+        """What is known now."""
+        assert self.network is not None
+        inputs, certificate = self.space.embed(self.x), None
+        if certify:
+            with suppress(*NUMERICAL_ERRORS):
+                certificate = certify_minimum(self.network, inputs, self.y, space=self.space)
+        bounds = [self.cutoff, self.closed, *(bound for bound, _, _ in self.heap[:1])]
+        lower = max(min(bounds), self._repeated() - TOLERANCE * self.square, 0.0)
+        return GlobalBracket(
+            upper=self.least * self.factor,
+            lower=lower * self.factor,
+            network=self.network,
+            certificate=certificate,
+            outcome=outcome,
+            method=self.nodes.method,
+            n_nodes=self.n_nodes,
+            n_open=len(self.heap),
+            _search=self,
+        )
+
+    def _repeated(self) -> float:
+        """What no function is below: targets of equal inputs that differ."""
+        label = np.unique(self.x, axis=0, return_inverse=True)[1].ravel()
+        y = self.problem.y
+        means = np.bincount(label, y) / np.bincount(label)
+        return float(((y - means[label]) ** 2).sum())
+
+
+class _Nodes:
+    """Arrays of nodes, the bounds first, and the kernel that branches them."""
+
+    arrays: list[NDArray[Any]]
+    method: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of a node."""
+        return sum(array[0].nbytes for array in self.arrays)
+
+    def grow(self) -> list[int]:
+        """Twice the room; returns the new places."""
+        old = len(self.arrays[0])
+        self.arrays = [np.concatenate([array, np.zeros_like(array)]) for array in self.arrays]
+        return list(range(2 * old - 1, old - 1, -1))
+
+
+class _Cones(_Nodes):
+    """Any number of inputs: cones by their generators."""
+
+    def __init__(self, problem: EffectiveProblem, exact: Array, classes: list[int]) -> None:
+        from landscape.bracket import _kernels
+
+        kept, complete = _separate(problem.X, exact)
+        self.method = "branch and bound over cones of weight vectors, in floating point"
+        if not kept.all():
+            self.method += f"; {np.sum(~kept)} samples nearly depend on others and are left out"
+        if not complete:
+            self.method += "; not looked for: samples that nearly depend on others"
+        X, y, (n, d) = problem.X[kept], problem.y[kept], problem.X[kept].shape
+        m, largest = len(problem.signs), np.linalg.norm(X, axis=1).max() or 1.0
+        room = {1: 4, 2: 8, 3: 16}.get(d, 64)
+        generators = np.zeros((len(classes), m, room, d))
+        counts = np.zeros((len(classes), m, 4), dtype=np.int64)
+        for k, positive in enumerate(classes):
+            pairs = [pair for pair in ((1, positive), (-1, m - positive)) if pair[1]]
+            for q, (sign, copies) in enumerate(pairs):
+                generators[k, q, :d], counts[k, q] = np.eye(d), (d, 0, sign, copies)
+        offset = np.zeros(n) if problem.column is None else problem.column[kept] / largest
+        centre = int(np.argsort(X[:, 0], kind="stable")[n // 2])
+        branches = np.tile(np.array([0, centre]), (len(classes), 1))
+        self.arrays = [np.zeros(len(classes)), generators, counts, branches]
+        self._data = X / largest, y, offset, centre
+        self._largest, self._expand = largest, _kernels.expand
+
+    def expand(self, parents: Any, cutoff: float, children: Any, best: Array) -> Any:
+        """See the kernel; products come in the problem's units."""
+        found = self._expand(parents, *self._data, cutoff, children, best)
+        best[:, :-1] /= self._largest
+        return found
+
+
+class _Line(_Nodes):
+    """One input: intervals of kinks."""
+
+    def __init__(self, problem: EffectiveProblem, exact: Array, classes: list[int]) -> None:
+        from landscape.bracket import _kernels_line as kernels
+
+        m, last, y = len(problem.signs), problem.X[:, 1], problem.y
+        t = problem.X[:, 0] / last
+        middle, half = (t.max() + t.min()) / 2, (t.max() - t.min()) / 2
+        t = (t - middle) / half
+        points = np.unique(t)
+        points = points[np.append(True, np.diff(points) > 2 * NEAR)]
+        # What is too near to the point before is left out of the lower end, and counts above.
+        kept = np.isin(t, points)
+        self.method = "branch and bound over intervals of kinks, in floating point"
+        if not kept.all():
+            self.method += f"; {np.sum(~kept)} samples are too near to others and are left out"
+        place, columns = np.searchsorted(points, t[kept]), np.zeros((len(points) + 1, 6))
+        v, s, z = last[kept], t[kept], y[kept]
+        for j, summand in enumerate((v * v, v * v * s, v * v * s * s, v * z, v * s * z, z * z)):
+            columns[1:, j] = np.cumsum(np.bincount(place, summand, len(points)))
+        least = np.zeros((m + 1, len(points) + 1, len(points) + 1))
+        kernels.pieces(columns, least)
+        roots = []
+        for kinds in combinations_with_replacement([(s, k) for s in (1, -1) for k in range(3)], m):
+            if sum(sign > 0 for sign, _ in kinds) in classes:
+                node = np.zeros((m, 5), dtype=np.int64)
+                for q, (kind, copies) in enumerate(Counter(kinds).items()):
+                    node[q] = (*kind, 0, len(points) - 1, copies)
+                roots.append(node)
+        self.arrays = [np.zeros(len(roots)), np.array(roots), np.full(len(roots), -1)]
+        self._data = points, columns, least, problem.column is not None
+        self._middle, self._half, self._expand = middle, half, kernels.expand
+
+    def expand(self, parents: Any, cutoff: float, children: Any, best: Array) -> Any:
+        """See the kernel; products come in the problem's units."""
+        found = self._expand(parents, *self._data, cutoff, children, best)
+        best[:-1, 0] /= self._half
+        best[:-1, 1] -= best[:-1, 0] * self._middle
+        return found
+
+
+def _separate(X: Array, exact: Array) -> tuple[NDArray[np.bool_], bool]:
+    """Which samples count below, and whether all sets of samples were looked through.
+
+    No set of up to d of these is nearly, but not exactly, dependent: there weights of any size fit
+    targets that differ, and rounding hides by how much.
+    """
+    unit = X / np.maximum(np.linalg.norm(X, axis=1), np.finfo(float).tiny)[:, None]
+    _, first, label = np.unique(exact, axis=0, return_index=True, return_inverse=True)
+    kept, complete = np.ones(len(first), dtype=bool), True
+    for size in range(2, X.shape[1] + 1):
+        if comb(len(first), size) > SUBSETS:
+            complete = False
+            break
+        subsets = np.array(list(combinations(range(len(first)), size))).reshape(-1, size)
+        if len(subsets) == 0:
+            break
+        smallest = np.linalg.svd(unit[first][subsets], compute_uv=False)[:, -1]
+        for subset in subsets[smallest < NEAR]:
+            rows = [integer_vector(row) for row in exact[first[subset]].tolist()]
+            if kept[subset].all() and len(echelon(rows)[1]) == size:
+                kept[subset[-1]] = False
+    return kept[label.ravel()], complete

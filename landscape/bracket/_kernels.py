@@ -1,0 +1,392 @@
+"""Compiled parts of the global bracket: cones of weight vectors, their cuts, and bounds of nodes.
+
+A *group* of a node is a cone, a sign and a multiplicity: so many neurons of that sign have their
+products in the cone, spanned by ``lines`` (both ways) and ``rays``, the first rows of its
+generators. Arrays of nodes: generators (N, m, G, D), counts (N, m, 4) of lines, rays, the sign, and
+the multiplicity (0: no group), and the group and the sample to branch at (N, 2).
+"""
+
+# mypy: allow-untyped-defs
+# numba infers the types; arrays are float64 or int64.
+import numpy as np
+
+from landscape.compiled import compiled
+
+#: Inner products of unit vectors below this are zero: a ray lies on the hyperplane.
+ZERO = 1e-12
+#: Unit rays with a larger inner product, nearer than 1e-7, are not told apart by a bound.
+PARALLEL = 1.0 - 5e-15
+#: A column enters when its slope exceeds this, in units of its norm and the target's.
+ENTERS = 1e-13
+#: Columns depend on others when so little of their square is left.
+DEPENDENT = 1e-12
+#: A least squares problem is solved if its minimum is known up to this share of ``‖y‖²``.
+SOLVED = 1e-6
+#: Rounds in which the rows of undecided samples enter and leave.
+ROUNDS = 8
+
+
+@compiled
+def nonnegative(gram, moments, size, x):
+    """``min x'Gx - 2 m'x`` over x >= 0 by Lawson and Hanson, for columns and a target of norm one.
+
+    Returns by how much the value at x may exceed the minimum: by what a column would lower it that
+    was refused because it depends on others, and by the slopes left, at weights like x's.
+    """
+    used, count = np.empty(size + 1, dtype=np.int64), 0
+    refused, error = np.zeros(size, dtype=np.bool_), 0.0
+    factor, aim = np.empty((size + 1, size + 1)), np.empty(size + 1)
+    x[:] = 0.0
+    for _ in range(10 * size + 10):
+        largest, enter = ENTERS, -1
+        for j in range(size):
+            slope = moments[j]
+            for p in range(count):
+                slope -= gram[j, used[p]] * x[used[p]]
+                if used[p] == j:
+                    slope = -np.inf
+            if slope > largest and not refused[j]:
+                largest, enter = slope, j
+        if enter < 0:
+            break
+        used[count] = enter
+        count += 1
+        while True:
+            depends = False
+            for p in range(count):
+                for q in range(p + 1):
+                    value = gram[used[p], used[q]]
+                    for o in range(q):
+                        value -= factor[p, o] * factor[q, o]
+                    if q < p:
+                        factor[p, q] = value / factor[q, q]
+                    elif value > DEPENDENT:
+                        factor[p, p] = np.sqrt(value)
+                    elif used[p] != enter:
+                        return np.inf
+                    else:
+                        depends = True
+                        error += largest * largest / max(value, 1e-16)
+                if depends:
+                    break
+                value = moments[used[p]]
+                for o in range(p):
+                    value -= factor[p, o] * aim[o]
+                aim[p] = value / factor[p, p]
+            if depends:
+                refused[enter] = True
+                x[enter] = 0.0
+                kept = 0
+                for p in range(count):
+                    if used[p] != enter:
+                        used[kept] = used[p]
+                        kept += 1
+                count = kept
+                break
+            for p in range(count - 1, -1, -1):
+                for o in range(p + 1, count):
+                    aim[p] -= factor[o, p] * aim[o]
+                aim[p] /= factor[p, p]
+            step = 1.0
+            for p in range(count):
+                if aim[p] <= 0.0:
+                    step = min(step, x[used[p]] / (x[used[p]] - aim[p]))
+            kept = 0
+            for p in range(count):
+                j = used[p]
+                x[j] += step * (aim[p] - x[j])
+                if step == 1.0 or (aim[p] > 0.0 or x[j] > ENTERS):
+                    used[kept] = j
+                    kept += 1
+                else:
+                    x[j] = 0.0
+            if step == 1.0:
+                break
+            count = kept
+    largest = 0.0
+    for j in range(size):
+        slope = moments[j]
+        for p in range(size):
+            slope -= gram[j, p] * x[p]
+        largest = max(largest, slope)
+    return error + largest * (1.0 + x.sum())
+
+
+@compiled
+def _values(generators, size, X, values):
+    """``<g, x_k>`` of the first generators, in place; what is rounding is zero."""
+    for g in range(size):
+        for k in range(len(X)):
+            s = 0.0
+            for j in range(X.shape[1]):
+                s += generators[g, j] * X[k, j]
+            values[g, k] = s if abs(s) > ZERO else 0.0
+
+
+@compiled
+def _sides(values, lines, rays, sides):
+    """Side of every sample on a cone: 1 or -1, 0 where it has both, 2 where a line crosses it."""
+    for k in range(values.shape[1]):
+        above = below = crossed = False
+        for g in range(lines):
+            crossed |= values[g, k] != 0.0
+        for g in range(lines, lines + rays):
+            above |= values[g, k] > 0.0
+            below |= values[g, k] < 0.0
+        sides[k] = 2 if crossed else 0 if above and below else 1 if above else -1
+
+
+@compiled
+def _normalized(vector):
+    norm = np.sqrt((vector * vector).sum())
+    if norm > 0:
+        vector /= norm
+
+
+@compiled
+def _cut(old, lines, rays, values, sides, k, side, new):
+    """The part of a cone where ``side <g, x_k> >= 0``, by double description.
+
+    Returns the numbers of lines and rays; -1 if there is no room for them.
+    """
+    size, pivot = lines + rays, 0
+    for g in range(lines):
+        if abs(values[g, k]) > abs(values[pivot, k]):
+            pivot = g
+    if lines > 0 and values[pivot, k] != 0.0:
+        at = 0
+        for g in range(size):
+            if g != pivot:
+                new[at] = old[g] - values[g, k] / values[pivot, k] * old[pivot]
+                _normalized(new[at])
+                at += 1
+        new[at] = old[pivot] * (side if values[pivot, k] > 0 else -side)
+        return lines - 1, rays + 1
+    at = 0
+    for g in range(size):
+        if g < lines or side * values[g, k] >= 0.0:
+            new[at] = old[g]
+            at += 1
+    for p in range(lines, size):
+        for q in range(lines, size):
+            if side * values[p, k] <= 0.0 or side * values[q, k] >= 0.0:
+                continue
+            adjacent = True
+            for t in range(lines, size):  # a third ray on the same face: they are no edge
+                if t in (p, q) or not adjacent:
+                    continue
+                inside = True
+                for h in range(sides.size):
+                    if abs(sides[h]) == 1 and values[p, h] == 0.0 and values[q, h] == 0.0:
+                        inside &= values[t, h] == 0.0
+                adjacent = not inside
+            if adjacent:
+                if at == len(new):
+                    return -1, -1
+                new[at] = abs(values[q, k]) * old[p] + abs(values[p, k]) * old[q]
+                _normalized(new[at])
+                at += 1
+    return lines, at - lines
+
+
+@compiled
+def _bound(generators, counts, X, y, offset, centre, free):
+    """A lower bound of the sum of squares on a node, and where to branch.
+
+    On a cone ``u = sum_r w_r r``, w >= 0, so that ``relu(<u, x>)`` lies between
+    ``relu(sum_r w_r <r, x>)`` and ``sum_r w_r relu(<r, x>)``, both the same where all rays are on
+    one side of x. A convex problem in w; where it is not solved, undecided samples are left out.
+    Returns the bound, the group and the sample where these two differ most (-1: nowhere), and the
+    sum of squares of the network with one neuron ``free[i]`` per group, its offset in the last row.
+    """
+    m, n = counts.shape[0], len(X)
+    total = 0
+    for p in range(m):
+        total += counts[p, 1]
+    width = total + 2
+    values = np.empty((m, generators.shape[1], n))
+    sides = np.empty((m, n), dtype=np.int64)
+    group, ray = np.empty(width, dtype=np.int64), np.empty(width, dtype=np.int64)
+    c = 0
+    rows = np.ones(n, dtype=np.int64)  # 1: decided, 0: undecided, -1: a line crosses it
+    branch_group, branch_sample, thin = -1, -1, False
+    for p in range(m):
+        if counts[p, 3] == 0:
+            continue
+        lines, rays = counts[p, 0], counts[p, 1]
+        _values(generators[p], lines + rays, X, values[p])
+        _sides(values[p], lines, rays, sides[p])
+        for k in range(n):
+            if sides[p, k] == 2:
+                rows[k] = -1
+            elif sides[p, k] == 0 and rows[k] == 1:
+                rows[k] = 0
+        for g in range(lines, lines + rays):
+            group[c], ray[c] = p, g
+            c += 1
+            for h in range(lines, g):
+                thin |= (generators[p, g] * generators[p, h]).sum() > PARALLEL
+        if branch_group < 0:
+            crossed = 0.0  # by a line, at the centre first, then where it is farthest
+            for k in range(n):
+                size = 0.0
+                for g in range(lines):
+                    size = max(size, abs(values[p, g, k]))
+                if size > crossed:
+                    crossed, branch_group, branch_sample = size, p, k
+            if crossed > 0.0 and lines == X.shape[1]:
+                branch_sample = centre
+    by_line = branch_group >= 0
+    has_offset = (offset != 0.0).any()
+    k_columns = c + 2 * has_offset
+    columns, target = np.empty((k_columns, n)), np.empty(n)
+    x = np.empty(k_columns)
+    weights, norms = np.zeros(k_columns), np.empty(k_columns)
+    linear, chord = np.zeros((m, n)), np.zeros((m, n))
+    state = np.where(rows == 1, 1, 0)  # 1: decided; 2: above the target; 3: below it; 0: out
+    scale = np.sqrt((y * y).sum())
+    lowest = 0.0
+    for _ in range(ROUNDS):
+        for k in range(n):
+            target[k] = y[k] if state[k] > 0 else 0.0
+            for j in range(c):
+                p, v = group[j], values[group[j], ray[j], k]
+                s = counts[p, 2]
+                upper = (state[k] == 3) == (s > 0)  # the largest value of the neuron counts
+                if state[k] == 0:
+                    v = 0.0
+                elif abs(sides[p, k]) == 1 or upper:
+                    v = max(v, 0.0)
+                elif linear[p, k] <= 0.0:
+                    v = 0.0
+                columns[j, k] = s * v
+            for j in range(c, k_columns):
+                columns[j, k] = (offset[k] if state[k] > 0 else 0.0) * (1.0 if j == c else -1.0)
+        for j in range(k_columns):
+            norms[j] = np.sqrt((columns[j] * columns[j]).sum())
+            if norms[j] > 0:
+                columns[j] /= norms[j]
+            else:
+                norms[j] = 1.0
+        error = nonnegative(columns @ columns.T, columns @ target / scale, k_columns, x)
+        if thin or error > SOLVED:
+            break
+        x *= scale
+        residual = target - x @ columns
+        value = (residual * residual).sum() - error * scale * scale
+        weights = x / norms
+        right = True  # a row counts where the network is on its wrong side, whichever piece it is
+        for k in range(n):
+            right &= not (state[k] == 2 and residual[k] > 0.0)
+            right &= not (state[k] == 3 and residual[k] < 0.0)
+        if right:
+            lowest = max(lowest, value)
+        linear[:], chord[:] = 0.0, 0.0
+        for j in range(c):
+            for k in range(n):
+                v = weights[j] * values[group[j], ray[j], k]
+                linear[group[j], k] += v
+                chord[group[j], k] += max(v, 0.0)
+        changed = False
+        for k in range(n):
+            if rows[k] != 0:
+                continue
+            high = low = (weights[c] - weights[c + 1]) * offset[k] if has_offset else 0.0
+            for p in range(m):
+                if counts[p, 3] > 0:
+                    one, two = max(linear[p, k], 0.0), chord[p, k]
+                    high += two if counts[p, 2] > 0 else -one
+                    low += one if counts[p, 2] > 0 else -two
+            now = 3 if high < y[k] else 2 if low > y[k] else 0
+            changed |= now != state[k]
+            state[k] = now
+        if not changed:
+            break
+    free[:] = 0.0
+    for j in range(c):
+        free[group[j]] += weights[j] * generators[group[j], ray[j]]
+    if has_offset:
+        free[m, 0] = weights[c] - weights[c + 1]
+    widest = 0.0
+    loss = 0.0
+    for k in range(n):
+        s = free[m, 0] * offset[k] - y[k]
+        for p in range(m):
+            if counts[p, 3] > 0:
+                s += counts[p, 2] * max(linear[p, k], 0.0)
+                if sides[p, k] == 0:
+                    gap = chord[p, k] - max(linear[p, k], 0.0)
+                    if not by_line and (branch_group < 0 or gap > widest):
+                        branch_group, branch_sample, widest = p, k, gap
+        loss += s * s
+    return lowest, branch_group, branch_sample, loss
+
+
+@compiled
+def root(generators, counts, X, y, offset, centre, free):
+    """`_bound` of one node."""
+    return _bound(generators, counts, X, y, offset, centre, free)
+
+
+@compiled
+def expand(nodes, X, y, offset, centre, cutoff, children, best):
+    """Branch every node of ``nodes``; write the children that may hold less than ``cutoff``.
+
+    Both are (bounds, generators, counts, branches). Returns how many children there are, how many
+    were bounded, the lowest bound that cannot be branched (``inf``: none), the least sum of squares
+    of a network. That network is then in ``best`` (m + 1, D + 1):
+    products, sign times multiplicity of each group, and the offset in the last row.
+    """
+    bounds, generators, counts, branches = nodes
+    new_bounds, new_generators, new_counts, new_branches = children
+    m, G, D = generators.shape[1:]
+    n = len(X)
+    values, sides = np.empty((G, n)), np.empty(n, dtype=np.int64)
+    halves, sizes = np.empty((2, G, D)), np.empty((2, 2), dtype=np.int64)
+    free = np.zeros((m + 1, D))
+    at = bounded = 0
+    closed = least = np.inf
+    for index in range(len(bounds)):
+        p, k = branches[index]
+        lines, rays, sign, copies = counts[index, p]
+        _values(generators[index, p], lines + rays, X, values)
+        _sides(values, lines, rays, sides)
+        full = False
+        for half in range(2):
+            one, two = _cut(
+                generators[index, p], lines, rays, values, sides, k, 1 - 2 * half, halves[half]
+            )
+            sizes[half, 0], sizes[half, 1] = one, two
+            full |= one < 0
+        if full:
+            closed = min(closed, bounds[index])
+            continue
+        for above in range(copies + 1):
+            new_generators[at], new_counts[at] = generators[index], counts[index]
+            new_counts[at, p, 3] = 0
+            for half in range(2):
+                share = above if half == 0 else copies - above
+                if share == 0:
+                    continue
+                q = 0
+                while new_counts[at, q, 3] > 0:
+                    q += 1
+                new_generators[at, q] = halves[half]
+                new_counts[at, q, 0], new_counts[at, q, 1] = sizes[half]
+                new_counts[at, q, 2], new_counts[at, q, 3] = sign, share
+            bound, group, sample, loss = _bound(
+                new_generators[at], new_counts[at], X, y, offset, centre, free
+            )
+            bounded += 1
+            bound = max(bound, bounds[index])
+            if loss < least:
+                least = loss
+                best[:, :D] = free
+                best[:m, D] = new_counts[at, :, 2] * new_counts[at, :, 3]
+            if group < 0:
+                closed = min(closed, bound)
+            elif bound < cutoff:
+                new_bounds[at] = bound
+                new_branches[at, 0], new_branches[at, 1] = group, sample
+                at += 1
+    return at, bounded, closed, least
