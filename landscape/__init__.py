@@ -32,6 +32,7 @@ _PUBLIC = {
     "descend": "descent",
     "certify_minimum": "minima",
     "bracket_radius": "radius",
+    "bracket_global_minimum": "bracket",
     "merge_tree": "trees",
     "escape_barrier": "trees",
     "probe_realization": "probe",

@@ -1,0 +1,122 @@
+"""``python -m benchmarks.bracket [--publish]``: how fast brackets of the global minimum close.
+
+Seconds are CPU time on one core, kernels compiled. Then: how often starts of the descent end at the
+proven optimum. The tables go to ``docs/bracket.md``.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_diabetes
+
+from benchmarks.publish import markdown, publish
+from landscape.bracket import bracket_global_minimum
+from landscape.descent import descend
+from landscape.objective import loss
+from landscape.spaces import make_space
+from landscape.streams import stream
+
+#: Inputs, samples, neurons of the network with biases, and the deviation of the noise.
+SIZES = [(1, 50, 2, 0.2), (1, 200, 2, 0.2), (1, 1000, 2, 0.2), (1, 200, 3, 0.2), (1, 200, 4, 0.2)]
+SIZES += [(2, 30, 1, 0.7), (2, 20, 2, 0.7), (2, 50, 2, 0.2), (2, 50, 2, 0.7), (3, 30, 1, 0.7)]
+HERE = Path(__file__).parents[2] / "docs"
+Array = np.ndarray
+
+
+def problem(p: int, n: int, noise: float) -> tuple[Array, Array]:
+    """A sine of the sum of inputs with noise, from a fixed seed; unit variance."""
+    rng = np.random.default_rng([p, n])
+    x = rng.uniform(-1, 1, (n, p))
+    y = np.sin(4 * x.sum(axis=1)) + noise * rng.standard_normal(n)
+    return x, (y - y.mean()) / y.std()
+
+
+def row(name: str, x: Array, y: Array, m: int, limit: float) -> list[str]:
+    """One bracket: networks with biases and an offset."""
+    space = make_space("unrestricted", x.shape[1], m)
+    start = time.process_time()
+    bracket = bracket_global_minimum(x, y, space=space, time_limit=limit)
+    seconds = time.process_time() - start
+    cells = [name, str(x.shape[1]), str(len(y)), str(m), f"{bracket.lower:.6f}"]
+    cells += [f"{bracket.upper:.6f}", f"{bracket.gap:.1e}", f"{bracket.n_nodes:,}"]
+    print(*cells, f"{seconds:.2f}", bracket.outcome.name, flush=True)
+    return [*cells, f"{seconds:.2f}", bracket.outcome.name.lower()]
+
+
+def sizes(limit: float) -> str:
+    """The table of closed and open brackets."""
+    bracket_global_minimum(
+        [[0.0], [1.0], [3.0]], [0.0, 1.0, 0.0], space=make_space("balanced", 1, 1)
+    )
+    x, y = problem(2, 6, 0.1)
+    bracket_global_minimum(x, y, space=make_space("balanced", 2, 1), node_limit=1)
+    rows = [
+        row(f"sine, noise {noise}", *problem(p, n, noise), m, limit) for p, n, m, noise in SIZES
+    ]
+    data = load_diabetes()
+    y = (data.target - data.target.mean()) / data.target.std()
+    rows += [
+        row(f"diabetes, {key}", data.data[:, [j]], y, 2, limit)
+        for key, j in [("bmi", 2), ("s5", 8)]
+    ]
+    rows.append(row("diabetes, bmi and s5", data.data[:, [2, 8]], y, 1, limit))
+    rows.append(row("diabetes", data.data, y, 2, limit))
+    head = [
+        "data",
+        "inputs",
+        "samples",
+        "neurons",
+        "lower",
+        "upper",
+        "gap",
+        "nodes",
+        "seconds",
+        "outcome",
+    ]
+    return markdown(head, rows)
+
+
+def starts(n_problems: int, n_starts: int) -> str:
+    """How often starts, and the best of them, end at the proven optimum."""
+    rows = []
+    for m in (1, 2, 3):
+        hits = {False: [0, 0], True: [0, 0]}
+        for k in range(n_problems):
+            rng = stream(0, "bracket benchmark", m, k)
+            n = int(rng.integers(12, 26))
+            x = np.sort(rng.uniform(-1, 1, n))[:, None]
+            y = np.sin(rng.uniform(2, 8) * x[:, 0]) + 0.3 * rng.standard_normal(n)
+            space = make_space("unrestricted", 1, m)
+            best = bracket_global_minimum(x, y, space=space)
+            inputs, enough = space.embed(x), best.upper + 1e-6 * float(np.var(y))
+            thetas = [space.sample(rng) for _ in range(n_starts)]
+            for far, found in hits.items():
+                ends = [descend(t, inputs, y, space=space, far=far).parametrization for t in thetas]
+                there = [loss(end, inputs, y) <= enough for end in ends]
+                found[0] += sum(there)
+                found[1] += any(there)
+        for far, (each, any_of) in hits.items():
+            name = "descent, far" if far else "descent"
+            rows.append(
+                [name, str(m), f"{each / n_problems / n_starts:.0%}", f"{any_of / n_problems:.0%}"]
+            )
+            print(*rows[-1], flush=True)
+    return markdown(["solver", "neurons", "a start", f"the best of {n_starts}"], rows)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bracket", description=__doc__)
+    parser.add_argument("--publish", action="store_true", help="write the tables into docs")
+    parser.add_argument("--limit", type=float, default=60.0, help="seconds a bracket may take")
+    parser.add_argument("--problems", type=int, default=60, help="problems of the second table")
+    options = parser.parse_args()
+    text = f"{sizes(options.limit)}\n\n{starts(options.problems, 20)}"
+    if options.publish:
+        publish(text, HERE / "bracket.md", "python -m benchmarks.bracket --publish")
+
+
+if __name__ == "__main__":
+    main()
