@@ -63,18 +63,8 @@ def sizes(limit: float) -> str:
     ]
     rows.append(row("diabetes, bmi and s5", data.data[:, [2, 8]], y, 1, limit))
     rows.append(row("diabetes", data.data, y, 2, limit))
-    head = [
-        "data",
-        "inputs",
-        "samples",
-        "neurons",
-        "lower",
-        "upper",
-        "gap",
-        "nodes",
-        "seconds",
-        "outcome",
-    ]
+    head = ["data", "inputs", "samples", "neurons", "lower", "upper"]
+    head += ["gap", "nodes", "seconds", "outcome"]
     return markdown(head, rows)
 
 

@@ -3,7 +3,7 @@
 A *node* says in which cone the products ``u_i`` of each neuron lie; neurons of one sign in the same
 cone are one group, so that permutations cost nothing. Samples that are on one side of a cone see
 its neurons linearly; what is left is a convex problem, whose value bounds the loss from below
-(Theorem 25 of docs/mathematics.md), and whose solution is a network with a loss above. The node
+(Theorem 24), and whose solution is a network with a loss above. The node
 with the lowest bound is cut at the sample where the two differ most. With one input the cones are
 intervals of the kinks, and samples in an interval count with the loss of that many affine pieces.
 """
