@@ -183,7 +183,8 @@ class _Search:
         self.n, self.m = len(y), len(problem.signs)
         self.square = float(problem.y @ problem.y)
         self.factor = problem.unit**2 / self.n  # from sums of squares to losses
-        self.least, self.network = np.inf, None
+        self.least = np.inf
+        self.network: Parametrization | None = None
         self.closed, self.tried, self.n_nodes = np.inf, np.inf, 0
         inputs = problem.X[:, -1]
         points = len(np.unique(problem.X[:, 0] / inputs)) if inputs.all() else 0
