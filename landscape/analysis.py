@@ -57,6 +57,8 @@ MAX_FIBRE_NEURONS = 12
 #: The nearest minimum is the nearest of those that descent reaches from the network, and from where
 #: these solvers end from there: descent takes large steps, these take small ones.
 SOLVERS_NEARBY = ("L-BFGS-B", "trf")
+#: Products of samples, inputs and neurons up to which many further starts are tried.
+SMALL = 20_000
 #: By which shares further starts are off the network.
 SIZES_NEARBY = (1e-3, 1e-2, 0.1)
 #: How much lower the loss of the transposed weights is where a layout is taken for a mistake.
@@ -426,7 +428,7 @@ def analyse(
     loss: str = "squared",
     weight_decay: float = 0.0,
     node_limit: int = 20_000,
-    nearby: int = 6,
+    nearby: int | None = None,
     valleys: bool = True,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Analysis:
@@ -445,8 +447,9 @@ def analyse(
         0: the verdict is on the squared error alone.
     node_limit : int
         Limit of each search for a seminorm or Lipschitz constant.
-    nearby : int
-        Further starts, around the network, from which the nearest minimum is sought.
+    nearby : int, optional
+        Further starts, around the network, from which the nearest minimum is sought: by default 24
+        for small data and networks (n d m up to 20,000), else 6.
     valleys : bool
         Whether to make the merge tree of small data, which can take some seconds.
     progress : callable
@@ -481,6 +484,8 @@ def analyse(
     table: Any = X
     if names is not None and hasattr(X, "columns"):
         table = table[list(names)]
+    if not net.n_neurons:
+        raise NetworkError("network: expected at least one neuron, got a constant")
     features, target = _data(net, table, y)
     where = net.space(space) if isinstance(space, str) else space
     theta, inputs = net.to_parametrization(where), where.embed(features)
@@ -488,6 +493,8 @@ def analyse(
     variance = float(np.var(target))
     certificate = certify_minimum(theta, inputs, target, space=where)
     progress(f"{certificate.verdict.value}: {certificate.reason}; descend to a minimum")
+    if nearby is None:
+        nearby = 24 if features.size * net.n_neurons <= SMALL else 6
     gap = _gap(net, certificate, features, target, where, nearby)
     progress(f"{gap.outcome}; Proposition 1.2, and N*")
     notes: list[str] = []

@@ -236,6 +236,8 @@ def test_data_that_do_not_fit(data):
         analyse(network, np.c_[X, y], y)
     with pytest.raises(ValueError, match="y: expected shape"):
         analyse(network, X, np.c_[y, y])
+    with pytest.raises(NetworkError, match="at least one neuron"):
+        analyse(Network(np.zeros((0, 2)), [], [], 1.0), X, y)
 
 
 def test_transposed_weights_are_noticed_where_shapes_are_not(data):

@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import linprog
 
 from landscape import Network, Parametrization, lipschitz_constant, sobolev_seminorm
+from landscape.arrangement import Arrangement
 from landscape.lipschitz import DUAL, _Search
 
 NORMS = (1, 2, np.inf)
@@ -215,3 +216,39 @@ def test_conflicts_of_floats_are_confirmed_in_integers(rng):
         whole = np.full((2, 2), (-np.inf, np.inf))
         for norm, found in values.items():
             assert check(network, norm, whole).value == pytest.approx(found.value, rel=1e-13)
+
+
+def by_cells(network, norm, box):
+    """The largest dual norm over all cells in the domain, which integers enumerate."""
+    a, b, c = network.weights, network.biases, network.output_weights
+    m, d = a.shape
+    faces = [np.eye(d + 1)[-1]]
+    for j, (low, high) in enumerate([] if box is None else box):
+        faces += [np.append(np.eye(d)[j], -low), np.append(-np.eye(d)[j], high)]
+    rows = np.vstack([np.column_stack([a, b]), faces])
+    patterns = Arrangement(rows, tolerance=None).cells().patterns
+    inside = patterns[patterns[:, m:].all(axis=1), :m]
+    return np.linalg.norm(inside @ (c[:, None] * a), ord=DUAL[norm], axis=1).max()
+
+
+@pytest.mark.parametrize("kind", ["one point", "near one point", "copies", "scales"])
+def test_degenerate_networks_against_all_cells(rng, kind):
+    for d, m in ((1, 8), (2, 7), (3, 6)):
+        a, b, c = (rng.standard_normal(shape) for shape in ((m, d), m, m))
+        if "point" in kind:
+            b = -(a @ rng.integers(-1, 2, d)).astype(float)
+            if kind == "near one point":
+                b += rng.choice([0.0, 1e-15, -1e-15, 1e-12], m)
+        elif kind == "copies":
+            factors = rng.choice([1.0, -1.0, 2.0, 3.0], m)
+            a = a[rng.integers(0, 3, m)] * factors[:, None]
+        else:
+            sizes = 10.0 ** rng.integers(-12, 12, m)
+            a, b, c = a * sizes[:, None], b * sizes, c / sizes
+        network = Network(a, b, c, 0.0)
+        box = np.column_stack([rng.integers(-3, 0, d), rng.integers(0, 3, d) + 0.5]).astype(float)
+        for norm in NORMS:
+            for domain in (None, box):
+                found = check(network, norm, domain)
+                wanted = by_cells(network, norm, domain)
+                assert found.exact and found.value == pytest.approx(wanted, rel=1e-11)

@@ -172,7 +172,7 @@ def out_of_units(net: Network, X: np.ndarray) -> Network:
 def compare(name: str, key: str, model: Any, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     """One row: a network, its verdict, its nearest minimum, and what the optimizer says."""
     begin = time.process_time()
-    found = analyse(model, X, y, valleys=False, node_limit=2000)
+    found = analyse(model, X, y, valleys=False, node_limit=2000, nearby=24)
     seconds = time.process_time() - begin
     net, gap = as_network(model), found.gap
     row = {"data": name, "network": key, "dtype": net.dtype, "verdict": found.verdict.value}
