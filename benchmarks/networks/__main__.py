@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy.optimize import minimize
 from sklearn import datasets
 from sklearn.compose import TransformedTargetRegressor
@@ -41,6 +42,7 @@ from landscape.networks import as_network
 from landscape.verdict import Verdict
 
 PAGE = Path(__file__).parents[2] / "docs/networks.md"
+RESULTS = Path("results/benchmarks/networks")
 MAKER = "python -m benchmarks.networks"
 #: (inputs, neurons, samples), and their mean number of pairs and share with flat extreme rays.
 YUN = {
@@ -240,9 +242,10 @@ def yun(size: tuple[int, int, int], run: int, steps: int) -> dict[str, Any]:
     rng = np.random.default_rng([d, m, n, run])
     X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
     net = adam(X, y, m, rng, steps)
-    found = analyse(net, X, y, valleys=False, node_limit=100)
+    found = analyse(net, X, y, valleys=False, node_limit=100, nearby=3)
     pairs = int((np.abs(X @ net.weights.T + net.biases) < 1e-5).sum())
-    row = {"size": str(size), "pairs": pairs, "verdict": found.verdict.value, "gap": found.gap.loss}
+    row = {"size": str(size), "steps": steps, "pairs": pairs, "verdict": found.verdict.value}
+    row["gap"] = found.gap.loss
     row |= {"parameters": found.gap.parameters, "values": found.gap.values, "kinks": -1}
     if found.gap.certificate is not None:
         row["kinks"] = found.gap.certificate.n_kinks
@@ -257,7 +260,7 @@ def counts(column: pd.Series) -> str:
     return " / ".join(str(int((column == verdict.value).sum())) for verdict in Verdict)
 
 
-def page(rows: pd.DataFrame, repeated: pd.DataFrame, steps: int) -> str:
+def page(rows: pd.DataFrame, repeated: pd.DataFrame) -> str:
     """What is published."""
     head = ["data", "networks", "holds / violated / undecided", "optimizer agrees"]
     head += ["minima certified again", "refuted", "loss gap", "parameters", "optimizer nearer"]
@@ -284,35 +287,45 @@ def page(rows: pd.DataFrame, repeated: pd.DataFrame, steps: int) -> str:
             line += [counts(own["verdict"]), f"{own['gap'].median():.2g}"]
             line += [f"{own[key].median():.2g}" for key in ("parameters", "values")]
             lines.append([*line, f"{own['kinks'].mean():.3g}"])
+        steps = int(repeated["steps"].iloc[0])
         text += f"\n\nTable 1 again, {steps:,} steps:\n\n" + markdown(head, lines)
     return text
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog=MAKER, description=__doc__)
-    parser.add_argument("--only", nargs="+", help="data sets")
+    parser.add_argument("--only", nargs="*", help="data sets; none at all: no networks")
     parser.add_argument("--yun", type=int, default=0, metavar="RUNS", help="per size; they: 40")
     parser.add_argument("--steps", type=int, default=200_000, help="of Adam")
     parser.add_argument("--largest", type=float, default=1e5, help="inputs x neurons x samples")
-    parser.add_argument("--publish", action="store_true", help=f"into {PAGE.name}")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, for --yun")
+    parser.add_argument("--publish", action="store_true", help=f"what is known into {PAGE.name}")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    rows, repeated = [], []
+    rows = []
     with threadpool_limits(1):
         for name, (X, y) in tables().items():
-            if options.only and name not in options.only:
+            if options.only is not None and name not in options.only:
                 continue
             for key, (model, features, target) in train(X, y).items():
                 rows.append(compare(name, key, model, features, target))
                 print({k: v for k, v in rows[-1].items()}, flush=True)
-        for size in YUN:
-            for run in range(options.yun if np.prod(size) <= options.largest else 0):
-                repeated.append(yun(size, run, options.steps))
-                print(repeated[-1], flush=True)
-    text = page(pd.DataFrame(rows), pd.DataFrame(repeated), options.steps)
+        sizes = [size for size in YUN if np.prod(size) <= options.largest]
+        runs = [(size, run, options.steps) for size in sizes for run in range(options.yun)]
+        repeated = Parallel(n_jobs=options.jobs)(delayed(yun)(*run) for run in runs)
+    text = page(_known("networks", rows), _known("yun", repeated))
     print(text)
     if options.publish:
         publish(text, PAGE, MAKER)
+
+
+def _known(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of this run, or of the last one that had some."""
+    path = RESULTS / f"{name}.csv"
+    if rows:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(path, index=False)
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
 
 if __name__ == "__main__":
