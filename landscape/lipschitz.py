@@ -8,7 +8,8 @@ over (x, 1) counts them, and the bias as a further slope: another, larger number
 
 As g(-x, -t) is the sum of all jumps minus g(x, t), one more neuron ``(0, -1)`` that takes this sum
 away makes the size of g the same at (x, t) and (-x, -t): so for max-norms of ``g S``, which sign
-vectors S make of a 1-norm, the constant is a seminorm, and `landscape.seminorm` finds it.
+vectors S make of a 1-norm, the constant is a seminorm, and `landscape.seminorm` finds it (Theorem
+25).
 For the Euclidean norm, many inputs and boxes, regions are searched by branch and bound: sides of
 the hyperplanes are chosen one after another, the heaviest first; each choice has a point, or a
 conflict, which integers confirm.

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.neural_network import MLPRegressor
 
 from landscape import (
     Network,
+    Parametrization,
     ShallowReLURegressor,
     analyse,
     certify_minimum,
@@ -266,3 +267,18 @@ def test_the_page(found, tmp_path):
     assert numbers["verdict"] == "violated" and len(numbers["direction"]["weights"]) == 4
     assert numbers["nearest_minimum"]["loss"] == found.gap.loss
     assert repr(found).startswith("Analysis('violated', loss=")
+
+
+def test_displays_take_whatever_is_a_network(data, trained):
+    from matplotlib import pyplot as plt
+
+    from landscape.estimator import RealizationDisplay
+
+    X, y = data
+    network = from_sklearn(trained)
+    for model in (network, trained, Parametrization(network.weights, network.output_weights)):
+        display = RealizationDisplay.from_estimator(model, X, y)
+        assert len(display.ax_.lines) >= 2 and display.network.n_inputs == 2
+        plt.close(display.figure_)
+    with pytest.raises(NotFittedError):
+        RealizationDisplay.from_estimator(MLPRegressor(), X, y)
