@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
+from threadpoolctl import threadpool_limits
 
 from landscape.atlas import make_atlas
 from landscape.descent import descend
@@ -22,6 +24,7 @@ from landscape.trees import (
     merge_tree,
     tree_cost,
 )
+from landscape.trees._escape import _Star
 from tests.oracles.merge_tree import grid_pairs, program_pairs
 
 SPACES = ("restricted", "balanced", "unrestricted")
@@ -264,6 +267,41 @@ class TestEscape:
                 if found.path:
                     assert value(tree, found.path[-1]) == pytest.approx(found.end, abs=1e-6 * scale)
                     assert found.end < row.loss
+
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize(("n", "p"), [(5, 1), (14, 1), (10, 2)])
+    def test_the_star_of_a_minimum_bounds_its_barrier(self, name, n, p):
+        shares = []
+        for seed in range(3):
+            x, y = problem("smooth", n, p, seed)
+            tree = merge_tree(x, y, space=make_space(name, p, 1))
+            X, budget = tree.space.embed(x), EscapeBudget(max_cells=1)
+            for row, (birth, death) in zip(tree.valleys.itertuples(), tree.pairs, strict=True):
+                theta = row.parametrization
+                found = escape_barrier(theta, X, y, space=tree.space, budget=budget)
+                assert birth - 1e-12 <= found.lower <= death + found.tolerance
+                assert found.upper >= death - found.tolerance
+                if row.certificate.is_minimum:
+                    own = EffectiveProblem.build(theta, X, y, tree.space)
+                    rise = _Star(own, own.state()).least
+                    assert 0 <= rise <= death - birth + 1e-9
+                    shares.append(rise / (death - birth))
+        assert n == 5 or max(shares) > 0.05, max(shares)
+
+    def test_brackets_on_diabetes_and_the_same_with_two_threads(self):
+        data = load_diabetes()
+        x, y = ((a - a.mean(axis=0)) / a.std(axis=0) for a in (data.data, data.target))
+        space = make_space("unrestricted", 10, 2)
+        theta, X = space.sample(np.random.default_rng(2)), space.embed(x)
+        end = descend(theta, X, y, space=space)
+        found = []
+        for threads in (1, 2):
+            with threadpool_limits(threads, user_api="blas"):
+                budget = EscapeBudget(max_cells=20)
+                found.append(escape_barrier(end.parametrization, X, y, space=space, budget=budget))
+        one, two = found
+        assert 1e-8 < one.lower - end.loss < one.upper - end.loss < 1e-4
+        assert (one.lower, one.upper, one.end) == (two.lower, two.upper, two.end)
 
     def test_most_of_the_barriers_are_found_within_sixty_cells(self):
         x, y = problem("smooth", 5)

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import linear_sum_assignment, nnls
+from threadpoolctl import threadpool_limits
 
+from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
+from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization, group_directions
 from landscape.spaces import RestrictedSpace, Space
 
@@ -151,6 +154,52 @@ class _Cell:
         return State(u[:size].reshape(self.sides.shape[1], -1), float(u[size:].sum()))
 
 
+class _Star:
+    """How high the loss is wherever the star of a first-order minimum can be left (Theorem 20).
+
+    Neither kinks through the minimum bound the star nor those behind which the loss is raised. In
+    it the loss is at least the minimum's plus the squares of what samples that are on no kink
+    change by, linearly.
+    """
+
+    def __init__(self, problem: EffectiveProblem, state: State) -> None:
+        z, (m, d) = problem.preactivations(state), state.u.shape
+        s, kinks = problem.residuals(state, z), problem.kink_pairs(state, z)
+        active = (z > 0) & ~kinks
+        slopes = ((active * problem.signs)[:, :, None] * problem.X[:, None]).reshape(len(z), m * d)
+        if problem.column is not None:
+            slopes = np.column_stack([slopes, problem.column])
+        kept = ~kinks.any(axis=1)
+        values, vectors = np.linalg.eigh(slopes[kept].T @ slopes[kept] / len(z))
+        low = values - 1e-12 * max(float(values.max()), 1e-100)  # rounding adds none
+        # Steps of square sum one raise the quadratic by one: step = roots @ (unit vector).
+        self.roots = vectors / np.sqrt(np.maximum(low, 1e-200))
+        self.problem, self.state, self.z = problem, state, z
+        blocks = self.roots[: m * d].reshape(m, d, -1)
+        raising = s[:, None] * problem.signs > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.levels = z**2 / ((problem.X @ blocks) ** 2).sum(axis=2).T
+            turned = s**2 / ((slopes @ self.roots) ** 2).sum(axis=1)
+        self.levels[raising | kinks | ~np.isfinite(self.levels)] = np.inf
+        turned[~kept | ~(raising & ~kinks).any(axis=1) | ~np.isfinite(turned)] = np.inf
+        self.least = min(float(turned.min()), float(self.levels.min()))
+        if not isinstance(problem.space, RestrictedSpace):  # signs may change at u_i = 0
+            for block, u in zip(blocks, state.u, strict=True):
+                self.least = min(self.least, float((np.linalg.lstsq(block, u)[0] ** 2).sum()))
+
+    def beyond(self, count: int) -> Sequence[State]:
+        """Points on the rays through the lowest points of the lowest facets, behind these."""
+        (m, d), found = self.state.u.shape, []
+        order = np.argsort(self.levels, axis=None, kind="stable")[:count]
+        for k, i in [divmod(int(p), m) for p in order if np.isfinite(self.levels.flat[p])]:
+            across = self.problem.X[k] @ self.roots[i * d : (i + 1) * d]
+            step = self.roots @ across * (-self.z[k, i] / (across @ across))
+            for t in (1.5, 4.0):
+                u = self.state.u + t * step[: m * d].reshape(m, d)
+                found.append(State(u, self.state.e + t * float(step[m * d :].sum())))
+        return found
+
+
 class _Flood:
     """Best-first search over joint cells: the lowest facet first.
 
@@ -236,6 +285,7 @@ class _Flood:
         return points[::-1]
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # the same sums on one core and on two
 def escape_barrier(
     theta: Parametrization,
     X: ArrayLike,
@@ -249,9 +299,10 @@ def escape_barrier(
     """Bracket how high every path climbs that leads from a point to a lower one (Theorem 20).
 
     Flooding visits the cells that can be reached, the lowest facet first. If it reaches a lower
-    point the barrier is known; if not, the level reached is its lower end. The upper end is the
-    highest loss on a path: through the least points of the facets that a segment to one of
-    ``others`` crosses.
+    point the barrier is known. If not, its lower end is the level reached or the least one at which
+    a certified minimum's star can be left, whichever is higher. The upper end is the highest loss
+    on a path: through the least points of the facets that a segment to one of ``others`` crosses,
+    or one to where descents end that start behind the star's lowest facets.
 
     Parameters
     ----------
@@ -296,20 +347,29 @@ def escape_barrier(
     level = problem.loss(state)
     flood = _Flood(problem, level)
     path = flood.run(state, level - tolerance, budget or EscapeBudget(), progress)
-    outcome = "flooding reached a lower point: the barrier is known"
-    if not path:
-        built = [EffectiveProblem.build(to, X, y, space).in_powers_of_two() for to in others]
-        ways = [_segment(problem, state, other, level - tolerance) for other in built]
-        path = min(filter(None, ways), key=lambda way: _highest(problem, way), default=[])
+    outcome, lower = "flooding reached a lower point: the barrier is known", flood.water
+    if np.isinf(lower):
+        outcome = "everything that can be reached is flooded: nothing is lower"
+    elif not path:
+        ways, ends = [], [(state, to) for to in others]
+        if certify_minimum(theta, X, y, space=space).is_minimum:
+            star = _Star(problem, state)
+            lower = max(lower, level + star.least)
+            for point in star.beyond(8):
+                to = descend(problem.parametrization(point), X, y, space=space).parametrization
+                ends += [(point, to), (state, to)]
+        for point, to in ends:
+            goal = EffectiveProblem.build(to, X, y, space).in_powers_of_two()
+            if way := _segment(problem, point, goal, level - tolerance):
+                ways.append(_straight(problem, state, point) + way)
+        path = min(ways, key=lambda way: _highest(problem, way), default=[])
         outcome = "the budget of cells ended; " + (
             "the upper end is a path's" if path else "no path was found"
         )
-        if np.isinf(flood.water):
-            outcome = "everything that can be reached is flooded: nothing is lower"
     upper = _highest(problem, path) if path else np.inf
     end = _loss(problem, *path[-1]) if path else np.nan
     return EscapeBarrier(
-        lower=min(flood.water, upper) * unit,
+        lower=min(lower, upper) * unit,
         upper=upper * unit,
         path=[replace(problem, signs=signs).parametrization(at) for signs, at in path],
         end=end * unit,
@@ -325,6 +385,17 @@ def _loss(problem: EffectiveProblem, signs: Array, state: State) -> float:
 
 def _highest(problem: EffectiveProblem, path: Path) -> float:
     return max(_loss(problem, *point) for point in path)
+
+
+def _straight(problem: EffectiveProblem, one: State, two: State) -> Path:
+    """The start of a segment, and where it crosses kinks: nothing before its end is higher."""
+    z, to = problem.preactivations(one), problem.preactivations(two)
+    crossed = np.sign(z) * np.sign(to) < 0
+    times = [0.0, *np.sort(z[crossed] / (z[crossed] - to[crossed]))]
+    return [
+        (problem.signs, State((1 - t) * one.u + t * two.u, (1 - t) * one.e + t * two.e))
+        for t in times
+    ]
 
 
 def _segment(problem: EffectiveProblem, start: State, goal: EffectiveProblem, level: float) -> Path:

@@ -20,7 +20,7 @@ from landscape.arrangement import TooManyCells, general_position_count
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
-from landscape.spaces import RestrictedSpace, Space
+from landscape.spaces import RestrictedSpace, Space, make_space
 from landscape.trees._cells import NeuronCells
 from landscape.trees._plot import draw_graph
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["MergeTree", "TreeBudget", "TreeCost", "TreeTooLarge", "merge_tree", "tree_cost"]
+__all__ = [
+    "MergeTree", "Stair", "TreeBudget", "TreeCost", "TreeTooLarge", "merge_tree", "staircase",
+    "tree_cost",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 
@@ -173,6 +176,60 @@ def merge_tree(
     parent, facet, sizes, kept = _kernels.kruskal(values, ends, losses, order)
     graph = _Graph(rows, values, ends, losses, parent, facet, sizes, kept, solved)
     return MergeTree(space, x, target, cost, cells, graph)
+
+
+@dataclass(frozen=True)
+class Stair:
+    """One width of a :func:`staircase`: the valleys of its merge tree."""
+
+    width: int  #: Neurons of the network with biases; N* and N' have one more.
+    loss: float  #: The least there is at this width.
+    n_valleys: int  #: 1 iff all sublevel sets are connected.
+    n_spurious: int  #: Valleys that do not reach the least loss.
+
+
+def staircase(
+    features: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: str = "unrestricted",
+    max_width: int | None = None,
+    budget: TreeBudget | None = None,
+    exact: bool = False,
+) -> list[Stair]:
+    """How valleys vanish as the network gets wider: the merge trees of widths 1, 2, ...
+
+    What wider networks do is not inferred: each width is computed.
+
+    Parameters
+    ----------
+    features, y : array_like of shapes (n, p) and (n,)
+    space : {"unrestricted", "balanced", "restricted"}
+        As :func:`~landscape.spaces.make_space` makes it for each width.
+    max_width : int, optional
+        The last width, n + 1 by default; an earlier one if the budget ends.
+    budget, exact
+        As for :func:`merge_tree`.
+
+    Examples
+    --------
+    >>> for stair in staircase([[0.0], [1.0], [2.0]], [0.0, 1.0, 0.0], max_width=2):
+    ...     print(stair.width, round(stair.loss, 4), stair.n_valleys, stair.n_spurious)
+    1 0.1667 2 0
+    2 0.0 3 0
+    """
+    x, target = np.asarray(features, dtype=float), np.asarray(y, dtype=float)
+    stairs: list[Stair] = []
+    for width in range(1, (max_width or len(target) + 1) + 1):
+        own = make_space(space, x.shape[1], width)
+        try:
+            tree = merge_tree(x, target, space=own, budget=budget, exact=exact)
+        except TreeTooLarge:
+            if not stairs:
+                raise
+            break
+        stairs.append(Stair(width, tree.pairs[0, 0], len(tree), int(tree.spurious.sum())))
+    return stairs
 
 
 def _multisets(types: int, size: int) -> NDArray[np.int32]:
