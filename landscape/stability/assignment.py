@@ -4,12 +4,14 @@ On N* the realization determines the parametrization up to a permutation, so thi
 that Corollary 3.3, (38), bounds (Theorem 2).
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.spatial.distance import cdist
 
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space, UnrestrictedSpace
@@ -67,35 +69,34 @@ def bottleneck_assignment(costs: ArrayLike) -> Assignment:
         found = maximum_bipartite_matching(csr_array(c <= level), perm_type="column")
         return np.asarray(found, dtype=np.intp)
 
-    levels = np.unique(c)
-    low, high = int(np.searchsorted(levels, c.min(axis=1).max())), levels.size - 1
-    while low < high:  # every row pays at least its least entry
-        middle = (low + high) // 2
-        if match(levels[middle]).min() >= 0:
-            high = middle
-        else:
-            low = middle + 1
-    return Assignment(match(levels[high]), float(levels[high]))
+    levels = np.unique(c[c >= c.min(axis=1).max()])  # every row pays at least its least entry
+    level = levels[bisect_left(levels[:-1], True, key=lambda level: match(level).min() >= 0)]
+    return Assignment(match(level), float(level))
+
+
+def entries(theta: Parametrization) -> Array:
+    """The parameters of each neuron, (m, d + 1)."""
+    return np.column_stack([theta.weights, theta.output_weights])
 
 
 def neuron_distances(gamma: Parametrization, theta: Parametrization) -> Array:
     """Max-norm distance of neuron i of ``gamma`` to neuron j of ``theta``, shape (m, m')."""
-    costs = np.abs(gamma.output_weights[:, None] - theta.output_weights[None, :])
-    for k in range(gamma.n_inputs):  # one coordinate at a time: (m, m') memory, not (m, m', d)
-        np.maximum(costs, np.abs(gamma.weights[:, None, k] - theta.weights[None, :, k]), out=costs)
-    return costs
+    return np.asarray(cdist(entries(gamma), entries(theta), "chebyshev"))
 
 
 def max_distance(gamma: Parametrization, theta: Parametrization) -> float:
     """``‖Θ - Γ‖_inf`` in the given order of the neurons."""
-    weights, outputs = gamma.weights - theta.weights, gamma.output_weights - theta.output_weights
-    return float(max(np.abs(weights).max(initial=0.0), np.abs(outputs).max(initial=0.0)))
+    return float(np.abs(entries(gamma) - entries(theta)).max(initial=0.0))
 
 
 def largest_entry(*networks: Parametrization) -> float:
     """The largest size of a weight or output weight."""
-    entries = [x for net in networks for x in (net.weights, net.output_weights)]
-    return float(max(np.abs(x).max(initial=0.0) for x in entries))
+    return float(max(np.abs(entries(theta)).max(initial=0.0) for theta in networks))
+
+
+def has_offset(space: Space | None) -> bool:
+    """Whether the last neuron of the space's networks is a frozen offset."""
+    return isinstance(space, UnrestrictedSpace) and space.offset
 
 
 def check_shape(gamma: Parametrization, space: Space | None) -> None:
@@ -126,7 +127,7 @@ def best_permutation(
             f"theta: expected weights of shape {expected} as gamma has, got {theta.weights.shape}"
         )
     costs = neuron_distances(gamma, theta)
-    if isinstance(space, UnrestrictedSpace) and space.offset:
+    if has_offset(space):
         costs[-1, :-1] = costs[:-1, -1] = np.inf
     return bottleneck_assignment(costs)
 

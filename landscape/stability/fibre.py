@@ -6,13 +6,9 @@ hyperplanes whose products sum to the right linear function (Lemma A.3). So the 
 bottleneck assignment whose entries are quasi-convex problems in the single scale t, minimized over
 the admissible flips (Theorem 16). With spare neurons (K < m) the fibre is larger: one spare neuron
 is silent or shares a hyperplane, which is decided as well; for two or more the result is a bracket.
-
-In a space that fixes the scales (N', N*) or the direction of an offset the fibre is smaller: see
-`distance_to_fibre`.
 """
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,17 +24,11 @@ from landscape.stability._spare import opposite_rays, share_ray, silence, spare_
 from landscape.stability.assignment import (
     bottleneck_assignment,
     check_shape,
+    has_offset,
     largest_entry,
     max_distance,
 )
-from landscape.stability.flips import (
-    Sides,
-    find_flips,
-    has_offset,
-    negligible,
-    sum_sides,
-    unfrozen,
-)
+from landscape.stability.flips import Sides, find_flips, negligible, sum_sides, unfrozen
 
 __all__ = ["FibreDistance", "distance_to_fibre"]
 
@@ -104,10 +94,7 @@ def distance_to_fibre(
     >>> distance_to_fibre(gamma, theta).upper
     1.0
     """
-    if gamma.n_inputs != theta.n_inputs:
-        raise ValueError(
-            f"theta: expected {gamma.n_inputs} inputs as gamma has, got {theta.n_inputs}"
-        )
+    difference(gamma, theta)  # refuses different numbers of inputs
     check_shape(gamma, space)
     for name, network in (("gamma", gamma), ("theta", theta)) if has_offset(space) else ():
         last = network.weights[-1].tolist() if network.n_neurons else "nothing"
@@ -162,17 +149,16 @@ class _Search:
 
     def run(self) -> FibreDistance:
         """Collect candidates until the bracket is as small as it gets."""
-        inside = not self.balanced or (self.space is not None and self.space.contains(self.gamma))
-        if inside and _equal(unfrozen(self.gamma, self.space), unfrozen(self.theta, self.space)):
-            self.best, self.upper = self.gamma, 0.0
+        if _equal(unfrozen(self.gamma, self.space), unfrozen(self.theta, self.space)):
+            self._offer(self.gamma)
+        if self.best:
             return self._record(0.0, "gamma is a parametrization of the function")
         where = "" if self.space is None else f" of the space {self.space.name!r}"
         breaks = f"theta: its realization breaks along {self.n_planes} hyperplanes"
         few = f"it is none of networks{where} with {self.c.size} neurons, as many as gamma has"
         if self.spare < 0:
             raise ValueError(f"{breaks}: {few}")
-        for network in self._networks():
-            self._try_network(network)
+        self._try_networks()
         lower, method = self._try_flips(), "permutations, rescalings and flips"
         if self.spare and lower is not None:
             method = "as without spare neurons, or two neurons on one hyperplane"
@@ -200,31 +186,27 @@ class _Search:
         """Keep phi if it is nearer than what is known, and in the space."""
         if phi is None or (distance := max_distance(self.gamma, phi)) >= self.upper:
             return
-        if not self.balanced or (self.space is not None and self.space.contains(phi)):
+        if not isinstance(self.space, BalancedSpace) or self.space.contains(phi):
             self.best, self.upper = phi, distance
 
-    def _networks(self) -> Iterator[Parametrization]:
-        """Networks of the function, with an offset where the space has one."""
-        yield self.theta.merge() if self.balanced else self.theta
+    def _try_networks(self) -> None:
+        """Permute and rescale networks of the function, with an offset where the space has one."""
+        networks = [self.theta.merge() if self.balanced else self.theta]
         if self.spare >= 2:  # the linear part as that of two opposite neurons
             form, free, offset = self.sides.form, self.sides.n_coordinates, self.sides.constant(())
             linear = np.where(np.arange(form.linear.size) < free, form.linear, 0.0)
             hidden = replace(form, linear=linear).to_parametrization()
             last = Parametrization(self.theta.weights[-1:][: offset.size], offset)
-            yield Parametrization.concatenate([hidden, last])
-
-    def _try_network(self, network: Parametrization) -> None:
-        """Permute and rescale the neurons of a network; silent ones are free to differ."""
-        end = network.n_neurons - self.offset
-        e, p = network.weights[:end], network.output_weights[:end]
-        used = (p != 0) & (max_norms(e) > 0)
-        if used.sum() <= self.c.size:
-            self._place(self._rays(e[used], p[used]), network.output_weights[end:])
+            networks.append(Parametrization.concatenate([hidden, last]))
+        for network in networks:
+            end = network.n_neurons - self.offset
+            e, p = network.weights[:end], network.output_weights[:end]
+            used = (p != 0) & (max_norms(e) > 0)  # silent ones are free to differ
+            if used.sum() <= self.c.size:
+                self._place(self._rays(e[used], p[used]), network.output_weights[end:])
 
     def _rays(self, e: Array, p: Array) -> Rays:
         """Rays and the `ray_costs` of each neuron of Γ on each of them, (3, m, n)."""
-        if not (self.c.size and p.size):
-            return np.zeros((3, self.c.size, p.size)), e, p
         return ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced), e, p
 
     def _place(self, rays: Rays, offset: Any = (), *, offer: bool = True, pair: Any = ()) -> float:

@@ -4,10 +4,8 @@ Writing a neuron as ``c ρ(<a, x>) = c <a, x> + c ρ(-<a, x>)`` turns its hyperp
 may be turned around together iff ``sum_S c_i a_i = 0``. Floats are sums of products of floats, so
 this is decided in rationals. The one tolerance is that of directions: as each may be off by
 `DIRECTION_TOLERANCE`, the sum counts as zero up to that share of ``sum_S |c_i| ‖a_i‖_inf``, of the
-neurons that are turned around and no others.
-
-A space with a frozen offset is one of functions of x for the inputs (x, 1): there the last
-coordinate of the sum is free, the offset takes it up.
+neurons that are turned around and no others. A space with a frozen offset is one of functions of x
+for the inputs (x, 1): there the last coordinate of the sum is free, the offset takes it up.
 """
 
 from __future__ import annotations
@@ -23,7 +21,8 @@ from numpy.typing import NDArray
 from landscape.canonical import CanonicalForm, canonical_form
 from landscape.parametrization import DIRECTION_TOLERANCE as TOLERANCE
 from landscape.parametrization import Parametrization, max_norms, unit_directions
-from landscape.spaces import Space, UnrestrictedSpace
+from landscape.spaces import Space
+from landscape.stability.assignment import entries, has_offset
 
 __all__ = ["admissible_flips", "degeneracies", "flip_gap"]
 
@@ -38,11 +37,6 @@ _MAX_PAIRS = 2**22
 _MAX_FLIPS = 4096
 
 exact = np.vectorize(Fraction, otypes=[object])
-
-
-def has_offset(space: Space | None) -> bool:
-    """Whether the last neuron of the space's networks is a frozen offset."""
-    return isinstance(space, UnrestrictedSpace) and space.offset
 
 
 def unfrozen(theta: Parametrization, space: Space | None) -> Parametrization:
@@ -96,7 +90,7 @@ class Sides:
     n_coordinates: int
 
     @classmethod
-    def of(cls, theta: Parametrization, space: Space | None = None) -> Sides:
+    def of(cls, theta: Parametrization, space: Space | None) -> Sides:
         """Sort the neurons of theta."""
         n_coordinates = theta.n_inputs - has_offset(space)
         theta = unfrozen(theta, space)
@@ -251,11 +245,10 @@ def flip_gap(
     used = np.flatnonzero(max_norms(products) > 0)
     if used.size > MAX_FLIP_NEURONS:
         raise ValueError(f"theta: at most {MAX_FLIP_NEURONS} contributing neurons, got {used.size}")
-    if used.size == 0:
-        return np.inf, ()
     turned = np.stack([products[used], np.zeros_like(products[used])], axis=1)
     sizes = max_norms(_choices(turned, np.zeros((used.size, 2)))[0])
-    best = int(sizes[1:].argmin()) + 1
+    sizes[0] = np.inf  # the empty set
+    best = int(sizes.argmin())
     return float(sizes[best]), tuple(int(i) for p, i in enumerate(used) if best >> p & 1)
 
 
@@ -287,8 +280,7 @@ def degeneracies(theta: Parametrization, *, space: Space | None = None) -> dict[
     (0.25, 0.5, 0.0)
     """
     end = theta.n_neurons - has_offset(space)
-    sizes, norms = np.abs(theta.output_weights[:end]), max_norms(theta.weights[:end])
-    gaps, larger = np.abs(sizes - norms), np.maximum(sizes, norms)
+    gaps, larger = theta.unbalancedness()[:end], max_norms(entries(theta)[:end])
     relative = gaps / np.where(larger > 0, larger, 1.0)
     units = unit_directions(theta.weights[max_norms(theta.weights) > 0])
     units /= np.linalg.norm(units, axis=1)[:, None]
