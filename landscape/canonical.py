@@ -28,20 +28,11 @@ Array = NDArray[np.float64]
 
 
 class Hyperplanes(NamedTuple):
-    """The k different hyperplanes among the m rows of a matrix, and where each row went.
+    """The k different hyperplanes among the m rows of a matrix, and where each row went."""
 
-    Attributes
-    ----------
-    rows : array of shape (k, d)
-        One of the rows that were merged into each hyperplane, up to a power of two.
-    labels : array of shape (m,)
-        Index of the hyperplane of each given row, -1 for a zero row.
-    orientations : array of shape (m,)
-        1 or -1: whether the given row points as ``rows[labels[i]]`` does; 0 for a zero row.
-    """
-
-    rows: Array
-    labels: NDArray[np.intp]
+    rows: Array  #: (k, d), one of the rows that were merged into each, up to a power of two
+    labels: NDArray[np.intp]  #: (m,), the hyperplane of each given row, -1 for a zero row
+    #: (m,), 1 or -1: whether the given row points as ``rows[labels[i]]`` does; 0 for a zero row.
     orientations: NDArray[np.int8]
 
 
@@ -94,32 +85,18 @@ def exact_sums(values: Array, labels: NDArray[np.intp], n_groups: int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class CanonicalForm:
-    """``x -> <linear, x> + sum_h jumps[h] relu(<normals[h], x>)``, see `canonical_form`.
+    """``x -> <linear, x> + sum_h jumps[h] relu(<normals[h], x>)``, see `canonical_form`."""
 
-    Attributes
-    ----------
-    normals : array of shape (k, d)
-        Pairwise different hyperplane normals of max-norm one in one half-space, sorted.
-    jumps : array of shape (k,)
-        Jumps of the gradient across the hyperplanes, in units of the normals.
-    linear : array of shape (d,)
-        The gradient where all ``<normals[h], x> < 0``.
-    labels : array of shape (m,)
-        For every neuron its hyperplane, -1 if its weight vector or its output weight is zero, or
-        its hyperplane's jump cancelled.
-    orientations : array of shape (m,)
-        1 or -1, orientation of the neuron relative to the normal, also where the jump cancelled; 0
-        for zero weight vectors.
-    tolerance : float
-        Relative tolerance for equal directions and for jumps that cancelled.
-    """
-
-    normals: Array
-    jumps: Array
-    linear: Array
+    normals: Array  #: (k, d), pairwise different, of max-norm one in one half-space, sorted
+    jumps: Array  #: (k,), of the gradient across the hyperplanes, in units of the normals
+    linear: Array  #: (d,), the gradient where all ``<normals[h], x> < 0``
+    #: (m,), the hyperplane of each neuron, -1 if its weight vector or its output weight is zero,
+    #: or its hyperplane's jump cancelled.
     labels: NDArray[np.intp]
+    #: (m,), 1 or -1, orientation of the neuron relative to the normal, also where the jump
+    #: cancelled; 0 for zero weight vectors.
     orientations: NDArray[np.int8]
-    tolerance: float
+    tolerance: float  #: relative, for equal directions and for jumps that cancelled
 
     @property
     def is_zero(self) -> bool:
@@ -148,10 +125,6 @@ def canonical_form(
         that is smaller than this, relative to the sum of its terms' absolute values and per term,
         has cancelled.
 
-    Returns
-    -------
-    form : CanonicalForm
-
     Raises
     ------
     NumericalError
@@ -173,9 +146,10 @@ def canonical_form(
     k = len(planes.rows)
     with np.errstate(over="ignore"):
         contributions = c * max_norms(a)
-    if not np.isfinite(contributions).all():
-        i = int(np.argmax(~np.isfinite(contributions)))
-        raise NumericalError(f"theta: the weights of neuron {i} are too large to be multiplied")
+    if (huge := np.flatnonzero(~np.isfinite(contributions))).size:
+        raise NumericalError(
+            f"theta: the weights of neuron {huge[0]} are too large to be multiplied"
+        )
     used = np.where(_cancelling_pairs(a, c), -1, planes.labels)
     jumps, sizes = (exact_sums(x, used, k) for x in (contributions, np.abs(contributions)))
     counts = np.bincount(used[used >= 0], minlength=k)
@@ -185,14 +159,8 @@ def canonical_form(
     linear = np.array([math.fsum(column) for column in (c[back, None] * a[back]).T]) + 0.0
     linear[np.abs(linear) <= tolerance * back.sum() * np.abs(contributions[back]).sum()] = 0.0
     numbers = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last one of label -1
-    return CanonicalForm(
-        normals=unit_directions(planes.rows[kept]),
-        jumps=jumps[kept],
-        linear=linear,
-        labels=numbers[planes.labels].astype(np.intp),
-        orientations=planes.orientations,
-        tolerance=tolerance,
-    )
+    labels, normals = numbers[planes.labels].astype(np.intp), unit_directions(planes.rows[kept])
+    return CanonicalForm(normals, jumps[kept], linear, labels, planes.orientations, tolerance)
 
 
 def _cancelling_pairs(a: Array, c: Array) -> NDArray[np.bool_]:
@@ -210,15 +178,11 @@ def _cancelling_pairs(a: Array, c: Array) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class RealizationEquality:
-    """Whether two networks compute the same function, true or false in a condition.
-
-    ``difference``: canonical form of the difference of the realizations, zero when they are equal;
-    ``tolerance``: relative tolerance of the decision.
-    """
+    """Whether two networks compute the same function, true or false in a condition."""
 
     equal: bool
-    difference: CanonicalForm
-    tolerance: float
+    difference: CanonicalForm  #: of the difference of the realizations, zero when they are equal
+    tolerance: float  #: relative tolerance of the decision
 
     def __bool__(self) -> bool:
         return self.equal

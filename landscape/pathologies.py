@@ -24,9 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from typing import ClassVar, NamedTuple
-
-import numpy as np
+from typing import Any, ClassVar, NamedTuple
 
 from landscape.exact import Number, Vector, dot, max_norm, sqrt_bracket, vector
 from landscape.parametrization import Parametrization
@@ -37,7 +35,7 @@ PRECISION = Fraction(1, 10**30)
 
 Bracket = tuple[Fraction, Fraction]
 #: Rational weights and output weights.
-Network = tuple[Sequence[Sequence[Number]], Sequence[Number]]
+Network = tuple[Sequence[Any], Sequence[Any]]
 #: A claim as printed, what it is about, how that is compared, and with what.
 Bound = tuple[str, str, str, Number]
 
@@ -54,32 +52,18 @@ class Claim:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """A pathology at one k.
-
-    Attributes
-    ----------
-    k : int
-    gamma, phi : Parametrization
-        Γ_k, and the printed parametrization of g_k.
-    nearest : Parametrization
-        A parametrization of g_k whose distance from Γ_k is ``fibre_upper`` (up to rounding).
-    fibre_lower, fibre_upper : Fraction
-        Bracket of ``inf ‖Φ - Γ_k‖_inf`` over *all* Φ with R(Φ) = g_k, decided exactly.
-    seminorm, uniform : Fraction
-        |g_k - R(Γ_k)| of (17), and its sup norm on [-1, 1]^d, exact.
-    claims : tuple of Claim
-        What the paper says of this k.
-    """
+    """A pathology at one k."""
 
     k: int
-    gamma: Parametrization
-    phi: Parametrization
-    nearest: Parametrization
+    gamma: Parametrization  #: Γ_k
+    phi: Parametrization  #: the printed parametrization of g_k
+    nearest: Parametrization  #: one of g_k at the distance ``fibre_upper`` (up to rounding)
+    #: Bracket of ``inf ‖Φ - Γ_k‖_inf`` over *all* Φ with R(Φ) = g_k, decided exactly.
     fibre_lower: Fraction
     fibre_upper: Fraction
-    seminorm: Fraction
-    uniform: Fraction
-    claims: tuple[Claim, ...]
+    seminorm: Fraction  #: |g_k - R(Γ_k)| of (17), exact
+    uniform: Fraction  #: its sup norm on [-1, 1]^d, exact
+    claims: tuple[Claim, ...]  #: what the paper says of this k
 
     @property
     def distance(self) -> float:
@@ -93,29 +77,16 @@ class Instance:
 
 
 class Family(NamedTuple):
-    """What a pathology says of one k, for `Pathology.instance` to verify.
-
-    Γ_k, off by at most ``error``; the printed and a nearest parametrization of g_k (None: the
-    printed one); the closed form of the distance; R(Γ_k) and g_k (None: those of gamma and phi).
-    """
+    """What a pathology says of one k, for `Pathology.instance` to verify."""
 
     gamma: Network
-    phi: Network
-    distance: Bracket
+    phi: Network  #: the printed parametrization of g_k
+    distance: Bracket  #: its closed form
     claims: Sequence[Bound]
-    nearest: Network | None = None
-    error: Fraction = Fraction(0)
+    nearest: Network | None = None  #: a nearest parametrization of g_k, if not the printed one
+    error: Fraction = Fraction(0)  #: how far off gamma may be
+    #: R(Γ_k) and g_k, if not those of gamma and phi.
     functions: tuple[RationalFunction, RationalFunction] | None = None
-
-    def realizations(self) -> tuple[RationalFunction, RationalFunction]:
-        """R(Γ_k) and g_k, exactly."""
-        function = RationalFunction.from_weights
-        return self.functions or (function(*self.gamma), function(*self.phi))
-
-
-def _rounded(network: Network) -> Parametrization:
-    rows, outputs = (np.array(entries, dtype=float) for entries in network)
-    return Parametrization(rows, outputs)
 
 
 @dataclass(frozen=True)
@@ -135,15 +106,16 @@ class Pathology(ABC):
 
     def gamma(self, k: int) -> Parametrization:
         """Γ_k."""
-        return _rounded(self._at(k).gamma)
+        return Parametrization(*self._at(k).gamma)
 
     def phi(self, k: int) -> Parametrization:
         """The printed parametrization of g_k."""
-        return _rounded(self._at(k).phi)
+        return Parametrization(*self._at(k).phi)
 
     def realizations(self, k: int) -> tuple[RationalFunction, RationalFunction]:
         """R(Γ_k) and g_k, exactly."""
-        return self._at(k).realizations()
+        family, function = self._at(k), RationalFunction.from_weights
+        return family.functions or (function(*family.gamma), function(*family.phi))
 
     def instance(self, k: int) -> Instance:
         """Γ_k, g_k and everything that is claimed of them.
@@ -157,8 +129,7 @@ class Pathology(ABC):
         """
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
-        family = self._at(k)
-        of_gamma, g = family.realizations()
+        family, (of_gamma, g) = self._at(k), self.realizations(k)
         lower, upper = self._distance(k, family, g)
         seminorm, uniform = (g - of_gamma).seminorm()[0], (g - of_gamma).uniform_norm()[0]
         values = {"distance": lower, "seminorm": seminorm, "uniform": uniform}
@@ -168,7 +139,7 @@ class Pathology(ABC):
             for text, what, how, bound in family.claims
         )
         networks = (family.gamma, family.phi, family.nearest or family.phi)
-        gamma, phi, nearest = (_rounded(network) for network in networks)
+        gamma, phi, nearest = (Parametrization(*network) for network in networks)
         return Instance(k, gamma, phi, nearest, lower, upper, seminorm, uniform, claims)
 
     def _distance(self, k: int, family: Family, g: RationalFunction) -> Bracket:
@@ -285,7 +256,7 @@ class CancellingWeights(Pathology):
     sharper = "distance exactly min_i min_t ‖a_i - t v‖ = 1/2 for the instance of Figure 4"
 
     def __init__(self, vectors: Sequence[Sequence[Number]], v: Sequence[Number]) -> None:
-        rows, direction = tuple(vector(a) for a in vectors), vector(v)
+        rows, direction = tuple(map(vector, vectors)), vector(v)
         d, everything = len(direction), (*rows, direction)
         if d < 2 or any(len(a) != d for a in rows):
             raise ValueError("vectors: expected vectors of one dimension d >= 2, as v")
@@ -339,15 +310,12 @@ class CancellingWeights(Pathology):
 
     def _place(self, k: int, i: int, scale: Fraction) -> tuple[list[Vector], list[Fraction]]:
         """Neurons ±a_i on the hyperplane of v with scale λ, the other pairs make up for it."""
-        m = len(self.vectors)
-        delta = 1 / (2 * k * abs(scale))
-        turn = scale - scale * delta if scale > 0 else scale + scale * delta
+        m, turn = len(self.vectors), scale - Fraction(1, 2 * k)  # λ - |λ| δ
         share = [(p - turn * q) / (m - 1) for p, q in zip(self.vectors[i], self.v, strict=True)]
         rows = [tuple(map(operator.add, a, share)) for a in self.vectors]
         rows[i] = tuple(scale * q for q in self.v)
-        outputs = [Fraction(1)] * m + [Fraction(-1)] * m
-        outputs[i] += delta
-        outputs[m + i] += delta
+        delta = 1 / (2 * k * abs(scale))
+        outputs = [side + delta * (j == i) for side in (1, -1) for j in range(m)]
         return _with_opposites(rows), outputs
 
     def paper_constant_squared(self, *, as_printed: bool = False) -> Fraction:
