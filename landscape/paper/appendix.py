@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from landscape.exact import Number, Vector, dot
+from landscape.exact import Vector, dot
 from landscape.minima import certify_minimum
 from landscape.objective import loss
 from landscape.paper.pairs import flippable, integers
@@ -177,16 +177,12 @@ def lemma_a4(effort: Effort, rng: Generator) -> Outcome:
 
 
 class AngleBound(NamedTuple):
-    """(112) for B = 1, exact: seminorm, uniform norm, 1 - λ².
-
-    Then left side over right side, with the constants 2 and 2√2 m² (rounded), and whether these are
-    at most 1 (decided on squares).
-    """
+    """(112) for B = 1, exact, decided on squares; ``repaired`` with the constant 2√2 m² for 2."""
 
     seminorm: Fraction
     uniform: Fraction
-    one_minus_square: Fraction
-    factor: float
+    one_minus_square: Fraction  #: 1 - λ²
+    factor: float  #: left side over right side, rounded
     repaired: float
     holds: bool
     repaired_holds: bool
@@ -197,13 +193,13 @@ def largest_cosine_squared(directions: Sequence[Vector], *, absolute: bool) -> F
 
     A negative largest signed cosine counts with its square as well, as in (112).
     """
-    signed = [Fraction(-2)]
+    signed = []
     for a, b in combinations(directions, 2):
         inner = dot(a, b)
         square = inner * inner / (dot(a, a) * dot(b, b))
         if square != 1 or (inner < 0 and not absolute):  # not the same line, or direction
             signed.append(square if absolute or inner > 0 else -square)
-    return abs(max(signed)) if len(signed) > 1 else Fraction(0)
+    return abs(max(signed, default=Fraction(0)))
 
 
 def angle_bound(function: RationalFunction, *, absolute: bool) -> AngleBound:
@@ -221,15 +217,10 @@ def signed_counterexample(k: int) -> RationalFunction:
 
     The linear function that the turn leaves is made of two opposite pairs along (1, 1), (1, -1).
     """
-    if k < 2:
-        raise ValueError(f"k: expected at least 2, got {k}")
     square, small = Fraction(k * k), Fraction(1, k)
-    rows: list[Sequence[Number]] = [(square, 0), (-square, small)]
-    outputs: list[Number] = [1, -1]
-    for direction, weight in (((1, 1), (small - square) / 2), ((1, -1), -(small + square) / 2)):
-        rows += [direction, (-direction[0], -direction[1])]
-        outputs += [weight, -weight]
-    return RationalFunction.from_weights(rows, outputs)
+    rows = [(square, 0), (-square, small), (1, 1), (-1, -1), (1, -1), (-1, 1)]
+    first, second = (small - square) / 2, -(small + square) / 2
+    return RationalFunction.from_weights(rows, [1, -1, first, -first, second, -second])
 
 
 def sharp_in_the_plane(k: int) -> RationalFunction:

@@ -88,7 +88,7 @@ def _surfaces(effort: Effort, panels: Sequence[Panel], columns: int = 2) -> Figu
 
 
 def figure_5(effort: Effort) -> Figure:
-    """Weight vectors of Θ_2 (grey) and Γ_2 (black) of Example 2.5."""
+    """Figure 5: Weight vectors of Θ_2 (grey) and Γ_2 (black), Example 2.5."""
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axes: Any = figure.add_subplot(projection="3d")
     theta, gamma = FIFTH.phi(2).weights, FIFTH.gamma(2).weights
@@ -96,8 +96,8 @@ def figure_5(effort: Effort) -> Figure:
         style = {"arrow_length_ratio": 0.1, "linewidth": 2, "label": f"${name}_2$"}
         axes.quiver(*np.zeros((3, len(a))), *a.T, color=colour, **style)
         for i, row in enumerate(a, start=1):
-            place = {"ha": "center", "va": "center"}
-            axes.text(*(1.35 * row), f"${sign}a_{i}^2$", color=colour, **place)
+            label = f"${sign}a_{i}^2$"
+            axes.text(*(1.35 * row), label, color=colour, ha="center", va="center")
     axes.set(xlim=(-3, 3), ylim=(-3, 3), zlim=(-1, 1))
     axes.set(xlabel="$x_1$", ylabel="$x_2$", zlabel="$x_3$")
     axes.legend(loc="upper left", fontsize=9)
@@ -107,11 +107,10 @@ def figure_5(effort: Effort) -> Figure:
 
 
 def figure_6(effort: Effort) -> Figure:
-    """The samples, R(Γ_*) (left) and g_3 (right) of Example A.1."""
+    """Figure 6: R(Γ_*) and g_3 of Example A.1 with both samples."""
     panels = SURFACES["figure-6"][1]
-    figure = _surfaces(effort, panels)
-    all_axes: list[Any] = list(figure.axes)
-    for axes, (theta, _, _) in zip(all_axes, panels, strict=True):
+    figure: Any = _surfaces(effort, panels)
+    for axes, (theta, _, _) in zip(figure.axes, panels, strict=True):
         samples = zip(SAMPLES, TARGETS, realize(theta, SAMPLES), ("1", "2"), strict=True)
         for x, y, value, name in samples:
             axes.plot(*zip((*x, y), (*x, value), strict=True), color=RED, linewidth=1, zorder=9)
@@ -123,15 +122,17 @@ def figure_6(effort: Effort) -> Figure:
 
 
 def figure_k(effort: Effort) -> Figure:
-    """g_k of Examples 2.1, 2.3 and A.1 for k = 1, 2, 4, 8, each on the same vertical scale."""
+    """Not in the paper: Examples 2.1, 2.3 and A.1 over k, one vertical scale in each row.
+
+    2.1 flattens but keeps its wall; 2.3 and A.1 tend to R(Γ).
+    """
     examples, ks = (FIRST, THIRD, LAST), (1, 2, 4, 8)
     panels = [(e.phi(k), f"Example {e.example}, $g_{k}$", 0.0) for e in examples for k in ks]
-    figure = _surfaces(effort, panels, columns=4)
-    for row in range(3):
-        group: list[Any] = list(figure.axes[4 * row : 4 * row + 4])
-        limits = [bound for axes in group for bound in axes.get_zlim()]
-        for axes in group:
-            axes.set_zlim(min(limits), max(limits))
+    figure: Any = _surfaces(effort, panels, columns=4)
+    for row in np.reshape(figure.axes, (3, 4)):
+        limits = [axes.get_zlim() for axes in row]
+        for axes in row:
+            axes.set_zlim(np.min(limits), np.max(limits))
     return figure
 
 
@@ -141,7 +142,10 @@ def _plain(axes: Axes, title: str) -> None:
 
 
 def figure_distances(effort: Effort) -> Figure:
-    """Exact distance to the fibre, the paper's bound and the seminorm for each example over k."""
+    """Not in the paper: exact distance of Γ_k to all parametrizations of g_k, and what is near it.
+
+    The paper's bound, the seminorm and the uniform norm (where hidden, it equals the seminorm).
+    """
     ks = np.unique(np.round(np.logspace(0, 3, 25)).astype(int))
     figure = Figure(figsize=(11, 5), layout="constrained")
     for number, example in enumerate(PATHOLOGIES, start=1):
@@ -161,7 +165,7 @@ def figure_distances(effort: Effort) -> Figure:
 
 
 def figure_theorem(effort: Effort) -> Figure:
-    """Histogram of ‖Φ - Γ‖ over the bound (31), random admissible pairs."""
+    """Not in the paper: distance over bound (31) of Theorem 3.1 on random admissible pairs."""
     ratios = pair_statistics(effort.n_pairs, effort.seed).ratios
     figure = Figure(figsize=(5.6, 3.2), layout="constrained")
     axes = figure.add_subplot()
@@ -178,24 +182,9 @@ FIGURES: dict[str, tuple[Callable[[Effort], Figure], str]] = {
     key: (partial(_surfaces, panels=panels), f"Figure {key[-1]}: {statement}.")
     for key, (statement, panels) in SURFACES.items()
     if key != "figure-6"
-} | {
-    "figure-5": (figure_5, f"Figure 5: {VECTORS}, Example 2.5."),
-    "figure-6": (figure_6, f"Figure 6: {SURFACES['figure-6'][0]}."),
-    "figure-k": (
-        figure_k,
-        "Not in the paper: Examples 2.1, 2.3 and A.1 over k, one vertical scale in each row. 2.1 "
-        "flattens but keeps its wall; 2.3 and A.1 tend to R(Γ).",
-    ),
-    "figure-distances": (
-        figure_distances,
-        "Not in the paper: exact distance of Γ_k to all parametrizations of g_k, the paper's "
-        "bound, the seminorm and the uniform norm (where it is hidden, it equals the seminorm).",
-    ),
-    "figure-theorem": (
-        figure_theorem,
-        "Not in the paper: distance over bound (31) of Theorem 3.1 on random admissible pairs.",
-    ),
 }
+for _draw in (figure_5, figure_6, figure_k, figure_distances, figure_theorem):
+    FIGURES[_draw.__name__.replace("_", "-")] = _draw, " ".join(str(_draw.__doc__).split())
 
 
 def _surface_row(key: str) -> None:

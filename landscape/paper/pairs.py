@@ -57,8 +57,6 @@ def sharp_pair(epsilon: float = 2.0**-7, n_inputs: int = 3, n_neurons: int = 3) 
 
     Further inputs get weight zero, further neurons are the same in both networks.
     """
-    if n_inputs < 3 or n_neurons < 3:
-        raise ValueError(f"expected at least 3 inputs and neurons, got {(n_inputs, n_neurons)}")
     pair = two_root_two(Fraction(epsilon))
     networks = []
     for neurons in (pair.gamma, pair.theta):

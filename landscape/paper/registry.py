@@ -99,8 +99,8 @@ def check(
     def register(function: CheckFunction) -> CheckFunction:
         if key in CHECKS:
             raise ValueError(f"check {key!r} is registered twice")
-        words = (text or function.__doc__ or "").split()
-        CHECKS[key] = Check(key, item, statement, " ".join(words), function)
+        words = " ".join((text or function.__doc__ or "").split())
+        CHECKS[key] = Check(key, item, statement, words, function)
         return function
 
     return register
@@ -113,10 +113,8 @@ def listed(form: str, values: Mapping[Any, object]) -> str:
 
 def load_checks() -> dict[str, Check]:
     """All checks by their keys, in the order of the table."""
-    for name in MODULES:
-        import_module(f"landscape.paper.{name}")
-    order = {f"landscape.paper.{name}": place for place, name in enumerate(MODULES)}
-    return dict(sorted(CHECKS.items(), key=lambda entry: order[entry[1].function.__module__]))
+    modules = [import_module(f"landscape.paper.{name}").__name__ for name in MODULES]
+    return dict(sorted(CHECKS.items(), key=lambda e: modules.index(e[1].function.__module__)))
 
 
 def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[dict[str, str]]:

@@ -45,17 +45,12 @@ def deep_distance(gamma: Layers, theta: Layers) -> float:
     return max(float(max(np.abs(a - p).max(), np.abs(b - q).max())) for (a, b), (p, q) in layers)
 
 
-def _preactivations(theta: Layers, x: Array) -> list[Array]:
-    """Of all layers, the last one is the output."""
-    found = [x @ theta[0][0].T + theta[0][1]]
-    for a, b in theta[1:]:
-        found.append(np.maximum(found[-1], 0.0) @ a.T + b)
-    return found
-
-
 def deep_realize(theta: Layers, X: ArrayLike) -> Array:
     """R(Θ) of (2) at the rows of X, (n, N_0) to (n, N_L)."""
-    return _preactivations(theta, np.asarray(X, dtype=float))[-1]
+    x = np.asarray(X, dtype=float)
+    for a, b in theta[:-1]:
+        x = np.maximum(x @ a.T + b, 0.0)
+    return x @ theta[-1][0].T + theta[-1][1]
 
 
 def linear_region(theta: Layers, x: ArrayLike) -> tuple[Array, float]:
@@ -66,32 +61,29 @@ def linear_region(theta: Layers, x: ArrayLike) -> tuple[Array, float]:
     """
     point = np.asarray(x, dtype=float)[None, :]
     jacobian, radius = np.eye(point.size), np.inf
-    for (a, _), (z,) in zip(theta[:-1], _preactivations(theta, point)[:-1], strict=True):
-        affine = a @ jacobian
+    for a, b in theta[:-1]:
+        z, affine = point @ a.T + b, a @ jacobian
         slopes = np.abs(affine).sum(axis=1)
         moving = slopes > 0
-        radius = min([radius, *(np.abs(z)[moving] / slopes[moving]).tolist()])
-        jacobian = affine * (z > 0)[:, None]
+        radius = float((np.abs(z[0, moving]) / slopes[moving]).min(initial=radius))
+        point, jacobian = np.maximum(z, 0.0), affine * (z[0] > 0)[:, None]
     return theta[-1][0] @ jacobian, radius
 
 
-def forward_bound(gamma: Layers, theta: Layers, bound: float = 1.0) -> tuple[float, float]:
-    """Bound of ``‖R(Θ) - R(Γ)‖_inf on [-B, B]^{N_0}``, layer by layer, and a Lipschitz constant.
+def forward_bound(gamma: Layers, theta: Layers, bound: float = 1.0) -> float:
+    """Bound of ``‖R(Θ) - R(Γ)‖_inf on [-B, B]^{N_0}``, layer by layer.
 
     With s the max-norm of Γ's activations and e the max-norm of the difference,
     ``e_l <= ‖A_l‖ e_{l-1} + ‖A_l - B_l‖ s_{l-1} + ‖b_l - c_l‖``, with max-norm operator norms, Θ =
-    (A, b), Γ = (B, c); ReLU does not increase differences. The constant, which depends on the size
-    of both networks, is the same recursion with all differences of entries replaced by 1: the
-    bound is at most the constant times ‖Θ - Γ‖_inf.
+    (A, b), Γ = (B, c); ReLU does not increase differences. On bounded sets of networks this is at
+    most a constant times ‖Θ - Γ‖_inf.
     """
-    size, error, constant = float(bound), 0.0, 0.0
+    size, error = float(bound), 0.0
     for (b, c), (a, q) in zip(gamma, theta, strict=True):
-        norm = float(np.abs(a).sum(axis=1).max())
-        step = float(np.abs(a - b).sum(axis=1).max()) * size + float(np.abs(q - c).max())
-        error = norm * error + step
-        constant = norm * constant + a.shape[1] * size + 1.0
+        step = np.abs(a - b).sum(axis=1).max() * size + np.abs(q - c).max()
+        error = float(np.abs(a).sum(axis=1).max() * error + step)
         size = float((np.abs(b).sum(axis=1) * size + np.abs(c)).max())
-    return error, constant
+    return error
 
 
 def trivial_counterexample(
@@ -132,7 +124,7 @@ def lipschitz(effort: Effort, rng: Generator) -> Outcome:
     def ratio(gamma: Layers, x: np.ndarray, size: float, noise: Callable = np.ones) -> float:
         theta = [(a + size * noise(a.shape), b + size * noise(b.shape)) for a, b in gamma]
         gap = np.abs(deep_realize(gamma, x) - deep_realize(theta, x)).max()
-        return float(gap / forward_bound(gamma, theta)[0])
+        return float(gap / forward_bound(gamma, theta))
 
     ratios = []
     for architecture in ARCHITECTURES * effort.n_random:
@@ -215,9 +207,8 @@ def _minima(effort: Effort) -> tuple[list[tuple[Parametrization, float]], dict[s
     starts = [space.sample(rng) for _ in range(min(effort.n_random, 20))]
     ends = [descend(start, **problem).parametrization for start in starts]
     found = [(end, certify_minimum(end, **problem)) for end in ends]
-    return [
-        (end, c.radius) for end, c in found if c.verdict == "holds" and not c.violations
-    ], problem
+    certified = [(end, c.radius) for end, c in found if c.verdict == "holds" and not c.violations]
+    return certified, problem
 
 
 def _probed(s: float, note: str) -> CheckFunction:

@@ -19,8 +19,7 @@ from landscape.canonical import merge_hyperplanes, same_realization
 from landscape.parametrization import Parametrization, max_norms
 from landscape.realization import difference
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space
-from landscape.stability._scales import line_distances, ray_costs
-from landscape.stability._spare import opposite_rays, share_ray, silence, spare_pairs
+from landscape.stability import _rays
 from landscape.stability.assignment import (
     bottleneck_assignment,
     check_shape,
@@ -142,7 +141,9 @@ class _Search:
         self.silent = np.broadcast_to(silent, end)[:, None]
         form, self.n_planes = self.sides.form, len(self.sides.form.jumps)
         #: Both sides of each hyperplane, first all normals, then all reversed ones.
-        self.both = self._rays(np.vstack([form.normals, -form.normals]), np.tile(form.jumps, 2))
+        self.both = self._with_costs(
+            np.vstack([form.normals, -form.normals]), np.tile(form.jumps, 2)
+        )
         self.spare = end - self.n_planes
         self.best: Parametrization | None = None
         self.upper = np.inf
@@ -151,7 +152,7 @@ class _Search:
         """Collect candidates until the bracket is as small as it gets."""
         if _equal(unfrozen(self.gamma, self.space), unfrozen(self.theta, self.space)):
             self._offer(self.gamma)
-        if self.best:
+        if self.best is not None:
             return self._record(0.0, "gamma is a parametrization of the function")
         where = "" if self.space is None else f" of the space {self.space.name!r}"
         breaks = f"theta: its realization breaks along {self.n_planes} hyperplanes"
@@ -165,7 +166,7 @@ class _Search:
             shared = self.spare == 1 and not self.offset and self.n_planes <= MAX_SHARED_HYPERPLANES
             lower = min(lower, self._try_shared()) if shared else None
         if self.spare >= 2 and not (self.offset or self.balanced):
-            self._offer(spare_pairs(self.gamma, self.sides.form, self.theta))
+            self._offer(_rays.spare_pairs(self.gamma, self.sides.form, self.theta))
         if self.best is None and (lower == np.inf or self.restricted):
             raise ValueError(
                 f"{breaks}, and the linear part that is left needs more neurons: {few}"
@@ -203,11 +204,15 @@ class _Search:
             e, p = network.weights[:end], network.output_weights[:end]
             used = (p != 0) & (max_norms(e) > 0)  # silent ones are free to differ
             if used.sum() <= self.c.size:
-                self._place(self._rays(e[used], p[used]), network.output_weights[end:])
+                self._place(self._with_costs(e[used], p[used]), network.output_weights[end:])
 
-    def _rays(self, e: Array, p: Array) -> Rays:
+    def _with_costs(self, e: Array, p: Array) -> Rays:
         """Rays and the `ray_costs` of each neuron of Γ on each of them, (3, m, n)."""
-        return ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced), e, p
+        return (
+            _rays.ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced),
+            e,
+            p,
+        )
 
     def _place(self, rays: Rays, offset: Any = (), *, offer: bool = True, pair: Any = ()) -> float:
         """Put a neuron on each of the rays ``(p / t, t e)``, silence the others: a lower bound.
@@ -227,7 +232,7 @@ class _Search:
             a[i], c[i] = scale[used, j, None] * e[j], p[j] / scale[used, j]
         if self.balanced:
             c[i], a[idle], c[idle] = np.sign(c[i]) * max_norms(a[i]), 0.0, 0.0
-        silence(a, c, idle)
+        _rays.silence(a, c, idle)
         a, c = np.vstack([a, self.gamma.weights[len(a) :]]), np.append(c, offset)
         if offer and np.isfinite(a).all() and np.isfinite(c).all():
             self._offer(Parametrization(a, c))
@@ -266,8 +271,8 @@ class _Search:
         What is zero only up to the tolerance of directions bounds, but is no candidate.
         """
         bound, (_, e, p) = np.inf, self.both
-        for rays, jumps, exact in opposite_rays(self.sides):
-            bound = min(bound, self._place(self._rays(rays, jumps), offer=exact))
+        for rays, jumps, exact in _rays.opposite_rays(self.sides):
+            bound = min(bound, self._place(self._with_costs(rays, jumps), offer=exact))
         if self.balanced:  # no two neurons of N' have the same direction
             return bound
         pairs = [list(pair) for pair in itertools.combinations(range(self.c.size), 2)]
@@ -275,7 +280,7 @@ class _Search:
             turned, exact = self._turned(flip), not any(self.sides.linear(flip))
             cap = min(self.upper, 1e300)
             for k, two in itertools.product(turned, pairs):
-                level, reached, *own = share_ray(self.a[two], self.c[two], e[k], p[k], cap)
+                level, reached, *own = _rays.share_ray(self.a[two], self.c[two], e[k], p[k], cap)
                 others, offer = self._side(turned[turned != k]), reached and exact
                 value = self._place(others, offer=offer, pair=(two, *own))
                 bound = min(bound, max(level, value))
@@ -284,7 +289,7 @@ class _Search:
     def _hyperplanes_alone(self) -> float:
         """Some neuron of Φ lies on each hyperplane of g: what that alone forces."""
         if self.spare:
-            lines = line_distances(self.a, self.sides.form.normals)
+            lines = _rays.line_distances(self.a, self.sides.form.normals)
             return bottleneck_assignment(lines.T).value
         lower = self.both[0][0]
         return bottleneck_assignment(np.minimum(*np.hsplit(lower, 2)).T).value

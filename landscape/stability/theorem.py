@@ -18,6 +18,7 @@ from landscape.spaces import RestrictedSpace
 from landscape.stability.assignment import (
     best_permutation,
     bottleneck_assignment,
+    entries,
     largest_entry,
     max_distance,
     neuron_distances,
@@ -134,7 +135,7 @@ def reparametrize_near(
         raise ValueError(f"beta: expected a number >= 0, got {beta!r}")
     r = sobolev_distance(gamma, theta)
     merged, flips = _turn(gamma, _fit(theta.merge(), gamma.n_neurons))
-    conditions, needed = _conditions(gamma, merged, r.value, beta)
+    conditions, beta = _conditions(gamma, merged, r.value, beta)
     phi, cases, permutation = _follow_proof(gamma, merged, r.value)
     distance, fibre = max_distance(gamma, phi), None
     failed = not all(condition.holds for condition in conditions)
@@ -142,21 +143,9 @@ def reparametrize_near(
         fibre = distance_to_fibre(gamma, theta)
         if failed and fibre.parametrization is not None and fibre.upper < distance:
             phi, distance = fibre.parametrization, fibre.upper
-    used_beta = needed if beta is None else float(beta)
-    return Reparametrization(
-        parametrization=phi,
-        distance=distance,
-        bound=float(used_beta + 2 * np.sqrt(r.value)),
-        beta=used_beta,
-        seminorm=r,
-        conditions=conditions,
-        cases=cases,
-        permutation=permutation,
-        flips=flips,
-        same_realization=same_realization(phi, theta),
-        nearest=fibre,
-        rounding=TOLERANCE * largest_entry(gamma, phi),
-    )
+    bound, rounding = float(beta + 2 * np.sqrt(r.value)), TOLERANCE * largest_entry(gamma, phi)
+    proof, same = (conditions, cases, permutation, flips), same_realization(phi, theta)
+    return Reparametrization(phi, distance, bound, beta, r, *proof, same, fibre, rounding)
 
 
 def _fit(theta: Parametrization, m: int) -> Parametrization:
@@ -202,17 +191,17 @@ def _turn(
 def _conditions(
     gamma: Parametrization, theta: Parametrization, r: float, beta: float | None
 ) -> tuple[tuple[Condition, ...], float]:
-    """The four conditions, and the smallest β that C.1 allows."""
-    sizes = np.abs(gamma.output_weights) * max_norms(gamma.weights)
-    largest = np.maximum(np.abs(gamma.output_weights), max_norms(gamma.weights))
+    """The four conditions, and β: the given one, or the smallest that C.1 allows."""
+    sizes, largest = max_norms(gamma.products), max_norms(entries(gamma))
     small = sizes <= 2 * r
     needed = float(largest[small].max(initial=0.0))
-    bad = tuple((int(i),) for i in np.flatnonzero(small & (largest > (beta or 0.0))))
     message = f"neurons with a product of at most 2r need beta >= {needed:.6g}"
-    margin = (beta or 0.0) - needed
     if beta is None:
-        bad, margin = (), float(np.abs(sizes - 2 * r).min(initial=np.inf))
+        beta, margin = needed, float(np.abs(sizes - 2 * r).min(initial=np.inf))
         message = f"holds with beta = {needed:.6g}, the largest parameter of a neuron below 2r"
+    else:
+        beta, margin = float(beta), float(beta) - needed
+    bad = tuple((int(i),) for i in np.flatnonzero(small & (largest > beta)))
     found = [Condition("C.1", not bad, margin, bad, message)]
     rows = np.vstack([gamma.weights, theta.weights])
     used = np.flatnonzero(max_norms(rows) > 0)
@@ -230,7 +219,7 @@ def _conditions(
         message = f"{what}: {pairs[0]}" if pairs else f"no {what}"
         margin = 0.0 if pairs else float(margins.min(initial=np.inf))
         found.append(Condition(name, not pairs, margin, pairs, message))
-    return tuple(found), needed
+    return tuple(found), beta
 
 
 def _follow_proof(
@@ -297,8 +286,7 @@ def inverse_stability(gamma: Parametrization, theta: Parametrization) -> Inverse
         if violations := space.violations(network):
             raise ValueError(f"{name}: not in N*: {violations[0].message}")
     found, r = best_permutation(gamma, theta), sobolev_distance(gamma, theta)
-    ratio = 0.0 if found.value == 0 else np.inf
-    if found.value and r.value > 0:
-        ratio = found.value / np.sqrt(r.value)
+    with np.errstate(divide="ignore"):
+        ratio = float(found.value / np.sqrt(r.value)) if found.value else 0.0
     rounding = TOLERANCE * largest_entry(gamma, theta)
-    return InverseStability(found.value, r, float(ratio), found.columns, rounding)
+    return InverseStability(found.value, r, ratio, found.columns, rounding)
