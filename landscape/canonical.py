@@ -96,7 +96,6 @@ class CanonicalForm:
     #: (m,), 1 or -1, orientation of the neuron relative to the normal, also where the jump
     #: cancelled; 0 for zero weight vectors.
     orientations: NDArray[np.int8]
-    tolerance: float  #: relative, for equal directions and for jumps that cancelled
 
     @property
     def is_zero(self) -> bool:
@@ -160,7 +159,7 @@ def canonical_form(
     linear[np.abs(linear) <= tolerance * back.sum() * np.abs(contributions[back]).sum()] = 0.0
     numbers = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last one of label -1
     labels, normals = numbers[planes.labels].astype(np.intp), unit_directions(planes.rows[kept])
-    return CanonicalForm(normals, jumps[kept], linear, labels, planes.orientations, tolerance)
+    return CanonicalForm(normals, jumps[kept], linear, labels, planes.orientations)
 
 
 def _cancelling_pairs(a: Array, c: Array) -> NDArray[np.bool_]:

@@ -174,9 +174,9 @@ def _compatible(first: tuple[Fraction, ...], second: tuple[Fraction, ...], d: in
     """Whether the gradient stays within [-1, 1] on the cells that are not on the walks."""
     xs, ys = (itertools.accumulate(walk, initial=Fraction(0)) for walk in (first, second))
     p, q = sum(first, Fraction(0)), sum(second, Fraction(0))
-    if d == 2:  # each coordinate walks forwards on one side and backwards on the other
-        return all(abs(p - x) <= 1 for x in xs) and all(abs(q - y) <= 1 for y in ys)
-    return all(abs(p - q - x) <= 1 for x in xs) and all(abs(p - q + y) <= 1 for y in ys)
+    if d > 2:  # else each coordinate walks forwards on one side and backwards on the other
+        p, q = p - q, q - p
+    return all(abs(p - x) <= 1 for x in xs) and all(abs(q - y) <= 1 for y in ys)
 
 
 def _gap(one: Step, two: Step, d: int) -> float:

@@ -166,7 +166,7 @@ def figure_distances(effort: Effort) -> Figure:
 
 def figure_theorem(effort: Effort) -> Figure:
     """Not in the paper: distance over bound (31) of Theorem 3.1 on random admissible pairs."""
-    ratios = pair_statistics(effort.n_pairs, effort.seed).ratios
+    ratios = pair_statistics(effort.n_pairs, effort.seed).ratio.dropna()
     figure = Figure(figsize=(5.6, 3.2), layout="constrained")
     axes = figure.add_subplot()
     axes.hist(ratios, bins=np.linspace(0, 1, 51).tolist(), color=BLUE)

@@ -1,15 +1,15 @@
 """Section 3: Theorem 3.1 and its proof, N', N*, Corollary 3.3 and the sharp constants."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 from math import sqrt
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from landscape import sharpness
 from landscape.canonical import canonical_form, same_realization
@@ -22,41 +22,27 @@ from landscape.spaces import BalancedSpace, RestrictedSpace
 from landscape.stability import distance_to_fibre, inverse_stability, reparametrize_near
 
 
-class PairStatistics(NamedTuple):
-    """What Theorem 3.1 gives on random pairs."""
-
-    #: Of the admissible pairs: verdicts, cases of the proof, distance over bound where this is > 0.
-    verdicts: Counter[str]
-    cases: Counter[str]
-    ratios: NDArray[np.float64]
-    #: How many of all pairs have R(Φ) != R(Θ).
-    different: int
-    #: Over 2r: left side of (53), (54); ‖c_i a_i‖ of Γ's neurons with and without a partner.
-    largest: dict[str, float]
-
-
 @lru_cache(maxsize=4)
-def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
-    """Run `reparametrize_near` on random pairs, degenerate ones among them."""
-    verdicts: Counter[str] = Counter()
-    cases: Counter[str] = Counter()
-    different, ratios, largest = 0, [], dict.fromkeys(("jump", "partner", "alone"), 0.0)
+def pair_statistics(n_pairs: int, seed: int) -> pd.DataFrame:
+    """What `reparametrize_near` finds for random pairs, degenerate ones among them: a row for each.
+
+    All but ``different``, whether R(Φ) != R(Θ), is of admissible pairs. ``ratio``: distance over
+    bound; over 2r: ``jump``, the left side of (53), (54), and ``partner``, ``alone``, the
+    ‖c_i a_i‖ of Γ's neurons with and without a partner.
+    """
+    found: list[dict[str, Any]] = []
     for _, gamma, theta in random_pairs(n_pairs, seed):
-        found = reparametrize_near(gamma, theta, nearest=False)
-        different += not found.same_realization
-        if not found.admissible:
-            continue
-        verdicts[found.verdict] += 1
-        cases.update(found.cases)
-        if found.bound > 0:
-            ratios.append(found.distance / found.bound)
-        if (r := found.seminorm.value) > 0:
-            jumps = canonical_form(difference(gamma, theta)).jumps
-            sizes, alone = max_norms(gamma.products), np.array(found.cases) == "I_1"
-            parts = {"jump": np.abs(jumps), "partner": sizes[~alone], "alone": sizes[alone]}
-            for name, values in parts.items():
-                largest[name] = max(largest[name], float(values.max(initial=0.0)) / (2 * r))
-    return PairStatistics(verdicts, cases, np.array(ratios), different, largest)
+        record = reparametrize_near(gamma, theta, nearest=False)
+        found.append({"different": not record.same_realization})
+        if record.admissible:
+            jumps = np.abs(canonical_form(difference(gamma, theta)).jumps)
+            sizes, alone = max_norms(gamma.products), np.array(record.cases) == "I_1"
+            parts = {"jump": jumps, "partner": sizes[~alone], "alone": sizes[alone]}
+            r = record.seminorm.value or np.nan
+            found[-1] |= {name: x.max(initial=0.0) / (2 * r) for name, x in parts.items()}
+            found[-1] |= {"verdict": record.verdict, "cases": record.cases}
+            found[-1]["ratio"] = record.distance / (record.bound or np.nan)
+    return pd.DataFrame(found)
 
 
 @check(
@@ -66,13 +52,14 @@ def pair_statistics(n_pairs: int, seed: int) -> PairStatistics:
 )
 def theorem(effort: Effort, rng: Generator) -> Outcome:
     """{n_pairs} pairs of 8 kinds in 9 architectures -> R(Φ) = R(Θ); distance / bound <= 1."""
-    s = pair_statistics(effort.n_pairs, effort.seed)
-    right = set(s.verdicts) == {"holds"} and s.different == 0
+    table = pair_statistics(effort.n_pairs, effort.seed)
+    verdicts, different = table.verdict.value_counts().to_dict(), table.different.sum()
     measured = (
-        f"{listed('{1} {0}', s.verdicts)}, {s.different} with R(Φ) != R(Θ); ratio: median "
-        f"{np.median(s.ratios):.3f}, largest {s.ratios.max():.6f}"
+        f"{listed('{1} {0}', verdicts)}, {different} with R(Φ) != R(Θ); ratio: median "
+        f"{table.ratio.median():.3f}, largest {table.ratio.max():.6f}"
     )
-    return Outcome(measured, right, note="cases: " + listed("{} {}", dict(sorted(s.cases.items()))))
+    cases = listed("{} {}", table.cases.explode().value_counts().sort_index().to_dict())
+    return Outcome(measured, set(verdicts) == {"holds"} and different == 0, note=f"cases: {cases}")
 
 
 @check("eq-31-sharp", "(31), sharpness", "How much of the bound β + 2 r^(1/2) is needed")
@@ -250,15 +237,14 @@ def sharp_three(effort: Effort, rng: Generator) -> Outcome:
 @check("eq-53-54", "(41)-(54), cases 1, 2", "Jumps across hyperplanes of R(Γ) - g are at most 2r")
 def jumps(effort: Effort, rng: Generator) -> Outcome:
     """Largest jump of the canonical form of R(Γ) - R(Θ) over 2r, same pairs -> <= 1."""
-    largest = pair_statistics(effort.n_pairs, effort.seed).largest["jump"]
+    largest = pair_statistics(effort.n_pairs, effort.seed).jump.max()
     return Outcome(f"{largest:.12f}", largest <= 1 + 1e-9)
 
 
 @check("eq-54-text", "after (54)", "f_i has a match f_j (case 1), or a small product (case 2)")
 def swapped_cases(effort: Effort, rng: Generator) -> Outcome:
     """Largest ‖c_i a_i‖ over 2r, case 1 (no partner), case 2 (partner) -> small in case 2."""
-    largest = pair_statistics(effort.n_pairs, effort.seed).largest
-    alone, partner = largest["alone"], largest["partner"]
+    alone, partner = pair_statistics(effort.n_pairs, effort.seed)[["alone", "partner"]].max()
     note = "the numbers are swapped: a partner is case 2, a small product case 1"
     measured = f"case 1: {alone:.6f}, case 2: {partner:.3g}"
     return Outcome(measured, partner <= 1 + 1e-9, alone <= 1 + 1e-9, note)

@@ -141,9 +141,7 @@ class _Search:
         self.silent = np.broadcast_to(silent, end)[:, None]
         form, self.n_planes = self.sides.form, len(self.sides.form.jumps)
         #: Both sides of each hyperplane, first all normals, then all reversed ones.
-        self.both = self._with_costs(
-            np.vstack([form.normals, -form.normals]), np.tile(form.jumps, 2)
-        )
+        self.both = self._costed(np.vstack([form.normals, -form.normals]), np.tile(form.jumps, 2))
         self.spare = end - self.n_planes
         self.best: Parametrization | None = None
         self.upper = np.inf
@@ -204,9 +202,9 @@ class _Search:
             e, p = network.weights[:end], network.output_weights[:end]
             used = (p != 0) & (max_norms(e) > 0)  # silent ones are free to differ
             if used.sum() <= self.c.size:
-                self._place(self._with_costs(e[used], p[used]), network.output_weights[end:])
+                self._place(self._costed(e[used], p[used]), network.output_weights[end:])
 
-    def _with_costs(self, e: Array, p: Array) -> Rays:
+    def _costed(self, e: Array, p: Array) -> Rays:
         """Rays and the `ray_costs` of each neuron of Γ on each of them, (3, m, n)."""
         return (
             _rays.ray_costs(self.c[:, None], self.a[:, None, :], p, e, balanced=self.balanced),
@@ -272,7 +270,7 @@ class _Search:
         """
         bound, (_, e, p) = np.inf, self.both
         for rays, jumps, exact in _rays.opposite_rays(self.sides):
-            bound = min(bound, self._place(self._with_costs(rays, jumps), offer=exact))
+            bound = min(bound, self._place(self._costed(rays, jumps), offer=exact))
         if self.balanced:  # no two neurons of N' have the same direction
             return bound
         pairs = [list(pair) for pair in itertools.combinations(range(self.c.size), 2)]
