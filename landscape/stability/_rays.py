@@ -50,12 +50,11 @@ def bisect(reached: Callable[[Array], NDArray[np.bool_]], high: Array) -> tuple[
 
 def scale_interval(a: Array, e: Array, level: Array) -> tuple[Array, Array]:
     """Scales t >= 0 with ``‖a - t e‖_inf <= level``: [low, high], empty if low > high."""
-    size, along = np.abs(e), np.where(e < 0, -a, a)
+    size, along, level = np.abs(e), np.where(e < 0, -a, a), level[..., None]
+    off = np.where(np.abs(a) > level, np.inf, -np.inf)  # where e is zero, all t or none
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        low = np.where(size > 0, (along - level[..., None]) / size, -np.inf)
-        high = np.where(size > 0, (along + level[..., None]) / size, np.inf)
-    off = (size == 0) & (np.abs(a) > level[..., None])
-    low, high = np.where(off, np.inf, low), np.where(off, -np.inf, high)
+        low = np.where(size > 0, (along - level) / size, off)
+        high = np.where(size > 0, (along + level) / size, -off)
     return np.maximum(low.max(axis=-1), 0.0), high.min(axis=-1)
 
 
