@@ -17,7 +17,7 @@ from landscape.paper.appendix import (
     sharp_in_the_plane,
     signed_counterexample,
 )
-from landscape.paper.pairs import KINDS, SHAPES, random_pairs, sharp_pair
+from landscape.paper.pairs import KINDS, SHAPES, random_pairs
 from landscape.paper.registry import Effort, Finding, Outcome, check, load_checks, rows
 from landscape.parametrization import lift, lift_inputs
 from landscape.realization import realize

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from landscape.exact import Vector, dot
+from landscape.exact import Number, Vector, dot
 from landscape.minima import certify_minimum
 from landscape.objective import loss
 from landscape.paper.pairs import flippable, integers
@@ -215,7 +215,8 @@ def signed_counterexample(k: int) -> RationalFunction:
     The linear function that the turn leaves is made of two opposite pairs along (1, 1), (1, -1).
     """
     square, small = Fraction(k * k), Fraction(1, k)
-    rows = [(square, 0), (-square, small), (1, 1), (-1, -1), (1, -1), (-1, 1)]
+    rows: list[tuple[Number, Number]] = [(square, 0), (-square, small), (1, 1), (-1, -1)]
+    rows += [(1, -1), (-1, 1)]
     first, second = (small - square) / 2, -(small + square) / 2
     return RationalFunction.from_weights(rows, [1, -1, first, -first, second, -second])
 
