@@ -142,10 +142,9 @@ def _plain(axes: Axes, title: str) -> None:
 
 
 def figure_distances(effort: Effort) -> Figure:
-    """Not in the paper: exact distance of Γ_k to all parametrizations of g_k, and what is near it.
-
-    The paper's bound, the seminorm and the uniform norm (where hidden, it equals the seminorm).
-    """
+    """Not in the paper: exact distance of Γ_k to all parametrizations of g_k, the paper's bound,
+    the seminorm and the uniform norm (where it is hidden, it equals the seminorm).
+    """  # noqa: D205 (the caption)
     ks = np.unique(np.round(np.logspace(0, 3, 25)).astype(int))
     figure = Figure(figsize=(11, 5), layout="constrained")
     for number, example in enumerate(PATHOLOGIES, start=1):
