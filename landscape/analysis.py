@@ -598,13 +598,7 @@ def _solved(net: Network, X: Array, y: Array, nearby: int) -> list[Network]:
     """
     mean, scale, unit = X.mean(axis=0), X.std(axis=0), float(np.std(y)) or 1.0
     scale = np.where(scale > 0, scale, 1.0)
-    own = replace(
-        net,
-        weights=net.weights * scale,
-        biases=net.biases + net.weights @ mean,
-        output_weights=net.output_weights / unit,
-        offset=net.offset / unit,
-    ).balanced()
+    own = net.rescaled(mean, scale, 0.0, unit).balanced()
     space, found = net.space(), []
     theta, inputs = own.to_parametrization(), space.embed((X - mean) / scale)
     rng, runs = stream(0, "analysis", "nearby"), [(theta, solver) for solver in SOLVERS_NEARBY]
@@ -618,16 +612,7 @@ def _solved(net: Network, X: Array, y: Array, nearby: int) -> list[Network]:
     for begin, solver in runs:
         end = train(begin, inputs, y / unit, space=space, solver=solver).parametrization
         one = Network.from_parametrization(end, space)
-        weights = one.weights / scale
-        found.append(
-            replace(
-                one,
-                weights=weights,
-                biases=one.biases - weights @ mean,
-                output_weights=one.output_weights * unit,
-                offset=one.offset * unit,
-            )
-        )
+        found.append(one.rescaled(-mean / scale, 1 / scale, 0.0, 1 / unit))
     return found
 
 

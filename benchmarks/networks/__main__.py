@@ -18,7 +18,6 @@ import argparse
 import tempfile
 import time
 import warnings
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -161,14 +160,12 @@ def searched(net: Network, X: np.ndarray, y: np.ndarray, sizes: Any) -> tuple[li
 def in_units(net: Network, X: np.ndarray) -> tuple[Network, np.ndarray]:
     """Network and features in units in which the features are standardized."""
     mean, scale = X.mean(0), X.std(0)
-    a, b = net.weights * scale, net.biases + net.weights @ mean
-    return replace(net, weights=a, biases=b, source="units").balanced(), (X - mean) / scale
+    return net.rescaled(mean, scale).balanced(), (X - mean) / scale
 
 
 def out_of_units(net: Network, X: np.ndarray) -> Network:
     """The inverse of `in_units`."""
-    a = net.weights / X.std(0)
-    return replace(net, weights=a, biases=net.biases - a @ X.mean(0))
+    return net.rescaled(-X.mean(0) / X.std(0), 1 / X.std(0))
 
 
 def compare(name: str, key: str, model: Any, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ Array = NDArray[np.float64]
 
 #: Precisions in which networks are stored; all their numbers are float64 numbers as well.
 DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+
+#: Arrays of floats as arrays of fractions.
+exact = np.vectorize(Fraction, otypes=[object])
 
 
 class NetworkError(DataError):
@@ -142,6 +147,24 @@ class Network:
         k = np.round(logs / 2).astype(int)
         a, c = np.ldexp(self.weights, k[:, None]), np.ldexp(self.output_weights, -k)
         return replace(self, weights=a, biases=np.ldexp(self.biases, k), output_weights=c)
+
+    def rescaled(
+        self, shift: Array, scale: Array, target_shift: float = 0.0, target_scale: float = 1.0
+    ) -> Network:
+        """The network in other units, ``(x - shift) / scale`` and the target likewise.
+
+        Composed in rationals and rounded once. It keeps its ``dtype``, for what its precision is;
+        its numbers have more digits.
+        """
+        a, c, b = (exact(part) for part in (self.weights, self.output_weights, self.biases))
+        unit = Fraction(float(target_scale))
+        return replace(
+            self,
+            weights=(a * exact(scale)).astype(float),
+            biases=(b + a @ exact(shift)).astype(float),
+            output_weights=(c / unit).astype(float),
+            offset=float((Fraction(self.offset) - Fraction(float(target_shift))) / unit),
+        )
 
     # --- elements of the spaces -----------------------------------------------------------------
 

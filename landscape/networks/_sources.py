@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import require_extra
-from landscape.networks._record import DTYPES, Network, NetworkError
+from landscape.networks._record import DTYPES, Network, NetworkError, exact
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space
 from landscape.streams import stream
@@ -25,7 +25,6 @@ from landscape.streams import stream
 Exact = NDArray[Any]  # of fractions
 
 ONE_LAYER = "a network with one hidden layer of ReLUs and one output is needed"
-_exact = np.vectorize(Fraction, otypes=[object])
 
 
 def as_network(model: Any, space: Space | None = None) -> Network:
@@ -65,7 +64,7 @@ class _Folded:
     c: Exact
     e: Fraction
     dtype: str
-    exact: bool = True  # whether nothing was folded in
+    plain: bool = True  # whether nothing was folded in
 
 
 def from_sklearn(estimator: Any) -> Network:
@@ -101,7 +100,7 @@ def from_sklearn(estimator: Any) -> Network:
     """
     folded = _fold(estimator)
     a, b, c = (part.astype(float) for part in (folded.a, folded.b, folded.c))
-    dtype = folded.dtype if folded.exact else "float64"
+    dtype = folded.dtype if folded.plain else "float64"
     return Network(a, b, c, float(folded.e), dtype=dtype, source=type(estimator).__name__)
 
 
@@ -117,7 +116,7 @@ def _fold(model: Any) -> _Folded:
                 continue
             factor, shift = _affine(step, folded.a.shape[1], f"{name}: step {key!r}")
             folded.b = folded.b + folded.a @ shift
-            folded.a, folded.exact = folded.a * factor, False
+            folded.a, folded.plain = folded.a * factor, False
         return folded
     if not hasattr(model, "coefs_") or not hasattr(model, "intercepts_"):
         if hasattr(model, "hidden_layer_sizes") or hasattr(model, "n_neurons"):
@@ -138,7 +137,7 @@ def _fold(model: Any) -> _Folded:
     if layers[1].shape[1] != 1:
         raise NetworkError(f"{name}: it has {layers[1].shape[1]} outputs; {ONE_LAYER}")
     (a, c), (b, e) = layers, model.intercepts_
-    weights, biases, outputs = (_exact(np.asarray(p, dtype=float)) for p in (a.T, b, c[:, 0]))
+    weights, biases, outputs = (exact(np.asarray(p, dtype=float)) for p in (a.T, b, c[:, 0]))
     return _Folded(weights, biases, outputs, Fraction(float(e[0])), str(a.dtype))
 
 
@@ -154,7 +153,7 @@ def _fold_target(model: Any) -> _Folded:
     factor, shift = _affine(model.transformer_, 1, "TransformedTargetRegressor: transformer")
     scale = 1 / factor[0]
     folded.c, folded.e = folded.c * scale, (folded.e - shift[0]) * scale
-    folded.exact = False
+    folded.plain = False
     return folded
 
 
@@ -165,7 +164,7 @@ def _affine(step: Any, d: int, where: str) -> tuple[Exact, Exact]:
 
     def given(key: str, default: NDArray[np.float64]) -> Exact:
         values = getattr(step, key, None)
-        return _exact(default if values is None else np.asarray(values, dtype=float))
+        return exact(default if values is None else np.asarray(values, dtype=float))
 
     if name == "MinMaxScaler":
         if step.clip:

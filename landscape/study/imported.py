@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +17,14 @@ from landscape.study.rows import Fit, Imported
 
 __all__ = ["examine_networks", "standardized"]
 
-_exact = np.vectorize(Fraction, otypes=[object])
-
 
 def standardized(network: Network, dataset: Dataset) -> Network:
-    """The network on standardized data: composed in rationals, rounded once.
-
-    It keeps its ``dtype``, for what its precision is; its numbers have more digits.
-    """
+    """The network on standardized data."""
     record = dataset.metadata.get("standardization")
     if record is None:
         return network
-    means, scales = (_exact(np.array(record["features"][key])) for key in ("means", "scales"))
-    mean, scale = (Fraction(record["target"][key]) for key in ("mean", "scale"))
-    a, c = _exact(network.weights), _exact(network.output_weights)
-    return replace(
-        network,
-        weights=(a * scales).astype(float),
-        biases=(_exact(network.biases) + a @ means).astype(float),
-        output_weights=(c / scale).astype(float),
-        offset=float((Fraction(network.offset) - mean) / scale),
-    )
+    x, y = record["features"], record["target"]
+    return network.rescaled(np.array(x["means"]), np.array(x["scales"]), y["mean"], y["scale"])
 
 
 def examine_networks(
