@@ -15,6 +15,7 @@ from landscape.descent import descend
 from landscape.effective import EffectiveProblem
 from landscape.objective import loss
 from landscape.parametrization import Parametrization
+from landscape.seminorm import uniform_norm
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.trees import (
     EscapeBudget,
@@ -22,6 +23,7 @@ from landscape.trees import (
     TreeTooLarge,
     escape_barrier,
     merge_tree,
+    staircase,
     tree_cost,
 )
 from landscape.trees._escape import _Star
@@ -385,3 +387,64 @@ def test_the_page_is_right():
         str(Path(__file__).parents[1] / "docs/trees.md"), module_relative=False
     )
     assert tried and not failed
+
+
+def test_witness_paths_move_continuously_in_the_uniform_norm():
+    """Theorems 17.1 and 20.6, with exact uniform norms of differences on [-2, 2]^3."""
+    x, y = problem("smooth", 6)
+    tree, bound, n_steps = merge_tree(x, y, space=make_space("restricted", 1, 1)), 2.0, 4
+    n_paths = 0
+    for i, j in [(i, int(tree.parents[i])) for i in range(len(tree)) if tree.parents[i] >= 0][:3]:
+        n_paths += 1
+        for one, two in pairwise(tree.path(i, j)):
+            assert np.array_equal(one.signs, two.signs)
+            t = np.linspace(0, 1, n_steps + 1)[:, None, None]
+            rows = (1 - t) * one.products + t * two.products
+            # A ridge changes by |<v, x>| at most, where v is what its neuron changes by.
+            step = np.abs(np.diff(rows, axis=0)).sum(axis=(1, 2)).max() * bound
+            for before, after in pairwise(rows):
+                both = Parametrization.from_products(
+                    np.vstack([before, after]), np.append(one.signs, -one.signs)
+                )
+                moved = uniform_norm(both, bound=bound)
+                assert moved.upper <= step * (1 + 1e-9) + 1e-12
+                theta = Parametrization.from_products(after, one.signs)
+                assert value(tree, theta) <= tree.barrier(i, j) + 1e-9
+    assert n_paths
+
+
+@pytest.mark.parametrize("name", ["balanced", "unrestricted"])
+def test_valleys_join_when_a_neuron_is_added_and_barriers_only_fall(name):
+    """A wider network contains the narrow ones, with a neuron at zero."""
+    joined = 0
+    for seed in range(3):
+        x, y = problem("smooth", 6, seed=seed)
+        narrow, wide = (merge_tree(x, y, space=make_space(name, 1, m)) for m in (1, 2))
+        homes = []
+        for i in range(len(narrow)):
+            theta = narrow.minimum(i)[0]
+            # The new neuron stands first: an offset's is the last.
+            weights = np.vstack([np.zeros(theta.weights.shape[1]), theta.weights])
+            own = Parametrization(weights, np.append(0.0, theta.output_weights))
+            homes.append(wide.locate(own))
+            assert wide.pairs[homes[i], 0] <= narrow.pairs[i, 0] + 1e-9
+        for i in range(len(narrow)):
+            for j in range(i):
+                assert wide.barrier(homes[i], homes[j]) <= narrow.barrier(i, j) + 1e-9
+                joined += homes[i] == homes[j]
+        assert wide.pairs[0, 0] <= narrow.pairs[0, 0]
+    assert joined
+
+
+def test_a_staircase_ends_at_the_budget_and_with_one_valley():
+    x, y = problem("smooth", 3)
+    stairs = staircase(x, y, exact=True)
+    assert [stair.width for stair in stairs] == [1, 2, 3, 4]
+    assert stairs[-1].n_valleys == 1 and stairs[-1].n_spurious == 0
+    assert all(a.loss >= b.loss - 1e-12 for a, b in pairwise(stairs))
+    budget = TreeBudget(max_facets=1000)
+    assert len(staircase(x, y, budget=budget)) < 4
+    with pytest.raises(TreeTooLarge):
+        staircase(x, y, budget=TreeBudget(max_facets=1))
+    with pytest.raises(ValueError, match="space"):
+        staircase(x, y, space="N")
