@@ -34,29 +34,15 @@ N_CANDIDATES, N_BEST, N_STEPS = 300, 3, 120
 
 @dataclass(frozen=True, eq=False)
 class UniformRadius:
-    """Every Theta of N* with ``‖R(Theta) - R(Gamma)‖ < radius_uniform`` is near Gamma.
+    """Every Theta of N* with ``‖R(Theta) - R(Gamma)‖ < radius_uniform`` is near Gamma."""
 
-    Attributes
-    ----------
-    radius_uniform : float
-        In the uniform norm on ``[-bound, bound]^d``; 0 if none was found.
-    radius : float
-        Largest parameter distance that this leaves, modulo permutations, max-norm.
-    bound : float
-    where : array of shape (d,)
-        The centre of the points p, ``p_0`` of Theorem 17.
-    extents : array of shape (d - 1,)
-        How far p may move from it along ``e_1, ..., e_{d-2}`` and ``e_{d-1} - e_d``.
-    how : str
-        A sentence: which neuron decides.
-    """
-
-    radius_uniform: float
-    radius: float
+    radius_uniform: float  #: In the uniform norm on ``[-bound, bound]^d``; 0 if none was found.
+    radius: float  #: Largest parameter distance that this leaves, modulo permutations, max-norm.
     bound: float
-    where: Array
+    where: Array  #: The centre of the points p, ``p_0`` of Theorem 17, (d,).
+    #: How far p may move from it along ``e_1, ..., e_{d-2}`` and ``e_{d-1} - e_d``, (d - 1,).
     extents: Array
-    how: str
+    how: str  #: A sentence: which neuron decides.
 
 
 def uniform_radius(theta: Parametrization, radius: float, *, bound: float = 1.0) -> UniformRadius:

@@ -56,18 +56,11 @@ def general_position_count(n_hyperplanes: int, dim: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The cells of an arrangement.
+    """The cells of an arrangement."""
 
-    Attributes
-    ----------
-    patterns : bool array of shape (n_cells, m)
-        On which side of each given row's hyperplane the cell is; false for zero rows.
-    exact_points : list of tuple of int
-        A point strictly inside each cell, exact.
-    """
-
+    #: On which side of each given row's hyperplane the cell is, (n_cells, m); false for zero rows.
     patterns: NDArray[np.bool_]
-    exact_points: list[IntVector]
+    exact_points: list[IntVector]  #: A point strictly inside each cell, exact.
 
     @property
     def n_cells(self) -> int:

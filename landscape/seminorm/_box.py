@@ -29,41 +29,15 @@ MILP_TOLERANCE = 1e-6
 MAX_EXACT = 20_000
 
 
-def scaled_products(rows: Array, factors: Array) -> tuple[Array, int]:
-    """``factors[i] * rows[i] = products[i] * 2^exponent``, rounded once; the largest is near one.
-
-    Without overflow or underflow.
-    """
-    sizes, scales = np.frexp(max_norms(rows))
-    mantissas, exponents = np.frexp(factors)
-    silent = (sizes == 0) | (factors == 0)
-    shifts = np.where(silent, -(2**20), exponents + scales)
-    exponent = 0 if silent.all() else int(shifts.max())
-    shifted = np.ldexp(mantissas, np.maximum(shifts - exponent, -2000))
-    return np.ldexp(rows, -scales[:, None]) * shifted[:, None], exponent
-
-
 @dataclass(frozen=True, eq=False)
 class PiecewiseLinear:
-    """``h(v) = <gradient, v> + sum_k weights[k] relu(<kinks[k], v>)`` over ``[lower, 1]``.
+    """``h(v) = <gradient, v> + sum_k weights[k] relu(<kinks[k], v>)`` over ``[lower, 1]``."""
 
-    Attributes
-    ----------
-    gradient : array of shape (D,)
-    kinks : array of shape (q, D)
-        Different hyperplanes, max-norms one.
-    weights : array of shape (q,)
-    lower : array of shape (D,)
-        Entries -1 or 0.
-    scale : float
-        Sum of the terms' largest absolute values, before they are merged.
-    """
-
-    gradient: Array
-    kinks: Array
-    weights: Array
-    lower: Array
-    scale: float
+    gradient: Array  #: Shape (D,).
+    kinks: Array  #: Normals of different hyperplanes, max-norms one, (q, D).
+    weights: Array  #: Shape (q,).
+    lower: Array  #: Entries -1 or 0, (D,).
+    scale: float  #: Sum of the terms' largest absolute values, before they are merged.
 
     @classmethod
     def of(cls, rows: Array, factors: Array, lower: Array) -> PiecewiseLinear:
@@ -125,27 +99,13 @@ class PiecewiseLinear:
 
 @dataclass(frozen=True, eq=False)
 class BoxMaximum:
-    """The largest ``|h|`` over a box.
+    """The largest ``|h|`` over a box."""
 
-    Attributes
-    ----------
-    point : array of shape (D,)
-        Where it is attained, or the best point found.
-    upper : float
-        The maximum is at most this, up to the tolerance.
-    tolerance : float
-    method : str
-        "vertices", "milp", or "local search" where the limits allow no program.
-    n_vertices, n_exact : int
-        Vertices tried, and how many of them needed rational arithmetic.
-    """
-
-    point: Array
-    upper: float
+    point: Array  #: Where it is attained, or the best point found, (D,).
+    upper: float  #: The maximum is at most this, up to the tolerance.
     tolerance: float
-    method: str
-    n_vertices: int = 0
-    n_exact: int = 0
+    method: str  #: "vertices", "milp", or "local search" where the limits allow no program.
+    n_exact: int = 0  #: Vertices that needed rational arithmetic.
 
 
 def maximize_on_box(
@@ -221,7 +181,7 @@ class _Vertices:
             ):
                 self._offer(np.array([[float(x) for x in exact]]))
         upper = max(upper, self.value)
-        return BoxMaximum(self.best, upper, h.tolerance, "vertices", self.limits.nodes, n_exact)
+        return BoxMaximum(self.best, upper, h.tolerance, "vertices", n_exact)
 
     def _visit(self) -> bool:
         """Try all vertices in floats; whether the limits allowed it."""

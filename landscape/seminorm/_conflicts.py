@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from landscape.arrangement import Infeasible, sides_at
 from landscape.arrangement._integers import IntVector, dot, move_off, strict_solution
+from landscape.seminorm._kernels_conflicts import search
 from landscape.seminorm._problem import CellProblem, climb
 from landscape.seminorm._record import Array, Found, Limits
 
@@ -59,8 +60,6 @@ def _coordinate(
     problem: CellProblem, j: int, best: Found, limits: Limits, confirm_all: bool
 ) -> tuple[Found, float, bool]:
     """The best cell, a bound of the violated weight in coordinate j, whether that decides it."""
-    from landscape.seminorm._kernels_conflicts import search
-
     d = problem.shape[1]
     index = np.flatnonzero(problem.weights[:, j])
     weights = problem.weights[index, j]

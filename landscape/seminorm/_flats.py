@@ -20,6 +20,7 @@ import numpy as np
 from landscape.arrangement import Infeasible, interior_point
 from landscape.arrangement._integers import pivot_columns
 from landscape.seminorm._conflicts import reference
+from landscape.seminorm._kernels_flats import search
 from landscape.seminorm._problem import CellProblem, climb, settle
 from landscape.seminorm._record import Array, Found, Limits, Pattern
 
@@ -40,8 +41,6 @@ def flats(
     ``solve`` is for the smaller problems of degenerate places. None if the arrangement has flats
     that floats cannot handle.
     """
-    from landscape.seminorm._kernels_flats import search
-
     k, r = problem.shape
     best, work = incumbent, math.comb(k, r - 2) * k
     if best is None and work >= SMALL:
@@ -133,15 +132,14 @@ def _join(
     problem: CellProblem, point: Array, found: Found, columns: list[int], pattern: Pattern
 ) -> Array | tuple[int, ...] | None:
     """A point of the cell that looks like ``found`` near ``point``; None if there is none."""
+    candidates = [problem.inside(pattern)]
     if isinstance(found.point, np.ndarray):
         step = np.zeros(len(point))
         step[columns] = found.point
-        for exponent in range(9):
-            near = point + 1e-3 / 16**exponent * step
-            if (settled := settle(problem.rows, near, pattern.astype(np.int8))) is not None:
-                return settled[0]
-    if (inside := problem.inside(pattern)) is not None:
-        return inside
+        candidates = [point + 1e-3 / 16**exponent * step for exponent in range(9)] + candidates
+    for near in candidates:
+        if near is not None and (settled := settle(problem.rows, near, pattern.astype(np.int8))):
+            return settled[0]
     try:
         return interior_point(problem.exact_rows, pattern.tolist())
     except Infeasible:

@@ -2,6 +2,8 @@
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64 unless said otherwise.
+import math
+
 import numpy as np
 
 from landscape.compiled import compiled
@@ -56,6 +58,148 @@ def order_lines(keys, n, scratch, order, ordered):
         ordered[at] = keys[t]
     # Within the boxes, and across them where rounding moved a key.
     sort_by(ordered, order, n, n if crowd > CROWDED else 1)
+
+
+@compiled
+def scaled(rows):
+    """Rows times powers of two, so that max-norms lie in [1/2, 1); these, and the exponents."""
+    m, d = rows.shape
+    result, sizes, exponents = rows.copy(), np.zeros(m), np.zeros(m, np.int64)
+    for i in range(m):
+        for j in range(d):
+            sizes[i] = max(sizes[i], abs(rows[i, j]))
+        sizes[i], exponents[i] = math.frexp(sizes[i])
+        for j in range(d):
+            result[i, j] = math.ldexp(rows[i, j], -exponents[i])
+    return result, sizes, exponents
+
+
+@compiled
+def scaled_products(rows, factors):
+    """``factors[i] * rows[i] = products[i] * 2^exponent``, rounded once; the largest is near one.
+
+    Without overflow or underflow.
+    """
+    products, sizes, exponents = scaled(rows)
+    mantissas, lowest = factors.copy(), -(2**20)
+    for i in range(len(rows)):
+        mantissas[i], shift = math.frexp(factors[i])
+        exponents[i] = exponents[i] + shift if sizes[i] * mantissas[i] != 0 else lowest
+    exponent = exponents.max() if len(rows) > 0 else lowest
+    for i in range(len(rows)):
+        products[i] *= math.ldexp(mantissas[i], max(exponents[i] - exponent, -2000))
+    return products, exponent if exponent > lowest else 0
+
+
+@compiled
+def hyperplanes(neurons, tolerance):
+    """Neurons (m, d), ordered by products with a generic vector, if these tell all of them apart.
+
+    Returns rows, labels and orientations as `landscape.canonical.Hyperplanes` has them, and whether
+    all are clearly different: the products of equal directions of max-norm one differ by less.
+    """
+    m, d = neurons.shape
+    units, sizes, _ = scaled(neurons)
+    rows, keys, ordered = units.copy(), np.empty(m), np.empty(m)
+    order, labels = np.empty(m, np.int64), np.empty(m, np.int64)
+    orientations, generic = np.ones(m, np.int8), np.cos(1.0 + np.arange(d) ** 2)
+    for i in range(m):
+        key = 0.0
+        for j in range(d):
+            key += units[i, j] * generic[j]
+        orientations[i] = -1 if key < 0 else 1
+        keys[i] = abs(key) / sizes[i] if sizes[i] > 0 else 0.0
+    order_lines(keys, m, np.empty((2, m + 2), np.int64), order, ordered)
+    slack, distinct = 2 * (tolerance + (d + 1) * EPS) * (d + 1), sizes.all()
+    for h in range(m):
+        distinct &= h == 0 or ordered[h] - ordered[h - 1] > slack
+        i = order[h]
+        labels[i] = h
+        for j in range(d):
+            rows[h, j] = units[i, j] * orientations[i]
+    return rows, labels, orientations, distinct
+
+
+@compiled
+def jumps(labels, orientations, products):
+    """By what the gradient jumps across each of m hyperplanes, (m, q), and its value below all.
+
+    Summed in the hyperplanes' order, so that it does not depend on the neurons'.
+    """
+    m, q = products.shape
+    weights, offset, turned = np.empty((m, q)), np.zeros(q), np.zeros(m, np.bool_)
+    for i in range(m):
+        turned[labels[i]] = orientations[i] < 0
+        for c in range(q):
+            weights[labels[i], c] = orientations[i] * products[i, c]
+    for h in range(m):
+        if turned[h]:
+            offset -= weights[h]
+    return weights, offset
+
+
+@compiled
+def used_rows(weights):
+    """Indices of the rows that are not zero."""
+    used = np.zeros(len(weights), np.bool_)
+    for c in range(weights.shape[1]):
+        used |= weights[:, c] != 0.0
+    return np.flatnonzero(used)
+
+
+@compiled
+def bound(weights, offset):
+    """Per coordinate the total and the bound of a `CellProblem`; its largest sum of all sizes."""
+    total, bounds, largest = 2.0 * offset, np.empty(len(offset)), 0.0
+    for c in range(len(offset)):
+        size = 0.0
+        for h in range(len(weights)):
+            total[c] += weights[h, c]
+            size += abs(weights[h, c])
+        bounds[c] = 0.5 * (size + abs(total[c]))
+        largest = max(largest, size + abs(offset[c]))
+    return total, bounds, largest
+
+
+@compiled
+def extend(gram, sigma, factor, forward, p):
+    """Row p of the Cholesky factor of ``G + sigma e e^T``, and of its forward substitution of e."""
+    pivot, right = gram[p, p] + sigma, 1.0
+    for q in range(p):
+        s = gram[p, q] + sigma
+        for t in range(q):
+            s -= factor[p, t] * factor[q, t]
+        factor[p, q] = s / factor[q, q]
+        pivot -= factor[p, q] * factor[p, q]
+        right -= factor[p, q] * forward[q]
+    if not pivot > 1e-15 * (gram[p, p] + sigma):
+        return False
+    factor[p, p] = np.sqrt(pivot)
+    forward[p] = right / factor[p, p]
+    return True
+
+
+@compiled
+def spans(rows):
+    """Whether rows (k, d) surely have rank d.
+
+    The Gram matrix of their columns, of norm one, stays positive definite when its diagonal is
+    lowered by far more than all rounding errors.
+    """
+    k, d = rows.shape
+    gram, factor, forward = np.zeros((d, d)), np.empty((d, d)), np.empty(d)
+    for h in range(k):
+        for p in range(d):
+            for q in range(p + 1):
+                gram[p, q] += rows[h, p] * rows[h, q]
+    for p in range(d - 1, -1, -1):
+        for q in range(p + 1):
+            gram[p, q] /= np.sqrt(gram[p, p] * gram[q, q])
+    for p in range(d):
+        gram[p, p] -= d * (1e-9 + 4 * k * EPS)
+        if not extend(gram, 0.0, factor, forward, p):
+            return False
+    return d > 0
 
 
 @compiled
@@ -209,14 +353,37 @@ def sort_plane(rows):
 
 
 @compiled
-def sweep_plane(turns, weights, offset, order):
-    """The number of the line after the best gap, see `sort_plane`."""
+def sweep_plane(rows, weights, offset, order, turns, pattern, point):
+    """The best cell of the plane's lines, see `sort_plane`: its value; ``pattern``, ``point``.
+
+    Also the number of the line after it, and whether the rays on both sides are too close for the
+    point, their sum, to be relied on.
+    """
+    k, q = weights.shape
     fours, middle, reach = in_fours(weights)
-    total = np.zeros(len(offset))
-    for h in range(len(weights)):
+    total, gradient = 2.0 * offset, offset.copy()
+    for h in range(k):
         total += weights[h]
-    center(total, offset, offset, middle, reach)
-    return sweep_gaps(turns, fours, order, len(order), middle, reach, np.empty(len(order)), -1.0)[1]
+    center(total - 2.0 * offset, offset, offset, middle, reach)
+    best = sweep_gaps(turns, fours, order, k, middle, reach, np.empty(k), -1.0)[1]
+    for t in range(k):
+        h = order[t]
+        pattern[h] = (turns[h] > 0) != (t < best)
+        if pattern[h]:
+            gradient += weights[h]
+    x, y = ray(turns, rows[:, 0], rows[:, 1], order[best])
+    u, v = ray(turns, rows[:, 0], rows[:, 1], order[best - 1])
+    side = 1.0 if best > 0 else -1.0
+    value, opposite, thin = 0.0, 0.0, abs(x * v - y * u) <= 1e-12
+    for c in range(q):
+        value = max(value, abs(gradient[c]))
+        opposite = max(opposite, abs(total[c] - gradient[c]))
+    if opposite > value:
+        value, x, y, side = opposite, -x, -y, -side
+        for h in range(k):
+            pattern[h] = not pattern[h]
+    point[0], point[1] = x + side * u, y + side * v
+    return value, best, thin
 
 
 @compiled

@@ -127,7 +127,7 @@ def _median_row(D, errors, p, o):
 
 
 @compiled
-def search(rows, weights, offset, total, incumbent, slack, max_nodes, stop, best_point):
+def split_cones(rows, weights, offset, total, incumbent, slack, max_nodes, stop, best_point):
     """Best cell by splitting the orthants of a half-space.
 
     Vertices of cones are *defined* as points where hyperplanes cross edges; floats approximate

@@ -5,7 +5,7 @@
 import numpy as np
 
 from landscape.compiled import compiled
-from landscape.seminorm._kernels import EPS, sort_by
+from landscape.seminorm._kernels import EPS, extend, sort_by
 
 FEASIBLE, CONFLICT, UNKNOWN = 0, 1, 2
 FREE, REQUIRED, WAIVED = 0, 1, 2
@@ -84,7 +84,7 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
             if largest > 4 * sigma:
                 factored, sigma = 0, largest
             while factored < size:
-                if not _extend(gram, sigma, factor, forward, factored):
+                if not extend(gram, sigma, factor, forward, factored):
                     return UNKNOWN, size
                 factored += 1
             _back(factor, forward, size, solution)
@@ -129,24 +129,6 @@ def _products(Z, support, p, gram):
         for k in range(Z.shape[1]):
             s += Z[support[p], k] * Z[support[q], k]
         gram[p, q] = gram[q, p] = s
-
-
-@compiled
-def _extend(gram, sigma, factor, forward, p):
-    """Row p of the Cholesky factor of ``G + sigma e e^T``, and of its forward substitution of e."""
-    pivot, right = gram[p, p] + sigma, 1.0
-    for q in range(p):
-        s = gram[p, q] + sigma
-        for t in range(q):
-            s -= factor[p, t] * factor[q, t]
-        factor[p, q] = s / factor[q, q]
-        pivot -= factor[p, q] * factor[p, q]
-        right -= factor[p, q] * forward[q]
-    if not pivot > 1e-15 * (gram[p, p] + sigma):
-        return False
-    factor[p, p] = np.sqrt(pivot)
-    forward[p] = right / factor[p, p]
-    return True
 
 
 @compiled

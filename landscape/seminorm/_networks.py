@@ -6,23 +6,19 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from math import lcm
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.arrangement import Arrangement, sides_at
+from landscape.arrangement import Arrangement
 from landscape.parametrization import Parametrization
 from landscape.realization import stacked_difference
-from landscape.seminorm._box import scaled_products
-from landscape.seminorm._record import Array, Found, Limits, Pattern, Seminorm
-
-if TYPE_CHECKING:  # these import numba, which takes longer than many a search
-    from landscape.seminorm._problem import CellProblem, Planes
+from landscape.seminorm._record import Array, Limits, Pattern, Seminorm
 
 #: Seconds that a batch spends in the calling thread before it looks whether threads pay, and
 #: seconds per distance from which they do: shorter ones spend more in waiting for the
@@ -76,39 +72,10 @@ def sobolev_seminorm(
 def _seminorm(
     weights: Array, outputs: Array, method: str, limits: Limits, certify: bool = False
 ) -> Seminorm:
-    """`sobolev_seminorm` of arrays that are known to be a network's."""
-    from landscape.seminorm._problem import Planes, finish
-    from landscape.seminorm._search import solve
+    # Only here, as it loads numba, which takes longer than many a search.
+    from landscape.seminorm._search import seminorm
 
-    products, exponent = scaled_products(weights, outputs)
-    planes = Planes(weights)
-    reduced = planes.reduce(products)
-    found = solve(reduced.problem, method=method, limits=limits)
-    if not certify:
-        return finish(planes, products, exponent, reduced, found)
-    found, proved = _certified(reduced.problem, found, limits)
-    record = finish(planes, products, exponent, reduced, found)
-    return replace(record, proved=proved and _genuine(planes, record))
-
-
-def _certified(problem: CellProblem, found: Found, limits: Limits) -> tuple[Found, bool]:
-    """Search again above the value, every conflict decided in integers."""
-    from landscape.seminorm._conflicts import conflicts
-
-    if problem.shape[0] == problem.shape[1]:
-        return found, True  # the rank was decided in integers or by a safe margin
-    again = conflicts(problem, limits, found, confirm_all=True)
-    if again.lower > found.lower + problem.tolerance:
-        # Cannot happen if the method is right; the better cell counts.
-        return again, False  # pragma: no cover
-    return replace(found, exact=found.exact or again.exact), again.exact
-
-
-def _genuine(planes: Planes, record: Seminorm) -> bool:
-    """Whether the record's pattern is that of a cell of all hyperplanes, in integers."""
-    sides = sides_at(planes.exact_rows, record.rational_witness or record.witness.tolist())
-    expected = planes.neuron_patterns(np.array(sides) > 0)
-    return 0 not in sides and bool(np.array_equal(expected, record.pattern))
+    return seminorm(weights, outputs, method, limits, certify)
 
 
 def sobolev_distance(
@@ -145,22 +112,14 @@ def sobolev_distance(
 
 @dataclass(frozen=True, eq=False)
 class GradientRanges:
-    """Smallest and largest value of every partial derivative.
+    """Smallest and largest value of every partial derivative."""
 
-    Attributes
-    ----------
-    minima, maxima : array of shape (d,)
-    records : tuple of Seminorm
-        Per coordinate the seminorm of that partial derivative, the larger of ``maxima[j]`` and
-        ``-minima[j]``, with its witness; the gradient in it has the single entry.
-    exact : bool
-        Whether all of them are exact; otherwise the ranges are only inner ones.
-    """
-
-    minima: Array
+    minima: Array  #: Shape (d,).
     maxima: Array
+    #: Per coordinate the seminorm of that partial derivative, the larger of ``maxima[j]`` and
+    #: ``-minima[j]``, with its witness; the gradient in it has the single entry.
     records: tuple[Seminorm, ...]
-    exact: bool
+    exact: bool  #: Whether all of them are exact; otherwise the ranges are only inner ones.
 
 
 def gradient_ranges(
@@ -178,16 +137,15 @@ def gradient_ranges(
     >>> ranges.minima, ranges.maxima
     (array([-3.,  0.]), array([1., 2.]))
     """
-    from landscape.seminorm._problem import Planes, finish
-    from landscape.seminorm._search import solve
+    from landscape.seminorm._kernels import scaled_products
+    from landscape.seminorm._search import Planes, maximum
 
     limits, planes = Limits(time_limit, node_limit), Planes(theta.weights)
-    products, exponent = scaled_products(theta.weights, theta.output_weights)
+    products, exponent = scaled_products(np.array(theta.weights), np.array(theta.output_weights))
     records, ends = [], np.zeros((2, theta.n_inputs))
-    for j, column in enumerate(np.hsplit(products, theta.n_inputs)):
-        reduced = planes.reduce(column)
-        found = solve(reduced.problem, method=method, limits=limits)
-        record = finish(planes, column, exponent, reduced, found)
+    for j, column in enumerate(np.split(products, theta.n_inputs, axis=1)):
+        column = np.ascontiguousarray(column)
+        record = maximum(planes, column, exponent, method, limits)
         # g(x) + g(-x) is the same for all x, so one side gives the other.
         ends[:, j] = record.gradient[0], np.ldexp(column[~record.pattern].sum(), exponent)
         records.append(record)
@@ -215,8 +173,10 @@ def maximizing_cells(
            [1, 0],
            [1, 1]])
     """
+    from landscape.seminorm._kernels import scaled_products
+
     cells = Arrangement(theta.weights).cells(limit)
-    products, _ = scaled_products(theta.weights, theta.output_weights)
+    products, _ = scaled_products(np.array(theta.weights), np.array(theta.output_weights))
     norms = np.abs(cells.patterns.astype(float) @ products).max(axis=1)
     best: Pattern = cells.patterns[norms >= norms.max() * (1 - tolerance)]
     return best[np.lexsort(best.T[::-1])]
@@ -306,29 +266,14 @@ def pairwise_distances(
 
 @dataclass(frozen=True, eq=False)
 class ExactSeminorm:
-    """A seminorm (17) computed in rational arithmetic.
-
-    Attributes
-    ----------
-    value : Fraction
-    gradient : tuple of Fraction
-        At the witness.
-    witness : tuple of int
-        Strictly inside the first maximizing cell.
-    coordinate : int
-        Index of the gradient's largest entry.
-    patterns : bool array of shape (n, m)
-        All maximizing cells; the witness lies in the first.
-    n_cells : int
-        Number of cells of the neurons' arrangement.
-    """
+    """A seminorm (17) computed in rational arithmetic."""
 
     value: Fraction
-    gradient: tuple[Fraction, ...]
-    witness: tuple[int, ...]
-    coordinate: int
-    patterns: NDArray[np.bool_]
-    n_cells: int
+    gradient: tuple[Fraction, ...]  #: At the witness.
+    witness: tuple[int, ...]  #: Strictly inside the first maximizing cell.
+    coordinate: int  #: Index of the gradient's largest entry.
+    patterns: Pattern  #: All maximizing cells, shape (n, m); the witness lies in the first.
+    n_cells: int  #: Number of cells of the neurons' arrangement.
 
 
 def exact_seminorm(

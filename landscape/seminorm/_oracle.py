@@ -1,11 +1,9 @@
 """An oracle for cutting planes: fixed hyperplanes, slowly changing weights."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,10 +11,7 @@ from numpy.typing import ArrayLike
 from landscape.arrangement import general_position_count
 from landscape.arrangement._enumeration import enumerate_cells
 from landscape.arrangement._integers import IntVector, primitive
-from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm
-
-if TYPE_CHECKING:
-    from landscape.seminorm._problem import Reduced
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm, exact_gradient
 
 #: Arrangements with at most this many cells are enumerated once and kept.
 CACHED_CELLS = 20_000
@@ -24,21 +19,11 @@ CACHED_CELLS = 20_000
 
 @dataclass(frozen=True, eq=False)
 class SteepCell:
-    """A cell where the gradient exceeds the radius.
+    """A cell where the gradient exceeds the radius."""
 
-    Attributes
-    ----------
-    pattern : bool array of shape (m,)
-        A genuine cell of all rows.
-    gradient : array of shape (q,)
-        Sum of the active products.
-    value : float
-        Its max-norm.
-    """
-
-    pattern: Pattern
-    gradient: Array
-    value: float
+    pattern: Pattern  #: A genuine cell of all rows, (m,).
+    gradient: Array  #: Sum of the active products, (q,).
+    value: float  #: Its max-norm.
 
 
 class GradientOracle:
@@ -65,7 +50,7 @@ class GradientOracle:
     """
 
     def __init__(self, weights: ArrayLike) -> None:
-        from landscape.seminorm._problem import Planes
+        from landscape.seminorm._search import Planes
 
         self.weights = _matrix(weights, "weights", "(m, d)")
         self._planes = Planes(self.weights)
@@ -79,9 +64,8 @@ class GradientOracle:
             keys = list(range(2**k))
         elif k > r and general_position_count(k, r) <= CACHED_CELLS:
             rows = [primitive([row[j] for j in columns]) for row in self._planes.exact_rows]
-            cells = enumerate_cells(rows, r)
-            keys = sorted(cells)
-            self._points = [cells[key] for key in keys]
+            cells = sorted(enumerate_cells(rows, r).items())
+            keys, self._points = [key for key, _ in cells], [point for _, point in cells]
         else:
             return
         sides = [[key >> h & 1 for h in range(k)] for key in keys]
@@ -143,20 +127,17 @@ class GradientOracle:
             If the time is up with neither a cell nor a proof.
         """
         values = self._checked(products)
-        steep = list(self._known_above(values, radius, limit))
+        steep = self._known_above(values, radius, limit)
         if not steep and self._patterns is None:
             record = self._search(values, radius, Limits(time_limit))
-            if record is None:
-                return
-            steep = list(self._known_above(values, radius, limit))
-            if not steep and not record.exact:
-                raise TimeoutError("the search was not complete: neither a cell nor a proof")
+            if record is not None:
+                steep = self._known_above(values, radius, limit)
+                if not steep and not record.exact:
+                    raise TimeoutError("the search was not complete: neither a cell nor a proof")
         yield from steep
 
-    def _known_above(self, values: Array, radius: float, limit: int | None) -> Iterator[SteepCell]:
+    def _known_above(self, values: Array, radius: float, limit: int | None) -> list[SteepCell]:
         """The steep cells among those kept, or found by earlier searches, the worst first."""
-        from landscape.seminorm._problem import exact_gradient
-
         patterns = self._patterns
         if patterns is None:
             known = [record.pattern for record in self._recent]
@@ -164,21 +145,15 @@ class GradientOracle:
         activity = patterns.astype(float) if self._patterns is None else self._activity
         norms = np.abs(activity @ values).max(axis=1, initial=0.0)
         slack = 4 * len(values) * EPS * np.abs(values).sum(axis=0).max(initial=0.0)
-        count = 0
         candidates = np.flatnonzero(norms > radius - slack)
-        for i in candidates[np.argsort(-norms[candidates], kind="stable")]:
-            if count == limit:
-                return
-            gradient = exact_gradient(values, patterns[i])
-            value = float(np.abs(gradient).max(initial=0.0))
-            if value > radius:
-                count += 1
-                yield SteepCell(patterns[i].copy(), gradient, value)
+        worst_first = patterns[candidates[np.argsort(-norms[candidates], kind="stable")]]
+        gradients = ((row, np.array(exact_gradient(values, row))) for row in worst_first)
+        cells = (SteepCell(row, g, float(np.abs(g).max(initial=0.0))) for row, g in gradients)
+        return list(islice((cell for cell in cells if cell.value > radius), limit))
 
     def _search(self, values: Array, radius: float | None, limits: Limits) -> Seminorm | None:
         """The best cell, or None if it is proved that none exceeds the radius."""
-        from landscape.seminorm._problem import climb, finish
-        from landscape.seminorm._search import solve
+        from landscape.seminorm._search import climb, finish, solve
 
         # Scaled by a power of two so that the largest entry is near one.
         exponent = int(np.frexp(np.abs(values).max(initial=0.0))[1])
@@ -190,8 +165,12 @@ class GradientOracle:
             value, point = float(norms[best]), self._points[best] if self._points else None
             found = Found(value, value, self._sides[best], point, True, "kept cells")
             return finish(self._planes, scaled, exponent, reduced, found, rounded=False)
-        incumbent = self._best_known(reduced, scaled)
-        floor = -1.0 if radius is None else float(np.ldexp(radius, -exponent))
+        incumbent, floor = None, -1.0 if radius is None else float(np.ldexp(radius, -exponent))
+        if self._recent and len(reduced.columns) == self.weights.shape[1] and len(reduced.used):
+            # The best of the cells that earlier searches found, to start from.
+            sums = np.array([record.pattern for record in self._recent]).astype(float) @ scaled
+            known = self._recent[int(np.abs(sums).max(axis=1).argmax())]
+            incumbent = reduced.problem.at_point(known.witness, "known")
         if radius is not None:
             # Only what exceeds the radius is sought; the incumbent's cell is a placeholder.
             incumbent = incumbent or climb(reduced.problem, limits)
@@ -202,15 +181,6 @@ class GradientOracle:
         record = finish(self._planes, scaled, exponent, reduced, found, rounded=False)
         self._recent.appendleft(record)
         return record
-
-    def _best_known(self, reduced: Reduced, scaled: Array) -> Found | None:
-        """The best of the cells that earlier searches found, to start from."""
-        everything = len(reduced.columns) == self.weights.shape[1]
-        if not self._recent or not everything or not len(reduced.used):
-            return None
-        sums = np.array([record.pattern for record in self._recent]).astype(float) @ scaled
-        record = self._recent[int(np.abs(sums).max(axis=1).argmax())]
-        return reduced.problem.at_point(record.witness, "known")
 
     def _checked(self, products: ArrayLike) -> Array:
         return _matrix(products, "products", f"({len(self.weights)}, q)", len(self.weights))

@@ -21,10 +21,10 @@ from landscape.arrangement._integers import (
     to_floats,
 )
 from landscape.canonical import exact_sums, merge_hyperplanes
-from landscape.parametrization import DIRECTION_TOLERANCE, max_norms
+from landscape.parametrization import DIRECTION_TOLERANCE
 from landscape.seminorm import _kernels as kernels
 from landscape.seminorm._kernels_conflicts import FEASIBLE, min_norm_point
-from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm, exact_gradient
 from landscape.streams import stream
 
 
@@ -40,10 +40,7 @@ class CellProblem:
     def __init__(self, rows: Array, weights: Array, offset: Array) -> None:
         self.rows, self.weights, self.offset = rows, weights, offset
         self.shape: tuple[int, int] = rows.shape
-        sums, sizes = weights.sum(axis=0), np.abs(weights).sum(axis=0)
-        self.total: Array = 2 * offset + sums
-        self.bounds: Array = 0.5 * (sizes + np.abs(self.total))
-        size = float((sizes + np.abs(offset)).max(initial=0.0))
+        self.total, self.bounds, size = kernels.bound(weights, offset)
         self.tolerance = 4 * EPS * (len(rows) + 2) * size
 
     @cached_property
@@ -80,17 +77,14 @@ class CellProblem:
         return Found(self.norm(pattern), np.inf, pattern, exact, False, "start")
 
     def inside(self, pattern: Pattern) -> Array | None:
-        """A point of the cell on these sides that floats can vouch for, if they find one."""
+        """A point of the cell on these sides, as far as floats can tell, if they find one."""
         (k, r), point = self.shape, np.zeros(self.shape[1])
         lengths = np.where(pattern, 1.0, -1.0) * np.sqrt((self.rows * self.rows).sum(axis=1))
         Z, support = self.rows / lengths[:, None], np.empty(r + 3, dtype=np.int64)
         outcome, _ = min_norm_point(
             Z, np.ascontiguousarray(Z.T), np.arange(k), k, np.empty(r + 3), support, 0, point
         )
-        if outcome != FEASIBLE:
-            return None
-        settled = settle(self.rows, point, pattern.astype(np.int8))
-        return None if settled is None else settled[0]
+        return point if outcome == FEASIBLE else None
 
 
 def climb(problem: CellProblem, limits: Limits, n_starts: int = 8, patience: int = 20) -> Found:
@@ -140,26 +134,12 @@ class Planes:
     """
 
     def __init__(self, neurons: Array) -> None:
-        m, d = self.shape = neurons.shape
-        self._columns: dict[bytes, list[int]] = {}
-        sizes, exponents = np.frexp(max_norms(neurons))
-        if sizes.all() and d:
-            # Equal directions have nearly equal keys, up to the sign.
-            scaled = np.ldexp(neurons, -exponents[:, None])
-            keys = (scaled * np.cos(1.0 + np.arange(d) ** 2)).sum(axis=1) / sizes
-            ordered = np.abs(keys)
-            order = ordered.argsort()
-            ordered = ordered[order]
-            slack = 2 * (DIRECTION_TOLERANCE + EPS) * (d + 1)
-            if (ordered[1:] - ordered[:-1]).min(initial=1.0) > slack:
-                self.orientations = np.where(keys < 0, -1, 1).astype(np.int8)
-                self.rows = scaled[order] * self.orientations[order, None]
-                self.labels = np.empty(m, dtype=np.intp)
-                self.labels[order] = np.arange(m)
-                return
-        planes = merge_hyperplanes(neurons)
-        self.rows, self.labels = planes.rows, planes.labels
-        self.orientations = planes.orientations
+        self.shape, self._columns = neurons.shape, dict[bytes, list[int]]()
+        planes = kernels.hyperplanes(np.array(neurons), DIRECTION_TOLERANCE)
+        self.distinct: bool = planes[3]
+        self.rows, self.labels, self.orientations = (
+            planes[:3] if self.distinct else merge_hyperplanes(neurons)
+        )
 
     def reduce(self, products: Array, everything: bool = False) -> Reduced:
         """The problem for neurons that contribute ``products`` (m, q) where they are active.
@@ -167,35 +147,29 @@ class Planes:
         ``everything`` keeps the hyperplanes where the gradient does not jump.
         """
         n = len(self.rows)
-        signed = self.orientations[:, None] * products
-        if n == len(signed):
-            weights = np.empty_like(signed)
-            weights[self.labels] = signed
+        if self.distinct:
+            weights, offset = kernels.jumps(self.labels, self.orientations, products)
         else:
+            signed = self.orientations[:, None] * products
             sums = [exact_sums(column, self.labels, n) for column in signed.T]
-            weights = np.reshape(sums, (products.shape[1], n)).T
-        offset = exact_gradient(products, self.orientations < 0)
-        used = np.flatnonzero(np.ones(n, dtype=bool) if everything else weights.any(axis=1))
+            weights = np.ascontiguousarray(np.reshape(sums, (products.shape[1], n)).T)
+            offset = np.array(exact_gradient(products, self.orientations < 0))
+        used, rows = np.arange(n) if everything else kernels.used_rows(weights), self.rows
+        if len(used) < n:
+            rows, weights = rows[used], weights[used]
         columns = self.independent_columns(used)
-        rows = self.rows if len(used) == n else self.rows[used]
         if len(columns) < self.shape[1]:
-            rows = rows[:, columns]
             # Powers of two such that max-norms lie in [1/2, 1), as before columns were dropped.
-            rows = np.ldexp(rows, -np.frexp(max_norms(rows))[1][:, None])
-        # Compiled searches are specialized on the memory layout: keep it the same for all.
-        rows, weights = np.ascontiguousarray(rows), np.ascontiguousarray(weights[used])
+            rows = kernels.scaled(np.ascontiguousarray(rows[:, columns]))[0]
         return Reduced(CellProblem(rows, weights, offset), used, columns)
 
     def independent_columns(self, used: NDArray[np.intp]) -> list[int]:
         """Inputs that alone reach every cell of the used hyperplanes, exactly (rank reduction)."""
         key = used.tobytes()
         if key not in self._columns:
-            rows, d = self.rows[used], self.shape[1]
-            singular = np.linalg.svd(rows, compute_uv=False) if len(rows) >= d > 0 else np.zeros(1)
-            if singular[-1] > 1e3 * EPS * max(rows.shape) * singular[0]:
-                self._columns[key] = list(range(d))
-            else:
-                self._columns[key] = pivot_columns(integer_rows(rows))
+            rows = self.rows[used]
+            full = range(self.shape[1]) if kernels.spans(rows) else None
+            self._columns[key] = list(full or pivot_columns(integer_rows(rows)))
         return self._columns[key]
 
     @cached_property
@@ -205,10 +179,10 @@ class Planes:
 
     def neuron_patterns(self, sides: Pattern) -> Pattern:
         """Activation of the neurons, shape (..., m), where the hyperplanes have these sides."""
-        if not len(self.rows):
-            return np.zeros((*sides.shape[:-1], self.shape[0]), dtype=bool)
+        if not self.distinct:  # the last side is for zero rows, which have label -1, orientation 0
+            sides = np.concatenate([sides, np.ones((*sides.shape[:-1], 1), dtype=bool)], axis=-1)
         active: Pattern = sides[..., self.labels] == (self.orientations > 0)
-        return active & (self.labels >= 0)
+        return active
 
     def locate(
         self, found: Found, reduced: Reduced
@@ -222,16 +196,17 @@ class Planes:
         d = self.shape[1]
         if not len(self.rows):
             return np.eye(1, d)[0], None, np.zeros(0, dtype=bool)
-        wanted = np.full(len(self.rows), -1, dtype=np.int8)
+        wanted, point = self.rows[:, 0].astype(np.int8), found.point
+        wanted.fill(-1)
         wanted[used] = found.pattern
-        point = found.point
         for attempt in range(0 if isinstance(point, tuple) else 2):
             # The point that the search had, then another one of its cell.
             inner = point if attempt == 0 else problem.inside(found.pattern)
             if inner is not None:
-                witness = np.zeros(d)
-                witness[columns] = inner
-                if (settled := settle(self.rows, witness, wanted)) is not None:
+                if len(columns) < d:
+                    inner, short = np.zeros(d), inner
+                    inner[columns] = short
+                if (settled := settle(self.rows, inner, wanted)) is not None:
                     return settled[0], None, settled[1]
         if not isinstance(point, tuple):
             point = interior_point(problem.exact_rows, found.pattern.tolist())
@@ -246,11 +221,6 @@ class Planes:
             raise AssertionError("the exact witness left its cell")
         largest = max(map(abs, exact))
         return to_floats(exact), tuple(Fraction(value, largest) for value in exact), sides
-
-
-def exact_gradient(products: Array, active: Pattern) -> Array:
-    """The sum of the active rows, correctly rounded."""
-    return np.array([math.fsum(column) for column in products[active].T.tolist()]) + 0.0
 
 
 def finish(
@@ -269,18 +239,17 @@ def finish(
     witness, rational, sides = planes.locate(found, reduced)
     pattern = planes.neuron_patterns(sides)
     gradient = exact_gradient(products, pattern)
-    coordinate = int(np.abs(gradient).argmax())
-    lower = abs(float(gradient[coordinate]))
-    tolerance = reduced.problem.tolerance
+    sizes = [abs(value) for value in gradient]
+    lower, tolerance = max(sizes), reduced.problem.tolerance
     if rounded:
-        tolerance += EPS * float(np.abs(products).sum(axis=0).max(initial=0.0))
+        tolerance += EPS * kernels.bound(products, np.zeros(len(sizes)))[2]
     return Seminorm(
         unscaled(lower, exponent),
         unscaled(lower if found.exact else max(lower, found.upper), exponent),
         witness,
         np.ldexp(gradient, exponent),
         pattern,
-        coordinate,
+        sizes.index(lower),
         found.exact,
         found.method,
         # Numbers that underflow are rounded once more.

@@ -1,5 +1,6 @@
 """What the seminorm's functions return, and when a search has to stop."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -19,50 +20,32 @@ EPS = float(np.finfo(float).eps)
 METHODS = ("auto", "plane", "flats", "cones", "conflicts", "reference")
 
 
+def exact_gradient(products: Array, active: Pattern) -> list[float]:
+    """The sum of the active rows, correctly rounded."""
+    return [math.fsum(column) + 0.0 for column in products[active].T.tolist()]
+
+
 class OutOfReach(LandscapeError):
     """No exact method reaches a problem of this size."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Seminorm:
-    """A W^{1,inf} seminorm (17) with its witness.
+    """A W^{1,inf} seminorm (17) with its witness."""
 
-    Attributes
-    ----------
-    lower, upper : float
-        The seminorm lies in ``[lower - tolerance, upper + tolerance]``; they are equal if exact.
-    witness : array of shape (d,)
-        A point strictly inside a cell where the gradient has this norm; max-norm at most one.
-    gradient : array of shape (d,)
-        The gradient there, recomputed from the network with correctly rounded sums.
-    pattern : bool array of shape (m,)
-        Which neurons are active at the witness; no hyperplane passes through it.
-    coordinate : int
-        Index of the gradient's largest entry.
-    exact : bool
-        Whether the search was complete, so that the bounds meet up to ``tolerance``.
-    method : str
-        How it was found.
-    tolerance : float
-        Absolute bound on the rounding errors in ``lower`` and ``upper``: of the products
-        ``c_i a_i``, also where they cancel, and of their sums.
-    rational_witness : tuple of Fraction, or None
-        Given when the cell is so thin that rounding would move the witness out of it.
-    proved : bool or None
-        With ``certify=True``: whether exact arithmetic confirmed the witness and every step that
-        the upper bound rests on. None when this was not asked for.
-    """
-
-    lower: float
-    upper: float
-    witness: Array
-    gradient: Array
-    pattern: Pattern
-    coordinate: int
-    exact: bool
-    method: str
-    tolerance: float
+    lower: float  #: The seminorm lies in ``[lower - tolerance, upper + tolerance]``.
+    upper: float  #: Equal to ``lower`` if exact.
+    witness: Array  #: Strictly inside a cell with a gradient of this norm, (d,), max-norm <= 1.
+    gradient: Array  #: There, recomputed from the network with correctly rounded sums, (d,).
+    pattern: Pattern  #: Which neurons are active there, (m,); no hyperplane passes through it.
+    coordinate: int  #: Index of the gradient's largest entry.
+    exact: bool  #: Whether the search was complete, so that the bounds meet up to ``tolerance``.
+    method: str  #: How it was found.
+    tolerance: float  #: Bounds rounding of ``lower`` and ``upper``: of products and of their sums.
+    #: Given when the cell is so thin that rounding would move the witness out of it.
     rational_witness: tuple[Fraction, ...] | None = None
+    #: With ``certify=True``: whether exact arithmetic confirmed the witness and every step that the
+    #: upper bound rests on. None when this was not asked for.
     proved: bool | None = None
 
     @property

@@ -15,17 +15,20 @@ The thresholds come from ``benchmarks/seminorm``.
 """
 
 import math
+from dataclasses import replace
 from functools import cmp_to_key
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.arrangement import sides_at
 from landscape.arrangement._integers import IntVector, integer_vector
 from landscape.seminorm import _kernels as kernels
 from landscape.seminorm._conflicts import conflicts, reference
 from landscape.seminorm._flats import flats
-from landscape.seminorm._problem import CellProblem, climb
-from landscape.seminorm._record import METHODS, Array, Found, Limits, OutOfReach
+from landscape.seminorm._kernels_cones import split_cones
+from landscape.seminorm._problem import CellProblem, Planes, climb, finish
+from landscape.seminorm._record import METHODS, Array, Found, Limits, OutOfReach, Seminorm
 
 #: Rows visited by the flats (number of flats times k) up to which they are chosen, by rank.
 #: Some sixty million are visited per second.
@@ -78,6 +81,49 @@ def solve(
     return conflicts(problem, limits, incumbent) if unresolved is None else unresolved
 
 
+def seminorm(
+    weights: Array, outputs: Array, method: str, limits: Limits, certify: bool = False
+) -> Seminorm:
+    """`landscape.seminorm.sobolev_seminorm` of arrays that are known to be a network's."""
+    products, exponent = kernels.scaled_products(np.array(weights), np.array(outputs))
+    return maximum(Planes(weights), products, exponent, method, limits, certify)
+
+
+def maximum(
+    planes: Planes,
+    products: Array,
+    exponent: int,
+    method: str,
+    limits: Limits,
+    certify: bool = False,
+) -> Seminorm:
+    """The record of the largest gradient for products (m, q) times ``2^exponent``."""
+    reduced = planes.reduce(products)
+    found, proved = solve(reduced.problem, method=method, limits=limits), None
+    if certify:
+        found, proved = _certified(reduced.problem, found, limits)
+    record = finish(planes, products, exponent, reduced, found)
+    return replace(record, proved=proved and _genuine(planes, record)) if certify else record
+
+
+def _certified(problem: CellProblem, found: Found, limits: Limits) -> tuple[Found, bool]:
+    """Search again above the value, every conflict decided in integers."""
+    if problem.shape[0] == problem.shape[1]:
+        return found, True  # the rank was decided in integers or by a safe margin
+    again = conflicts(problem, limits, found, confirm_all=True)
+    if again.lower > found.lower + problem.tolerance:
+        # Cannot happen if the method is right; the better cell counts.
+        return again, False  # pragma: no cover
+    return replace(found, exact=found.exact or again.exact), again.exact
+
+
+def _genuine(planes: Planes, record: Seminorm) -> bool:
+    """Whether the record's pattern is that of a cell of all hyperplanes, in integers."""
+    sides = sides_at(planes.exact_rows, record.rational_witness or record.witness.tolist())
+    expected = planes.neuron_patterns(np.array(sides) > 0)
+    return 0 not in sides and bool(np.array_equal(expected, record.pattern))
+
+
 def independent(problem: CellProblem) -> Found:
     """``rank = k``: every sign vector is a cell, so each coordinate reaches its bound."""
     if not len(problem.rows):
@@ -114,24 +160,18 @@ def attained(problem: CellProblem) -> Found | None:
 
 def plane(problem: CellProblem) -> Found:
     """Rank 2: sort the hyperplanes' angles and sweep, O(k log k)."""
-    rows = problem.rows
+    rows, weights, offset = problem.rows, problem.weights, problem.offset
     order, turns, close = kernels.sort_plane(rows)
-    _sort_exactly(rows, order, np.flatnonzero(close))
-    best = kernels.sweep_plane(turns, problem.weights, problem.offset, order)
-    # The sector between the rays of two lines, and the best of it and its antipode.
-    high, low = _ray(rows[order[best]]), _ray(rows[order[best - 1]])
-    if best == 0:
-        low = -low[0], -low[1]
-    pattern = np.empty(len(rows), dtype=bool)
-    pattern[order] = (turns[order] > 0) != (np.arange(len(rows)) < best)
-    value, opposite = problem.norm(pattern), problem.norm(~pattern)
-    if opposite > value:
-        value, pattern, high, low = opposite, ~pattern, (-high[0], -high[1]), (-low[0], -low[1])
-    one, other = np.array(high) / math.hypot(*high), np.array(low) / math.hypot(*low)
-    point: Array | tuple[int, ...] = one + other
-    if abs(one[0] * other[1] - one[1] * other[0]) <= 1e-12:
-        # Too thin for floats: the exact sum of the two rays.
-        point = tuple(map(sum, zip(integer_vector(high), integer_vector(low), strict=True)))
+    if close.any():
+        _sort_exactly(rows, order, np.flatnonzero(close))
+    pattern, middle = np.empty(len(rows), dtype=bool), np.empty(2)
+    value, t, thin = kernels.sweep_plane(rows, weights, offset, order, turns, pattern, middle)
+    point: Array | tuple[int, ...] = middle
+    if thin:
+        # The exact sum of the two rays.
+        high, low = (integer_vector(_ray(rows[order[s]])) for s in (t, t - 1))
+        side = 1 if pattern[order[t]] == (turns[order[t]] > 0) else -1
+        point = tuple(side * (x + y if t else x - y) for x, y in zip(high, low, strict=True))
     return Found(value, value, pattern, point, True, "plane")
 
 
@@ -142,7 +182,7 @@ def _sort_exactly(rows: Array, order: NDArray[np.intp], close: NDArray[np.intp])
         (a, b), (c, d) = first[0], second[0]
         return b * c - a * d
 
-    for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1) if close.size else ():
+    for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
         span = slice(int(run[0]), int(run[-1]) + 2)
         exact = [(integer_vector(_ray(rows[i])), i) for i in order[span].tolist()]
         order[span] = [i for _, i in sorted(exact, key=cmp_to_key(clockwise))]
@@ -167,13 +207,11 @@ def cones(problem: CellProblem, limits: Limits, incumbent: Found | None = None) 
     in a vertex than were split there (degenerate networks), floats cannot decide: such places are
     left out and bounded, and if their bound exceeds the best cell, the result is None.
     """
-    from landscape.seminorm._kernels_cones import search
-
     best = incumbent or climb(problem, limits)
     point, start = np.zeros(problem.shape[1]), (float(best.lower), problem.tolerance)
     arguments = problem.rows, problem.weights, problem.offset, problem.total, *start
     with limits.alarm() as stop:
-        bound, complete, nodes = search(*arguments, limits.remaining_nodes, stop, point)
+        bound, complete, nodes = split_cones(*arguments, limits.remaining_nodes, stop, point)
     limits.nodes += nodes
     found = problem.at_point(point, "cones") if point.any() else None
     if found is not None and found.lower > best.lower:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landscape.parametrization import Parametrization
-from landscape.seminorm._box import PiecewiseLinear, maximize_on_box, scaled_products
+from landscape.seminorm._box import PiecewiseLinear, maximize_on_box
 from landscape.seminorm._networks import sobolev_seminorm
 from landscape.seminorm._record import Array, OutOfReach, Seminorm
 
@@ -19,55 +19,29 @@ VERTEX_LIMIT = 3_000_000
 
 @dataclass(frozen=True, eq=False)
 class UniformNorm:
-    """``max |R(theta)|`` over ``[-bound, bound]^d``.
+    """``max |R(theta)|`` over ``[-bound, bound]^d``."""
 
-    Attributes
-    ----------
-    value : float
-        ``|R(theta)(witness)|``, the norm if ``exact``.
-    lower, upper : float
-        The norm lies in ``[lower - tolerance, upper + tolerance]``.
-    witness : array of shape (d,)
-        A point of the box with this value.
-    bound : float
-    exact : bool
-        Whether the bounds meet up to the tolerance.
-    method : str
-        "vertices" or "milp".
-    tolerance : float
-        Absolute bound on rounding, and on what merging equal directions does; for "milp" on what
-        the solver's tolerances do.
-    """
-
-    value: float
-    lower: float
+    value: float  #: ``|R(theta)(witness)|``, the norm if ``exact``.
+    lower: float  #: The norm lies in ``[lower - tolerance, upper + tolerance]``.
     upper: float
-    witness: Array
+    witness: Array  #: A point of the box with this value, (d,).
     bound: float
-    exact: bool
-    method: str
+    exact: bool  #: Whether the bounds meet up to the tolerance.
+    method: str  #: "vertices" or "milp".
+    #: Bounds rounding and what merging equal directions does; for "milp" the solver's tolerances.
     tolerance: float
 
 
 @dataclass(frozen=True, eq=False)
 class SobolevNorm:
-    """The full W^{1,inf} norm on a box, the larger of its two parts.
-
-    Attributes
-    ----------
-    value, lower, upper : float
-    exact : bool
-    uniform : UniformNorm
-    seminorm : Seminorm
-        On all of R^d, which is the box's: every cell is a cone.
-    """
+    """The full W^{1,inf} norm on a box, the larger of its two parts."""
 
     value: float
     lower: float
     upper: float
     exact: bool
     uniform: UniformNorm
-    seminorm: Seminorm
+    seminorm: Seminorm  #: On all of R^d, which is the box's: every cell is a cone.
 
 
 def uniform_norm(
@@ -107,11 +81,13 @@ def uniform_norm(
     >>> result.value, result.exact
     (6.0, True)
     """
+    from landscape.seminorm._kernels import scaled_products
+
     if not (np.isfinite(bound) and bound > 0):
         raise ValueError(f"bound: expected a positive number, got {bound}")
     if method not in ("auto", "vertices", "milp"):
         raise ValueError(f"method: expected auto, vertices or milp, got {method!r}")
-    products, exponent = scaled_products(theta.weights, np.abs(theta.output_weights))
+    products, exponent = scaled_products(np.array(theta.weights), np.abs(theta.output_weights))
     h = PiecewiseLinear.of(products, theta.signs, np.full(theta.n_inputs, -1.0))
     if method == "vertices" and h.n_vertices > 30 * VERTEX_LIMIT:
         raise OutOfReach(f"uniform_norm: {h.n_vertices} vertices")
@@ -147,11 +123,5 @@ def sobolev_norm(
     """
     uniform = uniform_norm(theta, bound=bound, time_limit=time_limit, node_limit=node_limit)
     seminorm = sobolev_seminorm(theta, time_limit=time_limit, node_limit=node_limit)
-    return SobolevNorm(
-        max(uniform.value, seminorm.value),
-        max(uniform.lower, seminorm.lower),
-        max(uniform.upper, seminorm.upper),
-        uniform.exact and seminorm.exact,
-        uniform,
-        seminorm,
-    )
+    lower, upper = max(uniform.lower, seminorm.lower), max(uniform.upper, seminorm.upper)
+    return SobolevNorm(lower, lower, upper, uniform.exact and seminorm.exact, uniform, seminorm)
