@@ -30,8 +30,7 @@ from landscape.arrangement import Arrangement, Infeasible, sides_at
 from landscape.arrangement._integers import IntVector, integer_rows, move_off, strict_solution
 from landscape.networks import as_network
 from landscape.parametrization import max_norms
-from landscape.seminorm._box import scaled_products
-from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, exact_gradient
 
 if TYPE_CHECKING:  # these import numba
     from landscape.seminorm._problem import CellProblem, Planes, Reduced
@@ -172,9 +171,11 @@ class _Search:
     """
 
     def __init__(self, a: Array, b: Array, c: Array, norm: float, box: Array | None) -> None:
+        from landscape.seminorm._kernels import scaled_products
+
         self.m, self.d = a.shape
         self.norm, self.box, self.rows = norm, box, np.column_stack([a, b])
-        self.jumps, self.exponent = scaled_products(a, c)
+        self.jumps, self.exponent = scaled_products(np.array(a), np.array(c))
         faces = [np.eye(self.d + 1)[-1]]
         unbounded = np.tile([-np.inf, np.inf], (self.d, 1))
         for (j, side), bound in np.ndenumerate(unbounded if box is None else box):
@@ -190,7 +191,7 @@ class _Search:
 
     def run(self, limits: Limits) -> LipschitzConstant:
         """Search by the seminorm's methods where they apply, else by regions."""
-        from landscape.seminorm._problem import Planes, exact_gradient, unscaled
+        from landscape.seminorm._problem import Planes, unscaled
 
         small = self.norm == np.inf and self.d <= MAX_SIGNED_INPUTS
         turned = np.vstack([self.rows, -self.faces])
@@ -228,7 +229,6 @@ class _Search:
 
     def _symmetric(self, planes: Planes, limits: Limits) -> tuple[Found, Reduced]:
         """With one more neuron, see the module."""
-        from landscape.seminorm._problem import exact_gradient
         from landscape.seminorm._search import solve
 
         columns = np.eye(self.d)

@@ -147,7 +147,7 @@ class GradientOracle:
         slack = 4 * len(values) * EPS * np.abs(values).sum(axis=0).max(initial=0.0)
         candidates = np.flatnonzero(norms > radius - slack)
         worst_first = patterns[candidates[np.argsort(-norms[candidates], kind="stable")]]
-        gradients = ((row, np.array(exact_gradient(values, row))) for row in worst_first)
+        gradients = ((row, exact_gradient(values, row)) for row in worst_first)
         cells = (SteepCell(row, g, float(np.abs(g).max(initial=0.0))) for row, g in gradients)
         return list(islice((cell for cell in cells if cell.value > radius), limit))
 

@@ -20,7 +20,7 @@ from landscape.arrangement._integers import (
     pivot_columns,
     to_floats,
 )
-from landscape.canonical import exact_sums, merge_hyperplanes
+from landscape.canonical import Hyperplanes, exact_sums, merge_hyperplanes
 from landscape.parametrization import DIRECTION_TOLERANCE
 from landscape.seminorm import _kernels as kernels
 from landscape.seminorm._kernels_conflicts import FEASIBLE, min_norm_point
@@ -137,9 +137,8 @@ class Planes:
         self.shape, self._columns = neurons.shape, dict[bytes, list[int]]()
         planes = kernels.hyperplanes(np.array(neurons), DIRECTION_TOLERANCE)
         self.distinct: bool = planes[3]
-        self.rows, self.labels, self.orientations = (
-            planes[:3] if self.distinct else merge_hyperplanes(neurons)
-        )
+        merged = Hyperplanes(*planes[:3]) if self.distinct else merge_hyperplanes(neurons)
+        self.rows, self.labels, self.orientations = merged
 
     def reduce(self, products: Array, everything: bool = False) -> Reduced:
         """The problem for neurons that contribute ``products`` (m, q) where they are active.
@@ -153,7 +152,7 @@ class Planes:
             signed = self.orientations[:, None] * products
             sums = [exact_sums(column, self.labels, n) for column in signed.T]
             weights = np.ascontiguousarray(np.reshape(sums, (products.shape[1], n)).T)
-            offset = np.array(exact_gradient(products, self.orientations < 0))
+            offset = exact_gradient(products, self.orientations < 0)
         used, rows = np.arange(n) if everything else kernels.used_rows(weights), self.rows
         if len(used) < n:
             rows, weights = rows[used], weights[used]
@@ -196,17 +195,18 @@ class Planes:
         d = self.shape[1]
         if not len(self.rows):
             return np.eye(1, d)[0], None, np.zeros(0, dtype=bool)
-        wanted, point = self.rows[:, 0].astype(np.int8), found.point
+        point, wanted = found.point, np.empty(len(self.rows), dtype=np.int8)
         wanted.fill(-1)
         wanted[used] = found.pattern
         for attempt in range(0 if isinstance(point, tuple) else 2):
             # The point that the search had, then another one of its cell.
             inner = point if attempt == 0 else problem.inside(found.pattern)
-            if inner is not None:
+            if isinstance(inner, np.ndarray):
+                witness = inner
                 if len(columns) < d:
-                    inner, short = np.zeros(d), inner
-                    inner[columns] = short
-                if (settled := settle(self.rows, inner, wanted)) is not None:
+                    witness = np.zeros(d)
+                    witness[columns] = inner
+                if (settled := settle(self.rows, witness, wanted)) is not None:
                     return settled[0], None, settled[1]
         if not isinstance(point, tuple):
             point = interior_point(problem.exact_rows, found.pattern.tolist())
@@ -239,7 +239,7 @@ def finish(
     witness, rational, sides = planes.locate(found, reduced)
     pattern = planes.neuron_patterns(sides)
     gradient = exact_gradient(products, pattern)
-    sizes = [abs(value) for value in gradient]
+    sizes = [abs(value) for value in gradient.tolist()]
     lower, tolerance = max(sizes), reduced.problem.tolerance
     if rounded:
         tolerance += EPS * kernels.bound(products, np.zeros(len(sizes)))[2]

@@ -20,9 +20,9 @@ EPS = float(np.finfo(float).eps)
 METHODS = ("auto", "plane", "flats", "cones", "conflicts", "reference")
 
 
-def exact_gradient(products: Array, active: Pattern) -> list[float]:
+def exact_gradient(products: Array, active: Pattern) -> Array:
     """The sum of the active rows, correctly rounded."""
-    return [math.fsum(column) + 0.0 for column in products[active].T.tolist()]
+    return np.array([math.fsum(column) + 0.0 for column in products[active].T.tolist()])
 
 
 class OutOfReach(LandscapeError):
