@@ -84,8 +84,10 @@ def test_many(seed):
         p = int(rng.integers(1, 3))
         m, n = int(rng.integers(1, 5 - p)), int(rng.integers(3, 11 - 2 * p))
         kind, name = kinds[k % 9], ["restricted", "balanced", "unrestricted"][k % 3]
+        if k % 9 > 6:  # where trees are right in rationals only
+            m, n = min(m, 2), min(n, 5)
         x, y = sample(kind, p, n, rng)
-        check(x, y, space_of(name, p, m), exact=k % 9 > 6 and n < 7)
+        check(x, y, space_of(name, p, m), exact=k % 9 > 6)
 
 
 def test_classes_of_signs():
