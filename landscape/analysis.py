@@ -588,7 +588,10 @@ def _gap(
         _descended(net, one, theta, inputs, X, y, space)
         for one in ([start] if start else [net, *_solved(net, X, y, nearby)])
     ]
-    return min(gaps, key=lambda gap: (not gap.loss >= 0, gap.parameters))
+    rounding = 1e-12 * float(np.mean(y**2))
+    # A minimum before none, one that is no higher than the network before others, then the nearest.
+    reached = [gap for gap in gaps if gap.parametrization is not None]
+    return min(reached, key=lambda gap: (gap.loss < -rounding, gap.parameters), default=gaps[0])
 
 
 def _solved(net: Network, X: Array, y: Array, nearby: int) -> list[Network]:
