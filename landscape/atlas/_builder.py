@@ -15,9 +15,11 @@ from scipy.sparse.csgraph import connected_components
 from landscape.atlas._faces import AtlasCost, atlas_cost, neuron_faces, separation
 from landscape.atlas._records import SAME_VALUES, Atlas, AtlasEntry, UndecidedFace, target_size
 from landscape.atlas._supports import Code, SupportFit, Types
+from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
+from landscape.realization import realize
 from landscape.rounding import Array
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget
@@ -296,6 +298,12 @@ class _Builder:
         """Represent a plateau by a certified point; ``number`` and ``is_global`` come later."""
         piece = max(plateau, key=lambda piece: (piece.dimension, piece.types))
         theta, certificate = self._certify(piece.types, piece.fit, in_space=True)
+        inputs = self.space.embed(self.x)
+        if not certificate.is_minimum:  # what rounding in other units left, a descent takes away
+            end = descend(theta, inputs, self.y, space=self.space)
+            moved = np.abs(realize(end.parametrization, inputs) - realize(theta, inputs)).max()
+            if end.certificate is not None and moved <= self.same * self.unit:
+                theta, certificate = end.parametrization, end.certificate
         if not certificate.is_minimum:
             reason = (
                 "a minimum by the test without units, but not as a point of the space, with its "
@@ -314,7 +322,7 @@ class _Builder:
             is_global=False,
             parametrization=theta,
             certificate=certificate,
-            key=activation_key(theta, self.space.embed(self.x), space=self.space),
+            key=activation_key(theta, inputs, space=self.space),
             residuals=self.unit * piece.fit.residuals,
             dimension=piece.dimension,
             n_pieces=len({piece.types for piece in plateau}),
