@@ -323,12 +323,6 @@ def _bound(generators, counts, X, y, offset, centre, free):
 
 
 @compiled
-def root(generators, counts, X, y, offset, centre, free):
-    """`_bound` of one node."""
-    return _bound(generators, counts, X, y, offset, centre, free)
-
-
-@compiled
 def expand(nodes, X, y, offset, centre, cutoff, children, best):
     """Branch every node of ``nodes``; write the children that may hold less than ``cutoff``.
 
