@@ -271,7 +271,9 @@ class TestEscape:
                     assert found.end < row.loss
 
     @pytest.mark.parametrize("name", SPACES)
-    @pytest.mark.parametrize(("n", "p"), [(5, 1), (14, 1), (10, 2)])
+    @pytest.mark.parametrize(
+        ("n", "p"), [(5, 1), (14, 1), pytest.param(10, 2, marks=pytest.mark.slow)]
+    )
     def test_the_star_of_a_minimum_bounds_its_barrier(self, name, n, p):
         shares = []
         for seed in range(3):
