@@ -109,7 +109,7 @@ def _pairs(
 @styled
 def stability_figure(tables: Tables) -> Figure:
     """Distance of parametrizations against distance of realizations, Corollary 3.3."""
-    pairs = tables["pairs"].query("seminorm > 0 and distance > 0")
+    pairs = tables["pairs"].query("kind in @STABLE and seminorm > 0 and distance > 0")
     figure = Figure(figsize=(plots.ONE_COLUMN, 3.6), layout="constrained")
     ax = figure.subplots()
     ax.set(xscale="log", yscale="log", xlabel=SEMINORM, ylabel=DISTANCE)
