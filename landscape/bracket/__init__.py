@@ -391,7 +391,10 @@ class _Line(_Nodes):
         for j, summand in enumerate((v * v, v * v * s, v * v * s * s, v * z, v * s * z, z * z)):
             columns[1:, j] = np.cumsum(np.bincount(place, summand, len(points)))
         least = np.zeros((m + 1, len(points) + 1, len(points) + 1))
-        kernels.pieces(columns, least)
+        weights = np.bincount(place, v * v)
+        means = np.bincount(place, v * z) / weights
+        spreads = np.bincount(place, (z - v * means[place]) ** 2)
+        kernels.pieces(points, np.column_stack([weights, means, spreads]), least)
         roots = []
         for kinds in combinations_with_replacement([(s, k) for s in (1, -1) for k in range(3)], m):
             if sum(sign > 0 for sign, _ in kinds) in classes:

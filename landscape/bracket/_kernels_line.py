@@ -15,28 +15,26 @@ from landscape.compiled import compiled
 
 
 @compiled
-def _affine(sums, low, high):
-    """Least sum of squares of an affine function on the points low..high - 1, by running sums."""
-    w, t, tt, y, ty, yy = sums[high] - sums[low]
-    if w <= 0.0:
-        return 0.0
-    t, y = t / w, y / w
-    spread, cross, rest = tt - w * t * t, ty - w * t * y, yy - w * y * y
-    if high - low > 1 and spread > 0.0:
-        rest -= cross * cross / spread
-    return max(rest, 0.0)
+def pieces(points, values, least):
+    """Lower bounds of the least sum of squares of k + 1 affine pieces, (k, low, high), in place.
 
-
-@compiled
-def pieces(sums, least):
-    """Lower bounds of the least sum of squares of k + 1 affine pieces, (k, low, high), in place."""
-    kinks, n = least.shape[0], least.shape[1] - 1
-    for low in range(n + 1):
-        for high in range(low, n + 1):
-            least[0, low, high] = _affine(sums, low, high)
+    On the points low..high - 1; ``values`` (n, 3) are weights, mean targets, and sums of squares
+    about these. Sums are about the means, so that no digits cancel where points are near.
+    """
+    kinks, n = least.shape[0], len(points)
+    for low in range(n):
+        w = t = tt = y = ty = yy = 0.0
+        for high in range(low + 1, n + 1):
+            own, mean, spread = values[high - 1]
+            share, dt, dy = own / (w + own), points[high - 1] - t, mean - y
+            tt += w * share * dt * dt
+            ty += w * share * dt * dy
+            yy += w * share * dy * dy + spread
+            w, t, y = w + own, t + share * dt, y + share * dy
+            least[0, low, high] = max(yy - ty * ty / tt, 0.0) if tt > 0.0 else yy
     for k in range(1, kinks):
-        for low in range(n + 1):
-            for high in range(low, n + 1):
+        for low in range(n):
+            for high in range(low + 1, n + 1):
                 lowest = least[k - 1, low, high]
                 for cut in range(low + 1, high):
                     lowest = min(lowest, least[k - 1, low, cut] + least[0, cut, high])
