@@ -29,8 +29,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 #: Files that processes take first, one each: what compiles kernels, so that others find these in
 #: the cache; what makes the study of all tests of the workflow; what takes long.
 FIRST = (
-    "tests/test_seminorm.py", "tests/test_estimator.py", "tests/workflow/test_faults.py",
-    "tests/test_radius.py", "tests/test_study.py", "tests/workflow/test_workflow.py",
+    "tests/test_seminorm.py", "tests/test_estimator.py", "tests/test_bracket.py",
+    "tests/test_trees.py", "tests/workflow/test_faults.py", "tests/test_radius.py",
+    "tests/test_study.py", "tests/workflow/test_workflow.py",
 )  # fmt: skip
 
 

@@ -60,6 +60,11 @@ def found(data, trained):
     return analyse(trained, *data)
 
 
+@pytest.fixture(scope="module")
+def fitted(data, model):
+    return analyse(model, *data, valleys=False)
+
+
 def test_the_verdict_is_the_certificate_of_its_own_numbers(data, trained, found):
     X, y = data
     network = from_sklearn(trained)
@@ -108,17 +113,16 @@ def test_the_nearest_minimum(data, found):
     assert loss(gap.network, X, y) <= other.fun * 1.5 < found.loss * 1.5  # about as far
 
 
-def test_a_fit_of_the_estimator_is_at_its_minimum(data, model):
+def test_a_fit_of_the_estimator_is_at_its_minimum(fitted):
     """Its numbers in the data's units are rounded: a minimum up to their precision, or exactly."""
-    found = analyse(model, *data)
-    assert found.verdict is not Verdict.UNDECIDED
-    assert found.gap.at_minimum and found.gap.loss <= 1e-12
-    assert found.gap.parameters <= 1e-6
+    assert fitted.verdict is not Verdict.UNDECIDED
+    assert fitted.gap.at_minimum and fitted.gap.loss <= 1e-12
+    assert fitted.gap.parameters <= 1e-6
 
 
-def test_single_precision(data, model):
+def test_single_precision(data, fitted):
     """A minimum rounded to float32 is none any more, but at one up to its own precision."""
-    near = analyse(model, *data).gap.network
+    near = fitted.gap.network
     own = replace(
         near,
         **{
@@ -128,9 +132,9 @@ def test_single_precision(data, model):
         dtype="float32",
         source="test",
     )
-    found = analyse(own, *data)
+    found = analyse(own, *data, valleys=False)
     assert found.gap.at_minimum and found.gap.loss < 1e-6
-    assert not analyse(replace(own, dtype="float64"), *data).gap.at_minimum
+    assert not analyse(replace(own, dtype="float64"), *data, valleys=False).gap.at_minimum
     assert "at it up to its own precision (float32)" in str(found)
 
 

@@ -65,9 +65,19 @@ def check(bracket, theta: Parametrization, X, y, space: Space) -> None:
 
 
 @pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
-@pytest.mark.parametrize("data", sorted(set(DATA) - {"teacher", "few"}))
-@pytest.mark.parametrize("nodes", [20, pytest.param(150, marks=pytest.mark.slow)])
-def test_both_ends(nodes, data, name):
+@pytest.mark.parametrize(
+    ("data", "nodes"),
+    [
+        ("smooth", 20),
+        ("duplicates", 20),
+        *(pytest.param(data, 20, marks=pytest.mark.slow) for data in ("collinear", "grid", "sine")),
+        *(
+            pytest.param(data, 150, marks=pytest.mark.slow)
+            for data in sorted(set(DATA) - {"teacher", "few"})
+        ),
+    ],
+)
+def test_both_ends(data, nodes, name):
     """A better witness above; below, the oracle's search finds nothing."""
     features, y = DATA[data]()
     m = 2

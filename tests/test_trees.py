@@ -272,7 +272,8 @@ class TestEscape:
 
     @pytest.mark.parametrize("name", SPACES)
     @pytest.mark.parametrize(
-        ("n", "p"), [(5, 1), (14, 1), pytest.param(10, 2, marks=pytest.mark.slow)]
+        ("n", "p"),
+        [(5, 1), *(pytest.param(*size, marks=pytest.mark.slow) for size in [(14, 1), (10, 2)])],
     )
     def test_the_star_of_a_minimum_bounds_its_barrier(self, name, n, p):
         shares = []

@@ -69,7 +69,16 @@ def nearly_parallel(angle: float) -> Parametrization:
     return Parametrization.from_products(u, [1.0, -1.0, 1.0])
 
 
-@pytest.mark.parametrize(("d", "m"), [(2, 1), (2, 3), (3, 1), (3, 3), (4, 4), (5, 3)])
+@pytest.mark.parametrize(
+    ("d", "m"),
+    [
+        (2, 1),
+        (2, 3),
+        (3, 1),
+        (3, 3),
+        *(pytest.param(*size, marks=pytest.mark.slow) for size in [(4, 4), (5, 3)]),
+    ],
+)
 def test_no_network_far_away_is_uniformly_near(d, m, rng):
     gamma = RestrictedSpace(d, m).sample(rng)
     # Far below the sizes of the neurons, where the bound is not limited by the gaps.
