@@ -75,6 +75,26 @@ def drawn_tables():
             [{"dataset": d, "neurons": 1, "draw": k, "realization": "holds",
               "parameters": "violated"} for d in ("one", "two") for k in range(3)],
         ),
+        "accuracy": rows(
+            "accuracy",
+            [{**here, "model": model, "neurons": m, "rmse": 2.0, "r_squared": 0.75 * (m > 0)}
+             for model, m in (("mean", 0), ("linear", 0), ("restricted", 1))],
+        ),
+        "predictions": rows(
+            "predictions",
+            [{**c, "sample": k, "observed": k, "predicted": k + 0.1, "linear": 1.0, "x": k}
+             for c in cells for k in range(3)],
+        ),
+        "dependence": rows(
+            "dependence",
+            [{"dataset": "one", "neurons": 1, "minimum": n, "first": "x", "point": k, "x": k,
+              "other": np.nan, "value": k * n} for n in range(3) for k in range(4)]
+            + [{"dataset": "two", "neurons": 1, "first": "x", "second": "z", "point": k,
+                "x": k % 4, "other": k // 4, "value": k} for k in range(16)]
+            + [{"dataset": "two", "neurons": 2, "first": name, "point": k, "x": k,
+                "other": np.nan, "value": k * (n - 1)} for n, name in enumerate("abc")
+               for k in range(4)],
+        ),
         "natural": rows(
             "natural",
             [{**c, "minimum": k, "spare": k, "verdict": ["holds", "violated", "undecided"][k]}

@@ -1,7 +1,8 @@
 """Networks from elsewhere: one small record, from scikit-learn, PyTorch and files, and back.
 
 - `_record`: :class:`Network`, ``x -> sum_i c_i relu(<a_i, x> + b_i) + e`` in the data's own units;
-- `_sources`: what is read, and how scalers are folded in.
+- `_sources`: what is read, and how scalers are folded in;
+- `_weights`: the networks at the minima of a study.
 
 >>> network = Network([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0], 0.0)
 >>> network.predict([[-2.0], [3.0]])

@@ -149,21 +149,25 @@ class Network:
         return replace(self, weights=a, biases=np.ldexp(self.biases, k), output_weights=c)
 
     def rescaled(
-        self, shift: Array, scale: Array, target_shift: float = 0.0, target_scale: float = 1.0
+        self,
+        shift: ArrayLike,
+        scale: ArrayLike,
+        target_shift: float | Fraction = 0.0,
+        target_scale: float | Fraction = 1.0,
     ) -> Network:
         """The network in other units, ``(x - shift) / scale`` and the target likewise.
 
-        Composed in rationals and rounded once. It keeps its ``dtype``, for what its precision is;
-        its numbers have more digits.
+        All four are floats or fractions. Composed in rationals and rounded once. It keeps its
+        ``dtype``, for what its precision is; its numbers have more digits.
         """
         a, c, b = (exact(part) for part in (self.weights, self.output_weights, self.biases))
-        unit = Fraction(float(target_scale))
+        unit = Fraction(target_scale)
         return replace(
             self,
             weights=(a * exact(scale)).astype(float),
             biases=(b + a @ exact(shift)).astype(float),
             output_weights=(c / unit).astype(float),
-            offset=float((Fraction(self.offset) - Fraction(float(target_shift))) / unit),
+            offset=float((Fraction(self.offset) - Fraction(target_shift)) / unit),
         )
 
     # --- elements of the spaces -----------------------------------------------------------------

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import require_extra
 from landscape.networks._record import DTYPES, Network, NetworkError, exact
+from landscape.networks._weights import load_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space
 from landscape.streams import stream
@@ -290,15 +291,31 @@ def _compare(
 # --- files ------------------------------------------------------------------------------------
 
 
-def load_network(path: str | Path) -> Network:
-    """A network from a file, of which nothing is executed.
+def load_network(
+    path: str | Path,
+    *,
+    dataset: str | None = None,
+    space: str | None = None,
+    neurons: int | None = None,
+    minimum: int = 0,
+    standardized: bool = False,
+) -> Network:
+    """A network from a file, of which nothing is executed; or one of a study.
 
     Parameters
     ----------
     path : path
         ``.npz`` as `Network.save` writes it (``weights`` (m, d), ``biases``, ``output_weights``,
         ``offset``) or with the names of a state dict; ``.safetensors`` with a state dict; ``.onnx``
-        with Gemm, or MatMul and Add, and one Relu. The last two need the extra "networks".
+        with Gemm, or MatMul and Add, and one Relu. The last two need the extra "networks". Or
+        ``results/<study>/tables/weights.parquet``, which needs the extra "study".
+    dataset, space, neurons, minimum
+        Which network of a study: that of this minimum, 0 the one of least loss. What is not given
+        must be the only one.
+    standardized : bool
+        Of a study: the network of the data as the study stores them. By default it is one of the
+        data's own units: each weight is the float next to the exact composition of the stored
+        network and the standardization.
 
     Returns
     -------
@@ -311,7 +328,7 @@ def load_network(path: str | Path) -> Network:
     """
     path = Path(path)
     readers = {".npz": _load_npz, ".safetensors": _load_safetensors, ".onnx": _load_onnx}
-    if path.suffix not in readers:
+    if path.suffix not in (*readers, ".parquet"):
         pickled = path.suffix in (".pt", ".pth", ".pkl", ".pickle", ".joblib")
         why = "it may hold pickled objects, which run code when they are read" if pickled else ""
         raise NetworkError(
@@ -320,6 +337,9 @@ def load_network(path: str | Path) -> Network:
         )
     if not path.is_file():
         raise NetworkError(f"{path}: no such file")
+    if path.suffix == ".parquet":
+        place = {"dataset": dataset, "space": space, "neurons": neurons, "minimum": minimum}
+        return load_minimum(path, place, standardized=standardized)
     return replace(readers[path.suffix](path), source=path.name)
 
 

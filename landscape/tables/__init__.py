@@ -2,6 +2,7 @@
 
 - :mod:`landscape.rows`: what a table is; :mod:`landscape.study.rows`: the rows that jobs write;
 - :mod:`landscape.tables.rows`, :mod:`landscape.tables.sums`: the tables that sum them up;
+- :mod:`landscape.tables.realizations`: the functions at minima, in the data's own units;
 - :mod:`landscape.tables.findings`: what the tables say about each data set, in sentences;
 - :mod:`landscape.tables.compare`: two studies' tables, cell by cell.
 
@@ -36,7 +37,8 @@ __all__ = [
 TABLES: dict[str, type[Row]] = {
     table.name: table
     for table in (
-        sums.FindingRow, sums.Summary, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe,
+        sums.FindingRow, sums.Summary, sums.Accuracy, sums.Prediction, sums.Dependence,
+        sums.Weight, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe,
         of_jobs.Bracket, of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse,
         of_jobs.Pair, sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Imported,
         of_jobs.Entry, of_jobs.Coverage, of_jobs.Valley, of_jobs.Barrier, sums.Fact,
@@ -79,6 +81,13 @@ FIGURES = _figures(
         "stability": ("Inverse stability on N*", "pairs"),
         "inverse": ("Inverse and forward direction", "pairs"),
         "solvers": ("Solvers, before and after the descent", "runs"),
+    },
+) | _figures(
+    "plots.fits",
+    {
+        "dependence": ("Fitted functions at the best minima", "dependence", "predictions"),
+        "predicted": ("Predicted against observed", "predictions", "accuracy"),
+        "residuals": ("Residuals", "predictions"),
     },
 )
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.rows import Row, column
-from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM, OfCell
+from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM, SPACE, OfCell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,6 +243,78 @@ class Degeneracies(OfCell):
     holds_share: float = _share("Where Proposition 1.2 holds.", verdict="holds")
     violated_share: float = _share("Where it fails.", verdict="violated")
     undecided_share: float = _share("Where it is undecided.", verdict="undecided")
+
+
+OWN = "the target's own unit"
+STORED = "the network's on the data as stored, whose minimum is certified"
+
+
+class Weight(OfCell):
+    """One weight of the network at one distinct certified minimum.
+
+    The network is the sum over its neurons of `output_weight` relu(sum over inputs of `weight` *
+    input). The last neuron is the bias of the output. The constant inputs 1 and, for N* and N', -1
+    come after the features; in the data's own units both stand in the weight of 1.
+    """
+
+    name = "weights"
+    minimum: int = column("Number of the distinct certified minimum within its cell.", key=True)
+    neuron: int = column("Number of the neuron.", key=True)
+    input: int = column("Number of the input.", key=True)
+    feature: str = column("Its name: a feature's, 1 or -1.")
+    weight: float = column("Weight of the input, for the data in their own units.")
+    output_weight: float = column("Of the neuron, likewise.")
+    standardized: float = column(f"Weight a_ij: {STORED}.")
+    standardized_output: float = column("Output weight c_i, likewise.")
+
+
+class Accuracy(Row):
+    """How well one fit describes the samples: the mean, a linear fit, the best certified minima.
+
+    Of the samples that it was fitted to: no data are held out.
+    """
+
+    name = "accuracy"
+    dataset: str = column(DATASET, key=True)
+    model: str = column("mean, linear (least squares), or a space of networks.", key=True)
+    neurons: int = column("Neurons m of the network with biases; 0 for mean and linear.", key=True)
+    minimum: int = column("The minimum of least loss; -1 for mean and linear.")
+    loss: float = column("Loss.", MSE)
+    rmse: float = column("Root of the mean squared error.", OWN)
+    r_squared: float = column("Share of the target's variance that it explains, R^2.")
+
+
+class Prediction(OfCell):
+    """One sample, and what the certified minimum of least loss of a cell makes of it."""
+
+    name = "predictions"
+    sample: int = column("Number of the sample, from 0.", key=True)
+    observed: float = column("Target.", OWN)
+    predicted: float = column("By the network.", OWN)
+    linear: float = column("By a linear fit, least squares.", OWN)
+    x: float = column("The feature, if there is one only, in its own unit.")
+
+
+class Dependence(Row):
+    """One point of the function that a network at one of the best certified minima computes.
+
+    Of N*, or of the first space of the study that has minima. For one input the function itself,
+    with its breaks among the points, at the five best minima; for two inputs itself on a grid; for
+    more its partial dependence, the mean over the samples with one feature moved, of the six
+    features that it depends on most.
+    """
+
+    name = "dependence"
+    dataset: str = column(DATASET, key=True)
+    neurons: int = column(NEURONS, key=True)
+    minimum: int = column("Number of the distinct certified minimum.", key=True)
+    first: str = column("Name of the feature.", key=True)
+    second: str = column("Name of the other one, of two.", key=True)
+    point: int = column("Number of the point.", key=True)
+    space: str = column(SPACE)
+    x: float = column("Value of the feature, in its own unit.")
+    other: float = column("Value of the other one.")
+    value: float = column("Of the function.", OWN)
 
 
 class FindingRow(Row):

@@ -52,11 +52,12 @@ BLOCKS = [f"{a}-{b}" for a, b in starts_of_blocks(config["starts"], config["bloc
 TOGETHER = config["neurons_together"]
 JOB_NEURONS = NEURONS if TOGETHER else ["{neurons}"]
 JOB = "{dataset}" if TOGETHER else "{dataset}/{neurons}"
-#: Atlases have tables and figures of their own (atlas.smk), and so has provenance.
+#: Tables that other rules write than that of this name.
+OF_REALIZATIONS = ["accuracy", "predictions", "dependence", "weights"]
 OF_ATLASES = ["atlas", "coverage", "valleys", "barriers"]
-APART = [*OF_ATLASES, "networks", "provenance"]
+APART = [*OF_ATLASES, *OF_REALIZATIONS, "networks", "provenance"]
 TABLES = [name for name in landscape.tables.TABLES if name not in APART]
-MAIN_FIGURES = ["losses", "stability", "radii", "probes"]
+MAIN_FIGURES = ["losses", "stability", "radii", "probes", "dependence", "predicted"]
 MORE_FIGURES = [name for name in landscape.tables.FIGURES if name not in MAIN_FIGURES]
 FIGURES = MAIN_FIGURES + MORE_FIGURES
 

@@ -1,6 +1,7 @@
 # The report as one HTML file, and a summary for print; `make report`.
 
-PAGE_TABLES = [*TABLES, *NETWORK_TABLES, *ATLAS_TABLES, "provenance"]
+# Without the weights, which would be half of the page.
+PAGE_TABLES = [*TABLES, *OF_REALIZATIONS[:-1], *NETWORK_TABLES, *ATLAS_TABLES, "provenance"]
 PAGE_FIGURES = [*FIGURES, *ATLAS_TABLES]
 
 

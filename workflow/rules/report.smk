@@ -41,6 +41,33 @@ rule tables:
         "../scripts/tables.py"
 
 
+rule realizations:
+    """Tell the functions at the minima in the data's own units: weights, predictions, accuracy."""
+    input:
+        data=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
+        minima=all_files("radii"),
+    output:
+        **{
+            f"{table}_{format}": f"<results>/tables/{table}.{format}"
+            for table in OF_REALIZATIONS
+            for format in ("csv", "parquet")
+        },
+    log:
+        "<logs>/realizations.log",
+    benchmark:
+        "<benchmarks>/realizations.jsonl"
+    conda:
+        "../envs/landscape.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=EVERYTHING,
+        settings=STUDY,
+    script:
+        "../scripts/realizations.py"
+
+
 rule provenance:
     """Record versions, seeds, configuration, code, data and platform."""
     input:

@@ -1,0 +1,188 @@
+"""The functions that minima compute, in the data's own units: weights, predictions, dependences.
+
+All from the networks at the distinct certified minima (the rows of the jobs) and the data sets.
+Where a data set is standardized, its standardization is folded in: see :class:`_Units`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.data import Dataset
+from landscape.networks import Network
+from landscape.realization import realize
+from landscape.rows import as_frame
+from landscape.spaces import SPACES, UnrestrictedSpace, make_space
+from landscape.study.rows import Minimum
+from landscape.tables.rows import Accuracy, Dependence, Prediction, Weight
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FEATURES", "GRID", "NEXT", "realization_tables"]
+
+Array = NDArray[np.float64]
+#: Minima of a cell whose functions of one input are told; grid points for one and two inputs;
+#: features of partial dependences.
+NEXT, GRID, FEATURES = 5, (101, 31), 6
+
+
+@dataclass(frozen=True)
+class _Units:
+    """Units of a data set: what it was given in is ``stored * scale + mean``."""
+
+    means: Array
+    scales: Array
+    mean: float
+    scale: float
+
+    @classmethod
+    def of(cls, data: Dataset) -> _Units:
+        record = data.metadata.get("standardization")
+        if record is None:
+            return cls(np.zeros(data.n_features), np.ones(data.n_features), 0.0, 1.0)
+        x, y = record["features"], record["target"]
+        return cls(np.array(x["means"]), np.array(x["scales"]), y["mean"], y["scale"])
+
+    def own(self, network: Network) -> Network:
+        """A network of the stored data, in the data's own units: rounded once, from rationals."""
+        means, scales = ([Fraction(v) for v in values] for values in (self.means, self.scales))
+        shifts = [-mean / scale for mean, scale in zip(means, scales, strict=True)]
+        mean, scale = Fraction(self.mean), Fraction(self.scale)
+        return network.rescaled(shifts, [1 / s for s in scales], -mean / scale, 1 / scale)
+
+    def target(self, values: Array) -> Array:
+        """Values of the target in its own units."""
+        return values * self.scale + self.mean
+
+
+def realization_tables(
+    minima: Iterable[Minimum], data: Mapping[str, Dataset]
+) -> dict[str, pd.DataFrame]:
+    """The tables ``weights``, ``accuracy``, ``predictions`` and ``dependence``.
+
+    Of the distinct certified minima, from their jobs, and of each data set by name.
+    """
+    ordered = sorted(minima, key=lambda row: row.minimum)
+    rows: dict[str, list[tuple[Any, ...]]] = {
+        table.name: [] for table in (Weight, Accuracy, Prediction, Dependence)
+    }
+    for name, own in data.items():
+        units = _Units.of(own)
+        found = [row for row in ordered if row.dataset == name]
+        least = [row for row in found if row.minimum == 0]
+        linear = _linear(own)
+        for row in found:
+            rows["weights"] += _weights(row, own, units)
+        variance = np.var(own.target)
+        compared = [
+            ("mean", 0, -1, variance),
+            ("linear", 0, -1, np.mean((linear - own.target) ** 2)),
+        ]
+        compared += [(row.space, row.neurons, row.minimum, row.loss) for row in least]
+        rows["accuracy"] += [
+            (name, *what, loss, float(np.sqrt(loss)) * units.scale, 1.0 - loss / variance)
+            for *what, loss in compared
+        ]
+        for row in least:
+            values = (own.target, _values(row, own.features), linear)
+            only = own.features[:, 0] * units.scales[0] + units.means[0]
+            x = only if own.n_features == 1 else np.full(own.n_samples, np.nan)
+            columns = np.transpose([*map(units.target, values), x]).tolist()
+            place = (name, row.space, row.neurons)
+            rows["predictions"] += [(*place, k, *line) for k, line in enumerate(columns)]
+        shown = next((space for space in SPACES if any(r.space == space for r in found)), "")
+        few = NEXT if own.n_features == 1 else 1
+        for row in found:
+            if row.space == shown and row.minimum < few:
+                rows["dependence"] += _dependences(row, own, units)
+    return {
+        table.name: as_frame(table, _columns(table, rows[table.name]))
+        for table in (Weight, Accuracy, Prediction, Dependence)
+    }
+
+
+def _columns(table: Any, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Rows, in the order of a table's columns, by column."""
+    names = [column.name for column in table.columns()]
+    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+
+
+def _linear(data: Dataset) -> Array:
+    """Values of the affine function that fits the data best, in least squares."""
+    x, mean = data.features - data.features.mean(axis=0), data.target.mean()
+    x /= np.maximum(np.abs(x).max(axis=0), np.finfo(float).tiny)  # whatever the units
+    return np.asarray(x @ np.linalg.lstsq(x, data.target - mean)[0] + mean)
+
+
+def _values(row: Minimum, features: Array) -> Array:
+    """The realization at points of the stored data, as the study computes it."""
+    space = make_space(row.space, features.shape[1], row.neurons)
+    return realize(row.network, space.embed(features))
+
+
+def _weights(row: Minimum, data: Dataset, units: _Units) -> Iterator[tuple[Any, ...]]:
+    """Rows of the table of weights."""
+    theta, space = row.network, make_space(row.space, data.n_features, row.neurons)
+    network = units.own(Network.from_parametrization(theta, space))
+    # The offset is the last neuron, with the weights of the constant 1.
+    weights = np.zeros((network.n_neurons + 1, space.n_inputs))
+    stored = weights.copy()
+    weights[:-1, : data.n_features + 1] = network.rows
+    weights[-1, data.n_features] = 1.0
+    outputs = np.append(network.output_weights, network.offset)
+    if isinstance(space, UnrestrictedSpace):
+        stored, own = theta.weights, theta.output_weights
+    else:
+        stored[:-1], own = theta.weights, np.append(theta.output_weights, 0.0)
+    names = [*data.feature_names, "1", "-1"]
+    place = (row.dataset, row.space, row.neurons, row.minimum)
+    columns = (weights, outputs[:, None], stored, own[:, None])
+    cells = [np.broadcast_to(v, weights.shape).ravel().tolist() for v in columns]
+    for (i, j), *line in zip(np.ndindex(*weights.shape), *cells, strict=True):
+        yield (*place, i, j, names[j], *line)
+
+
+def _dependences(row: Minimum, data: Dataset, units: _Units) -> Iterator[tuple[Any, ...]]:
+    """Rows of the fitted function of one or two inputs, or of partial dependences."""
+    x, place = data.features, (row.dataset, row.neurons, row.minimum)
+    low, high = x.min(axis=0), x.max(axis=0)
+    if data.n_features == 2:
+        axes = [np.linspace(low[j], high[j], GRID[1]) for j in (0, 1)]
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+        shown = np.column_stack([points * units.scales + units.means, _values(row, points)])
+        shown[:, 2] = units.target(shown[:, 2])
+        for k, line in enumerate(shown.tolist()):
+            yield (*place, *data.feature_names, k, row.space, *line)
+        return
+    space = make_space(row.space, data.n_features, row.neurons)
+    network = Network.from_parametrization(row.network, space)
+    a, c, e = network.weights, network.output_weights, network.offset
+    if data.n_features == 1:
+        x = x[:1]  # all others would be moved to the same places
+    inner, curves = x @ a.T + network.biases, []
+    for j, name in enumerate(data.feature_names):
+        grid = np.linspace(low[j], high[j], GRID[data.n_features > 1])
+        if data.n_features == 1:
+            grid = np.unique(np.append(grid, _breaks(network, low[0], high[0])))
+        moved = (inner + np.outer(point - x[:, j], a[:, j]) for point in grid)
+        values = np.array([(np.maximum(z, 0.0) @ c).mean() + e for z in moved])
+        curves.append((name, grid * units.scales[j] + units.means[j], units.target(values)))
+    curves.sort(key=lambda curve: -float(np.ptp(curve[2])))
+    for name, grid, values in curves[:FEATURES]:
+        for k, line in enumerate(zip(grid.tolist(), values.tolist(), strict=True)):
+            point, value = line
+            yield (*place, name, "", k, row.space, point, np.nan, value)
+
+
+def _breaks(network: Network, low: float, high: float) -> Array:
+    """Where neurons of one input break, within the range of the samples."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        breaks = -network.biases / network.weights[:, 0]
+    return breaks[(low < breaks) & (breaks < high)]
