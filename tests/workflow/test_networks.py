@@ -1,12 +1,15 @@
 """Networks that a data set of a study brings, through the workflow."""
 
 import csv
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from landscape import Network
-from tests.workflow.runs import new_study, snakemake
+from landscape.tables import read_table
+from tests.workflow.runs import ROOT, new_study, snakemake
 
 TABLE = "results/tiny/tables/networks.csv"
 
@@ -38,3 +41,20 @@ def test_a_changed_network_is_analysed_again_and_nothing_else(tmp_path, rng):
     second = save()
     assert second["loss"] != first["loss"] and np.isfinite(float(second["best_loss"]))
     assert before and before == written(tmp_path)
+
+
+def test_the_page_loads_a_network_of_the_study(study, tmp_path, monkeypatch):
+    """Its code as it stands, but for the names of study and data set; the network predicts."""
+    page = (ROOT / "docs/networks.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from landscape import load_network\n.*?)```", page, re.S)
+    place = study / "results/tiny/tables"
+    code = code.replace("results/default/tables", str(place)).replace("diabetes", "own")
+    monkeypatch.chdir(tmp_path)
+    known = {}
+    exec(code, known)
+    own = pd.read_csv(study / "own.csv")
+    scores = read_table("accuracy", place / "accuracy.csv").set_index(["dataset", "model"])
+    errors = known["model"].predict(own.drop(columns="y").to_numpy()) - own["y"]
+    rmse = np.sqrt(np.mean(errors**2))
+    assert rmse == pytest.approx(scores.loc[("own", "restricted"), "rmse"], rel=1e-9)
+    assert (tmp_path / "network.npz").exists()
