@@ -27,7 +27,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study report paper docs-assets graphs regularization reference benchmark-seminorm test attack test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
+.PHONY: help env study report paper claims docs-assets graphs regularization reference benchmark-seminorm test attack test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,10 @@ report: study ## the study and its report: results/<study>/report.html, summary.
 
 paper: $(STAMP) ## compute the paper's items: results/paper/paper.csv, paper.md, figures
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS) results/paper/paper.csv
+
+claims: $(STAMP) ## try published claims, published in docs/claims
+	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS) results/claims/claims.csv
+	@mkdir -p docs/claims/figures && cp results/claims/claims.* docs/claims && cp results/claims/figures/*.png docs/claims/figures
 
 docs-assets: study ## publish figures and summary of the default study in README and docs
 	$(BIN)/python workflow/scripts/publish.py

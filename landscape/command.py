@@ -37,6 +37,7 @@ EXAMPLES = """examples:
   landscape lipschitz model.safetensors --norm inf --box -1 1
   landscape tree small.csv --target y --neurons 1
   landscape study config.yaml --cores 2 --dry-run
+  landscape claims --only splitting --quick
 
 exit codes:
   0  done; with certify: a certified local minimum, with seminorm and lipschitz: exact
@@ -128,6 +129,17 @@ def _parser() -> argparse.ArgumentParser:
     one = command(_study, "Run a study with Snakemake; results go to the present folder")
     one.add_argument("config", type=Path, help="see config.yaml of the repository")
     one.add_argument("options", nargs=argparse.REMAINDER, help="all that follows: Snakemake's own")
+    one = command(_claims, "Try published claims about the loss's landscape", answer)
+    one.add_argument("--only", nargs="+", metavar="FAMILY", help="these families (--list: all)")
+    one.add_argument("--list", action="store_true", help="list the families of claims")
+    one.add_argument("--quick", action="store_true", help="small numbers, in less than a minute")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument(
+        "--out", type=Path, help="folder to write; default: results/claims, with --only none"
+    )
+    one.add_argument(
+        "--assemble", action="store_true", help="table and page of the families in the folder"
+    )
     command(_doctor, "Versions, extras, caches: what a report of a mistake needs", answer)
     return parser
 
@@ -280,6 +292,25 @@ def _study(options: Any) -> int:
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = {**os.environ, "PATH": os.pathsep.join(paths)}
     return subprocess.call([*map(str, line), *options.options], env=environment)
+
+
+def _claims(options: Any) -> int:
+    from landscape.claims.page import assemble, compute
+    from landscape.claims.registry import FAMILIES, Effort, load
+
+    if options.list:
+        print("\n".join(f"{key:15} {load(key).title}" for key in FAMILIES))
+        return DONE
+    effort, keys = Effort(options.quick, options.seed), options.only or FAMILIES
+    folder = options.out or (None if options.only else Path("results/claims"))
+    rows = [] if options.assemble else compute(keys, effort, folder, _say)
+    if folder is not None and (options.assemble or not options.only):
+        rows = assemble(effort, folder)
+    if options.json:
+        print(json.dumps([vars(row) for row in rows], ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(f"{row.claim:34} {row.verdict:26} {row.measured}" for row in rows))
+    return DONE
 
 
 def _doctor(options: Any) -> int:

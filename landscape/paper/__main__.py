@@ -7,16 +7,15 @@ Without arguments it writes ``results/paper/paper.csv``, the figures and ``paper
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from landscape.data import StoreError, replace_file, write_text
+from landscape.data import StoreError, write_text
 from landscape.paper.figures import FIGURES
+from landscape.paper.pages import cell, table, write_figure
 from landscape.paper.registry import Effort, Finding, load_checks, rows
 from landscape.paper.section3 import sharp_table
 from landscape.sharpness import proven_constant
@@ -46,18 +45,8 @@ def write_figures(effort: Effort, folder: Path) -> list[Path]:
     """Draw all figures into ``figures/``."""
     paths = [folder / "figures" / f"{name}.png" for name in FIGURES]
     for path, (draw, _) in zip(paths, FIGURES.values(), strict=True):
-        # Without the version in the metadata, equal figures are equal files.
-        settings: dict[str, Any] = {"format": "png", "dpi": 110, "metadata": {"Software": None}}
-        replace_file(path, partial(draw(effort).savefig, **settings))
+        write_figure(path, draw(effort))
     return paths
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*").replace("<", "&lt;")
-
-
-def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
 
 
 def write_page(rows: Sequence[dict[str, str]], folder: Path, figures: bool = True) -> None:
@@ -66,17 +55,17 @@ def write_page(rows: Sequence[dict[str, str]], folder: Path, figures: bool = Tru
     counts = [f"{len(rows)} rows", *(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))]
     names = ("item", "statement", "computed", "predicted", "measured", "verdict", "note")
     bold = {"verdict": "**{}**"}
-    cells = [[bold.get(name, "{}").format(_cell(row[name])) for name in names] for row in rows]
+    cells = [[bold.get(name, "{}").format(cell(row[name])) for name in names] for row in rows]
     constants = [
         [str(d), str(m), f"{pair.ratio:.6f}", f"{proven_constant(m, d):.6f}", steps]
         for (d, m), (pair, steps) in sharp_table().items()
     ]
     header = ("d", "m", "best lower bound", "proven upper bound", "steps")
     text = PAGE.format(
-        counts=", ".join(counts), rows=_table(names, cells), constants=_table(header, constants)
+        counts=", ".join(counts), rows=table(names, cells), constants=table(header, constants)
     )
     if figures:
-        images = (f"![{n}](figures/{n}.png)\n\n{_cell(text)}\n" for n, (_, text) in FIGURES.items())
+        images = (f"![{n}](figures/{n}.png)\n\n{cell(text)}\n" for n, (_, text) in FIGURES.items())
         text = "\n".join([text, "## Figures\n", *images])
     write_text(folder / "paper.md", text)
 
@@ -108,8 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
         found.append(row)
     if not options.only:
         try:
-            table = pd.DataFrame(found).to_csv(index=False, lineterminator="\n")
-            write_text(options.out / "paper.csv", table)
+            text = pd.DataFrame(found).to_csv(index=False, lineterminator="\n")
+            write_text(options.out / "paper.csv", text)
             if not options.no_figures:
                 write_figures(effort, options.out)
             write_page(found, options.out, figures=not options.no_figures)

@@ -28,7 +28,7 @@ def _different(values: list[Any]) -> list[Any]:
 
 
 def _no_other_folder(name: str) -> str:
-    if name in ("paper", "benchmarks"):
+    if name in ("paper", "claims", "benchmarks"):
         raise ValueError(f"results/{name} is the place of something else; choose another name")
     return name
 

@@ -73,7 +73,7 @@ wildcard_constraints:
 
 PACKAGE = Path(landscape.__file__).parent
 #: Parts of the package that present results and change none.
-PRESENTING = {"plots", "plots_atlas", "tables", "report", "paper"}
+PRESENTING = {"plots", "plots_atlas", "tables", "report", "paper", "claims"}
 
 
 def digest(paths):
