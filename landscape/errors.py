@@ -4,6 +4,7 @@ Everything else that escapes (``ValueError`` from a wrong call, ``TypeError``, .
 a program, and nothing in the package turns it into a result.
 """
 
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -40,3 +41,15 @@ def require_extra(extra: str, *modules: str) -> None:
         raise MissingExtraError(
             f"{', '.join(missing)} {verb} not installed; run: pip install 'landscape-relu[{extra}]'"
         )
+
+
+def users_level() -> int:
+    """The ``stacklevel`` of a warning, where this is called, that points to the user's line.
+
+    That is the first one outside of this package, scikit-learn and joblib.
+    """
+    level, frame = 1, sys._getframe(1)
+    inner = ("landscape", "sklearn", "joblib")
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in inner:
+        level, frame = level + 1, frame.f_back
+    return level

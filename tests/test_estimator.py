@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from dataclasses import replace
 
 import joblib
 import matplotlib
@@ -27,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from landscape import ShallowReLURegressor, certify_minimum, realize
 from landscape.estimator import LandscapeDisplay, RealizationDisplay
 from landscape.estimator._regressor import realization_radius
+from landscape.estimator._smooth import swap
 from landscape.estimator._starts import FitData, reinitialize, run_start
 from landscape.estimator._units import Units, merge_samples
 from landscape.objective import loss
@@ -546,8 +548,8 @@ def test_warm_start_and_given_starts(data, fitted):
     assert model.loss_ <= fitted.loss_ * (1 + 1e-9)
     assert model.starts_["n_iter"].iloc[0] <= 1
     model.warm_start = True
-    with pytest.raises(ValueError, match=r"warm_start: .*weights have shape .* Set warm_start"):
-        model.set_params(n_neurons=5, init=None).fit(X, y)
+    with pytest.raises(ValueError, match=r"warm_start: .* another space .* Set warm_start=False"):
+        model.set_params(space="balanced", init=None).fit(X, y)
     with pytest.raises(ValueError, match="init: not in the restricted space"):
         clone(fitted).set_params(n_neurons=5, init=[fitted.parametrization_]).fit(X, y)
     with pytest.raises(TypeError, match="init: expected parametrizations, got a str"):
@@ -562,6 +564,131 @@ def test_warning_says_what_to_do(data):
     assert caught[0].filename == __file__
     assert not model.certificate_.is_minimum and np.isnan(model.radius_)
     assert np.isnan(model.realization_radius_)
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+def test_warm_start_with_another_width(data, space):
+    X, y = data
+    model = ShallowReLURegressor(2, space=space, warm_start=True, n_starts=1, random_state=0)
+    losses = []
+    for m in (2, 4, 3):
+        model.set_params(n_neurons=m).fit(X, y)
+        assert model.coefs_[0].shape == (2, m + (space != "unrestricted"))
+        losses.append(model.starts_["loss"][0])
+    assert losses[1] <= losses[0]
+
+
+@pytest.mark.parametrize("space", sorted(SPACES))
+def test_linear_term_is_linear_and_breakpoints_are_those_of_neurons(space):
+    """Two slopes that no single neuron has both of."""
+    X = np.linspace(-1, 1, 41)[:, None]
+    y = 3 * X[:, 0] - 2 * np.maximum(X[:, 0] - 0.2, 0) + 5
+    model = ShallowReLURegressor(1, space=space, linear=True, n_starts=4, random_state=0)
+    model.fit(X, y)
+    (a, _), (b, _) = model.coefs_, model.intercepts_
+    assert model.certificate_.is_minimum and model.loss_ < 1e-20
+    kinks = -b / a[0]
+    assert a.shape == (1, 2 if space == "unrestricted" else 3)
+    assert np.sum(np.abs(kinks) < 2) == 1 and np.isclose(kinks[np.abs(kinks) < 2], 0.2, atol=0.05)
+    np.testing.assert_allclose(model.predict([[-10.0]]), [-25.0], rtol=1e-6)
+    inputs, target = model.standardize(X, y)
+    assert certify_minimum(model.parametrization_, inputs, target, space=model.space_).is_minimum
+    again = clone(model).set_params(warm_start=True)
+    again.fit(X, y).set_params(n_neurons=2).fit(X, y)
+    assert again.loss_ < 1e-20 and again.coefs_[0].shape[1] == a.shape[1] + 1
+
+
+def test_without_polish_or_certificate(data):
+    X, y = data
+    model = ShallowReLURegressor(3, n_starts=3, random_state=0, certify=False).fit(X, y)
+    assert model.certificate_ is None and set(model.starts_["outcome"]) == {"solver"}
+    assert model.loss_ == pytest.approx(np.mean((model.predict(X) - y) ** 2), rel=1e-12)
+    full = clone(model).set_params(certify="auto").fit(X, y)
+    assert (full.starts_["loss"] <= model.starts_["loss"] * (1 + 1e-12)).all()
+    with pytest.warns(ConvergenceWarning, match="polish=True"):
+        rough = clone(model).set_params(certify=True, polish=False).fit(X, y)
+    assert not rough.certificate_.is_minimum and rough.loss_ == pytest.approx(model.loss_)
+    with pytest.warns(ConvergenceWarning, match=r"more than 450\).* certify=True"):
+        wide = ShallowReLURegressor(160, n_starts=1, max_iter=5, random_state=0).fit(X, y)
+    assert wide.certificate_ is None and np.isnan(wide.radius_)
+
+
+def test_time_limit_and_interrupts_keep_the_best(data, monkeypatch):
+    X, y = data
+    with pytest.warns(ConvergenceWarning, match="Increase max_time") as caught:
+        model = ShallowReLURegressor(3, max_time=1e-6, random_state=0).fit(X, y)
+    assert caught[0].filename == __file__ and len(model.starts_) == 1
+    assert model.starts_["outcome"][0] == "time_limit"
+    assert np.isfinite(model.predict(X)).all()
+    full = ShallowReLURegressor(3, n_starts=4, random_state=0).fit(X, y)
+    same(full, ShallowReLURegressor(3, n_starts=4, max_time=1e6, random_state=0).fit(X, y))
+    calls = []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return swap(*args, **kwargs)
+
+    monkeypatch.setattr("landscape.estimator._smooth.swap", interrupted)
+    with pytest.warns(ConvergenceWarning, match="Interrupted after 1 of the starts"):
+        model = ShallowReLURegressor(3, n_starts=4, random_state=0).fit(X, y)
+    first = model.starts_.iloc[0]
+    assert first["outcome"] == "interrupted" and first["loss"] < first["loss_start"]
+    monkeypatch.setattr("landscape.estimator._starts.descend", interrupted)
+    calls[:] = [1, 1]
+    with pytest.warns(ConvergenceWarning, match="Interrupted"):
+        model = ShallowReLURegressor(3, n_starts=4, solver="descent", random_state=0).fit(X, y)
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_warnings_point_to_the_users_line(data):
+    with pytest.warns(ConvergenceWarning) as caught:
+        make_pipeline(
+            StandardScaler(), ShallowReLURegressor(6, n_starts=1, max_iter=1, random_state=0)
+        ).fit(*data)
+    assert caught[0].filename == __file__
+
+
+def test_lower_start_without_certificate_is_said(data, monkeypatch):
+    def spoiled(*args, **kwargs):
+        end = run_start(*args, **kwargs)
+        if args[2] == 1:  # the second start
+            row = end.row | {"loss": 0.0, "verdict": "undecided", "reason": "a reason"}
+            return replace(end, row=row, certificate=None)
+        return end
+
+    monkeypatch.setattr("landscape.estimator._regressor.run_start", spoiled)
+    with pytest.warns(ConvergenceWarning, match=r"Start 1 has the lower loss 0 .*a reason"):
+        ShallowReLURegressor(2, n_starts=2, random_state=0).fit(*data)
+
+
+def test_mlp_regressor_is_the_same_network(data, fitted):
+    mlp = fitted.to_mlp_regressor()
+    np.testing.assert_allclose(mlp.predict(data[0]), fitted.predict(data[0]), atol=1e-12)
+
+
+def test_state_of_a_fit_is_plain(fitted):
+    """Numbers and strings, which file formats without pickles take."""
+    for row in vars(fitted)["_rows"]:
+        assert {type(value) for value in row.values()} <= {int, float, str}
+
+
+def test_other_factors_change_nothing_but_rounding():
+    X, y = load_diabetes(return_X_y=True)
+    model = ShallowReLURegressor(5, n_starts=2, random_state=0)
+    plain = clone(model).fit(X, y)
+    for by_x, by_y in ((1.0, 1e-3), (1e3, 1e-8), (0.1, 1e-100)):
+        other = clone(model).fit(X * by_x, y * by_y)
+        assert other.loss_ / by_y**2 == pytest.approx(plain.loss_, rel=1e-9)
+        np.testing.assert_allclose(other.predict(X * by_x) / by_y, plain.predict(X), rtol=1e-6)
+        assert other.certificate_.kind == plain.certificate_.kind != "global"
+
+
+def test_single_precision_is_computed_in_double(data):
+    X, y = data[0].astype(np.float32), data[1].astype(np.float32)
+    model = ShallowReLURegressor(2, n_starts=2, random_state=0)
+    same(clone(model).fit(X, y), clone(model).fit(X.astype(float), y.astype(float)))
 
 
 def test_several_targets_name_the_way_out(data):

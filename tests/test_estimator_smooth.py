@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from landscape import ShallowReLURegressor
-from landscape.estimator._lbfgs import minimize, value_and_gradient
-from landscape.estimator._smooth import SmoothProblem, balanced, find_basin, pack, swap, unpack
+from landscape.estimator._lbfgs import BLOCK, MEMORY, minimize, value_and_gradient
+from landscape.estimator._smooth import SmoothProblem, find_basin, settle, swap
 from landscape.estimator._starts import FitData
 from landscape.estimator._units import Units, from_raw, merge_samples
 from landscape.networks import Network
@@ -21,7 +21,7 @@ def make_problem(rng, *, offset=True, alpha=0.0, n=40, d=3):
     roots = np.sqrt(rng.uniform(0.5, 2.0, n))
     X = np.column_stack([rng.standard_normal((n, d)), np.ones(n)]) * roots[:, None]
     penalty, y = np.append(np.full(d, alpha), 0.0), rng.standard_normal(n) * roots
-    return SmoothProblem(np.ascontiguousarray(X), y, roots * offset, penalty)
+    return SmoothProblem(np.ascontiguousarray(X), y, penalty, offset)
 
 
 def make_network(rng, m=4, width=4, offset=True):
@@ -30,24 +30,34 @@ def make_network(rng, m=4, width=4, offset=True):
     return Network(A[:, :-1], A[:, -1], c, e)
 
 
-@pytest.mark.parametrize("offset", [True, False])
+@pytest.mark.parametrize("kind", ["offset", "none", "linear"])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
-@pytest.mark.parametrize("delta", [0.05, 2.0])
-def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(rng, offset, alpha, delta):
-    problem = make_problem(rng, offset=offset, alpha=alpha)
-    network = make_network(rng, offset=offset)
+@pytest.mark.parametrize(("delta", "n"), [(0.05, 40), (2.0, 2 * BLOCK + 7)])
+def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(
+    rng, kind, alpha, delta, n
+):
+    problem = make_problem(rng, offset=kind == "offset", alpha=alpha, n=n)
+    if kind == "linear":
+        problem = replace(problem, affine=(0,))
+    q = {"offset": 1, "none": 0, "linear": 4}[kind]
 
     def loss(v):
-        A, c, e = v[:16].reshape(4, 4), v[16:20], v[20]
+        A, c, e = v[:16].reshape(4, 4), v[16:20], v[20:]
         z, r = problem.X @ A.T, delta * problem.X[:, -1:]
         h = np.where(np.abs(z) < r, (z + r) ** 2 / (4 * r), np.maximum(z, 0))
-        s = h @ c + offset * e * problem.X[:, -1] - problem.y
-        return np.mean(s**2) + alpha * ((c[:, None] * A[:, :3]) ** 2).sum()
+        s = h @ c - problem.y
+        own = alpha * ((c[:, None] * A[:, :3]) ** 2).sum()
+        if kind == "offset":
+            s += e[0] * problem.X[:, -1]
+        if kind == "linear":
+            s += problem.X @ e
+            own += alpha * (e[:3] ** 2).sum()
+        return np.mean(s**2) + own
 
-    v = pack(network)
+    v = rng.standard_normal(20 + q)
     v[:4] = 0.0  # on all kinks
     value, gradient = value_and_gradient(v, *problem.within(delta))
-    np.testing.assert_allclose(value, loss(v), rtol=1e-13)
+    np.testing.assert_allclose(value, loss(v), rtol=1e-12)
     for j, unit in enumerate(np.eye(v.size)):
         quotient = (loss(v + 1e-6 * unit) - loss(v - 1e-6 * unit)) / 2e-6
         assert abs(quotient - gradient[j]) < 1e-6
@@ -56,20 +66,56 @@ def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(rng, of
 def test_no_band_is_the_loss_itself(rng):
     problem = make_problem(rng, alpha=0.1)
     network = make_network(rng)
-    value = value_and_gradient(pack(network), *problem.within(1e-12))[0]
+    value = value_and_gradient(problem.pack(network).vector, *problem.within(1e-12))[0]
     assert np.isclose(value, problem.loss(network))
 
 
-def test_end_of_the_compiled_solver_is_stationary(rng):
+def test_end_of_the_compiled_solver_is_stationary_and_pauses_change_nothing(rng):
     """A wide band leaves a smooth problem, whose gradient vanishes at the end."""
     problem = make_problem(rng, n=60)
-    network, data = make_network(rng), problem.within(0.5)
-    v = np.concatenate([network.rows.ravel(), network.output_weights, [network.offset]])
-    end, value, n_iter = minimize(v, *data, 1e-13, 5000)
-    expected, gradient = value_and_gradient(end, *data)
-    assert value == expected < value_and_gradient(v, *data)[0]
-    assert 0 < n_iter <= 5000
-    assert np.abs(gradient).max() < 1e-4
+    data, start = problem.within(0.5), problem.pack(make_network(rng)).vector
+    ends = []
+    for chunk in (5000, 7):
+        memory, products = np.empty((2, MEMORY, start.size)), np.empty(MEMORY)
+        v, stored, total, over = start, 0, 0, False
+        while not over:
+            v, value, n, stored, over = minimize(v, *data, 1e-13, chunk, memory, products, stored)
+            total += n
+        ends.append(v)
+        expected, gradient = value_and_gradient(v, *data)
+        assert value == expected < value_and_gradient(start, *data)[0]
+        assert 7 < total <= 5000
+        assert np.abs(gradient).max() < 1e-4
+    np.testing.assert_array_equal(*ends)
+
+
+@pytest.mark.parametrize("affine", [(), (0,), (0, 5)])
+def test_network_and_point_are_the_same_function(rng, affine):
+    problem = replace(make_problem(rng), affine=affine, offset=len(affine) == 1)
+    point = problem.pack(make_network(rng, m=4 + len(affine), offset=problem.offset))
+    network = problem.unpack(point)
+    assert network.n_neurons == 4 + len(affine)
+    roots, X = problem.X[:, -1], problem.X[:, :-1] / problem.X[:, -1:]
+    own = np.maximum(problem.X @ point.A.T, 0) @ point.c + problem.columns @ point.e
+    np.testing.assert_allclose(network.predict(X) * roots, own, atol=1e-8)
+    again = problem.pack(network)
+    np.testing.assert_allclose(again.vector, point.vector, atol=1e-9)
+    # A linear term has its kinks far away, and neither gain nor loss on the data.
+    assert (X @ network.weights[list(affine)].T + network.biases[list(affine)] > 0).all()
+
+
+def test_settled_samples_are_on_kinks(rng):
+    problem, network = make_problem(rng, n=200), make_network(rng)
+    X = problem.X[:, :-1] / problem.X[:, -1:]
+    problem = replace(problem, X=np.column_stack([X, np.ones(200)]))
+    rows = network.rows
+    rows[0] -= (rows[0] @ problem.X[7]) / (problem.X[7] @ problem.X[7]) * problem.X[7]
+    rows[0] *= 1 + 1e-6
+    rows[0, -1] += 1e-5
+    network = replace(network, weights=rows[:, :-1], biases=rows[:, -1])
+    end = settle(problem, network, network, X)
+    assert abs(problem.X[7] @ network.rows[0]) > 1e-6 > 1e-14 > abs(problem.X[7] @ end.rows[0])
+    np.testing.assert_allclose(end.rows, network.rows, atol=0.01)
 
 
 @pytest.mark.parametrize("offset", [True, False])
@@ -94,9 +140,11 @@ def test_swap_finds_the_missing_neuron(rng):
     rows = network.rows
     rows[2] = [0.0, 0.0, 0.0, -1.0]
     network = replace(network, weights=rows[:, :-1], biases=rows[:, -1])
-    other = swap(problem, network, rng)
-    assert (other.rows[[0, 1, 3]] == balanced(network)[0][[0, 1, 3]]).all()
-    assert problem.loss(other) < problem.loss(network)
+    point = problem.pack(network)
+    other = swap(problem, point, rng)
+    same = other.A[[0, 1, 3]] / point.A[[0, 1, 3]]
+    np.testing.assert_allclose(same, np.broadcast_to(same[:, :1], same.shape), rtol=1e-12)
+    assert problem.loss(problem.unpack(other)) < problem.loss(network)
 
 
 @pytest.mark.parametrize("space", ["restricted", "balanced", "unrestricted"])
@@ -112,13 +160,14 @@ def test_networks_in_both_units_have_one_loss(rng, space):
     X, y = data.data
     loss = np.mean((realize(theta, X) - y) ** 2)
     unit = data.standard.target_scale**2
-    np.testing.assert_allclose(data.smooth.loss(network) * unit, loss, rtol=1e-12)
+    # The search sees the data in single precision.
+    np.testing.assert_allclose(data.smooth.loss(network) * unit, loss, rtol=1e-5)
+    np.testing.assert_allclose(data.loss(theta), loss, rtol=1e-12)
     raw = units.outward(Network.from_parametrization(theta, place))  # on the data as they are
     expected = samples.weights @ (raw.predict(samples.features) - samples.target) ** 2
     np.testing.assert_allclose(loss * units.target_scale**2, expected, rtol=1e-10)
     again = data.standard.inward(units.inward(raw))
     np.testing.assert_allclose(data.smooth.loss(again), data.smooth.loss(network), rtol=1e-10)
-    np.testing.assert_array_equal(unpack(pack(again), 4).rows, balanced(again)[0])
 
 
 def test_loss_below_that_of_a_plain_solver_on_the_known_losses():

@@ -66,6 +66,8 @@ def descend(
     budget: Budget | None = None,
     penalty: ArrayLike | None = None,
     far: bool = False,
+    hold: bool = False,
+    deadline: float = np.inf,
 ) -> Descent:
     """Descend from ``theta`` to a point that passes the exact test of a local minimum.
 
@@ -86,13 +88,24 @@ def descend(
         Leave stationary points, minima too, for lower ones on straight lines: the axes of single
         neurons, and their own directions. At the end no such line reaches a loss that is lower by
         a thousandth. For raw starts; the end of a trained network would no longer be near it.
+    hold : bool
+        Begin on the face of the kinks that ``theta`` lies on; the test releases those that do not
+        belong to a minimum. For starts that were put on the kinks of a minimum nearby.
+    deadline : float
+        Of ``time.monotonic``: the last line search begins before it.
     """
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
     start, n_iter, n_tests, loss_start = theta, 0, 0, np.nan
     losses: list[float] = []
     for _ in range(ROUNDS):
-        search = Search(EffectiveProblem.build(start, X, y, space, penalty), budget, far=far)
+        search = Search(
+            EffectiveProblem.build(start, X, y, space, penalty),
+            budget,
+            far=far,
+            hold=hold and start is theta,
+            deadline=deadline,
+        )
         outcome, reason = search.run(max_iter - n_iter)
         problem = search.problem
         unit = problem.unit**2

@@ -1,6 +1,7 @@
 """The steps of a descent: faces, Newton steps, releases, and the loop over them."""
 
 import enum
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -77,13 +78,23 @@ class DescentOutcome(enum.Enum):
 class Search:
     """A descent under way: the point, its face, the cached bases of the face, the losses so far."""
 
-    def __init__(self, problem: EffectiveProblem, budget: Budget | None, *, far: bool) -> None:
+    def __init__(
+        self,
+        problem: EffectiveProblem,
+        budget: Budget | None,
+        *,
+        far: bool,
+        hold: bool = False,
+        deadline: float = np.inf,
+    ) -> None:
         self.problem = problem = problem.in_own_units()
-        self.budget, self.far = budget, far
+        self.budget, self.far, self.deadline = budget, far, deadline
         self.state = problem.state()
         self.loss = self.loss_start = problem.loss(self.state)
         m, d = self.state.u.shape
         self.held: Mask = np.zeros((problem.y.size, m), dtype=bool)
+        if hold:
+            self.held = problem.kink_pairs(self.state, problem.preactivations(self.state))
         #: Active bounds: -1 for lower, 1 for upper ones, 0 elsewhere.
         self.bound = np.zeros((m, d), dtype=np.int8)
         self.n_iter = self.n_tests = self.n_sideways = 0
@@ -308,7 +319,7 @@ class Search:
         self._project()
         self.loss = min(self.loss, self.problem.loss(self.state))
         n_polished = 0
-        while self.n_iter < max_iter:
+        while self.n_iter < max_iter and time.monotonic() < self.deadline:
             z, s = self._snapped()
             # At the end of a step that a kink or a bound stopped it is so by accident only.
             if not self._settled or not self._stationary():
@@ -339,4 +350,4 @@ class Search:
                 outcome = DescentOutcome.UNDECIDED if undecided else DescentOutcome.STALLED
                 return outcome, check.reason
             n_polished += 1
-        return DescentOutcome.ITERATION_LIMIT, f"{max_iter} line searches"
+        return DescentOutcome.ITERATION_LIMIT, f"{self.n_iter} line searches"

@@ -1,7 +1,8 @@
 """Compiled L-BFGS on the smoothed loss of `_smooth`.
 
 Limited memory, weak Wolfe conditions by bisection (Lewis and Overton, Math. Program. 141, 2013),
-which are safe where the smoothing is narrow.
+which are safe where the smoothing is narrow. Samples are taken in blocks, which stay in the
+processor's cache: no array of samples times neurons is ever made.
 """
 
 # mypy: allow-untyped-defs
@@ -13,84 +14,108 @@ from landscape.compiled import compiled
 #: Pairs of steps and changes of the gradient that are remembered.
 MEMORY = 20
 
+#: Samples of a block.
+BLOCK = 512
+
 
 @compiled
-def value_and_gradient(v, X, y, column, widths, penalty):
+def value_and_gradient(v, X, y, columns, widths, penalty):
     """The smoothed loss at ``v`` = (A by rows, c, e), and its gradient.
 
-    ``widths`` (n,), positive: half widths of the samples' bands; ``column`` (n,): the offset's
-    input.
+    ``widths`` (n,), positive: half widths of the samples' bands; ``columns`` (n, q): the inputs
+    that e (q,) multiplies. Penalties are those of A's columns (d + 1,) and of e (q,).
     """
     n, width = X.shape
-    m = v.size // (width + 1)
-    A = v[: m * width].reshape(m, width)
-    c = v[m * width : -1]
-    h = X @ A.T
-    slopes = np.empty((n, m))
-    for k in range(n):
-        r = widths[k]
-        for i in range(m):
-            z = h[k, i]
-            slopes[k, i] = 1.0 if z >= r else max(z + r, 0.0) / (2.0 * r)
-            h[k, i] = z if z >= r else slopes[k, i] * slopes[k, i] * r
-    s = h @ c + v[-1] * column - y
-    pull = penalty * A
-    pulls = (pull * A).sum(axis=1)
-    gradient = np.empty(v.size)
-    by_weights = slopes.T @ (X * s.reshape(n, 1)) / n + c.reshape(m, 1) * pull
-    gradient[: m * width] = 2.0 * (c.reshape(m, 1) * by_weights).ravel()
-    gradient[m * width : -1] = 2.0 * (s @ h / n + c * pulls)
-    gradient[-1] = 2.0 * (s @ column) / n
-    return s @ s / n + (c * c) @ pulls, gradient
+    q = columns.shape[1]
+    m = (v.size - q) // (width + 1)
+    A, c, e = v[: m * width].reshape(m, width), v[m * width : m * width + m], v[v.size - q :]
+    gradient = np.zeros(v.size)
+    by_rows, by_outputs, value = np.zeros((m, width)), gradient[m * width : v.size - q], 0.0
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
+        part, h = X[first:last], np.dot(X[first:last], A.T)
+        slopes = np.empty_like(h)
+        for k in range(last - first):
+            r = widths[first + k]
+            least, s = 0.5 / r, -y[first + k]
+            for j in range(q):
+                s += columns[first + k, j] * e[j]
+            for i in range(m):
+                z = h[k, i]
+                slope = min(1.0, max(z + r, 0.0) * least)
+                h[k, i] = z if z >= r else slope * slope * r
+                slopes[k, i] = slope
+                s += h[k, i] * c[i]
+            value += s * s / n
+            s *= 2.0 / n
+            for j in range(q):
+                gradient[v.size - q + j] += s * columns[first + k, j]
+            for i in range(m):
+                by_outputs[i] += s * h[k, i]
+                slopes[k, i] *= s
+        by_rows += np.dot(slopes.T, part)
+    for i in range(m):
+        for j in range(width):
+            product = penalty[j] * A[i, j]
+            value += c[i] * c[i] * product * A[i, j]
+            gradient[i * width + j] = c[i] * (by_rows[i, j] + 2.0 * c[i] * product)
+            gradient[m * width + i] += 2.0 * c[i] * product * A[i, j]
+    for j in range(q):
+        value += penalty[width + j] * e[j] * e[j]
+        gradient[v.size - q + j] += 2.0 * penalty[width + j] * e[j]
+    return value, gradient
 
 
 @compiled
-def minimize(v, X, y, column, widths, penalty, tol, max_iter):
-    """L-BFGS from ``v``; returns the end, its value and the iterations.
+def minimize(v, X, y, columns, widths, penalty, tol, max_iter, memory, products, stored):
+    """L-BFGS from ``v``: the end, its value, the iterations, what is stored, whether it is over.
 
-    Ends with a step that lowers the loss by at most ``tol``, at a gradient of at most ``tol`` / 10,
-    or without a step that lowers it.
+    It is with a step that lowers the loss by at most ``tol``, at a gradient of at most a tenth of
+    that, or without a step that lowers it. Else another call goes on with the same ``memory``
+    (2, MEMORY, v.size) of steps and changes, and their ``products``.
     """
-    steps, changes = np.empty((MEMORY, v.size)), np.empty((MEMORY, v.size))
-    products, shares = np.empty(MEMORY), np.empty(MEMORY)
-    stored = iteration = 0
-    value, gradient = value_and_gradient(v, X, y, column, widths, penalty)
-    while iteration < max_iter and np.abs(gradient).max() > 0.1 * tol:
+    shares, iteration = np.empty(MEMORY), 0
+    steps, changes = memory[0], memory[1]
+    value, gradient = value_and_gradient(v, X, y, columns, widths, penalty)
+    while iteration < max_iter:
+        if np.abs(gradient).max() <= 0.1 * tol:
+            return v, value, iteration, stored, True
         direction = -gradient
         for j in range(stored - 1, -1, -1):
-            shares[j] = (steps[j] @ direction) / products[j]
+            shares[j] = np.dot(steps[j], direction) / products[j]
             direction -= shares[j] * changes[j]
         if stored > 0:
             last = changes[stored - 1]
-            direction *= products[stored - 1] / (last @ last)
+            direction *= products[stored - 1] / np.dot(last, last)
         else:
             direction *= min(1.0, 1.0 / np.abs(gradient).sum())
         for j in range(stored):
-            direction += (shares[j] - (changes[j] @ direction) / products[j]) * steps[j]
-        slope = gradient @ direction
+            direction += (shares[j] - np.dot(changes[j], direction) / products[j]) * steps[j]
+        slope = np.dot(gradient, direction)
         t, low, high = 1.0, 0.0, np.inf
         best, best_value, best_gradient = v, value, gradient
         for _ in range(30 if slope < 0.0 else 0):
             trial = v + t * direction
-            new, new_gradient = value_and_gradient(trial, X, y, column, widths, penalty)
+            new, new_gradient = value_and_gradient(trial, X, y, columns, widths, penalty)
             if new <= value + 1e-4 * t * slope:
                 low, best, best_value, best_gradient = t, trial, new, new_gradient
-                if new_gradient @ direction >= 0.9 * slope:
+                if np.dot(new_gradient, direction) >= 0.9 * slope:
                     break
             else:
                 high = t
             t = 2.0 * t if high == np.inf else 0.5 * (low + high)
         if low == 0.0:
             if stored == 0:
-                break
+                return v, value, iteration, stored, True
             stored = 0  # the memory misleads: begin anew
             continue
         step, change = best - v, best_gradient - gradient
-        product = step @ change
-        if product > 1e-14 * (change @ change):
+        product = np.dot(step, change)
+        if product > 1e-14 * np.dot(change, change):
             if stored == MEMORY:
-                steps[:-1], changes[:-1] = steps[1:].copy(), changes[1:].copy()
-                products[:-1] = products[1:].copy()
+                for j in range(MEMORY - 1):
+                    steps[j], changes[j] = steps[j + 1], changes[j + 1]
+                    products[j] = products[j + 1]
                 stored -= 1
             steps[stored], changes[stored], products[stored] = step, change, product
             stored += 1
@@ -98,5 +123,5 @@ def minimize(v, X, y, column, widths, penalty, tol, max_iter):
         v, value, gradient = best, best_value, best_gradient
         iteration += 1
         if fall <= tol:
-            break
-    return v, value, iteration
+            return v, value, iteration, stored, True
+    return v, value, iteration, stored, False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -17,9 +18,10 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from landscape.errors import NUMERICAL_ERRORS, require_extra
+from landscape.errors import NUMERICAL_ERRORS, require_extra, users_level
+from landscape.estimator._smooth import Watch
 from landscape.estimator._starts import End, FitData, run_start, single_thread
-from landscape.estimator._units import Units, from_raw, merge_samples
+from landscape.estimator._units import Units, from_raw, merge_samples, resize
 from landscape.minima import Certificate
 from landscape.networks import Network
 from landscape.parametrization import Parametrization
@@ -45,6 +47,9 @@ Array = NDArray[np.float64]
 
 #: Losses count as equal, and the earlier start wins, up to this times the target's variance.
 TIE = 1e-12
+
+#: Features are taken as they are; the fit computes in double precision.
+FLOATS = [np.float64, np.float32]
 
 COUNT = Interval(Integral, 1, None, closed="left")
 AMOUNT = Interval(Real, 0, None, closed="left")
@@ -82,6 +87,11 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     margin : float
         Lower bound of the last two coordinates of ``|c_i| a_i`` on N*, which makes it closed, in
         the units of the fit. On data with biases it is never active; ignored by the other spaces.
+    linear : bool
+        Whether there is a linear term beside the neurons, ``<v, x>``: with one feature, k neurons
+        are then k breakpoints. It is one neuron more, the first one, whose kink is thirty
+        ranges of the data away: predictions are linear up to there, and the certificate speaks of
+        all networks nearby that have that neuron. On N* and N' there are two, of opposite signs.
     alpha : float
         Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
         on biases and offset; the certificate is as exact as without. Solvers of ``scipy.optimize``
@@ -93,8 +103,18 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     tol : float
         Decrease of the loss per iteration at which the solver hands over to the descent: in
         variances of the target ("smoothing"), or as scipy's solvers understand it.
+    polish : bool
+        Whether active-set descent finishes what the solver did. If not, its end is tested as it is.
+    certify : "auto" or bool
+        Whether there is a descent and a certificate at all. "auto": unless the network has more
+        than 450 parameters, where both would cost more than the solver; the reason is in
+        ``starts_``, and a warning says it.
+    max_time : float, optional
+        Seconds after which no start, no iteration and no line search begins; the best point so far
+        is the fit. Solvers of scipy are not interrupted. Results then depend on the machine.
     warm_start : bool
-        Whether ``fit`` takes the previous solution as its first start.
+        Whether ``fit`` takes the previous solution as its first start. Of another width, neurons
+        that contribute least are left out, or new ones are added.
     init : Parametrization or sequence of them, optional
         Elements of the space, in the data's units as ``to_parametrization`` returns them, to start
         from before the random starts.
@@ -103,7 +123,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     random_state : int, RandomState instance or None
         Source of the starts.
     verbose : bool or int
-        Whether to print a line per start.
+        Whether to print a line per start, and within long ones one every five seconds.
 
     Attributes
     ----------
@@ -120,8 +140,8 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         Mean squared error, weighted by ``sample_weight``, plus the penalty and, in Sobolev
         training, ``gradient_weight`` times the mean squared norm of the gradients' errors.
     loss_curve_ : list of float
-        Losses of the chosen start: at its beginning, after the solver, and after every line
-        search of the descent.
+        Lowest losses so far of the chosen start: at its beginning, after the solver, and after
+        every line search of the descent.
     n_iter_ : int
         Iterations of the chosen start: the solver's, the descent's and the final test.
     starts_ : DataFrame
@@ -129,7 +149,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         reason, radius, and a key that starts share iff they reached the same minimum (on the data).
     best_start_ : int
         Row of ``starts_`` that was chosen.
-    certificate_ : Certificate
+    certificate_ : Certificate or None
         What is known about ``parametrization_`` as a local minimum, in the units of the fit:
         :func:`landscape.certify_minimum` reproduces it from ``standardize(X, y)``. Its loss is
         ``loss_ / units_.target_scale**2``.
@@ -180,10 +200,14 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     solver: str = "smoothing"
     n_starts: int = 20
     margin: float = 1e-3
+    linear: bool = False
     alpha: float = 0.0
     gradient_weight: float = 1.0
     max_iter: int = 10_000
     tol: float = 1e-8
+    polish: bool = True
+    certify: bool | str = "auto"
+    max_time: float | None = None
     warm_start: bool = False
     init: Parametrization | Sequence[Parametrization] | None = None
     n_jobs: int | None = None
@@ -195,7 +219,9 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         **{key: [AMOUNT] for key in ("margin", "alpha", "gradient_weight", "tol")},
         "space": [StrOptions(set(SPACES))],
         "solver": [StrOptions({*SOLVERS, "smoothing", "descent"})],
-        "warm_start": ["boolean"],
+        **{key: ["boolean"] for key in ("linear", "polish", "warm_start")},
+        "certify": ["boolean", StrOptions({"auto"})],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "init": [None, Parametrization, list, tuple],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -232,10 +258,13 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If no start ended at a certified local minimum.
+            If no start ended at a certified local minimum, if one without a certificate has a lower
+            loss than the chosen one, or after Ctrl-C, which ends the search and not the fit.
         """
-        require_extra("paper", "pandas")  # for the table of starts
-        options: dict[str, Any] = {"dtype": np.float64, "multi_output": True, "y_numeric": True}
+        watch = Watch(verbose=bool(self.verbose))
+        if self.max_time is not None:
+            watch.deadline = time.monotonic() + self.max_time
+        options: dict[str, Any] = {"dtype": FLOATS, "multi_output": True, "y_numeric": True}
         features, targets = validate_data(self, X, y, **options)
         if targets.ndim > 1 and targets.shape[1] > 1:
             raise ValueError(
@@ -246,7 +275,9 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         target, weights, gradients = column_or_1d(targets, dtype=np.float64, warn=True), None, None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
-        space = make_space(self.space, features.shape[1], self.n_neurons, margin=float(self.margin))
+        space = make_space(
+            self.space, features.shape[1], self.n_neurons + self.linear, margin=float(self.margin)
+        )
         rough = Units.rough(features, target)
         if y_gradient is not None:
             gradients = check_array(y_gradient, dtype=np.float64, input_name="y_gradient")
@@ -257,75 +288,102 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             gradients = gradients / rough.slopes
         samples = merge_samples(rough.features(features), rough.target(target), weights, gradients)
         units = Units.of_samples(samples, offset=isinstance(space, UnrestrictedSpace))
-        data = units.samples(samples), units.after(rough), space, self.solver, self.max_iter
-        gradient_weight = 0.0 if gradients is None else self.gradient_weight
-        problem = FitData(*data, *map(float, (self.tol, self.alpha, gradient_weight)))
-        tie = TIE * (problem.standard.target_scale * problem.units.target_scale) ** 2
-        best: End | None = None
-        rows: list[dict[str, Any]] = []
+        samples = units.samples(samples)
+        problem = FitData(
+            samples, units.after(rough), space, self.solver, self.max_iter, float(self.tol),
+            alpha=float(self.alpha),
+            gradient_weight=0.0 if gradients is None else float(self.gradient_weight),
+            linear=bool(self.linear), polish=bool(self.polish), certify=self.certify, watch=watch,
+        )  # fmt: skip
         given = self._given(problem)
         seed = int.from_bytes(check_random_state(self.random_state).bytes(16), "little")
         starts: list[Any] = [(number, number, *one) for number, one in enumerate(given)]
         starts += [(len(given) + index, index) for index in range(self.n_starts)]
+        self._keep(*self._search(problem, seed, starts), problem)
+        return self
+
+    def _search(
+        self, problem: FitData, seed: int, starts: list[Any]
+    ) -> tuple[End, list[dict[str, Any]]]:
+        """The best of the starts, and the rows of all that were run."""
+        tie = TIE * (problem.standard.target_scale * problem.units.target_scale) ** 2
+        best: End | None = None
+        rows: list[dict[str, Any]] = []
+
+        def tasks() -> Iterator[Any]:
+            for number, start in enumerate(starts):
+                if number and problem.watch.over:
+                    return
+                yield delayed(run_start)(problem, seed, *start)
+
         # The limit of threads here serves the threads that joblib may use, that inside of
         # `run_start` its processes.
         with single_thread():
-            tasks = (delayed(run_start)(problem, seed, *start) for start in starts)
-            for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
-                rows.append(end.row)
-                if self.verbose:
-                    print(
-                        "start {start} ({origin}, {n_positive} positive): loss {loss_start:.6g} -> "
-                        "{loss_trained:.6g} -> {loss:.6g}, {outcome}, {verdict} after {n_iter} "
-                        "line searches".format(**end.row),
-                        flush=True,
-                    )
-                # Certified minima before all others, then smaller losses, then earlier starts.
-                loss = end.row["loss"]
-                if best is None or (end.certified, best.row["loss"] - tie) > (best.certified, loss):
-                    best = end
-            assert best is not None
-            self._keep(best, rows, problem)
-        if self.certificate_ is None or not self.certificate_.is_minimum:
-            self._warn(best.row)
-        return self
+            try:
+                for end in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks()):
+                    rows.append(end.row)
+                    if self.verbose:
+                        print(
+                            "start {start} ({origin}, {n_positive} positive): loss {loss_start:.6g}"
+                            " -> {loss_trained:.6g} -> {loss:.6g}, {outcome}, {verdict} after "
+                            "{n_iter} line searches".format(**end.row),
+                            flush=True,
+                        )
+                    # Certified minima before all others, then smaller losses, then earlier starts.
+                    own = (end.certified, -end.row["loss"])
+                    if best is None or own > (best.certified, tie - best.row["loss"]):
+                        best = end
+                    if end.interrupted:
+                        problem.watch.interrupted = True
+            except KeyboardInterrupt:
+                problem.watch.interrupted = True
+        if best is None:
+            raise KeyboardInterrupt
+        return best, rows
 
     def _given(self, problem: FitData) -> list[tuple[Parametrization, str]]:
         """Previous solution and given starts, checked, in the units of the fit."""
-        init: Any = [self.init] if isinstance(self.init, Parametrization) else self.init or []
-        given: list[tuple[Any, str]] = [(theta, "init") for theta in init]
-        if self.warm_start and hasattr(self, "parametrization_"):
-            given.insert(0, (self.to_parametrization(), "warm_start"))
         space, units = problem.space, problem.units
+        given: Any = [self.init] if isinstance(self.init, Parametrization) else self.init or []
         # The margin is one in the units of the fit, where it is restored.
         at_all = replace(space, margin=0.0) if isinstance(space, RestrictedSpace) else space
-        for theta, origin in given:
+        networks: list[tuple[Network, str]] = []
+        if self.warm_start and hasattr(self, "parametrization_"):
+            previous, old = self._network(), (self.space_.name, self._affine)
+            fits = previous.n_inputs == len(units.scale) and old[0] == space.name
+            if not fits or bool(old[1]) != self.linear:
+                raise ValueError(
+                    "warm_start: the previous fit was of other features, or over another space or "
+                    "with another linear term. Set warm_start=False."
+                )
+            m = space.n_neurons - problem.free
+            X = units.values_of(problem.samples.features)
+            networks.append((resize(previous, m, old[1], X), "warm_start"))
+        for theta in given:
             if not isinstance(theta, Parametrization):
                 raise TypeError(f"init: expected parametrizations, got a {type(theta).__name__}")
             for violation in at_all.violations(theta):
                 if violation.condition != "C.2":
-                    advice = " Set warm_start=False." if origin == "warm_start" else ""
-                    raise ValueError(
-                        f"{origin}: not in the {space.name} space: {violation.message}.{advice}"
-                    )
-        networks = [Network.from_parametrization(theta, space) for theta, _ in given]
-        inside = [from_raw(space, units.inward(network)) for network in networks]
-        return [(theta, origin) for theta, (_, origin) in zip(inside, given, strict=True)]
+                    raise ValueError(f"init: not in the {space.name} space: {violation.message}.")
+            networks.append((Network.from_parametrization(theta, space), "init"))
+        return [(from_raw(space, units.inward(network)), origin) for network, origin in networks]
 
     def _keep(self, best: End, rows: list[dict[str, Any]], problem: FitData) -> None:
-        """Set the fitted attributes."""
-        from pandas import DataFrame
-
+        """Set the fitted attributes, and warn of what they are not."""
         theta, certificate = best.parametrization, best.certificate
         self.units_, self.space_, self.parametrization_ = problem.units, problem.space, theta
         raw = problem.units.outward(Network.from_parametrization(theta, problem.space))
         # Arrays to write to.
         self.coefs_ = [raw.weights.T.copy(), raw.output_weights[:, None].copy()]
         self.intercepts_ = [raw.biases.copy(), np.array([raw.offset])]
-        self.starts_ = DataFrame(rows)
+        # Plain numbers and strings: a frame would keep fits out of files without pickles.
+        self._rows = [
+            {key: getattr(v, "item", lambda v=v: v)() for key, v in r.items()} for r in rows
+        ]
+        self._affine = problem.affine
         self.best_start_ = int(best.row["start"])
         self.loss_ = float(best.row["loss"])
-        self.loss_curve_ = [float(value) for value in best.losses]
+        self.loss_curve_ = np.minimum.accumulate(best.losses).tolist()
         self.n_iter_ = int(best.row["n_iter_solver"] + best.row["n_iter"] + 1)
         self.certificate_: Certificate | None = None
         self.radius_ = self.realization_radius_ = float("nan")
@@ -334,22 +392,64 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             self.radius_ = float(certificate.radius)
             self.realization_radius_ = realization_radius(certificate, theta, problem)
 
-    def _warn(self, row: dict[str, Any]) -> None:
+        row, sentences = best.row, []
+        if problem.watch.interrupted:
+            sentences.append(f"Interrupted after {len(rows)} of the starts; the best one is kept.")
+        if certificate is None or not certificate.is_minimum:
+            if self.certify or problem.watch.over:
+                sentences.append(self._advice(row))
+        else:
+            lower = min(rows, key=lambda other: (other["verdict"] == "holds", other["loss"]))
+            least = 1e-9 * problem.in_units(problem.standard.target_scale**2)
+            if lower["verdict"] != "holds" and lower["loss"] < self.loss_ - least:
+                sentences.append(
+                    f"Start {lower['start']} has the lower loss {lower['loss']:.6g} (chosen: "
+                    f"{self.loss_:.6g}), but no certificate: {lower['reason']}."
+                )
+        if sentences:
+            warnings.warn(" ".join(sentences), ConvergenceWarning, stacklevel=users_level())
+
+    def _advice(self, row: dict[str, Any]) -> str:
         advice = {
             "iteration_limit": f"Increase max_iter (now {self.max_iter}).",
+            "time_limit": f"Increase max_time (now {self.max_time}).",
+            "solver": "certify=True and polish=True ask for one.",
             "undecided": "Other starts may end at simpler points: increase n_starts, or use "
             "another solver.",
         }.get(row["outcome"], "Increase n_starts, or look for outliers in the data.")
-        message = (
-            f"None of the {len(self.starts_)} starts ended at a certified local minimum; the best "
+        return (
+            f"None of the {len(self._rows)} starts ended at a certified local minimum; the best "
             f"one ended as {row['outcome']!r} ({row['reason']}). {advice} The table starts_ says "
             "more."
         )
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+    @property
+    def starts_(self) -> Any:
+        """One row per start, a DataFrame."""
+        require_extra("paper", "pandas")
+        from pandas import DataFrame
+
+        try:
+            return DataFrame(self._rows)
+        except AttributeError:
+            raise AttributeError("starts_: the estimator is not fitted") from None
+
+    def _network(self) -> Network:
+        """The network on the data in their own units."""
+        (a, c), (b, e) = self.coefs_, self.intercepts_
+        return Network(a.T, b, c[:, 0], float(e[0]))
+
+    def to_mlp_regressor(self) -> Any:
+        """A fitted `sklearn.neural_network.MLPRegressor` with the same numbers.
+
+        For what reads that class, ONNX converters for instance.
+        """
+        check_is_fitted(self)
+        return self._network().to_sklearn()
 
     def _embed(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        features = validate_data(self, X, dtype=np.float64, reset=False)
+        features = validate_data(self, X, dtype=FLOATS, reset=False)
         return self.space_.embed(self.units_.features(features))
 
     def standardize(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -394,10 +494,9 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         if space is None or space == self.space_.name:
             return self.units_.outward_element(self.parametrization_, self.space_)
-        (a, c), (b, e) = self.coefs_, self.intercepts_
-        margin = float(self.margin) * self.units_.target_scale
-        target = make_space(space, self.n_features_in_, len(b), margin=margin)
-        return target.from_network(a.T, b, c[:, 0], float(e[0]))
+        network, margin = self._network(), float(self.margin) * self.units_.target_scale
+        target = make_space(space, self.n_features_in_, network.n_neurons, margin=margin)
+        return network.to_parametrization(target)
 
 
 def realization_radius(certificate: Certificate, theta: Parametrization, problem: FitData) -> float:

@@ -7,7 +7,8 @@ ReLU is replaced by a quadratic in a band of half width delta around its kink,
 
 and delta is reduced in stages. At a minimum of the smoothed loss, h'(z) in (0, 1) inside the band
 is what the multiplier of a kink is to the loss itself: the pairs inside the narrowest band are
-those on whose kinks the minimum nearby lies, which active-set descent then finds in few steps.
+those on whose kinks the minimum nearby lies. They are put there, and active-set descent, which
+begins with them on their kinks, takes few steps.
 
 Poor basins are left by *swaps*: the neuron that the others can best do without becomes the one,
 out of random ridges, that lowers the loss most; a swap that does not pay is undone.
@@ -15,88 +16,173 @@ out of random ridges, that lowers the loss most; a swap that does not pay is und
 All of this happens on standardized data.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.estimator._lbfgs import minimize, value_and_gradient
+from landscape.estimator._lbfgs import MEMORY, minimize, value_and_gradient
 from landscape.networks import Network
 
-__all__ = ["SmoothProblem", "find_basin", "pack", "swap", "unpack"]
+__all__ = ["SmoothProblem", "Watch", "find_basin", "settle", "swap"]
 
 Array = NDArray[np.float64]
 
 #: Half widths of the bands, in balanced pre-activations of standardized data.
-COARSE, STAGES = 0.1, (0.03, 0.003)
+COARSE, STAGES = 0.1, (0.03, 0.003, 0.0003)
 
 #: Swaps at most; failures in a row that end them; what of the loss a swap has to gain.
 SWAPS, FAILURES, GAIN = 12, 4, 1e-4
 
-#: Ridges that compete for the place of a swapped neuron.
-RIDGES = 128
+#: Ridges that compete for the place of a swapped neuron, on so many samples at most.
+RIDGES, SAMPLE = 128, 4096
 
 #: Fall of the loss per step, in variances of the target, at which a swap is judged.
 COARSE_TOLERANCE = 1e-5
 
+#: Products of a sample's entry and a neuron's weight between two looks at the clock.
+CHUNK = 10**8
+
+#: The kink of a neuron that stands for a linear term is as many ranges of the data away.
+FAR = 32.0
+
+
+@dataclass
+class Watch:
+    """When a fit has to end, and what it says on the way."""
+
+    deadline: float = np.inf  # of time.monotonic
+    verbose: bool = False
+    interrupted: bool = False
+    _said: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        """Whether time is up, or the user pressed Ctrl-C."""
+        return self.interrupted or time.monotonic() > self.deadline
+
+    def say(self, text: str) -> None:
+        """Print a line, but not more than one in five seconds."""
+        if self.verbose and time.monotonic() > self._said + 5:
+            self._said = time.monotonic()
+            print(text, flush=True)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters of the search: rows A (m, d + 1), balanced output weights c (m,), e (q,)."""
+
+    A: Array
+    c: Array
+    e: Array
+
+    @property
+    def vector(self) -> Array:
+        """All in one."""
+        return np.concatenate([self.A.ravel(), self.c, self.e])
+
 
 @dataclass(frozen=True)
 class SmoothProblem:
-    """Standardized data; the loss has ``sum_ij penalty_j (c_i A_ij)^2`` on top, A (m, d + 1)."""
+    """Standardized data; the loss has ``sum_ij penalty_j (c_i A_ij)^2`` on top, A (m, d + 1).
+
+    ``affine`` neurons, by their numbers, are a linear term: on the data they have no kinks. In the
+    search it is what e multiplies; else e (1,) is the offset, or there is none.
+    """
 
     X: Array  # (n, d + 1): features and 1, rows times the roots of the weights (times n)
     y: Array  # (n,): times the same roots; centred if there is an offset
-    column: Array  # (n,): the offset's input, 0 without an offset
     penalty: Array  # (d + 1,)
+    offset: bool = True
+    affine: tuple[int, ...] = ()
+
+    @property
+    def columns(self) -> Array:
+        """The inputs that e multiplies, (n, q)."""
+        if self.affine:
+            return self.X
+        return np.ascontiguousarray(self.X[:, -1:] if self.offset else self.X[:, :0])
 
     def within(self, delta: float) -> tuple[Array, ...]:
         """What the compiled functions take after the parameters, for bands of half width delta."""
-        return self.X, self.y, self.column, delta * np.abs(self.X[:, -1]), self.penalty
+        columns = self.columns
+        pull = self.penalty if self.affine else np.zeros(columns.shape[1])
+        penalty = np.append(self.penalty, pull)
+        return self.X, self.y, columns, delta * np.abs(self.X[:, -1]), penalty
 
     def loss(self, network: Network) -> float:
         """Mean squared error and penalty: no band holds anything but the kink."""
-        return float(value_and_gradient(pack(network), *self.within(1e-300))[0])
+        return float(value_and_gradient(self.pack(network).vector, *self.within(1e-300))[0])
 
+    def pack(self, network: Network) -> Point:
+        """The same function on the data with ``|c_i| = ‖A_i‖_2``."""
+        rows, c = network.rows, network.output_weights
+        affine = list(self.affine)
+        e = np.append(np.zeros(rows.shape[1] - 1), network.offset)
+        e = e + c[affine] @ rows[affine] if affine else e[-1:] if self.offset else e[:0]
+        rows, c = np.delete(rows, affine, axis=0), np.delete(c, affine)
+        sizes = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
+        roots = np.sqrt(np.maximum(np.abs(c), 1e-12) / sizes)
+        return Point(rows * roots[:, None], c / roots, e)
 
-def balanced(network: Network) -> tuple[Array, Array]:
-    """Rows A (m, d + 1) and output weights of the same function with ``|c_i| = ‖A_i‖_2``."""
-    sizes = np.maximum(np.linalg.norm(network.rows, axis=1), 1e-12)
-    roots = np.sqrt(np.maximum(np.abs(network.output_weights), 1e-12) / sizes)
-    return network.rows * roots[:, None], network.output_weights / roots
+    def unpack(self, point: Point) -> Network:
+        """The network of a point; of two affine neurons the second is the negative one."""
+        rows, c, offset = point.A, point.c, 0.0
+        if not self.affine:
+            offset = float(point.e[0]) if self.offset else 0.0
+            return Network(rows[:, :-1], rows[:, -1], c, offset)
+        w, e = point.e[:-1], float(point.e[-1])
+        largest = np.abs(self.X[:, :-1] / self.X[:, -1:]).max(axis=0, initial=0.0)
+        far = FAR * max(1e-3, float(np.abs(w) @ largest), abs(e))
+        if len(self.affine) == 1:
+            own, signs, offset = np.append(w, far)[None, :], np.ones(1), e - far
+        else:
+            own = np.array([np.append(w / 2, far + e / 2), np.append(-w / 2, far - e / 2)])
+            signs = np.array([1.0, -1.0])
+        sizes = np.sqrt(np.linalg.norm(own, axis=1))
+        # In ascending order of their places: each is put where it belongs.
+        for place, row, sign, size in zip(self.affine, own, signs, sizes, strict=True):
+            rows, c = np.insert(rows, place, row / size, axis=0), np.insert(c, place, sign * size)
+        return Network(rows[:, :-1], rows[:, -1], c, offset)
 
-
-def pack(network: Network) -> Array:
-    """The balanced parameters as one vector: A by rows, c, e."""
-    A, c = balanced(network)
-    return np.concatenate([A.ravel(), c, [network.offset]])
-
-
-def unpack(v: Array, width: int) -> Network:
-    """The network of a vector, ``width`` d + 1."""
-    A, (*c, e) = np.split(v, [-(len(v) // (width + 1)) - 1])
-    A = A.reshape(len(c), width)
-    return Network(A[:, :-1], A[:, -1], np.array(c), float(e))
+    def split(self, vector: Array) -> Point:
+        """The point of a vector."""
+        width = self.X.shape[1]
+        q = width if self.affine else int(self.offset)
+        A, c, e = np.split(vector, [(len(vector) - q) // (width + 1) * width, len(vector) - q])
+        return Point(A.reshape(len(c), width), c, e)
 
 
 def descend_smoothly(
-    problem: SmoothProblem, network: Network, delta: float, tol: float, max_iter: int
-) -> tuple[Network, float, int]:
+    problem: SmoothProblem, point: Point, delta: float, tol: float, max_iter: int, watch: Watch
+) -> tuple[Point, float, int]:
     """L-BFGS on the smoothed loss: where it ends, the loss there and the iterations."""
-    v, value, n_iter = minimize(pack(network), *problem.within(delta), tol, max_iter)
-    return unpack(v, problem.X.shape[1]), value, n_iter
+    v, data, n_iter, stored, over = point.vector, problem.within(delta), 0, 0, False
+    memory, products = np.empty((2, MEMORY, v.size)), np.empty(MEMORY)
+    chunk = max(10, CHUNK // (problem.X.size * max(1, len(point.c))))
+    while not over:
+        limit = min(chunk, max_iter - n_iter)
+        state = minimize(v, *data, tol, limit, memory, products, stored)
+        v, value, n, stored, over = state
+        n_iter += n
+        watch.say(f"  loss {value:.6g} after {n_iter} iterations, bands of {delta}")
+        over = over or n_iter >= max_iter or watch.over
+    return problem.split(v), float(value), n_iter
 
 
-def swap(
-    problem: SmoothProblem, network: Network, rng: np.random.Generator, rank: int = 0
-) -> Network:
+def swap(problem: SmoothProblem, point: Point, rng: np.random.Generator, rank: int = 0) -> Point:
     """Replace the neuron that the others can best do without by the best of random ridges.
 
     With ``rank`` 1, 2, ... it is the second, third one. Both are judged with optimal output weights
     of all others; kinks of the ridges go through samples.
     """
-    X, y, (A, _) = problem.X, problem.y, balanced(network)
+    X, y, columns, A = problem.X, problem.y, problem.columns, point.A.copy()
+    if len(X) > SAMPLE:
+        some = np.sort(rng.choice(len(X), SAMPLE, replace=False))
+        X, y, columns = X[some], y[some], columns[some]
     (n, width), m = X.shape, len(A)
-    features = np.column_stack([np.maximum(X @ A.T, 0.0), problem.column])
+    features = np.column_stack([np.maximum(X @ A.T, 0.0), columns])
     inverse = _inverse_gram(features)
     # The least squares problem without column j is worse by output_j^2 / inverse_jj.
     losses = (inverse @ (features.T @ y)) ** 2 / np.diag(inverse)
@@ -115,7 +201,8 @@ def swap(
     features[:, worst] = np.maximum(X @ A[worst], 0.0)
     output = _inverse_gram(features) @ (features.T @ y)
     c = np.where(np.abs(output[:m]) > 1e-8, output[:m], 1e-8)
-    return Network(A[:, :-1], A[:, -1], c, float(output[m]))
+    roots = np.sqrt(np.abs(c) / np.maximum(np.linalg.norm(A, axis=1), 1e-12))
+    return Point(A * roots[:, None], c / roots, output[m:])
 
 
 def _inverse_gram(features: Array) -> Array:
@@ -126,31 +213,63 @@ def _inverse_gram(features: Array) -> Array:
 
 
 def find_basin(
-    problem: SmoothProblem, network: Network, rng: np.random.Generator, *, tol: float, max_iter: int
+    problem: SmoothProblem,
+    network: Network,
+    rng: np.random.Generator,
+    *,
+    tol: float,
+    max_iter: int,
+    swaps: int = SWAPS,
+    watch: Watch | None = None,
 ) -> tuple[Network, int]:
     """Smooth descent with swaps, in narrowing bands: no worse than the start.
 
     A stage ends where the loss falls by less than ``tol`` variances of the target per step, and all
-    of them after ``max_iter`` iterations together, which are the second result.
+    of them after ``max_iter`` iterations together, which are the second result, or when the
+    ``watch`` says so.
     """
-    coarse = max(tol, COARSE_TOLERANCE)
-    start, left, failures = network, max_iter, 0
-    network, loss, n_iter = descend_smoothly(problem, network, COARSE, coarse, left)
-    left -= n_iter
-    for _ in range(SWAPS):
-        if left <= 0 or failures == FAILURES:
-            break
-        other = swap(problem, network, rng, failures)
-        other, other_loss, n_iter = descend_smoothly(problem, other, COARSE, coarse, left)
+    watch = watch or Watch()
+    coarse, left, failures = max(tol, COARSE_TOLERANCE), max_iter, 0
+    # In single precision, as the data are: see `FitData.smooth`.
+    point = problem.split(problem.pack(network).vector.astype(np.float32).astype(float))
+    try:
+        point, loss, n_iter = descend_smoothly(problem, point, COARSE, coarse, left, watch)
         left -= n_iter
-        if other_loss < loss * (1 - GAIN):
-            network, loss, failures = other, other_loss, 0
-        else:
-            failures += 1
-    for delta in STAGES:
-        if left > 0:
-            network, _, n_iter = descend_smoothly(problem, network, delta, tol, left)
+        for _ in range(swaps if len(point.c) else 0):
+            if left <= 0 or failures == FAILURES or watch.over:
+                break
+            other = swap(problem, point, rng, failures)
+            other, other_loss, n_iter = descend_smoothly(
+                problem, other, COARSE, coarse, left, watch
+            )
             left -= n_iter
-    if not problem.loss(network) <= problem.loss(start):
-        network = start
-    return network, max_iter - left
+            if other_loss < loss * (1 - GAIN):
+                point, loss, failures = other, other_loss, 0
+            else:
+                failures += 1
+        for delta in STAGES:
+            if left > 0 and not watch.over:
+                point, _, n_iter = descend_smoothly(problem, point, delta, tol, left, watch)
+                left -= n_iter
+    except KeyboardInterrupt:
+        watch.interrupted = True
+    end = problem.unpack(point)
+    return (end if problem.loss(end) <= problem.loss(network) else network), max_iter - left
+
+
+def settle(problem: SmoothProblem, network: Network, other: Network, X: Array) -> Network:
+    """The samples inside the narrowest bands put on the kinks that they are next to.
+
+    Bands are those of the standardized ``network``, what is moved is the same one in other units,
+    on features X (n, d), which are not rounded.
+    """
+    A, rows = problem.pack(network).A, other.rows
+    near = np.abs(problem.X @ A.T) < STAGES[-1] * np.abs(problem.X[:, -1:])
+    neurons = np.delete(np.arange(len(rows)), problem.affine)
+    for i, on in zip(neurons, near.T, strict=True):
+        if on.any():
+            own = np.column_stack([X[on], np.ones(on.sum())])
+            own = own[np.argsort(np.abs(own @ rows[i]), kind="stable")[: X.shape[1]]]
+            for _ in range(2):  # the second time corrects the rounding of the first
+                rows[i] -= np.linalg.lstsq(own, own @ rows[i], rcond=1e-10)[0]
+    return replace(other, weights=rows[:, :-1], biases=rows[:, -1])

@@ -1,6 +1,6 @@
 """One start: from its seed, over a solver, down to a local minimum with its certificate."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from landscape.descent import Descent, descend
-from landscape.effective import EffectiveProblem
 from landscape.errors import NUMERICAL_ERRORS
-from landscape.estimator._smooth import SmoothProblem, find_basin
+from landscape.estimator._smooth import FAR, SWAPS, SmoothProblem, Watch, find_basin, settle
 from landscape.estimator._sobolev import SobolevLoss
 from landscape.estimator._units import Samples, Units, from_raw, lift_rows
 from landscape.minima import Certificate, activation_key, certify_minimum
@@ -35,6 +34,13 @@ BUDGET = Budget(max_rays=20_000)
 
 #: How often silent neurons are reinitialized at most, and the directions that are tried for each.
 ROUNDS, CANDIDATES = 5, 256
+
+#: A descent takes its Newton steps with so many parameters ``m (d + 1)`` at most, unless it is
+#: asked for: beyond, they cost more than the smooth descent.
+AFFORDABLE = 450
+
+#: Samples whose values are computed at once.
+BLOCK = 4096
 
 #: A global minimum explains all of the target's variance but this share. Where the target's mean
 #: exceeds its deviation by so much that rounding hides more, there is no verdict.
@@ -68,8 +74,12 @@ class FitData:
     solver: str  # "smoothing", "descent" for none, or one of `landscape.training.SOLVERS`
     max_iter: int
     tol: float
-    alpha: float = 0.0
+    alpha: float | Array = 0.0  # one, or one for each feature
     gradient_weight: float = 0.0  # 0 where none are given
+    linear: bool = False
+    polish: bool = True
+    certify: bool | str = True
+    watch: Watch = field(default_factory=Watch)
 
     @cached_property
     def data(self) -> tuple[Array, Array]:
@@ -88,9 +98,23 @@ class FitData:
         return Units.exact(self.samples, offset=self.free)
 
     @property
+    def affine(self) -> tuple[int, ...]:
+        """The neurons that stand for the linear term: one, and the offset's on N* and N'."""
+        last = self.space.n_neurons - 1
+        return () if not self.linear else (0,) if self.free else (0, last)
+
+    @property
+    def left_out(self) -> str:
+        """Why there is no certificate, if there is to be none."""
+        parameters = self.space.n_neurons * (self.samples.features.shape[1] + 1)
+        if self.certify == "auto" and parameters > AFFORDABLE and self.sobolev is None:
+            return f"no certificate: {parameters} parameters, more than {AFFORDABLE}"
+        return "" if self.certify else "no certificate: certify=False"
+
+    @property
     def penalty(self) -> Array | None:
         """Of the squares of product coordinates, (space.n_inputs,)."""
-        if self.alpha == 0:
+        if not np.any(self.alpha):
             return None
         return np.append(self.alpha / self.units.scale**2, np.zeros(self.space.extra_inputs))
 
@@ -112,31 +136,65 @@ class FitData:
 
     @cached_property
     def smooth(self) -> SmoothProblem:
-        """The standardized data."""
+        """The standardized data, in single precision: they are only searched.
+
+        So rounding in the units of the data does not decide where a search ends.
+        """
         samples, standard = self.samples, self.standard
         roots = np.sqrt(samples.weights * len(samples.target))
-        plain = np.column_stack([standard.features(samples.features), np.ones(len(roots))])
+        X = np.empty((len(roots), len(standard.scale) + 1))
+        X[:, :-1] = standard.features(samples.features).astype(np.float32)
+        X[:, -1] = 1.0
+        X *= roots[:, None]
         penalty = np.append(self.alpha / (self.units.scale * standard.scale) ** 2, 0.0)
-        y = roots * standard.target(samples.target)
-        return SmoothProblem(plain * roots[:, None], y, roots * self.free, penalty)
+        y = roots * standard.target(samples.target).astype(np.float32)
+        return SmoothProblem(X, y, penalty.astype(np.float32).astype(float), self.free, self.affine)
+
+    def in_units(self, loss: float) -> float:
+        """A loss in the units of the data, on the samples."""
+        return (loss + self.constant) * self.units.target_scale**2
 
     def loss(self, theta: Parametrization) -> float:
         """With penalty and errors of gradients."""
         if self.sobolev is not None:
             return self.sobolev.search(theta).loss
-        problem = EffectiveProblem.build(theta, *self.data, self.space, self.penalty)
-        return problem.loss(problem.state())
+        samples, total = self.samples, 0.0
+        for first in range(0, len(samples.target), BLOCK):
+            part = slice(first, first + BLOCK)
+            values = realize(theta, self.space.embed(samples.features[part]))
+            total += float(samples.weights[part] @ (values - samples.target[part]) ** 2)
+        if self.penalty is not None:
+            m = self.space.n_neurons - self.free
+            total += float((theta.products[:m] ** 2 @ self.penalty).sum())
+        return total
 
-    def descend(self, theta: Parametrization, max_iter: int) -> Descent:
-        """From theta to a point with a certificate, whatever its verdict."""
+    def descend(self, theta: Parametrization, max_iter: int, *, settled: bool) -> Descent:
+        """From theta to a point with a certificate, whatever its verdict.
+
+        ``settled``: after smooth descent, samples next to kinks are put on them first.
+        """
         if self.sobolev is not None:
             return self.sobolev.descend(theta, max_iter)
         options: Any = {"space": self.space, "penalty": self.penalty, "budget": BUDGET}
-        descent = descend(theta, *self.data, max_iter=max_iter, **options)
+        limits: Any = {"max_iter": max_iter, "deadline": self.watch.deadline}
+        if settled:
+            raw = Network.from_parametrization(theta, self.space)
+            standard, features = self.standard.inward(raw), self.samples.features
+            start = from_raw(self.space, settle(self.smooth, standard, raw, features))
+            descent = descend(start, *self.data, hold=True, **limits, **options)
+            held = descent.certificate is not None and descent.certificate.is_minimum
+            if held and descent.loss <= self.loss(theta):
+                return descent
+        descent = descend(theta, *self.data, **limits, **options)
         if descent.certificate is not None:
             return descent
         end = descent.parametrization
         return replace(descent, certificate=certify_minimum(end, *self.data, **options))
+
+    def bent(self, theta: Parametrization) -> bool:
+        """Whether a neuron that stands for the linear term has a kink among the samples."""
+        X = self.data[0] if self.affine else np.empty((0, self.space.n_inputs))
+        return bool((X @ theta.weights[list(self.affine)].T <= 0).any())
 
 
 @dataclass(frozen=True)
@@ -147,6 +205,7 @@ class End:
     parametrization: Parametrization
     certificate: Certificate | None
     losses: list[float]  # at the start, after the solver, after every line search of the descent
+    interrupted: bool = False  # by the user
 
     @property
     def certified(self) -> bool:
@@ -159,27 +218,39 @@ def draw_start(problem: FitData, seed: int, index: int) -> tuple[Parametrization
 
     The sign classes take turns (Theorems 1 and 5).
     """
-    space, m = problem.space, problem.space.n_neurons - 1
+    space, m = problem.space, problem.space.n_neurons - 1 - problem.linear
     rng, n_positive = stream(seed, "estimator: start", index), index % (m + 1)
     start = draw_network(rng, space.n_inputs - space.extra_inputs, m, n_positive=n_positive)
-    raw = problem.standard.outward(start)
+    if problem.linear:  # nothing but a constant at first
+        rows = np.vstack([np.zeros(start.rows.shape[1]), start.rows])
+        rows[0, -1] = FAR
+        c, offset = np.append(1.0, start.output_weights), start.offset - FAR
+        start = Network(rows[:, :-1], rows[:, -1], c, offset)
+    return parametrize(problem, start), n_positive
+
+
+def parametrize(problem: FitData, network: Network) -> Parametrization:
+    """A network with an offset, of the standardized data, in the space and units of the fit."""
+    raw = problem.standard.outward(network)
     if not problem.free:
         mean = float(problem.samples.weights @ problem.samples.target)
         raw = replace(raw, offset=raw.offset + mean)
-    return raw.to_parametrization(space), n_positive
+    return raw.to_parametrization(problem.space)
 
 
 def _train(
-    problem: FitData, theta: Parametrization, rng: np.random.Generator
+    problem: FitData, theta: Parametrization, rng: np.random.Generator, swaps: int
 ) -> tuple[Parametrization, int]:
     """Near a minimum by the problem's solver, and its iterations."""
     space, tol, max_iter = problem.space, problem.tol, problem.max_iter
     scipy = problem.solver != "smoothing"
-    if problem.solver == "descent" or problem.sobolev or (scipy and problem.alpha > 0):
+    skipped = scipy and (problem.penalty is not None or problem.linear)
+    if problem.solver == "descent" or problem.sobolev or skipped:
         return theta, 0
     if not scipy:
         raw = problem.standard.inward(Network.from_parametrization(theta, space))
-        raw, n_iter = find_basin(problem.smooth, raw, rng, tol=tol, max_iter=max_iter)
+        options: Any = {"tol": tol, "max_iter": max_iter, "swaps": swaps, "watch": problem.watch}
+        raw, n_iter = find_basin(problem.smooth, raw, rng, **options)
         return from_raw(space, problem.standard.outward(raw)), n_iter
     solver = problem.solver
     fit = train(theta, *problem.data, space=space, solver=solver, tol=tol, max_iter=max_iter)
@@ -242,16 +313,11 @@ def run_start(
     """Draw, train, descend, reinitialize silent neurons and descend again, certify.
 
     ``start`` is its number in the table, ``index`` that among random or given starts, ``origin``
-    of a given theta "init" or "warm_start"; random numbers are streams of ``seed``.
+    of a given theta "init", "warm_start" or "linear"; random numbers are streams of ``seed``.
     """
-    kind = "random" if theta is None else "given"
     certificate: Certificate | None = None
     losses: list[float] = []
-
-    def in_units(loss: float) -> float:
-        """In those of the data."""
-        return (loss + problem.constant) * problem.units.target_scale**2
-
+    kind = "random" if theta is None else "given"
     with single_thread(), np.errstate(over="ignore", invalid="ignore"):
         if theta is None:
             theta, n_positive = draw_start(problem, seed, index)
@@ -265,44 +331,95 @@ def run_start(
             "n_reinitialized": 0, "n_kinks": -1, "n_silent": -1, "key": "",
         }  # fmt: skip
         try:
-            losses.append(in_units(problem.loss(theta)))
+            losses.append(problem.in_units(problem.loss(theta)))
             row |= dict.fromkeys(("loss_start", "loss_trained", "loss"), losses[0])
             rng = stream(seed, f"estimator: search from a {kind} start", index)
-            theta, row["n_iter_solver"] = _train(problem, theta, rng)
+            # Swaps bring starts into good basins, but many into the same: a third goes without.
+            swaps = 0 if kind == "random" and index % 3 == 2 else SWAPS
+            theta, row["n_iter_solver"] = _train(problem, theta, rng, swaps)
             if row["n_iter_solver"]:
-                losses.append(in_units(problem.loss(theta)))
-                row["loss_trained"] = losses[-1]
-            for number in range(1 + ROUNDS):
-                descent = problem.descend(theta, problem.max_iter - row["n_iter"])
-                theta = descent.parametrization
-                losses += map(in_units, descent.losses)
-                row["n_iter"] += descent.n_iter
-                # A penalty can be what silences a neuron: then it stays so.
-                exhausted = number == ROUNDS or row["n_iter"] >= problem.max_iter
-                if exhausted or problem.penalty is not None:
-                    break
-                rng = stream(seed, f"estimator: new neurons of a {kind} start", index, number)
-                if (changed := reinitialize(problem, theta, rng)) is None:
-                    break
-                theta, row["n_reinitialized"] = changed, number + 1
-            certificate = descent.certificate
-            assert certificate is not None
-            hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**2
-            if certificate.kind == "global" and hidden:
-                reason = "rounding hides what is left of the target: subtract its mean"
-                certificate = replace(
-                    certificate, verdict=Verdict.UNDECIDED, reason=reason, radius=np.nan
-                )
-            fields = ("kind", "stationarity", "radius", "n_kinks", "n_silent")
-            row |= {name: getattr(certificate, name) for name in fields}
-            row |= {
-                "outcome": descent.outcome.name.lower(),
-                "loss": in_units(certificate.loss),
-                "verdict": certificate.verdict.value,
-                "reason": descent.reason or certificate.reason,
-            }
-            if certificate.is_minimum:
-                row["key"] = activation_key(theta, problem.data[0], space=problem.space)
+                losses.append(problem.in_units(problem.loss(theta)))
+                row["loss_trained"] = row["loss"] = losses[-1]
+            row["outcome"], row["reason"] = "solver", problem.left_out
+            if not problem.left_out:
+                theta, certificate = _finish(problem, theta, row, losses, (seed, kind, index))
         except NUMERICAL_ERRORS as error:
-            row["reason"] = f"{type(error).__name__}: {error}"
-    return End(row, theta, certificate, losses)
+            row |= {"outcome": "failed", "reason": f"{type(error).__name__}: {error}"}
+        except KeyboardInterrupt:
+            problem.watch.interrupted = True
+    if problem.watch.over and certificate is None:
+        why = "interrupted" if problem.watch.interrupted else "time_limit"
+        row |= {"outcome": why, "reason": f"no certificate: {why.replace('_', ' ')}"}
+    return End(row, theta, certificate, losses, problem.watch.interrupted)
+
+
+def _finish(
+    problem: FitData,
+    theta: Parametrization,
+    row: dict[str, Any],
+    losses: list[float],
+    source: tuple[int, str, int],
+) -> tuple[Parametrization, Certificate | None]:
+    """The descent and the certificate of a start; the table's row and losses are completed."""
+    if problem.watch.over:
+        return theta, None
+    if not problem.polish:
+        options: Any = {"space": problem.space, "penalty": problem.penalty, "budget": BUDGET}
+        certificate = (
+            certify_minimum(theta, *problem.data, **options)
+            if problem.sobolev is None
+            else problem.sobolev.certify(theta)
+        )
+        return theta, _record(problem, row, theta, certificate, "solver", "")
+    for number in range(1 + ROUNDS):
+        settled = number == 0 and row["n_iter_solver"] > 0 and problem.solver == "smoothing"
+        descent = problem.descend(theta, problem.max_iter - row["n_iter"], settled=settled)
+        theta = descent.parametrization
+        losses += map(problem.in_units, descent.losses)
+        row["n_iter"] += descent.n_iter
+        # A penalty can be what silences a neuron: then it stays so.
+        exhausted = number == ROUNDS or row["n_iter"] >= problem.max_iter or problem.watch.over
+        if exhausted or problem.penalty is not None:
+            break
+        seed, kind, index = source
+        rng = stream(seed, f"estimator: new neurons of a {kind} start", index, number)
+        if (changed := reinitialize(problem, theta, rng)) is None:
+            break
+        theta, row["n_reinitialized"] = changed, number + 1
+    assert descent.certificate is not None
+    outcome = descent.outcome.name.lower()
+    if outcome == "iteration_limit" and problem.watch.over:
+        outcome = "time_limit"
+    return theta, _record(problem, row, theta, descent.certificate, outcome, descent.reason)
+
+
+def _record(
+    problem: FitData,
+    row: dict[str, Any],
+    theta: Parametrization,
+    certificate: Certificate,
+    outcome: str,
+    reason: str,
+) -> Certificate:
+    """What a certificate says into the table's row; it is one of the problem, or undecided."""
+    why = ""
+    hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**2
+    if certificate.kind == "global" and hidden:
+        why = "rounding hides what is left of the target: subtract its mean"
+    if problem.bent(theta):
+        why = "the neuron that stands for the linear term has a kink among the samples"
+    if why:
+        certificate = replace(
+            certificate, verdict=Verdict.UNDECIDED, reason=why, radius=np.nan, slack=np.nan
+        )
+    fields = ("kind", "stationarity", "radius", "n_kinks", "n_silent")
+    row |= {name: getattr(certificate, name) for name in fields}
+    row |= {
+        "outcome": outcome,
+        "loss": problem.in_units(certificate.loss),
+        "verdict": certificate.verdict.value,
+        "reason": reason or certificate.reason,
+    }
+    if certificate.is_minimum:
+        row["key"] = activation_key(theta, problem.data[0], space=problem.space)
+    return certificate

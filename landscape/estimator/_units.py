@@ -66,23 +66,45 @@ def merge_samples(
         )
     if not weights.any():
         raise ValueError("sample_weight: all weights are zero, there is nothing to fit")
-    table = np.column_stack([X, y, np.zeros_like(X) if gradients is None else gradients])
     # In the order of weights: sums of those of equal samples do not depend on the samples' order.
     order = np.argsort(weights, kind="stable")[np.count_nonzero(weights == 0) :]
-    # Adding 0 turns -0 into 0: equal numbers have to be equal bits.
-    table, sample = np.unique(table[order] + 0.0, axis=0, return_inverse=True)
-    weights = np.bincount(sample.ravel(), weights[order])
-    features, targets = np.split(table, [X.shape[1]], axis=1)
-    features, place = np.unique(features, axis=0, return_inverse=True)
-    place = place.ravel()  # a column in some versions of numpy
+    weights = weights[order]
+    targets = y[order, None] if gradients is None else np.column_stack([y, gradients])[order]
+    place = _places(X, order)
+    sample = _places(np.column_stack([place, targets]), np.arange(len(order)))
+    weights = np.bincount(sample, weights)
+    # Of equal samples one is as good as any other.
+    one = np.empty(len(weights), dtype=int)
+    one[sample] = np.arange(len(order))
+    place, targets, features = place[one], targets[one] + 0.0, X[order[one]]
+    if len(place) > place[-1] + 1:
+        first = np.append(True, np.diff(place) > 0)
+        features = features[first]
+    features += 0.0  # turns -0 into 0: equal numbers have to be equal bits
     totals = np.bincount(place, weights)
     means = np.stack([np.bincount(place, weights * t) for t in targets.T], axis=1) / totals[:, None]
     # Of one target, the mean is that target and not a rounded quotient.
     single = np.bincount(place)[place] == 1
     means[place[single]] = targets[single]
     constants = weights @ (targets - means[place]) ** 2 / totals.sum()
+    if gradients is None:
+        means = np.pad(means, ((0, 0), (0, X.shape[1])))
+        constants = np.append(constants, np.zeros(X.shape[1]))
     shares, constant = totals / totals.sum(), float(constants[0])
     return Samples(features, means[:, 0], shares, constant, means[:, 1:], constants[1:])
+
+
+def _places(table: Array, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where the given rows are among the different ones of these, in lexicographic order."""
+    place = np.zeros(len(rows), dtype=np.intp)
+    for column in table.T:
+        order = np.lexsort((column[rows], place))
+        values, groups = column[rows[order]], place[order]
+        new = np.append(False, (np.diff(values) != 0) | (np.diff(groups) > 0))
+        place[order] = np.cumsum(new)
+        if place[order[-1]] == len(rows) - 1:
+            break
+    return place
 
 
 @dataclass(frozen=True)
@@ -144,6 +166,10 @@ class Units:
     def features(self, X: ArrayLike) -> Array:
         """Features in these units, (n, d)."""
         return (np.asarray(X, dtype=float) - self.shift) / self.scale
+
+    def values_of(self, features: Array) -> Array:
+        """The inverse of `features`."""
+        return features * self.scale + self.shift
 
     def target(self, y: ArrayLike) -> Array:
         """Targets in these units, (n,)."""
@@ -207,3 +233,24 @@ def lift_rows(space: Space, rows: Array) -> Array:
     """
     margin = space.margin if isinstance(space, RestrictedSpace) else 0.0
     return split_biases(rows, np.maximum(max_norms(rows), 1e-12) + 2 * margin)
+
+
+def resize(network: Network, n_neurons: int, fixed: tuple[int, ...], X: Array) -> Network:
+    """A network with silent neurons added, or without those that contribute least on X.
+
+    ``fixed`` neurons stay where they are: a first one, and perhaps the last one.
+    """
+    rows, c, m = network.rows, network.output_weights, network.n_neurons
+    end = m - (len(fixed) > 1)
+    if n_neurons >= m:
+        silent = np.zeros((n_neurons - m, rows.shape[1]))
+        silent[:, -1] = -1.0 - np.arange(len(silent))
+        rows = np.insert(rows, [end] * len(silent), silent, axis=0)
+        signs = np.where(np.arange(len(silent)) % 2, -1.0, 1.0)
+        c = np.insert(c, [end] * len(silent), signs)
+    else:
+        spread = np.abs(c) * np.std(np.maximum(X @ rows[:, :-1].T + rows[:, -1], 0.0), axis=0)
+        spread[list(fixed)] = np.inf
+        kept = np.sort(np.argsort(-spread, kind="stable")[:n_neurons])
+        rows, c = rows[kept], c[kept]
+    return Network(rows[:, :-1], rows[:, -1], c, network.offset)
