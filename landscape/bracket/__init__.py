@@ -31,6 +31,7 @@ from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, Space
 from landscape.streams import stream
+from landscape.units import powers_of_two
 
 __all__ = ["BracketOutcome", "GlobalBracket", "bracket_global_minimum"]
 
@@ -186,9 +187,8 @@ class _Search:
         self.least = np.inf
         self.network: Parametrization | None = None
         self.closed, self.tried, self.n_nodes = np.inf, np.inf, 0
-        inputs = problem.X[:, -1]
-        points = len(np.unique(problem.X[:, 0] / inputs)) if inputs.all() else 0
-        line = problem.X.shape[1] == 2 and 2 < points <= POINTS and (inputs > 0).all()
+        line = exact.shape[1] == 2 and bool((exact[:, 1] == 1).all())
+        line = line and 2 < len(np.unique(exact[:, 0])) <= POINTS
         self.nodes: _Line | _Cones = (_Line if line else _Cones)(problem, exact, classes)
         self.heap = [(0.0, k, k) for k in range(len(self.nodes.arrays[0]))]
         self.number, self.free = len(self.heap), list[int]()
@@ -375,26 +375,16 @@ class _Line(_Nodes):
     def __init__(self, problem: EffectiveProblem, exact: Array, classes: list[int]) -> None:
         from landscape.bracket import _kernels_line as kernels
 
-        m, last, y = len(problem.signs), problem.X[:, 1], problem.y
-        t = problem.X[:, 0] / last
-        middle, half = (t.max() + t.min()) / 2, (t.max() - t.min()) / 2
-        t = (t - middle) / half
-        points = np.unique(t)
-        points = points[np.append(True, np.diff(points) > 2 * NEAR)]
-        # What is too near to the point before is left out of the lower end, and counts above.
-        kept = np.isin(t, points)
-        self.method = "branch and bound over intervals of kinks, in floating point"
-        if not kept.all():
-            self.method += f"; {np.sum(~kept)} samples are too near to others and are left out"
-        place, columns = np.searchsorted(points, t[kept]), np.zeros((len(points) + 1, 6))
-        v, s, z = last[kept], t[kept], y[kept]
-        for j, summand in enumerate((v * v, v * v * s, v * v * s * s, v * z, v * s * z, z * z)):
-            columns[1:, j] = np.cumsum(np.bincount(place, summand, len(points)))
-        least = np.zeros((m + 1, len(points) + 1, len(points) + 1))
-        weights = np.bincount(place, v * v)
-        means = np.bincount(place, v * z) / weights
-        spreads = np.bincount(place, (z - v * means[place]) ** 2)
-        kernels.pieces(points, np.column_stack([weights, means, spreads]), least)
+        m, y = len(problem.signs), problem.y
+        inputs = exact[:, 0] / powers_of_two(np.abs(exact[:, 0]).max())
+        points, place = np.unique(inputs, return_inverse=True)
+        self.method = "branch and bound over intervals of kinks, rounding charged (Theorem 30)"
+        weights = np.bincount(place).astype(float)
+        means = np.bincount(place, y) / weights
+        spreads = np.bincount(place, (y - means[place]) ** 2)
+        values, n = np.column_stack([weights, means, spreads]), len(points)
+        runs, least = np.zeros((n, n + 1, 5)), np.zeros((m + 1, n + 1, n + 1))
+        kernels.pieces(points, values, runs, least)
         roots = []
         for kinds in combinations_with_replacement([(s, k) for s in (1, -1) for k in range(3)], m):
             if sum(sign > 0 for sign, _ in kinds) in classes:
@@ -403,14 +393,21 @@ class _Line(_Nodes):
                     node[q] = (*kind, 0, len(points) - 1, copies)
                 roots.append(node)
         self.arrays = [np.zeros(len(roots)), np.array(roots), np.full(len(roots), -1)]
-        self._data = points, columns, least, problem.column is not None
-        self._middle, self._half, self._expand = middle, half, kernels.expand
+        square = float(y @ y), float(len(y))
+        self._data = points, values, runs, least, float(np.abs(means).max()), square
+        self._offset, self._expand = problem.column is not None, kernels.expand
+        # What points less the first are in the problem's units.
+        self._last = problem.X[0, 1]
+        own = problem.X[np.argmin(inputs), 0], problem.X[np.argmax(inputs), 0]
+        self._first = own[0] / self._last
+        self._ratio = (points[-1] - points[0]) / ((own[1] - own[0]) / self._last)
 
     def expand(self, parents: Any, cutoff: float, children: Any, best: Array) -> Any:
         """See the kernel; products come in the problem's units."""
-        found = self._expand(parents, *self._data, cutoff, children, best)
-        best[:-1, 0] /= self._half
-        best[:-1, 1] -= best[:-1, 0] * self._middle
+        found = self._expand(parents, self._data, self._offset, cutoff, children, best)
+        best[:-1, 0] *= self._ratio
+        best[:-1, 1] -= best[:-1, 0] * self._first
+        best[:-1, :2] /= self._last
         return found
 
 
