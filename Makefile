@@ -27,7 +27,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study report paper claims docs-assets graphs regularization reference benchmark-seminorm test attack test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
+.PHONY: help env study report paper claims docs docs-assets graphs regularization reference benchmark-seminorm test attack test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,10 @@ paper: $(STAMP) ## compute the paper's items: results/paper/paper.csv, paper.md,
 claims: $(STAMP) ## try published claims, published in docs/claims
 	$(RUN) snakemake --workflow-profile workflow/profiles/$(PROFILE) --cores $(CORES) $(ARGS) results/claims/claims.csv
 	@mkdir -p docs/claims/figures && cp results/claims/claims.* docs/claims && cp results/claims/figures/*.png docs/claims/figures
+
+docs: $(STAMP) ## build the site from pages, docstrings and gallery: docs/_build/html/index.html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html $(ARGS)
+	@echo "the site: docs/_build/html/index.html"
 
 docs-assets: study ## publish figures and summary of the default study in README and docs
 	$(BIN)/python workflow/scripts/publish.py
@@ -110,13 +114,14 @@ test-oldest: $(STAMP) ## test the estimator with the oldest supported dependenci
 		"pytest>=8.2" "pytest-xdist>=3.8" "hypothesis>=6.100"
 	$(OLDEST)/bin/python -m pytest -p no:cacheprovider tests/test_estimator*.py $(ARGS)
 
-check: $(STAMP) ## lint, format, types, import layers: everything but the tests
+check: $(STAMP) ## lint, format, types, import layers, spelling: everything but the tests
 	@failed=""; try() { echo "$$*"; $(BIN)/"$$@" || failed="$$failed $$1"; }; \
 	try ruff check .; \
 	try ruff format --check .; \
 	$(if $(SNAKEFILES),try snakefmt --check $(SNAKEFILES);) \
 	try mypy; \
 	try lint-imports --no-logo; \
+	try codespell; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 format: $(STAMP) ## format the code and apply the safe fixes
@@ -131,11 +136,12 @@ COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --f
 	--no-header --no-emit-index-url --no-emit-find-links --quiet $(ARGS)
 lock: ## resolve the dependencies of pyproject.toml again (ARGS=--upgrade)
 	@test -x $(BIN)/uv || $(MAKE) env ARGS=
-	@$(UV_INDEX) $(COMPILE) --extra study --extra paper --extra exact --extra networks --group dev -o requirements/environment.txt
+	@$(UV_INDEX) $(COMPILE) --extra study --extra paper --extra exact --extra networks --group dev --group docs -o requirements/environment.txt
 	@$(UV_INDEX) $(COMPILE:pyproject.toml=) --group bootstrap -o requirements/bootstrap.txt
 	@! grep -n '://' $(LOCKS) || { echo "lock files must not hold addresses" >&2; exit 1; }
 
 clean: ## remove caches and build products (not .venv, not results)
+	rm -rf docs/_build docs/_gallery docs/_reference docs/sg_execution_times.rst
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

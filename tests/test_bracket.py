@@ -1,4 +1,7 @@
-"""The global bracket, against exact merge trees, whose roots are global, and against itself."""
+"""The global bracket, against exact merge trees, whose roots are global, and against itself.
+
+Checks Theorem 24 of docs/mathematics.md.
+"""
 
 import numpy as np
 import pytest

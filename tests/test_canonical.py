@@ -1,4 +1,7 @@
-"""Canonical forms decide which networks are equal, on both sides of the tolerance."""
+"""Canonical forms decide which networks are equal, on both sides of the tolerance.
+
+Checks Theorems 2 and 11 of docs/mathematics.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Certificates of Sobolev training, judged in rational arithmetic by code of their own."""
+"""Certificates of Sobolev training, judged in rational arithmetic by code of their own.
+
+Checks Theorem 23 of docs/mathematics.md.
+"""
 
 from __future__ import annotations
 

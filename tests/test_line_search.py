@@ -1,4 +1,7 @@
-"""The exact line search: the first few breakpoints one by one agree with all of them at once."""
+"""The exact line search: the first few breakpoints one by one agree with all of them at once.
+
+Checks Theorem 9 of docs/mathematics.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Lipschitz constants against linear programs over all activation patterns."""
+"""Lipschitz constants against linear programs over all activation patterns.
+
+Checks Theorem 25 of docs/mathematics.md.
+"""
 
 from fractions import Fraction
 from itertools import product

@@ -3,6 +3,8 @@
 The data are integers made for the network (tests/oracles/problems.py); what is a minimum is known
 from the multipliers that were put in, and is decided once more in rational arithmetic, cell by cell
 (tests/oracles/local_minimum.py). Neither shares code with what is tested.
+
+Checks Theorems 4 and 5 of docs/mathematics.md.
 """
 
 from __future__ import annotations

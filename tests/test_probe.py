@@ -2,6 +2,8 @@
 
 The oracle (tests/oracles/ball.py) enumerates the cells of the arrangement by exact sign-vector
 search and minimizes over the scales with cvxpy: no cutting planes, no separation, other seminorm.
+
+Checks Theorems 12 and 13 of docs/mathematics.md.
 """
 
 from __future__ import annotations

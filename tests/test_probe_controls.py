@@ -1,4 +1,7 @@
-"""One contract for the three controls, and what must not pass for a control."""
+"""One contract for the three controls, and what must not pass for a control.
+
+Checks Theorem 15 of docs/mathematics.md.
+"""
 
 from __future__ import annotations
 

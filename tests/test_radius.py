@@ -2,6 +2,8 @@
 
 Everything a record says is recomputed here from ``realize`` and the space; the search that attacks
 the lower end is the oracle's own, and on tiny problems the radius is known in closed form.
+
+Checks Theorem 10 of docs/mathematics.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The contract of every space, and what is special about each."""
+"""The contract of every space, and what is special about each.
+
+Checks Theorem 1 of docs/mathematics.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Distances modulo permutations, distances to fibres, Theorem 3.1 and Corollary 3.3."""
+"""Distances modulo permutations, distances to fibres, Theorem 3.1 and Corollary 3.3.
+
+Checks Theorem 16 of docs/mathematics.md.
+"""
 
 import itertools
 

@@ -2,6 +2,8 @@
 
 The oracle decides over the rationals, cell by cell, by Farkas' multipliers; the tested code is
 floating-point linear programming and line searches.
+
+Checks Theorem 8 of docs/mathematics.md.
 """
 
 from __future__ import annotations

@@ -455,7 +455,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     def standardize(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         """The data in the units of the fit: what ``parametrization_`` and ``certificate_`` are of.
 
-        Embedded inputs of shape (n_samples, space_.n_inputs), and targets (n_samples,).
+        Embedded inputs of shape ``(n_samples, space_.n_inputs)``, and targets (n_samples,).
         """
         return self._embed(X), self.units_.target(y)
 

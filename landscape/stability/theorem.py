@@ -63,7 +63,7 @@ class Reparametrization:
     distance: float  #: ‖Φ - Γ‖_inf, without any further permutation
     bound: float  #: ``beta + 2 r**0.5``, the right-hand side of (31)
     beta: float  #: the given β, or the smallest one for which C.1 holds
-    seminorm: Seminorm  #: r = |R(Θ) - R(Γ)|, with witness
+    seminorm: Seminorm  #: ``r = |R(Θ) - R(Γ)|``, with witness
     conditions: tuple[Condition, ...]  #: C.1, C.2, C.3a, C.3b, in this order
     #: The proof's case for each neuron of Γ: "I_1" (no partner), "A", "B.1", "B.2" or "B.3".
     cases: tuple[str, ...]

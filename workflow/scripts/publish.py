@@ -1,12 +1,14 @@
-"""Copy figures of a finished study to docs/figures, and its summary into the README.
+"""Copy figures of a finished study to docs/figures, draw the README's, write its summary.
 
 Run from the repository's root: python workflow/scripts/publish.py
 """
 
+import runpy
 import shutil
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -93,6 +95,8 @@ def main(results):
     target = Path("docs/figures")
     for figure in [*FIGURES, *ATLAS_FIGURES]:
         shutil.copyfile(results / f"figures/{figure}.png", target / f"{figure}.png")
+    runpy.run_path("docs/gallery/plot_05_tree.py")
+    plt.savefig(target / "landscape.png", dpi=150)
     readme = Path("README.md")
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
