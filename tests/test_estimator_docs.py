@@ -1,26 +1,9 @@
-"""The estimator's pages run."""
+"""The page of the estimator's benchmark; tests/test_pages.py runs the others."""
 
 from __future__ import annotations
 
-import doctest
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-
-DOCS = Path(__file__).parents[1] / "docs" / "estimator"
-PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem != "benchmark")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page(page):
-    plt.switch_backend("Agg")
-    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    failed, attempted = doctest.testfile(str(page), module_relative=False, optionflags=flags)
-    plt.close("all")
-    assert attempted > 5
-    assert failed == 0
 
 
 def test_page_of_the_benchmark_is_made_from_its_table(tmp_path):
