@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from landscape import plots
 from landscape.plots import BLUE, GREEN, ORANGE, RED, Tables, points, styled
@@ -63,8 +63,11 @@ VERDICTS: dict[str, Any] = {
 }
 #: Gains below are drawn here: none beyond rounding.
 NO_GAIN = 1e-17
-#: The strip in which balls are drawn that hold nothing better: where, and its upper end.
-NONE, FLOOR = 1e-20, 1e-17
+#: The strip in which balls are drawn that hold nothing better is below every decrease that was
+#: found, and below this one.
+FLOOR = 1e-17
+#: Losses below are drawn here: exact fits, up to rounding.
+EXACT = 1e-16
 
 SHARP = r"$2\sqrt{2}\,\sqrt{r}$, sharp"
 SEMINORM = r"$r = |\mathcal{R}(\Gamma)-\mathcal{R}(\Theta)|_{W^{1,\infty}}$"
@@ -82,12 +85,27 @@ def losses_figure(tables: Tables) -> Figure:
         for space, (name, line) in SPACES.items():
             losses = every.loc[(every["minimum"] >= 0) & (every["space"] == space), "loss"]
             if len(losses):
-                sns.ecdfplot(x=np.maximum(losses, 1e-16), ax=ax, label=name, **line)
-        positive = every.loc[every["loss"] > 1e-12, "loss"]
-        if len(positive) and positive.max() > 10 * positive.min():
+                sns.ecdfplot(x=np.maximum(losses, EXACT), ax=ax, label=name, **line)
+        losses = every.loc[every["minimum"] >= 0, "loss"].clip(EXACT)
+        if (len(losses) and losses.max() > 10 * losses.min()) or losses.min() == EXACT:
             ax.set_xscale("log")
+        if losses.min() == EXACT:
+            decades = _decades(EXACT, max(losses.max(), 1e-12))
+            ax.set_xlim(EXACT / 5, 10 * max(decades))
+            ax.set_xticks([EXACT, *decades[1:]], [f"≤{_power(EXACT)}", *map(_power, decades[1:])])
+            ax.set_xticks([], minor=True)
         ax.set(xlabel="", ylabel="", ylim=(-0.03, 1.03))
     return figure
+
+
+def _power(value: float) -> str:
+    return f"$10^{{{round(np.log10(value))}}}$"
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """At most five powers of ten from low to high, evenly."""
+    first, last = round(np.log10(low)), round(np.log10(high))
+    return [10.0**k for k in range(first, last + 1, max(-(-(last - first) // 4), 1))]
 
 
 def _bound(ax: Axes, r: pd.Series, label: str, factor: float = 8**0.5, style: str = "--") -> None:
@@ -152,6 +170,8 @@ def radii_figure(tables: Tables) -> Figure:
         for column, look in RADII.items():
             finite = np.isfinite(rows[column]) & (rows[column] > 0)
             points(ax, np.flatnonzero(finite) + 1, rows.loc[finite, column], look)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.set_xlim(0, len(rows) + 1)
     return figure
 
 
@@ -166,18 +186,21 @@ def probes_figure(tables: Tables) -> Figure:
     x = "seminorm: radius of the ball, distance of the better realization"
     y = "decrease of the loss that is possible"
     figure, panels = plots.grid(tables["fits"], 1.6, x, y, sharex=True, sharey=True)
+    gaps = pd.concat([rows.loc[rows["verdict"] == "violated", "gap"] for rows in shown.values()])
+    floor = min(FLOOR, gaps[gaps > 0].min() / 10) if (gaps > 0).any() else FLOOR
+    none = floor / 1e3
     for ax, own in panels:
         ax.set(xscale="log", yscale="log")
-        ax.axhspan(NONE / 1e3, FLOOR, color="0.93", linewidth=0)
+        ax.axhspan(none / 1e3, floor, color="0.93", linewidth=0)
         for ball, look in BALLS.items():
             rows = own(shown[ball])
             rows = rows[(rows["radius"] > 0) & np.isfinite(rows["radius"])]
-            found = (rows["verdict"] == "violated") & (rows["gap"] > FLOOR)
-            points(ax, rows["radius"], np.where(found, rows["gap"], NONE), look)
-        ticks = {NONE: "none"} | {10.0**k: f"$10^{{{k}}}$" for k in range(-16, 1, 4)}
-        ax.set_yticks(list(ticks), list(ticks.values()))
+            found = (rows["verdict"] == "violated") & (rows["gap"] > 0)
+            points(ax, rows["radius"], np.where(found, rows["gap"], none), look)
+        decades = _decades(10 * floor, 1.0)
+        ax.set_yticks([none, *decades], ["none", *map(_power, decades)])
         ax.set_yticks([], minor=True)
-        ax.set_ylim(NONE / 1e3, 10)
+        ax.set_ylim(none / 1e3, 10)
     return figure
 
 
@@ -219,8 +242,8 @@ def brackets_figure(tables: Tables) -> Figure:
             points(ax, closed["rank"], end, ("_", 12, BLUE, BLUE))
         points(ax, open_ones["rank"], open_ones["radius_low"], OPEN)
         points(ax, rows["rank"], rows[certified], CERTIFIED)
-        if len(rows) < 2:
-            ax.set_xticks(rows["rank"])
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.set_xlim(0, len(rows) + 1)
         ax.set_xlabel(r"bracketed minima of $\mathcal{N}^*$, sorted by lower end")
     left.set_title(r"parameter space: radius $r^*$ of (9)", loc="left")
     right.set_title("realization space", loc="left")

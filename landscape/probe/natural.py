@@ -77,7 +77,7 @@ def reduce_width(theta: Parametrization, *, space: Space | None = None) -> Reduc
     m, form = theta.n_neurons - offset, canonical_form(unfrozen(theta, space))
     n_planes = len(form.jumps)
     if n_planes == m:
-        return ReducedWidth(theta, 0, "its hyperplanes are all different")
+        return ReducedWidth(theta, 0, "a hyperplane for each neuron, up to rounding")
     flips = admissible_flips(theta, space=space)
     rows, outputs, linear = form.normals.copy(), form.jumps.copy(), form.linear
     if flips:
@@ -176,7 +176,7 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
         shared = theta.redundant_pairs() or theta.opposite_pairs() or not real.all()
         reason = "its neurons can be turned around for free (Lemma A.3)"
         if shared:
-            reason = f"shared hyperplanes: {reduced.reason}"
+            reason = f"parallel or empty neurons: {reduced.reason}"
         return result(Verdict.UNDECIDED, reason)
     probe = probe_scales(theta, values, radius, space)
     numbers = {key: getattr(probe, key) for key in ("radius", "distance", "gap", "tolerance")}
