@@ -15,8 +15,16 @@ from landscape.atlas import make_atlas
 from landscape.data import Dataset
 from landscape.plots import render
 from landscape.report import FIGURE_TITLES, printed_summary, report_page
-from landscape.report.contents import atlas_findings, verdict_of_study
+from landscape.report.contents import (
+    atlas_findings,
+    data_rows,
+    lines_for_terminal,
+    question,
+    totals,
+    verdict_of_study,
+)
 from landscape.report.printed import SHOWN
+from landscape.report.words import Glossary, typeset
 from landscape.rows import frame_of
 from landscape.rows.store import csv_text
 from landscape.spaces import make_space
@@ -61,7 +69,13 @@ def svg(tables):
     return dict.fromkeys(FIGURES, render(FIGURES["natural"].draw(tables), "svg"))
 
 
-CAPTIONS = {name: f"What {name} shows, for x < 1 & y." for name in FIGURE_TITLES}
+CAPTIONS = {name: f"What? What {name} shows, for x < 1 & y." for name in FIGURE_TITLES}
+
+
+def plain(text):
+    """A page's text without markup, or a text without the marks that become markup."""
+    text = unescape(re.sub(r"<[^>]+>|[_^{}]", "", text))
+    return text.replace("W1,inf", "W1,∞")
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +90,12 @@ def embedded(page, name):
 
 class TestPage:
     def test_every_figure_with_its_caption_and_every_sentence(self, page, tables):
+        words = plain(page.split('<script type="application/json"')[0])
         for name in FIGURES:
             assert f'id="figure-{name}"' in page
-            assert f"What {name} shows, for x &lt; 1 &amp; y." in page
+            assert f"What? What {name} shows, for x < 1 & y." in words
         for text in tables["findings"]["finding"]:
-            assert text in unescape(page)
+            assert plain(text) in words
 
     def test_tables_are_the_files_of_the_study_byte_for_byte(self, page, tables):
         for name in TABLES:
@@ -89,7 +104,7 @@ class TestPage:
         assert "</script><b>" not in page
 
     def test_nothing_is_fetched(self, page):
-        own = re.sub(r'src="data:[^"]*"', "", page)
+        own = re.sub(r'src="data:[^"]*"|<a href="https://arxiv[^>]*>', "", page)
         own = re.sub(r'<script type="application/json".*?</script>', "", own, flags=re.S)
         assert "://" not in own and 'src="' not in own
         assert "default-src 'none'" in own
@@ -105,11 +120,95 @@ class TestPage:
         own = re.sub(r'<script type="application/json".*?</script>', "", page, flags=re.S)
         assert "{{" not in own and "{%" not in own
 
+    def test_every_link_has_its_place(self, page):
+        own = page.split('<script type="application/json"')[0]
+        places = set(re.findall(r'\bid="([^"]+)"', own))
+        links = set(re.findall(r'href="#([^"]+)"', own))
+        assert len([link for link in links if link.startswith("term-")]) > 20
+        assert not [link for link in links - places if not link.startswith("rows/")]
+
+    def test_the_page_says_what_it_is_about_in_three_sentences(self, page):
+        lead = plain(re.search(r'<p class="lead">(.*?)</p>', page, re.S)[1])
+        assert len(re.findall(r"\.(?=\s|$)", lead)) == 3 and "on 2 data sets" in lead
+
+    def test_fits_stand_beside_mean_and_linear_fit(self, page):
+        fits = re.search(r'<table class="fits">(.*?)</table>', page, re.S)[1]
+        rows = re.findall(r"<tr>(.*?)</tr>", fits, re.S)[1:]
+        cells = [plain(row.replace("</t", " </t")).split() for row in rows]
+        assert cells == [["mean", "2", "0.0000"], ["linear", "fit", "2", "0.0000"],
+                         ["N*", "1", "2", "0.7500"]]  # fmt: skip
+
+    def test_data_section(self):
+        known = pd.DataFrame(
+            {"dataset": ["a & b"], "file": ["loss.csv"], "rows": [1234], "notes": [""]}
+        )
+        rows = data_rows({"datasets": known})
+        assert rows == [("", "a & b"), ("file", "loss.csv"), ("rows", "1,234")]
+
     def test_study_without_rows(self):
         empty = {name: frame_of(table, []) for name, table in TABLES.items()}
         page = report_page(empty, {}, {}, study="nothing")
         assert "there is nothing to report" in page and "agree." not in page
         assert printed_summary(empty, {}, {}, study="nothing").startswith(b"%PDF")
+
+
+class TestWords:
+    def test_a_term_is_linked_where_it_first_stands_in_a_part(self):
+        words = Glossary()
+        one = words("Balls of N*: a ball, and rigid balls of N*.", "one")
+        assert [*re.findall(r"#term-(\w+)", one)] == ["ball", "restricted", "rigid"]
+        assert "#term-ball" not in words("balls", "one")
+        assert "#term-ball" in words("balls", "two")
+        assert "#term-ball" not in words("ball", "term-ball")
+        assert "#term" not in words("football, misball_s, xN*", "three")
+
+    def test_markup_in_words_stays_text(self):
+        assert "<b>" not in Glossary()(NASTY, "p") + typeset(NASTY)
+
+    def test_mathematics(self):
+        assert typeset("W^{1,inf}") == typeset("W^{1,∞}") == "<i>W</i><sup>1,∞</sup>"
+        assert typeset("c_i, radius_low, a_ij") == "<i>c</i><sub>i</sub>, radius_low, a_ij"
+        assert typeset("N' (m = 2)") == "<i>N</i>&#x27; (<i>m</i> = 2)"
+
+    def test_every_caption_begins_with_the_question_that_its_figure_answers(self):
+        for name in FIGURE_TITLES:
+            caption = (ROOT / f"workflow/report/{name}.rst").read_text(encoding="utf-8")
+            asked, rest = question(caption)
+            assert asked and len(asked) < 100 and rest, name
+        assert question("Nothing is asked.") == ("", "Nothing is asked.")
+
+    def test_statements_say_where_they_are_proved(self):
+        pages = (ROOT / "docs/mathematics.md").read_text(encoding="utf-8")
+        terms = Glossary().terms.values()
+        for number in re.findall(r"Theorem (\d+)", " ".join(t["name"] for t in terms)):
+            assert f"## Theorem {number}:" in pages
+        assert {t["proof"].split(";")[0].split(",")[0] for t in terms if "proof" in t} == {
+            "paper", "docs/mathematics.md"
+        }  # fmt: skip
+
+
+class TestTotals:
+    def test_a_glance_and_findings_count_the_same_controls(self, tables):
+        steps = tables["controls"]
+        steps = steps.assign(verdict=np.where(steps["kind"] == "C.2", "holds", steps["verdict"]))
+        own = complete({**tables, "controls": steps})
+        found = own["findings"].set_index(["dataset", "topic"]).loc[("one", "controls"), "finding"]
+        assert found.startswith("3 controls") and "At 1 no network of any width is better" in found
+        text = totals({**own, "controls": steps})
+        assert (
+            "Of 3 controls outside N*, where the implication has to fail, it fails at 2; at 1 "
+            in text
+        )
+        assert "fails at 2 of 3 controls" in lines_for_terminal({**own, "controls": steps})[1]
+
+    def test_at_most_four_lines(self, tables):
+        lines = lines_for_terminal(tables)
+        assert lines[3] == "R² of the best certified minimum (of a linear fit): one 0.75 (0)."
+        many = pd.concat(tables["accuracy"].assign(dataset=f"d{k}") for k in range(9))
+        lines = lines_for_terminal({**tables, "accuracy": many})
+        assert len(lines) == 4 and lines[3].endswith("and 3 more.")
+        empty = {name: frame_of(table, []) for name, table in TABLES.items()}
+        assert lines_for_terminal(empty)[0].startswith("no start: 0 ended")
 
 
 class TestVerdictOfStudy:
@@ -405,7 +504,14 @@ def test_leaves_and_branches_can_be_clicked(with_trees, small, tmp_path):
                 "const s = document.querySelector('#tree-choice'); s.value = arguments[0];"
                 " s.dispatchEvent(new Event('change'))", str(number),
             )  # fmt: skip
+            choose = (
+                "const s = document.querySelector('#tree-part'); s.value = arguments[0];"
+                " s.dispatchEvent(new Event('change', {bubbles: true}));" + about
+            )
             for k, valley in enumerate(tree["valleys"]):
+                assert window.run(choose, str(k)).startswith(f"Valley {k}")
+                if valley["parent"] >= 0:
+                    assert window.run(choose, f"{k} saddle").startswith("Saddle")
                 assert click(valley["place"], valley["loss"]).startswith(f"Valley {k}")
                 rows = window.run("return document.querySelectorAll('#tree-neurons tr').length")
                 assert rows == 1 + len(valley["leaf"]["neurons"])

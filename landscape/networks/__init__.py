@@ -9,7 +9,15 @@
 array([2., 3.])
 """
 
-from landscape.networks._record import Network, NetworkError
+from landscape.networks._record import Network, NetworkError, exact
 from landscape.networks._sources import as_network, from_sklearn, from_torch, load_network
 
-__all__ = ["Network", "NetworkError", "as_network", "from_sklearn", "from_torch", "load_network"]
+__all__ = [
+    "Network",
+    "NetworkError",
+    "as_network",
+    "exact",
+    "from_sklearn",
+    "from_torch",
+    "load_network",
+]

@@ -66,7 +66,7 @@ def _surface(ax: Axes, rows: pd.DataFrame) -> None:
 
 def _partial(ax: Axes, rows: pd.DataFrame) -> None:
     """Partial dependences, each over the range of its feature, with their names at the ends."""
-    curves = dict(list(rows.groupby("first")))
+    curves = {str(name): own for name, own in rows.groupby("first")}
     ranked = sorted(curves, key=lambda name: -np.ptp(curves[name]["value"]))
     for name, (colour, style) in zip(ranked, LINES, strict=False):
         values = curves[name]["value"].to_numpy()
@@ -74,12 +74,12 @@ def _partial(ax: Axes, rows: pd.DataFrame) -> None:
             np.linspace(0, 1, len(values)), values, color=colour, linestyle=style, linewidth=1.1
         )
     low, high = ax.get_ylim()
-    ends = sorted(zip([curves[name]["value"].iloc[-1] for name in ranked], ranked, strict=True))
+    ends = sorted((float(curves[name]["value"].iloc[-1]), name) for name in ranked)
     gap, place = (high - low) / 9, -np.inf
     high -= gap / 2
     for k, (end, name) in enumerate(ends):
         room = high - gap * (len(ends) - 1 - k)  # for those above
-        place = max(place + gap, min(float(end), room))
+        place = max(place + gap, min(end, room))
         colour = LINES[ranked.index(name)][0]
         ax.annotate(
             name[:12], (1.0, end), (1.06, place), fontsize=7, color=colour, va="center",

@@ -1,5 +1,6 @@
 """What a report holds, in its order, and the parts that its two forms share."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 from landscape.rows import frame_of
 from landscape.tables import ATLAS_FIGURES, FIGURES, TABLES
 from landscape.tables.findings import SPACE_NAMES, Finding, number
+from landscape.tables.rows import control_verdicts
 
 #: Titles of all figures.
 FIGURE_TITLES = {name: figure.title for name, figure in {**FIGURES, **ATLAS_FIGURES}.items()}
@@ -17,6 +19,16 @@ FIGURE_TITLES = {name: figure.title for name, figure in {**FIGURES, **ATLAS_FIGU
 SUBJECT = (
     "Optimization landscapes of shallow ReLU networks over unrestricted parametrizations, balanced "
     "ones (N') and restricted ones (N*), after Berner, Elbrächter and Grohs (NeurIPS 2019)"
+)
+
+#: The same for who reads it for the first time, in three sentences.
+LEAD = (
+    "Training moves the parameters of a network, but its loss depends only on the function that "
+    "the network computes, its realization. So training can end at a local minimum of the "
+    "parameters although a better realization is arbitrarily close: one without parameters nearby. "
+    "Berner, Elbrächter and Grohs proved that this cannot happen on a restricted set of "
+    "parametrizations, N*; this study looks for it on N* and outside, at exact local minima, "
+    "on {}."
 )
 
 #: Topics with a proven statement to compare with.
@@ -62,23 +74,60 @@ def verdict_of_study(findings: pd.DataFrame) -> str:
     return f"{number(counts.total(), 'comparison')} with a proven statement: {', '.join(parts)}."
 
 
-def totals(summary: pd.DataFrame) -> str:
-    """The study's main numbers over all data sets, in one sentence."""
-    n, own = (
-        frame.select_dtypes("integer").sum()
-        for frame in (summary, summary.query("space == 'restricted'"))
+def _counted(tables: Mapping[str, pd.DataFrame]) -> Counter[str]:
+    """The study's main numbers over all data sets."""
+    summary, controls = tables["summary"], tables["controls"]
+    n = Counter({str(k): int(v) for k, v in summary.select_dtypes("integer").sum().items()})
+    n["probed"] = n["probes_hold"] + n["probes_violated"] + n["probes_undecided"]
+    n.pop("controls", None)
+    for _, own in controls.groupby("dataset"):
+        n.update(f"control {verdict}" for verdict in control_verdicts(own))
+    n["all controls"] = sum(
+        n[f"control {verdict}"] for verdict in ("holds", "violated", "undecided")
     )
-    probed = own.probes_hold + own.probes_violated + own.probes_undecided
-    return (
-        f"Of {number(n.starts, 'start')}, {n.certified:,} ended at certified local minima and "
-        f"{n.undecided:,} are undecided. Of "
-        f"{number(n.distinct_minima, 'distinct minimum')}, "
-        f"{n.proved_minima:,} are proved in rational arithmetic. At {own.probes_hold:,} of "
-        f"{number(probed, 'minimum')} of N* the rigid ball in realization space holds "
-        f"nothing better, as Theorem 13 says; {own.probes_violated:,} contradict it and "
-        f"{own.probes_undecided:,} are undecided. Of {number(own.controls, 'control')} outside N*, "
-        f"where the implication has to fail, it fails at {own.controls_violated:,}."
+    return n
+
+
+def totals(tables: Mapping[str, pd.DataFrame]) -> str:
+    """The study's main numbers over all data sets, in sentences."""
+    n = _counted(tables)
+    text = (
+        f"Of {number(n['starts'], 'start')}, {n['certified']:,} ended at certified local minima "
+        f"and {n['undecided']:,} are undecided. Of "
+        f"{number(n['distinct_minima'], 'distinct minimum')}, "
+        f"{n['proved_minima']:,} are proved in rational arithmetic. At {n['probes_hold']:,} of "
+        f"{number(n['probed'], 'minimum')} of N* the rigid ball in realization space holds "
+        f"nothing better, as Theorem 13 says; {n['probes_violated']:,} contradict it and "
+        f"{n['probes_undecided']:,} are undecided. Of {number(n['all controls'], 'control')} "
+        "outside N*, where the implication has to fail, it fails at "
+        f"{n['control violated']:,}"
     )
+    if optimal := n["control holds"]:
+        text += f"; at {optimal:,} no network of any width is better, so that nothing can fail"
+    if open_ones := n["control undecided"]:
+        text += f"; {open_ones:,} are undecided"
+    return f"{text}."
+
+
+def lines_for_terminal(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What was found, in at most four lines."""
+    n, scores = _counted(tables), tables["accuracy"]
+    first = (
+        f"{number(n['starts'], 'start')}: {n['certified']:,} ended at certified local minima, "
+        f"{n['undecided']:,} undecided; {number(n['distinct_minima'], 'distinct minimum')}, "
+        f"{n['proved_minima']:,} proved."
+    )
+    second = (
+        f"N*: nothing better in the rigid ball at {n['probes_hold']:,} of "
+        f"{number(n['probed'], 'minimum')}. Outside N*: the implication fails at "
+        f"{n['control violated']:,} of {number(n['all controls'], 'control')}."
+    )
+    best = scores[scores["minimum"] >= 0].groupby("dataset")["r_squared"].max()
+    linear = scores[scores["model"] == "linear"].set_index("dataset")["r_squared"]
+    parts = [f"{name} {best[name]:.3g} ({linear[name]:.3g})" for name in best.index]
+    more = f" and {len(parts) - 6} more" if len(parts) > 6 else ""
+    fits = f"R² of the best certified minimum (of a linear fit): {', '.join(parts[:6])}{more}."
+    return [first, second, verdict_of_study(tables["findings"]), *([fits] if parts else [])]
 
 
 CELL_HEADER = ("m", "space", "starts", "certified", "undecided", "distinct", "best loss", "median")
@@ -97,6 +146,48 @@ def cell_rows(summary: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
         )
         for row in sorted(own, key=lambda row: (row.neurons, order.index(row.space)))
     ]
+
+
+FIT_HEADER = ("fit", "m", "error (RMSE)", "R²")
+
+
+def fit_rows(accuracy: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
+    """How well the best minima of a data set fit, beside mean and linear fit, as text."""
+    own: Any = accuracy[accuracy["dataset"] == dataset].itertuples()
+    names = {"mean": "mean", "linear": "linear fit", **SPACE_NAMES}
+    order = list(names)
+    return [
+        (
+            names[row.model].removesuffix(" networks"),
+            str(row.neurons or ""),
+            f"{row.rmse:.4g}",
+            f"{row.r_squared:.4f}",
+        )
+        for row in sorted(own, key=lambda row: (row.neurons, order.index(row.model)))
+    ]
+
+
+def data_rows(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, ...]]:
+    """What is known of each data set: a property per row, with its value for each of them."""
+    if "datasets" not in tables or tables["datasets"].empty:
+        return []
+    frame = tables["datasets"].set_index("dataset")
+    shown = [str(name) for name in frame if frame[name].astype(str).ne("").any()]
+    columns = [(name, *(_cell(value) for value in frame[name])) for name in shown]
+    return [("", *map(str, frame.index)), *columns]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return textwrap.shorten(value, 120, placeholder=" …")
+    return f"{value:.6g}" if isinstance(value, float) else f"{value:,}"
+
+
+def question(caption: str) -> tuple[str, str]:
+    """A caption's question, which its figure answers, and the rest of it."""
+    text = " ".join(caption.split())
+    asked, mark, rest = text.partition("? ")
+    return (f"{asked}?", rest) if mark else ("", text)
 
 
 def atlas_findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, Finding]:

@@ -20,6 +20,7 @@ from landscape.data import Dataset
 from landscape.report import contents
 from landscape.report.contents import FIGURE_TITLES, facts_on
 from landscape.report.trees import drawn_trees
+from landscape.report.words import Glossary, typeset
 from landscape.rows.store import csv_text
 from landscape.study.rows import Valley
 from landscape.tables import TABLES
@@ -37,13 +38,15 @@ def report_page(
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        ``findings``, ``summary``, ``provenance``, and whatever else is to be searched.
+        ``findings``, ``summary``, ``accuracy``, ``controls``, ``provenance``, and whatever else
+        is to be searched.
     figures, captions : mapping of str to bytes, and to str
         SVG files and what they show, plain text, by name (``FIGURE_TITLES``).
     valleys, data : sequence of Valley, mapping of str to Dataset
         Of the small problems whose merge trees the page shows.
     """
     findings, summary, provenance = (tables[k] for k in ("findings", "summary", "provenance"))
+    words = Glossary()
     facts, known = partial(facts_on, provenance), [name for name in TABLES if name in tables]
     plain = {
         topic: {item: json.loads(text) for item, text in facts(topic).items() if item != "sha256"}
@@ -54,11 +57,12 @@ def report_page(
             "name": name,
             "about": _about(plain["data"].get(name)),
             "cells": contents.cell_rows(summary, name),
+            "fits": contents.fit_rows(tables["accuracy"], name),
             "findings": own.set_index("topic").loc[list(TOPICS)].to_dict("index"),
         }
         for name, own in ((str(name), own) for name, own in findings.groupby("dataset"))
     ]
-    about = [number(len(datasets), "data set"), *contents.stamp(provenance)]
+    lead = contents.LEAD.format(number(len(datasets), "data set"))
     css, html, js, tree_js = (
         files("landscape.report").joinpath(name).read_text("utf-8")
         for name in ("page.css", "page.html", "page.js", "trees.js")
@@ -69,11 +73,12 @@ def report_page(
     page.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     return page.from_string(html).render(
         study=study, css=css, js=js, quote=quote, facts=facts, titles=FIGURE_TITLES,
-        lead=f"{contents.SUBJECT}. {', '.join(about)}.",
-        totals=contents.totals(summary), verdict=contents.verdict_of_study(findings),
-        header=contents.CELL_HEADER, datasets=datasets, atlases=contents.atlas_findings(tables),
+        words=words, lead=lead, stamp=", ".join(contents.stamp(provenance)),
+        totals=contents.totals(tables), verdict=contents.verdict_of_study(findings),
+        header=contents.CELL_HEADER, fit_header=contents.FIT_HEADER, datasets=datasets,
+        data=contents.data_rows(tables), atlases=contents.atlas_findings(tables),
         figures={k: b64encode(figures[k]).decode() for k in FIGURE_TITLES if k in figures},
-        captions=captions,
+        captions={name: contents.question(text) for name, text in captions.items()},
         folded={
             title: json.dumps(plain[topic], indent=2, ensure_ascii=False)
             for title, topic in (
@@ -85,7 +90,10 @@ def report_page(
             name: {
                 "title": TABLES[name].title().replace("`", ""),
                 "key": TABLES[name].key(),
-                "columns": [vars(column) for column in TABLES[name].columns()],
+                "columns": [
+                    vars(c) | {"html": typeset(f"{c.meaning} [{c.unit}]" if c.unit else c.meaning)}
+                    for c in TABLES[name].columns()
+                ],
             }
             for name in known
         },

@@ -127,8 +127,8 @@ function show() {
   $("#link").href = `#rows/${name}/${encodeURIComponent(words)}`;
   const head = element("tr");
   columns.forEach((column, k) => {
-    const unit = column.unit ? ` Unit: ${column.unit}.` : "";
-    const cell = element("th", "", { scope: "col", title: column.meaning + unit });
+    const meaning = new DOMParser().parseFromString(column.html, "text/html").body.textContent;
+    const cell = element("th", "", { scope: "col", title: meaning });
     const arrow = state.sort === k ? (state.down ? " ↓" : " ↑") : "";
     const button = element("button", column.name + arrow, { type: "button" });
     cell.setAttribute("aria-sort", state.sort === k ? (state.down ? "descending" : "ascending") : "none");
@@ -159,7 +159,9 @@ function show() {
   $("#more").textContent = `${Math.min(rest, PAGE)} more of ${rest}`;
   const list = columns.map((column) => {
     const line = element("li");
-    line.append(element("code", column.name), ` ${column.meaning}${column.unit ? ` [${column.unit}]` : ""}`);
+    const meaning = element("span");
+    meaning.innerHTML = column.html; // made with the page, of words of its own
+    line.append(element("code", column.name), " ", meaning);
     return line;
   });
   $("#columns ul").replaceChildren(...list);

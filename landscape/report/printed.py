@@ -99,7 +99,7 @@ def printed_summary(
 ) -> bytes:
     """The summary as a PDF file: what agrees with what is proven, the main numbers, two figures.
 
-    From PNG files, and the tables ``findings``, ``summary`` and ``provenance``; else as
+    From PNG files, and the tables ``findings``, ``summary``, ``controls``, ``provenance``; else as
     :func:`~landscape.report.report_page`.
     """
     findings, summary = tables["findings"], tables["summary"]
@@ -112,7 +112,7 @@ def printed_summary(
             f"{contents.SUBJECT}: trained from paired starts, descended to certified local minima, "
             f"and probed in realization space. {stamp}."
         )
-        paper.paragraph(contents.totals(summary))
+        paper.paragraph(contents.totals(tables))
         paper.paragraph(contents.verdict_of_study(findings), weight="bold")
         statuses = findings.set_index(["topic", "dataset"])["status"]
         step = (WIDTH - 2 * MARGIN - 1.45) / PER_BLOCK

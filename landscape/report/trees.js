@@ -30,6 +30,7 @@
 
   function show(tree, k, saddle) {
     const valley = tree.valleys[k], own = saddle ? valley.saddle : valley.leaf;
+    get("tree-part").value = saddle ? `${k} saddle` : `${k}`;
     get("tree-about").textContent = saddle
       ? `Saddle at loss ${short(valley.top)}, where valley ${k} merges into valley ${valley.parent}.`
       : `Valley ${k}${valley.spurious ? ", spurious" : ""}: least loss ${short(valley.loss)}, `
@@ -50,6 +51,7 @@
       line.append(...cells.map((cell) => {
         const made = document.createElement(i ? "td" : "th");
         made.textContent = i ? short(cell) : cell;
+        if (!i) made.scope = "col";
         made.className = "number";
         return made;
       }));
@@ -68,11 +70,19 @@
     const made = layout(560, "valleys (colours: positive output weights)", "loss");
     made.xaxis.showticklabels = made.xaxis.showgrid = false;
     Plotly.react("tree-plot", [...tree.valleys.map((v, k) => branch(tree, v, k)), leaves], made, options);
+    get("tree-part").replaceChildren(...tree.valleys.flatMap((v, k) => [
+      new Option(`valley ${k}: loss ${short(v.loss)}`, `${k}`),
+      ...(v.parent < 0 ? [] : [new Option(`saddle of valley ${k}: loss ${short(v.top)}`, `${k} saddle`)]),
+    ]));
     show(tree, 0, false);
   }
 
   trees.forEach((tree, k) => get("tree-choice").append(new Option(tree.title, k)));
   get("tree-choice").addEventListener("change", draw);
+  get("tree-part").addEventListener("change", ({ target }) => {
+    const [k, saddle] = target.value.split(" ");
+    show(trees[get("tree-choice").value], Number(k), Boolean(saddle));
+  });
   draw();
   get("tree-plot").on("plotly_click", ({ points: [point] }) => {
     const tree = trees[get("tree-choice").value], { xaxis, yaxis } = get("tree-plot")._fullLayout;

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.data import Dataset
-from landscape.networks import Network
+from landscape.networks import Network, exact
 from landscape.realization import realize
 from landscape.rows import as_frame
 from landscape.spaces import SPACES, UnrestrictedSpace, make_space
@@ -52,10 +52,9 @@ class _Units:
 
     def own(self, network: Network) -> Network:
         """A network of the stored data, in the data's own units: rounded once, from rationals."""
-        means, scales = ([Fraction(v) for v in values] for values in (self.means, self.scales))
-        shifts = [-mean / scale for mean, scale in zip(means, scales, strict=True)]
+        means, scales = exact(self.means), exact(self.scales)
         mean, scale = Fraction(self.mean), Fraction(self.scale)
-        return network.rescaled(shifts, [1 / s for s in scales], -mean / scale, 1 / scale)
+        return network.rescaled(-means / scales, 1 / scales, -mean / scale, 1 / scale)
 
     def target(self, values: Array) -> Array:
         """Values of the target in its own units."""
@@ -80,10 +79,10 @@ def realization_tables(
         linear = _linear(own)
         for row in found:
             rows["weights"] += _weights(row, own, units)
-        variance = np.var(own.target)
+        variance = float(np.var(own.target))
         compared = [
             ("mean", 0, -1, variance),
-            ("linear", 0, -1, np.mean((linear - own.target) ** 2)),
+            ("linear", 0, -1, float(np.mean((linear - own.target) ** 2))),
         ]
         compared += [(row.space, row.neurons, row.minimum, row.loss) for row in least]
         rows["accuracy"] += [

@@ -3,6 +3,7 @@ import json
 import os
 import shlex
 import sys
+import time
 
 from snakemake import benchmark
 from snakemake.logging import logger
@@ -33,6 +34,21 @@ def spent():
     return ", ".join(f"{step} {100 * seconds / total:.0f} %" for step, seconds in longest)
 
 
+#: When the first job of this run began.
+RUN = {}
+
+
+def found():
+    """What the study found, if this run made its page: where to read more, and the page's lines."""
+    page, log = (Path(f"{place}/{config['study']}") for place in ("results", "logs"))
+    page, log = page / "report.html", log / "page.log"
+    if not page.exists() or page.stat().st_mtime < RUN.get("began", float("inf")):
+        return []
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    marked = [line.split("] found: ", 1)[1] for line in lines if "] found: " in line]
+    return [*marked, f"Read {page} first."]
+
+
 if workflow.is_main_process:
     # Snakemake answers a folder that it cannot write in with a traceback.
     home = next(path for path in (".snakemake", ".") if os.path.exists(path))
@@ -45,6 +61,7 @@ if workflow.is_main_process:
 
 # One run at a time in a folder; what a killed one left behind is put away.
 onstart:
+    RUN["began"] = time.time()
     try:
         if sentence := begin(".", config["study"]):
             logger.warning(sentence)
@@ -56,8 +73,8 @@ onstart:
 
 onsuccess:
     print(f"Where the time went (all runs of this study): {spent()}", file=sys.stderr)
-    if (page := Path(f"results/{config['study']}/report.html")).exists():
-        print(f"Read {page} first.", file=sys.stderr)
+    for line in found():
+        print(line, file=sys.stderr)
 
 
 onerror:

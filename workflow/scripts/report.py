@@ -8,6 +8,7 @@ from tabular import load
 
 from landscape.data import replace_file
 from landscape.report import printed_summary, report_page
+from landscape.report.contents import lines_for_terminal
 from landscape.study.rows import Valley
 from landscape.tables import read_table
 
@@ -33,6 +34,8 @@ def main(snakemake):
             content = content if isinstance(content, bytes) else content.encode()
             replace_file(output, lambda file, content=content: file.write(content))
             progress(f"{output}: {len(content):,} bytes")
+        for line in lines_for_terminal(tables):
+            progress(f"found: {line}")  # the workflow says it at its end (rules/runs.smk)
 
 
 main(snakemake)  # noqa: F821
