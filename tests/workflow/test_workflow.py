@@ -138,6 +138,17 @@ class TestReruns:
         written = {path.relative_to(copy).parts[:2] for path in copy.glob("*/*/data/*.*")}
         assert written == {(a, b) for a in ("results", "logs") for b in ("tiny", "other")}
         assert "Nothing to be done" in snakemake(copy)
+
+    @pytest.mark.slow
+    def test_what_was_found_is_said_once_at_the_end(self, copy):
+        (copy / RESULTS / "report.html").unlink()
+        said = snakemake(copy).splitlines()
+        end = said.index("Read results/tiny/report.html first.")
+        assert said[end - 4].startswith("24 starts: 24 ended at certified local minima")
+        assert said[end - 1].startswith(
+            "R² of the best certified minimum (of a linear fit): own 0.9"
+        )
+        assert "R² of" not in snakemake(copy)
         assert digests(copy, f"{RESULTS}/**/*.*") == before
 
     def test_another_data_set_reruns_only_what_depends_on_it(self, copy):
