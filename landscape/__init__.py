@@ -33,6 +33,7 @@ _PUBLIC = {
     "certify_minimum": "minima",
     "bracket_radius": "radius",
     "bracket_global_minimum": "bracket",
+    "width_free_bound": "bracket",
     "merge_tree": "trees",
     "escape_barrier": "trees",
     "probe_realization": "probe",

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 import landscape.bracket as bracket_module
-from landscape import BalancedSpace, RestrictedSpace, UnrestrictedSpace, merge_tree
+from landscape import (
+    BalancedSpace,
+    RestrictedSpace,
+    UnrestrictedSpace,
+    descend,
+    merge_tree,
+    width_free_bound,
+)
 from landscape.bracket import BracketOutcome, _kernels_line, bracket_global_minimum
 from landscape.objective import loss
 
@@ -198,3 +205,76 @@ def test_an_affine_piece_fits_any_two_points():
         design = np.column_stack([np.ones(high - low), t[low:high] - t[low]])
         rest = np.linalg.lstsq(design, y[low:high])[1]
         assert least[0, low, high] == pytest.approx(rest[0], rel=1e-9)
+
+
+def vertices_of_box(X, low):
+    """Where kinks meet faces of a box in the plane, and its corners."""
+    found = [(a, b) for a in (low[0], 1.0) for b in (low[1], 1.0)]
+    for x in X[np.abs(X).max(axis=1) > 0]:
+        for j in range(2):
+            for end in (low[j], 1.0):
+                if x[1 - j] != 0:
+                    other = -x[j] * end / x[1 - j]
+                    if low[1 - j] <= other <= 1:
+                        found.append((end, other) if j == 0 else (other, end))
+    return np.array(found)
+
+
+def least_of_any_width(X, y, total, *, offset):
+    """The least mean squared error by a convex program over all vertices: no column generation."""
+    cp = pytest.importorskip("cvxpy")
+    unit, largest = np.abs(y).max(), np.abs(X).max()
+    X, y, total = X / largest, y / unit, total * largest / unit
+    columns = np.maximum(vertices_of_box(X, [-1.0, -1.0]) @ X.T, 0.0)
+    w, e = cp.Variable(len(columns)), cp.Variable()
+    values = columns.T @ w + (e if offset else 0.0)
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(values - y)), [cp.norm1(w) <= total])
+    return unit**2 * problem.solve(solver="CLARABEL") / len(y)
+
+
+@pytest.mark.parametrize("kind", ["general", "twice", "integers", "tiny"])
+def test_no_width_is_below(kind):
+    """Theorem 31, with an offset and without, at sizes from nothing to interpolation."""
+    for offset in (True, False):
+        x, y = sample(kind, 1, 9, np.random.default_rng([4, KINDS.index(kind), offset]))
+        space = UnrestrictedSpace(2, 3, offset=offset)
+        X, size = space.embed(x), float(y @ y) / len(y)
+        unit = float(np.abs(y).max() / np.abs(X).max())
+        totals = unit * np.array([0.0, 0.1, 1.0, 4.0, 40.0])
+        found = width_free_bound(x, y, space=space, totals=totals)
+        for total, low, high, network in zip(
+            totals, found.lower, found.upper, found.networks, strict=True
+        ):
+            least = least_of_any_width(X, y, total, offset=offset)
+            assert low <= least + 1e-7 * size
+            assert low >= least - 1e-5 * size
+            assert high >= least - 1e-7 * size
+            assert loss(network, X, y) == pytest.approx(high, abs=1e-12 * size)
+            hidden = network.products[: len(network.products) - offset]
+            assert np.abs(hidden).max(axis=1, initial=0.0).sum() <= total * (1 + 1e-12)
+        assert (np.diff(found.lower) <= 1e-12 * size).all()
+        assert found.at(1e9 * unit) == found.repeated
+
+
+def test_no_network_is_below_the_bound_of_any_width():
+    """Whatever the space: networks from descents, at their own total size."""
+    rng = np.random.default_rng(8)
+    x, y = rng.standard_normal((14, 2)), rng.standard_normal(14)
+    for name in ("restricted", "balanced", "unrestricted"):
+        space = space_of(name, 2, 3)
+        thetas = [space.sample(np.random.default_rng(k)) for k in range(4)]
+        ends = [descend(t, space.embed(x), y, space=space).parametrization for t in thetas]
+        offset = name == "unrestricted"
+        sizes = [np.abs(e.products[: len(e.products) - offset]).max(axis=1).sum() for e in ends]
+        found = width_free_bound(x, y, space=space, totals=sizes, max_rounds=30)
+        losses = [loss(end, space.embed(x), y) for end in ends]
+        assert (found.lower <= losses).all()
+        assert found.lower.max() > 0
+
+
+def test_width_messages():
+    space = UnrestrictedSpace(2, 2, offset=True)
+    with pytest.raises(ValueError, match="totals: expected finite numbers >= 0, got -1"):
+        width_free_bound([[0.0], [1.0]], [0.0, 1.0], space=space, totals=-1)
+    with pytest.raises(ValueError, match=r"features: expected shape \(n, 1\)"):
+        width_free_bound([0.0, 1.0], [0.0, 1.0], space=space, totals=1)

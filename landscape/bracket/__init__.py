@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.bracket._width import WidthFreeBound, repeated_loss, width_free_bound
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
 from landscape.errors import NUMERICAL_ERRORS
@@ -33,7 +34,13 @@ from landscape.spaces import RestrictedSpace, Space
 from landscape.streams import stream
 from landscape.units import powers_of_two
 
-__all__ = ["BracketOutcome", "GlobalBracket", "bracket_global_minimum"]
+__all__ = [
+    "BracketOutcome",
+    "GlobalBracket",
+    "WidthFreeBound",
+    "bracket_global_minimum",
+    "width_free_bound",
+]
 
 Array = NDArray[np.float64]
 
@@ -295,7 +302,7 @@ class _Search:
             with suppress(*NUMERICAL_ERRORS):
                 certificate = certify_minimum(self.network, inputs, self.y, space=self.space)
         bounds = [self.cutoff, self.closed, *(bound for bound, _, _ in self.heap[:1])]
-        lower = max(min(bounds), self._repeated() - TOLERANCE * self.square, 0.0)
+        lower = max(min(bounds), repeated_loss(self.x, self.y) / self.factor, 0.0)
         return GlobalBracket(
             upper=self.least * self.factor,
             lower=lower * self.factor,
@@ -307,13 +314,6 @@ class _Search:
             n_open=len(self.heap),
             _search=self,
         )
-
-    def _repeated(self) -> float:
-        """What no function is below: targets of equal inputs that differ."""
-        label = np.unique(self.x, axis=0, return_inverse=True)[1].ravel()
-        y = self.problem.y
-        means = np.bincount(label, y) / np.bincount(label)
-        return float(((y - means[label]) ** 2).sum())
 
 
 class _Nodes:
