@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.objective import check_problem
+from landscape.losses import Loss, WeightDecay, get_loss, needs_loss
+from landscape.objective import check_problem, n_biases
 from landscape.parametrization import Parametrization, group_directions, max_norms, split_biases
 from landscape.rounding import KINK_FACTOR, gamma
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
@@ -47,6 +48,10 @@ class EffectiveProblem:
     ``sum_ij penalty_j u_ij^2``: a convex quadratic on each cell as well, so that along rays inside
     a cell's kinks the loss stays its first-order part plus squares. ``units``: in which all this
     and states are given, see :meth:`in_own_units`.
+
+    Another ``sample_loss`` than the square is a function of the residuals (Theorem 26). With
+    ``decay`` (d,), plus ``sum_i ‖decay u_i‖_2`` (entry by entry; Theorem 27), and
+    ``offset_decay e^2``.
     """
 
     space: Space
@@ -60,6 +65,9 @@ class EffectiveProblem:
     reduced: bool
     penalty: Array | None = None
     units: Units | None = None
+    sample_loss: Loss | None = None
+    decay: Array | None = None
+    offset_decay: float = 0.0
 
     @classmethod
     def build(
@@ -69,6 +77,10 @@ class EffectiveProblem:
         y: ArrayLike,
         space: Space,
         penalty: ArrayLike | None = None,
+        *,
+        loss: str | Loss | None = None,
+        sample_weight: ArrayLike | None = None,
+        weight_decay: WeightDecay | None = None,
     ) -> EffectiveProblem:
         """The problem around ``theta``, which fixes the signs (0 counts as +1), or a ValueError.
 
@@ -76,6 +88,9 @@ class EffectiveProblem:
         is free. With one on the last two coordinates lifted data have no flat direction.
         """
         inputs, targets = check_problem(theta, X, y, space)
+        own_loss = None
+        if needs_loss(loss, sample_weight):
+            targets, own_loss = get_loss(loss).on(targets, sample_weight)
         signs = np.where(theta.output_weights < 0, -1.0, 1.0)
         lower, upper = space.bounds()
         column, reduced = None, False
@@ -96,7 +111,23 @@ class EffectiveProblem:
                 lower = np.full((space.n_neurons, inputs.shape[1]), -np.inf)
                 upper = -lower
         own = weights if weights.any() else None
-        return cls(space, theta, inputs, targets, signs, lower, upper, column, reduced, own)
+        decay, offset_decay = None, 0.0
+        if weight_decay is not None:
+            decay = np.full(inputs.shape[1], 2.0 * weight_decay.strength)
+            n_constant = 1 if reduced else n_biases(space)
+            if not weight_decay.biases:
+                decay[decay.size - n_constant :] = 0.0
+            elif n_constant == 2:
+                raise ValueError(
+                    "weight_decay: biases=True needs lifted data and no upper bound in the "
+                    f"{space.name} space: only there is p - q the bias"
+                )
+            if weight_decay.offset and column is not None:
+                offset_decay = weight_decay.strength
+        return cls(
+            space, theta, inputs, targets, signs, lower, upper, column, reduced, own,
+            sample_loss=own_loss, decay=decay, offset_decay=offset_decay,
+        )  # fmt: skip
 
     @classmethod
     def over(cls, space: Space, features: Array, y: Array) -> EffectiveProblem:
@@ -124,11 +155,17 @@ class EffectiveProblem:
         if self.units is not None:
             return self
         shift = not self.bounded and (self.penalty is None or self.penalty[-1] == 0)
-        return self._in(Units.centred(self.X, self.y, shift=shift))
+        shift = shift and (self.decay is None or self.decay[-1] == 0)
+        return self._in(Units.centred(self.X, self._unit_targets, shift=shift))
 
     def in_powers_of_two(self) -> EffectiveProblem:
         """The same problem with inputs and targets of size one, without any rounding."""
-        return self._in(Units.powers(self.X, self.y))
+        return self._in(Units.powers(self.X, self._unit_targets))
+
+    @property
+    def _unit_targets(self) -> Array:
+        """Targets that have units: only the squared loss is the same in all of them."""
+        return self.y if self.sample_loss is None else np.zeros_like(self.y)
 
     def _in(self, units: Units) -> EffectiveProblem:
         if units.trivial:
@@ -140,6 +177,7 @@ class EffectiveProblem:
             lower=self.lower * units.scales / units.target,
             upper=self.upper * units.scales / units.target,
             penalty=None if self.penalty is None else self.penalty / units.scales**2,
+            decay=None if self.decay is None else self.decay / (units.scales * units.target),
             units=units,
         )
 
@@ -230,6 +268,10 @@ class EffectiveProblem:
             return Parametrization.from_products(self._unfold(u) if self.reduced else u, self.signs)
         # An unrestricted network keeps the size of its output weights, except where they are 0.
         sizes, roots = np.abs(self.theta.output_weights[: len(u)]), np.sqrt(max_norms(u))
+        if self.decay is not None:  # what the penalty wants
+            own = np.sqrt(np.linalg.norm(u * (self.decay > 0), axis=1))
+            sizes = np.where(own > 0, own, roots)
+            roots = sizes
         sizes = np.where(sizes > 0, sizes, np.where(roots > 0, roots, 1.0))
         a, c = u / sizes[:, None], self.signs * sizes
         if self.column is not None:
@@ -310,18 +352,47 @@ class EffectiveProblem:
         s = np.maximum(z, 0.0) @ self.signs - self.y
         return s if self.column is None else s + state.e * self.column
 
-    def loss(self, state: State) -> float:
-        """Mean squared error, plus the penalty."""
-        s = self.residuals(state, self.preactivations(state))
-        return float(s @ s) / s.size + self.penalty_value(state.u)
+    def half_slopes(self, r: Array) -> Array:
+        """``s_k``, half the derivatives of the loss by the values, from the residuals, (n,)."""
+        return r if self.sample_loss is None else self.sample_loss.half_slope(r)
 
-    def penalty_value(self, u: Array) -> float:
-        """``sum_ij penalty_j u_ij^2``."""
-        return 0.0 if self.penalty is None else float((u * u).sum(axis=0) @ self.penalty)
+    def loss(self, state: State) -> float:
+        """The loss, plus the penalties."""
+        r = self.residuals(state, self.preactivations(state))
+        value = float(r @ r) if self.sample_loss is None else float(self.sample_loss.value(r).sum())
+        return value / r.size + self.penalty_value(state.u, state.e)
+
+    def penalty_value(self, u: Array, e: float = 0.0) -> float:
+        """``sum_ij penalty_j u_ij^2 + sum_i ‖decay u_i‖_2 + offset_decay e^2``."""
+        value = 0.0 if self.penalty is None else float((u * u).sum(axis=0) @ self.penalty)
+        if self.decay is None:
+            return value
+        return value + float(self.decay_norms(u).sum()) + self.offset_decay * e * e
+
+    def decay_norms(self, u: Array) -> Array:
+        """``‖decay u_i‖_2``, shape (m,)."""
+        assert self.decay is not None
+        return np.asarray(np.linalg.norm(u * self.decay, axis=-1))
 
     def pull(self, u: Array) -> Array:
-        """What the penalty adds to ``sigma_i sum_k s_k x_k``, the gradient without 2/n, (m, d)."""
-        return np.zeros_like(u) if self.penalty is None else self.y.size * self.penalty * u
+        """What the penalty adds to ``sigma_i sum_k s_k x_k``, the gradient without 2/n, (m, d).
+
+        Where ``decay u_i = 0`` the norm has no gradient; see :meth:`pull_along`.
+        """
+        pull = np.zeros_like(u) if self.penalty is None else self.y.size * self.penalty * u
+        if self.decay is None:
+            return pull
+        norms = self.decay_norms(u)[:, None]
+        slopes = self.decay * (self.decay * u) / np.where(norms > 0, norms, 1.0)
+        return pull + 0.5 * self.y.size * slopes
+
+    def pull_along(self, u: Array, direction: Array) -> Array:
+        """One-sided derivatives of the penalty along the rows of a direction, without 2/n, (m,)."""
+        along = (self.pull(u) * direction).sum(axis=1)
+        if self.decay is not None:
+            dead = self.decay_norms(u) == 0
+            along = along + 0.5 * self.y.size * self.decay_norms(direction) * dead
+        return along
 
     def term_sizes(self, state: State) -> Array:
         """Per sample, the size of what the residual is a sum of: rounding is relative to it."""

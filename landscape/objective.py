@@ -1,4 +1,4 @@
-"""The mean squared error (6) as a function of the parameters, with exact derivatives.
+"""The loss (6) as a function of the parameters, with exact derivatives.
 
 Two coordinate systems: *product coordinates* of N' and N* for fixed signs (there the loss is
 piecewise a convex quadratic), and the raw parameters (A, c) of N, with biases (A, b, c, e).
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.losses import Loss, WeightDecay, get_loss, get_weight_decay, needs_loss
 from landscape.parametrization import Parametrization, require_finite
 from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 
-__all__ = ["Objective", "check_data", "loss", "objective_for", "weight_samples"]
+__all__ = ["Objective", "check_data", "loss", "mean_loss", "objective_for", "weight_samples"]
 
 Array = NDArray[np.float64]
 
@@ -57,6 +58,36 @@ def loss(theta: Parametrization, X: ArrayLike, y: ArrayLike) -> float:
     return float(np.mean((realize(theta, inputs) - targets) ** 2))
 
 
+def mean_loss(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: Space,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | WeightDecay | None = None,
+) -> float:
+    """Any loss of :mod:`landscape.losses`, ``sum_k w_k l_k / sum_k w_k``, with its weight decay.
+
+    On N the decay is that of the parameters, on N' and N* its least value over rescalings.
+
+    Examples
+    --------
+    >>> theta = Parametrization([[1.0]], [1.0])
+    >>> space = UnrestrictedSpace(1, 1)
+    >>> mean_loss(theta, [[1.0], [5.0]], [0.0, 0.0], space=space, loss="huber", weight_decay=0.5)
+    6.0
+    """
+    decay = get_weight_decay(weight_decay)
+    objective = objective_for(
+        theta, X, y, space, loss=loss, sample_weight=sample_weight, weight_decay=decay
+    )
+    rows = theta.products if objective.signs is not None else theta.weights
+    c = np.empty(0) if objective.signs is not None else theta.output_weights
+    return objective.value(np.append(rows[: len(objective.lower)].ravel(), c))
+
+
 def weight_samples(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike) -> tuple[Array, Array]:
     """Data on which the mean squared error is the weighted one, exactly.
 
@@ -91,12 +122,13 @@ def weight_samples(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike) -> tupl
 
 @dataclass(frozen=True)
 class Objective:
-    """Mean squared error over a flat vector x of parameters, ``f(x) = (1/n) ‖residuals(x)‖²``.
+    """The loss over flat parameters x, ``(1/n) ‖residuals(x)‖²`` unless there is another.
 
     On N' and N* x holds the product coordinates ``u_i = |c_i| a_i`` for fixed signs (Theorems 1
     and 5), on N the rows ``a_i`` and then all output weights. ``lower`` and ``upper`` (m, d) are
     bounds of the rows, without that of a frozen offset neuron (0, ..., 0, 1), which ``offset`` says
     there is; ``signs`` (m,) are fixed output weights -1 or 1, None where they are free.
+    ``sample_loss`` is a function of the residuals; ``decay`` adds to the loss (Theorem 27).
     """
 
     X: Array
@@ -105,6 +137,9 @@ class Objective:
     upper: Array
     signs: Array | None
     offset: bool = False
+    sample_loss: Loss | None = None
+    decay: WeightDecay | None = None
+    n_constant: int = 1  # last inputs that are constant, for biases
 
     def pack(self, theta: Parametrization) -> Array:
         """Flat coordinates of a parametrization; products are moved into the bounds."""
@@ -148,11 +183,43 @@ class Objective:
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """The loss and its gradient at x, without forming the Jacobian."""
         z, values, c = self._neurons(x)
-        s = values @ c - self.y
+        r = values @ c - self.y
+        s = r if self.sample_loss is None else self.sample_loss.half_slope(r)
         gradient = (((z > 0) * s[:, None] * c[: z.shape[1]]).T @ self.X).ravel()
         if self.signs is None:
             gradient = np.concatenate([gradient, s @ values])
-        return float(s @ s / s.size), (2.0 / s.size) * gradient
+        gradient *= 2.0 / s.size
+        if self.decay is None:
+            return self._mean(r), gradient
+        penalty, change = self._penalty(x)
+        return self._mean(r) + penalty, gradient + change
+
+    def _mean(self, r: Array) -> float:
+        if self.sample_loss is None:
+            return float(r @ r / r.size)
+        return float(np.mean(self.sample_loss.value(r)))
+
+    def _penalty(self, x: Array) -> tuple[float, Array]:
+        """The weight decay and its gradient: of the parameters, or of products (Theorem 27)."""
+        assert self.decay is not None
+        strength, k = self.decay.strength, self.n_constant
+        rows, c = self._split(x)
+        counted = rows.copy()
+        if k == 2:  # (p, q) is the bias p - q
+            counted[:, -1] = 0.0
+            counted[:, -2] = rows[:, -2] - rows[:, -1]
+        if not self.decay.biases:
+            counted[:, rows.shape[1] - k :] = 0.0
+        if self.signs is None:
+            outputs = c.copy()
+            outputs[len(rows) :] *= self.decay.offset
+            value = strength * float((counted * rows).sum() + outputs @ outputs)
+            return value, 2 * strength * np.append(counted.ravel(), outputs)
+        norms = np.linalg.norm(counted, axis=1)[:, None]
+        change = 2 * strength * counted / np.where(norms > 0, norms, 1.0)
+        if k == 2:
+            change[:, -1] = -change[:, -2]
+        return 2 * strength * float(norms.sum()), change.ravel()
 
     def bounds(self) -> tuple[Array, Array]:
         """Lower and upper bounds of the flat coordinates."""
@@ -161,11 +228,25 @@ class Objective:
 
     def value(self, x: Array) -> float:
         """The loss at x."""
-        s = self.residuals(x)
-        return float(s @ s / s.size)
+        value = self._mean(self.residuals(x))
+        return value if self.decay is None else value + self._penalty(x)[0]
 
 
-def objective_for(theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space) -> Objective:
+def n_biases(space: Space) -> int:
+    """How many of a space's last inputs are constants: none in N without an offset."""
+    return int(space.offset) if isinstance(space, UnrestrictedSpace) else space.extra_inputs
+
+
+def objective_for(
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    space: Space,
+    *,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | WeightDecay | None = None,
+) -> Objective:
     """The loss in the coordinates in which ``space`` is optimized over, from ``theta`` on.
 
     N' and N*: product coordinates with the signs of ``theta`` (a zero sign counts as +1), so the
@@ -173,8 +254,21 @@ def objective_for(theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Spa
     """
     inputs, targets = check_problem(theta, X, y, space)
     lower, upper = space.bounds()
+    own, decay = None, get_weight_decay(weight_decay)
+    if needs_loss(loss, sample_weight):
+        targets, own = get_loss(loss).on(targets, sample_weight)
     if isinstance(space, UnrestrictedSpace):
         free = slice(space.n_neurons - int(space.offset))
-        return Objective(inputs, targets, lower[free], upper[free], None, space.offset)
+        return Objective(
+            inputs,
+            targets,
+            lower[free],
+            upper[free],
+            None,
+            space.offset,
+            own,
+            decay,
+            n_biases(space),
+        )
     signs = np.where(theta.output_weights < 0, -1.0, 1.0)
-    return Objective(inputs, targets, lower, upper, signs)
+    return Objective(inputs, targets, lower, upper, signs, False, own, decay, n_biases(space))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, OptimizeResult, least_squares, minimize
 
+from landscape.losses import Loss, WeightDecay, needs_loss
 from landscape.networks import Network
 from landscape.objective import Objective, objective_for
 from landscape.parametrization import Parametrization
@@ -136,8 +137,11 @@ def train(
     max_iter: int = 1000,
     tol: float = 1e-12,
     regularizer: Regularizer | None = None,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> Fit:
-    """Minimize the mean squared error over ``space`` from ``theta`` on.
+    """Minimize the mean squared error, or another loss, over ``space`` from ``theta`` on.
 
     Parameters
     ----------
@@ -156,6 +160,8 @@ def train(
     regularizer : Regularizer, optional
         Added to what the solver minimizes, on the unrestricted space; reported losses stay mean
         squared errors. Not for "trf", which minimizes sums of squares only.
+    loss, sample_weight, weight_decay
+        See :func:`landscape.certify_minimum`; reported losses contain them. Not for "trf".
 
     Raises
     ------
@@ -176,7 +182,13 @@ def train(
         raise ValueError(
             "regularizer: 'trf' minimizes sums of squares only; take SLSQP, L-BFGS-B, trust-constr"
         )
-    objective = objective_for(theta, X, y, space)
+    objective = objective_for(
+        theta, X, y, space, loss=loss, sample_weight=sample_weight, weight_decay=weight_decay
+    )
+    if solver == "trf" and (needs_loss(loss, sample_weight) or objective.decay is not None):
+        raise ValueError(
+            "solver: 'trf' minimizes sums of squares only; take SLSQP, L-BFGS-B, trust-constr"
+        )
     start = objective.pack(theta)
     counted = _Counted(objective, start, regularizer)
     if not np.isfinite(counted.best_value) and regularizer is not None:
@@ -194,8 +206,8 @@ def train(
         outcome, message = _outcome(result, solver, max_iter), str(result.get("message", ""))
         n_iter = int(getattr(result, "nit", None) or getattr(result, "njev", 0) or 0)
     x = counted.best_x
-    loss = objective.value(x) if regularizer is not None else counted.best_value
-    end = objective.unpack(x), loss, loss_start, outcome, message, n_iter, counted.n_evaluations
+    value = objective.value(x) if regularizer is not None else counted.best_value
+    end = objective.unpack(x), value, loss_start, outcome, message, n_iter, counted.n_evaluations
     return Fit(*end, penalty=counted.penalty(x)[0])
 
 

@@ -13,16 +13,20 @@ all its local minima is found exactly; with ``far`` the descent goes on from the
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from landscape.descent._lines import line_search
+from landscape.descent._recession import find_recession
 from landscape.descent._search import DescentOutcome, Search, solve_least_squares
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
+from landscape.losses import Loss, WeightDecay, get_weight_decay, needs_loss
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import loss as mean_squared_error
+from landscape.objective import mean_loss
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space
 from landscape.stationarity import Budget
@@ -54,6 +58,9 @@ class Descent:
     losses: tuple[float, ...]
     #: Of the end; None where the descent itself knows that it is no minimum.
     certificate: Certificate | None
+    #: With outcome ``NO_MINIMUM``, along which the loss falls without end, (m, d) as a
+    #: certificate's direction.
+    direction: NDArray[np.float64] | None = None
 
 
 def descend(
@@ -68,6 +75,9 @@ def descend(
     far: bool = False,
     hold: bool = False,
     deadline: float = np.inf,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> Descent:
     """Descend from ``theta`` to a point that passes the exact test of a local minimum.
 
@@ -87,20 +97,41 @@ def descend(
     far : bool
         Leave stationary points, minima too, for lower ones on straight lines: the axes of single
         neurons, and their own directions. At the end no such line reaches a loss that is lower by
-        a thousandth. For raw starts; the end of a trained network would no longer be near it.
+        a thousandth. For raw starts; the end of a trained network would no longer be near it. For
+        the squared loss.
     hold : bool
         Begin on the face of the kinks that ``theta`` lies on; the test releases those that do not
         belong to a minimum. For starts that were put on the kinks of a minimum nearby.
     deadline : float
         Of ``time.monotonic``: the last line search begins before it.
+    loss, sample_weight, weight_decay
+        See :func:`landscape.certify_minimum`. In N the end is balanced as a decay wants it.
+
+    Examples
+    --------
+    Separable classes have no minimum without a penalty, and have one with it:
+
+    >>> from landscape import Parametrization, RestrictedSpace, lift_inputs
+    >>> theta = Parametrization.from_products([[1.0, 0.5, 0.1], [-1.0, 0.1, 0.6]], [1.0, -1.0])
+    >>> X, y, space = lift_inputs([[-1.0], [-2.0], [1.0]]), [0, 0, 1], RestrictedSpace(3, 2)
+    >>> descend(theta, X, y, space=space, loss="logistic").outcome.name
+    'NO_MINIMUM'
+    >>> descend(theta, X, y, space=space, loss="logistic", weight_decay=0.1).outcome.name
+    'MINIMUM'
     """
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
+    decay = get_weight_decay(weight_decay)
+    form: dict[str, Any] = {"loss": loss, "sample_weight": sample_weight, "weight_decay": decay}
+    other = needs_loss(loss, sample_weight) or decay is not None
+    if far and other:
+        raise ValueError("far: only for the squared loss without weights and weight decay")
+    direction = None
     start, n_iter, n_tests, loss_start = theta, 0, 0, np.nan
     losses: list[float] = []
     for _ in range(ROUNDS):
         search = Search(
-            EffectiveProblem.build(start, X, y, space, penalty),
+            EffectiveProblem.build(start, X, y, space, penalty, **form),
             budget,
             far=far,
             hold=hold and start is theta,
@@ -119,18 +150,28 @@ def descend(
         loss_start = loss_start if start is not theta else unit * search.loss_start
         certificate = None
         if outcome is not DescentOutcome.MINIMUM:
+            ray = search.recession
+            if ray is None and (found := find_recession(problem, search.state)):
+                outcome, (ray, reason) = DescentOutcome.NO_MINIMUM, found
+            if ray is not None:
+                direction = problem.product_direction(ray.u, ray.e)
             break
         if any(violation.condition != "C.2" for violation in space.violations(end)):
             outcome, reason = DescentOutcome.BORDER, "a bound that the space does not attain"
             break
         # The one verdict is the certificate of what is returned: it was rounded on the way.
-        certificate = certify_minimum(end, X, y, space=space, budget=budget, penalty=penalty)
+        certificate = certify_minimum(
+            end, X, y, space=space, budget=budget, penalty=penalty, **form
+        )
         if certificate.is_minimum:
             break
         outcome, reason = DescentOutcome.UNDECIDED, certificate.reason
         if n_iter >= max_iter:
             break
         start = end
-    loss = mean_squared_error(end, X, y) + problem.penalty_value(search.state.u) * unit
-    record = end, loss, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
-    return Descent(*record)
+    if other:
+        value = mean_loss(end, X, y, space=space, **form)
+    else:
+        value = mean_squared_error(end, X, y) + problem.penalty_value(search.state.u) * unit
+    record = end, value, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
+    return Descent(*record, direction)

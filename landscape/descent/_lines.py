@@ -6,10 +6,11 @@ of all local minima on their lines.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
-from landscape.effective import EffectiveProblem, largest_step
+from landscape.effective import EffectiveProblem, State, largest_step
 
-__all__ = ["axes", "least_on_axes", "least_on_rays", "line_search"]
+__all__ = ["axes", "least_on_axes", "least_on_rays", "line_search", "search_line"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -22,6 +23,9 @@ TIE = 1e-14
 
 #: Entries of the arrays that are walked at once: some megabytes.
 BLOCK = 2**18
+
+#: How often the end of an unbounded piece is doubled before the loss counts as falling forever.
+DOUBLINGS = 40
 
 #: A curvature that is relatively as small as this is rounding: such a piece has no inner minimizer.
 FLAT = 1e-12
@@ -108,6 +112,70 @@ def _first(
     if curvature == 0 or slope + curvature * (limit - start) < 0:
         return None
     return float(start - slope / curvature)
+
+
+def search_line(
+    problem: EffectiveProblem,
+    state: State,
+    step: State,
+    z: Array,
+    dz: Array,
+    r: Array,
+    limit: float,
+) -> tuple[float, Mask]:
+    """First local minimizer of any loss with penalties along ``state + t step``: t and its kinks.
+
+    As :func:`line_search`, but between breakpoints the slope is that of a convex function, whose
+    root is bracketed. t is 0 if the loss does not fall, and infinite if it falls without end.
+    """
+    column = 0.0 if problem.column is None else step.e * problem.column
+    rates = (problem.signs * dz * ((z > 0) | ((z == 0) & (dz > 0)))).sum(axis=1) + column
+    hits = np.zeros(z.shape, dtype=bool)
+
+    def slope(t: float, r: Array) -> float:
+        total = float(problem.half_slopes(r) @ rates)
+        if problem.penalty is None and problem.decay is None:
+            return total
+        total += float(problem.pull_along(state.u + t * step.u, step.u).sum())
+        return total + r.size * problem.offset_decay * (state.e + t * step.e) * step.e
+
+    def root(low: float, high: float, r: Array) -> float:
+        function, accuracy = lambda t: slope(t, r + (t - low) * rates), 1e-16 * high
+        return float(brentq(function, low, high, rtol=1e-15, xtol=accuracy, disp=False))
+
+    if slope(0.0, r) >= 0:
+        return 0.0, hits
+    with np.errstate(all="ignore"):
+        times = -z / dz
+    at = np.flatnonzero((times > 0) & (times <= limit) & (times < np.inf))
+    times, start = times.ravel()[at], 0.0
+    order = np.argsort(times, kind="stable")
+    for t, pair in zip(times[order].tolist(), at[order].tolist(), strict=True):
+        if t > start * (1 + TIE):
+            if start > 0 and slope(start, r) >= 0:
+                hits.ravel()[at[np.abs(times - start) <= TIE * start]] = True
+                return start, hits
+            behind = r + (t - start) * rates
+            if slope(t, behind) >= 0:
+                return root(start, t, r), hits
+            r, start = behind, t
+        k, i = divmod(pair, z.shape[1])
+        rates[k] += problem.signs[i] * abs(dz[k, i])
+    if start > 0 and slope(start, r) >= 0:
+        hits.ravel()[at[np.abs(times - start) <= TIE * start]] = True
+        return start, hits
+    end, low = min(limit, start + max(start, 1.0)), start
+    for _ in range(DOUBLINGS):
+        with np.errstate(over="ignore"):
+            far = r + (end - start) * rates
+        if slope(end, far) >= 0:
+            if not problem.half_slopes(far).any():
+                break
+            return root(low, end, r + (low - start) * rates), hits
+        if end == limit:
+            return limit, hits
+        low, end = end, min(limit, 2 * end)
+    return np.inf, hits
 
 
 def axes(u: Array) -> Array:

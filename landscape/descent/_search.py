@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag, lstsq
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from landscape.descent._lines import least_on_axes, line_search
-from landscape.effective import EffectiveProblem, largest_step
+from landscape.descent._lines import least_on_axes, line_search, search_line
+from landscape.descent._recession import find_recession
+from landscape.effective import EffectiveProblem, State, largest_step
 from landscape.first_order import PointCheck, Sums, Values, check_point
 from landscape.parametrization import max_norms
 from landscape.spaces import RestrictedSpace
@@ -30,6 +31,12 @@ DEPENDENT = 1e-10
 
 #: A direction goes along a kink or a bound when it leaves it by at most this share of its terms.
 ALONG = 1e-9
+
+#: Least curvature that Newton's steps assume, as a share of the parabola's with the same slope.
+BENT = 1e-6
+
+#: Neurons that are relatively as small as this may be set to 0 if the loss stays.
+TINY = 1e-8
 
 #: Relative fall of the loss for which a stationary point is left for another place.
 LEAP = 1e-3
@@ -67,6 +74,7 @@ class DescentOutcome(enum.Enum):
     UNDECIDED = "Stationary, but the exact test exceeds its budget: no minimum is claimed."
     ITERATION_LIMIT = "The limit of iterations was reached first."
     BORDER = "The loss falls towards the open border of the space, where no minimum is attained."
+    NO_MINIMUM = "No minimum is attained here: the loss falls along a ray without end."
     STALLED = "No step lowers the loss beyond rounding, though the test does not hold."
 
     @property
@@ -97,11 +105,16 @@ class Search:
             self.held = problem.kink_pairs(self.state, problem.preactivations(self.state))
         #: Active bounds: -1 for lower, 1 for upper ones, 0 elsewhere.
         self.bound = np.zeros((m, d), dtype=np.int8)
+        #: Neurons that stay where the weight decay has no gradient.
+        self.at_cone = self._cones(self.state.u)
         self.n_iter = self.n_tests = self.n_sideways = 0
         self.losses: list[float] = []
         #: Per face of a neuron: a basis (d, q) of its directions, and the samples in it (n, q).
         self._bases: dict[bytes, tuple[Array, Array]] = {}
         self._settled = False
+        #: Where no minimum is attained, along which the loss falls.
+        self.recession: State | None = None
+        self._asked = 16
         #: Loss at the last look around that found nothing lower.
         self._looked = np.inf
 
@@ -110,7 +123,10 @@ class Search:
     def _faces(self) -> list[tuple[Array, Array]]:
         """Bases of the null spaces of the neurons' equalities, and X in these."""
         problem, faces = self.problem, []
-        for held, at_bounds in zip(self.held.T, self.bound != 0, strict=True):
+        fixed = self.bound != 0
+        if problem.decay is not None:
+            fixed = fixed | self.at_cone[:, None] & (problem.decay > 0)
+        for held, at_bounds in zip(self.held.T, fixed, strict=True):
             key = held.tobytes() + at_bounds.tobytes()
             if key not in self._bases:
                 basis = np.eye(at_bounds.size)
@@ -146,6 +162,12 @@ class Search:
         if problem.column is not None:
             parts.append(problem.column[:, None])
         matrix, right = np.hstack(parts), -s
+        if problem.sample_loss is not None:  # by its quadratic, flat pieces slightly bent
+            slopes, curvatures = problem.half_slopes(s), problem.sample_loss.half_curvature(s)
+            least = BENT * np.abs(slopes) / np.where(s == 0, 1.0, np.abs(s))
+            roots = np.sqrt(np.maximum(curvatures, least))
+            roots[roots == 0] = 1.0
+            matrix, right = matrix * roots[:, None], -slopes / roots
         if problem.penalty is not None:  # further rows of the least squares problem
             roots = np.sqrt(problem.y.size * problem.penalty)
             rows = np.zeros((self.state.u.size, matrix.shape[1]))
@@ -153,11 +175,41 @@ class Search:
             rows[:, : pulls.shape[1]] = pulls
             matrix = np.vstack([matrix, rows])
             right = np.append(right, -(roots * self.state.u).ravel())
+        if problem.decay is not None:
+            rows, rights = self._decay_rows([basis for basis, _ in faces], matrix.shape[1])
+            matrix, right = np.vstack([matrix, rows]), np.append(right, rights)
         step = solve_least_squares(matrix, right)
         steps = np.split(step, np.cumsum([basis.shape[1] for basis, _ in faces]))
         moves = [basis @ part for (basis, _), part in zip(faces, steps, strict=False)]
         delta = np.array(moves).reshape(self.state.u.shape)  # there may be an offset only
         return delta, float(step[-1]) if problem.column is not None else 0.0
+
+    def _decay_rows(self, bases: list[Array], width: int) -> tuple[Array, Array]:
+        """The weight decay's quadratic as further rows of the least squares problem.
+
+        ``n/2 ‖p‖_2`` has curvature across p only, and slightly along it here, for its slope.
+        """
+        problem, n = self.problem, self.problem.y.size
+        assert problem.decay is not None
+        rows, right, start = [], [], 0
+        for u, basis in zip(self.state.u * problem.decay, bases, strict=True):
+            size = float(np.linalg.norm(u))
+            block = problem.decay[:, None] * basis
+            if size > 0:
+                p, root = u / size, np.sqrt(0.5 * n / size)
+                block = root * (block - (1 - np.sqrt(BENT)) * np.outer(p, p @ block))
+                right.append(-0.5 * n / (root * np.sqrt(BENT)) * p)
+            else:  # stays without, or leaves in a direction of its own
+                block = np.zeros_like(block)
+                right.append(np.zeros_like(u))
+            rows.append(np.zeros((len(u), width)))
+            rows[-1][:, start : start + basis.shape[1]] = block
+            start += basis.shape[1]
+        if problem.offset_decay:
+            root = np.sqrt(n * problem.offset_decay)
+            rows.append(root * np.eye(width)[-1:])
+            right.append(np.array([-root * self.state.e]))
+        return np.vstack(rows), np.concatenate(right)
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -173,10 +225,14 @@ class Search:
         steps = largest_step(self.state.u, delta, problem.lower, problem.upper)
         steps[self.bound != 0] = np.inf
         limit = max(0.0, float(steps.min(initial=np.inf)))
-        drift = None if problem.column is None else delta_e * problem.column
-        pull = float((problem.pull(self.state.u) * delta).sum())
-        extra = (pull, float((problem.pull(delta) * delta).sum()))
-        t, _, hits = line_search(z, dz, problem.signs, s, drift, limit, extra)
+        if problem.sample_loss is None and problem.decay is None:
+            drift = None if problem.column is None else delta_e * problem.column
+            pull = float((problem.pull(self.state.u) * delta).sum())
+            extra = (pull, float((problem.pull(delta) * delta).sum()))
+            t, _, hits = line_search(z, dz, problem.signs, s, drift, limit, extra)
+        else:
+            step = State(delta, delta_e)
+            t, hits = search_line(problem, self.state, step, z, dz, s, limit)
         if not 0 < t < np.inf:
             return False
         old = self._snapshot()
@@ -188,6 +244,7 @@ class Search:
             stop = np.unravel_index(int(np.argmin(steps)), steps.shape)
             self.bound[stop] = np.sign(delta[stop])
         self._project()
+        self.at_cone = self._cones(self.state.u)
         # A fall below the rounding errors of the loss is none (far out they can be large), except
         # on the way to a kink next to the point, which has to be held before the loss can fall.
         new_loss, noise = problem.loss(self.state), self._noise(s)
@@ -213,11 +270,57 @@ class Search:
     def _noise(self, s: Array) -> float:
         """Rounding errors of the loss at the state."""
         sizes = self.problem.term_sizes(self.state)
-        return 2 * np.finfo(float).eps * float(np.mean(np.abs(s) * sizes))
+        noise = float(np.mean(np.abs(self.problem.half_slopes(s)) * sizes))
+        if self.problem.sample_loss is not None or self.problem.decay is not None:
+            noise += abs(self.loss)
+        return 2 * np.finfo(float).eps * noise
+
+    def _cones(self, u: Array) -> Mask:
+        """Neurons at which the weight decay has no gradient, (m,)."""
+        if self.problem.decay is None:
+            return np.zeros(len(u), dtype=bool)
+        return np.asarray(self.problem.decay_norms(u) == 0)
+
+    def _looks_endless(self) -> bool:
+        """Whether to ask for a ray along which the loss falls forever: seldom."""
+        if self.problem.sample_loss is None or self.n_iter < self._asked:
+            return False
+        slow = self.n_iter > 20 and self.losses[-11] - self.loss < 1e-3 * abs(self.loss)
+        if not slow and self.n_iter < 2 * self._asked:
+            return False
+        self._asked = max(2 * self._asked, self.n_iter + 16)
+        return True
+
+    def _kill(self) -> bool:
+        """Set what is penalized of a neuron, or all of it, to 0 if that lowers the loss.
+
+        The weight decay has a kink there, at which no line search ends.
+        """
+        problem, start = self.problem, self.loss
+        assert problem.decay is not None
+        sizes, n_bound = problem.decay_norms(self.state.u), (self.bound != 0).sum(axis=1)
+        for i in np.flatnonzero((n_bound == 0) & ((sizes > 0) | ~self.at_cone)):
+            for kept in (0.0, problem.decay == 0):
+                old, noise = self._snapshot(), self._noise(self._snapped()[1])
+                self.state.u[i] *= kept
+                new_loss = problem.loss(self.state)
+                if new_loss < self.loss + noise * (sizes[i] <= TINY * sizes.max(initial=0.0)):
+                    z = problem.preactivations(self.state)
+                    self.held = self.held.copy()
+                    self.held[:, i] = problem.kink_pairs(self.state, z)[:, i]
+                    self.at_cone = self._cones(self.state.u)
+                    self._count(new_loss)
+                    self._settled = False
+                    break
+                vars(self).update(old)
+        return self.loss < start
 
     def _snapshot(self) -> dict[str, Any]:
         """What a step changes, to be restored where it turns out to be none."""
-        return {"state": self.state.copy(), "held": self.held, "bound": self.bound.copy()}
+        return {
+            "state": self.state.copy(), "held": self.held, "bound": self.bound.copy(),
+            "at_cone": self.at_cone,
+        }  # fmt: skip
 
     def _leap(self) -> bool:
         """Move one neuron to the least loss on a line; whether that is lower by a thousandth."""
@@ -287,6 +390,7 @@ class Search:
         size = ALONG * max_norms(direction)[:, None]
         stays = at_upper & (direction >= -size), at_lower & (direction <= size)
         self.bound = np.subtract(*stays, dtype=np.int8)
+        self.at_cone = self._cones(self.state.u) & self._cones(direction)
         active = ((z > 0) | ((z == 0) & (dz > 0))) & ~self.held
         steps = self._newton(active, s), (direction, offset)
         return any(self._move(z, s, *step, patient=patient) for step in steps)
@@ -320,6 +424,12 @@ class Search:
         self.loss = min(self.loss, self.problem.loss(self.state))
         n_polished = 0
         while self.n_iter < max_iter and time.monotonic() < self.deadline:
+            problem = self.problem
+            if problem.decay is not None and self._kill():
+                n_polished = 0
+            if self._looks_endless() and (found := find_recession(problem, self.state)):
+                self.recession, reason = found
+                return DescentOutcome.NO_MINIMUM, reason
             z, s = self._snapped()
             # At the end of a step that a kink or a bound stopped it is so by accident only.
             if not self._settled or not self._stationary():

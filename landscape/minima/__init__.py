@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.effective import EffectiveProblem
+from landscape.losses import Loss, WeightDecay, get_weight_decay
 from landscape.minima._test import Certificate, MinimumTest
 from landscape.parametrization import Parametrization
 from landscape.rational_check import prove_minimum
@@ -30,6 +31,9 @@ def certify_minimum(
     budget: Budget | None = None,
     exact: bool = False,
     penalty: ArrayLike | None = None,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> Certificate:
     """Decide whether ``theta`` is a local minimum of the loss on ``space``.
 
@@ -49,6 +53,13 @@ def certify_minimum(
     penalty : array_like of shape (d,), optional
         Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``. It is in ``loss``, and
         the test and the radius are those of the sum.
+    loss : str or Loss, optional
+        Of :mod:`landscape.losses` (Theorem 26); the squared one if not given.
+    sample_weight : array_like of shape (n,), optional
+        Factors of the samples' losses, divided by their mean.
+    weight_decay : float or WeightDecay, optional
+        Adds ``strength (‖A‖_2^2 + ‖c‖_2^2)``, in N' and N* its least value over the rescalings of
+        neurons, ``2 strength sum_i ‖u_i‖_2`` (Theorem 27).
 
     Returns
     -------
@@ -62,6 +73,7 @@ def certify_minimum(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from landscape import Parametrization, UnrestrictedSpace, certify_minimum
     >>> theta = Parametrization([[1.0]], [1.0])
     >>> X, y = [[1.0], [2.0]], [1.0, 2.5]
@@ -77,10 +89,24 @@ def certify_minimum(
     >>> proof = certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1), exact=True).proof
     >>> proof.proved, proof.products, 0 < proof.distance < 1e-16
     (True, ((Fraction(6, 5),),), True)
+
+    The logistic loss of labels that do not determine their sample:
+
+    >>> theta = Parametrization([[1.0]], [np.log(2)])
+    >>> X, y = [[1.0], [1.0], [1.0]], [0, 1, 1]
+    >>> certify_minimum(theta, X, y, space=UnrestrictedSpace(1, 1), loss="logistic").verdict
+    <Verdict.HOLDS: 'holds'>
     """
-    problem = EffectiveProblem.build(theta, X, y, space, penalty)
-    if exact and problem.penalty is not None:
-        raise ValueError("exact: the proof in rational arithmetic does not cover a penalty")
+    problem = EffectiveProblem.build(
+        theta, X, y, space, penalty, loss=loss, sample_weight=sample_weight,
+        weight_decay=get_weight_decay(weight_decay),
+    )  # fmt: skip
+    forms = problem.penalty, problem.decay, problem.sample_loss
+    if exact and any(form is not None for form in forms):
+        raise ValueError(
+            "exact: the proof in rational arithmetic covers the squared loss only, and does not "
+            "cover a penalty"
+        )
     violations = space.violations(theta)
     for violation in violations:
         if violation.condition != "C.2":

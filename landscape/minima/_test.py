@@ -7,7 +7,14 @@ import numpy as np
 
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
-from landscape.first_order import PointCheck, Values, check_point, slopes
+from landscape.first_order import (
+    PointCheck,
+    Values,
+    beyond_norm,
+    check_point,
+    slopes,
+    with_norm,
+)
 from landscape.parametrization import max_norms
 from landscape.rational_check import ExactMinimum
 from landscape.rounding import (
@@ -45,7 +52,7 @@ class Certificate:
     reason: str  #: A sentence, in terms of the neuron concerned.
     kind: str  #: ``"global"`` (zero residual), ``"smooth"``, ``"kinks"`` or ``"mixed kinks"``.
     method: str  #: How the neurons with the hardest conditions were decided.
-    loss: float  #: Mean squared error.
+    loss: float  #: Mean squared error, or mean loss, with penalties.
     #: How far the first-order conditions are missed, relative to the terms they sum.
     stationarity: float
     tolerance: float  #: ``STATIONARITY_TOLERANCE``: what counts as satisfied, but for rounding.
@@ -95,6 +102,15 @@ class MinimumTest:
         a, error, resolution = problem.own_weights()
         self.scales = np.ones(a.shape[1]) if units is None else units.scales
         self.target = problem.unit
+        #: By how much the weight decay of an unrestricted network exceeds its least value over the
+        #: rescalings of its neurons; in the units of the loss.
+        self.imbalance = 0.0
+        if self.problem.decay is not None and isinstance(problem.space, UnrestrictedSpace):
+            decay = self.problem.decay * self.target * self.scales
+            strength, counted = float(decay.max()) / 2, decay > 0
+            gaps = np.linalg.norm(self.a * counted, axis=1) - self.c
+            gaps = np.abs(gaps) + gamma(self.a.shape[1]) * self.c
+            self.imbalance = strength * float(gaps @ gaps) * (1 + 1e-12) / self.target**2
         # Powers of two for the neurons: nothing here is rounded.
         _, exponents = np.frexp(max_norms(a * self.scales))
         self.powers = np.ldexp(1.0, -np.clip(exponents, -1000, 1000))
@@ -118,6 +134,9 @@ class MinimumTest:
             raise NumericalError("theta: its values on the data exceed the range of floats")
         check = check_point(self.point, self.budget, instead=self._collapsed(self.point))
         self.at_kinks = check.verdict
+        if self.imbalance > SLACK_SHARE * float(self.point.loss.size):
+            reason = "the weight decay falls when neurons are rescaled: |c_i| is not ‖a_i‖_2"
+            return self._record(replace(check, direction=None), Verdict.VIOLATED, reason)
         if check.values.is_global:
             slack = self._upwards(float(self.point.loss.size))
             return self._record(check, Verdict.HOLDS, check.reason, np.inf, slack)
@@ -147,7 +166,7 @@ class MinimumTest:
     @property
     def loss(self) -> float:
         """In the units of the data."""
-        return float(self.point.loss.value) * self.target**2
+        return (float(self.point.loss.value) + self.imbalance) * self.target**2
 
     def _record(
         self,
@@ -263,7 +282,7 @@ class MinimumTest:
         distances = (point.z.size * point.kinks) @ point.sizes
         missed = 2 * (float(point.s.size @ distances) + self._gap_costs(check))
         loss = point.loss
-        fixed = missed + n * float(loss.error)
+        fixed = missed + n * (float(loss.error) + self.imbalance)
         if self.loss < UNDERFLOW:
             return 0.0, np.nan, "the loss is below the range of floats; rescale the target"
         limit = n * SLACK_SHARE * (1 - 1e-9) * float(loss.value - loss.error) - fixed
@@ -335,6 +354,8 @@ class MinimumTest:
             concerned = active | kinks
             if not self.a[i].any():
                 concerned = np.ones(len(X), dtype=bool)
+            elif self.problem.decay is not None and (self.problem.decay * self.a[i]).any():
+                continue  # unbalanced, which has its own verdict
             elif not isinstance(space, UnrestrictedSpace):
                 continue
             rounding = concerned * s.error @ sizes
@@ -343,8 +364,13 @@ class MinimumTest:
                 charge = rounding + MERGING * float(np.abs(s.value) @ max_norms(X))
                 both = {}
                 for sign in (1.0, -1.0):
-                    h = merge_kinks(np.zeros(X.shape[1]), X, sign * s.value)
-                    both[sign] = check_neuron(h, allowed=allowed, charge=charge, budget=self.budget)
+                    h, moved = merge_kinks(np.zeros(X.shape[1]), X, sign * s.value), 0.0
+                    if point.at_cone[i]:
+                        h, moved = with_norm(self.problem, np.zeros(X.shape[1]), X, sign * s.value)
+                    costs = charge + moved
+                    both[sign] = check_neuron(h, allowed=allowed, charge=costs, budget=self.budget)
+                    if point.at_cone[i]:
+                        both[sign] = beyond_norm(self.problem, both[sign], h, costs)
                 order = [Verdict.VIOLATED, Verdict.UNDECIDED, Verdict.HOLDS]
                 worst = min(both, key=lambda sign: order.index(both[sign].verdict))
                 self.problem.signs[i] = worst

@@ -1,0 +1,343 @@
+"""Convex losses of the realization's values: value, derivative, curvature, with error bounds.
+
+``L = (1/n) sum_k w_k l_k(R(x_k))`` with l_k convex and differentiable: Theorem 26 says what of the
+mean squared error carries over. A loss is first put :meth:`Loss.on` targets. From there on it is a
+function of ``r_k = R(x_k) - y_k``, or of ``r_k = R(x_k)`` where it is none of differences. Half the
+derivative, ``s_k``, stands where the squared loss has the residual itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from landscape.rounding import Array, Bounded, gamma
+
+__all__ = [
+    "LOSSES", "HuberLoss", "LogisticLoss", "Loss", "PoissonLoss", "QuantileLoss", "SquaredLoss",
+    "WeightDecay", "get_loss", "get_weight_decay", "needs_loss",
+]  # fmt: skip
+
+#: Relative errors of numpy's exp, log and log1p, and what is computed from them: 16 units in the
+#: last place, many times what they document; tests/test_losses.py compares with Arb balls.
+LIBRARY = 2.0**-48
+
+
+@dataclass(frozen=True)
+class Loss(ABC):
+    """A convex differentiable loss of one sample, and once it is ``on`` targets, of all of them."""
+
+    name: ClassVar[str]
+    #: Whether the loss is a function of ``R(x_k) - y_k``, zero at zero.
+    of_residuals: ClassVar[bool] = True
+    labels: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
+    weights: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
+
+    def on(self, y: Array, sample_weight: ArrayLike | None = None) -> tuple[Array, Loss]:
+        """What is subtracted from the network's values (n,), and the loss of the difference r.
+
+        Weights are divided by their mean, or a ValueError.
+        """
+        y = np.asarray(y, dtype=float)
+        weights = None
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, dtype=float)
+            if weights.shape != y.shape:
+                raise ValueError(f"sample_weight: expected shape {y.shape}, got {weights.shape}")
+            if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+                raise ValueError("sample_weight: expected finite weights >= 0, not all zero")
+            weights = weights / weights.mean()
+        labels = self._labels(y)
+        targets = y if self.of_residuals else np.zeros_like(y)
+        return targets, replace(self, labels=labels, weights=weights)
+
+    def value(self, r: Array) -> Array:
+        """``w_k l_k``, shape (n,)."""
+        return self._weighted(self._value(r))
+
+    def half_slope(self, r: Array) -> Array:
+        """``s_k = w_k l_k' / 2``, shape (n,)."""
+        return self._weighted(self._half_slope(r))
+
+    def half_curvature(self, r: Array) -> Array:
+        """``w_k l_k'' / 2``, one of the one-sided ones where it jumps, shape (n,)."""
+        return self._weighted(self._half_curvature(r))
+
+    def bounded(self, r: Bounded) -> tuple[Bounded, Bounded]:
+        """Values and half slopes with error bounds: slopes are monotone, values are convex."""
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            away = np.nextafter(r.error, np.inf) * (r.error > 0)
+            ends = [np.nextafter(r.value - away, -np.inf), np.nextafter(r.value + away, np.inf)]
+            s, low, high = (self._half_slope(x) for x in (r.value, *ends))
+            values = self._value(r.value)
+            errors = [self._errors(x) for x in (r.value, *ends)]
+            rounding = np.max([error[1] for error in errors], axis=0)
+            moved = np.where(r.error > 0, np.maximum(high - s, s - low), 0.0)
+            slopes = Bounded(s, (moved + 2 * rounding) * (1 + 1e-12))
+            steepest = np.maximum(np.abs(low), np.abs(high)) + rounding
+            error = (2 * r.error * steepest + errors[0][0]) * (1 + 1e-12)
+        if self.weights is None:
+            return Bounded(values, error), slopes
+        return Bounded(values, error) * self.weights, slopes * self.weights
+
+    def _weighted(self, values: Array) -> Array:
+        return values if self.weights is None else self.weights * values
+
+    def _labels(self, y: Array) -> Array | None:
+        """What the loss keeps of the targets, or a ValueError for such as it has no value for."""
+        return None
+
+    @abstractmethod
+    def _value(self, r: Array) -> Array: ...
+
+    @abstractmethod
+    def _half_slope(self, r: Array) -> Array: ...
+
+    @abstractmethod
+    def _half_curvature(self, r: Array) -> Array: ...
+
+    @abstractmethod
+    def _errors(self, r: Array) -> tuple[Array, Array]:
+        """Bounds of what evaluating values and half slopes at the floats r loses."""
+
+
+@dataclass(frozen=True)
+class SquaredLoss(Loss):
+    """``r^2``, (6)."""
+
+    name = "squared"
+
+    def _value(self, r: Array) -> Array:
+        return r * r
+
+    def _half_slope(self, r: Array) -> Array:
+        return r
+
+    def _half_curvature(self, r: Array) -> Array:
+        return np.ones_like(r)
+
+    def _errors(self, r: Array) -> tuple[Array, Array]:
+        return gamma(1) * r * r + 5e-324, np.zeros_like(r)
+
+
+@dataclass(frozen=True)
+class HuberLoss(Loss):
+    """``r^2`` up to ``|r| = delta``, ``2 delta |r| - delta^2`` beyond.
+
+    As in scikit-learn's HuberRegressor, where delta is epsilon sigma.
+
+    Examples
+    --------
+    >>> HuberLoss(2.0).value(np.array([1.0, 3.0]))
+    array([1., 8.])
+    """
+
+    delta: float = 1.0
+    name = "huber"
+
+    def __post_init__(self) -> None:
+        _require_positive("delta", self.delta)
+
+    def _value(self, r: Array) -> Array:
+        s = self._half_slope(r)
+        return s * (2 * r - s)
+
+    def _half_slope(self, r: Array) -> Array:
+        return np.clip(r, -self.delta, self.delta)
+
+    def _half_curvature(self, r: Array) -> Array:
+        return np.asarray(np.abs(r) <= self.delta, dtype=float)
+
+    def _errors(self, r: Array) -> tuple[Array, Array]:
+        return gamma(2) * self._value(r) + 5e-324, np.zeros_like(r)
+
+
+@dataclass(frozen=True)
+class QuantileLoss(Loss):
+    """The pinball loss for the quantile tau, smoothed where ``|r| <= width``.
+
+    ``q r^2 / (2 width)`` there and ``q (|r| - width / 2)`` beyond, where q is tau for values below
+    the target (r < 0), and 1 - tau above.
+
+    Examples
+    --------
+    >>> QuantileLoss(0.75, width=0.5).value(np.array([-1.0, 1.0]))
+    array([0.5625, 0.1875])
+    """
+
+    tau: float = 0.5
+    width: float = 0.1
+    name = "quantile"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tau < 1:
+            raise ValueError(f"tau: expected a number between 0 and 1, got {self.tau!r}")
+        _require_positive("width", self.width)
+
+    def _factors(self, r: Array) -> Array:
+        return np.where(r < 0, self.tau, 1 - self.tau) / (2 * self.width)
+
+    def _value(self, r: Array) -> Array:
+        s = np.clip(r, -self.width, self.width)
+        return self._factors(r) * (s * (2 * r - s))
+
+    def _half_slope(self, r: Array) -> Array:
+        return self._factors(r) * np.clip(r, -self.width, self.width)
+
+    def _half_curvature(self, r: Array) -> Array:
+        return self._factors(r) * (np.abs(r) <= self.width)
+
+    def _errors(self, r: Array) -> tuple[Array, Array]:
+        slopes = gamma(3) * np.abs(self._half_slope(r)) + 5e-324
+        return gamma(6) * self._value(r) + 5e-324, slopes
+
+
+@dataclass(frozen=True)
+class LogisticLoss(Loss):
+    """``log(1 + exp(-l R))`` for labels l in {-1, 1}, or {0, 1}: R is the log odds of label 1.
+
+    Examples
+    --------
+    >>> _, loss = LogisticLoss().on(np.array([0.0, 1.0]))
+    >>> loss.value(np.array([0.0, 800.0]))
+    array([0.69314718, 0.        ])
+    """
+
+    name = "logistic"
+    of_residuals = False
+
+    def _labels(self, y: Array) -> Array:
+        if not (np.isin(y, [-1.0, 1.0]).all() or np.isin(y, [0.0, 1.0]).all()):
+            wrong = next(v for v in y.tolist() if v not in (0.0, 1.0) or (-1.0 in y and v == 0.0))
+            raise ValueError(f"y: expected labels in {{-1, 1}} or {{0, 1}}, got {wrong!r}")
+        return np.where(y > 0, 1.0, -1.0)
+
+    def _value(self, r: Array) -> Array:
+        margins = self._signs * r
+        return np.log1p(np.exp(-np.abs(margins))) + np.maximum(-margins, 0.0)
+
+    def _half_slope(self, r: Array) -> Array:
+        margins = self._signs * r
+        small = np.exp(-np.abs(margins))
+        return -0.5 * self._signs * np.where(margins > 0, small, 1.0) / (1.0 + small)
+
+    def _half_curvature(self, r: Array) -> Array:
+        small = np.exp(-np.abs(r))
+        return 0.5 * small / (1.0 + small) ** 2
+
+    def _errors(self, r: Array) -> tuple[Array, Array]:
+        values, slopes = self._value(r), np.abs(self._half_slope(r))
+        return LIBRARY * values + 1e-322, LIBRARY * slopes + 1e-322
+
+    @property
+    def _signs(self) -> Array:
+        assert self.labels is not None
+        return self.labels
+
+
+@dataclass(frozen=True)
+class PoissonLoss(Loss):
+    """Half the Poisson deviance, log link: ``exp(R) - y R + y log(y) - y`` for targets y >= 0.
+
+    Examples
+    --------
+    >>> _, loss = PoissonLoss().on(np.array([0.0, 1.0]))
+    >>> loss.value(np.array([0.0, 0.0]))
+    array([1., 0.])
+    """
+
+    name = "poisson"
+    of_residuals = False
+
+    def _labels(self, y: Array) -> Array:
+        if not (y >= 0).all():
+            raise ValueError(f"y: expected targets >= 0 for the Poisson loss, got {y.min()!r}")
+        return y
+
+    def _constant(self) -> Array:
+        y = self._counts
+        return np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0)) - y, 0.0)
+
+    def _value(self, r: Array) -> Array:
+        return np.exp(r) - self._counts * r + self._constant()
+
+    def _half_slope(self, r: Array) -> Array:
+        return 0.5 * (np.exp(r) - self._counts)
+
+    def _half_curvature(self, r: Array) -> Array:
+        return 0.5 * np.exp(r)
+
+    def _errors(self, r: Array) -> tuple[Array, Array]:
+        terms = np.exp(r) + self._counts
+        constant = np.abs(self._constant()) + self._counts
+        return LIBRARY * (terms + self._counts * np.abs(r) + constant) + 1e-322, LIBRARY * terms
+
+    @property
+    def _counts(self) -> Array:
+        assert self.labels is not None
+        return self.labels
+
+
+#: The losses by their names.
+LOSSES: dict[str, type[Loss]] = {
+    loss.name: loss for loss in (SquaredLoss, HuberLoss, QuantileLoss, LogisticLoss, PoissonLoss)
+}
+
+
+def get_loss(loss: str | Loss | None = None, **parameters: Any) -> Loss:
+    """A loss by its name and parameters; a loss itself; None is the squared one.
+
+    Examples
+    --------
+    >>> get_loss("huber", delta=1.35)
+    HuberLoss(delta=1.35)
+    """
+    if isinstance(loss, Loss) and not parameters:
+        return loss
+    name = "squared" if loss is None else loss
+    if not isinstance(name, str) or name not in LOSSES:
+        raise ValueError(f"loss: expected one of {', '.join(LOSSES)} or a Loss, got {loss!r}")
+    try:
+        return LOSSES[name](**parameters)
+    except TypeError:
+        raise ValueError(f"loss: {name!r} has no parameters {sorted(parameters)}") from None
+
+
+def needs_loss(loss: str | Loss | None, sample_weight: ArrayLike | None) -> bool:
+    """Whether there is more to it than the mean squared error, which has its own arithmetic."""
+    return sample_weight is not None or not isinstance(get_loss(loss), SquaredLoss)
+
+
+@dataclass(frozen=True)
+class WeightDecay:
+    """``strength (sum ‖a_i‖_2^2 + sum c_i^2)``, as scikit-learn and torch mean it (Theorem 27).
+
+    Rescaled to its least value it is ``2 strength sum_i |c_i| ‖a_i‖_2``. Biases (the last effective
+    input) and the offset count if ``biases`` and ``offset`` say so. scikit-learn's ``alpha`` is
+    ``WeightDecay(alpha / n)`` for MLPRegressor, whose loss is half the mean squared error, and
+    ``WeightDecay(alpha / (2 n))`` for MLPClassifier; torch's ``weight_decay`` is
+    ``WeightDecay(weight_decay / 2, biases=True, offset=True)`` of what the training minimizes.
+    """
+
+    strength: float = 0.0
+    biases: bool = False
+    offset: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength < np.inf:
+            raise ValueError(f"weight_decay: expected a finite number >= 0, got {self.strength!r}")
+
+
+def get_weight_decay(decay: float | WeightDecay | None) -> WeightDecay | None:
+    """A weight decay by its strength; None where there is none of it."""
+    decay = WeightDecay(float(decay)) if isinstance(decay, int | float) else decay
+    return None if decay is None or decay.strength == 0 else decay
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")

@@ -1,0 +1,222 @@
+"""Losses: one contract for all, certificates and descents against judges of their own."""
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+from scipy.optimize import minimize
+
+from landscape import (
+    Parametrization,
+    RestrictedSpace,
+    UnrestrictedSpace,
+    certify_minimum,
+    descend,
+    lift_inputs,
+)
+from landscape.descent import DescentOutcome
+from landscape.losses import WeightDecay, get_loss
+from landscape.objective import mean_loss, objective_for
+from landscape.rounding import Bounded
+from landscape.spaces import make_space
+from landscape.training import train
+
+FORMS = [
+    ("squared", {}),
+    ("huber", {"delta": 0.75}),
+    ("quantile", {"tau": 0.8, "width": 0.3}),
+    ("logistic", {}),
+    ("poisson", {}),
+]
+
+
+def in_balls(name, parameters, r, y):
+    """The loss as its formula says, with 80 digits."""
+    r, y = arb(r), arb(y)
+    if name == "squared":
+        return r**2
+    if name == "huber":
+        delta = arb(parameters["delta"])
+        return r**2 if abs(r) <= delta else 2 * delta * abs(r) - delta**2
+    if name == "quantile":
+        tau, width = arb(parameters["tau"]), arb(parameters["width"])
+        smooth = r**2 / (2 * width) if abs(r) <= width else abs(r) - width / 2
+        return (tau if r < 0 else 1 - tau) * smooth
+    if name == "logistic":
+        return arb.log(1 + arb.exp(-(2 * y - 1) * r))
+    return arb.exp(r) - y * r + (y * arb.log(y) if y > 0 else 0) - y
+
+
+@pytest.mark.parametrize(("name", "parameters"), FORMS)
+def test_contract(name, parameters, rng):
+    n = 300
+    r = np.concatenate([rng.normal(size=n - 60) * 3, np.zeros(10), rng.normal(size=50) * 30])
+    y = rng.integers(0, 2, n).astype(float) if name == "logistic" else rng.poisson(2, n) * 1.0
+    weights = rng.random(n)
+    _, loss = get_loss(name, **parameters).on(y)
+    _, weighted = get_loss(name, **parameters).on(y, weights)
+    values, slopes = loss.value(r), loss.half_slope(r)
+    assert (values >= 0).all()
+    np.testing.assert_allclose(weighted.value(r), values * weights / weights.mean())
+    np.testing.assert_allclose(weighted.half_slope(r), slopes * weights / weights.mean())
+    # Error bounds: any point of the interval, in 80 digits, and they are small.
+    width = np.where(rng.random(n) < 0.5, 0.0, 1e-9 * (1 + np.abs(r)))
+    value, slope = loss.bounded(Bounded(r, width))
+    with ctx.workprec(270):
+        for k in range(n):
+            for at in (arb(r[k]), arb(r[k]) + arb(width[k]) * 0.999):
+                truth = in_balls(name, parameters, at, y[k])
+                step = arb(10) ** -25
+                ahead = in_balls(name, parameters, at + step, y[k])
+                back = in_balls(name, parameters, at - step, y[k])
+                half = (ahead - back) / (4 * step)
+                assert abs(truth - arb(value.value[k])) <= value.error[k]
+                assert abs(half - arb(slope.value[k])) <= slope.error[k] + 1e-20
+    exact = loss.bounded(Bounded.exact(r))
+    for part, size in zip(exact, (values + np.abs(r) + 1, np.abs(slopes) + y + 1), strict=True):
+        assert (part.error <= 1e-12 * size + 1e-300).all()
+    # Tangents from below, and the curvature between kinks of the slope.
+    other = rng.normal(size=n) * 3
+    gap = loss.value(other) - values - 2 * slopes * (other - r)
+    assert (gap >= -1e-9 * (1 + np.abs(values) + np.abs(loss.value(other)))).all()
+    near = (loss.half_slope(r + 1e-6) - loss.half_slope(r - 1e-6)) / 2e-6
+    kinked = np.abs(np.abs(r) - parameters.get("delta", parameters.get("width", -9))) < 1e-5
+    if name == "quantile":
+        kinked |= np.abs(r) < 1e-5
+    smooth = ~kinked & (np.abs(r) < 20)
+    np.testing.assert_allclose(near[smooth], loss.half_curvature(r)[smooth], rtol=1e-4, atol=1e-5)
+
+
+def test_scale_and_labels():
+    r = np.array([-2.0, 0.25, 4.0])
+    _, one = get_loss("huber", delta=1.0).on(r)
+    _, half = get_loss("huber", delta=0.5).on(r)
+    assert np.array_equal(one.value(r), 4 * half.value(r / 2))
+    _, signs = get_loss("logistic").on(np.array([-1.0, 1.0, 1.0]))
+    _, bits = get_loss("logistic").on(np.array([0.0, 1.0, 1.0]))
+    assert np.array_equal(signs.value(r), bits.value(r))
+    for wrong, y in (("logistic", [0.0, 1.0, 2.0]), ("poisson", [1.0, -1.0, 0.0])):
+        with pytest.raises(ValueError, match="y: expected"):
+            get_loss(wrong).on(np.array(y))
+    with pytest.raises(ValueError, match="loss: expected one of squared, huber"):
+        get_loss("absolute")
+    with pytest.raises(ValueError, match="delta: expected a finite number > 0, got 0"):
+        get_loss("huber", delta=0)
+    with pytest.raises(ValueError, match="no parameters"):
+        get_loss("huber", width=1.0)
+    with pytest.raises(ValueError, match="sample_weight: expected shape"):
+        get_loss("huber").on(r, [1.0])
+
+
+def case(name, seed, n=30, p=1):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, p))
+    f = np.abs(x[:, 0]) - 0.5 + 0.5 * x[:, -1]
+    if name == "logistic":
+        return x, (rng.random(n) < 1 / (1 + np.exp(-2 * f))).astype(float)
+    if name == "poisson":
+        return x, rng.poisson(np.exp(f)).astype(float)
+    return x, f + 0.3 * rng.standard_t(2, size=n)
+
+
+def judge(theta, X, y, space, radius, form, rng, n=400):
+    """The least loss at random points within the radius (max-norm of A and c), and at theta."""
+    at = mean_loss(theta, X, y, space=space, **form)
+    m = space.n_neurons - int(getattr(space, "offset", False))
+    least = np.inf
+    for k in range(n):
+        a, c = theta.weights.copy(), theta.output_weights.copy()
+        size = radius * rng.choice([1.0, 0.1, 1e-3])
+        kick = rng.uniform(-1, 1, a[:m].shape) if k % 2 else rng.choice([-1, 0, 1], a[:m].shape)
+        a[:m] += size * kick
+        c += size * (rng.uniform(-1, 1, c.shape) if k % 3 else 0.0)
+        other = Parametrization(a, c)
+        least = min(least, mean_loss(other, X, y, space=space, **form))
+    return least, at
+
+
+@pytest.mark.parametrize("name", ["huber", "quantile", "logistic", "poisson"])
+def test_descents_end_at_certified_minima(name):
+    rng = np.random.default_rng(5)
+    found = 0
+    for seed, where in enumerate(("restricted", "balanced", "unrestricted")):
+        x, y = case(name, seed)
+        weights = None if seed else rng.random(len(y))
+        space = make_space(where, 1, 2)
+        X, form = space.embed(x), {"loss": name, "sample_weight": weights}
+        end = descend(space.sample(rng), X, y, space=space, **form)
+        theta = end.parametrization
+        assert end.loss == pytest.approx(mean_loss(theta, X, y, space=space, **form))
+        if end.outcome is not DescentOutcome.MINIMUM:
+            continue
+        found += 1
+        certificate = certify_minimum(theta, X, y, space=space, **form)
+        assert certificate.is_minimum
+        assert certificate.loss == pytest.approx(end.loss, rel=1e-9)
+        assert 0 <= certificate.slack <= 1e-6 * certificate.loss
+        least, at = judge(theta, X, y, space, min(certificate.radius, 1e3), form, rng)
+        assert least >= at - certificate.slack - 1e-13 * abs(at)
+        # Scaled, it is none.
+        moved = Parametrization(theta.weights, 1.01 * theta.output_weights)
+        anywhere = UnrestrictedSpace(space.n_inputs, space.n_neurons)
+        assert not certify_minimum(moved, X, y, space=anywhere, **form).is_minimum
+    assert found >= 2
+
+
+def test_huber_is_the_squared_loss_within_delta():
+    x, y = case("huber", 1)
+    space, rng = make_space("restricted", 1, 2), np.random.default_rng(0)
+    theta, X = space.sample(rng), make_space("restricted", 1, 2).embed(x)
+    ends = [
+        descend(theta, X, y, space=space, loss=get_loss("huber", delta=1e6)),
+        descend(theta, X, y, space=space),
+    ]
+    assert ends[0].loss == pytest.approx(ends[1].loss, rel=1e-12)
+    assert [end.outcome for end in ends] == [DescentOutcome.MINIMUM] * 2
+
+
+def test_without_neurons_it_is_logistic_regression():
+    x, y = case("logistic", 3, n=40, p=2)
+    space = UnrestrictedSpace(2, 2, offset=False)
+    theta = Parametrization([[1.0, 0.0], [-1.0, 0.0]], [1.0, -1.0])
+    # Both neurons as one linear function on data that they split: their sum is <u, x>.
+    x = np.abs(x)
+    end = descend(theta, x, y, space=space, loss="logistic")
+    direct = minimize(
+        lambda v: np.mean(np.logaddexp(0, -(2 * y - 1) * (x @ v))), [0.0, 0.0], tol=1e-12
+    )
+    assert end.outcome is DescentOutcome.MINIMUM
+    assert end.loss <= direct.fun + 1e-9
+
+
+def test_separable_classes_have_no_minimum():
+    X, y = lift_inputs([[-2.0], [-1.0], [1.0], [2.0]]), [0, 0, 1, 1]
+    theta = Parametrization.from_products([[1.0, 0.5, 0.1], [-1.0, 0.1, 0.6]], [1.0, -1.0])
+    end = descend(theta, X, y, space=RestrictedSpace(3, 2), loss="logistic")
+    assert end.outcome is DescentOutcome.NO_MINIMUM
+    assert end.reason.startswith("separable; no minimum is attained")
+    margins = np.where(np.array(y) > 0, 1, -1) * (
+        np.maximum(X @ end.direction.T, 0) @ np.array([1.0, -1.0])
+    )
+    assert (margins > 0).all()
+
+
+@pytest.mark.parametrize("where", ["restricted", "balanced", "unrestricted"])
+def test_training_lowers_the_loss_and_gradients_are_right(where):
+    rng = np.random.default_rng(2)
+    for name, _ in FORMS:
+        x, y = case(name, 4)
+        space = make_space(where, 1, 2)
+        theta, X = space.sample(rng), space.embed(x)
+        form = {"loss": name, "weight_decay": WeightDecay(0.05, biases=True, offset=True)}
+        objective = objective_for(theta, X, y, space, **form)
+        at = objective.pack(theta)
+        value, gradient = objective.value_and_gradient(at)
+        assert value == pytest.approx(mean_loss(theta, X, y, space=space, **form), rel=1e-12)
+        steps = 1e-6 * np.eye(at.size)
+        numeric = [(objective.value(at + h) - objective.value(at - h)) / 2e-6 for h in steps]
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-6)
+        fit = train(theta, X, y, space=space, solver="L-BFGS-B", max_iter=10, **form)
+        assert fit.loss < fit.loss_start
+        assert fit.loss == pytest.approx(mean_loss(fit.parametrization, X, y, space=space, **form))
+    with pytest.raises(ValueError, match="'trf' minimizes sums of squares only"):
+        train(theta, X, y, space=space, solver="trf", loss="poisson")
