@@ -27,7 +27,7 @@ STAMP := $(VENV)/.complete-$(KEY)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env study report paper claims docs docs-assets graphs regularization reference benchmark-seminorm test attack test-report test-slow test-slurm test-all test-oldest check format lock clean clean-env
+.PHONY: help env study report paper claims docs docs-assets graphs regularization reference benchmark-seminorm test attack test-report test-slow test-slurm test-all test-oldest check format lock dist clean clean-env
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -139,6 +139,10 @@ lock: ## resolve the dependencies of pyproject.toml again (ARGS=--upgrade)
 	@$(UV_INDEX) $(COMPILE) --extra study --extra paper --extra exact --extra networks --group dev --group docs -o requirements/environment.txt
 	@$(UV_INDEX) $(COMPILE:pyproject.toml=) --group bootstrap -o requirements/bootstrap.txt
 	@! grep -n '://' $(LOCKS) || { echo "lock files must not hold addresses" >&2; exit 1; }
+
+dist: $(STAMP) ## build wheel and source distribution in dist/, check their metadata
+	@rm -rf dist && $(BIN)/hatchling build -d dist
+	@$(UV_INDEX) $(UV) tool run --quiet twine check --strict dist/*
 
 clean: ## remove caches and build products (not .venv, not results)
 	rm -rf docs/_build docs/_gallery docs/_reference docs/sg_execution_times.rst
