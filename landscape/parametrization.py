@@ -322,6 +322,15 @@ def lift(
     gamma : Parametrization
         In N* with d + 2 inputs and m + 1 neurons, with
         ``R(gamma)(x, 1, -1) = sum_i c_i relu(<a_i, x> + b_i) + e`` for all x.
+
+    Examples
+    --------
+    ``2 relu(x - 1) + 3`` at 0 and 4:
+
+    >>> from landscape import realize
+    >>> gamma = lift([[1.0]], [-1.0], [2.0], 3.0)
+    >>> realize(gamma, lift_inputs([[0.0], [4.0]])).round(12)
+    array([3., 9.])
     """
     flat = Parametrization(np.column_stack([weights, biases]), output_weights)
     m, d = flat.n_neurons, flat.n_inputs - 1

@@ -134,7 +134,14 @@ class Space(ABC):
 
 @dataclass(frozen=True)
 class BalancedSpace(Space):
-    """N' of (32): balanced, ``|c_i| = ‖a_i‖_inf``, and without redundant directions."""
+    """N' of (32): balanced, ``|c_i| = ‖a_i‖_inf``, and without redundant directions.
+
+    Examples
+    --------
+    >>> space = BalancedSpace(2, 2)
+    >>> [v.condition for v in space.violations(Parametrization([[1, 0], [2, 0]], [1, -3]))]
+    ['C.1', 'C.2']
+    """
 
     name: ClassVar[str] = "balanced"
     extra_inputs: ClassVar[int] = 2
@@ -166,6 +173,12 @@ class RestrictedSpace(BalancedSpace):
     With ``margin`` > 0 the subset Ω_ε, closed and convex for each choice of signs, whose products
     ``u_i = |c_i| a_i`` have last two coordinates of at least ``margin`` and entries of at most
     ``bound``: inverse stability passes to it, and minima on its border exist.
+
+    Examples
+    --------
+    >>> theta = Parametrization([[1.0, 0.5, 0.5]], [-1.0])
+    >>> RestrictedSpace(3, 1).contains(theta), RestrictedSpace(3, 1, margin=0.6).contains(theta)
+    (True, False)
     """
 
     margin: float = 0.0
@@ -229,6 +242,14 @@ class UnrestrictedSpace(Space):
     With ``offset=True`` the inputs are ``(x, 1)``: the last coordinate of a weight vector is the
     bias ``b_i``, and the last neuron is the offset e, frozen at the weight vector (0, ..., 0, 1).
     So a network of P_(p, m, 1) is an element with p + 1 inputs and m + 1 neurons.
+
+    Examples
+    --------
+    >>> space = UnrestrictedSpace(2, 2, offset=True)
+    >>> theta = space.from_network([[1.0]], [-1.0], [2.0], 3.0)  # 2 relu(x - 1) + 3
+    >>> theta.weights, theta.output_weights
+    (array([[ 1., -1.],
+           [ 0.,  1.]]), array([2., 3.]))
     """
 
     offset: bool = False

@@ -168,6 +168,14 @@ def train(
     ValueError
         For unknown solvers, data of the wrong shape, and a regularizer that does not apply or is
         infinite at the start. Numerical trouble does not raise.
+
+    Examples
+    --------
+    >>> from landscape import UnrestrictedSpace
+    >>> theta = Parametrization([[1.0]], [0.5])
+    >>> fit = train(theta, [[1.0], [2.0]], [1.0, 2.0], space=UnrestrictedSpace(1, 1))
+    >>> fit.outcome.name, bool(fit.loss < 1e-9)
+    ('CONVERGED', True)
     """
     if not callable(solver) and solver not in SOLVERS:
         raise ValueError(f"solver: expected one of {', '.join(SOLVERS)}, got {solver!r}")

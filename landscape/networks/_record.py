@@ -51,6 +51,11 @@ class Network:
     ------
     NetworkError
         If shapes do not fit, or a number is not finite.
+
+    Examples
+    --------
+    >>> Network([[1.0]], [-1.0], [2.0], 3.0).predict([[0.0], [4.0]])  # 2 relu(x - 1) + 3
+    array([3., 9.])
     """
 
     weights: Array

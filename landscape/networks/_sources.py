@@ -206,6 +206,12 @@ def from_torch(module: Any) -> Network:
     ------
     NetworkError
         For other depths, activations or numbers of outputs, or transposed weights.
+
+    Examples
+    --------
+    >>> state = {"0.weight": [[1.0, 2.0]], "0.bias": [0.5], "2.weight": [[3.0]], "2.bias": [0.0]}
+    >>> from_torch({key: np.array(value, np.float32) for key, value in state.items()})
+    Network(n_inputs=2, n_neurons=1, dtype='float32', source='state dict')
     """
     if isinstance(module, Mapping):
         return _from_tensors(module, "state dict")
@@ -325,6 +331,15 @@ def load_network(
     ------
     NetworkError
         If the file cannot be read, holds pickled objects, or something else than such a network.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> network = Network([[1.0]], [-1.0], [2.0], 3.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     network.save(f"{folder}/mine.npz")
+    ...     load_network(f"{folder}/mine.npz").predict([[4.0]])
+    array([9.])
     """
     path = Path(path)
     readers = {".npz": _load_npz, ".safetensors": _load_safetensors, ".onnx": _load_onnx}

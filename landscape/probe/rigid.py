@@ -116,6 +116,17 @@ def probe_realization(
     ------
     ValueError
         If theta is not in the space, the radius is not positive, or the space is unrestricted.
+
+    Examples
+    --------
+    One neuron with the best scale: nothing within its rigid ball is better.
+
+    >>> from landscape import Parametrization, RestrictedSpace
+    >>> theta = Parametrization.from_products([[1.4, 1.0, 1.0]], [1.0])
+    >>> X, y = [[1.0, 1.0, -1.0], [2.0, 1.0, -1.0]], [1.0, 3.0]
+    >>> probe = probe_realization(theta, X, y, radius=0.5, space=RestrictedSpace(3, 1))
+    >>> probe.verdict, probe.regime
+    (<Verdict.HOLDS: 'holds'>, 'rigid')
     """
     if not isinstance(space, BalancedSpace):
         raise ValueError(f"space: expected the restricted or balanced space, got {space.name}")
