@@ -1,4 +1,7 @@
-"""Losses: one contract for all, certificates and descents against judges of their own."""
+"""Losses: one contract for all, certificates and descents against judges of their own.
+
+Checks Theorems 26, 27 and 28 of docs/mathematics.md.
+"""
 
 import numpy as np
 import pytest
