@@ -138,6 +138,12 @@ class TestPage:
         assert cells == [["mean", "2", "0.0000"], ["linear", "fit", "2", "0.0000"],
                          ["N*", "1", "2", "0.7500"]]  # fmt: skip
 
+    def test_what_is_too_large_is_named(self, tables, svg, monkeypatch):
+        monkeypatch.setattr("landscape.report.html.LARGEST", 40)
+        page = report_page(tables, svg, CAPTIONS, study="made-up")
+        assert "<code>weights</code>, <code>fits</code>" in page and 'id="csv-fits"' not in page
+        assert 'id="csv-summary"' in page
+
     def test_data_section(self):
         known = pd.DataFrame(
             {"dataset": ["a & b"], "file": ["loss.csv"], "rows": [1234], "notes": [""]}

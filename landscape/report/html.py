@@ -27,6 +27,8 @@ from landscape.tables import TABLES
 from landscape.tables.findings import TOPICS, number
 
 Tables = Mapping[str, pd.DataFrame]
+#: Tables of more rows are beside the page only.
+LARGEST = 20_000
 
 
 def report_page(
@@ -47,7 +49,9 @@ def report_page(
     """
     findings, summary, provenance = (tables[k] for k in ("findings", "summary", "provenance"))
     words = Glossary()
-    facts, known = partial(facts_on, provenance), [name for name in TABLES if name in tables]
+    facts = partial(facts_on, provenance)
+    known = [name for name in TABLES if name in tables and len(tables[name]) <= LARGEST]
+    beside = ["weights", *(name for name in TABLES if name in tables and name not in known)]
     plain = {
         topic: {item: json.loads(text) for item, text in facts(topic).items() if item != "sha256"}
         for topic in ("config", "data")
@@ -73,7 +77,7 @@ def report_page(
     page.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     return page.from_string(html).render(
         study=study, css=css, js=js, quote=quote, facts=facts, titles=FIGURE_TITLES,
-        words=words, lead=lead, stamp=", ".join(contents.stamp(provenance)),
+        words=words, lead=lead, stamp=", ".join(contents.stamp(provenance)), beside=beside,
         totals=contents.totals(tables), verdict=contents.verdict_of_study(findings),
         header=contents.CELL_HEADER, fit_header=contents.FIT_HEADER, datasets=datasets,
         data=contents.data_rows(tables), atlases=contents.atlas_findings(tables),

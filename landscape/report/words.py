@@ -13,6 +13,7 @@ from markupsafe import Markup
 _SET = [
     (r"W\^\{1,(?:∞|inf)\}", "<i>W</i><sup>1,∞</sup>"),
     (r"\|u_i\|", "‖u_i‖"),
+    (r"\^\(([^()]+)\)", r"<sup>\1</sup>"),
     (r"‖(\w+)‖_inf", r"‖\1‖<sub>∞</sub>"),
     (r"\b([a-zA-Zσ])_([a-z]|\d)\b", r"<i>\1</i><sub>\2</sub>"),
     (r"\bmin_i\b", "min<sub><i>i</i></sub>"),

@@ -57,7 +57,7 @@ OF_REALIZATIONS = ["accuracy", "predictions", "dependence", "weights"]
 OF_ATLASES = ["atlas", "coverage", "valleys", "barriers"]
 APART = [*OF_ATLASES, *OF_REALIZATIONS, "networks", "provenance"]
 TABLES = [name for name in landscape.tables.TABLES if name not in APART]
-MAIN_FIGURES = ["losses", "stability", "radii", "probes", "dependence", "predicted"]
+MAIN_FIGURES = ["losses", "stability", "radii", "probes", "dependence"]
 MORE_FIGURES = [name for name in landscape.tables.FIGURES if name not in MAIN_FIGURES]
 FIGURES = MAIN_FIGURES + MORE_FIGURES
 
