@@ -1,10 +1,11 @@
 """Figures: the same bytes for the same tables, no global state, legible when there is little."""
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
-from landscape.plots import render
-from landscape.plots.figures import BALLS, CONTROLS, KINDS, RADII, VERDICTS
+from landscape.plots import fits, render
+from landscape.plots.figures import BALLS, CONTROLS, EXACT, KINDS, RADII, VERDICTS
 from landscape.rows import frame_of
 from landscape.tables import FIGURES, TABLES
 from tests.made_up import drawn_tables
@@ -49,7 +50,68 @@ class TestContract:
         assert render(draw(name, empty), "png")
 
 
-@pytest.mark.parametrize("looks", [KINDS, CONTROLS, RADII, BALLS])
+def ticks(ax, which):
+    return [label.get_text() for label in getattr(ax, f"get_{which}ticklabels")()]
+
+
+class TestExactFits:
+    """Data that networks fit exactly: losses of 1e-31, decreases smaller still, few minima."""
+
+    def test_a_better_realization_is_above_the_strip_however_small_its_gain(self, tables):
+        controls = tables["controls"].assign(gap=tables["controls"]["gap"] * 1e-35)
+        figure = draw("probes", {**tables, "controls": controls})
+        for ax in figure.axes:
+            (top,) = {patch.get_y() + patch.get_height() for patch in ax.patches}
+            for line in ax.lines:
+                inside = np.asarray(line.get_ydata()) < top
+                if line.get_label() == BALLS["control"][-1]:
+                    assert not inside.any() and len(inside) == 3
+            assert ax.get_yticks()[0] < top < ax.get_yticks()[1]
+        assert ticks(figure.axes[0], "y")[0] == "none"
+
+    def test_losses_that_are_drawn_elsewhere_say_so(self, tables):
+        fits = tables["fits"]
+        exact = fits.assign(loss=np.where(fits["dataset"] == "one", 1e-31, fits["loss"]))
+        figure = draw("losses", {**tables, "fits": exact})
+        labels = [ticks(ax, "x") for ax in figure.axes]
+        assert [any("≤" in text for text in own) for own in labels] == [True, False] * 2
+        for ax in figure.axes[::2]:
+            assert ax.get_xticks()[0] == EXACT and ax.get_xlim()[0] < EXACT < ax.get_xlim()[1]
+
+    @pytest.mark.parametrize("name", ["radii", "brackets"])
+    @pytest.mark.parametrize("count", [1, 2, 3])
+    def test_counts_have_whole_ticks(self, tables, name, count):
+        frames = {key: f[f["minimum"] < count] if key in ("minima", "brackets") else f
+                  for key, f in tables.items()}  # fmt: skip
+        for ax in draw(name, frames).axes:
+            assert all(float(tick).is_integer() for tick in ax.get_xticks())
+
+
+class TestFits:
+    def test_what_is_drawn_is_what_the_tables_hold(self, tables):
+        figure = draw("predicted", tables)
+        own = tables["predictions"].query("space == 'restricted'")
+        (linear, network) = (
+            next(line for line in figure.axes[0].lines if line.get_label() == look[-1])
+            for look in (fits.LINEAR, fits.NETWORK)
+        )
+        rows = own.query("dataset == 'one' and neurons == 1")
+        assert np.array_equal(network.get_ydata(), rows["predicted"])
+        assert np.array_equal(linear.get_xdata(), rows["observed"])
+        texts = [text.get_text() for text in figure.axes[0].texts]
+        assert "$R^2$ 0.750\nlinear 0.000" in texts
+
+    def test_a_space_without_minima_is_not_the_one_that_is_shown(self, tables):
+        frame = tables["predictions"].query("space != 'restricted' or dataset == 'one'")
+        shown = fits._shown(frame)
+        found = shown.groupby("dataset")["space"].unique().map(list).to_dict()
+        assert found == {"one": ["restricted"], "two": ["balanced"]}
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [KINDS, CONTROLS, RADII, BALLS, {"network": fits.NETWORK, "linear": fits.LINEAR}],
+)
 def test_readable_in_greyscale(looks):
     # What colours tell apart, markers or faces tell apart as well.
     shapes = [(marker, str(face)) for marker, _, face, *_ in looks.values()]
