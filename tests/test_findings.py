@@ -238,7 +238,7 @@ class TestRadii:
         minima = rows("minima", {"paper_radius": np.inf})
         text = found("realization radius", brackets=wide, minima=minima)[1]
         assert (
-            "0 of 1 minimum of N* that were searched" in text
+            "0 of the 1 minimum of N* searched" in text
             and "from below only" in text
             and "median" not in text
         )

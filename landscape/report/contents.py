@@ -120,7 +120,9 @@ def lines_for_terminal(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     second = (
         f"N*: nothing better in the rigid ball at {n['probes_hold']:,} of "
         f"{number(n['probed'], 'minimum')}. Outside N*: the implication fails at "
-        f"{n['control violated']:,} of {number(n['all controls'], 'control')}."
+        f"{n['control violated']:,} of {number(n['all controls'], 'control')}"
+        + f", and at {n['control holds']:,} nothing better exists" * (n["control holds"] > 0)
+        + "."
     )
     best = scores[scores["minimum"] >= 0].groupby("dataset")["r_squared"].max()
     linear = scores[scores["model"] == "linear"].set_index("dataset")["r_squared"]

@@ -308,14 +308,14 @@ def _realized(minima: pd.DataFrame, own: Own) -> Finding | None:
             end = f", in the median at {ratio} times the proven radius."
         parts.append(
             "Beyond ½ min ‖u_i‖, where nothing is proven, better realizations were found around "
-            f"{len(better):,} of {number(len(searched), 'minimum')} of {SPACE_NAMES[str(space)]} "
-            f"that were searched{end}"
+            f"{len(better):,} of the {number(len(searched), 'minimum')} of "
+            f"{SPACE_NAMES[str(space)]} searched{end}"
         )
     uniform = wide["uniform_radius"][wide["uniform_radius"] > 0]
     if len(uniform):
         parts.append(
-            f"In the uniform norm, {number(len(uniform), 'minimum')} of N* are minima of "
-            f"radius {_median(uniform)} in the median (Theorem 17)."
+            f"In the uniform norm the radius of {number(len(uniform), 'minimum')} of N* is at "
+            f"least {_median(uniform)} in the median (Theorem 17)."
         )
     return Finding("measured", " ".join(parts), "brackets")
 
