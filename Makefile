@@ -7,8 +7,10 @@ PROFILE ?= default
 CORES ?= $(if $(filter default,$(PROFILE)),all,1)
 ARGS ?=
 
-ifneq ($(words $(CURDIR)),1)
-$(error this folder's path has a space, $(CURDIR): Snakemake's jobs do not start there; move or rename it)
+# What a shell reads as something else than part of a name.
+ODD := $(shell pwd -P | LC_ALL=C tr -d '0-9A-Za-z/._,@=+%^~\200-\377-' | sed 's/.*/[&]/')
+ifneq ($(ODD),[])
+$(error this folder's path, $(CURDIR), has characters that a shell reads as something else, $(ODD): Snakemake's jobs do not start there; move or rename it)
 endif
 
 VENV := .venv

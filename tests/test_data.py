@@ -11,7 +11,6 @@ from landscape.data import (
     SMOOTH_FUNCTIONS,
     DataError,
     Dataset,
-    load_csv,
     make_dataset,
     standardize,
 )
@@ -112,62 +111,6 @@ def test_kinds_widths_and_seeds_share_no_random_numbers(configs):
     ]:
         seen += make_dataset("t", config).features.ravel().tolist()
     assert len(set(seen)) == len(seen)
-
-
-def test_csv_with_chosen_features_and_delimiter(tmp_path):
-    path = tmp_path / "own.csv"
-    path.write_text(CSV_ROWS.replace(",", ";"))
-    x, y, names = load_csv(path, target="y", features=["b"], delimiter=";")
-    assert names == ("b",) and x.shape == (12, 1) and y[0] == 3.0
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (CSV_ROWS.replace("a,b,y", "a,b,z"), r"row 1 has no column 'y'.*correct `target`"),
-        (CSV_ROWS.replace("\n2,4,1", "\n2,nan,1"), r"row 4, column 'b' is 'nan', not finite"),
-        (CSV_ROWS.replace("\n2,4,1", "\n2,inf,1"), r"row 4, column 'b' is 'inf', not finite"),
-        (CSV_ROWS.replace("\n2,4,1", "\n2,,1"), r"row 4, column 'b' is empty; fill it in"),
-        (CSV_ROWS.replace("\n2,4,1", "\n2,red,1"), r"row 4, column 'b' is 'red', not a number"),
-        (CSV_ROWS.replace("\n2,4,1", "\n2,4"), r"row 4 has 2 values, the header has 3"),
-        ("a,y\n" + "1,2\n" * 3 + "2,2\n" * 3, r"column 'y' is constant \(2\); choose another"),
-        ("a,y\n" + "1,2\n" * 3 + "1,3\n" * 3, r"column 'a' is constant \(1\); leave it out"),
-        ("a,b,y\n1,2,3\n2,1,4\n", r"2 rows for 2 features; give at least 4 rows"),
-        ("a,a,y\n1,2,3\n", r"row 1 names column 'a' twice"),
-        ("y\n1\n2\n3\n", r"no column but the target 'y'; add a feature"),
-        ("", r"the file is empty"),
-        (CSV_ROWS.replace("\n2,4,1", "\n2,1_000,1"), r"row 4, column 'b' is '1_000', not a num"),
-        (
-            CSV_ROWS.replace("\n2,4,1", '\n2,"4,1'),
-            r"row 4 opens a quote that is not closed in that",
-        ),
-        (CSV_ROWS.replace("a,b", ",b"), r"column '' is the number of the row, as pandas writes it"),
-    ],
-)
-def test_csv_errors_name_file_place_value_and_remedy(tmp_path, text, message):
-    path = tmp_path / "own.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message) as caught:
-        load_csv(path, target="y")
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_all_bad_columns_are_named_at_once(tmp_path):
-    path = tmp_path / "own.csv"
-    path.write_text("a,b,c,y\n1,red,2,1\n2,blue,2,\n3,red,2,4\n5,red,2,6\n8,red,2,1\n")
-    with pytest.raises(DataError) as caught:
-        load_csv(path, target="y")
-    first, second, third = str(caught.value).splitlines()
-    assert "row 2, column 'b' is 'red'" in first and "column 'c' is constant" in second
-    assert "row 3, column 'y' is empty" in third
-
-
-def test_csv_file_errors(tmp_path):
-    with pytest.raises(DataError, match=r"gone\.csv: no such file; correct `path`"):
-        load_csv(tmp_path / "gone.csv", target="y")
-    (tmp_path / "latin.csv").write_bytes("größe,y\n1,2\n".encode("latin-1"))
-    with pytest.raises(DataError, match="cannot be read as UTF-8"):
-        load_csv(tmp_path / "latin.csv", target="y")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ The paper's lift ``x -> (x, 1, -1)`` is a property of the space that is trained 
 data stored here.
 """
 
-from landscape.data.datasets import Dataset, load_csv, load_parquet, standardize
+from landscape.data.columns import Table
+from landscape.data.datasets import Dataset, standardize
 from landscape.data.files import DataError, StoreError, replace_file, write_text
 from landscape.data.sources import (
     KINDS,
@@ -15,9 +16,10 @@ from landscape.data.sources import (
     load_function,
     make_dataset,
 )
+from landscape.data.tables import load_csv, load_parquet
 
 __all__ = [
-    "KINDS", "SMOOTH_FUNCTIONS", "DataError", "Dataset", "StoreError", "draw_smooth",
+    "KINDS", "SMOOTH_FUNCTIONS", "DataError", "Dataset", "StoreError", "Table", "draw_smooth",
     "draw_teacher", "load_csv", "load_diabetes", "load_function", "load_parquet", "make_dataset",
     "replace_file", "standardize", "write_text",
 ]  # fmt: skip

@@ -1,36 +1,14 @@
-"""What a data set is, how it is standardized, and a user's own tables, every cell checked."""
+"""What a data set is, and how it is standardized."""
 
-import csv
 import hashlib
 import json
-import math
-import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from landscape.data.columns import Array, is_constant
 from landscape.data.files import DataError, check
-from landscape.errors import require_extra
-
-Array = NDArray[np.float64]
-Loaded = tuple[Array, Array, tuple[str, ...]]
-
-#: What is a number in a table; Python would also take 1_000 and infinity.
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_TRUTH = {"True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
-#: How pandas calls an index that was written as a column.
-_INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
-
-
-def is_constant(column: Array) -> bool:
-    """Whether numbers are the same up to rounding: four units in the last place of the largest."""
-    half = column / 2  # whose differences stay within the range of numbers
-    return bool(np.ptp(half) <= 4 * np.finfo(float).eps * np.abs(half).max())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,6 +59,21 @@ class Dataset:
         """Number of features, d without the inputs that a space adds."""
         return self.features.shape[1]
 
+    def columns(self) -> list[tuple[str, Array]]:
+        """All columns with their names, the target last."""
+        named = zip(self.feature_names, self.features.T, strict=True)
+        return [*named, (self.target_name, self.target)]
+
+    def unusual(self) -> list[str]:
+        """Sentences on columns of another size than solvers are made for."""
+        sizes = ((name, float(column.std())) for name, column in self.columns())
+        return [
+            f"{self.name}: column {name!r} has standard deviation {size:.3g}; solvers, made for "
+            "sizes near 1, may fail: set `standardize` to both"
+            for name, size in sizes
+            if not 1e-3 <= size <= 1e3
+        ]
+
     @property
     def digest(self) -> str:
         """Digest of names and values: what was made from other data has another one."""
@@ -130,126 +123,3 @@ def _standardized(values: Array, wanted: bool) -> tuple[Array, Array, Array]:
     plain = np.ldexp(values, -exponents)
     means, scales = plain.mean(axis=0), plain.std(axis=0)
     return (plain - means) / scales, np.ldexp(means, exponents), np.ldexp(scales, exponents)
-
-
-def load_csv(
-    path: str | Path, *, target: str, features: Sequence[str] | None = None, delimiter: str = ","
-) -> Loaded:
-    """A user's own table: one header line, numbers or true and false below it.
-
-    UTF-8 text; a value in quotes ends in the line that it begins in. The features are all columns
-    but the target if they are not named. Returns features (n, d), target (n,), and the features'
-    names. DataError if the file cannot be read or a value is not a finite number: a line for each
-    bad column names file, row (the line of the file, the header is 1), column, value and remedy.
-    """
-
-    def read() -> list[tuple[int, list[str]]]:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, delimiter=delimiter)
-            return [(reader.line_num, row) for row in reader]
-
-    found = _read(path, read, "UTF-8 CSV", UnicodeDecodeError, csv.Error)
-    for before, end in pairwise([0, *(end for end, _ in found)]):
-        opened = f"row {before + 1} opens a quote that is not closed in that row"
-        # It would swallow what follows, up to the next quote.
-        check(end <= before + 1, path, f"{opened}; close or remove it")
-    lines = {end: row for end, row in found if row}
-    check(lines, path, "the file is empty; it needs a header line and rows of numbers")
-    header = [name.strip() for name in lines.pop(min(lines))]
-    names = _choose(path, header, target, features)
-    for line, row in lines.items():
-        counts = f"row {line} has {len(row)} values, the header has {len(header)}"
-        check(len(row) == len(header), path, f"{counts}; complete or remove the row")
-    places = {name: header.index(name) for name in names}
-    columns = {name: [row[k] for row in lines.values()] for name, k in places.items()}
-    return _checked(path, columns, list(lines))
-
-
-def load_parquet(path: str | Path, *, target: str, features: Sequence[str] | None = None) -> Loaded:
-    """The same of a Parquet file, whose columns have to be numbers or booleans.
-
-    Parameters and results are those of :func:`load_csv`; rows are counted from 1.
-    """
-    require_extra("study", "pyarrow")
-    import pyarrow as pa  # a quarter of a second
-    import pyarrow.parquet as parquet
-
-    kind = ("Parquet", pa.ArrowException)
-    with _read(path, lambda: parquet.ParquetFile(str(path)), *kind) as file:
-        names = _choose(path, file.schema_arrow.names, target, features, "the file", "")
-        content = _read(path, lambda: file.read(columns=[*names]), *kind)
-    columns = {name: content.column(name).to_pylist() for name in names}
-    return _checked(path, columns, range(1, content.num_rows + 1))
-
-
-def _read(path: str | Path, read: Callable[[], Any], kind: str, *errors: Any) -> Any:
-    """What ``read`` gives; an error in one line if it cannot."""
-    folder = Path(path).is_dir()
-    check(not folder, path, "a folder, not a file; correct `path` in the config")
-    try:
-        return read()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; correct `path` in the config") from None
-    except (OSError, *errors) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as {kind} ({reason}); convert it") from None
-
-
-def _choose(
-    path: str | Path, header: list[str], target: str, features: Sequence[str] | None,
-    place: str = "row 1", also: str = " or `delimiter`",
-) -> tuple[str, ...]:  # fmt: skip
-    """Names of a table's columns: of the features, and of the target."""
-    for name in header:
-        twice = f"{place} names column {name!r} twice; rename one of them"
-        check(header.count(name) == 1, path, twice)
-    names = tuple(features or (name for name in header if name != target))
-    remedy = f"correct `target` or `features`{also} in the config"
-    held = f"only {', '.join(map(repr, header))}; {remedy}"
-    for name in (target, *names):
-        check(name in header, path, f"{place} has no column {name!r}, {held}")
-        index = f"column {name!r} is the number of the row, as pandas writes it"
-        remedy = "write the file with index=False, or name the columns to use in `features`"
-        check(features or not _INDEX.fullmatch(name), path, f"{index}; {remedy}")
-    check(target not in names, path, f"column {target!r} is the target; remove it from `features`")
-    check(names, path, f"no column but the target {target!r}; add a feature")
-    return *names, target
-
-
-def _checked(path: str | Path, columns: Mapping[str, Any], lines: Sequence[int]) -> Loaded:
-    """Features, target (the last column) and names, if all columns hold numbers and vary."""
-    *names, target = columns
-    n, least = len(lines), len(names) + 2
-    remedy = f"give at least {least} rows or choose fewer columns with `features`"
-    check(n >= least, path, f"{n} rows for {len(names)} features; {remedy}")
-    found = np.array([[_number(value) for value in values] for values in columns.values()])
-    mistakes = []
-    for (name, values), numbers in zip(columns.items(), found, strict=True):
-        if (bad := np.flatnonzero(~np.isfinite(numbers))).size:
-            said = _said(values[bad[0]])
-            mistakes.append(f"{path}: row {lines[bad[0]]}, column {name!r} is {said}")
-        elif is_constant(numbers):
-            remedy = "choose another `target`" if name == target else "leave it out of `features`"
-            mistakes.append(f"{path}: column {name!r} is constant ({numbers[0]:g}); {remedy}")
-    if mistakes:
-        raise DataError("\n".join(mistakes))
-    return found[:-1].T, found[-1], tuple(names)
-
-
-def _number(value: Any) -> float:
-    """The number of a cell, nan if it has none."""
-    if isinstance(value, str):
-        return float(value) if _NUMBER.fullmatch(value) else _TRUTH.get(value.strip(), math.nan)
-    return float(value) if isinstance(value, (bool, int, float)) else math.nan
-
-
-def _said(value: Any) -> str:
-    """What a cell is that is no finite number, and what to do about it."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return "empty; fill it in or remove the row"
-    shown = repr(value) if isinstance(value, str) else str(value)
-    try:
-        float(str(value).replace("_", "x"))
-    except ValueError:
-        return f"{shown}, not a number; encode or remove the column, or remove the row"
-    return f"{shown}, not finite; fill it in or remove the row"

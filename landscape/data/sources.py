@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.data.datasets import Dataset, load_csv, load_parquet, standardize
+from landscape.data.datasets import Dataset, standardize
 from landscape.data.files import DataError, check
+from landscape.data.tables import load_csv, load_parquet
 from landscape.streams import stream
 
 Array = NDArray[np.float64]
@@ -190,11 +191,17 @@ def make_dataset(
     known = ", ".join([*KINDS, *own])
     check(kind in KINDS or kind in own, name, f"kind is {kind!r}; expected one of {known}")
     draw = partial(draw_own, kind, own[kind]) if kind in own else KINDS[kind]
-    x, y, *names = draw(**options)
+    x, y, names, record = (*draw(**options), (), {})[:4]
     # The path of a user's file says nothing about the data and differs between machines.
     recorded = {key: value for key, value in options.items() if key != "path"}
     metadata = {"kind": kind, "options": recorded, "standardize": what}
-    target = options.get("target", "disease progression" if kind == "diabetes" else "y")
-    features = names[0] if names else ()
-    raw = Dataset(name, x, y, feature_names=features, target_name=target, metadata=metadata)
-    return standardize(raw, **{part: what in ("both", part) for part in ("features", "target")})
+    metadata |= {"table": record} if record else {}
+    target = options.get("target", "disease progression" if kind == "diabetes" else "y").strip()
+    raw = Dataset(name, x, y, feature_names=names, target_name=target, metadata=metadata)
+    made = standardize(raw, **{part: what in ("both", part) for part in ("features", "target")})
+    for label, column in made.columns():
+        size = float(np.abs(column).max())
+        far = f"column {label!r} has sizes up to {size:g}, beyond what can be squared and added"
+        fine = size == 0 or 2.0**-256 < size < 2.0**256
+        check(fine, name, f"{far}; set `standardize` to both, or change its unit")
+    return made

@@ -6,10 +6,12 @@ keys can say: combinations, a user's own functions, and their tables, which are 
 
 import copy
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import comb
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -19,18 +21,32 @@ from landscape.study.config import DATA, SOLVERS, Section, Study
 
 #: What an atlas can be searched with, beside a user's own.
 ATLAS_SOLVERS = ("descent", "far descent", "SLSQP", "L-BFGS-B", "trf")
-#: YAML reads 2023_02 as a number, and no as false.
-QUOTES = "write it in quotes"
+#: What YAML read as no text, by the path of its keys: the word as it is written.
+Words = Mapping[tuple[str, ...], str]
+#: What a shell reads as something else than part of a name: jobs would not start.
+_ODD = re.compile(r"[^\w/.,@=+%^~-]")
+
+
+def check_place(*paths: str | Path) -> list[str]:
+    """What a shell trips over in the folders of the workflow and its environment."""
+    return [
+        f"the path {str(path)!r} has {', '.join(map(repr, odd))} in it, which a shell reads as "
+        "something else: Snakemake's jobs do not start there; move or rename its folder"
+        for path in paths
+        if (odd := sorted(set(_ODD.findall(str(path)))))
+    ]
 
 
 def check_study(
-    config: Mapping[str, Any], *, data: bool = True
+    config: Mapping[str, Any], texts: Sequence[str] = (), *, data: bool = True
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """A configuration, as it was written, with its defaults, and all that is wrong, one line each.
 
-    The former is None if something is. With ``data`` the user's tables are read and their functions
-    tried.
+    The former is None if something is. ``texts`` are the YAML files that it was read from. With
+    ``data`` the user's tables are read and their functions tried.
     """
+    words: dict[tuple[str, ...], str] = {}
+    found = [mistake for text in texts for mistake in duplicate_keys(text, words)]
     kinds = list(KINDS)
     with suppress(KeyError, TypeError):  # none, or what the model refuses
         kinds += map(str, config["plugins"]["generators"])
@@ -45,7 +61,7 @@ def check_study(
             part.pop(name, None)
     if mistakes and ("plugins" in part) == ("plugins" in config):
         study, _ = _validated(part, kinds)
-    found = [_sentence(mistake, kinds) for mistake in mistakes]
+    found += [_sentence(mistake, kinds, words) for mistake in mistakes]
     if study is not None:
         found += [f"{_where(key)}: {text}" for key, text in _combined(study)]
         found += _data(study) if data else []
@@ -91,7 +107,7 @@ def _where(*names: str) -> str:
     return f"config key {'.'.join(names)!r}" if names else "the config"
 
 
-def _sentence(mistake: Any, kinds: list[str]) -> str:
+def _sentence(mistake: Any, kinds: list[str], words: Words) -> str:
     """One line on a mistake that the model found."""
     place, value, kind = mistake["loc"], mistake["input"], mistake["type"]
     names, meaning, known = _described(place)
@@ -107,14 +123,16 @@ def _sentence(mistake: Any, kinds: list[str]) -> str:
             hint += " The function's own arguments stand under options."
         return f"{where} is unknown (value {value!r}); {hint}"
     if "[key]" in place or kind == "invalid_key":
-        remedy = "use letters, digits, -, _ and ." if isinstance(value, str) else QUOTES
+        remedy = "use letters, digits, -, _ and ."
+        if not isinstance(value, str):
+            remedy = _quotes(value, words.get((*names[:-1], str(value), "[key]")))
         return f"{_where(*names[:-1])}: {value!r} is no valid name; {remedy}"
     if kind == "value_error":
         return f"{where}: {mistake['ctx']['error']}"
     said = str(mistake["msg"]).removeprefix("Input ").split(" or instance of")[0]
     said = said.replace("valid dictionary", "mapping of keys to values")
-    if kind == "string_type" and isinstance(value, (bool, int, float)):
-        said += f"; {QUOTES}"
+    if kind in ("string_type", "literal_error") and not isinstance(value, (str, list, dict)):
+        said += f"; {_quotes(value, words.get(tuple(names)))}"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():
         said += f"; write {value:.0f}"
     return f"{where}: {value!r} {said[:1].lower()}{said[1:]}" + (f" ({meaning})" if meaning else "")
@@ -126,11 +144,27 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
 
 
-def duplicate_keys(text: str) -> list[str]:
-    """Keys that a YAML text, which is only parsed, gives twice: readers silently keep the last."""
+def _quotes(value: Any, word: str | None) -> str:
+    """That a word needs quotes, for YAML reads it as something else."""
+    if word is None:
+        return "write it in quotes"
+    kind = "a truth value" if isinstance(value, bool) else f"a {type(value).__name__}"
+    kind = "nothing" if value is None else "a number" if type(value) in (int, float) else kind
+    return f"YAML reads {word} as {kind}: write it in quotes, '{word}'"
+
+
+def duplicate_keys(text: str, words: dict[tuple[str, ...], str] | None = None) -> list[str]:
+    """Keys that a YAML text, which is only parsed, gives twice: readers silently keep the last.
+
+    Notes in ``words`` what YAML reads as no text.
+    """
     import yaml  # type: ignore[import-untyped]
 
+    words = {} if words is None else words
+
     def below(node: Any, *path: str) -> Iterator[str]:
+        if isinstance(node, yaml.ScalarNode) and not node.tag.endswith(":str"):
+            words[path] = node.value
         if not isinstance(node, yaml.CollectionNode) or node in seen:
             return  # an alias leads back
         seen.append(node)
@@ -143,10 +177,12 @@ def duplicate_keys(text: str) -> list[str]:
                     again = f"stands in line {lines[name]} and again in line {line}"
                     yield f"{_where(*path, name)}: {again}; remove one of them"
                 lines[name] = line
+                if not entry[0].tag.endswith(":str"):
+                    words[*path, str(yaml.safe_load(name)), "[key]"] = name
             yield from below(value, *path, name)
 
     seen: list[Any] = []
-    with suppress(yaml.YAMLError):  # whoever loads it says so
+    with suppress(yaml.YAMLError, ValueError):  # whoever loads it says so
         return list(below(yaml.compose(text, Loader=yaml.SafeLoader)))
     return []
 

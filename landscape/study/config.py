@@ -95,11 +95,15 @@ class _Table(_Data):
     path: Text = key("path of a file, relative to the folder that the study is started from")
     target: Text = key("name of the column to be predicted")
     features: Names | None = key("names of columns; all but the target if left out", None)
+    encode: Literal["none", "onehot"] = key("what becomes of columns of categories", "none")
+    missing: Literal["refuse", "drop"] = key("what becomes of rows that lack a value", "refuse")
 
 
 class Csv(_Table):
     kind: Literal["csv"] = key("a table of one's own, CSV")
     delimiter: str = key("one character", ",", min_length=1, max_length=1)
+    decimal: Literal[".", ","] = key("decimal point or comma", ".")
+    encoding: Text = key("utf-8, cp1252, latin-1, utf-16 or another that Python knows", "utf-8")
 
 
 class Parquet(_Table):

@@ -5,10 +5,13 @@ a row says where something could not be computed: a number is missing, a verdict
 :data:`STEPS` lists what is asked of minima, for the rules and scripts of the workflow.
 """
 
+from collections.abc import Mapping
 from math import inf, nan
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
+from landscape.data import Dataset
 from landscape.parametrization import Parametrization
 from landscape.rows import Row, array, column
 
@@ -98,6 +101,47 @@ class _Certificate(Row):
     proof: str = column(PROOF, default="")
     proof_reason: str = column("Why there is none.", path=True, default="")
     proof_distance: float = column("To the exact point, at most.", PARAMETERS, default=nan)
+
+
+class Identity(Row):
+    """One data set of the study: the file that it was read from, and what became of its columns.
+
+    Columns that are not standardized have mean 0 and scale 1.
+    """
+
+    name = "datasets"
+    dataset: str = column(DATASET, key=True)
+    kind: str = column("How it was made: csv, parquet, teacher, ...")
+    file: str = column("Name of the file, without its folder; empty where there is none.")
+    sha256: str = column("Of the bytes of that file.")
+    digest: str = column("Of names and values as stored, by which files know their data.")
+    rows: int = column("Rows of the file, else samples.")
+    dropped: int = column("Of these, left out as they lack a value.")
+    dropped_rows: str = column("Their numbers: lines of a CSV file, whose header is 1.")
+    samples: int = column("Samples n.")
+    inputs: int = column("Features d.")
+    features: str = column("Their names.")
+    encoded: str = column("Columns of categories, each of which but the first is a feature.")
+    target: str = column("Name of the target.")
+    standardize: str = column("What was standardized: both, features, target or none.")
+    target_mean: float = column("That was subtracted from the target.", "unit of the file")
+    target_scale: float = column("By which it was divided then.", "unit of the file")
+    notes: str = column("Why solvers may fail: columns of unusual size.", default="")
+
+    @classmethod
+    def of(cls, data: Dataset, file: Mapping[str, Any]) -> Self:
+        """The row of a data set; ``file`` is what :class:`landscape.data.Table` records."""
+        scales, encoded = data.metadata["standardization"]["target"], file.get("encoded", {})
+        return cls(
+            dataset=data.name, kind=data.metadata["kind"], file=file.get("file", ""),
+            sha256=file.get("sha256", ""), digest=data.digest,
+            rows=file.get("rows", data.n_samples), dropped=file.get("n_dropped", 0),
+            dropped_rows=file.get("dropped", ""), samples=data.n_samples, inputs=data.n_features,
+            features=", ".join(data.feature_names), target=data.target_name,
+            encoded="; ".join(f"{name}: {', '.join(own)}" for name, own in encoded.items()),
+            standardize=data.metadata["standardize"], target_mean=scales["mean"],
+            target_scale=scales["scale"], notes="; ".join(data.unusual()),
+        )  # fmt: skip
 
 
 class End(WithNetwork, _Certificate, _Descent):

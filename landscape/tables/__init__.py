@@ -37,11 +37,11 @@ __all__ = [
 TABLES: dict[str, type[Row]] = {
     table.name: table
     for table in (
-        sums.FindingRow, sums.Summary, sums.Accuracy, sums.Prediction, sums.Dependence,
-        sums.Weight, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe,
-        of_jobs.Bracket, of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse,
-        of_jobs.Pair, sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Imported,
-        of_jobs.Entry, of_jobs.Coverage, of_jobs.Valley, of_jobs.Barrier, sums.Fact,
+        sums.FindingRow, sums.Summary, of_jobs.Identity, sums.Accuracy, sums.Prediction,
+        sums.Dependence, sums.Weight, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe, of_jobs.Bracket,
+        of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse, of_jobs.Pair,
+        sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Imported, of_jobs.Entry,
+        of_jobs.Coverage, of_jobs.Valley, of_jobs.Barrier, sums.Fact,
     )
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Mistakes in a configuration: each answered before any job runs, in one line."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,8 @@ import yaml
 
 from landscape.atlas import atlas_cost
 from landscape.data import make_dataset
-from landscape.study.checks import check_study, duplicate_keys
-from landscape.study.config import SCHEMA, Study, config_schema
+from landscape.study.checks import check_place, check_study, duplicate_keys
+from landscape.study.config import SCHEMA, Csv, Study, Teacher, config_schema
 
 ROOT = Path(__file__).parents[2]
 TEACHER = {"kind": "teacher", "n_samples": 9, "n_features": 1, "n_neurons": 1}
@@ -53,6 +54,10 @@ def test_our_own_configurations_pass(file, monkeypatch):
         (
             {"study": 202302},
             "config key 'study': 202302 should be a valid string; write it in quotes",
+        ),
+        (
+            data(b={**SINE, "standardize": False}),
+            "'datasets.b.standardize': False should be 'both'",
         ),
         ({"datasets": {False: TEACHER}}, "'datasets': False is no valid name; write it in quotes"),
         (data(b={"kind": "mnist", "n": 3}), "'datasets.b.kind': 'mnist' is no kind of data"),
@@ -115,15 +120,19 @@ def test_a_mistake_is_one_line_with_key_value_and_remedy(change, message):
     ("text", "options", "message"),
     [
         ("x,y\n1,2\n2,\n3,4\n4,4\n", {}, "own.csv: row 3, column 'y' is empty; fill it in"),
-        ("x,y\n1,2\n2,nan\n3,4\n4,4\n", {}, "row 3, column 'y' is 'nan', not finite"),
-        ("x,y\n1,2\nred,1\n3,4\n4,4\n", {}, "row 3, column 'x' is 'red', not a number; encode"),
+        ("x,y\n1,2\n2,nan\n3,4\n4,4\n", {}, "row 3, column 'y' is 'nan', missing; fill it in"),
+        ("x,y\n1,2\nred,1\n3,4\n4,4\n", {}, "row 3, column 'x' is 'red', not a number; correct"),
         ("x,y\n1,2\n2,2\n3,2\n4,2\n", {}, "column 'y' is constant (2); choose another `target`"),
         ("x,y\n1,2\n1,3\n1,2\n1,5\n", {}, "column 'x' is constant (1); leave it out"),
         ("x,z\n1,2\n2,3\n3,4\n", {}, "row 1 has no column 'y', only 'x', 'z'; correct `target`"),
         ("x,y\n1,2\n2,3\n3,4\n", {"features": ["z"]}, "row 1 has no column 'z'"),
         ("x,y\n1,2\n2,3\n", {}, "2 rows for 1 features; give at least 3 rows"),
         ("x,x,y\n1,2,3\n", {}, "row 1 names column 'x' twice; rename one of them"),
-        ("x,y\n1,0.3\n2,0.30000000000000004\n3,0.3\n", {}, "'y' is constant (0.3); choose"),
+        (
+            "x,y\n1,0.3\n2,0.30000000000000004\n3,0.3\n",
+            {},
+            "'y' is constant up to rounding (0.3 to 0.30000000000000004)",
+        ),
         ("", {}, "the file is empty; it needs a header line"),
         (None, {"path": "."}, ".: a folder, not a file; correct `path` in the config"),
         (None, {}, "no such file; correct `path` in the config"),
@@ -146,12 +155,15 @@ def test_a_mistake_in_a_table_is_found_before_anything_runs(
     [
         ({"x": [1, 2, 3], "y": [1.0, None, 2.0]}, "row 2, column 'y' is empty; fill it in"),
         ({"x": [1, 2, 3], "y": [1.0, float("inf"), 2.0]}, "row 2, column 'y' is inf, not finite"),
-        ({"x": ["a", "b", "c"], "y": [1, 2, 3]}, "row 1, column 'x' is 'a', not a number; encode"),
+        (
+            {"x": ["a", "b", "c"], "y": [1, 2, 3]},
+            "row 1, column 'x' is 'a', not a number, and 2 more rows; set",
+        ),
         ({"x": [1, 2, 3], "y": [1, 1, 1]}, "column 'y' is constant (1); choose another `target`"),
         ({"x": [1, 2, 3], "z": [1, 2, 1]}, "the file has no column 'y', only 'x', 'z'; correct"),
         ({"x": [1, 2], "y": [1, 2]}, "2 rows for 1 features; give at least 3 rows"),
         (None, "no such file; correct `path`"),
-        (b"no parquet", "cannot be read as Parquet ("),
+        (b"no parquet", "no Parquet file, or a truncated one; for a CSV"),
     ],
 )
 def test_a_mistake_in_a_parquet_file_is_found_as_well(tmp_path, monkeypatch, columns, message):
@@ -216,6 +228,59 @@ def test_keys_that_stand_twice_are_named(text, message):
     assert message in found
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("datasets:\n  no: {kind: diabetes}", "'datasets': False is no valid name; YAML reads no "
+         "as a truth value: write it in quotes, 'no'"),
+        ("study: 2023_02", "'study': 202302 should be a valid string; YAML reads 2023_02 as a "
+         "number: write it in quotes, '2023_02'"),
+        ("study: 2024-01-31", "'study': datetime.date(2024, 1, 31) should be a valid string; YAML "
+         "reads 2024-01-31 as a date: write it in quotes, '2024-01-31'"),
+        ("study: 1e3", ""),
+        ("study: 12:30", "'study': 750 should be a valid string; YAML reads 12:30 as a number"),
+        ("datasets: {b: {kind: csv, path: x.csv, target: y, features: [a, yes]}}",
+         "'datasets.b.features.1': True should be a valid string; YAML reads yes as a truth value"),
+        ("datasets: {b: {kind: csv, path: x.csv, target: null}}",
+         "'datasets.b.target': None should be a valid string; YAML reads null as nothing: write"),
+        ("datasets: {b: {kind: csv, path: x.csv, target: y, missing: off}}",
+         "'datasets.b.missing': False should be 'refuse' or 'drop'; YAML reads off as a truth"),
+    ],
+)  # fmt: skip
+def test_words_that_yaml_reads_as_something_else_are_named(text, message):
+    config, texts = {**GOOD, **yaml.safe_load(text)}, [text]
+    if not message:
+        assert check_study(config, texts)[1] == []
+        return
+    (found,) = check_study(config, texts, data=False)[1]
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    "name", ["a(b)", "o'neil", "a$b", "a b", "a{b}", "a:b", "a#b", 'a"b', "a`b"]
+)
+def test_folders_that_a_shell_trips_over_are_refused(tmp_path, name):
+    (found,) = check_place(f"/home/{name}/.venv/bin/python")
+    assert f"the path {f'/home/{name}/.venv/bin/python'!r} has " in found and "rename its" in found
+    folder = tmp_path / name
+    folder.mkdir()
+    for file in ("Makefile", "pyproject.toml"):
+        (folder / file).write_text((ROOT / file).read_text())
+    done = subprocess.run(["make", "help"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode and "has characters that a shell reads as something else" in done.stderr
+    assert str(folder) in done.stderr and "move or rename it" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["größe", "a-b_c.d", "a,b", "a+b=c"])
+def test_other_folders_are_not(tmp_path, name):
+    assert check_place(f"/home/{name}/.venv/bin/python") == []
+    (tmp_path / name).mkdir()
+    makefile = (ROOT / "Makefile").read_text()
+    (tmp_path / name / "Makefile").write_text(makefile)
+    done = subprocess.run(["make", "help"], cwd=tmp_path / name, capture_output=True, text=True)
+    assert done.returncode == 0 and "make study" in done.stdout
+
+
 @pytest.mark.parametrize("text", ["", "a: [", "a: &x {b: 1}\nc: *x\n", "a: 1\nb: {a: 2}\n"])
 def test_other_texts_have_no_duplicate_keys(text):
     assert duplicate_keys(text) == []
@@ -252,6 +317,24 @@ def test_the_default_study_documents_every_key_with_its_default():
     assert written == complete and problems
 
 
+def test_the_keys_of_data_sets_are_documented_with_their_defaults():
+    """In the commented example of config.yaml: `key: default`, or `key: value # default: ...`."""
+    text = (ROOT / "config.yaml").read_text()
+    (lines,) = re.findall(r"^  # mine:\n((?:  #   .*\n)+)", text, re.MULTILINE)
+    example = yaml.safe_load(re.sub(r"^  # {3}", "", lines, flags=re.MULTILINE))
+    fields = Csv.model_fields
+    assert set(example) == set(fields)
+    chosen = {"features", "networks"}  # whose absence means something
+    for name, field in fields.items():
+        if not field.is_required() and name not in chosen:
+            assert example[name] == field.default, name
+    drawn = yaml.safe_load(text)["datasets"]["teacher-1d"]
+    assert set(drawn) == set(Teacher.model_fields) - {"standardize", "networks"}
+    for name in ("noise", "seed"):
+        line = next(line for line in text.splitlines() if line.startswith(f"    {name}:"))
+        assert f"; default {Teacher.model_fields[name].default:g}" in line
+
+
 def test_defaults_are_not_shared():
     one = Study.model_validate({**GOOD, "spaces": ["restricted"]})
     two = Study.model_validate(GOOD)
@@ -270,6 +353,7 @@ def test_defaults_are_not_shared():
         (b"study: \xff\n", "': 'utf-8' codec can't decode byte 0xff"),
         (b"", "': holds no keys."),
         (b"- 1\n", "': holds no keys."),
+        (b"__use_yte__: true\na: ?print(1)\n", "': has the key __use_yte__, which runs code"),
         (None, "': No such file or directory."),
         (b'{"study": "a"}', ""),
         (b"study: a\n", ""),

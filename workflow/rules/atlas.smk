@@ -30,7 +30,6 @@ rule atlases:
 rule atlas:
     """All local minima of one small problem, its valleys, and which of them starts find."""
     input:
-        files=lambda wildcards: files_of(problem_config(wildcards)["data"]),
         solvers=solver_files(ATLAS["solvers"]),
     output:
         data="<results>/atlas-data/{problem}.parquet",

@@ -1,13 +1,14 @@
 """Configuration, checked; and what the rules need to know of it."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 import landscape.tables
 from landscape.data.sources import module_file
-from landscape.study.checks import check_study, duplicate_keys
+from landscape.study.checks import check_place, check_study
 from landscape.study.config import starts_of_blocks
 from landscape.study.rows import STEPS
 
@@ -24,17 +25,12 @@ def refuse(problems):
         raise StudyError("\n".join(problems))
 
 
+refuse(check_place(sys.executable, Path(landscape.__file__).parent))
 # All mistakes at once. The user's tables are read and their functions tried once: jobs on a cluster
 # read the Snakefile again, in processes of their own.
-complete, found = check_study(config, data=workflow.is_main_process)
-refuse(
-    [
-        mistake
-        for path in workflow.configfiles
-        for mistake in duplicate_keys(Path(path).read_text(encoding="utf-8"))
-    ]
-    + found
-)
+texts = [Path(path).read_text(encoding="utf-8") for path in workflow.configfiles]
+complete, found = check_study(config, texts, data=workflow.is_main_process)
+refuse(found)
 config.update(complete)
 
 
@@ -130,20 +126,21 @@ def dataset_config(wildcards):
     return {key: value for key, value in entry.items() if key != "networks"}
 
 
-def files_of(entry):
-    """The files that an entry of a data set stands for: its table, or its generator's module."""
-    own = [module_file(path) for path in generators_of(entry).values()]
-    return [path for path in [entry.get("path"), *own] if path]
-
-
 def problem_config(wildcards):
     """The config's entry of a problem of which there is an atlas."""
     return config["atlas"]["problems"][wildcards.problem]
 
 
 def content_of(entry):
-    """Digest of these files: they may be replaced by others with older time stamps."""
-    return digest(path for path in map(Path, files_of(entry)) if path.exists())
+    """Digests of what an entry of a data set stands for: its table, and its generator's module.
+
+    They are no inputs of rules: their content counts, whatever their time stamps, and their paths
+    may have braces.
+    """
+    own = [module_file(path) for path in generators_of(entry).values()]
+    table = Path(entry.get("path", ""))
+    held = hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else ""
+    return held + digest(map(Path, filter(None, own)))
 
 
 def generators_of(entry):

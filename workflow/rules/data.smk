@@ -1,9 +1,8 @@
 rule data:
     """Make or read one data set, check and standardize it."""
-    input:
-        files=lambda wildcards: files_of(dataset_config(wildcards)),
     output:
-        "<results>/data/{dataset}.parquet",
+        data="<results>/data/{dataset}.parquet",
+        identity="<results>/datasets/{dataset}.parquet",
     log:
         "<logs>/data/{dataset}.log",
     benchmark:

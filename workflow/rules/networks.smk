@@ -14,7 +14,6 @@ rule networks:
     input:
         data="<results>/data/{dataset}.parquet",
         minima=files("minima", neurons=NEURONS, blocks=BLOCKS),
-        networks=lambda wildcards: NETWORKS[wildcards.dataset],
     output:
         "<results>/networks/{dataset}.parquet",
     log:
@@ -30,6 +29,7 @@ rule networks:
     params:
         code=COMPUTING,
         settings=settings(*MINIMA),
+        networks=lambda wildcards: NETWORKS[wildcards.dataset],
         content=lambda wildcards: digest(map(Path, NETWORKS[wildcards.dataset])),
     script:
         "../scripts/networks.py"

@@ -3,6 +3,7 @@ rule tables:
     input:
         **{kind: all_files(kind) for kind in [*STEPS, "radii", "brackets", "solvers"]},
         data=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
+        datasets=expand("<results>/datasets/{dataset}.parquet", dataset=DATASETS),
         minima=all_files("minima", blocks=BLOCKS),
     output:
         **{

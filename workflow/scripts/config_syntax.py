@@ -27,6 +27,8 @@ def mistake(path: Path) -> str:
         return f"config file '{path}': {error.strerror}. Expected: a file that can be read."
     if not isinstance(root, yaml.MappingNode):
         return f"config file '{path}': holds no keys. Expected: lines as 'study: my-study'."
+    if any(key.value == "__use_yte__" for key, _ in root.value):
+        return f"config file '{path}': has the key __use_yte__, which runs code. Remove it."
     return ""
 
 

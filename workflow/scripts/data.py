@@ -1,21 +1,32 @@
-"""Make one data set."""
+"""Make one data set, and say which one it is."""
+
+import sys
 
 from job import job, origin
+from tabular import save
 
-from landscape.data import make_dataset
+from landscape.data import DataError, make_dataset
 from landscape.rows.datasets import write_dataset
+from landscape.study.rows import Identity
 
 
 def main(snakemake):
     with job(snakemake) as progress:
+        params, output = snakemake.params, snakemake.output
         dataset = make_dataset(
-            snakemake.wildcards.dataset,
-            snakemake.params.dataset,
-            generators=snakemake.params.generators,
+            snakemake.wildcards.dataset, params.dataset, generators=params.generators
         )
-        progress(repr(dataset))
-        path = snakemake.output[0]
-        write_dataset(path, dataset, origin(snakemake, path))
+        # Beside the data: another name or unused column of the file changes nothing that is made.
+        file = dataset.metadata.pop("table", {})
+        if file and not params.content.startswith(file["sha256"]):
+            raise DataError(f"{file['file']}: changed after the study began; run it again")
+        row = Identity.of(dataset, file)
+        for column in Identity.columns():
+            progress(f"{column.name}: {getattr(row, column.name)}")
+        for note in dataset.unusual():
+            sys.stderr.write(f"warning: data set {note}\n")
+        write_dataset(output.data, dataset, origin(snakemake, output.data))
+        save(snakemake, output.identity, Identity, [row], dataset)
 
 
 main(snakemake)  # noqa: F821

@@ -12,7 +12,7 @@ def main(snakemake):
         files = snakemake.input
         data = load_data(snakemake, files.data)
         ends = load(snakemake, files.minima, Fit, data)
-        rows = examine_networks(data, files.networks, ends, progress)
+        rows = examine_networks(data, snakemake.params.networks, ends, progress)
         save(snakemake, snakemake.output[0], Imported, rows, data)
 
 

@@ -13,7 +13,7 @@ from landscape.tables.sums import frames_of, sum_up
 #: Kind of file by table, where it is not the table's name.
 KINDS = {"minima": "radii", "runs": "solvers"}
 #: Tables whose rows jobs write as they are published.
-PLAIN = ("minima", "brackets", "runs", *STEPS)
+PLAIN = ("datasets", "minima", "brackets", "runs", *STEPS)
 
 
 def main(snakemake):
