@@ -152,12 +152,12 @@ def _read(options: Any) -> tuple[Any, Any]:
     more = {"target": options.target, "features": options.features}
     try:
         if options.data.suffix == ".parquet":
-            x, y, _ = load_parquet(options.data, **more)
+            table = load_parquet(options.data, **more)
         else:
-            x, y, _ = load_csv(options.data, **more, delimiter=options.delimiter)
+            table = load_csv(options.data, **more, delimiter=options.delimiter)
     except DataError as error:
         raise DataError(str(error).replace(" in the config", "")) from None
-    return x, y
+    return table.features, table.target
 
 
 def _show(options: Any, found: dict[str, Any]) -> None:

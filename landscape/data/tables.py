@@ -171,22 +171,21 @@ def _lines(path: str | Path, text: str, delimiter: str) -> list[tuple[int, list[
     lines = [*io.StringIO(text, newline="")]
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     found: list[tuple[int, list[str]]] = []
-    while True:
-        line = reader.line_num + 1
+    while (line := reader.line_num + 1) <= len(lines):
+        # Read on, a quote would swallow what follows up to the next one.
+        said = f"row {line} opens a quote that does not close at the end of a cell in that row"
+        remedy = "close it, double it or remove it"
         try:
             row = next(reader)
-        except StopIteration:
-            return found
         except csv.Error as error:
-            row = None if "limit" not in str(error) else [" "]
-        long = f"row {line} has a cell of more than {csv.field_size_limit():,} characters"
-        check(row != [" "], path, f"{long}; correct it")
-        # Read on, a quote would swallow what follows up to the next one.
-        quote = f"row {line} opens a quote that does not close at the end of a cell in that row"
-        whole = row is not None and reader.line_num <= line
-        check(whole, path, f"{quote}; close it, double it or remove it")
-        if row and lines[line - 1].strip(" \t\r\n"):
+            if "limit" in str(error):
+                said = f"row {line} has a cell of more than {csv.field_size_limit():,} characters"
+                remedy = "shorten it"
+            raise DataError(f"{path}: {said}; {remedy}") from None
+        check(reader.line_num == line, path, f"{said}; {remedy}")
+        if lines[line - 1].strip(" \t\r\n"):
             found.append((line, row))
+    return found
 
 
 def _choose(
