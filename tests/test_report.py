@@ -1,5 +1,6 @@
 """The report: what the page holds, and that a real browser shows it, without any request."""
 
+import itertools
 import json
 import re
 from html import unescape
@@ -126,6 +127,21 @@ class TestPage:
         links = set(re.findall(r'href="#([^"]+)"', own))
         assert len([link for link in links if link.startswith("term-")]) > 20
         assert not [link for link in links - places if not link.startswith("rows/")]
+
+    def test_screen_readers_and_keyboards_find_their_way(self, page):
+        """Names for what has none of its own; axe-core looks at more, but comes with no package."""
+        own = page.split('<script type="application/json"')[0]
+        assert all("scope=" in head for head in re.findall(r"<th\b[^>]*>", own))
+        assert all(
+            re.search(r'alt="[^"]{20,}"', image) for image in re.findall(r"<img [^>]*>", own)
+        )
+        scrolled = re.findall(r'<div class="scroll"[^>]*>', own)
+        assert scrolled and all('tabindex="0" role="region" aria-label=' in d for d in scrolled)
+        ids = re.findall(r'\bid="([^"]+)"', own)
+        assert len(ids) == len(set(ids))
+        assert own.index('class="skip"') < own.index("<nav") and 'lang="en"' in own
+        levels = [int(level) for level in re.findall(r"<h(\d)", own)]
+        assert levels[0] == 1 and all(b - a <= 1 for a, b in itertools.pairwise(levels))
 
     def test_the_page_says_what_it_is_about_in_three_sentences(self, page):
         lead = plain(re.search(r'<p class="lead">(.*?)</p>', page, re.S)[1])
