@@ -24,8 +24,6 @@ left.plot(*profile.T)
 left.axhline(tree.barrier(highest, 0), color="C3", ls=":", label="barrier")
 left.set(xlabel="share of the path's length", ylabel="loss")
 left.legend()
-
-# %%
 # What the network computes on the way.
 grid = np.linspace(-1.1, 1.1, 300)[:, None]
 path = tree.path(highest, 0)
