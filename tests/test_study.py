@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landscape.data import make_dataset
+from landscape.data import Dataset, make_dataset, standardize
 from landscape.probe import ExchangeBudget
 from landscape.radius import RadiusBudget
 from landscape.seminorm import sobolev_distance
@@ -121,6 +121,23 @@ class TestBlocks:
     def test_blocks_cover_every_start_once(self, size):
         covered = [j for a, b in starts_of_blocks(10, size) for j in range(a, b)]
         assert covered == list(range(10))
+
+
+THREE = Dataset("three", [[1.0], [2.0], [5.0]], [3.0, 4.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(1, 2), pytest.param(range(1, 60), marks=pytest.mark.slow)], ids=["one", "many"]
+)
+def test_descent_and_test_agree_on_data_that_are_fitted_exactly(seeds):
+    """Slopes that are rounding are no violations where the descent ended."""
+    data = standardize(THREE)
+    for seed in seeds:
+        cell = Cell("own", data.features, data.target, 2, seed=seed, margin=1e-3)
+        fits = [fit for space in SPACES for fit in train(cell, space, range(10))]
+        for end in descend(cell, fits):
+            assert end.verdict == "holds", (seed, end.space, end.start, end.reason)
+            assert end.descent_outcome == "minimum"
 
 
 def fit(start, key, loss, violations="", **others):

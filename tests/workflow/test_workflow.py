@@ -1,6 +1,7 @@
 """The whole DAG on the small `tests` profile, run as a user runs it."""
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -44,6 +45,17 @@ class TestResults:
             embedded = re.search(rf'id="csv-{name}">(.*?)</script>', page, re.S)[1]
             assert json.loads(embedded) == text, name
         assert (study / RESULTS / "summary.pdf").read_bytes().startswith(b"%PDF")
+
+    def test_results_say_which_data_they_are_of(self, study, tables):
+        own, teacher = tables["datasets"].to_dict("records")
+        content = (study / "own.csv").read_bytes()
+        assert own["sha256"] == hashlib.sha256(content).hexdigest() and own["file"] == "own.csv"
+        assert (own["features"], own["target"]) == ("a, b", "y") and own["dropped"] == 0
+        assert own["rows"] == own["samples"] == len(content.splitlines()) - 1
+        assert teacher["file"] == "" and teacher["samples"] == 16
+        log = (study / "logs/tiny/data/own.log").read_text()
+        for name in ("file", "sha256", "digest", "features", "target", "dropped"):
+            assert f"{name}: {own[name]}\n" in log
 
     def test_every_start_is_accounted_for(self, tables):
         fits, summary = tables["fits"], tables["summary"]
@@ -184,9 +196,13 @@ class TestReruns:
         assert "in <module>" not in output and not (tmp_path / "results").exists()
 
     def test_a_table_that_is_replaced_by_an_older_one_is_read_again(self, copy):
+        """Also one whose path has braces, which name wildcards to Snakemake."""
         own = copy / "own.csv"
         own.write_text(own.read_text().replace("1", "2", 1))
+        own = own.rename(copy / "own {dataset}.csv")
         os.utime(own, (0, 0))
+        config = (copy / "config.yaml").read_text()
+        (copy / "config.yaml").write_text(config.replace("own.csv", "own {dataset}.csv"))
         output = snakemake(copy, "--dry-run", profile=None)
         assert "wildcards: dataset=own" in output and "dataset=teacher" not in output
 
