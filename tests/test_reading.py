@@ -6,6 +6,7 @@ import io
 import lzma
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -85,6 +86,24 @@ def test_csv_errors_name_file_place_value_and_remedy(read, text, message):
     with pytest.raises(DataError, match=message) as caught:
         read(text)
     assert "own.csv: " in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_example_of_the_docs_is_what_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text("area,price\n10,3\n20,4\n30,red\n40,9\n")
+    with pytest.raises(DataError) as caught:
+        load_csv("mine.csv", target="price")
+    page = (Path(__file__).parents[1] / "docs/data.md").read_text()
+    assert f"config key 'datasets.mine': {caught.value}\n" in page
+
+
+@pytest.mark.parametrize(
+    "option", [{"encode": "one"}, {"missing": "ignore"}, {"decimal": "'"}, {"delimiter": "ab"}]
+)
+def test_unknown_options_are_named(read, option):
+    (name, value) = next(iter(option.items()))
+    with pytest.raises(DataError, match=rf"`{name}` .*{re.escape(repr(value))}"):
+        read(CSV_ROWS, **option)
 
 
 @pytest.mark.parametrize(

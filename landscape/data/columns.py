@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.data.files import DataError
+from landscape.data.files import DataError, check
 
 Array = NDArray[np.float64]
 
@@ -85,6 +85,8 @@ def make_table(
     ``rows`` are their places in the file, and ``chosen`` says whether the features were named.
     """
     *_, target = columns
+    check(encode in ("none", "onehot"), path, f"`encode` is {encode!r}; write none or onehot")
+    check(missing in ("refuse", "drop"), path, f"`missing` is {missing!r}; write refuse or drop")
     cells = {name: [read(value) for value in values] for name, values in columns.items()}
     lacks = [missing == "drop" and None in row for row in zip(*cells.values(), strict=True)]
     kept = [k for k, lack in enumerate(lacks) if not lack]

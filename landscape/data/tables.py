@@ -59,6 +59,7 @@ def load_csv(
     """
     both = "set `delimiter` to what stands between the columns, often ';'"
     check(delimiter != decimal, path, f"`delimiter` and `decimal` are both {delimiter!r}; {both}")
+    check(decimal in (".", ","), path, f"`decimal` is {decimal!r}; write '.' or ','")
     odd = len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n.+-'
     check(not odd, path, f"`delimiter` {delimiter!r} cannot stand between numbers; correct it")
     content, record = _content(path)
