@@ -130,12 +130,10 @@ def descend(
     start, n_iter, n_tests, loss_start = theta, 0, 0, np.nan
     losses: list[float] = []
     for _ in range(ROUNDS):
+        first = start is theta
+        problem = EffectiveProblem.build(start, X, y, space, penalty, **form)
         search = Search(
-            EffectiveProblem.build(start, X, y, space, penalty, **form),
-            budget,
-            far=far,
-            hold=hold and start is theta,
-            deadline=deadline,
+            problem, budget, far=far, hold=hold and first, first=first, deadline=deadline
         )
         outcome, reason = search.run(max_iter - n_iter)
         problem = search.problem

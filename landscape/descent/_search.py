@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag, lstsq
 from scipy.linalg.lapack import dpotrf, dpotrs
 
+from landscape.descent._kernels import approach
 from landscape.descent._lines import least_on_axes, line_search, search_line
 from landscape.descent._recession import find_recession
 from landscape.effective import EffectiveProblem, State, largest_step
 from landscape.first_order import PointCheck, Sums, Values, check_point
 from landscape.parametrization import max_norms
+from landscape.rounding import KINK_FACTOR, gamma
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget
 from landscape.verdict import Verdict
@@ -25,6 +27,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 50
+
+#: Operations of compiled steps between two looks at the clock; the largest m d of such steps.
+AT_ONCE, LARGEST = 1e10, 200
 
 #: Equalities of a face whose singular values are relatively smaller are dependent on others.
 DEPENDENT = 1e-10
@@ -93,10 +98,13 @@ class Search:
         *,
         far: bool,
         hold: bool = False,
+        first: bool = True,
         deadline: float = np.inf,
     ) -> None:
         self.problem = problem = problem.in_own_units()
         self.budget, self.far, self.deadline = budget, far, deadline
+        #: Whether right multipliers do for a test, because the end is certified anyway.
+        self.first = first
         self.state = problem.state()
         self.loss = self.loss_start = problem.loss(self.state)
         m, d = self.state.u.shape
@@ -111,7 +119,7 @@ class Search:
         self.losses: list[float] = []
         #: Per face of a neuron: a basis (d, q) of its directions, and the samples in it (n, q).
         self._bases: dict[bytes, tuple[Array, Array]] = {}
-        self._settled = False
+        self._settled = self._right = False
         #: Where no minimum is attained, along which the loss falls.
         self.recession: State | None = None
         self._asked = 16
@@ -260,6 +268,27 @@ class Search:
         self._count(new_loss)
         self._settled = not (hits.any() or t >= limit)
         return True
+
+    def _approach(self, max_iter: int) -> None:
+        """The steps that need no test, by compiled code; a lower point, or none."""
+        problem, d = self.problem, self.problem.X.shape[1]
+        size = self.bound.size
+        if problem.bounded or problem.penalty is not None or not 0 < size <= LARGEST:
+            return
+        n, column = problem.y.size, problem.column
+        u, held = self.state.u.copy(), self.held.copy()
+        steps = min(max_iter - self.n_iter, max(1, int(AT_ONCE / (problem.y.size * size**2))))
+        e, losses, self._right = approach(
+            problem.X, problem.signs, problem.y, np.zeros(n) if column is None else column,
+            column is not None, KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, steps,
+        )  # fmt: skip
+        if losses.size and losses[-1] < self.loss:
+            self.state, self.held = State(u, e), held
+            self._project()
+            self.loss = problem.loss(self.state)
+            self.losses += losses.tolist()
+            self.n_iter += losses.size
+            self.n_sideways = 0
 
     def _count(self, new_loss: float) -> None:
         """A step was taken."""
@@ -424,6 +453,12 @@ class Search:
         self.loss = min(self.loss, self.problem.loss(self.state))
         n_polished = 0
         while self.n_iter < max_iter and time.monotonic() < self.deadline:
+            if not self._settled:
+                self._approach(max_iter)
+                if self._right and self.first and self._stationary():
+                    return DescentOutcome.MINIMUM, ""
+                if self.n_iter == max_iter:
+                    break
             problem = self.problem
             if problem.decay is not None and self._kill():
                 n_polished = 0
