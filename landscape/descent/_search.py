@@ -269,12 +269,12 @@ class Search:
         self._settled = not (hits.any() or t >= limit)
         return True
 
-    def _approach(self, max_iter: int) -> None:
-        """The steps that need no test, by compiled code; a lower point, or none."""
+    def _approach(self, max_iter: int) -> bool:
+        """The steps that need no test, by compiled code; whether there may be more of them."""
         problem, d = self.problem, self.problem.X.shape[1]
         size = self.bound.size
-        if problem.bounded or problem.penalty is not None or not 0 < size <= LARGEST:
-            return
+        if problem.bounded or problem.plain is False or not 0 < size <= LARGEST:
+            return False
         n, column = problem.y.size, problem.column
         u, held = self.state.u.copy(), self.held.copy()
         steps = min(max_iter - self.n_iter, max(1, int(AT_ONCE / (problem.y.size * size**2))))
@@ -282,13 +282,15 @@ class Search:
             problem.X, problem.signs, problem.y, np.zeros(n) if column is None else column,
             column is not None, KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, steps,
         )  # fmt: skip
-        if losses.size and losses[-1] < self.loss:
-            self.state, self.held = State(u, e), held
-            self._project()
-            self.loss = problem.loss(self.state)
-            self.losses += losses.tolist()
-            self.n_iter += losses.size
-            self.n_sideways = 0
+        if not losses.size or losses[-1] >= self.loss:
+            return False
+        self.state, self.held = State(u, e), held
+        self._project()
+        self.loss = problem.loss(self.state)
+        self.losses += losses.tolist()
+        self.n_iter += losses.size
+        self.n_sideways = 0
+        return bool(losses.size == steps)
 
     def _count(self, new_loss: float) -> None:
         """A step was taken."""
@@ -454,11 +456,10 @@ class Search:
         n_polished = 0
         while self.n_iter < max_iter and time.monotonic() < self.deadline:
             if not self._settled:
-                self._approach(max_iter)
+                if self._approach(max_iter):
+                    continue
                 if self._right and self.first and self._stationary():
                     return DescentOutcome.MINIMUM, ""
-                if self.n_iter == max_iter:
-                    break
             problem = self.problem
             if problem.decay is not None and self._kill():
                 n_polished = 0
