@@ -163,6 +163,16 @@ class EffectiveProblem:
         return self._in(Units.powers(self.X, self._unit_targets))
 
     @property
+    def plain(self) -> bool:
+        """Whether the loss is the squared one alone, without penalty, decay and weights."""
+        return (
+            self.sample_loss is None
+            and self.penalty is None
+            and self.decay is None
+            and not self.offset_decay
+        )
+
+    @property
     def _unit_targets(self) -> Array:
         """Targets that have units: only the squared loss is the same in all of them."""
         return self.y if self.sample_loss is None else np.zeros_like(self.y)

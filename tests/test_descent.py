@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landscape.descent import DescentOutcome, descend
+from landscape.descent import DescentOutcome, Search, _kernels, descend, line_search
+from landscape.effective import EffectiveProblem
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.realization import realize
+from landscape.rounding import gamma
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace, make_space
 from landscape.stationarity import Verdict
 from tests.oracles.atlas import cell_minima
@@ -366,3 +368,87 @@ def test_a_frozen_offset_stays_frozen():
     theta = start(space, np.random.default_rng(1), 1, 3, 2)
     end = descend(theta, X, y, space=space).parametrization
     assert np.array_equal(end.weights[-1], [0.0, 1.0])
+
+
+# --- compiled steps -------------------------------------------------------------------------------
+
+
+def search(name, data, seed, m=3):
+    features, y = DATA[data]()
+    space = make_space(name, features.shape[1], m)
+    theta = space.sample(np.random.default_rng(seed))
+    return Search(EffectiveProblem.build(theta, space.embed(features), y, space), None, far=False)
+
+
+@pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
+@pytest.mark.parametrize("data", sorted(DATA))
+def test_a_compiled_step_is_the_step_in_python(data, name, rng):
+    """Residuals at the minimizer of a face, which are unique, and first minimizers on rays."""
+    for seed in range(6):
+        own = search(name, data, seed)
+        if seed % 2:  # neurons on kinks of samples
+            own.held[rng.integers(0, len(own.held), 2), [0, 1]] = True
+            own._project()
+        problem, (m, d) = own.problem, own.state.u.shape
+        z, s = own._snapped()
+        active = (z > 0) & ~own.held
+        delta, delta_e = own._newton(active, s)
+        column = np.zeros(len(s)) if problem.column is None else problem.column
+        normals, ranks = np.zeros((m, d, d)), np.zeros(m, dtype=np.int64)
+        for i in range(m):
+            _kernels._face(problem.X, own.held, normals, ranks, i)
+        step = np.zeros(m * d + 1)
+        _kernels._newton(
+            problem.X, problem.signs, column, problem.column is not None, active, s, normals,
+            ranks, step,
+        )  # fmt: skip
+
+        def after(u, e, s=s, problem=problem, active=active, column=column):
+            return s + ((problem.X @ u.T) * active) @ problem.signs + e * column
+
+        size = np.abs(problem.y).max()
+        compiled = step[:-1].reshape(m, d)
+        assert np.abs((problem.X @ compiled.T)[own.held]).max(initial=0) <= 1e-9 * size
+        np.testing.assert_allclose(
+            after(compiled, step[-1]), after(delta, delta_e), atol=1e-7 * size
+        )
+        dz = problem.X @ compiled.T
+        problem.drop_rounding(dz, compiled)
+        dz[own.held] = 0.0
+        t, *_ = line_search(z, dz, problem.signs, s, step[-1] * column)
+        scratch = [np.empty(len(s)) for _ in range(3)]
+        found = _kernels._search(
+            problem.X, z, problem.signs, s, column, own.held, 64 * gamma(d), step, dz, *scratch
+        )
+        assert found == pytest.approx(t, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["restricted", "unrestricted"])
+@pytest.mark.parametrize("data", sorted(DATA))
+def test_compiled_steps_end_where_those_in_python_do(data, name, monkeypatch):
+    """With and without them all ends are certified; over starts they are equally low."""
+    features, y = DATA[data]()
+    space = make_space(name, features.shape[1], 2)
+    X = space.embed(features)
+    starts = [space.sample(np.random.default_rng(seed)) for seed in range(12)]
+    fast = [descend(theta, X, y, space=space) for theta in starts]
+    monkeypatch.setattr(Search, "_approach", lambda self, max_iter: False)
+    slow = [descend(theta, X, y, space=space) for theta in starts]
+    assert {end.outcome for end in fast + slow} == {DescentOutcome.MINIMUM}
+    for end in fast:
+        assert (np.diff([end.loss_start, *end.losses]) <= 1e-12 * np.var(y)).all()
+    losses = [[end.loss for end in ends] for ends in (fast, slow)]
+    assert abs(np.subtract(*np.median(losses, axis=1))) <= 0.3 * np.var(y)
+
+
+@pytest.mark.parametrize(("target", "held"), [([0.0, 0, 1, 2], True), ([0.0, 1, 2, 3], False)])
+def test_compiled_steps_leave_a_kink_where_the_loss_falls(target, held):
+    """A neuron whose kink lies on the sample 0: right for relu(x), to be moved for x + 1."""
+    space, x = make_space("unrestricted", 1, 1), np.array([[-1.0], [0.0], [1.0], [2.0]])
+    theta = Parametrization([[0.5, 0.0], [0.0, 1.0]], [1.0, 0.0])
+    problem = EffectiveProblem.build(theta, space.embed(x), target, space)
+    own = Search(problem, None, far=False)
+    own.held[1, 0] = True
+    own._approach(100)
+    assert own.loss < 1e-20
+    assert own.held[1, 0] == held

@@ -7,6 +7,9 @@ search is exact over all breakpoints. On a stationary point of the face the full
 takes every kink at the point into account; descent goes on along it, or along the Newton step of
 the face that it enters. The loss falls strictly between tests, so no face is visited twice.
 
+For the squared loss alone, without bounds, the steps between tests are compiled; there multipliers
+of single kinks release them, and the test is left to the certificate of the end.
+
 Many local minima are shallow: a neuron that moves on along a straight line, uphill first, often
 reaches a lower loss than before. On a line the loss is piecewise quadratic, so that the least of
 all its local minima is found exactly; with ``far`` the descent goes on from there.

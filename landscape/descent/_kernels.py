@@ -12,9 +12,6 @@ import numpy as np
 
 from landscape.compiled import compiled
 
-#: Samples whose parts of the normal matrix are summed at once.
-BLOCK = 256
-
 #: Parts of a held sample that are relatively smaller are none.
 DEPENDENT = 1e-10
 
@@ -97,31 +94,42 @@ def _newton(X, signs, column, offset, active, s, normals, ranks, step):
     m = signs.size
     size = m * d + (1 if offset else 0)
     gram, right = np.zeros((size, size)), np.zeros(size)
-    rows = np.empty((BLOCK, size))
-    for first in range(0, n, BLOCK):
-        last = min(n, first + BLOCK)
-        for k in range(first, last):
-            row = rows[k - first]
-            for i in range(m):
-                factor = signs[i] if active[k, i] else 0.0
+    row, used = np.zeros(size), np.empty(m, dtype=np.int64)
+    for k in range(n):
+        count = 0
+        for i in range(m):
+            if active[k, i]:
                 for j in range(d):
-                    row[i * d + j] = factor * X[k, j]
-                if factor != 0.0:
-                    _onto(row[i * d : i * d + d], normals[i], ranks[i])
-            if offset:
-                row[m * d] = column[k]
-        part = rows[: last - first]
-        gram += part.T @ part
-        right -= part.T @ s[first:last]
+                    row[i * d + j] = signs[i] * X[k, j]
+                _onto(row[i * d : i * d + d], normals[i], ranks[i])
+                used[count] = i
+                count += 1
+        if offset:
+            row[m * d] = column[k]
+            right[m * d] -= s[k] * column[k]
+            gram[m * d, m * d] += column[k] * column[k]
+        for a in range(count):
+            first = used[a] * d
+            for p in range(first, first + d):
+                right[p] -= s[k] * row[p]
+                if offset:
+                    gram[m * d, p] += column[k] * row[p]
+                for b in range(a):
+                    other = used[b] * d
+                    for q in range(other, other + d):
+                        gram[p, q] += row[p] * row[q]
+                for q in range(first, p + 1):
+                    gram[p, q] += row[p] * row[q]
     # Directions out of the face: those of no influence get a pivot of their own.
     for i in range(m):
-        block = slice(i * d, i * d + d)
         largest = 0.0
         for j in range(d):
             largest = max(largest, gram[i * d + j, i * d + j])
         for r in range(ranks[i]):
             for j in range(d):
-                gram[i * d + j, block] += (largest or 1.0) * normals[i, r, j] * normals[i, r]
+                for q in range(j + 1):
+                    both = normals[i, r, j] * normals[i, r, q]
+                    gram[i * d + j, i * d + q] += (largest or 1.0) * both
     diagonal = np.empty(size)
     for p in range(size):
         diagonal[p] = np.sqrt(max(gram[p, p], 0.0))

@@ -273,7 +273,7 @@ class Search:
         """The steps that need no test, by compiled code; whether there may be more of them."""
         problem, d = self.problem, self.problem.X.shape[1]
         size = self.bound.size
-        if problem.bounded or problem.plain is False or not 0 < size <= LARGEST:
+        if not problem.plain or problem.bounded or not 0 < size <= LARGEST:
             return False
         n, column = problem.y.size, problem.column
         u, held = self.state.u.copy(), self.held.copy()
