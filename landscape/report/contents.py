@@ -176,7 +176,7 @@ def data_rows(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, ...]]:
     frame = tables["datasets"].set_index("dataset")
     shown = [str(name) for name in frame if frame[name].astype(str).ne("").any()]
     columns = [(name, *(_cell(value) for value in frame[name])) for name in shown]
-    return [("", *map(str, frame.index)), *columns]
+    return [("property", *map(str, frame.index)), *columns]
 
 
 def _cell(value: Any) -> str:
