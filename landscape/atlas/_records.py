@@ -1,6 +1,8 @@
 """What an atlas consists of, and where a point is in it; see :mod:`landscape.atlas`."""
 
 from dataclasses import dataclass
+from itertools import product
+from math import comb
 from typing import Literal
 
 import numpy as np
@@ -98,6 +100,33 @@ class Atlas:
         if not self.entries:
             raise ValueError("the atlas has no certified entry, see its undecided ones")
         return self.entries[0]
+
+    def bad_regions(self) -> tuple[int, int, int]:
+        """Activation regions with a bad local minimum inside, with one in the closure, and all.
+
+        A region is an open joint cell with the neurons' signs, modulo permutation; bad is what is
+        not global. A neuron that no sample activates may have either sign.
+        """
+        signs = self._types.faces.signs
+        cells = np.flatnonzero((signs != 0).all(axis=1))
+        below = ((signs[:, None] == 0) | (signs[:, None] == signs[cells])).all(axis=2)
+        silent, m = self._types.silent, self.space.n_neurons
+        inside: set[tuple[int, ...]] = set()
+        closure: set[tuple[int, ...]] = set()
+        for piece, numbers in self._pieces.items():
+            if all(self.entries[number].is_global for number in numbers):
+                continue
+            choices = [
+                [2 * int(c) + s for c in cells[below[t // 2]] for s in (0, 1)]
+                if t == silent
+                else [2 * int(c) + t % 2 for c in cells[below[t // 2]]]
+                for t in piece
+            ]
+            found = {tuple(sorted(region)) for region in product(*choices)}
+            closure |= found
+            if (signs[np.array(piece) // 2] != 0).all():
+                inside |= found
+        return len(inside), len(closure), comb(2 * len(cells) + m - 1, m)
 
     def locate(self, theta: Parametrization) -> Location:
         """The entry that contains a point of the atlas's space."""

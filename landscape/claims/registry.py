@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Families of claims, in the order of the page; ``linear-fits`` is the module ``linear_fits``.
-FAMILIES = ("linear-fits", "splitting", "connectivity")
+FAMILIES = (
+    "linear-fits", "splitting", "connectivity", "critical-widths", "regions", "population",
+    "training-ends", "norms",
+)  # fmt: skip
 
 
 class Verdict(StrEnum):

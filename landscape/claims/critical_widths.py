@@ -1,0 +1,243 @@
+"""Optimal networks with weight decay, and their critical widths.
+
+With weight decay the globally optimal two-layer networks of all widths are those of one convex
+program. Two critical widths, the least number m* of neurons of an optimal network and the largest
+number M* that an optimal network without superfluous neurons has, say how the optimal set hangs
+together as networks get wider. Nobody has computed them on data: here they are, for one input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
+
+import clarabel
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
+from landscape.rounding import Array
+
+KIM = Source(
+    "Kim, Mishkin, Pilanci 2025",
+    "arXiv:2411.07729",
+    "abstract and the description of its staircase",
+)
+
+#: A direction is optimal if its dual constraint is active up to this share; rank tolerance.
+ACTIVE, SAME = 1e-6, 1e-7
+
+
+class Optimum(NamedTuple):
+    """The optimal set of one problem: columns of optimal directions, vertices, and the duality gap."""
+
+    columns: Array
+    fitted: Array
+    vertices: list[tuple[int, ...]]
+    gap: float
+
+    @property
+    def least(self) -> int:
+        """m*, the fewest neurons of an optimal network."""
+        return min(map(len, self.vertices))
+
+    @property
+    def largest(self) -> int:
+        """M*, the most neurons of an optimal network whose columns are independent."""
+        return max(map(len, self.vertices))
+
+    def pieces(self, width: int) -> int:
+        """Connected components of the optimal networks of a width, modulo permutations.
+
+        These are the faces of the polytope of optimal scales with at most so many positive ones:
+        vertices, linked by the edges among these faces.
+        """
+        own = [v for v in self.vertices if len(v) <= width]
+        rank = np.linalg.matrix_rank
+        links = np.zeros((len(own), len(own)))
+        for i, j in combinations(range(len(own)), 2):
+            both = sorted({*own[i], *own[j]})
+            edge = rank(self.columns[:, both], tol=SAME) == len(both) - 1
+            links[i, j] = edge and len(both) <= width
+        return int(connected_components(links, directed=False)[0])
+
+
+def cells(x: Array) -> list[Array]:
+    """Rays (2, 2) of the activation cells of one neuron (w, b) on samples with one input."""
+    angles = np.unique([np.arctan2(-x, 1.0), np.arctan2(x, -1.0)])  # of (1, -x) and (-1, x)
+    rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return [np.array([rays[k], rays[(k + 1) % len(rays)]]) for k in range(len(rays))]
+
+
+def optimum(x: Array, y: Array, decay: float) -> Optimum:
+    """Solve ``sum_k (R(x_k) - y_k)^2 / 2 + decay * sum_i ‖u_i‖_2`` over networks of all widths."""
+    X = np.column_stack([x, np.ones(len(x))])
+    rays = cells(x)
+    blocks = [
+        s * (X * (X @ pair.mean(axis=0) > 0)[:, None]) @ pair.T
+        for pair in rays
+        for s in (1.0, -1.0)
+    ]
+    pairs = [pair for pair in rays for _ in (1, -1)]
+    # Variables: residuals, then per block the weights of the two rays and a bound of the norm.
+    n, count = len(x), len(blocks)
+    quadratic = sparse.diags(np.append(np.ones(n), np.zeros(3 * count)))
+    linear = np.zeros(n + 3 * count)
+    linear[n + 2 :: 3] = decay
+    fit = np.hstack([np.hstack([block, np.zeros((n, 1))]) for block in blocks])
+    rows = [np.hstack([np.eye(n), -fit])]
+    right, cones = [-y], [clarabel.ZeroConeT(n)]
+    for k, pair in enumerate(pairs):
+        own = np.zeros((5, n + 3 * count))
+        at = n + 3 * k
+        own[0, at] = own[1, at + 1] = own[2, at + 2] = -1.0
+        own[3:, at : at + 2] = -pair.T
+        rows.append(own)
+        right.append(np.zeros(5))
+        cones += [clarabel.NonnegativeConeT(2), clarabel.SecondOrderConeT(3)]
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    solver = clarabel.DefaultSolver(
+        sparse.csc_matrix(quadratic),
+        linear,
+        sparse.csc_matrix(np.vstack(rows)),
+        np.concatenate(right),
+        cones,
+        settings,
+    )
+    found = np.array(solver.solve().x)
+    nu = -found[:n]  # y - R, the dual point
+    cost = float(nu @ nu / 2 + decay * found[n + 2 :: 3].sum())
+    columns, sizes = [], []
+    for pair in rays:
+        active = (X @ pair.mean(axis=0) > 0).astype(float)
+        for s in (1.0, -1.0):
+            g = s * (X * active[:, None]).T @ nu
+            # Inside the cell the steepest direction is g itself, else one of the rays.
+            inside = np.linalg.solve(pair.T, g).min() > 0
+            v = (
+                g / np.linalg.norm(g)
+                if inside and g.any()
+                else max(pair, key=lambda r, g=g: float(r @ g))
+            )
+            sizes.append(float(v @ g))
+            columns.append(s * np.maximum(X @ v, 0.0))
+    scale = min(1.0, decay / max(max(sizes), 1e-300))
+    dual = float(scale * nu @ y - scale**2 * nu @ nu / 2)
+    tight = [k for k, size in enumerate(sizes) if size >= decay * (1 - ACTIVE)]
+    own = (
+        np.unique(np.round([columns[k] for k in tight], 9), axis=0).T if tight else np.zeros((n, 0))
+    )
+    return Optimum(own, y - nu, _vertices(own, y - nu), (cost - dual) / max(cost, 1e-300))
+
+
+def _vertices(columns: Array, fitted: Array) -> list[tuple[int, ...]]:
+    """Supports of the vertices of ``{t >= 0 : columns t = fitted}``."""
+    found = set()
+    for size in range(columns.shape[1] + 1):
+        for support in combinations(range(columns.shape[1]), size):
+            own = columns[:, support]
+            if size and np.linalg.matrix_rank(own, tol=SAME) < size:
+                continue
+            t = np.linalg.lstsq(own, fitted, rcond=None)[0] if size else np.zeros(0)
+            if np.abs(own @ t - fitted).max() < 1e-5 * (1 + np.abs(fitted).max()):
+                keep = tuple(k for k, value in zip(support, t, strict=True) if value > 1e-5)
+                if (t > -1e-6).all():
+                    found.add(keep)
+    return sorted(found)
+
+
+def problems(effort: Effort) -> Iterator[tuple[str, Array, Array, float]]:
+    """Real data with one input, and symmetric ones on which the optimum need not be unique."""
+    from sklearn.datasets import load_diabetes, load_linnerud
+
+    linnerud, diabetes = load_linnerud(), load_diabetes()
+    tables = {
+        "Linnerud, chins, weight": (linnerud.data[:, 0], linnerud.target[:, 0]),
+        "Linnerud, situps, waist": (linnerud.data[:, 1], linnerud.target[:, 1]),
+        "diabetes, bmi": (diabetes.data[:, 2], diabetes.target),
+        "diabetes, bp": (diabetes.data[:, 3], diabetes.target),
+    }
+    count = effort.of(10, 6)
+    for name, (x, y) in tables.items():
+        chosen = np.unique(x, return_index=True)[1][:count]
+        x, y = x[chosen].astype(float), y[chosen].astype(float)
+        x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+        for decay in (0.1, 0.02, 0.5)[: effort.of(3, 1)]:
+            yield f"{name}, decay {decay:g}", x, y, decay
+    x = np.arange(-2.0, 3.0)
+    yield "5 samples of |x|, decay 0.1", x, np.abs(x), 0.1
+    yield (
+        "4 samples of a zigzag, decay 0.1",
+        np.array([-3.0, -1.0, 1.0, 3.0]),
+        np.array([1.0, -1.0, 1.0, -1.0]),
+        0.1,
+    )
+
+
+def rows(effort: Effort) -> Found:
+    """All claims of the family."""
+    return Found([*_claims(effort)])
+
+
+def _claims(effort: Effort) -> Iterator[Claim]:
+    found = {name: (len(x), optimum(x, y, decay)) for name, x, y, decay in problems(effort)}
+    gap = max(best.gap for _, best in found.values())
+    data = "Ten rows each of Linnerud's and of the diabetes data, one input, standardized, weight "
+    "decay on weights and biases; "
+    data += "two symmetric data sets; exact as scikit-learn has them."
+    computation = (
+        "The convex program by an interior-point solver, all directions whose dual constraint is "
+        "active, all vertices of the "
+        "polytope of optimal scales."
+    )
+    uncertainty = f"double precision; largest relative duality gap {gap:.1e}"
+    yield claim(
+        effort,
+        KIM,
+        "critical-widths",
+        "critical-widths-on-real-data",
+        statement="Two critical widths m* and M* govern the optimal set. (Not computed in the "
+        "source.)",
+        data=data,
+        computation=computation,
+        predicted="m* <= M* <= n + 1",
+        measured="; ".join(
+            f"{name}: m* = {best.least}, M* = {best.largest}" for name, (_, best) in found.items()
+        ),
+        uncertainty=uncertainty,
+        verdict=judged(
+            all(b.least <= b.largest <= n + 1 for n, b in found.values()) and gap < 1e-6,
+            Verdict.UNDECIDED,
+        ),
+        note="Where m* = M* the optimal function has one optimal network, up to splits and "
+        "permutations.",
+    )
+    good = sum(b.pieces(min(b.least + b.largest, n + 1)) == 1 for n, b in found.values())
+    from_where = {
+        name: next(w for w in range(b.least, 2 * len(b.vertices) + 20) if b.pieces(w) == 1)
+        for name, (n, b) in found.items()
+    }
+    yield claim(
+        effort,
+        KIM,
+        "critical-widths",
+        "staircase-is-connected-at-last",
+        statement="From width min(m* + M*, n + 1) on the optimal set is connected.",
+        data=data,
+        computation=f"{computation} Components of the optimal networks of that width, modulo "
+        "permutations: faces with few "
+        "positive scales, linked by edges.",
+        predicted="one component",
+        measured=f"one component in {good} of {len(found)} problems; connected modulo permutations "
+        "from "
+        + ", ".join(f"m* + {w - found[name][1].least}" for name, w in from_where.items())
+        + " on",
+        uncertainty=f"{interval(good, len(found))}; {uncertainty}",
+        verdict=judged(good == len(found), Verdict.UNDECIDED),
+        note="With one neuron more than m* permutations are connected too, by Theorem 34's "
+        "exchange with a neuron at zero.",
+    )
