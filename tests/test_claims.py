@@ -8,15 +8,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linprog, minimize
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from landscape.atlas import make_atlas
+from landscape.claims import critical_widths, population
 from landscape.claims.page import assemble, compute
 from landscape.claims.registry import FAMILIES, Claim, Effort, Verdict, interval, load
 from landscape.command import main
+from landscape.parametrization import Parametrization
+from landscape.realization import realize
+from landscape.seminorm import sobolev_seminorm
+from landscape.spaces import RestrictedSpace
 
 #: Those that are computed quickly; the others are slow tests.
-FAST = ("linear-fits", "splitting", "connectivity")
+FAST = ("linear-fits", "connectivity", "norms")
 CONTRACT = [pytest.param(key, marks=() if key in FAST else pytest.mark.slow) for key in FAMILIES]
 PUBLISHED = Path(__file__).parents[1] / "docs/claims"
 
@@ -75,6 +82,84 @@ def test_what_is_published_was_computed_by_this_code():
 def test_intervals():
     assert interval(0, 5).startswith("0 to 52.2 %")
     assert interval(5, 10).startswith("18.7 to 81.3 %")
+
+
+# --- oracles of single families -------------------------------------------------------------------
+
+
+def test_the_population_risk_is_an_expectation(rng):
+    """Against gaussian samples, and its gradient against differences."""
+    w, x = rng.standard_normal((4, 3)), rng.standard_normal((400_000, 3))
+    found, slope = population.risk(w)
+    values = (np.maximum(x @ w.T, 0).sum(axis=1) - np.maximum(x, 0).sum(axis=1)) ** 2 / 2
+    assert abs(values.mean() - found) < 5 * values.std() / np.sqrt(len(x))
+    step = 1e-6 * rng.standard_normal(w.shape)
+    change = population.risk(w + step)[0] - population.risk(w - step)[0]
+    assert abs(change - 2 * (slope * step).sum()) < 1e-12
+
+
+def test_optimal_networks_of_all_widths_are_not_beaten(rng):
+    """The convex program against L-BFGS-B on the parameters of eight neurons."""
+    x, y, decay = rng.standard_normal(6), rng.standard_normal(6), 0.1
+    best = critical_widths.optimum(x, y, decay)
+    X = np.column_stack([x, np.ones(6)])
+
+    def objective(p):
+        a, c = p[:16].reshape(8, 2), p[16:]
+        s = np.maximum(X @ a.T, 0) @ c - y
+        return s @ s / 2 + decay / 2 * (p @ p)
+
+    ends = [minimize(objective, rng.standard_normal(24), method="L-BFGS-B").fun for _ in range(6)]
+    # Balanced: the decay is that of sum |c| |a|, whose optimal value duality gives.
+    s = best.fitted - y
+    cost = s @ s / 2 + best.fitted @ -s
+    assert cost - 1e-6 < min(ends) < cost * 1.02 + 1e-3
+    assert best.least <= best.largest <= 7 and abs(best.gap) < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_regions_with_bad_minima_by_linear_programs(seed):
+    """One neuron: a region holds a minimum iff the normal equations have a solution inside."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((4, 1)), rng.standard_normal(4)
+    X = np.column_stack([x, np.ones(4)])
+    losses = {}
+    angles = np.sort(np.concatenate([np.arctan2(-x[:, 0], 1), np.arctan2(x[:, 0], -1)]))
+    for middle in angles + np.diff(angles, append=angles[0] + 2 * np.pi) / 2:
+        sides = np.sign(X @ [np.cos(middle), np.sin(middle)])
+        for sign in (1.0, -1.0):
+            A = sign * X * (sides > 0)[:, None]
+            # Maximize the margin t of the sides, with u in a box that is large.
+            inside = linprog(
+                [0, 0, -1.0],
+                A_ub=np.column_stack([-sides[:, None] * X, np.ones(4)]), b_ub=np.zeros(4),
+                A_eq=np.column_stack([A.T @ A, np.zeros(2)]), b_eq=A.T @ y,
+                bounds=[(-1e4, 1e4)] * 2 + [(None, 1)],
+            )  # fmt: skip
+            if inside.status == 0 and inside.x[2] > 1e-9:
+                u = inside.x[:2]
+                losses[middle, sign] = float(((A @ u - y) ** 2).mean())
+    atlas = make_atlas(x, y, space=RestrictedSpace(3, 1))
+    least = atlas.global_minimum.loss
+    bad = sum(loss > least + 1e-9 for loss in losses.values())
+    found, closure, regions = atlas.bad_regions()
+    assert (found, regions) == (bad, 16) and closure >= found
+
+
+def test_spare_neurons_reach_every_better_network():
+    """Theorem 35 for the loss with a penalty, on random pairs of networks side by side."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((9, 3)), rng.standard_normal(9)
+
+    def value(theta):
+        return np.mean((realize(theta, X) - y) ** 2) + 0.1 * sobolev_seminorm(theta).value
+
+    for _ in range(20):
+        g, h = (Parametrization(rng.standard_normal((2, 3)), rng.standard_normal(2)) for _ in "gh")
+        for t in (0.5, 1e-3):
+            outputs = np.concatenate([(1 - t) * g.output_weights, t * h.output_weights])
+            both = Parametrization(np.vstack([g.weights, h.weights]), outputs)
+            assert value(both) <= (1 - t) * value(g) + t * value(h) + 1e-12
 
 
 # --- Theorem 33 -----------------------------------------------------------------------------------

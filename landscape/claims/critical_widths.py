@@ -31,7 +31,7 @@ ACTIVE, SAME = 1e-6, 1e-7
 
 
 class Optimum(NamedTuple):
-    """The optimal set of one problem: columns of optimal directions, vertices, and the duality gap."""
+    """The optimal set of one problem: columns of optimal directions, vertices, duality gap."""
 
     columns: Array
     fitted: Array
@@ -118,11 +118,9 @@ def optimum(x: Array, y: Array, decay: float) -> Optimum:
             g = s * (X * active[:, None]).T @ nu
             # Inside the cell the steepest direction is g itself, else one of the rays.
             inside = np.linalg.solve(pair.T, g).min() > 0
-            v = (
-                g / np.linalg.norm(g)
-                if inside and g.any()
-                else max(pair, key=lambda r, g=g: float(r @ g))
-            )
+            v = pair[int(np.argmax(pair @ g))]
+            if inside and g.any():
+                v = g / np.linalg.norm(g)
             sizes.append(float(v @ g))
             columns.append(s * np.maximum(X @ v, 0.0))
     scale = min(1.0, decay / max(max(sizes), 1e-300))
