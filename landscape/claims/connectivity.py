@@ -109,10 +109,7 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
     wide = [w for w in found if w.width >= w.n]
     good = sum(w.spurious == 0 for w in wide)
     yield claim(
-        effort,
-        VENTURI,
-        "connectivity",
-        "no-spurious-valley-at-width-n",
+        effort, VENTURI, "connectivity", "no-spurious-valley-at-width-n",
         statement="A network as wide as the dimension of the functions that its neurons span has "
         "no spurious valley; on n "
         "samples that dimension is at most n.",
@@ -122,15 +119,12 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
         measured=f"none at {good} of {len(wide)} pairs of data and width",
         uncertainty=interval(good, len(wide)),
         verdict=judged(good == len(wide)),
-    )
+    )  # fmt: skip
     narrow = [w for w in found if w.width < w.n]
     bad = [w for w in narrow if w.spurious]
     most = max(((w.width - w.n, w.n, w.data) for w in bad), default=None)
     yield claim(
-        effort,
-        VENTURI,
-        "connectivity",
-        "spurious-valleys-below-n",
+        effort, VENTURI, "connectivity", "spurious-valleys-below-n",
         statement="Narrower networks have spurious valleys on some data.",
         data=data,
         computation=computed,
@@ -139,14 +133,11 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
         + (f"; the widest has width n - {-most[0]} with n = {most[1]}" if most else ""),
         uncertainty=interval(len(bad), len(narrow)),
         verdict=judged(bool(bad), Verdict.UNDECIDED),
-    )
+    )  # fmt: skip
     last = [w for w in found if w.width == w.n + 1]
     good = sum(w.connected for w in last)
     yield claim(
-        effort,
-        NGUYEN,
-        "connectivity",
-        "connected-at-width-n-plus-1",
+        effort, NGUYEN, "connectivity", "connected-at-width-n-plus-1",
         statement="All sublevel sets are connected if a layer has n + 1 neurons.",
         data=data,
         computation=f"{computed} Permutations by Theorem 34.",
@@ -156,7 +147,7 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
         verdict=judged(good == len(last)),
         note="ReLU is outside the assumptions on activations that were read; the statement holds "
         "here all the same.",
-    )
+    )  # fmt: skip
     for offset, own in ((False, "without"), (True, "with")):
         at = [w for w in found if w.width == w.n and w.offset is offset]
         good, bad_ones = sum(w.connected for w in at), sum(w.disconnected for w in at)
@@ -164,10 +155,7 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
         if offset and good == len(at):
             verdict = Verdict.CORRECTED
         yield claim(
-            effort,
-            NGUYEN,
-            "connectivity",
-            f"width-n-{own}-offset",
+            effort, NGUYEN, "connectivity", f"width-n-{own}-offset",
             statement="With two layers and width n the sublevel sets may be disconnected.",
             data=data,
             computation=f"{computed} Networks {own} an output offset, width n.",
@@ -180,7 +168,7 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
             note="The row below has an example in rationals."
             if not offset
             else "An output offset counts as a neuron: with it width n suffices on all these data.",
-        )
+        )  # fmt: skip
 
 
 def _example(effort: Effort) -> Claim:
@@ -188,10 +176,7 @@ def _example(effort: Effort) -> Claim:
     one, two = (merge_tree(x, y, space=BalancedSpace(3, m), exact=True) for m in (1, 2))
     alone, least = one.exact_pairs[0][0], two.exact_pairs[0][0]
     return claim(
-        effort,
-        NGUYEN,
-        "connectivity",
-        "width-n-smallest-example",
+        effort, NGUYEN, "connectivity", "width-n-smallest-example",
         statement="The smallest data on which width n is too little.",
         data="Samples (-1, -1), (1, 1), two ReLUs with biases, no offset; exact.",
         computation="Least loss of one and of two neurons, by exact merge trees.",
@@ -200,11 +185,10 @@ def _example(effort: Effort) -> Claim:
         "sign. Both signs are needed, so (+, -) and (-, +) are not connected.",
         measured=f"least loss {alone} with one neuron, {least} with two: sublevel sets are "
         f"disconnected below {alone}",
-        uncertainty="exact, in rationals",
         verdict=judged(least == 0 < alone),
         note="Modulo permutations they are connected: the two parts are the same networks with the "
         "neurons exchanged.",
-    )
+    )  # fmt: skip
 
 
 def _draw(found: list[Width]) -> Any:

@@ -9,8 +9,9 @@ together as networks get wider. Nobody has computed them on data: here they are,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import clarabel
 import numpy as np
@@ -19,6 +20,10 @@ from scipy.sparse.csgraph import connected_components
 
 from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
 from landscape.rounding import Array
+
+CAPTION = """Connected components of the globally optimal networks with weight decay, modulo
+permutations, by the width, for the problems with more than one optimal network of the least width
+m*, at which each curve begins."""
 
 KIM = Source(
     "Kim, Mishkin, Pilanci 2025",
@@ -178,64 +183,87 @@ def problems(effort: Effort) -> Iterator[tuple[str, Array, Array, float]]:
 
 def rows(effort: Effort) -> Found:
     """All claims of the family."""
-    return Found([*_claims(effort)])
-
-
-def _claims(effort: Effort) -> Iterator[Claim]:
     found = {name: (len(x), optimum(x, y, decay)) for name, x, y, decay in problems(effort)}
-    gap = max(best.gap for _, best in found.values())
-    data = "Ten rows each of Linnerud's and of the diabetes data, one input, standardized, weight "
-    "decay on weights and biases; "
-    data += "two symmetric data sets; exact as scikit-learn has them."
+    return Found([*_claims(effort, found)], partial(_draw, found))
+
+
+def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[Claim]:
+    gap = max(abs(best.gap) for _, best in found.values())
+    data = (
+        f"{effort.of(10, 6)} rows each of Linnerud's and of the diabetes data, one input, "
+        "standardized, weight decay on weights "
+        "and biases; two symmetric data sets. All exact, as scikit-learn has them."
+    )
     computation = (
         "The convex program by an interior-point solver, all directions whose dual constraint is "
         "active, all vertices of the "
         "polytope of optimal scales."
     )
     uncertainty = f"double precision; largest relative duality gap {gap:.1e}"
+    sound = gap < 1e-6
     yield claim(
-        effort,
-        KIM,
-        "critical-widths",
-        "critical-widths-on-real-data",
-        statement="Two critical widths m* and M* govern the optimal set. (Not computed in the "
-        "source.)",
+        effort, KIM, "critical-widths", "critical-widths-on-real-data",
+        statement="Two critical widths m* <= M* govern the optimal set; the source does not "
+        "compute them on data.",
         data=data,
         computation=computation,
         predicted="m* <= M* <= n + 1",
         measured="; ".join(
-            f"{name}: m* = {best.least}, M* = {best.largest}" for name, (_, best) in found.items()
+            f"{name}: m* = {b.least}, M* = {b.largest}" for name, (_, b) in found.items()
         ),
         uncertainty=uncertainty,
         verdict=judged(
-            all(b.least <= b.largest <= n + 1 for n, b in found.values()) and gap < 1e-6,
+            sound and all(b.least <= b.largest <= n + 1 for n, b in found.values()),
             Verdict.UNDECIDED,
         ),
-        note="Where m* = M* the optimal function has one optimal network, up to splits and "
-        "permutations.",
-    )
-    good = sum(b.pieces(min(b.least + b.largest, n + 1)) == 1 for n, b in found.values())
-    from_where = {
-        name: next(w for w in range(b.least, 2 * len(b.vertices) + 20) if b.pieces(w) == 1)
-        for name, (n, b) in found.items()
-    }
+        note="All vertices have the rank of the optimal columns: on none of these data do the two "
+        "widths differ.",
+    )  # fmt: skip
+    finite = sum(best.pieces(best.least) == len(best.vertices) for _, best in found.values())
     yield claim(
-        effort,
-        KIM,
-        "critical-widths",
-        "staircase-is-connected-at-last",
+        effort, KIM, "critical-widths", "staircase-starts-with-points",
+        statement="At width m* there are finitely many optimal networks.",
+        data=data,
+        computation=f"{computation} Components of the optimal networks of width m*, modulo "
+        "permutations.",
+        predicted="as many components as vertices with m* positive scales",
+        measured=f"in {finite} of {len(found)} problems; networks: "
+        + ", ".join(str(len(best.vertices)) for _, best in found.values()),
+        uncertainty=uncertainty,
+        verdict=judged(sound and finite == len(found), Verdict.UNDECIDED),
+        note="On real data with little weight decay there are dozens of optimal networks of the "
+        "least width.",
+    )  # fmt: skip
+    good = sum(b.pieces(min(b.least + b.largest, n + 1)) == 1 for n, b in found.values())
+    first = [next(k for k in range(n + 2) if b.pieces(b.least + k) == 1) for n, b in found.values()]
+    yield claim(
+        effort, KIM, "critical-widths", "staircase-is-connected-at-last",
         statement="From width min(m* + M*, n + 1) on the optimal set is connected.",
         data=data,
         computation=f"{computation} Components of the optimal networks of that width, modulo "
         "permutations: faces with few "
         "positive scales, linked by edges.",
         predicted="one component",
-        measured=f"one component in {good} of {len(found)} problems; connected modulo permutations "
-        "from "
-        + ", ".join(f"m* + {w - found[name][1].least}" for name, w in from_where.items())
-        + " on",
+        measured=f"one in {good} of {len(found)} problems; connected modulo permutations from m* + "
+        "k on with k = " + ", ".join(map(str, first)),
         uncertainty=f"{interval(good, len(found))}; {uncertainty}",
-        verdict=judged(good == len(found), Verdict.UNDECIDED),
-        note="With one neuron more than m* permutations are connected too, by Theorem 34's "
-        "exchange with a neuron at zero.",
-    )
+        verdict=judged(sound and good == len(found), Verdict.UNDECIDED),
+        note="Here one neuron more than m* is enough, much less than the source needs; it connects "
+        "permutations too, by the "
+        "exchange of Theorem 34.",
+    )  # fmt: skip
+
+
+def _draw(found: dict[str, tuple[int, Optimum]]) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, (_, best) in found.items():
+        if len(best.vertices) > 1:
+            widths = range(best.least, best.least + 3)
+            axes.plot(widths, [best.pieces(w) for w in widths], "o-", label=name)
+    axes.set(xlabel="width", ylabel="components of the optimal set", yscale="log")
+    if axes.lines:
+        axes.legend(frameon=False, fontsize=8)
+    return figure

@@ -95,10 +95,7 @@ def _generic(effort: Effort) -> Claim:
         level = loss(theta, np.column_stack([x, np.ones(len(x))]), y)
         beaten += better(theta, x, y) > 1e-9 * level
     return claim(
-        effort,
-        YUN,
-        "linear-fits",
-        "linear-fit-is-spurious",
+        effort, YUN, "linear-fits", "linear-fit-is-spurious",
         statement="If no linear function fits the data and samples are distinct, a ReLU network of "
         "width "
         "2 or more has a local minimum with the loss of linear least squares that is not global "
@@ -114,7 +111,7 @@ def _generic(effort: Effort) -> Claim:
         measured=f"{proved} of {count} proved, {beaten} of {count} beaten",
         uncertainty=f"share that is both: {interval(min(proved, beaten), count)}",
         verdict=judged(proved == beaten == count),
-    )
+    )  # fmt: skip
 
 
 def _narrow(effort: Effort) -> Claim:
@@ -127,10 +124,7 @@ def _narrow(effort: Effort) -> Claim:
     centre = sum(targets) / 4
     linear = sum((centre + slope * (k - mean) - t) ** 2 for k, t in enumerate(targets)) / 4
     return claim(
-        effort,
-        YUN,
-        "linear-fits",
-        "linear-fit-at-width-one",
+        effort, YUN, "linear-fits", "linear-fit-at-width-one",
         statement="Theorem 1 asks for at least two neurons: is that needed?",
         data="Samples (0, -1), (1, 11), (2, 19), (3, 31), exact.",
         computation="Least loss of all networks with one neuron, biases and an offset, by the "
@@ -139,11 +133,10 @@ def _narrow(effort: Effort) -> Claim:
         "loss of the linear fit in rationals.",
         predicted="The condition says nothing of width 1.",
         measured=f"least loss {least}, linear fit {linear}",
-        uncertainty="exact, in rationals",
         verdict=judged(least == linear),
         note="With one neuron the linear fit is the global minimum of these data, so the condition "
         "cannot be left out.",
-    )
+    )  # fmt: skip
 
 
 def _three(effort: Effort) -> Claim:
@@ -158,10 +151,7 @@ def _three(effort: Effort) -> Claim:
     ]
     fitted = values == [0, 0, 1]
     return claim(
-        effort,
-        YUN,
-        "linear-fits",
-        "three-points",
+        effort, YUN, "linear-fits", "three-points",
         statement="On three points that two ReLUs fit exactly there is a local minimum with the "
         "loss of linear least "
         "squares (Theorem 2 and its appendix).",
@@ -172,10 +162,9 @@ def _three(effort: Effort) -> Claim:
         predicted="local minimum with mean squared error 2/9, global minimum 0",
         measured=f"{proof.verdict.value}: local minimum with loss {proof.loss}; "
         f"1 - ρ(x₁ - x₂) - ρ(x₂ - x₁) {'fits' if fitted else 'does not fit'} exactly",
-        uncertainty="exact, in rationals",
         verdict=judged(proof.proved and proof.loss == Fraction(2, 9) and fitted),
         note="Their loss is half a sum of squares; ours are means.",
-    )
+    )  # fmt: skip
 
 
 def _continua(effort: Effort) -> Iterator[Claim]:
@@ -195,10 +184,7 @@ def _continua(effort: Effort) -> Iterator[Claim]:
         agree += abs(found.loss / linear - 1) < 1e-9
         widths.add(m)
     yield claim(
-        effort,
-        CHRISTOF,
-        "linear-fits",
-        "continuum-of-spurious-minima",
+        effort, CHRISTOF, "linear-fits", "continuum-of-spurious-minima",
         statement="With hidden layers of width at least two and an activation with an affine "
         "piece, the spurious local "
         "minima form a continuum, for every target that is not affine.",
@@ -214,7 +200,7 @@ def _continua(effort: Effort) -> Iterator[Claim]:
         verdict=judged(members == agree == count),
         note="A continuum as biases, scales and shares are free; that the loss is not the least "
         "one is the claim above.",
-    )
+    )  # fmt: skip
     targets = {n: [*product(range(-2, 3), repeat=n)] for n in (1, 2)}
     bad_ones = {
         n: sum(_is_bad(np.array([[-1.0], [1.0]])[:n], np.array(t, dtype=float)) for t in every)
@@ -223,10 +209,7 @@ def _continua(effort: Effort) -> Iterator[Claim]:
     two = merge_tree([[-1.0], [1.0]], [1.0, -2.0], space=BalancedSpace(3, 1), exact=True)
     (best, _), (bad, level) = two.exact_pairs
     yield claim(
-        effort,
-        SWIRSZCZ,
-        "linear-fits",
-        "small-data-with-bad-minima",
+        effort, SWIRSZCZ, "linear-fits", "small-data-with-bad-minima",
         statement="There are finite data sets on which the loss of a ReLU network has a strongly "
         "suboptimal local "
         "minimum.",
@@ -239,10 +222,9 @@ def _continua(effort: Effort) -> Iterator[Claim]:
         measured=f"with one sample {bad_ones[1]} of {len(targets[1])}, with two {bad_ones[2]} of "
         f"{len(targets[2])}; "
         f"targets 1 and -2: least loss {best}, bad valley at {bad}, left at {level}",
-        uncertainty="exact, in rationals",
         verdict=judged(bad_ones[2] > 0),
         note="Two samples and one neuron suffice; one sample does not, whatever its target.",
-    )
+    )  # fmt: skip
 
 
 def _is_bad(x: Array, y: Array) -> bool:

@@ -73,10 +73,7 @@ def _powers(effort: Effort) -> Iterator[Claim]:
         ratios.append(float(largest / (np.sqrt(norm) + norm)))
     worst = max(ratios)
     yield claim(
-        effort,
-        JENTZEN,
-        "norms",
-        "parameters-by-lipschitz-norm",
+        effort, JENTZEN, "norms", "parameters-by-lipschitz-norm",
         statement="Every shallow ReLU network can be reparametrized, with the same function, so "
         "that its parameters are at most a "
         "constant times L^(1/2) + L, L the Lipschitz norm of the function.",
@@ -92,15 +89,12 @@ def _powers(effort: Effort) -> Iterator[Claim]:
         "and the max-norm",
         verdict=judged(worst <= np.sqrt(2) and max(gaps) < 1e-9),
         note="The neuron for the slope may be one more than the network had.",
-    )
+    )  # fmt: skip
     small, large = [10.0**-k for k in (2, 4, 6)], [10.0**k for k in (2, 4, 6)]
     ridge = [np.sqrt(size) / (2 * size) for size in small]
     offset = [size / np.sqrt(size + 2) for size in large]
     yield claim(
-        effort,
-        JENTZEN,
-        "norms",
-        "both-powers-are-needed",
+        effort, JENTZEN, "norms", "both-powers-are-needed",
         statement="Neither power of the Lipschitz norm alone is enough.",
         data="One neuron with one input on [-1, 1]: δ ρ(x) for δ = 10^-2, 10^-4, 10^-6, and K + "
         "ρ(x) for K = 10^2, 10^4, 10^6; exact.",
@@ -114,7 +108,7 @@ def _powers(effort: Effort) -> Iterator[Claim]:
         verdict=judged(min(np.diff(ridge)) > 0 and min(np.diff(offset)) > 0),
         note="The power 1 is needed because the number of neurons is given: a spare neuron would "
         "carry K with the root of K.",
-    )
+    )  # fmt: skip
 
 
 def _hoelder(effort: Effort) -> Claim:
@@ -130,10 +124,7 @@ def _hoelder(effort: Effort) -> Claim:
             f"half width 4^-{k}: Hölder constant {hoelder:g}, parameters at least {sizes[-1]:.3g}"
         )
     return claim(
-        effort,
-        JENTZEN,
-        "norms",
-        "hoelder-norms-do-not-bound",
+        effort, JENTZEN, "norms", "hoelder-norms-do-not-bound",
         statement="No such bound holds with a Hölder norm instead.",
         data="Hats of height 2^-k and half width 4^-k, three neurons; exact.",
         computation="Hölder constant for the exponent 1/2, attained between corner and tip; the "
@@ -143,7 +134,7 @@ def _hoelder(effort: Effort) -> Claim:
         measured="; ".join(texts),
         uncertainty="exact, powers of two",
         verdict=judged(min(np.diff(sizes)) > 0),
-    )
+    )  # fmt: skip
 
 
 def _spare(effort: Effort) -> Claim:
@@ -176,10 +167,7 @@ def _spare(effort: Effort) -> Claim:
             falls.append(found[-1][0] - value(between) >= 0.99 * t * (found[-1][0] - found[0][0]))
         lower += all(falls)
     return claim(
-        effort,
-        BERNER,
-        "norms",
-        "regularized-minima-with-spare-neurons",
+        effort, BERNER, "norms", "regularized-minima-with-spare-neurons",
         statement="For large enough networks local minima of a regularized problem on realizations "
         "are almost optimal.",
         data=f"{count} random data sets of 12 samples with one input; per set the worst and the "
@@ -197,4 +185,4 @@ def _spare(effort: Effort) -> Claim:
         note="What can be shown without the source's text: a local minimum on realizations of m + "
         "k neurons that needs only m of them "
         "is no worse than any network with k neurons, for every convex penalty of the function.",
-    )
+    )  # fmt: skip

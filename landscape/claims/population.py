@@ -178,10 +178,7 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
     met = {k: run for k, run in own.items() if run.spurious}
     positive = all(run.curvature > 1e-4 for run in met.values())
     yield claim(
-        effort,
-        SAFRAN,
-        "population",
-        "spurious-minima-from-k-6",
+        effort, SAFRAN, "population", "spurious-minima-from-k-6",
         statement="For 6 <= k <= 20 there are spurious local minima.",
         data=data,
         computation=f"{computation} Least eigenvalue of the Hessian at the lowest spurious end.",
@@ -197,14 +194,11 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         ),
         note="Losses are halves of expected squares. Sizes where no run met one: "
         f"{', '.join(str(k) for k in own if k not in met) or 'none'}.",
-    )
+    )  # fmt: skip
     shares = {k: run.bounds for k, run in own.items()}
     first, last = min(shares), max(shares)
     yield claim(
-        effort,
-        SAFRAN,
-        "population",
-        "spurious-minima-grow-with-k",
+        effort, SAFRAN, "population", "spurious-minima-grow-with-k",
         statement="The probability of ending at a spurious minimum is high, and grows with the "
         "size of the network.",
         data=data,
@@ -217,15 +211,12 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         + " % (Clopper and Pearson, 95 %)",
         verdict=judged(shares[first][1] < shares[last][0], Verdict.UNDECIDED),
         note=f"Confirmed if the intervals of k = {first} and k = {last} are apart.",
-    )
+    )  # fmt: skip
     wide = {k: run for (k, extra), run in runs.items() if extra}
     compared = [k for k, (low, _) in shares.items() if low > 0.02]
     fewer = bool(compared) and all(wide[k].bounds[1] < shares[k][0] for k in compared)
     yield claim(
-        effort,
-        SAFRAN,
-        "population",
-        "one-neuron-more-helps",
+        effort, SAFRAN, "population", "one-neuron-more-helps",
         statement="Mild over-parametrization drastically reduces the spurious minima that are met.",
         data=data,
         computation=f"{computation} Students with k + 1 neurons.",
@@ -239,7 +230,7 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         + " % (Clopper and Pearson, 95 %)",
         verdict=judged(fewer, Verdict.UNDECIDED),
         note="Confirmed if the intervals are below those of k neurons, wherever these exceed 2 %.",
-    )
+    )  # fmt: skip
 
 
 def _saddles(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
@@ -248,10 +239,7 @@ def _saddles(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
     }
     low = sum(fall > 1e-7 for fall in falls.values())
     return claim(
-        effort,
-        YEHUDAI,
-        "population",
-        "one-neuron-more-makes-saddles",
+        effort, YEHUDAI, "population", "one-neuron-more-makes-saddles",
         statement="Adding a single neuron turns a minimum that is not global into a saddle point.",
         data=f"The lowest spurious minimum of each k above; {effort.seeded}.",
         computation="One neuron is replaced by two halves of it, a point with the same function; "
@@ -265,16 +253,13 @@ def _saddles(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
         note="In the model with fixed output weights. By Theorem 33 a half and a half of a ReLU "
         "stay a minimum on finite samples, "
         "up to a distance that vanishes as samples become dense.",
-    )
+    )  # fmt: skip
 
 
 def _seven(effort: Effort, run: Runs) -> Claim:
     far = np.inf if run.end is None else np.abs(np.sort(run.end.ravel()) - np.sort(SEVEN)).max()
     return claim(
-        effort,
-        YEHUDAI,
-        "population",
-        "the-minimum-of-k-7",
+        effort, YEHUDAI, "population", "the-minimum-of-k-7",
         statement="For k = 7 the spurious minimum that is met, up to permutations, has five "
         "different entries (given to ten "
         "digits).",
@@ -284,7 +269,7 @@ def _seven(effort: Effort, run: Runs) -> Claim:
         measured=f"largest difference {far:.1e}, loss {run.loss:.7f}",
         uncertainty="digits of the source 5e-11, of the descent about 1e-8",
         verdict=judged(bool(far < 1e-7), Verdict.UNDECIDED),
-    )
+    )  # fmt: skip
 
 
 def _finite(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
@@ -301,10 +286,7 @@ def _finite(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
             found.append((np.abs(end.parametrization.products - start).max(), end.loss / 2))
     losses, far = [loss for _, loss in found] or [np.nan], [d for d, _ in found] or [np.nan]
     return claim(
-        effort,
-        SAFRAN,
-        "population",
-        "finite-samples",
+        effort, SAFRAN, "population", "finite-samples",
         statement="Spurious minima exist for gaussian inputs. On finite samples too?",
         data=f"{trials} sets of {n} gaussian samples in {k} dimensions, targets of the teacher; "
         f"{effort.seeded}.",
@@ -318,7 +300,7 @@ def _finite(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
         verdict=judged(len(found) == trials, Verdict.UNDECIDED),
         note="Output weights may change here, their signs not: the products are what the source "
         "optimizes.",
-    )
+    )  # fmt: skip
 
 
 def _draw(runs: dict[tuple[int, int], Runs]) -> Any:

@@ -87,10 +87,7 @@ def _claims(effort: Effort, found: list[Share]) -> Iterator[Claim]:
             wide.append(float(np.mean(own)))
         most = max(wide) < 0.5
         yield claim(
-            effort,
-            KARHADKAR,
-            "regions",
-            name,
+            effort, KARHADKAR, "regions", name,
             statement=statement,
             data=data,
             computation=computation,
@@ -108,7 +105,7 @@ def _claims(effort: Effort, found: list[Share]) -> Iterator[Claim]:
             else "Share of regions that have a bad local minimum in their closure. The source "
             "speaks of "
             "differentiable ones; the verdict is on the same sentence for all.",
-        )
+        )  # fmt: skip
 
 
 def _draw(found: list[Share]) -> Any:

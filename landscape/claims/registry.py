@@ -118,11 +118,12 @@ def load(key: str) -> Family:
 
 
 def claim(effort: Effort, source: Source, family: str, key: str, **columns: str) -> Claim:
-    """A row of a family, with the command that computes it."""
+    """A row of a family, with the command that computes it; exact, if no uncertainty is given."""
     command = f"landscape claims --only {family} --seed {effort.seed}"
     command += " --quick" * effort.quick
     cited = f"{source.cited}, {source.where}"
-    own = {name: " ".join(text.split()) for name, text in ({"note": ""} | columns).items()}
+    columns = {"note": "", "uncertainty": "exact, in rationals"} | columns
+    own = {name: " ".join(text.split()) for name, text in columns.items()}
     where = {"claim": key, "family": family, "source": cited, "source_read": source.read}
     return Claim(**where, command=command, **own)
 

@@ -105,10 +105,7 @@ def _splits(effort: Effort, counts: Counter, certified: Counter) -> Iterator[Cla
     )
     n, k = (total(which, (True, False), True) for which in (counts, certified))
     yield claim(
-        effort,
-        FUKUMIZU,
-        "splitting",
-        "split-between-0-and-1",
+        effort, FUKUMIZU, "splitting", "split-between-0-and-1",
         statement="Duplicating a hidden neuron of a smaller network makes lines of critical points "
         "of the larger one; on "
         "a segment of it they can be local minima.",
@@ -121,7 +118,7 @@ def _splits(effort: Effort, counts: Counter, certified: Counter) -> Iterator[Cla
         uncertainty=interval(k, n),
         verdict=judged(k == n),
         note="For smooth activations a matrix has to be definite; for ReLU nothing has to.",
-    )
+    )  # fmt: skip
     n, k = (total(which, (False,), False) for which in (counts, certified))
     kinks, left = (total(which, (True,), False) for which in (counts, certified))
     open_ = undecided((True,), False)
@@ -130,10 +127,7 @@ def _splits(effort: Effort, counts: Counter, certified: Counter) -> Iterator[Cla
         Verdict.CORRECTED if k == n and not left and 2 * saddles > kinks else Verdict.UNDECIDED
     )
     yield claim(
-        effort,
-        FUKUMIZU,
-        "splitting",
-        "split-outside-0-and-1",
+        effort, FUKUMIZU, "splitting", "split-outside-0-and-1",
         statement="Whether a split is a local minimum or a saddle depends on the factor; the local "
         "minima form a segment.",
         data=data,
@@ -150,7 +144,7 @@ def _splits(effort: Effort, counts: Counter, certified: Counter) -> Iterator[Cla
         note="Correction for ReLU: the factor matters at kinks only. Off kinks the whole line "
         "consists of local minima, "
         "its ends included.",
-    )
+    )  # fmt: skip
 
 
 def _example(effort: Effort) -> Claim:
@@ -166,19 +160,15 @@ def _example(effort: Effort) -> Claim:
     lower = sum(((v - w) ** 2 for v, w in zip(values, (1, -1), strict=True)), ZERO) / 2
     verdicts = {f: proof.verdict.value for f, proof in proofs.items() if proof is not None}
     return claim(
-        effort,
-        FUKUMIZU,
-        "splitting",
-        "split-example",
+        effort, FUKUMIZU, "splitting", "split-example",
         statement="A ReLU example in which the factor decides.",
         data="Inputs (1, 0), (0, 1), targets 1, -1, no biases; the minimum ρ(x₁); exact.",
         computation="Proofs in rationals for the factors 1/2 and 2; the loss of 2 ρ(x₁) - ρ(x₁ + "
         "x₂/2).",
         predicted="1/2: local minimum with loss 1/2; 2: none",
         measured=f"1/2: {verdicts[0.5]}; 2: {verdicts[2.0]}, a loss of {lower} next to 1/2",
-        uncertainty="exact, in rationals",
         verdict=judged(verdicts == {0.5: "holds", 2.0: "violated"} and lower < Fraction(1, 2)),
-    )
+    )  # fmt: skip
 
 
 def rosenbrock(n: int) -> tuple[Array, Array]:
@@ -221,10 +211,7 @@ def _duplicates(effort: Effort) -> Iterator[Claim]:
     ):
         n, k, mixed = (found[biases][name] for name in ("minima", "parallel", "same"))
         yield claim(
-            effort,
-            MARTINELLI,
-            "splitting",
-            key,
+            effort, MARTINELLI, "splitting", key,
             statement="Gradient flow from random starts ends on split neurons in 10 to 30 % of the "
             "runs without biases."
             if not biases
@@ -243,7 +230,7 @@ def _duplicates(effort: Effort) -> Iterator[Claim]:
             "this is the analogue for "
             "ReLU. Neurons that are active on the same samples can be made parallel at the same "
             "loss.",
-        )
+        )  # fmt: skip
 
 
 def _channels(effort: Effort) -> Iterator[Claim]:
@@ -260,10 +247,7 @@ def _channels(effort: Effort) -> Iterator[Claim]:
             ends = [max(size * a + b, ZERO) - max(size * a, ZERO) for a, b in pairs]
             reached += ends == [b if a > 0 else ZERO for a, b in pairs]
     yield claim(
-        effort,
-        MARTINELLI,
-        "splitting",
-        "channels-on-finite-data",
+        effort, MARTINELLI, "splitting", "channels-on-finite-data",
         statement="Two neurons whose output weights grow with opposite signs while their "
         "directions merge end, at "
         "infinity, in a gated linear unit; with finite data ReLU landscapes have cusps in which "
@@ -278,12 +262,11 @@ def _channels(effort: Effort) -> Iterator[Claim]:
         "cell are a closed cone), so "
         "channels end at finite parameters.",
         measured=f"attained in {reached} of {count} cases",
-        uncertainty="exact, in rationals",
         verdict=judged(reached == count),
         note="So on finite data no ReLU network is better at infinity than all finite ones; with "
         "infinite data there are "
         "channels, as the source says.",
-    )
+    )  # fmt: skip
     for k in (1, 10, 100):
         # Balanced products (K + 1, 1, 1) and (K, 1, 1) of opposite signs, both in N*.
         function = RationalFunction(
@@ -296,10 +279,7 @@ def _channels(effort: Effort) -> Iterator[Claim]:
         norms.append((k, function.seminorm()[0]))
     grows = all(2 * norm >= k + 1 for k, norm in norms)
     yield claim(
-        effort,
-        MARTINELLI,
-        "splitting",
-        "channels-in-the-restricted-space",
+        effort, MARTINELLI, "splitting", "channels-in-the-restricted-space",
         statement="Along a channel the parameters diverge while the function converges. Does N* "
         "exclude that?",
         data="Products (K + 1, 1, 1) and (K, 1, 1) of opposite signs, K = 1, 10, 100; exact.",
@@ -307,12 +287,11 @@ def _channels(effort: Effort) -> Iterator[Claim]:
         predicted="at least half of the largest product, by which the gradient jumps: without "
         "bound",
         measured=", ".join(f"K = {k}: {norm}" for k, norm in norms),
-        uncertainty="exact, in rationals",
         verdict=Verdict.CORRECTED if grows else Verdict.REFUTED,
         note="N* holds such pairs, so it does not exclude channels on data; but along each the "
         "W^{1,∞} seminorm of the "
         "function diverges, so a bound on the seminorm excludes them.",
-    )
+    )  # fmt: skip
 
 
 def _draw(counts: Counter, certified: Counter) -> Any:

@@ -88,10 +88,7 @@ def _stuck(effort: Effort) -> Iterator[Claim]:
         f"{effort.seeded}."
     )
     yield claim(
-        effort,
-        HOLZMUELLER,
-        "training-ends",
-        "kinks-stay-where-they-start",
+        effort, HOLZMUELLER, "training-ends", "kinks-stay-where-they-start",
         statement="From He's initialization, gradient descent does not move the biases far from "
         "zero, for a class of one-input "
         "distributions, with high probability; so it ends at a bad local minimum.",
@@ -103,14 +100,11 @@ def _stuck(effort: Effort) -> Iterator[Claim]:
         uncertainty="; ".join(interval(count, runs) for count in own.values()),
         verdict=judged([*own.values()][-1] >= 0.9 * runs, Verdict.UNDECIDED),
         note=f"The conditions of the source on distributions were not read.{others}",
-    )
+    )  # fmt: skip
     good = sum(end.is_minimum and end.loss < lines * (1 + 1e-9) for _, end, lines in ends)
     losses = [lines for *_, lines in ends] or [np.nan]
     yield claim(
-        effort,
-        HOLZMUELLER,
-        "training-ends",
-        "stuck-runs-are-near-bad-minima",
+        effort, HOLZMUELLER, "training-ends", "stuck-runs-are-near-bad-minima",
         statement="What is found is a local minimum that is essentially a linear regression.",
         data=f"The ends of the row above whose kinks stayed; {effort.seeded}.",
         computation="Certificate of the network next to the end, with one neuron of each side "
@@ -124,7 +118,7 @@ def _stuck(effort: Effort) -> Iterator[Claim]:
         verdict=judged(good > 0.9 * len(ends), Verdict.UNDECIDED),
         note="Both sides have samples here, so the fit has two lines; a network with n / 2 more "
         "kinks would interpolate.",
-    )
+    )  # fmt: skip
 
 
 def _nearby(
@@ -169,10 +163,7 @@ def _kinks(effort: Effort) -> Iterator[Claim]:
         )
         inside = abs(mean - published) <= half
         yield claim(
-            effort,
-            YUN,
-            "training-ends",
-            f"kinks-{d}-{m}-{n}",
+            effort, YUN, "training-ends", f"kinks-{d}-{m}-{n}",
             statement=f"Training on gaussian data ({d} inputs, {m} neuron, {n} samples, table 1) "
             "ends on many kinks: so many pairs "
             "of a neuron and a sample on the mean of 40 runs.",
@@ -191,4 +182,4 @@ def _kinks(effort: Effort) -> Iterator[Claim]:
                 else ", which another optimizer reached, and the mean differs: "
                 "ends on kinks are confirmed, the number depends on the optimizer."
             ),
-        )
+        )  # fmt: skip

@@ -3,8 +3,6 @@
 
 from landscape.claims.registry import FAMILIES
 
-CLAIMS = "results/claims"
-
 
 wildcard_constraints:
     family="[a-z-]+",
@@ -17,14 +15,14 @@ localrules:
 rule claims:
     """Table and page of all published claims that were tried."""
     input:
-        expand(f"{CLAIMS}/parts/{{family}}.parquet", family=FAMILIES),
+        expand("results/claims/parts/{family}.parquet", family=FAMILIES),
     output:
-        table=f"{CLAIMS}/claims.csv",
-        page=f"{CLAIMS}/claims.md",
+        table="results/claims/claims.csv",
+        page="results/claims/claims.md",
     log:
         "logs/claims.log",
     benchmark:
-        f"{CLAIMS}/benchmarks/claims.jsonl"
+        "results/claims/benchmarks/claims.jsonl"
     conda:
         "../envs/landscape.yaml"
     resources:
@@ -33,17 +31,17 @@ rule claims:
     params:
         code=EVERYTHING,
     shell:
-        "trap - INT; python -m landscape claims --assemble --out {CLAIMS} > {log} 2>&1"
+        "trap - INT; python -m landscape claims --assemble --out results/claims > {log} 2>&1"
 
 
 rule claim:
     """Try one family of published claims."""
     output:
-        f"{CLAIMS}/parts/{{family}}.parquet",
+        "results/claims/parts/{family}.parquet",
     log:
         "logs/claims/{family}.log",
     benchmark:
-        f"{CLAIMS}/benchmarks/{{family}}.jsonl"
+        "results/claims/benchmarks/{family}.jsonl"
     conda:
         "../envs/landscape.yaml"
     resources:
@@ -52,4 +50,4 @@ rule claim:
     params:
         code=EVERYTHING,
     shell:
-        "trap - INT; python -m landscape claims --only {wildcards.family} --out {CLAIMS} > {log} 2>&1"
+        "trap - INT; python -m landscape claims --only {wildcards.family} --out results/claims > {log} 2>&1"
