@@ -104,25 +104,29 @@ class Atlas:
     def bad_regions(self) -> tuple[int, int, int]:
         """Activation regions with a bad local minimum inside, with one in the closure, and all.
 
-        A region is an open joint cell with the neurons' signs, modulo permutation; bad is what is
-        not global. A neuron that no sample activates may have either sign.
+        A region is an open joint cell with the neurons' signs, modulo permutation; bad is a minimum
+        that is higher than another with as many positive signs. A neuron that no sample activates
+        may have either sign.
         """
-        signs = self._types.faces.signs
+        signs, silent, m = self._types.faces.signs, self._types.silent, self.space.n_neurons
         cells = np.flatnonzero((signs != 0).all(axis=1))
         below = ((signs[:, None] == 0) | (signs[:, None] == signs[cells])).all(axis=2)
-        silent, m = self._types.silent, self.space.n_neurons
+        tie = SAME_VALUES * float(np.mean(np.square(self.target)))
+        least = [
+            min((e.loss for e in self.entries if positive in e.sign_classes), default=np.inf) + tie
+            for positive in range(m + 1)
+        ]
         inside: set[tuple[int, ...]] = set()
         closure: set[tuple[int, ...]] = set()
         for piece, numbers in self._pieces.items():
-            if all(self.entries[number].is_global for number in numbers):
-                continue
+            loss = max(self.entries[number].loss for number in numbers)
+            kinds = ((0, 1) if t == silent else (t % 2,) for t in piece)
             choices = [
-                [2 * int(c) + s for c in cells[below[t // 2]] for s in (0, 1)]
-                if t == silent
-                else [2 * int(c) + t % 2 for c in cells[below[t // 2]]]
-                for t in piece
+                [2 * int(c) + s for c in cells[below[t // 2]] for s in kind]
+                for t, kind in zip(piece, kinds, strict=True)
             ]
             found = {tuple(sorted(region)) for region in product(*choices)}
+            found = {r for r in found if loss > least[sum(t % 2 == 0 for t in r)]}
             closure |= found
             if (signs[np.array(piece) // 2] != 0).all():
                 inside |= found

@@ -232,7 +232,10 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
         uncertainty=uncertainty,
         verdict=judged(sound and finite == len(found), Verdict.UNDECIDED),
         note="On real data with little weight decay there are dozens of optimal networks of the "
-        "least width.",
+        "least "
+        "width: where residuals are orthogonal to affine functions, an optimal neuron may be "
+        "turned "
+        "around, the difference being linear.",
     )  # fmt: skip
     good = sum(b.pieces(min(b.least + b.largest, n + 1)) == 1 for n, b in found.values())
     first = [next(k for k in range(n + 2) if b.pieces(b.least + k) == 1) for n, b in found.values()]

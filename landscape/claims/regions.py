@@ -2,8 +2,9 @@
 
 For fixed output weights the parameter space falls into regions, one for each choice of the samples
 that each neuron sees. Most regions of wide enough networks are said to hold no bad local minimum,
-at points where the loss is differentiable. An atlas lists all local minima of small problems, also
-those on the borders of regions. How many regions have bad ones?
+at points where the loss is differentiable (bad: higher than another minimum with as many positive
+output weights). An atlas lists all local minima of small problems, also those on the borders of
+regions. How many regions have bad ones?
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def rows(effort: Effort) -> Found:
     sizes = {4: effort.of(5, 2), 5: effort.of(4, 0)}
     found = []
     for n, widest in sizes.items():
-        for data in range(effort.of(10, 2)):
+        for data in range(effort.of(8, 2)):
             rng = effort.rng("regions", n, data)
             x, y = rng.standard_normal((n, 1)), rng.standard_normal(n)
             for width in range(1, widest + 1):
@@ -59,7 +60,7 @@ def _claims(effort: Effort, found: list[Share]) -> Iterator[Claim]:
     data = (
         "Gaussian data with one input, n = "
         f"{' and '.join(str(n) for n in sorted({s.n for s in found}))}, "
-        f"{effort.of(10, 2)} sets each; {effort.seeded}."
+        f"{effort.of(8, 2)} sets each; {effort.seeded}."
     )
     computation = (
         "Atlases: all local minima with fixed output weights, all choices of signs, modulo "
