@@ -41,10 +41,10 @@ class Share(NamedTuple):
 
 def rows(effort: Effort) -> Found:
     """All claims of the family."""
-    sizes = {4: effort.of(4, 2), 5: effort.of(3, 0)}
+    sizes = {4: effort.of(3, 2), 5: effort.of(2, 0)}
     found = []
     for n, widest in sizes.items():
-        for data in range(effort.of(6, 2)):
+        for data in range(effort.of(5, 2)):
             rng = effort.rng("regions", n, data)
             x, y = rng.standard_normal((n, 1)), rng.standard_normal(n)
             for width in range(1, widest + 1):
@@ -60,7 +60,7 @@ def _claims(effort: Effort, found: list[Share]) -> Iterator[Claim]:
     data = (
         "Gaussian data with one input, n = "
         f"{' and '.join(str(n) for n in sorted({s.n for s in found}))}, "
-        f"{effort.of(6, 2)} sets each; {effort.seeded}."
+        f"{effort.of(5, 2)} sets each; {effort.seeded}."
     )
     computation = (
         "Atlases: all local minima with fixed output weights, all choices of signs, modulo "
