@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from landscape.atlas import make_atlas
-from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim
+from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, judged
 from landscape.spaces import RestrictedSpace
 
 KARHADKAR = Source(
@@ -76,7 +76,7 @@ def _claims(effort: Effort, found: list[Share]) -> Iterator[Claim]:
         (
             "closure",
             "bad-minima-on-borders",
-            "Reviewers asked: what of local minima where the loss is not differentiable?",
+            "The same with local minima on borders, where the loss is not differentiable.",
         ),
     ):
         texts, spreads, wide = [], [], []
@@ -98,14 +98,11 @@ def _claims(effort: Effort, found: list[Share]) -> Iterator[Claim]:
             uncertainty=f"ranges over the data sets: {', '.join(spreads)} %",
             verdict=Verdict.UNDECIDED
             if whole < len(found)
-            else Verdict.CONFIRMED
-            if most
-            else Verdict.REFUTED,
-            note=""
+            else judged(most, Verdict.REFUTED if key == "inside" else Verdict.CORRECTED),
+            note="What the source claims."
             if key == "inside"
-            else "Share of regions that have a bad local minimum in their closure. The source "
-            "speaks of "
-            "differentiable ones; the verdict is on the same sentence for all.",
+            else "Regions that have a bad local minimum in their closure; reviewers of the source "
+            "asked for them. Where most have one, the correction is the word differentiable.",
         )  # fmt: skip
 
 
