@@ -83,7 +83,7 @@ def drawn_tables():
         "predictions": rows(
             "predictions",
             [{**c, "sample": k, "observed": k, "predicted": k + 0.1, "linear": 1.0, "x": k}
-             for c in cells for k in range(3)],
+             for c in cells if c["neurons"] == 1 for k in range(3)],
         ),
         "dependence": rows(
             "dependence",
