@@ -214,6 +214,10 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
     wide = {k: run for (k, extra), run in runs.items() if extra}
     compared = [k for k, (low, _) in shares.items() if low > 0.02]
     fewer = bool(compared) and all(wide[k].bounds[1] < shares[k][0] for k in compared)
+    halved = [
+        k for k in compared if 2 * wide[k].spurious * own[k].total < own[k].spurious * wide[k].total
+    ]
+    verdict = judged(halved == compared, Verdict.CORRECTED) if fewer else Verdict.UNDECIDED
     yield claim(
         effort, SAFRAN, "population", "one-neuron-more-helps",
         statement="Mild over-parametrization drastically reduces the spurious minima that are met.",
@@ -227,8 +231,12 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
             "{:.3g} to {:.3g}".format(*(100 * p for p in run.bounds)) for run in wide.values()
         )
         + " % (Clopper and Pearson, 95 %)",
-        verdict=judged(fewer, Verdict.UNDECIDED),
-        note="Confirmed if the intervals are below those of k neurons, wherever these exceed 2 %.",
+        verdict=verdict,
+        note="Confirmed if the intervals are below those of k neurons and the shares less than "
+        "half, "
+        "wherever these exceed 2 %. Less than half: "
+        f"{', '.join(f'k = {k}' for k in halved) or 'nowhere'}; not: "
+        f"{', '.join(f'k = {k}' for k in compared if k not in halved) or 'nowhere'}.",
     )  # fmt: skip
 
 
