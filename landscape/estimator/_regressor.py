@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from landscape.errors import NUMERICAL_ERRORS, require_extra, users_level
-from landscape.estimator._global import bracket_fit
+from landscape.estimator._penalty import choose_penalty, linear_network
 from landscape.estimator._smooth import Watch
 from landscape.estimator._starts import End, FitData, run_start, single_thread
 from landscape.estimator._units import Units, from_raw, merge_samples, resize
@@ -93,10 +93,13 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         are then k breakpoints. It is one neuron more, the first one, whose kink is thirty
         ranges of the data away: predictions are linear up to there, and the certificate speaks of
         all networks nearby that have that neuron. On N* and N' there are two, of opposite signs.
-    alpha : float
+    alpha : float or "auto"
         Penalty on the weights: adds ``alpha * sum_i ‖c_i a_i‖_2**2`` to the mean squared error, not
         on biases and offset; the certificate is as exact as without. Solvers of ``scipy.optimize``
-        are not used then: descent does all.
+        are not used then: descent does all. "auto" chooses it by five-fold cross-validation, for
+        features and target of deviation one; and where a linear function predicts better than
+        networks, the fit is that function, which is a local minimum as well. In Sobolev training
+        "auto" is 0.
     gradient_weight : float
         Weight of the gradients' errors in Sobolev training, see ``y_gradient`` of ``fit``.
     max_iter : int
@@ -108,13 +111,8 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         Whether active-set descent finishes what the solver did. If not, its end is tested as it is.
     certify : "auto" or bool
         Whether there is a descent and a certificate at all. "auto": unless the network has more
-        than 450 parameters, where both would cost more than the solver; the reason is in
-        ``starts_``, and a warning says it.
-    certify_global : bool
-        Whether to bracket the least loss of all networks of this width, for ``global_gap_``, by
-        branch and bound with a limited number of nodes; a better network that this finds becomes
-        the fit. Closed within seconds with one feature and a few neurons; with many features
-        it says little. Not with ``alpha``, ``linear`` or gradients.
+        than 360 parameters ``m (d + 1)``, or these times the samples exceed 2,000,000, where both
+        would cost more than the solver; the reason is in ``starts_``, and a warning says it.
     max_time : float, optional
         Seconds after which no start, no iteration and no line search begins; the best point so far
         is the fit. Solvers of scipy are not interrupted. Results then depend on the machine.
@@ -142,6 +140,9 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     parametrization_, space_ : Parametrization, Space
         The minimum and the space that it is of, both in the units of the fit;
         ``to_parametrization`` is in those of the data. On N* and N' its inputs are ``(x, 1, -1)``.
+    alpha_, alpha_path_ : float, dict of lists
+        The penalty, with "auto" in units of standardized data, and its choice: cross-validated
+        errors of networks and of linear functions, in variances of the target.
     loss_ : float
         Mean squared error, weighted by ``sample_weight``, plus the penalty and, in Sobolev
         training, ``gradient_weight`` times the mean squared norm of the gradients' errors.
@@ -169,9 +170,6 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         only) and, without ``alpha``, the ball of rescaled neurons, decided exactly. nan where
         neither holds, in Sobolev training, and on N, where close functions may need distant
         parameters.
-    global_gap_ : float
-        Only with ``certify_global``: no network of this width and space has a loss below
-        ``loss_ - global_gap_``; see :func:`landscape.bracket_global_minimum`.
     n_features_in_, feature_names_in_ : int, array of shape (d,)
         The latter only if X has feature names that are all strings.
 
@@ -210,13 +208,12 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     n_starts: int = 20
     margin: float = 1e-3
     linear: bool = False
-    alpha: float = 0.0
+    alpha: float | str = 0.0
     gradient_weight: float = 1.0
     max_iter: int = 10_000
     tol: float = 1e-8
     polish: bool = True
     certify: bool | str = "auto"
-    certify_global: bool = False
     max_time: float | None = None
     warm_start: bool = False
     init: Parametrization | Sequence[Parametrization] | None = None
@@ -226,10 +223,11 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{key: [COUNT] for key in ("n_neurons", "n_starts", "max_iter")},
-        **{key: [AMOUNT] for key in ("margin", "alpha", "gradient_weight", "tol")},
+        **{key: [AMOUNT] for key in ("margin", "gradient_weight", "tol")},
+        "alpha": [AMOUNT, StrOptions({"auto"})],
         "space": [StrOptions(set(SPACES))],
         "solver": [StrOptions({*SOLVERS, "smoothing", "descent"})],
-        **{key: ["boolean"] for key in ("linear", "polish", "certify_global", "warm_start")},
+        **{key: ["boolean"] for key in ("linear", "polish", "warm_start")},
         "certify": ["boolean", StrOptions({"auto"})],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "init": [None, Parametrization, list, tuple],
@@ -301,30 +299,25 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         samples = units.samples(samples)
         problem = FitData(
             samples, units.after(rough), space, self.solver, self.max_iter, float(self.tol),
-            alpha=float(self.alpha),
+            alpha=0.0 if self.alpha == "auto" else float(self.alpha),
             gradient_weight=0.0 if gradients is None else float(self.gradient_weight),
             linear=bool(self.linear), polish=bool(self.polish), certify=self.certify, watch=watch,
         )  # fmt: skip
-        if self.certify_global and (self.alpha or self.linear or gradients is not None):
-            raise ValueError(
-                "certify_global: brackets are of the mean squared error, of networks without a "
-                "linear term; set alpha=0, linear=False, and give no y_gradient"
-            )
         given = self._given(problem)
         seed = int.from_bytes(check_random_state(self.random_state).bytes(16), "little")
         starts: list[Any] = [(number, number, *one) for number, one in enumerate(given)]
         starts += [(len(given) + index, index) for index in range(self.n_starts)]
-        best, rows = self._search(problem, seed, starts)
-        lower = None
-        if self.certify_global:
-            lower, better = bracket_fit(problem, best, seed, len(rows))
-            if better is not None:
-                rows.append(better.row)
-                own = (better.certified, -better.row["loss"])
-                best = better if own > (best.certified, -best.row["loss"]) else best
-        self._keep(best, rows, problem)
-        if lower is not None:
-            self.global_gap_ = max(self.loss_ - lower, 0.0)
+        self.alpha_, self.alpha_path_ = problem.alpha, {}
+        if self.alpha == "auto" and problem.sobolev is None:
+            with single_thread():
+                choice = choose_penalty(problem, seed)
+            self.alpha_, self.alpha_path_ = choice.alpha, choice.path
+            sizes = problem.units.scale * problem.standard.scale
+            problem = replace(problem, alpha=choice.alpha * sizes**2)
+            if choice.linear:
+                network = problem.standard.outward(linear_network(problem, choice.alpha))
+                starts = [(0, 0, from_raw(space, network), "linear")]
+        self._keep(*self._search(problem, seed, starts), problem)
         return self
 
     def _search(
@@ -337,7 +330,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
 
         def tasks() -> Iterator[Any]:
             for number, start in enumerate(starts):
-                if number and problem.watch.over:
+                if number and problem.watch.over():
                     return
                 yield delayed(run_start)(problem, seed, *start)
 
@@ -421,7 +414,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         if problem.watch.interrupted:
             sentences.append(f"Interrupted after {len(rows)} of the starts; the best one is kept.")
         if certificate is None or not certificate.is_minimum:
-            if self.certify or problem.watch.over:
+            if self.certify or problem.watch.over():
                 sentences.append(self._advice(row))
         else:
             lower = min(rows, key=lambda other: (other["verdict"] == "holds", other["loss"]))

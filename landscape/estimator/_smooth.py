@@ -57,7 +57,6 @@ class Watch:
     interrupted: bool = False
     _said: float = field(default_factory=time.monotonic)
 
-    @property
     def over(self) -> bool:
         """Whether time is up, or the user pressed Ctrl-C."""
         return self.interrupted or time.monotonic() > self.deadline
@@ -167,7 +166,7 @@ def descend_smoothly(
         v, value, n, stored, over = state
         n_iter += n
         watch.say(f"  loss {value:.6g} after {n_iter} iterations, bands of {delta}")
-        over = over or n_iter >= max_iter or watch.over
+        over = over or n_iter >= max_iter or watch.over()
     return problem.split(v), float(value), n_iter
 
 
@@ -189,10 +188,15 @@ def swap(problem: SmoothProblem, point: Point, rng: np.random.Generator, rank: i
     worst = int(np.argsort(losses[:m], kind="stable")[rank % m])
     others = np.delete(features, worst, axis=1)
     basis, _ = np.linalg.qr(others[:, others.any(axis=0)])
-    directions = rng.standard_normal((RIDGES, width - 1)) / np.sqrt(width - 1)
-    through = X[rng.integers(n, size=RIDGES)]
-    biases = -(directions * through[:, :-1]).sum(axis=1) / through[:, -1]
-    rows = np.column_stack([directions, biases])
+    if width == 2 and n <= RIDGES:  # one feature: all kinks, on samples and between them
+        t = np.sort(X[:, 0] / X[:, 1])
+        t = np.concatenate([t, (t[1:] + t[:-1]) / 2])
+        rows = np.vstack([np.column_stack([s * np.ones_like(t), -s * t]) for s in (1.0, -1.0)])
+    else:
+        directions = rng.standard_normal((RIDGES, width - 1)) / np.sqrt(width - 1)
+        through = X[rng.integers(n, size=RIDGES)]
+        biases = -(directions * through[:, :-1]).sum(axis=1) / through[:, -1]
+        rows = np.column_stack([directions, biases])
     ridges = np.maximum(X @ rows.T, 0.0)
     ridges -= basis @ (basis.T @ ridges)
     sizes = np.linalg.norm(ridges, axis=0)
@@ -236,7 +240,7 @@ def find_basin(
         point, loss, n_iter = descend_smoothly(problem, point, COARSE, coarse, left, watch)
         left -= n_iter
         for _ in range(swaps if len(point.c) else 0):
-            if left <= 0 or failures == FAILURES or watch.over:
+            if left <= 0 or failures == FAILURES or watch.over():
                 break
             other = swap(problem, point, rng, failures)
             other, other_loss, n_iter = descend_smoothly(
@@ -248,7 +252,7 @@ def find_basin(
             else:
                 failures += 1
         for delta in STAGES:
-            if left > 0 and not watch.over:
+            if left > 0 and not watch.over():
                 point, _, n_iter = descend_smoothly(problem, point, delta, tol, left, watch)
                 left -= n_iter
     except KeyboardInterrupt:

@@ -35,9 +35,9 @@ BUDGET = Budget(max_rays=20_000)
 #: How often silent neurons are reinitialized at most, and the directions that are tried for each.
 ROUNDS, CANDIDATES = 5, 256
 
-#: A descent takes its Newton steps with so many parameters ``m (d + 1)`` at most, unless it is
-#: asked for: beyond, they cost more than the smooth descent.
-AFFORDABLE = 450
+#: A descent takes its Newton steps with so many parameters ``m (d + 1)``, and samples times these,
+#: at most, unless it is asked for: beyond, they cost more than the smooth descent.
+AFFORDABLE, LARGE = 360, 2_000_000
 
 #: Samples whose values are computed at once.
 BLOCK = 4096
@@ -106,9 +106,13 @@ class FitData:
     @property
     def left_out(self) -> str:
         """Why there is no certificate, if there is to be none."""
-        parameters = self.space.n_neurons * (self.samples.features.shape[1] + 1)
-        if self.certify == "auto" and parameters > AFFORDABLE and self.sobolev is None:
-            return f"no certificate: {parameters} parameters, more than {AFFORDABLE}"
+        neurons = self.space.n_neurons - self.free
+        parameters = neurons * (self.samples.features.shape[1] + 1)
+        if self.certify == "auto" and self.sobolev is None:
+            if parameters > AFFORDABLE:
+                return f"no certificate: {parameters} parameters, more than {AFFORDABLE}"
+            if (n := len(self.samples.target)) * parameters > LARGE:
+                return f"no certificate: {n} samples times {parameters} parameters exceed {LARGE}"
         return "" if self.certify else "no certificate: certify=False"
 
     @property
@@ -176,16 +180,16 @@ class FitData:
         if self.sobolev is not None:
             return self.sobolev.descend(theta, max_iter)
         options: Any = {"space": self.space, "penalty": self.penalty, "budget": BUDGET}
-        limits: Any = {"max_iter": max_iter, "deadline": self.watch.deadline}
+        limits: Any = options | {"max_iter": max_iter, "deadline": self.watch.deadline}
         if settled:
             raw = Network.from_parametrization(theta, self.space)
             standard, features = self.standard.inward(raw), self.samples.features
             start = from_raw(self.space, settle(self.smooth, standard, raw, features))
-            descent = descend(start, *self.data, hold=True, **limits, **options)
+            descent = descend(start, *self.data, hold=True, **limits)
             held = descent.certificate is not None and descent.certificate.is_minimum
             if held and descent.loss <= self.loss(theta):
                 return descent
-        descent = descend(theta, *self.data, **limits, **options)
+        descent = descend(theta, *self.data, **limits)
         if descent.certificate is not None:
             return descent
         end = descent.parametrization
@@ -336,7 +340,8 @@ def run_start(
             rng = stream(seed, f"estimator: search from a {kind} start", index)
             # Swaps bring starts into good basins, but many into the same: a third goes without.
             swaps = 0 if kind == "random" and index % 3 == 2 else SWAPS
-            theta, row["n_iter_solver"] = _train(problem, theta, rng, swaps)
+            if origin != "linear":  # a minimum already
+                theta, row["n_iter_solver"] = _train(problem, theta, rng, swaps)
             if row["n_iter_solver"]:
                 losses.append(problem.in_units(problem.loss(theta)))
                 row["loss_trained"] = row["loss"] = losses[-1]
@@ -347,7 +352,7 @@ def run_start(
             row |= {"outcome": "failed", "reason": f"{type(error).__name__}: {error}"}
         except KeyboardInterrupt:
             problem.watch.interrupted = True
-    if problem.watch.over and certificate is None:
+    if certificate is None and problem.watch.over():
         why = "interrupted" if problem.watch.interrupted else "time_limit"
         row |= {"outcome": why, "reason": f"no certificate: {why.replace('_', ' ')}"}
     return End(row, theta, certificate, losses, problem.watch.interrupted)
@@ -361,7 +366,7 @@ def _finish(
     source: tuple[int, str, int],
 ) -> tuple[Parametrization, Certificate | None]:
     """The descent and the certificate of a start; the table's row and losses are completed."""
-    if problem.watch.over:
+    if problem.watch.over():
         return theta, None
     if not problem.polish:
         options: Any = {"space": problem.space, "penalty": problem.penalty, "budget": BUDGET}
@@ -378,7 +383,7 @@ def _finish(
         losses += map(problem.in_units, descent.losses)
         row["n_iter"] += descent.n_iter
         # A penalty can be what silences a neuron: then it stays so.
-        exhausted = number == ROUNDS or row["n_iter"] >= problem.max_iter or problem.watch.over
+        exhausted = number == ROUNDS or row["n_iter"] >= problem.max_iter or problem.watch.over()
         if exhausted or problem.penalty is not None:
             break
         seed, kind, index = source
@@ -388,7 +393,7 @@ def _finish(
         theta, row["n_reinitialized"] = changed, number + 1
     assert descent.certificate is not None
     outcome = descent.outcome.name.lower()
-    if outcome == "iteration_limit" and problem.watch.over:
+    if outcome == "iteration_limit" and problem.watch.over():
         outcome = "time_limit"
     return theta, _record(problem, row, theta, descent.certificate, outcome, descent.reason)
 
