@@ -57,15 +57,18 @@ class Loss(ABC):
 
     def value(self, r: Array) -> Array:
         """``w_k l_k``, shape (n,)."""
-        return self._weighted(self._value(r))
+        with np.errstate(over="ignore"):  # then infinite
+            return self._weighted(self._value(r))
 
     def half_slope(self, r: Array) -> Array:
         """``s_k = w_k l_k' / 2``, shape (n,)."""
-        return self._weighted(self._half_slope(r))
+        with np.errstate(over="ignore"):  # then infinite
+            return self._weighted(self._half_slope(r))
 
     def half_curvature(self, r: Array) -> Array:
         """``w_k l_k'' / 2``, one of the one-sided ones where it jumps, shape (n,)."""
-        return self._weighted(self._half_curvature(r))
+        with np.errstate(over="ignore"):  # then infinite
+            return self._weighted(self._half_curvature(r))
 
     def bounded(self, r: Bounded) -> tuple[Bounded, Bounded]:
         """Values and half slopes with error bounds: slopes are monotone, values are convex."""

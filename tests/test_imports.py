@@ -82,5 +82,6 @@ def test_a_missing_extra_is_named_with_what_to_do():
         assert "not installed; run: pip install 'landscape-relu[study]'" in done.stderr
     # scikit-learn imports pandas where it is there: we only need it for the table of starts.
     fit = "landscape.estimator.ShallowReLURegressor(1).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 3.0])"
-    done = without_extras(f"import landscape.estimator\n{fit}")
+    assert not without_extras(f"import landscape.estimator\n{fit}").stderr
+    done = without_extras(f"import landscape.estimator\n{fit}.starts_")
     assert "pandas is not installed; run: pip install 'landscape-relu[paper]'" in done.stderr

@@ -223,3 +223,15 @@ def test_training_lowers_the_loss_and_gradients_are_right(where):
         assert fit.loss == pytest.approx(mean_loss(fit.parametrization, X, y, space=space, **form))
     with pytest.raises(ValueError, match="'trf' minimizes sums of squares only"):
         train(theta, X, y, space=space, solver="trf", loss="poisson")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, _ in FORMS])
+def test_attacks_find_no_wrong_verdict(name):
+    from tests.attack.losses import attack  # it imports from here
+
+    counts = attack(name, 60, seed=1)
+    assert counts["HOLDS"] > 60
+    assert counts["VIOLATED"] > 60
+    wrong = ("false holds", "unconfirmed violated", "wrong loss", "crashes")
+    assert not any(counts[key] for key in wrong), counts

@@ -113,6 +113,7 @@ def bracket_global_minimum(
     node_limit: int | None = None,
     n_starts: int = 10,
     seed: int = 0,
+    network: Parametrization | None = None,
     resume: GlobalBracket | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> GlobalBracket:
@@ -136,6 +137,8 @@ def bracket_global_minimum(
         Descents from random networks, for a good upper end from the start on.
     seed : int
         Of the random networks.
+    network : Parametrization, optional
+        One of the space: a descent begins there as well.
     resume : GlobalBracket, optional
         Goes on where that search ended; it has to be of the same problem.
     progress : callable
@@ -170,7 +173,11 @@ def bracket_global_minimum(
     classes = list(range(len(problem.signs) + 1)) if n_positive is None else [n_positive]
     if resume is None:
         search = _Search(space, x, target, problem, classes)
-        search.descents(n_starts, seed)
+        if network is not None:
+            if violations := space.violations(network):
+                raise ValueError(f"network: not in the space: {violations[0].message}")
+            search.improve(network, space.embed(x), far=False)
+        search.descents(n_starts if network is not None else max(n_starts, 1), seed)
     else:
         search = resume._search
         same = search.space == space and search.classes == classes

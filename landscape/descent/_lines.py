@@ -140,8 +140,13 @@ def search_line(
         return total + r.size * problem.offset_decay * (state.e + t * step.e) * step.e
 
     def root(low: float, high: float, r: Array) -> float:
-        function, accuracy = lambda t: slope(t, r + (t - low) * rates), 1e-16 * high
-        return float(brentq(function, low, high, rtol=1e-15, xtol=accuracy, disp=False))
+        def function(t: float) -> float:
+            return slope(t, r + (t - low) * rates)
+
+        # By rounding the ends may have lost their signs.
+        if function(low) >= 0 or not function(high) > 0:
+            return low if function(low) >= 0 else high
+        return float(brentq(function, low, high, rtol=1e-15, xtol=1e-16 * high, disp=False))
 
     if slope(0.0, r) >= 0:
         return 0.0, hits

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag, lstsq
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from landscape.descent._kernels import approach
 from landscape.descent._lines import least_on_axes, line_search, search_line
 from landscape.descent._recession import find_recession
 from landscape.effective import EffectiveProblem, State, largest_step
@@ -272,6 +271,8 @@ class Search:
     def _approach(self, max_iter: int) -> bool:
         """The steps that need no test, by compiled code; whether there may be more of them."""
         problem, d = self.problem, self.problem.X.shape[1]
+        from landscape.descent._kernels import approach  # numba takes a second to import
+
         size = self.bound.size
         if not problem.plain or problem.bounded or not 0 < size <= LARGEST:
             return False

@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from landscape.errors import NUMERICAL_ERRORS, require_extra, users_level
+from landscape.estimator._global import bracket_fit
 from landscape.estimator._penalty import choose_penalty, linear_network
 from landscape.estimator._smooth import Watch
 from landscape.estimator._starts import End, FitData, run_start, single_thread
@@ -113,6 +114,11 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         Whether there is a descent and a certificate at all. "auto": unless the network has more
         than 360 parameters ``m (d + 1)``, or these times the samples exceed 2,000,000, where both
         would cost more than the solver; the reason is in ``starts_``, and a warning says it.
+    certify_global : bool
+        Whether to bracket the least loss of all networks of this width, for ``global_gap_``, by
+        branch and bound with a limited number of nodes; a better network that this finds becomes
+        the fit. Closed within seconds with one feature and a few neurons; with many features
+        it says little. Not with ``alpha``, ``linear`` or gradients.
     max_time : float, optional
         Seconds after which no start, no iteration and no line search begins; the best point so far
         is the fit. Solvers of scipy are not interrupted. Results then depend on the machine.
@@ -170,6 +176,9 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         only) and, without ``alpha``, the ball of rescaled neurons, decided exactly. nan where
         neither holds, in Sobolev training, and on N, where close functions may need distant
         parameters.
+    global_gap_ : float
+        Only with ``certify_global``: no network of this width and space has a loss below
+        ``loss_ - global_gap_``; see :func:`landscape.bracket_global_minimum`.
     n_features_in_, feature_names_in_ : int, array of shape (d,)
         The latter only if X has feature names that are all strings.
 
@@ -214,6 +223,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
     tol: float = 1e-8
     polish: bool = True
     certify: bool | str = "auto"
+    certify_global: bool = False
     max_time: float | None = None
     warm_start: bool = False
     init: Parametrization | Sequence[Parametrization] | None = None
@@ -227,7 +237,7 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
         "alpha": [AMOUNT, StrOptions({"auto"})],
         "space": [StrOptions(set(SPACES))],
         "solver": [StrOptions({*SOLVERS, "smoothing", "descent"})],
-        **{key: ["boolean"] for key in ("linear", "polish", "warm_start")},
+        **{key: ["boolean"] for key in ("linear", "polish", "certify_global", "warm_start")},
         "certify": ["boolean", StrOptions({"auto"})],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "init": [None, Parametrization, list, tuple],
@@ -303,6 +313,11 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             gradient_weight=0.0 if gradients is None else float(self.gradient_weight),
             linear=bool(self.linear), polish=bool(self.polish), certify=self.certify, watch=watch,
         )  # fmt: skip
+        if self.certify_global and (self.alpha or self.linear or gradients is not None):
+            raise ValueError(
+                "certify_global: brackets are of the mean squared error, of networks without a "
+                "linear term; set alpha=0, linear=False, and give no y_gradient"
+            )
         given = self._given(problem)
         seed = int.from_bytes(check_random_state(self.random_state).bytes(16), "little")
         starts: list[Any] = [(number, number, *one) for number, one in enumerate(given)]
@@ -317,7 +332,17 @@ class ShallowReLURegressor(RegressorMixin, BaseEstimator):
             if choice.linear:
                 network = problem.standard.outward(linear_network(problem, choice.alpha))
                 starts = [(0, 0, from_raw(space, network), "linear")]
-        self._keep(*self._search(problem, seed, starts), problem)
+        best, rows = self._search(problem, seed, starts)
+        lower = None
+        if self.certify_global:
+            lower, better = bracket_fit(problem, best, seed, len(rows))
+            if better is not None:
+                rows.append(better.row)
+                own = (better.certified, -better.row["loss"])
+                best = better if own > (best.certified, -best.row["loss"]) else best
+        self._keep(best, rows, problem)
+        if lower is not None:
+            self.global_gap_ = max(self.loss_ - lower, 0.0)
         return self
 
     def _search(
