@@ -185,7 +185,8 @@ def test_inverse_stability_holds_within_and_breaks_outside():
         assert exponent == pytest.approx(0.5, abs=1e-6)
         assert found == pytest.approx(constant, rel=1e-9)
     # Forward: the uniform distance follows the parameters, the seminorm does not.
-    assert (rows["uniform"][within] <= rows["uniform_bound"][within] * (1 + 1e-9)).all()
+    # Of two parametrizations of one function both are rounding.
+    assert (rows["uniform"][within] <= rows["uniform_bound"][within] * (1 + 1e-9) + 1e-13).all()
     (smallest,) = rows[(rows["kind"] == "forward") & (rows["scale"] == 1e-6)].itertuples()
     assert smallest.uniform < 1e-3
     assert smallest.seminorm > 0.05
