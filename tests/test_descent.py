@@ -395,8 +395,7 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         delta, delta_e = own._newton(active, s)
         column = np.zeros(len(s)) if problem.column is None else problem.column
         normals, ranks = np.zeros((m, d, d)), np.zeros(m, dtype=np.int64)
-        for i in range(m):
-            _kernels._face(problem.X, own.held, normals, ranks, i)
+        _kernels._faces(problem.X, own.held, normals, ranks, np.zeros_like(ranks))
         step = np.zeros(m * d + 1)
         _kernels._newton(
             problem.X, problem.signs, column, problem.column is not None, active, s, normals,

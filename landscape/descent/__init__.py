@@ -148,7 +148,7 @@ def descend(
             search.state, search.losses = problem.state(), []
         n_iter, n_tests = n_iter + search.n_iter, n_tests + search.n_tests
         losses += [unit * value for value in search.losses]
-        loss_start = loss_start if start is not theta else unit * search.loss_start
+        loss_start = unit * search.loss_start if first else loss_start
         certificate = None
         if outcome is not DescentOutcome.MINIMUM:
             ray = search.recession

@@ -32,26 +32,26 @@ MAX_SIDEWAYS = 20
 
 
 @compiled
-def _face(X, held, normals, ranks, i):
-    """Put an orthonormal basis of neuron i's held samples into ``normals``; number of samples."""
-    count, rank = 0, 0
-    d = X.shape[1]
-    for k in range(X.shape[0]):
-        if not held[k, i] or not X[k].any():
-            continue
-        count += 1
-        if rank == d:
-            continue
-        row = X[k] / max(np.sqrt((X[k] * X[k]).sum()), 1e-300)
-        for _ in range(2):
-            for r in range(rank):
-                row = row - (row * normals[i, r]).sum() * normals[i, r]
-        size = np.sqrt((row * row).sum())
-        if size > DEPENDENT:
-            normals[i, rank] = row / size
-            rank += 1
-    ranks[i] = rank
-    return count
+def _faces(X, held, normals, ranks, counts):
+    """Put orthonormal bases of the neurons' held samples into ``normals``, with their numbers."""
+    n, d = X.shape
+    for i in range(ranks.size):
+        count, rank = 0, 0
+        for k in range(n):
+            if not held[k, i] or not X[k].any():
+                continue
+            count += 1
+            if rank == d:
+                continue
+            row = X[k] / max(np.sqrt((X[k] * X[k]).sum()), 1e-300)
+            for _ in range(2):
+                for r in range(rank):
+                    row = row - (row * normals[i, r]).sum() * normals[i, r]
+            size = np.sqrt((row * row).sum())
+            if size > DEPENDENT:
+                normals[i, rank] = row / size
+                rank += 1
+        counts[i], ranks[i] = count, rank
 
 
 @compiled
@@ -274,8 +274,8 @@ def approach(X, signs, y, column, offset, widths, drop, u, e, held, max_steps):
     active = np.zeros((n, m), dtype=np.bool_)
     step = np.zeros(m * d + 1)
     losses, taken, sideways, tried = np.empty(max_steps), 0, 0, False
+    _faces(X, held, normals, ranks, counts)
     for i in range(m):
-        counts[i] = _face(X, held, normals, ranks, i)
         _onto(u[i], normals[i], ranks[i])
     right = False
     loss = _values(X, u, signs, y, column, e, held, widths, z, s, sizes)
@@ -296,8 +296,7 @@ def approach(X, signs, y, column, offset, widths, drop, u, e, held, max_steps):
             e += t * step[m * d]
             noise = 2.3e-16 * 2 * (np.abs(s) * sizes).sum() / n
             if hit:
-                for i in range(m):
-                    counts[i] = _face(X, held, normals, ranks, i)
+                _faces(X, held, normals, ranks, counts)
             for i in range(m):
                 _onto(u[i], normals[i], ranks[i])
             new = _values(X, u, signs, y, column, e, held, widths, z, s, sizes)
@@ -310,12 +309,10 @@ def approach(X, signs, y, column, offset, widths, drop, u, e, held, max_steps):
                 tried = right = False
                 if hit or not small:
                     continue
-                fell = True
             else:
                 u[:], held[:], e = old, old_held, old_e
                 _values(X, u, signs, y, column, e, held, widths, z, s, sizes)
-                for i in range(m):
-                    counts[i] = _face(X, held, normals, ranks, i)
+                _faces(X, held, normals, ranks, counts)
         if tried and not fell:
             break
         # Stationary on the face, with all that lies on kinks: is there one to leave?
@@ -325,14 +322,13 @@ def approach(X, signs, y, column, offset, widths, drop, u, e, held, max_steps):
             for k in range(n):
                 if z[k, i] == 0 and X[k].any():
                     held[k, i] = True
-            counts[i] = _face(X, held, normals, ranks, i)
+        _faces(X, held, normals, ranks, counts)
         found = _release(X, signs, z, s, held, counts, normals, ranks, active)
         right = found == 0
         if found != 1:
             break
         tried = True
-        for i in range(m):
-            counts[i] = _face(X, held, normals, ranks, i)
+        _faces(X, held, normals, ranks, counts)
     if tried:
         held[:] = old_held
     return e, losses[:taken], right

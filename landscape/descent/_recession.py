@@ -7,6 +7,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, vstack
 
 from landscape.effective import EffectiveProblem, State
+from landscape.exact import dot
 from landscape.losses import LogisticLoss, PoissonLoss
 from landscape.rounding import Array, Mask
 
@@ -88,16 +89,13 @@ def _checked(
     """The direction, if in rational arithmetic it is one."""
     rows = [[Fraction(p) for p in row] for row in direction.u.tolist()]
     column = np.zeros(len(problem.y)) if problem.column is None else problem.column
-    sides = np.sign(problem.preactivations(state))
+    sides, signs = np.sign(problem.preactivations(state)), [Fraction(c) for c in problem.signs]
     helped, inside = 0, True
     for k in np.flatnonzero(used).tolist():
         x = [Fraction(p) for p in problem.X[k].tolist()]
-        heights = [sum((p * q for p, q in zip(row, x, strict=True)), Fraction(0)) for row in rows]
+        heights = [dot(row, x) for row in rows]
         inside &= all(h * int(side) >= 0 for h, side in zip(heights, sides[k], strict=True))
-        signs = problem.signs.tolist()
-        rate = sum(
-            (int(c) * max(h, Fraction(0)) for c, h in zip(signs, heights, strict=True)), Fraction(0)
-        )
+        rate = dot(signs, [max(h, Fraction(0)) for h in heights])
         rate += Fraction(direction.e) * Fraction(float(column[k]))
         gain = int(labels[k]) * rate
         if gain < 0 or (fixed[k] and rate != 0):

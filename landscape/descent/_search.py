@@ -460,8 +460,8 @@ class Search:
                 if self._approach(max_iter):
                     continue
                 # A neuron that collapsed to 0 has both signs next to it: that takes the test.
-                whole = max_norms(self.state.u).all()
-                if self._right and self.first and whole and self._stationary():
+                clear = self._right and self.first and max_norms(self.state.u).all()
+                if clear and self._stationary():
                     return DescentOutcome.MINIMUM, ""
             problem = self.problem
             if problem.decay is not None and self._kill():
