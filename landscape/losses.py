@@ -90,6 +90,11 @@ class Loss(ABC):
     def _weighted(self, values: Array) -> Array:
         return values if self.weights is None else self.weights * values
 
+    @property
+    def _known(self) -> Array:
+        assert self.labels is not None, "the loss is not on targets"
+        return self.labels
+
     def _labels(self, y: Array) -> Array | None:
         """What the loss keeps of the targets, or a ValueError for such as it has no value for."""
         return None
@@ -220,13 +225,13 @@ class LogisticLoss(Loss):
         return np.where(y > 0, 1.0, -1.0)
 
     def _value(self, r: Array) -> Array:
-        margins = self._signs * r
+        margins = self._known * r
         return np.log1p(np.exp(-np.abs(margins))) + np.maximum(-margins, 0.0)
 
     def _half_slope(self, r: Array) -> Array:
-        margins = self._signs * r
+        margins = self._known * r
         small = np.exp(-np.abs(margins))
-        return -0.5 * self._signs * np.where(margins > 0, small, 1.0) / (1.0 + small)
+        return -0.5 * self._known * np.where(margins > 0, small, 1.0) / (1.0 + small)
 
     def _half_curvature(self, r: Array) -> Array:
         small = np.exp(-np.abs(r))
@@ -235,11 +240,6 @@ class LogisticLoss(Loss):
     def _errors(self, r: Array) -> tuple[Array, Array]:
         values, slopes = self._value(r), np.abs(self._half_slope(r))
         return LIBRARY * values + 1e-322, LIBRARY * slopes + 1e-322
-
-    @property
-    def _signs(self) -> Array:
-        assert self.labels is not None
-        return self.labels
 
 
 @dataclass(frozen=True)
@@ -262,27 +262,22 @@ class PoissonLoss(Loss):
         return y
 
     def _constant(self) -> Array:
-        y = self._counts
+        y = self._known
         return np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0)) - y, 0.0)
 
     def _value(self, r: Array) -> Array:
-        return np.exp(r) - self._counts * r + self._constant()
+        return np.exp(r) - self._known * r + self._constant()
 
     def _half_slope(self, r: Array) -> Array:
-        return 0.5 * (np.exp(r) - self._counts)
+        return 0.5 * (np.exp(r) - self._known)
 
     def _half_curvature(self, r: Array) -> Array:
         return 0.5 * np.exp(r)
 
     def _errors(self, r: Array) -> tuple[Array, Array]:
-        terms = np.exp(r) + self._counts
-        constant = np.abs(self._constant()) + self._counts
-        return LIBRARY * (terms + self._counts * np.abs(r) + constant) + 1e-322, LIBRARY * terms
-
-    @property
-    def _counts(self) -> Array:
-        assert self.labels is not None
-        return self.labels
+        terms = np.exp(r) + self._known
+        constant = np.abs(self._constant()) + self._known
+        return LIBRARY * (terms + self._known * np.abs(r) + constant) + 1e-322, LIBRARY * terms
 
 
 #: The losses by their names.

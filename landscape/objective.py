@@ -79,9 +79,8 @@ def mean_loss(
     >>> mean_loss(theta, [[1.0], [5.0]], [0.0, 0.0], space=space, loss="huber", weight_decay=0.5)
     6.0
     """
-    decay = get_weight_decay(weight_decay)
     objective = objective_for(
-        theta, X, y, space, loss=loss, sample_weight=sample_weight, weight_decay=decay
+        theta, X, y, space, loss=loss, sample_weight=sample_weight, weight_decay=weight_decay
     )
     rows = theta.products if objective.signs is not None else theta.weights
     c = np.empty(0) if objective.signs is not None else theta.output_weights
@@ -257,18 +256,9 @@ def objective_for(
     own, decay = None, get_weight_decay(weight_decay)
     if needs_loss(loss, sample_weight):
         targets, own = get_loss(loss).on(targets, sample_weight)
+    signs: Array | None = np.where(theta.output_weights < 0, -1.0, 1.0)
+    free, offset = slice(None), False
     if isinstance(space, UnrestrictedSpace):
-        free = slice(space.n_neurons - int(space.offset))
-        return Objective(
-            inputs,
-            targets,
-            lower[free],
-            upper[free],
-            None,
-            space.offset,
-            own,
-            decay,
-            n_biases(space),
-        )
-    signs = np.where(theta.output_weights < 0, -1.0, 1.0)
-    return Objective(inputs, targets, lower, upper, signs, False, own, decay, n_biases(space))
+        signs, free, offset = None, slice(space.n_neurons - space.offset), space.offset
+    box = lower[free], upper[free]
+    return Objective(inputs, targets, *box, signs, offset, own, decay, n_biases(space))
