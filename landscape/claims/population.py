@@ -23,6 +23,7 @@ from landscape.claims.registry import (
     bounds,
     claim,
     interval,
+    intervals,
     judged,
 )
 from landscape.descent import descend
@@ -203,11 +204,8 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         data=data,
         computation=computation,
         predicted="the share grows with k",
-        measured=", ".join(
-            f"k = {k}: {100 * run.spurious / run.total:.3g} %" for k, run in own.items()
-        ),
-        uncertainty=", ".join(f"{100 * a:.3g} to {100 * b:.3g}" for a, b in shares.values())
-        + " % (Clopper and Pearson, 95 %)",
+        measured=_shares(own),
+        uncertainty=intervals(shares.values()),
         verdict=judged(shares[first][1] < shares[last][0], Verdict.UNDECIDED),
         note=f"Confirmed if the intervals of k = {first} and k = {last} are apart.",
     )  # fmt: skip
@@ -224,13 +222,8 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         data=data,
         computation=f"{computation} Students with k + 1 neurons.",
         predicted="much smaller shares than with k neurons",
-        measured=", ".join(
-            f"k = {k}: {100 * run.spurious / run.total:.3g} %" for k, run in wide.items()
-        ),
-        uncertainty=", ".join(
-            "{:.3g} to {:.3g}".format(*(100 * p for p in run.bounds)) for run in wide.values()
-        )
-        + " % (Clopper and Pearson, 95 %)",
+        measured=_shares(wide),
+        uncertainty=intervals(run.bounds for run in wide.values()),
         verdict=verdict,
         note="Confirmed if the intervals are below those of k neurons and the shares less than "
         "half, "
@@ -238,6 +231,11 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         f"{', '.join(f'k = {k}' for k in halved) or 'nowhere'}; not: "
         f"{', '.join(f'k = {k}' for k in compared if k not in halved) or 'nowhere'}.",
     )  # fmt: skip
+
+
+def _shares(runs: dict[int, Runs]) -> str:
+    """The share of spurious ends for each k."""
+    return ", ".join(f"k = {k}: {100 * run.spurious / run.total:.3g} %" for k, run in runs.items())
 
 
 def _saddles(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:

@@ -7,7 +7,7 @@ and predicted is written by hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -136,8 +136,13 @@ def interval(successes: int, trials: int) -> str:
     >>> interval(10, 10)
     '69.2 to 100 % (Clopper and Pearson, 95 %)'
     """
-    low, high = bounds(successes, trials)
-    return f"{100 * low:.3g} to {100 * high:.3g} % (Clopper and Pearson, 95 %)"
+    return intervals([bounds(successes, trials)])
+
+
+def intervals(ends: Iterable[tuple[float, float]]) -> str:
+    """The ends of several such intervals, as they are told."""
+    told = ", ".join(f"{100 * low:.3g} to {100 * high:.3g}" for low, high in ends)
+    return f"{told} % (Clopper and Pearson, 95 %)"
 
 
 def bounds(successes: int, trials: int) -> tuple[float, float]:
