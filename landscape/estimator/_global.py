@@ -13,6 +13,8 @@ from landscape.estimator._starts import End, FitData, run_start
 NODES = 200_000
 #: Samples may be repeated up to so many rows, to give them their weights.
 ROWS = 10_000
+#: Sample weights are multiples of the smallest up to this share; the lower end pays for it.
+ROUNDED = 1e-9
 #: A network is better if it is lower by this share of the targets' mean square.
 LOWER = 1e-9
 
@@ -25,7 +27,8 @@ def bracket_fit(problem: FitData, best: End, seed: int, number: int) -> tuple[fl
     samples = problem.samples
     ratios = samples.weights / samples.weights.min()
     counts = np.rint(ratios).astype(int)
-    if np.abs(ratios - counts).max() > 1e-9 * ratios.max() or counts.sum() > ROWS:
+    off = float(np.abs(ratios / counts - 1).max())
+    if off > ROUNDED or counts.sum() > ROWS:
         raise ValueError(
             f"certify_global: expected sample weights that are multiples of the smallest one, "
             f"{ROWS} samples at most; multiply them out, or set certify_global=False"
@@ -39,7 +42,8 @@ def bracket_fit(problem: FitData, best: End, seed: int, number: int) -> tuple[fl
         node_limit=NODES,
         n_starts=0,
     )
-    better, lower = None, problem.in_units(bracket.lower)
+    # The weights are the counts but for their rounding, by which losses differ as well.
+    better, lower = None, problem.in_units(bracket.lower * (1 - 2 * off))
     square = float(samples.weights @ samples.target**2)
     if problem.in_units(bracket.upper + LOWER * square) < best.row["loss"]:
         alone = replace(problem, solver="descent")
