@@ -27,8 +27,9 @@ Mask = NDArray[np.bool_]
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 50
 
-#: Operations of compiled steps between two looks at the clock; the largest m d of such steps.
-AT_ONCE, LARGEST = 1e10, 200
+#: Operations of compiled steps between two looks at the clock; the largest m d of such steps:
+#: beyond, BLAS is quicker.
+AT_ONCE, LARGEST = 1e10, 64
 
 #: Equalities of a face whose singular values are relatively smaller are dependent on others.
 DEPENDENT = 1e-10
