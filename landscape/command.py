@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 
 from landscape import __version__
 from landscape.data import DataError, load_csv, load_parquet
+from landscape.data.files import check
 from landscape.errors import NUMERICAL_ERRORS, LandscapeError
 
 __all__ = ["main"]
@@ -35,6 +37,7 @@ EXAMPLES = """examples:
   landscape analyse model.npz data.csv --target price --html page.html
   landscape certify model.onnx data.csv --target price && echo "a local minimum"
   landscape lipschitz model.safetensors --norm inf --box -1 1
+  landscape certify model.npz german.csv --target preis --delimiter ';' --decimal , --missing drop
   landscape tree small.csv --target y --neurons 1
   landscape study config.yaml --cores 2 --dry-run
   landscape claims --only splitting --quick
@@ -99,7 +102,20 @@ def _parser() -> argparse.ArgumentParser:
         "--features", type=lambda text: text.split(","), help="columns in the order of the "
         "network's inputs, separated by commas; default: all others",
     )  # fmt: skip
-    data.add_argument("--delimiter", default=",", help="of a CSV file")
+    tab = {"tab": "\t", "\\t": "\t"}
+    data.add_argument(
+        "--delimiter", type=lambda text: tab.get(text, text), help="of a CSV file; default: ,"
+    )
+    data.add_argument("--decimal", choices=(".", ","), help="of a CSV file; default: .")
+    data.add_argument("--encoding", help="of a CSV file: utf-8 (default), cp1252, latin-1, ...")
+    data.add_argument(
+        "--encode", choices=("none", "onehot"), default="none",
+        help="what becomes of columns of categories; none (default) refuses them",
+    )  # fmt: skip
+    data.add_argument(
+        "--missing", choices=("refuse", "drop"), default="refuse",
+        help="what becomes of rows that lack a value; default: refuse",
+    )  # fmt: skip
     names = ("unrestricted", "balanced", "restricted")
     spaces.add_argument("--space", choices=names, default=names[0], help="N (default), N' or N*")
     answer.add_argument("--json", action="store_true", help="print JSON")
@@ -147,16 +163,31 @@ def _parser() -> argparse.ArgumentParser:
 # --- what goes in, what comes out -------------------------------------------------------------
 
 
+#: Keys of the config that are options here.
+_KEYS = re.compile("`(target|features|delimiter|decimal|encoding|encode|missing)`")
+
+
 def _read(options: Any) -> tuple[Any, Any]:
     """Features and target of a table."""
-    more = {"target": options.target, "features": options.features}
+    more = {key: getattr(options, key) for key in ("target", "features", "encode", "missing")}
+    names = ("delimiter", "decimal", "encoding")
+    text = {key: getattr(options, key) for key in names if getattr(options, key) is not None}
     try:
         if options.data.suffix == ".parquet":
+            check(not text, options.data, f"`{'`, `'.join(text)}` is of CSV files; leave it out")
             table = load_parquet(options.data, **more)
         else:
-            table = load_csv(options.data, **more, delimiter=options.delimiter)
+            table = load_csv(options.data, **more, **text)
     except DataError as error:
-        raise DataError(str(error).replace(" in the config", "")) from None
+        said = _KEYS.sub(r"--\1", str(error).replace(" in the config", ""))
+        said = re.sub("set `kind` to (csv|parquet)", r"let its name end with .\1", said)
+        said = said.replace("`path`", "the path")
+        raise DataError(said) from None
+    if table.record["n_dropped"]:
+        rows, dropped = (table.record[key] for key in ("n_dropped", "dropped"))
+        _say(f"{rows} of {table.record['rows']} rows lack a value and are left out: {dropped}")
+    if table.record["encoded"]:
+        _say(f"features: {', '.join(table.feature_names)}")
     return table.features, table.target
 
 

@@ -26,6 +26,10 @@ def files(tmp_path, rng):
     frame.to_parquet(tmp_path / "data.parquet", index=False)
     parts = [rng.standard_normal(shape) for shape in ((3, 2), 3, 3)]
     Network(*parts, 0.1, source="test").save(tmp_path / "net.npz")
+    (tmp_path / "odd.csv").write_bytes((tmp_path / "data.parquet").read_bytes())
+    own = frame.rename(columns={"y": "größe"}).round(3).assign(art=["a", "b", "c"] * 10)
+    own.loc[4, "two"] = np.nan
+    own.to_csv(tmp_path / "own.csv", index=False, sep=";", decimal=",", encoding="cp1252")
     line = pd.DataFrame({"x": np.linspace(0, 1, 6), "y": np.linspace(0, 2, 6) ** 2})
     line.to_csv(tmp_path / "line.csv", index=False)
     return tmp_path
@@ -65,6 +69,33 @@ def test_certify_has_an_exit_code_for_each_verdict(files, capsys):
     network = load_network(files / "net.npz")
     values = network.predict(frame[["two", "one"]].to_numpy())
     assert swapped == pytest.approx(np.mean((values - frame["y"]) ** 2))
+
+
+def test_tables_as_people_have_them(files, capsys):
+    """German CSV with a hole and a column of categories, against pandas' own reading."""
+    reading = ("--delimiter", ";", "--decimal", ",", "--encoding", "cp1252")
+    network = load_network(files / "net.npz")
+    frame = pd.read_csv(files / "own.csv", sep=";", decimal=",", encoding="cp1252").dropna()
+    assert len(frame) == 29
+
+    def loss(name, *more):
+        arguments = files / name, files / "own.csv", "--target", "größe", *reading, *more
+        assert run("certify", *arguments, "--json") == VIOLATED
+        printed = capsys.readouterr()
+        return json.loads(printed.out)["loss"], printed.err
+
+    found, said = loss("net.npz", "--features", "two,one", "--missing", "drop")
+    errors = network.predict(frame[["two", "one"]].to_numpy()) - frame["größe"]
+    assert found == pytest.approx(np.mean(errors**2), rel=1e-12)
+    assert "1 of 30 rows lack a value and are left out: 6" in said
+    rng = np.random.default_rng(1)
+    wide = Network(*[rng.standard_normal(shape) for shape in ((3, 4), 3, 3)], 0.1)
+    wide.save(files / "wide.npz")
+    found, said = loss("wide.npz", "--encode", "onehot", "--missing", "drop")
+    columns = [frame["one"], frame["two"], frame["art"] == "b", frame["art"] == "c"]
+    errors = wide.predict(np.column_stack(columns).astype(float)) - frame["größe"]
+    assert found == pytest.approx(np.mean(errors**2), rel=1e-12)
+    assert "features: one, two, art=b, art=c" in said
 
 
 def test_lipschitz_and_seminorm(files, capsys):
@@ -108,6 +139,16 @@ def test_tree(files, capsys):
         (("certify", "net.npz", "line.csv", "--target", "y"), "X: expected shape"),
         (("analyse", "net.npz", "line.csv", "--target", "y"), "X: expected 2 columns"),
         (("lipschitz", "data.csv"), "unknown format"),
+        (("certify", "net.npz", "own.csv", "--target", "größe"), "set --encoding; with cp1252"),
+        (
+            ("tree", "own.csv", "--target", "größe", "--encoding", "cp1252", "--neurons", "1"),
+            "set --delimiter to ';'",
+        ),
+        (
+            ("certify", "net.npz", "data.parquet", "--target", "y", "--decimal", ","),
+            "data.parquet: --decimal is of CSV files; leave it out",
+        ),
+        (("certify", "net.npz", "odd.csv", "--target", "y"), "let its name end with .parquet"),
     ],
 )
 def test_errors_are_one_line(files, capsys, monkeypatch, arguments, message):
