@@ -38,6 +38,7 @@ _PUBLIC = {
     "escape_barrier": "trees",
     "probe_realization": "probe",
     "reparametrize_near": "stability",
+    "ShallowReLUClassifier": "estimator",
     "ShallowReLURegressor": "estimator",
     "analyse": "analysis",
 }

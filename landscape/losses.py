@@ -34,6 +34,10 @@ class Loss(ABC):
     name: ClassVar[str]
     #: Whether the loss is a function of ``R(x_k) - y_k``, zero at zero.
     of_residuals: ClassVar[bool] = True
+    #: In another unit of values and targets the loss is the same one times this power of it.
+    degree: ClassVar[int] = 0
+    #: Parameters that have the unit of the targets.
+    lengths: ClassVar[tuple[str, ...]] = ()
     labels: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
     weights: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
 
@@ -54,6 +58,10 @@ class Loss(ABC):
         labels = self._labels(y)
         targets = y if self.of_residuals else np.zeros_like(y)
         return targets, replace(self, labels=labels, weights=weights)
+
+    def in_units(self, unit: float) -> Loss:
+        """The loss of what is divided by ``unit``, itself divided by ``unit**degree``."""
+        return replace(self, **{name: getattr(self, name) / unit for name in self.lengths})
 
     def value(self, r: Array) -> Array:
         """``w_k l_k``, shape (n,)."""
@@ -118,6 +126,7 @@ class SquaredLoss(Loss):
     """``r^2``, (6)."""
 
     name = "squared"
+    degree = 2
 
     def _value(self, r: Array) -> Array:
         return r * r
@@ -146,6 +155,8 @@ class HuberLoss(Loss):
 
     delta: float = 1.0
     name = "huber"
+    degree = 2
+    lengths = ("delta",)
 
     def __post_init__(self) -> None:
         _require_positive("delta", self.delta)
@@ -180,6 +191,8 @@ class QuantileLoss(Loss):
     tau: float = 0.5
     width: float = 0.1
     name = "quantile"
+    degree = 1
+    lengths = ("width",)
 
     def __post_init__(self) -> None:
         if not 0 < self.tau < 1:

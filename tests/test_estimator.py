@@ -34,7 +34,7 @@ from landscape import (
     realize,
 )
 from landscape.estimator import LandscapeDisplay, RealizationDisplay
-from landscape.estimator._regressor import realization_radius
+from landscape.estimator._base import realization_radius
 from landscape.estimator._smooth import swap
 from landscape.estimator._starts import FitData, reinitialize, run_start
 from landscape.estimator._units import Units, merge_samples
@@ -665,7 +665,7 @@ def test_lower_start_without_certificate_is_said(data, monkeypatch):
             return replace(end, row=row, certificate=None)
         return end
 
-    monkeypatch.setattr("landscape.estimator._regressor.run_start", spoiled)
+    monkeypatch.setattr("landscape.estimator._base.run_start", spoiled)
     with pytest.warns(ConvergenceWarning, match=r"Start 1 has the lower loss 0 .*a reason"):
         ShallowReLURegressor(2, n_starts=2, random_state=0).fit(*data)
 

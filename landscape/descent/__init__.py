@@ -173,6 +173,8 @@ def descend(
     if other:
         value = mean_loss(end, X, y, space=space, **form)
     else:
-        value = mean_squared_error(end, X, y) + problem.penalty_value(search.state.u) * unit
+        value = mean_squared_error(end, X, y)
+    if problem.penalty is not None:
+        value += float((search.state.u**2).sum(axis=0) @ problem.penalty) * unit
     record = end, value, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
     return Descent(*record, direction)

@@ -20,7 +20,7 @@ def find_recession(problem: EffectiveProblem, state: State) -> tuple[State, str]
     A linear program over the cell proposes it; what is said of it is checked in rationals.
     """
     loss = problem.sample_loss
-    if not isinstance(loss, LogisticLoss | PoissonLoss) or problem.penalty is not None:
+    if not isinstance(loss, LogisticLoss | PoissonLoss):
         return None
     assert loss.labels is not None
     used = np.ones(len(problem.y), dtype=bool) if loss.weights is None else loss.weights > 0
@@ -60,8 +60,9 @@ def _propose(
     gains = np.hstack([-labels[:, None] * rates, np.eye(n), np.zeros((n, m))])[helps]
     equal = np.hstack([rates, np.zeros((n, n + m))])[fixed]
     free = ~(np.isfinite(problem.upper) | np.isfinite(problem.lower))
-    if problem.decay is not None:
-        free &= problem.decay == 0
+    for weights in (problem.decay, problem.penalty):
+        if weights is not None:
+            free &= weights == 0
     e_free = problem.column is not None and not problem.offset_decay
     limits = [(None, None) if each else (0, 0) for each in [*free.ravel().tolist(), e_free]]
     limits += [(0, 1) if each else (0, 0) for each in helps] + [(0, 1)] * m

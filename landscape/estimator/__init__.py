@@ -8,7 +8,10 @@
 - `_displays`: figures in the style of scikit-learn's displays.
 """
 
+from landscape.estimator._classifier import ShallowReLUClassifier
 from landscape.estimator._displays import LandscapeDisplay, RealizationDisplay
 from landscape.estimator._regressor import ShallowReLURegressor
 
-__all__ = ["LandscapeDisplay", "RealizationDisplay", "ShallowReLURegressor"]
+__all__ = [
+    "LandscapeDisplay", "RealizationDisplay", "ShallowReLUClassifier", "ShallowReLURegressor",
+]  # fmt: skip

@@ -18,12 +18,40 @@ MEMORY = 20
 BLOCK = 512
 
 
+#: Losses by the numbers that the compiled functions know them by.
+SQUARED, HUBER, QUANTILE, LOGISTIC, POISSON = range(5)
+
+
 @compiled
-def value_and_gradient(v, X, y, columns, widths, penalty):
+def sample_loss(kind, a, b, value, label):
+    """A loss of a value and a label as in `landscape.losses`, and its derivative."""
+    r = value - label
+    if kind == HUBER:
+        s = min(max(r, -a), a)
+        return s * (2.0 * r - s), 2.0 * s
+    if kind == QUANTILE:
+        s = min(max(r, -b), b)
+        factor = (a if r < 0.0 else 1.0 - a) / (2.0 * b)
+        return factor * s * (2.0 * r - s), 2.0 * factor * s
+    if kind == LOGISTIC:
+        margin = label * value
+        small = np.exp(-abs(margin))
+        slope = -label * (small if margin > 0.0 else 1.0) / (1.0 + small)
+        return np.log1p(small) + max(-margin, 0.0), slope
+    if kind == POISSON:
+        mean = np.exp(value)
+        constant = label * np.log(label) - label if label > 0.0 else 0.0
+        return mean - label * value + constant, mean - label
+    return r * r, 2.0 * r
+
+
+@compiled
+def value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b):
     """The smoothed loss at ``v`` = (A by rows, c, e), and its gradient.
 
     ``widths`` (n,), positive: half widths of the samples' bands; ``columns`` (n, q): the inputs
-    that e (q,) multiplies. Penalties are those of A's columns (d + 1,) and of e (q,).
+    that e (q,) multiplies. Penalties are those of A's columns (d + 1,) and of e (q,). ``kind``,
+    ``a``, ``b``: the loss, with ``factors`` (n,) of the samples; of the square these are in X.
     """
     n, width = X.shape
     q = columns.shape[1]
@@ -37,7 +65,7 @@ def value_and_gradient(v, X, y, columns, widths, penalty):
         slopes = np.empty_like(h)
         for k in range(last - first):
             r = widths[first + k]
-            least, s = 0.5 / r, -y[first + k]
+            least, s = 0.5 / r, -y[first + k] if kind == SQUARED else 0.0
             for j in range(q):
                 s += columns[first + k, j] * e[j]
             for i in range(m):
@@ -46,8 +74,13 @@ def value_and_gradient(v, X, y, columns, widths, penalty):
                 h[k, i] = z if z >= r else slope * slope * r
                 slopes[k, i] = slope
                 s += h[k, i] * c[i]
-            value += s * s / n
-            s *= 2.0 / n
+            if kind == SQUARED:
+                value += s * s / n
+                s *= 2.0 / n
+            else:
+                own, slope = sample_loss(kind, a, b, s, y[first + k])
+                value += factors[first + k] * own / n
+                s = factors[first + k] * slope / n
             for j in range(q):
                 gradient[v.size - q + j] += s * columns[first + k, j]
             for i in range(m):
@@ -67,7 +100,9 @@ def value_and_gradient(v, X, y, columns, widths, penalty):
 
 
 @compiled
-def minimize(v, X, y, columns, widths, penalty, tol, max_iter, memory, products, stored):
+def minimize(
+    v, X, y, columns, widths, penalty, factors, kind, a, b, tol, max_iter, memory, products, stored
+):
     """L-BFGS from ``v``: the end, its value, the iterations, what is stored, whether it is over.
 
     It is with a step that lowers the loss by at most ``tol``, at a gradient of at most a tenth of
@@ -76,7 +111,7 @@ def minimize(v, X, y, columns, widths, penalty, tol, max_iter, memory, products,
     """
     shares, iteration = np.empty(MEMORY), 0
     steps, changes = memory[0], memory[1]
-    value, gradient = value_and_gradient(v, X, y, columns, widths, penalty)
+    value, gradient = value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b)
     while iteration < max_iter:
         if np.abs(gradient).max() <= 0.1 * tol:
             return v, value, iteration, stored, True
@@ -96,7 +131,9 @@ def minimize(v, X, y, columns, widths, penalty, tol, max_iter, memory, products,
         best, best_value, best_gradient = v, value, gradient
         for _ in range(30 if slope < 0.0 else 0):
             trial = v + t * direction
-            new, new_gradient = value_and_gradient(trial, X, y, columns, widths, penalty)
+            new, new_gradient = value_and_gradient(
+                trial, X, y, columns, widths, penalty, factors, kind, a, b
+            )
             if new <= value + 1e-4 * t * slope:
                 low, best, best_value, best_gradient = t, trial, new, new_gradient
                 if np.dot(new_gradient, direction) >= 0.9 * slope:

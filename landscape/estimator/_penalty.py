@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.estimator._smooth import FAR, Point, SmoothProblem, find_basin
+from landscape.estimator._smooth import (
+    COARSE,
+    FAR,
+    Point,
+    SmoothProblem,
+    Watch,
+    descend_smoothly,
+    find_basin,
+)  # fmt: skip
 from landscape.estimator._starts import FitData, draw_start
 from landscape.networks import Network
 from landscape.streams import stream
@@ -52,13 +60,15 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
     if folds < 2:
         return Choice(0.0, False, {})
     label = stream(seed, "estimator: folds").permutation(n) % folds
+    if problem.degree == 0:  # as many of each class, or size, in each fold
+        label[np.lexsort((label, smooth.y))] = np.arange(n) % folds
     networks, lines = np.zeros((2, len(ALPHAS), folds))
     starts = [draw_start(problem, seed, index)[0] for index in range(STARTS)]
     for fold in range(folds):
         inside, outside = _part(smooth, label != fold), _part(smooth, label == fold)
         for k, alpha in enumerate(ALPHAS):
             w = ridge(inside, alpha)
-            lines[k, fold] = np.mean((outside.X @ w - outside.y) ** 2)
+            lines[k, fold] = outside.error(outside.X @ w)
         points = [
             smooth.pack(problem.standard.inward(Network.from_parametrization(t, problem.space)))
             for t in starts
@@ -73,7 +83,7 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
                 )  # fmt: skip
                 points[number] = own.pack(network)
             best = min(points, key=lambda point: own.loss(own.unpack(point)))
-            networks[k, fold] = np.mean((_values(outside, best) - outside.y) ** 2)
+            networks[k, fold] = outside.error(outside.values(best))
             if problem.watch.over():
                 return Choice(float(ALPHAS[0]), False, {})
     errors = {"network": networks.mean(axis=1).tolist(), "linear": lines.mean(axis=1).tolist()}
@@ -88,17 +98,21 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
 def _part(smooth: SmoothProblem, rows: NDArray[np.bool_]) -> SmoothProblem:
     """The problem of some samples, with mean weight one."""
     X, y = smooth.X[rows], smooth.y[rows]
+    if (loss := smooth.loss_on) is not None:
+        assert loss.weights is not None
+        return replace(smooth, X=X, y=y, loss_on=loss.on(y, loss.weights[rows])[1])
     factor = 1.0 / np.sqrt(np.mean(X[:, -1] ** 2))
     return replace(smooth, X=X * factor, y=y * factor)
 
 
-def _values(smooth: SmoothProblem, point: Point) -> Array:
-    """Of the network, times the roots of the weights."""
-    return np.asarray(np.maximum(smooth.X @ point.A.T, 0.0) @ point.c + smooth.columns @ point.e)
-
-
 def ridge(smooth: SmoothProblem, alpha: float) -> Array:
     """Slopes and intercept (d + 1,) of the linear function with least penalized loss."""
+    if smooth.loss_on is not None:
+        width = smooth.X.shape[1]
+        penalty = np.append(np.full(width - 1, alpha), 0.0)
+        line = replace(smooth, affine=(0,), penalty=penalty)
+        point = Point(np.empty((0, width)), np.empty(0), np.zeros(width))
+        return descend_smoothly(line, point, COARSE, 1e-12, 10_000, Watch())[0].e
     gram = smooth.X.T @ smooth.X / len(smooth.y)
     gram[np.diag_indices_from(gram)] += np.append(np.full(len(gram) - 1, alpha), 0.0)
     return np.asarray(np.linalg.solve(gram, smooth.X.T @ smooth.y / len(smooth.y)))

@@ -22,7 +22,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.estimator import _lbfgs
 from landscape.estimator._lbfgs import MEMORY, minimize, value_and_gradient
+from landscape.losses import HuberLoss, LogisticLoss, Loss, PoissonLoss, QuantileLoss
 from landscape.networks import Network
 
 __all__ = ["SmoothProblem", "Watch", "find_basin", "settle", "swap"]
@@ -40,6 +42,9 @@ RIDGES, SAMPLE = 128, 4096
 
 #: Fall of the loss per step, in variances of the target, at which a swap is judged.
 COARSE_TOLERANCE = 1e-5
+
+#: Least curvature of another loss than the square, as a share of the largest, where swaps look.
+FLOOR = 0.02
 
 #: Products of a sample's entry and a neuron's weight between two looks at the clock.
 CHUNK = 10**8
@@ -95,6 +100,8 @@ class SmoothProblem:
     penalty: Array  # (d + 1,)
     offset: bool = True
     affine: tuple[int, ...] = ()
+    #: Another one than the square, on targets and weights: then X and y do not contain these.
+    loss_on: Loss | None = None
 
     @property
     def columns(self) -> Array:
@@ -108,7 +115,47 @@ class SmoothProblem:
         columns = self.columns
         pull = self.penalty if self.affine else np.zeros(columns.shape[1])
         penalty = np.append(self.penalty, pull)
-        return self.X, self.y, columns, delta * np.abs(self.X[:, -1]), penalty
+        data = self.X, self.y, columns, delta * np.abs(self.X[:, -1]), penalty
+        loss = self.loss_on
+        if loss is None:
+            return *data, np.empty(0), _lbfgs.SQUARED, 0.0, 0.0
+        assert loss.weights is not None
+        match loss:
+            case HuberLoss(delta=bend):
+                return *data, loss.weights, _lbfgs.HUBER, bend, 0.0
+            case QuantileLoss(tau=tau, width=width):
+                return *data, loss.weights, _lbfgs.QUANTILE, tau, width
+            case LogisticLoss():
+                return *data, loss.weights, _lbfgs.LOGISTIC, 0.0, 0.0
+            case PoissonLoss():
+                return *data, loss.weights, _lbfgs.POISSON, 0.0, 0.0
+        raise ValueError(f"loss: expected one of landscape.losses, got {loss!r}")
+
+    def values(self, point: Point) -> Array:
+        """Of the network, times the roots of the weights where X is, (n,)."""
+        return np.asarray(np.maximum(self.X @ point.A.T, 0.0) @ point.c + self.columns @ point.e)
+
+    def error(self, values: Array) -> float:
+        """The mean loss of such values, without penalty."""
+        if self.loss_on is None:
+            return float(np.mean((values - self.y) ** 2))
+        r = values - self.y if self.loss_on.of_residuals else values
+        return float(np.mean(self.loss_on.value(r)))
+
+    def squares(self, point: Point) -> tuple[Array, Array, Array]:
+        """Rows, targets and columns of the least squares problem that is next to the loss."""
+        loss = self.loss_on
+        if loss is None:
+            return self.X, self.y, self.columns
+        values = self.values(point)
+        r = values - self.y if loss.of_residuals else values
+        s, curvatures = loss.half_slope(r), loss.half_curvature(r)
+        if loss.of_residuals:  # a parabola above the loss
+            curvatures = np.where(r == 0, curvatures, s / np.where(r == 0, 1.0, r))
+        curvatures = np.maximum(curvatures, FLOOR * curvatures.max()) + np.finfo(float).tiny
+        roots = np.sqrt(curvatures)
+        y = roots * (values - s / curvatures)
+        return roots[:, None] * self.X, y, roots[:, None] * self.columns
 
     def loss(self, network: Network) -> float:
         """Mean squared error and penalty: no band holds anything but the kink."""
@@ -176,7 +223,7 @@ def swap(problem: SmoothProblem, point: Point, rng: np.random.Generator, rank: i
     With ``rank`` 1, 2, ... it is the second, third one. Both are judged with optimal output weights
     of all others; kinks of the ridges go through samples.
     """
-    X, y, columns, A = problem.X, problem.y, problem.columns, point.A.copy()
+    (X, y, columns), A = problem.squares(point), point.A.copy()
     if len(X) > SAMPLE:
         some = np.sort(rng.choice(len(X), SAMPLE, replace=False))
         X, y, columns = X[some], y[some], columns[some]

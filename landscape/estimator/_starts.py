@@ -10,9 +10,11 @@ from threadpoolctl import ThreadpoolController
 
 from landscape.descent import Descent, descend
 from landscape.errors import NUMERICAL_ERRORS
+from landscape.estimator._losses import best_constant, target_units
 from landscape.estimator._smooth import FAR, SWAPS, SmoothProblem, Watch, find_basin, settle
 from landscape.estimator._sobolev import SobolevLoss
 from landscape.estimator._units import Samples, Units, from_raw, lift_rows
+from landscape.losses import Loss
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.networks import Network
 from landscape.objective import weight_samples
@@ -76,15 +78,37 @@ class FitData:
     tol: float
     alpha: float | Array = 0.0  # one, or one for each feature
     gradient_weight: float = 0.0  # 0 where none are given
+    sample_loss: Loss | None = None  # in the units of the fit; None is the squared one
     linear: bool = False
     polish: bool = True
     certify: bool | str = True
     watch: Watch = field(default_factory=Watch)
 
+    @property
+    def degree(self) -> int:
+        """The loss in another unit is the same one times this power of it."""
+        return 2 if self.sample_loss is None else self.sample_loss.degree
+
+    @property
+    def size(self) -> float:
+        """A loss of one deviation of the target, in the units of the data."""
+        return (self.standard.target_scale * self.units.target_scale) ** self.degree
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The loss as `certify_minimum` and `train` take it."""
+        if self.sample_loss is None:
+            return {}
+        weights = self.samples.weights
+        equal = bool((weights == weights[0]).all())
+        return {"loss": self.sample_loss, "sample_weight": None if equal else weights}
+
     @cached_property
     def data(self) -> tuple[Array, Array]:
-        """Embedded features and targets, rows scaled by the roots of the weights."""
+        """Embedded features and targets; of squared losses times the roots of the weights."""
         samples = self.samples
+        if self.sample_loss is not None:
+            return self.space.embed(samples.features), samples.target
         return weight_samples(self.space.embed(samples.features), samples.target, samples.weights)
 
     @property
@@ -95,7 +119,8 @@ class FitData:
     @cached_property
     def standard(self) -> Units:
         """From here to mean 0 and deviation 1; without an offset the target keeps its mean."""
-        return Units.exact(self.samples, offset=self.free)
+        target = target_units(self.sample_loss, self.samples)
+        return Units.exact(self.samples, offset=self.free, target=target)
 
     @property
     def affine(self) -> tuple[int, ...]:
@@ -120,7 +145,8 @@ class FitData:
         """Of the squares of product coordinates, (space.n_inputs,)."""
         if not np.any(self.alpha):
             return None
-        return np.append(self.alpha / self.units.scale**2, np.zeros(self.space.extra_inputs))
+        alpha = self.alpha * self.units.target_scale ** (2 - self.degree)
+        return np.append(alpha / self.units.scale**2, np.zeros(self.space.extra_inputs))
 
     @cached_property
     def sobolev(self) -> SobolevLoss | None:
@@ -145,18 +171,23 @@ class FitData:
         So rounding in the units of the data does not decide where a search ends.
         """
         samples, standard = self.samples, self.standard
-        roots = np.sqrt(samples.weights * len(samples.target))
+        factors = samples.weights * len(samples.target)
+        roots = np.sqrt(factors) if self.sample_loss is None else np.ones_like(factors)
         X = np.empty((len(roots), len(standard.scale) + 1))
         X[:, :-1] = standard.features(samples.features).astype(np.float32)
         X[:, -1] = 1.0
         X *= roots[:, None]
         penalty = np.append(self.alpha / (self.units.scale * standard.scale) ** 2, 0.0)
-        y = roots * standard.target(samples.target).astype(np.float32)
-        return SmoothProblem(X, y, penalty.astype(np.float32).astype(float), self.free, self.affine)
+        penalty *= (self.units.target_scale * standard.target_scale) ** (2 - self.degree)
+        y, loss = roots * standard.target(samples.target).astype(np.float32), None
+        if self.sample_loss is not None:
+            loss = self.sample_loss.in_units(standard.target_scale).on(y, factors)[1]
+        penalty = penalty.astype(np.float32).astype(float)
+        return SmoothProblem(X, y, penalty, self.free, self.affine, loss)
 
     def in_units(self, loss: float) -> float:
         """A loss in the units of the data, on the samples."""
-        return (loss + self.constant) * self.units.target_scale**2
+        return (loss + self.constant) * self.units.target_scale**self.degree
 
     def loss(self, theta: Parametrization) -> float:
         """With penalty and errors of gradients."""
@@ -166,11 +197,21 @@ class FitData:
         for first in range(0, len(samples.target), BLOCK):
             part = slice(first, first + BLOCK)
             values = realize(theta, self.space.embed(samples.features[part]))
-            total += float(samples.weights[part] @ (values - samples.target[part]) ** 2)
+            targets, losses = samples.target[part], None
+            if self.sample_loss is not None:
+                targets, own = self.sample_loss.on(targets)
+                losses = own.value(values - targets)
+            losses = (values - targets) ** 2 if losses is None else losses
+            total += float(samples.weights[part] @ losses)
         if self.penalty is not None:
             m = self.space.n_neurons - self.free
             total += float((theta.products[:m] ** 2 @ self.penalty).sum())
         return total
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What certificates and descents take."""
+        return {"space": self.space, "penalty": self.penalty, "budget": BUDGET, **self.form}
 
     def descend(self, theta: Parametrization, max_iter: int, *, settled: bool) -> Descent:
         """From theta to a point with a certificate, whatever its verdict.
@@ -179,7 +220,7 @@ class FitData:
         """
         if self.sobolev is not None:
             return self.sobolev.descend(theta, max_iter)
-        options: Any = {"space": self.space, "penalty": self.penalty, "budget": BUDGET}
+        options = self.options
         limits: Any = options | {"max_iter": max_iter, "deadline": self.watch.deadline}
         if settled:
             raw = Network.from_parametrization(theta, self.space)
@@ -216,6 +257,11 @@ class End:
         """Whether at a local minimum."""
         return self.certificate is not None and self.certificate.is_minimum
 
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Ends with a verdict before all others, then smaller losses."""
+        return self.certified or self.row["outcome"] == "no_minimum", -self.row["loss"]
+
 
 def draw_start(problem: FitData, seed: int, index: int) -> tuple[Parametrization, int]:
     """Random start number ``index``, and its sign class: it does not depend on how many there are.
@@ -236,8 +282,8 @@ def draw_start(problem: FitData, seed: int, index: int) -> tuple[Parametrization
 def parametrize(problem: FitData, network: Network) -> Parametrization:
     """A network with an offset, of the standardized data, in the space and units of the fit."""
     raw = problem.standard.outward(network)
-    if not problem.free:
-        mean = float(problem.samples.weights @ problem.samples.target)
+    if not problem.free or problem.degree == 0:
+        mean = best_constant(problem.sample_loss, problem.samples)
         raw = replace(raw, offset=raw.offset + mean)
     return raw.to_parametrization(problem.space)
 
@@ -249,6 +295,7 @@ def _train(
     space, tol, max_iter = problem.space, problem.tol, problem.max_iter
     scipy = problem.solver != "smoothing"
     skipped = scipy and (problem.penalty is not None or problem.linear)
+    skipped = skipped or (problem.solver == "trf" and problem.sample_loss is not None)
     if problem.solver == "descent" or problem.sobolev or skipped:
         return theta, 0
     if not scipy:
@@ -257,7 +304,8 @@ def _train(
         raw, n_iter = find_basin(problem.smooth, raw, rng, **options)
         return from_raw(space, problem.standard.outward(raw)), n_iter
     solver = problem.solver
-    fit = train(theta, *problem.data, space=space, solver=solver, tol=tol, max_iter=max_iter)
+    limits: Any = {"tol": tol, "max_iter": max_iter}
+    fit = train(theta, *problem.data, space=space, solver=solver, **limits, **problem.form)
     return fit.parametrization, fit.n_iter
 
 
@@ -369,9 +417,8 @@ def _finish(
     if problem.watch.over():
         return theta, None
     if not problem.polish:
-        options: Any = {"space": problem.space, "penalty": problem.penalty, "budget": BUDGET}
         certificate = (
-            certify_minimum(theta, *problem.data, **options)
+            certify_minimum(theta, *problem.data, **problem.options)
             if problem.sobolev is None
             else problem.sobolev.certify(theta)
         )
@@ -384,7 +431,7 @@ def _finish(
         row["n_iter"] += descent.n_iter
         # A penalty can be what silences a neuron: then it stays so.
         exhausted = number == ROUNDS or row["n_iter"] >= problem.max_iter or problem.watch.over()
-        if exhausted or problem.penalty is not None:
+        if exhausted or problem.penalty is not None or problem.sample_loss is not None:
             break
         seed, kind, index = source
         rng = stream(seed, f"estimator: new neurons of a {kind} start", index, number)
@@ -408,7 +455,7 @@ def _record(
 ) -> Certificate:
     """What a certificate says into the table's row; it is one of the problem, or undecided."""
     why = ""
-    hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**2
+    hidden = certificate.loss > UNEXPLAINED * problem.standard.target_scale**problem.degree
     if certificate.kind == "global" and hidden:
         why = "rounding hides what is left of the target: subtract its mean"
     if problem.bent(theta):

@@ -22,7 +22,7 @@ from landscape.parametrization import Parametrization, max_norms, split_biases
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.units import powers_of_two
 
-__all__ = ["Samples", "Units", "from_raw", "lift_rows", "merge_samples"]
+__all__ = ["Samples", "Units", "from_raw", "lift_rows", "merge_labelled", "merge_samples"]
 
 Array = NDArray[np.float64]
 
@@ -94,6 +94,18 @@ def merge_samples(
     return Samples(features, means[:, 0], shares, constant, means[:, 1:], constants[1:])
 
 
+def merge_labelled(X: Array, y: Array, sample_weight: Array | None = None) -> Samples:
+    """Merge samples that agree in features and target: what losses other than the square allow."""
+    merged = merge_samples(np.column_stack([X, y]), y, sample_weight)
+    d = X.shape[1]
+    return replace(
+        merged,
+        features=np.ascontiguousarray(merged.features[:, :d]),
+        gradients=merged.gradients[:, :d],
+        gradient_constant=merged.gradient_constant[:d],
+    )
+
+
 def _places(table: Array, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Where the given rows are among the different ones of these, in lexicographic order."""
     place = np.zeros(len(rows), dtype=np.intp)
@@ -135,15 +147,22 @@ class Units:
         return cls(powers[:-1], np.zeros(X.shape[1]), float(powers[-1]), 0.0)
 
     @classmethod
-    def of_samples(cls, samples: Samples, *, offset: bool) -> Units:
-        """Units of merged samples; ``offset``: whether networks can take up the target's mean."""
-        exact = cls.exact(samples, offset=offset)
+    def of_samples(
+        cls, samples: Samples, *, offset: bool, target: tuple[float, float] | None = None
+    ) -> Units:
+        """Units of merged samples; ``offset``: whether networks can take up the target's mean.
+
+        ``target``: what stands for its mean and deviation instead.
+        """
+        exact = cls.exact(samples, offset=offset, target=target)
         scale = powers_of_two(np.append(exact.scale, exact.target_scale))
         shift = np.round(np.append(exact.shift, exact.target_shift) / scale) * scale
         return cls(scale[:-1], shift[:-1], float(scale[-1]), float(shift[-1]))
 
     @classmethod
-    def exact(cls, samples: Samples, *, offset: bool) -> Units:
+    def exact(
+        cls, samples: Samples, *, offset: bool, target: tuple[float, float] | None = None
+    ) -> Units:
         """Means and standard deviations themselves: starts are drawn and smoothed in these."""
         data = np.column_stack([samples.features, samples.target])
         mean = samples.weights @ data
@@ -152,6 +171,8 @@ class Units:
         # A column that is constant up to rounding has no deviation; its size is its unit.
         constant = deviation <= 64 * np.finfo(float).eps * size
         scale = np.where(constant, np.where(size > 0, size, 1.0), deviation)
+        if target is not None:
+            mean[-1], scale[-1] = target
         return cls(scale[:-1], mean[:-1], float(scale[-1]), float(mean[-1]) if offset else 0.0)
 
     def after(self, first: Units) -> Units:
