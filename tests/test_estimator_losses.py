@@ -39,7 +39,9 @@ def test_compiled_losses_are_those_of_the_package(name):
     rng = np.random.default_rng(1)
     problem = smooth_problem(name, rng, n=40)
     kind, a, b = problem.within(0.1)[-3:]
-    values = np.concatenate([rng.standard_normal(35) * 10.0 ** rng.integers(-6, 2, 35), np.zeros(5)])
+    values = np.concatenate(
+        [rng.standard_normal(35) * 10.0 ** rng.integers(-6, 2, 35), np.zeros(5)]
+    )
     loss = LOSSES[name]().on(problem.y)[1]
     r = values - problem.y if loss.of_residuals else values
     mine = np.array([sample_loss(kind, a, b, v, y) for v, y in zip(values, problem.y, strict=True)])

@@ -18,6 +18,7 @@ All of this happens on standardized data.
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ class SmoothProblem:
             return self.X
         return np.ascontiguousarray(self.X[:, -1:] if self.offset else self.X[:, :0])
 
-    def within(self, delta: float) -> tuple[Array, ...]:
+    def within(self, delta: float) -> tuple[Any, ...]:
         """What the compiled functions take after the parameters, for bands of half width delta."""
         columns = self.columns
         pull = self.penalty if self.affine else np.zeros(columns.shape[1])

@@ -298,14 +298,15 @@ def _train(
     skipped = skipped or (problem.solver == "trf" and problem.sample_loss is not None)
     if problem.solver == "descent" or problem.sobolev or skipped:
         return theta, 0
+    options: Any
     if not scipy:
         raw = problem.standard.inward(Network.from_parametrization(theta, space))
-        options: Any = {"tol": tol, "max_iter": max_iter, "swaps": swaps, "watch": problem.watch}
+        options = {"tol": tol, "max_iter": max_iter, "swaps": swaps, "watch": problem.watch}
         raw, n_iter = find_basin(problem.smooth, raw, rng, **options)
         return from_raw(space, problem.standard.outward(raw)), n_iter
     solver = problem.solver
-    limits: Any = {"tol": tol, "max_iter": max_iter}
-    fit = train(theta, *problem.data, space=space, solver=solver, **limits, **problem.form)
+    options = {"space": space, "solver": solver, "tol": tol, "max_iter": max_iter, **problem.form}
+    fit = train(theta, *problem.data, **options)
     return fit.parametrization, fit.n_iter
 
 
