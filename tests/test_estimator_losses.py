@@ -199,7 +199,9 @@ def test_separable_classes_have_no_minimum_without_a_penalty():
     X = np.arange(8.0)[:, None]
     y = (X[:, 0] > 3).astype(int)
     model = ShallowReLUClassifier(1, n_starts=2, alpha=0.0, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="separable; no minimum is attained.*Set alpha > 0"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"separable; no minimum is attained.*Set alpha > 0"
+    ):
         model.fit(X, y)
     assert model.starts_.loc[model.best_start_, "outcome"] == "no_minimum"
     assert model.score(X, y) == 1.0 and not model.certificate_.is_minimum
