@@ -219,7 +219,7 @@ def test_more_classes_one_against_the_rest():
     X, y = load_iris(return_X_y=True)
     model = ShallowReLUClassifier(1, n_starts=1, random_state=0, alpha=0.01)
     assert OneVsRestClassifier(model).fit(X, y).score(X, y) > 0.94
-    with pytest.raises(ValueError, match="Only binary classification.*OneVsRestClassifier"):
+    with pytest.raises(ValueError, match=r"Only binary classification.*OneVsRestClassifier"):
         model.fit(X, y)
     with pytest.raises(ValueError, match="one class"):
         model.fit(X[:50], y[:50])
