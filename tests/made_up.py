@@ -64,6 +64,10 @@ def drawn_tables():
               "radius_high": np.inf if k else 1e-2} for space in ("restricted", "balanced")
              for k in range(3)],
         ),
+        "optima": rows(
+            "optima",
+            [{**c, "global_low": 0.1 * k, "global_high": 0.2} for k, c in enumerate(cells[:3])],
+        ),
         "controls": rows(
             "controls",
             [{**here, "kind": kind, "step": k, "distance": 10.0**-k, "gap": 10.0**-k,

@@ -55,6 +55,25 @@ def select(frame, search):
     return frame
 
 
+class TestGlobalMinimum:
+    ROWS = (
+        {"verdict": "holds", "neurons": 1, "global_low": 0.25, "global_high": 0.25, "loss": 0.25},
+        {"verdict": "violated", "neurons": 2, "global_low": 0.25, "global_high": 0.5, "loss": 0.75},
+        {"verdict": "undecided", "neurons": 3, "global_low": 0.0, "global_high": 0.5, "loss": 0.5},
+    )
+
+    def test_cells_are_counted(self):
+        fits = rows("fits", *({"start": k, "neurons": k + 1, "loss": 0.75} for k in range(3)))
+        status, text, _ = found("global minimum", optima=rows("optima", *self.ROWS), fits=fits)
+        assert status == "measured" and "in 1 of 3 cells" in text and ALARM not in text
+        assert "in 1 that found a lower network, by up to 0.25; 1 remain open" in text
+
+    def test_a_start_below_the_lower_end_is_an_alarm(self):
+        fits = rows("fits", {"start": 0, "neurons": 1, "loss": 0.25 * (1 - 1e-12)})
+        status, text, _ = found("global minimum", optima=rows("optima", self.ROWS[0]), fits=fits)
+        assert status == "contradicts" and text.endswith(f"a start ends below. {ALARM}.")
+
+
 class TestNothing:
     def test_no_start_no_finding(self):
         assert findings(fits=rows("fits")).empty

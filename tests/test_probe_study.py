@@ -23,8 +23,8 @@ from landscape.study.probes import (
     optimal_scales,
     probe_minima,
 )
-from landscape.study.radii import bracket_radii, bracket_realizations
-from landscape.study.rows import Bracket, Control, Converse, Natural, Pair
+from landscape.study.radii import bracket_optima, bracket_radii, bracket_realizations
+from landscape.study.rows import Bracket, Control, Converse, Natural, Optimum, Pair
 from landscape.study.training import descend_starts, train_starts
 from landscape.tables.rows import power_law
 
@@ -153,6 +153,30 @@ def test_radii_are_bracketed_for_the_first_minima_of_the_spaces_asked_for():
     assert all(row.radius * (1 - 1e-9) <= row.radius_low <= row.radius_high for row in asked)
     others = [row for row in rows if not row.radius_high_method]
     assert all(row.radius_low == row.radius and np.isinf(row.radius_high) for row in others)
+
+
+def test_no_start_ends_below_the_bracket_of_the_global_minimum():
+    cell, minima = study()
+    spaces = ["restricted", "balanced", "unrestricted"]
+    rows = bracket_optima(cell, minima, spaces=spaces, max_nodes=5000)
+    assert [row.space for row in rows] == spaces
+    for row in rows:
+        task, losses = cell.task(row.space), [m.loss for m in minima if m.space == row.space]
+        assert row.global_low <= min(losses) == row.loss
+        assert task.space.contains(row.network)
+        assert row.global_low <= task.loss(row.network) == pytest.approx(row.global_high)
+        # The search closes here, and is independent of what training found.
+        (alone,) = bracket_optima(cell, [], spaces=[row.space], max_nodes=5000)
+        assert alone.open == row.open == 0 and np.isnan(alone.global_gap)
+        assert alone.global_high == pytest.approx(row.global_high, abs=2 * row.tolerance)
+    assert {row.verdict for row in rows} <= {"holds", "violated"}
+    worse = [replace(m, loss=m.loss + 1.0) for m in minima]
+    assert bracket_optima(cell, worse, spaces=["balanced"], max_nodes=5000)[0].verdict == "violated"
+    (stopped,) = bracket_optima(cell, minima, spaces=["balanced"], max_nodes=1)
+    assert stopped.verdict == "undecided" and stopped.global_low < rows[1].global_low
+    assert frame_of(Optimum, rows)["global_gap"].ge(0).all()
+    wide = replace(cell, features=np.hstack([cell.features] * 3))
+    assert bracket_optima(wide, minima, spaces=spaces, max_nodes=99) == []
 
 
 def test_inverse_stability_holds_within_and_breaks_outside():

@@ -11,7 +11,8 @@ from tests.made_up import rows
 
 CELL = {"dataset": "d", "space": "restricted", "neurons": 1}
 FREE = {**CELL, "space": "unrestricted"}
-JOBS = ["fits", "minima", "probes", "controls", "brackets", "converse", "natural", "pairs", "runs"]
+JOBS = ["fits", "minima", "probes", "controls", "brackets", "converse", "natural", "optima",
+        "pairs", "runs"]  # fmt: skip
 
 
 def starts(cell, losses, verdicts, minima, lifts=None):
@@ -59,12 +60,15 @@ def test_summary_counts_and_compares():
         for k, verdict in enumerate(["holds", "holds", "undecided"])
     ]
     steps = controls(*["violated"] * 4, *["undecided"] * 2)
-    summary = summed(minima=minima, probes=probes, natural=natural, controls=steps)["summary"]
+    given = {"natural": natural, "optima": [{**CELL, "global_low": 0.125, "global_gap": 0.0625}]}
+    summary = summed(minima=minima, probes=probes, controls=steps, **given)["summary"]
     mine, other = (summary.set_index("space").loc[s] for s in ("restricted", "unrestricted"))
     assert (mine["starts"], mine["converged"], mine["stalled"]) == (4, 2, 2)
     assert (mine["certified"], mine["not_minimum"], mine["undecided"]) == (2, 1, 1)
     assert mine["certified_share"] == 0.5 and mine["distinct_minima"] == 1
     assert mine["best_loss"] == 0.25 and mine["median_loss"] == 0.5
+    assert (mine["global_low"], mine["global_gap"]) == (0.125, 0.0625)
+    assert np.isnan(other["global_low"])
     # 0.25 against 0.5 is better; 0.25 against 0.25 + 1e-12 and 1 against 1 are equal.
     assert mine["paired_starts"] == 4 and mine["paired_not_worse"] == 0.75
     assert mine["paired_better"] == 0.25 and mine["proved_minima"] == 1

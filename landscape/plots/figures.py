@@ -52,6 +52,7 @@ KINDS = {
 STABLE = ("minima", "scaled", "opposed", "extremal", "C.1")
 UNIFORM = ("+", 13, "black", "black", "perturbed: uniform distance")
 INSIDE = "proven to be inside: lower to upper end"
+GLOBAL = "global minimum: between these ends"
 OPEN = ("^", 14, "white", BLUE, "no better point found: lower end")
 CERTIFIED = ("o", 5, "black", "black", r"certified: $r$ (left), $r^2/8$ (right)")
 IS_MINIMUM, NO_MINIMUM = "end point is a certified local minimum as it is", "it is not"
@@ -76,8 +77,8 @@ DISTANCE = r"$\|\Gamma-\Theta\|_\infty$ modulo permutations"
 
 @styled
 def losses_figure(tables: Tables) -> Figure:
-    """Empirical distribution of the losses at certified minima, per space."""
-    fits = tables["fits"]
+    """Empirical distribution of the losses at certified minima, and brackets of the least ones."""
+    fits, optima = tables["fits"], tables["optima"]
     x = "loss $L$ at certified local minima (1 = variance of the target)"
     figure, panels = plots.grid(fits, 1.55, x, "share of minima with loss ≤ $L$")
     for ax, own in panels:
@@ -94,8 +95,21 @@ def losses_figure(tables: Tables) -> Figure:
             ax.set_xlim(EXACT / 5, 10 * max(decades))
             ax.set_xticks([EXACT, *decades[1:]], [f"≤{_power(EXACT)}", *map(_power, decades[1:])])
             ax.set_xticks([], minor=True)
-        ax.set(xlabel="", ylabel="", ylim=(-0.03, 1.03))
+        for k, (space, (_, line)) in enumerate(SPACES.items()):
+            ends = own(optima[optima["space"] == space])[["global_low", "global_high"]]
+            for low, high in np.maximum(ends.to_numpy(), EXACT):
+                _optimum(ax, low, high, -0.07 * (k + 1), line)
+        ax.set(xlabel="", ylabel="", ylim=(-0.28, 1.03), yticks=np.linspace(0, 1, 5))
     return figure
+
+
+def _optimum(ax: Axes, low: float, high: float, y: float, line: dict[str, Any]) -> None:
+    """A bracket of the global minimum with caps; a lower end far to the left has none."""
+    seen, left = low > 0.2 * high, ax.get_xlim()[0]
+    ax.set_xlim(min(left, 0.9 * low if seen else 0.8 * high))
+    ax.plot([low if seen else ax.get_xlim()[0], high], [y, y], **line)
+    ends = [low, high] if seen else [high]
+    points(ax, ends, [y] * len(ends), ("|", 25, line["c"], line["c"], GLOBAL))
 
 
 def _power(value: float) -> str:

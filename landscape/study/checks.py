@@ -215,7 +215,7 @@ def _combined(study: Study) -> Iterator[tuple[str, str]]:
             )
     # What is asked of spaces that are not trained; defaults have been restricted to those.
     add = f"add it to `spaces` ({', '.join(study.spaces)}) or remove it here"
-    for name in ("radius", "realization", "natural"):
+    for name in ("radius", "realization", "bracket", "natural"):
         for space in [space for space in getattr(study, name).spaces if space not in study.spaces]:
             yield f"{name}.spaces", f"{space!r} is not trained; {add}"
     add = "that space is not trained; add restricted to `spaces`, or write 0"

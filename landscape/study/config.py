@@ -191,6 +191,11 @@ class Realization(Section):
     factor: Positive = key("searched up to this times min |u_i|", 3.0)
 
 
+class Bracket(Section):
+    spaces: Spaces = key("whose global minimum", [*get_args(Space)])
+    max_nodes: CountOrNone = key("nodes per cell, a tenth of them for each further input", 50_000)
+
+
 class Solvers(Section):
     solvers: Annotated[list[str], Different] = key(
         "from SLSQP, L-BFGS-B, trust-constr, trf and plugins.solvers", [*SOLVERS]
@@ -255,6 +260,7 @@ class Study(Section):
     pairs: Pairs = key("pairs of networks, within N* and outside", Pairs())
     radius: Radius = key("brackets of radii in parameter space", Radius())
     realization: Realization = key("brackets of radii in realization space", Realization())
+    bracket: Bracket = key("brackets of the global minimum", Bracket())
     solvers: Solvers = key("the comparison of solvers", Solvers())
     natural: Natural = key("minima outside N* as training finds them", Natural())
     converse: Converse = key("the converse", Converse())
@@ -264,7 +270,7 @@ class Study(Section):
     @validated(mode="after")
     def _trained_spaces(self) -> Self:
         """Spaces that a step goes over by default are those of them that are trained."""
-        for step in (self.radius, self.realization, self.natural):
+        for step in (self.radius, self.realization, self.bracket, self.natural):
             if "spaces" not in step.model_fields_set:
                 # Past the model, for which these remain keys that were left out.
                 vars(step)["spaces"] = [space for space in step.spaces if space in self.spaces]

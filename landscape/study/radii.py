@@ -1,4 +1,4 @@
-"""More about distinct minima: proofs in rational arithmetic, radii bracketed in both spaces."""
+"""More about distinct minima: proofs, radii bracketed in both spaces, and the global minimum."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from landscape.bracket import TOLERANCE, bracket_global_minimum
 from landscape.parametrization import max_norms
 from landscape.probe import ExchangeBudget, search_ball
 from landscape.radius import RadiusBudget, bracket_radius
 from landscape.study.cells import Cell, Log, Minima, attempt, best, quiet, within_space
-from landscape.study.rows import Bracket, Minimum
+from landscape.study.rows import Bracket, Minimum, Optimum
 from landscape.uniform import uniform_radius
+from landscape.verdict import Verdict
 
 #: How many proofs are tried in each space by default: those whose n p^2 (n samples, p weights) add
 #: up to this. A proof takes some 4e-6 s times its n p^2: so proofs take about a twentieth of
@@ -107,3 +109,37 @@ def _search(
         uniform = uniform_radius(row.network, row.radius).radius_uniform
     counts = {"exchanged": len(found.exchanged), "uniform_radius": uniform}
     return Bracket.copied(found, found.witness, bracket, **counts)
+
+
+def bracket_optima(
+    cell: Cell, minima: Minima, *, spaces: Sequence[str], max_nodes: int, progress: Log = quiet
+) -> list[Optimum]:
+    """Bracket the global minimum of these spaces, from the best minimum of each on.
+
+    Of ``max_nodes`` nodes each further input leaves a tenth: none where that is less than one.
+    """
+    rows = []
+    limit = max_nodes // 10 ** (cell.features.shape[1] - 1)
+    for space in spaces if limit else []:
+        task, own = cell.task(space), [row for row in minima if row.space == space]
+        inside = within_space(own, space)
+        found = bracket_global_minimum(
+            cell.features, cell.target, space=task.space, time_limit=np.inf, node_limit=limit,
+            n_starts=0, seed=cell.seed, network=inside[0].network if inside else None,
+        )  # fmt: skip
+        loss = min((row.loss for row in own), default=np.nan)
+        equal = 10 * TOLERANCE * float(np.mean(cell.target**2))
+        verdict = Verdict.UNDECIDED
+        if loss - found.lower <= equal:
+            verdict = Verdict.HOLDS
+        elif loss - found.upper > equal:
+            verdict = Verdict.VIOLATED
+        row = Optimum.copied(
+            found, found.network, dataset=cell.dataset, space=space, neurons=cell.neurons,
+            verdict=verdict.value, reason=found.outcome.sentence, loss=loss,
+            global_low=found.lower, global_high=found.upper, global_gap=loss - found.lower,
+            tolerance=equal,
+        )  # fmt: skip
+        rows.append(row)
+        progress(f"{space}: best minimum {loss:.6g}, {found}")
+    return rows

@@ -289,6 +289,25 @@ class Converse(_Data):
     reason: str = column("Why.", path=True, default="")
 
 
+class Optimum(WithNetwork, _Verdict, OfCell):
+    """How low the loss can be in one cell, whatever the start: a bracket of the global minimum.
+
+    By branch and bound (Theorems 24 and 30), from the cell's best minimum on; the reason says how
+    it ended. The verdict is on that minimum: holds, where no network is lower by more than the
+    tolerance; violated, where one was found that is.
+    """
+
+    name = "optima"
+    loss: float = column("Least loss of the cell's certified minima.", MSE, default=nan)
+    global_low: float = column("No network of the space has less.", MSE)
+    global_high: float = column("What the best network known has.", MSE)
+    global_gap: float = column("loss - global_low.", MSE, default=nan)
+    tolerance: float = column("Losses that differ by no more count as equal.", MSE)
+    method: str = column("How the lower end was found.")
+    nodes: int = column("Nodes that were bounded.")
+    open: int = column("Of these, left to be branched.")
+
+
 class Pair(_Verdict, _Data):
     """One pair of networks: distance of parametrizations against that of realizations.
 
@@ -455,4 +474,5 @@ STEPS = {
     "pairs": ("pairs", Pair, "landscape.study.pairs:measure_pairs"),
     "natural": ("natural", Natural, "landscape.study.probes:examine_minima"),
     "converse": ("converse", Converse, "landscape.study.probes:draw_converse"),
+    "optima": ("bracket", Optimum, "landscape.study.radii:bracket_optima"),
 }

@@ -39,8 +39,8 @@ TABLES: dict[str, type[Row]] = {
     for table in (
         sums.FindingRow, sums.Summary, of_jobs.Identity, sums.Accuracy, sums.Prediction,
         sums.Dependence, sums.Weight, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe, of_jobs.Bracket,
-        of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse, of_jobs.Pair,
-        sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Imported, of_jobs.Entry,
+        of_jobs.Optimum, of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse,
+        of_jobs.Pair, sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Imported, of_jobs.Entry,
         of_jobs.Coverage, of_jobs.Valley, of_jobs.Barrier, sums.Fact,
     )
 }  # fmt: skip
@@ -71,7 +71,7 @@ def _figures(module: str, listed: Mapping[str, tuple[str, ...]]) -> dict[str, Fi
 FIGURES = _figures(
     "plots.figures",
     {
-        "losses": ("Losses at certified minima", "fits"),
+        "losses": ("Losses at certified minima", "fits", "optima"),
         "probes": ("Balls in realization space", "fits", "probes", "controls"),
         "controls": ("Controls, where the implication fails", "controls"),
         "natural": ("Minima outside N*", "natural"),

@@ -168,6 +168,26 @@ def _losses(minima: pd.DataFrame, own: Own) -> Finding:
     return Finding("measured", text, "summary")
 
 
+def _optima(optima: pd.DataFrame, own: Own) -> Finding:
+    """How far the best minimum of each cell is from the global one."""
+    counts = _counts(optima["verdict"])
+    text = (
+        f"The best loss found is the global minimum, within 1e-8 of the target's mean square, in "
+        f"{counts['holds']:,} of {number(len(optima), 'cell')} (space and m), by branch and bound"
+    )
+    if counts["violated"]:
+        lower = optima.query("verdict == 'violated'").eval("loss - global_high")
+        text += (
+            f"; in {counts['violated']:,} that found a lower network, by up to {lower.max():.2g}"
+        )
+    if counts["undecided"]:
+        text += f"; {counts['undecided']:,} remain open"
+    below = own["fits"].merge(optima, on=["space", "neurons"], suffixes=("", "_best"))
+    if (below["loss"] < below["global_low"]).any():
+        return Finding("contradicts", f"{text}. But a start ends below.", "optima")
+    return Finding("measured", f"{text}.", "optima")
+
+
 def _lifts(fits: pd.DataFrame, own: Own) -> Finding | None:
     """Corollary 1.3, item 2: unrestricted ends lifted into N*."""
     lifts = fits[fits["lift_loss"].notna()]
@@ -353,6 +373,7 @@ TOPICS: dict[str, tuple[Callable[[pd.DataFrame, Own], Finding | None], str, str]
     "certificates": (_certificates, "fits", "No end point was tested."),
     "distinct minima": (_distinct, "minima", "No certified minimum was found."),
     "losses": (_losses, "minima", "No certified minimum, so no loss at one."),
+    "global minimum": (_optima, "optima", "The global minimum was not bracketed."),
     "lifts": (_lifts, "fits", "No end point was lifted into N*."),
     "rigid balls": (_balls, "probes", "No ball around a minimum of N* was tested."),
     "controls": (_controls, "controls", "No control: a blind probe would pass unnoticed."),

@@ -67,6 +67,7 @@ def summary_cell(
         "probes": here("probes").iloc[: None if of_restricted else 0],
         "controls": verdicts[verdicts != "holds"].to_frame(),  # else no network is better
         "natural": here("natural"),
+        "optima": here("optima"),
         "bracketed": ratios[minima["radius_high_method"] != ""],
     }
 
@@ -124,6 +125,8 @@ class Summary(OfCell):
     proved_minima: int = _n("Of these, proved in rational arithmetic.", "minima", proof="proved")
     best_loss: float = _stat("Lowest loss of all starts.", "fits.loss.min")
     best_certified_loss: float = _stat("Lowest loss of the certified minima.", "certified.loss.min")
+    global_low: float = _stat("No network of the space has less.", "optima.global_low.max")
+    global_gap: float = _stat("best_certified_loss - global_low.", "optima.global_gap.max")
     median_loss: float = _stat("Median over the starts of the loss.", "fits.loss.median")
     median_trained_loss: float = _stat("The same before descent.", "fits.trained_loss.median")
     paired_starts: int = _n("Starts compared with the unrestricted space.", "paired")

@@ -100,6 +100,18 @@ class TestResults:
         wide = tables["brackets"]
         assert len(wide) == 4 and (wide["radius_high"] >= wide["radius_low"]).all()
 
+    def test_no_loss_of_the_study_is_below_the_bracket_of_the_global_minimum(self, tables):
+        optima = tables["optima"]
+        assert len(optima) == 6 and optima.query("dataset == 'teacher'")["open"].eq(0).all()
+        key = ["dataset", "space", "neurons"]
+        ends = tables["fits"].merge(optima[[*key, "global_low"]], on=key)
+        assert len(ends) == len(tables["fits"]) and (ends["loss"] >= ends["global_low"]).all()
+        # A solver over N* before any descent is above as well.
+        runs = tables["runs"].merge(optima.query("space == 'restricted'"), on=key[::2])
+        assert (
+            len(runs) and (runs[["loss_x", "trained_loss"]].min(axis=1) >= runs["global_low"]).all()
+        )
+
     def test_every_solver_ran_from_the_same_starts(self, tables):
         runs, solvers = tables["runs"], tables["solvers"]
         assert len(runs) == 2 * 4 * 2 and len(solvers) == 2 * 4
