@@ -134,11 +134,11 @@ def bracket_optima(
             verdict = Verdict.HOLDS
         elif loss - found.upper > equal:
             verdict = Verdict.VIOLATED
+        reason = found.outcome.sentence.removesuffix("; resume= goes on")
         row = Optimum.copied(
-            found, found.network, dataset=cell.dataset, space=space, neurons=cell.neurons,
-            verdict=verdict.value, reason=found.outcome.sentence, loss=loss,
-            global_low=found.lower, global_high=found.upper, global_gap=loss - found.lower,
-            tolerance=equal,
+            found, found.network, **cell.place, space=space, verdict=verdict.value, reason=reason,
+            loss=loss, global_low=found.lower, global_high=found.upper,
+            global_gap=loss - found.lower, tolerance=equal,
         )  # fmt: skip
         rows.append(row)
         progress(f"{space}: best minimum {loss:.6g}, {found}")

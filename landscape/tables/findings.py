@@ -176,7 +176,8 @@ def _optima(optima: pd.DataFrame, own: Own) -> Finding:
         f"{counts['holds']:,} of {number(len(optima), 'cell')} (space and m), by branch and bound"
     )
     if counts["violated"]:
-        lower = optima.query("verdict == 'violated'").eval("loss - global_high")
+        rows = optima[optima["verdict"] == "violated"]
+        lower = rows["loss"] - rows["global_high"]
         text += (
             f"; in {counts['violated']:,} that found a lower network, by up to {lower.max():.2g}"
         )
