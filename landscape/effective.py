@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -130,10 +131,11 @@ class EffectiveProblem:
         )  # fmt: skip
 
     @classmethod
-    def over(cls, space: Space, features: Array, y: Array) -> EffectiveProblem:
+    def over(cls, space: Space, features: Array, y: Array, **form: Any) -> EffectiveProblem:
         """The problem on the whole space, without an upper bound of N*, or a ValueError.
 
-        The signs are not those of anything: ``replace(problem, signs=...)``.
+        The signs are not those of anything: ``replace(problem, signs=...)``. ``form``: loss, sample
+        weights and weight decay, as for :meth:`build`.
         """
         if isinstance(space, RestrictedSpace) and np.isfinite(space.bound):
             raise ValueError(f"space: expected no upper bound, got {space!r}")
@@ -145,7 +147,9 @@ class EffectiveProblem:
         rows = np.ones((space.n_neurons, space.n_inputs))
         if isinstance(space, UnrestrictedSpace) and space.offset:
             rows[-1] = space.offset_direction
-        return cls.build(Parametrization(rows, np.ones(len(rows))), space.embed(x), y, space)
+        return cls.build(
+            Parametrization(rows, np.ones(len(rows))), space.embed(x), y, space, **form
+        )
 
     def in_own_units(self) -> EffectiveProblem:
         """The same problem with inputs of size about one, centred where nothing speaks against it.
@@ -284,6 +288,8 @@ class EffectiveProblem:
             roots = sizes
         sizes = np.where(sizes > 0, sizes, np.where(roots > 0, roots, 1.0))
         a, c = u / sizes[:, None], self.signs * sizes
+        if self.decay is not None:
+            c[~u.any(axis=1)] = 0.0
         if self.column is not None:
             a, c = np.vstack([a, self.theta.weights[-1]]), np.append(c, e)
         return Parametrization(a, c)
@@ -309,7 +315,8 @@ class EffectiveProblem:
         apex = np.flatnonzero((w == 0) & (bias == 0))
         own = self.theta.products[:, -2:].min(axis=1)
         least[apex] = np.where(own[apex] > 0, np.maximum(2 * margin, own[apex]), 1.0)
-        bias[apex[1:]] = -least[apex[1:]] * np.arange(1, apex.size)
+        if self.decay is None or self.decay[-1] == 0:  # else a bias costs: they stay parallel
+            bias[apex[1:]] = -least[apex[1:]] * np.arange(1, apex.size)
         for attempt in range(len(u)):
             rows = split_biases(u, least)
             again = np.flatnonzero(group_directions(rows) != np.arange(len(u)))

@@ -2,6 +2,7 @@
 
 import doctest
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from threadpoolctl import threadpool_limits
 from landscape.atlas import make_atlas
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem
-from landscape.objective import loss
+from landscape.losses import WeightDecay
+from landscape.objective import loss, mean_loss
 from landscape.parametrization import Parametrization
 from landscape.seminorm import uniform_norm
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
@@ -27,7 +29,7 @@ from landscape.trees import (
     tree_cost,
 )
 from landscape.trees._escape import _Star
-from tests.oracles.merge_tree import grid_pairs, program_pairs
+from tests.oracles.merge_tree import grid_pairs, least_penalized, program_pairs
 
 SPACES = ("restricted", "balanced", "unrestricted")
 
@@ -451,3 +453,90 @@ def test_a_staircase_ends_at_the_budget_and_with_one_valley():
         staircase(x, y, budget=TreeBudget(max_facets=1))
     with pytest.raises(ValueError, match="space"):
         staircase(x, y, space="N")
+
+
+class TestOtherLosses:
+    """Losses of Theorem 26 and weight decay (Theorem 40), against cvxpy cell by cell."""
+
+    FORMS = (
+        {"weight_decay": 0.05},
+        {"loss": "logistic", "weight_decay": WeightDecay(0.02, biases=True)},
+        {"loss": "huber"},
+        {"loss": "huber", "weight_decay": 0.1},
+        {"loss": "logistic", "weight_decay": 0.01},
+    )
+
+    def data(self, form, n, p=1, seed=0):
+        x, y = problem("smooth", n, p, seed)
+        return x, ((y > 0) * 1.0 if form.get("loss") == "logistic" else 3 * y)
+
+    def compare(self, form, name, n, p, m, seed=0):
+        x, y = self.data(form, n, p, seed)
+        space = make_space(name, p, m if name == "unrestricted" else m - 1)
+        tree = merge_tree(x, y, space=space, **form)
+        assert 0 <= tree.tolerance < 1e-8
+        own = form.get("weight_decay", 0.0)
+        decay = own if isinstance(own, WeightDecay) else WeightDecay(own)
+        pull = np.full(p + 1, 2.0 * decay.strength)
+        pull[-1] *= decay.biases
+        least = partial(least_penalized, loss=form.get("loss", "squared"), decay=pull)
+        if not pull.any():
+            least = partial(least_penalized, loss=form["loss"])
+        offset = np.ones(n) if name == "unrestricted" else None
+        X = np.column_stack([x, np.ones(n)])
+        glued = name != "restricted"
+        pairs = program_pairs(X, y, m, offset=offset, glued=glued, tie=1e-5, least=least)
+        found = tree.pairs[tree.pairs[:, 1] > tree.pairs[:, 0] + 1e-5]
+        assert found.shape == pairs.shape
+        np.testing.assert_allclose(found, pairs, atol=1e-5)
+
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize("form", FORMS[1:2])
+    def test_one_neuron_against_cvxpy(self, form, name):
+        self.compare(form, name, 3, 1, 1)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("n", "p", "m"), [(3, 1, 2), (4, 2, 1), (6, 1, 1)])
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize("form", FORMS)
+    def test_two_neurons_against_cvxpy(self, form, name, n, p, m):
+        for seed in range(2):
+            self.compare(form, name, n, p, m, seed)
+
+    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize("form", FORMS[3:])
+    def test_paths_minima_and_places(self, form, name):
+        x, y = self.data(form, 6)
+        space = make_space(name, 1, 2 if name == "unrestricted" else 1)
+        tree = merge_tree(x, y, space=space, **form)
+        X = space.embed(x)
+        roots = np.isinf(tree.pairs[:, 1])
+        assert roots.sum() == (3 if name == "restricted" else 1)
+        for i in range(len(tree)):
+            theta, certificate = tree.minimum(i)
+            assert certificate.is_minimum
+            assert certificate.loss == pytest.approx(tree.pairs[i, 0], rel=1e-7, abs=1e-9)
+            assert tree.locate(theta) == i
+            j = int(tree.parents[i])
+            if j < 0:
+                continue
+            heights = [mean_loss(t, X, y, space=space, **form) for t in tree.path(i, j)]
+            assert max(heights) == pytest.approx(tree.pairs[i, 1], rel=1e-6)
+            assert tree.profile(i, j)[:, 1].max() == pytest.approx(tree.pairs[i, 1], rel=1e-6)
+
+    def test_huge_delta_and_no_decay_are_the_squared_loss(self):
+        x, y = problem("duplicates", 8)
+        space = make_space("balanced", 1, 1)
+        plain = merge_tree(x, y, space=space)
+        for form in ({"weight_decay": 1e-13}, {"sample_weight": np.full(8, 3.0)}):
+            tree = merge_tree(x, y, space=space, **form)
+            assert len(tree) == len(plain)
+            np.testing.assert_allclose(tree.pairs, plain.pairs, atol=1e-8)
+
+    def test_says_what_it_does_not_do(self):
+        x, y = problem("smooth", 4)
+        space = make_space("unrestricted", 1, 1)
+        with pytest.raises(ValueError, match="exact: only for the squared loss"):
+            merge_tree(x, y, space=space, exact=True, loss="huber")
+        with pytest.raises(ValueError, match="weight_decay: offset=True"):
+            merge_tree(x, y, space=space, weight_decay=WeightDecay(0.1, offset=True))

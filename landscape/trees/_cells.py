@@ -36,7 +36,8 @@ class NeuronCells:
     ``coordinates`` reach every cell; ``normals`` are the h different hyperplanes, ``sides`` (c, h)
     the cells, ``rays`` what spans them, in these coordinates, and ``on`` (c, r) which span which;
     ``facets`` are pairs of cells on either side of one hyperplane. Rays on which no sample is
-    active are left out. Type ``2 c + s`` is cell c with output weight +1 (s = 0) or -1 (s = 1).
+    active are left out, except with weight decay: there they can make a neuron shorter.
+    Type ``2 c + s`` is cell c with output weight +1 (s = 0) or -1 (s = 1).
     """
 
     problem: EffectiveProblem
@@ -60,7 +61,8 @@ class NeuronCells:
             if line is None:
                 continue
             for ray in (integer_vector(line), integer_vector([-p for p in line])):
-                if ray not in rays and max(sides_at(samples, ray)) > 0:
+                idle = max(sides_at(samples, ray)) <= 0
+                if ray not in rays and (problem.decay is not None or not idle):
                     rays[ray] = sides_at(rows, ray)
         signs = np.array(list(rays.values()))
         on = np.where(sides, 1, -1) @ signs.T == np.abs(signs).sum(axis=1)
@@ -85,7 +87,9 @@ class NeuronCells:
 
     @cached_property
     def unit(self) -> float:
-        """A power of two of the size of the target."""
+        """A power of two of the size of the target, 1 for other losses than the squared one."""
+        if not self.problem.plain:
+            return 1.0
         return Units.powers(self.problem.X, self.problem.y).target
 
     @cached_property
@@ -106,6 +110,7 @@ class NeuronCells:
         rays, values, q = self._integers
         n, d = self.problem.X.shape
         largest = values.max(axis=1)[:, None]
+        largest = np.where(largest > 0, largest, q * np.abs(rays).max(axis=1)[:, None])
         units, weights = np.zeros((len(rays) + 1, n)), np.zeros((len(rays) + 1, d + 1))
         units[:-1] = values / largest
         weights[:-1, self.coordinates] = rays * q / largest
@@ -129,6 +134,9 @@ class NeuronCells:
         spans += [(self.on[c] & self.on[b], s) for c, b in self.facets for s in (0, 1)]
         found = [(2 * np.flatnonzero(on) + s).tolist() for on, s in spans] + [[]] * self.glued
         last = 2 * len(self.rays)
+        if self.problem.decay is not None:  # a neuron that no sample activates is best at zero
+            active = (self.columns[0] != 0).any(axis=1)
+            found = [one if active[one].any() else [] for one in found]
         return [*found, [] if self.problem.column is None else [last, last + 1]]
 
     def cell_of(self, u: Array) -> int:

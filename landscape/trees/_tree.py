@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,11 +17,14 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
 from landscape.arrangement import TooManyCells, general_position_count
+from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
+from landscape.losses import Loss, WeightDecay, get_weight_decay
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, Space, make_space
 from landscape.trees._cells import NeuronCells
+from landscape.trees._convex import CellPrograms
 from landscape.trees._plot import draw_graph
 
 if TYPE_CHECKING:
@@ -100,6 +103,9 @@ def merge_tree(
     budget: TreeBudget | None = None,
     exact: bool = False,
     progress: Callable[[str], None] = lambda line: None,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> MergeTree:
     """The merge tree of the loss's sublevel sets on a space, modulo permutation of neurons.
 
@@ -115,6 +121,9 @@ def merge_tree(
         All least losses in rational arithmetic: births, deaths and ties are decided exactly.
     progress : callable
         Receives lines of text.
+    loss, sample_weight, weight_decay
+        As for :func:`landscape.certify_minimum` (Theorem 40); of the penalized loss then are all
+        levels, and ``tree.tolerance`` bounds how far off they are.
 
     Returns
     -------
@@ -125,7 +134,8 @@ def merge_tree(
     TreeTooLarge
         Before anything is solved, with the numbers.
     ValueError
-        If the data do not fit the space.
+        If the data do not fit the space, with ``exact`` and another loss or a weight decay, or with
+        a decay of the offset.
 
     Examples
     --------
@@ -137,12 +147,25 @@ def merge_tree(
     >>> merge_tree(x, y, space=RestrictedSpace(3, 1)).pairs.round(6)
     array([[0.  ,  inf],
            [1.25,  inf]])
+    >>> merge_tree(x, y, space=RestrictedSpace(3, 1), weight_decay=0.1).pairs.round(4)
+    array([[0.18,  inf],
+           [1.25,  inf]])
     """
     from landscape.trees import _kernels
 
     x, target = np.asarray(features, dtype=float), np.asarray(y, dtype=float)
     budget = budget or TreeBudget()
-    problem = EffectiveProblem.over(space, x, target)
+    form: dict[str, Any] = {
+        "loss": loss, "sample_weight": sample_weight, "weight_decay": get_weight_decay(weight_decay)
+    }  # fmt: skip
+    problem = EffectiveProblem.over(space, x, target, **form)
+    if exact and not problem.plain:
+        raise ValueError(
+            "exact: only for the squared loss without weights and weight decay; other least losses "
+            "have no rational values in general (norms, logarithms). tree.tolerance bounds them"
+        )
+    if problem.offset_decay:
+        raise ValueError("weight_decay: offset=True is not for merge trees; there it is free")
     cells, cost = _cells(problem, budget)
     key, limit = ("max_exact", budget.max_exact) if exact else ("max_facets", budget.max_facets)
     if cost.n_joint_cells + cost.n_facets > limit:
@@ -151,31 +174,47 @@ def merge_tree(
             f"{cost.n_joint_cells:,} joint cells and {cost.n_facets:,} facets, more than "
             f"budget.{key}={limit:,}; use fewer samples or neurons, or raise it"
         )
-    progress(f"{cost.n_cells} cells a neuron, {cost.n_joint_cells} joint cells")
+    progress(
+        f"{cost.n_cells} cells a neuron, {cost.n_joint_cells} joint cells, {cost.n_facets} facets"
+    )
     m, types = len(problem.signs), cells.n_types
     rests, rows = _multisets(types, m - 1), _multisets(types, m)
-    lists = np.full((len(cells.lists), max(1, *map(len, cells.lists))), -1)
-    for row, numbers in zip(lists, cells.lists, strict=True):
-        row[: len(numbers)] = numbers
-    columns, scaled = cells.columns[0], problem.y / cells.unit
-    system = columns, columns @ columns.T, columns @ scaled, scaled
-    binomials = np.array([[comb(t, i) for i in range(m + 1)] for t in range(types + m)])
-    values, losses = np.empty(len(rows)), np.empty(cost.n_facets)
-    supports = np.full((len(rows), (m + 1) * lists.shape[1]), -1, dtype=np.int32)
-    ends = np.empty((cost.n_facets, 2), dtype=np.int64)
-    _kernels.cell_losses(rows, lists, system, values, supports)
-    progress(f"least losses of {cost.n_facets} facets")
-    _kernels.facet_losses(
-        rests, cells.moves, lists, system, binomials, values, supports, ends, losses
-    )
-    solved = None
+    solved, tolerance = None, np.nan
+    if problem.plain:
+        values, losses, ends = _least_squares(cells, rows, rests)
+    else:
+        values, losses, ends, tolerance = CellPrograms(cells).levels(rows, rests)
     if exact:
         solved, ranks = _exactly(cells, rows, rests)
-        values, losses = ranks[: len(rows)], ranks[len(rows) :]
+        values, losses, tolerance = ranks[: len(rows)], ranks[len(rows) :], 0.0
     order = np.argsort(losses, kind="stable")
     parent, facet, sizes, kept = _kernels.kruskal(values, ends, losses, order)
     graph = _Graph(rows, values, ends, losses, parent, facet, sizes, kept, solved)
-    return MergeTree(space, x, target, cost, cells, graph)
+    return MergeTree(space, x, target, cost, cells, graph, form, tolerance)
+
+
+def _least_squares(
+    cells: NeuronCells, rows: NDArray[np.int32], rests: NDArray[np.int32]
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Least sums of squares of joint cells (n,), of facets (f,), and the cells at these (f, 2)."""
+    from landscape.trees import _kernels
+
+    m, types = rows.shape[1], cells.n_types
+    n_facets = len(rests) * len(cells.moves)
+    lists = np.full((len(cells.lists), max(1, *map(len, cells.lists))), -1)
+    for row, numbers in zip(lists, cells.lists, strict=True):
+        row[: len(numbers)] = numbers
+    columns, scaled = cells.columns[0], cells.problem.y / cells.unit
+    system = columns, columns @ columns.T, columns @ scaled, scaled
+    binomials = np.array([[comb(t, i) for i in range(m + 1)] for t in range(types + m)])
+    values, losses = np.empty(len(rows)), np.empty(n_facets)
+    supports = np.full((len(rows), (m + 1) * lists.shape[1]), -1, dtype=np.int32)
+    ends = np.empty((n_facets, 2), dtype=np.int64)
+    _kernels.cell_losses(rows, lists, system, values, supports)
+    _kernels.facet_losses(
+        rests, cells.moves, lists, system, binomials, values, supports, ends, losses
+    )
+    return values, losses, ends
 
 
 @dataclass(frozen=True)
@@ -313,6 +352,11 @@ class MergeTree:
     cost: TreeCost
     _cells: NeuronCells
     _graph: _Graph
+    #: Loss, sample weights and weight decay, where they are others than the squared error.
+    form: dict[str, Any] = field(default_factory=dict)
+    #: By how much the levels of other losses may be too high, by bounds of the dual programs; 0 of
+    #: exact trees; nan where only least squares in double precision says so.
+    tolerance: float = np.nan
 
     def __repr__(self) -> str:
         return f"MergeTree({len(self)} valleys of {self.cost.n_joint_cells} joint cells)"
@@ -332,8 +376,13 @@ class MergeTree:
     @property
     def _tie(self) -> float:
         """In units of values."""
-        size = float(self.target @ self.target) / self._cells.unit**2
-        return TIE * size if self._graph.solved is None else 0.0
+        if self._graph.solved is not None:
+            return 0.0
+        problem, n = self._cells.problem, len(self.target)
+        if problem.plain:
+            return TIE * float(self.target @ self.target) / self._cells.unit**2
+        zero = State(np.zeros((len(problem.signs), problem.X.shape[1])), 0.0)
+        return n * (TIE * problem.loss(zero) + self.tolerance)
 
     @property
     def exact_pairs(self) -> list[tuple[Fraction, Fraction | None]]:
@@ -379,6 +428,9 @@ class MergeTree:
         own = [*(lists[t] for t in types), lists[-1]]
         if neuron >= 0:
             own[neuron] = lists[self._cells.n_types + move]
+        if not problem.plain:
+            total = CellPrograms(self._cells).point(own)
+            return State(total[:-1, :-1], float(total[-1, -1]))
         owner = {c: i for i, one in reversed([*enumerate(own)]) for c in one}
         chosen = sorted(owner)
         total = np.zeros((len(own), weights.shape[1]))
@@ -467,7 +519,7 @@ class MergeTree:
             If theta does not have the space's shape.
         """
         X, graph = self.space.embed(self.features), self._graph
-        problem = EffectiveProblem.build(theta, X, self.target, self.space)
+        problem = EffectiveProblem.build(theta, X, self.target, self.space, **self.form)
         state = problem.state()
         cells = [self._cells.cell_of(u) for u in state.u]
         types = sorted(2 * c + int(sign < 0) for c, sign in zip(cells, problem.signs, strict=True))
@@ -487,9 +539,20 @@ class MergeTree:
         """The lowest point of a valley, an element of the space, and its certificate."""
         types = self._graph.rows[self._leaves[i]].tolist()
         problem = replace(self._cells.problem, signs=_signs(types))
-        theta = problem.parametrization(self._minimizer(types))
-        X = self.space.embed(self.features)
-        return theta, certify_minimum(theta, X, self.target, space=self.space)
+        state = self._minimizer(types)
+        if problem.column is not None and problem.decay is not None and not problem.decay[-1]:
+            # In N a constant neuron has no shortest form; what it does the offset does for nothing.
+            constant = problem.decay_norms(state.u) <= TIE * problem.decay.max()
+            constant &= (problem.preactivations(state) >= 0).all(axis=0)
+            state.e += float(problem.signs[constant] @ state.u[constant, -1])
+            state.u[constant] = 0.0
+        theta = problem.parametrization(state)
+        data = self.space.embed(self.features), self.target
+        if not problem.plain:  # from a point within the tolerance to one on its kinks
+            end = descend(theta, *data, space=self.space, **self.form)
+            if end.direction is None:
+                theta = end.parametrization
+        return theta, certify_minimum(theta, *data, space=self.space, **self.form)
 
     @property
     def positive(self) -> NDArray[np.intp]:

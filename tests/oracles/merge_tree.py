@@ -101,7 +101,32 @@ def _least(X, y, offset, neurons):
     return float(np.mean((values @ np.array(solver.solve().x) - y) ** 2))
 
 
-def program_pairs(X, y, m, *, offset=None, glued=False, tie=1e-6):
+def least_penalized(X, y, offset, neurons, *, loss="squared", decay=None):
+    """As `_least`, of another loss with ``sum_i ‖decay u_i‖_2``, by cvxpy."""
+    import cvxpy
+
+    n, d = X.shape
+    values, penalty, constraints = np.zeros(n), 0.0, []
+    for sign, sides in neurons:
+        u = cvxpy.Variable(d)
+        values = values + sign * cvxpy.multiply(np.maximum(sides, 0.0), X @ u)
+        if decay is not None:
+            penalty = penalty + cvxpy.norm(cvxpy.multiply(decay, u), 2)
+        for side, x in zip(sides, X, strict=True):
+            constraints.append(side * (x @ u) >= 0 if side else x @ u == 0)
+    if offset is not None:
+        values = values + cvxpy.Variable() * offset
+    if loss == "logistic":
+        total = cvxpy.sum(cvxpy.logistic(cvxpy.multiply(1 - 2 * y, values)))
+    elif loss == "huber":
+        total = cvxpy.sum(cvxpy.huber(values - y, 1.0))
+    else:
+        total = cvxpy.sum_squares(values - y)
+    program = cvxpy.Problem(cvxpy.Minimize(total / n + penalty), constraints)
+    return float(program.solve(solver=cvxpy.CLARABEL))
+
+
+def program_pairs(X, y, m, *, offset=None, glued=False, tie=1e-6, least=_least):
     """All *labelled* joint cells of distinct samples, cells that are permutations identified.
 
     X (n, d) must have no parallel rows.
@@ -109,12 +134,12 @@ def program_pairs(X, y, m, *, offset=None, glued=False, tie=1e-6):
     cells = patterns(X)
     kinds = [(sign, tuple(sides)) for sign in (1.0, -1.0) for sides in cells]
     values, number, edges = [], {}, []
-    cache = {}
+    cache, solve = {}, least
 
     def least(neurons):
         key = tuple(sorted(neurons))
         if key not in cache:
-            cache[key] = _least(X, y, offset, [(s, np.array(t)) for s, t in key])
+            cache[key] = solve(X, y, offset, [(s, np.array(t)) for s, t in key])
         return cache[key]
 
     for joint in product(kinds, repeat=m):
