@@ -17,6 +17,7 @@ from landscape.estimator._losses import weighted_quantile
 from landscape.estimator._penalty import ridge
 from landscape.estimator._smooth import SmoothProblem
 from landscape.losses import LOSSES, HuberLoss, LogisticLoss, QuantileLoss
+from landscape.networks import Network
 
 OTHERS = [name for name in LOSSES if name != "squared"]
 
@@ -247,6 +248,17 @@ def test_other_solvers(classes, solver):
     assert ShallowReLUClassifier(1, **options).fit(X, y).certificate_.is_minimum
 
 
+def test_without_neurons_it_is_logistic_regression(classes):
+    X, y = classes
+    model = ShallowReLUClassifier(0, linear=True, space="unrestricted", n_starts=1, alpha=0.01)
+    model.set_params(random_state=0).fit(X, y)
+    peer = LogisticRegression(C=1 / (2 * 0.01 * 60), tol=1e-10).fit(X, y)
+    assert model.certificate_.is_minimum
+    assert model.decision_function(X) == pytest.approx(peer.decision_function(X), abs=1e-4)
+    with pytest.raises(ValueError, match="n_neurons: expected at least 1, or linear=True"):
+        ShallowReLUClassifier(0).fit(X, y)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["huber", "quantile", "poisson"])
 def test_penalty_by_cross_validation(curve, loss):
@@ -270,3 +282,22 @@ def test_a_linear_function_where_it_predicts_better():
     # N* has one neuron more, which the penalty shares in as well.
     odds = model.decision_function(X)
     assert np.corrcoef(odds, peer.decision_function(X / scales))[0, 1] > 0.999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["huber", "quantile", "poisson", "logistic"])
+def test_no_convex_solver_finds_less_on_the_cell(name):
+    pytest.importorskip("cvxpy")
+    from benchmarks.losses.__main__ import Task, least, ours
+
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((50, 2))
+    y = targets(name, rng, 50)
+    task = Task(name, LOSSES[name](), 0.01, lambda: (X, y))
+    model = ours(task, 2, 3).fit(X, y)
+    assert model.certificate_.is_minimum
+    (a, c), (b, e) = model.coefs_, model.intercepts_
+    optimum = least(
+        task, X, (y + 1) / 2 if name == "logistic" else y, Network(a.T, b, c[:, 0], e[0])
+    )
+    assert model.loss_ == pytest.approx(optimum, rel=1e-7)

@@ -88,7 +88,8 @@ class ShallowReLU(BaseEstimator):
     verbose: bool | int = False
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{key: [COUNT] for key in ("n_neurons", "n_starts", "max_iter")},
+        "n_neurons": [Interval(Integral, 0, None, closed="left")],
+        **{key: [COUNT] for key in ("n_starts", "max_iter")},
         **{key: [AMOUNT] for key in ("margin", "tol")},
         "alpha": [AMOUNT, StrOptions({"auto"})],
         "space": [StrOptions(set(SPACES))],
@@ -114,6 +115,8 @@ class ShallowReLU(BaseEstimator):
         quantile: float = 0.5,
     ) -> tuple[FitData, End, list[dict[str, Any]], int]:
         """The problem, its best end, the rows of all starts, and the seed."""
+        if not self.n_neurons and not self.linear:
+            raise ValueError("n_neurons: expected at least 1, or linear=True, got 0")
         watch = Watch(verbose=bool(self.verbose))
         if self.max_time is not None:
             watch.deadline = time.monotonic() + self.max_time
