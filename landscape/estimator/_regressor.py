@@ -39,8 +39,9 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
     Parameters
     ----------
     n_neurons : int
-        Neurons m of the network with biases; 0 is for ``linear=True`` alone. N* and N' hold one more, which takes over the
-        offset's role [1]_, Corollary 1.3: there ``coefs_`` shows m + 1 neurons.
+        Neurons m of the network with biases; 0 is for ``linear=True`` alone. N* and N' hold one
+        more, which takes over the offset's role [1]_, Corollary 1.3: there ``coefs_`` shows m + 1
+        neurons.
     space : {"restricted", "balanced", "unrestricted"}
         Set of parametrizations to optimize over: N* of Definition 3.2, on which parameters and
         function determine each other; N' of (32), balanced networks; or N of (15), all networks.
