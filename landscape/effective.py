@@ -151,6 +151,12 @@ class EffectiveProblem:
             Parametrization(rows, np.ones(len(rows))), space.embed(x), y, space, **form
         )
 
+    def turned(self, i: int) -> EffectiveProblem:
+        """The same problem with the other sign of neuron i."""
+        signs = self.signs.copy()
+        signs[i] *= -1
+        return replace(self, signs=signs)
+
     def in_own_units(self) -> EffectiveProblem:
         """The same problem with inputs of size about one, centred where nothing speaks against it.
 

@@ -1,9 +1,10 @@
 """Convex losses of the realization's values: value, derivative, curvature, with error bounds.
 
-``L = (1/n) sum_k w_k l_k(R(x_k))`` with l_k convex and differentiable: Theorem 26 says what of the
-mean squared error carries over. A loss is first put :meth:`Loss.on` targets. From there on it is a
-function of ``r_k = R(x_k) - y_k``, or of ``r_k = R(x_k)`` where it is none of differences. Half the
-derivative, ``s_k``, stands where the squared loss has the residual itself.
+``L = (1/n) sum_k w_k l_k(R(x_k))`` with l_k convex: Theorem 26 says what of the mean squared error
+carries over, Theorem 29 what is left of it where l_k has a kink. A loss is first put
+:meth:`Loss.on` targets. From there on it is a function of ``r_k = R(x_k) - y_k``, or of ``r_k =
+R(x_k)`` where it is none of differences. Half the derivative, ``s_k``, stands where the squared
+loss has the residual itself.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from numpy.typing import ArrayLike
 from landscape.rounding import Array, Bounded, gamma
 
 __all__ = [
-    "LOSSES", "HuberLoss", "LogisticLoss", "Loss", "PoissonLoss", "QuantileLoss", "SquaredLoss",
-    "WeightDecay", "get_loss", "get_weight_decay", "needs_loss",
+    "LOSSES", "AbsoluteLoss", "HingeLoss", "HuberLoss", "KinkedLoss", "LogisticLoss", "Loss",
+    "PinballLoss", "PoissonLoss", "QuantileLoss", "SquaredLoss", "WeightDecay", "get_loss",
+    "get_weight_decay", "needs_loss",
 ]  # fmt: skip
 
 #: Relative errors of numpy's exp, log and log1p, and what is computed from them: 16 units in the
@@ -29,7 +31,7 @@ LIBRARY = 2.0**-48
 
 @dataclass(frozen=True)
 class Loss(ABC):
-    """A convex differentiable loss of one sample, and once it is ``on`` targets, of all of them."""
+    """A convex loss of one sample, and once it is ``on`` targets, of all of them."""
 
     name: ClassVar[str]
     #: Whether the loss is a function of ``R(x_k) - y_k``, zero at zero.
@@ -195,8 +197,7 @@ class QuantileLoss(Loss):
     lengths = ("width",)
 
     def __post_init__(self) -> None:
-        if not 0 < self.tau < 1:
-            raise ValueError(f"tau: expected a number between 0 and 1, got {self.tau!r}")
+        _require_share("tau", self.tau)
         _require_positive("width", self.width)
 
     def _factors(self, r: Array) -> Array:
@@ -232,10 +233,7 @@ class LogisticLoss(Loss):
     of_residuals = False
 
     def _labels(self, y: Array) -> Array:
-        if not (np.isin(y, [-1.0, 1.0]).all() or np.isin(y, [0.0, 1.0]).all()):
-            wrong = next(v for v in y.tolist() if v not in (0.0, 1.0) or (-1.0 in y and v == 0.0))
-            raise ValueError(f"y: expected labels in {{-1, 1}} or {{0, 1}}, got {wrong!r}")
-        return np.where(y > 0, 1.0, -1.0)
+        return _signs(y)
 
     def _value(self, r: Array) -> Array:
         margins = self._known * r
@@ -293,9 +291,104 @@ class PoissonLoss(Loss):
         return LIBRARY * (terms + self._known * np.abs(r) + constant) + 1e-322, LIBRARY * terms
 
 
+@dataclass(frozen=True)
+class KinkedLoss(Loss):
+    """A loss of two linear pieces: zero at its kink, falling before it or rising behind it."""
+
+    @abstractmethod
+    def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
+        """Where the kink is, as a value of r, and the half slopes before and behind it."""
+
+    def pieces(self) -> tuple[Array, Array, Array]:
+        """Kinks, and half slopes before (at most 0) and behind them (at least 0), with weights."""
+        n = 1 if self.labels is None else self.labels.size
+        at, low, high = (np.broadcast_to(np.asarray(p, dtype=float), n) for p in self._pieces())
+        return at, self._weighted(low), self._weighted(high)
+
+    def _labels(self, y: Array) -> Array:
+        return y
+
+    def _value(self, r: Array) -> Array:
+        at, low, high = self._pieces()
+        return np.asarray(2 * (r - at) * np.where(r < at, low, high))
+
+    def _half_slope(self, r: Array) -> Array:
+        at, low, high = self._pieces()
+        return np.where(r < at, low, np.where(r > at, high, 0.0))
+
+    def _half_curvature(self, r: Array) -> Array:
+        return np.zeros_like(r)
+
+    def _errors(self, r: Array) -> tuple[Array, Array]:
+        return gamma(4) * self._value(r) + 5e-324, gamma(0) * np.abs(self._half_slope(r))
+
+
+@dataclass(frozen=True)
+class AbsoluteLoss(KinkedLoss):
+    """``|r|``: the minimum is a median.
+
+    Examples
+    --------
+    >>> AbsoluteLoss().value(np.array([-2.0, 3.0]))
+    array([2., 3.])
+    """
+
+    name = "absolute"
+
+    def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
+        return 0.0, -0.5, 0.5
+
+
+@dataclass(frozen=True)
+class PinballLoss(KinkedLoss):
+    """``tau |r|`` for values below the target (r < 0), ``(1 - tau) r`` above: the quantile tau.
+
+    :class:`QuantileLoss` is the same, smoothed.
+
+    Examples
+    --------
+    >>> PinballLoss(0.75).value(np.array([-1.0, 1.0]))
+    array([0.75, 0.25])
+    """
+
+    tau: float = 0.5
+    name = "pinball"
+
+    def __post_init__(self) -> None:
+        _require_share("tau", self.tau)
+
+    def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
+        return 0.0, -0.5 * self.tau, 0.5 * (1 - self.tau)
+
+
+@dataclass(frozen=True)
+class HingeLoss(KinkedLoss):
+    """``max(0, 1 - l R)`` for labels l in {-1, 1}, or {0, 1}.
+
+    Examples
+    --------
+    >>> _, loss = HingeLoss().on(np.array([0.0, 1.0]))
+    >>> loss.value(np.array([0.5, 0.5]))
+    array([1.5, 0.5])
+    """
+
+    name = "hinge"
+    of_residuals = False
+
+    def _labels(self, y: Array) -> Array:
+        return _signs(y)
+
+    def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
+        return self._known, -0.5 * (self._known > 0), 0.5 * (self._known < 0)
+
+
 #: The losses by their names.
 LOSSES: dict[str, type[Loss]] = {
-    loss.name: loss for loss in (SquaredLoss, HuberLoss, QuantileLoss, LogisticLoss, PoissonLoss)
+    loss.name: loss
+    for loss in [
+        *(SquaredLoss, HuberLoss, QuantileLoss, LogisticLoss, PoissonLoss),
+        *(AbsoluteLoss, PinballLoss, HingeLoss),
+    ]
 }
 
 
@@ -352,3 +445,16 @@ def get_weight_decay(decay: float | WeightDecay | None) -> WeightDecay | None:
 def _require_positive(name: str, value: float) -> None:
     if not 0 < value < np.inf:
         raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+
+
+def _require_share(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"{name}: expected a number between 0 and 1, got {value!r}")
+
+
+def _signs(y: Array) -> Array:
+    """Labels as -1 and 1."""
+    if not (np.isin(y, [-1.0, 1.0]).all() or np.isin(y, [0.0, 1.0]).all()):
+        wrong = next(v for v in y.tolist() if v not in (0.0, 1.0) or (-1.0 in y and v == 0.0))
+        raise ValueError(f"y: expected labels in {{-1, 1}} or {{0, 1}}, got {wrong!r}")
+    return np.where(y > 0, 1.0, -1.0)

@@ -29,7 +29,11 @@ FORMS = [
     ("quantile", {"tau": 0.8, "width": 0.3}),
     ("logistic", {}),
     ("poisson", {}),
+    ("absolute", {}),
+    ("pinball", {"tau": 0.75}),
+    ("hinge", {}),
 ]
+SMOOTH = [name for name, _ in FORMS[:5]]
 
 
 def in_balls(name, parameters, r, y):
@@ -46,6 +50,12 @@ def in_balls(name, parameters, r, y):
         return (tau if r < 0 else 1 - tau) * smooth
     if name == "logistic":
         return arb.log(1 + arb.exp(-(2 * y - 1) * r))
+    if name == "hinge":
+        margin = 1 - (2 * y - 1) * r
+        return margin if margin > 0 else arb(0)
+    if name in ("absolute", "pinball"):
+        tau = arb(parameters.get("tau", 0.5)) * (1 if parameters else 2)
+        return tau * -r if r < 0 else ((1 if parameters else 2) - tau) * r
     return arb.exp(r) - y * r + (y * arb.log(y) if y > 0 else 0) - y
 
 
@@ -53,7 +63,11 @@ def in_balls(name, parameters, r, y):
 def test_contract(name, parameters, rng):
     n = 300
     r = np.concatenate([rng.normal(size=n - 60) * 3, np.zeros(10), rng.normal(size=50) * 30])
-    y = rng.integers(0, 2, n).astype(float) if name == "logistic" else rng.poisson(2, n) * 1.0
+    y = (
+        rng.integers(0, 2, n).astype(float)
+        if name in ("logistic", "hinge")
+        else rng.poisson(2, n) * 1.0
+    )
     weights = rng.random(n)
     _, loss = get_loss(name, **parameters).on(y)
     _, weighted = get_loss(name, **parameters).on(y, weights)
@@ -101,7 +115,7 @@ def test_scale_and_labels():
         with pytest.raises(ValueError, match="y: expected"):
             get_loss(wrong).on(np.array(y))
     with pytest.raises(ValueError, match="loss: expected one of squared, huber"):
-        get_loss("absolute")
+        get_loss("median")
     with pytest.raises(ValueError, match="delta: expected a finite number > 0, got 0"):
         get_loss("huber", delta=0)
     with pytest.raises(ValueError, match="no parameters"):
@@ -114,7 +128,7 @@ def case(name, seed, n=30, p=1):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, p))
     f = np.abs(x[:, 0]) - 0.5 + 0.5 * x[:, -1]
-    if name == "logistic":
+    if name in ("logistic", "hinge"):
         return x, (rng.random(n) < 1 / (1 + np.exp(-2 * f))).astype(float)
     if name == "poisson":
         return x, rng.poisson(np.exp(f)).astype(float)

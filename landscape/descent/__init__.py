@@ -7,6 +7,9 @@ search is exact over all breakpoints. On a stationary point of the face the full
 takes every kink at the point into account; descent goes on along it, or along the Newton step of
 the face that it enters. The loss falls strictly between tests, so no face is visited twice.
 
+Losses with a kink (absolute, pinball, hinge) go from vertex to vertex instead, by linear programs
+on cells and the joint test of Theorem 29.
+
 For the squared loss alone, without bounds, the steps between tests are compiled; there multipliers
 of single kinks release them, and the test is left to the certificate of the end.
 
@@ -24,9 +27,10 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.descent._lines import line_search
 from landscape.descent._recession import find_recession
 from landscape.descent._search import DescentOutcome, Search, solve_least_squares
+from landscape.descent._vertices import VertexSearch
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
-from landscape.losses import Loss, WeightDecay, get_weight_decay, needs_loss
+from landscape.losses import KinkedLoss, Loss, WeightDecay, get_weight_decay, needs_loss
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import loss as mean_squared_error
 from landscape.objective import mean_loss
@@ -135,9 +139,13 @@ def descend(
     for _ in range(ROUNDS):
         first = start is theta
         problem = EffectiveProblem.build(start, X, y, space, penalty, **form)
-        search = Search(
-            problem, budget, far=far, hold=hold and first, first=first, deadline=deadline
-        )
+        search: Search | VertexSearch
+        if isinstance(problem.sample_loss, KinkedLoss):
+            search = VertexSearch(problem, budget, deadline=deadline)
+        else:
+            search = Search(
+                problem, budget, far=far, hold=hold and first, first=first, deadline=deadline
+            )
         outcome, reason = search.run(max_iter - n_iter)
         problem = search.problem
         unit = problem.unit**2

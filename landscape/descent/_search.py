@@ -400,9 +400,7 @@ class Search:
             return check
         # Neurons that collapsed to 0 have both signs next to them.
         for i in np.flatnonzero(max_norms(self.state.u) == 0):
-            signs = self.problem.signs.copy()
-            signs[i] *= -1
-            turned = replace(self.problem, signs=signs)
+            turned = self.problem.turned(int(i))
             other = check_point(replace(point, problem=turned), self.budget)
             if other.verdict is Verdict.VIOLATED:
                 self.problem = turned

@@ -7,14 +7,18 @@ import numpy as np
 
 from landscape.effective import EffectiveProblem
 from landscape.errors import NumericalError
+from landscape.exact import dot, vector
 from landscape.first_order import (
     PointCheck,
     Values,
     beyond_norm,
     check_point,
+    loss_gaps,
+    slope_along,
     slopes,
     with_norm,
 )
+from landscape.losses import KinkedLoss
 from landscape.parametrization import max_norms
 from landscape.rational_check import ExactMinimum
 from landscape.rounding import (
@@ -132,7 +136,7 @@ class MinimumTest:
         """The verdict, with samples next to kinks on them, or else with all on their sides."""
         if not (np.isfinite(self.point.s.error).all() and np.isfinite(self.point.z.error).all()):
             raise NumericalError("theta: its values on the data exceed the range of floats")
-        check = check_point(self.point, self.budget, instead=self._collapsed(self.point))
+        check = check_point(self.point, self.budget, self._collapsed)
         self.at_kinks = check.verdict
         if self.imbalance > SLACK_SHARE * float(self.point.loss.size):
             reason = "the weight decay falls when neurons are rescaled: |c_i| is not ‖a_i‖_2"
@@ -148,7 +152,7 @@ class MinimumTest:
         exact = self._exact_sides()
         if check.verdict is Verdict.VIOLATED and (certain := self._certain(check, exact)):
             return self._record(certain, Verdict.VIOLATED, check.reason)
-        sharp = check_point(exact, self.budget, instead=self._collapsed(exact))
+        sharp = check_point(exact, self.budget, self._collapsed)
         if sharp.verdict is Verdict.VIOLATED and check.verdict is not Verdict.HOLDS:
             return self._record(sharp, Verdict.VIOLATED, sharp.reason)
         if sharp.verdict is Verdict.HOLDS:
@@ -214,9 +218,8 @@ class MinimumTest:
     def _slope(self, check: PointCheck) -> float:
         """The derivative of the loss along the direction, in the own units."""
         assert check.direction is not None
-        total = float(slopes(check.values, check.direction).value.sum())
-        total += check.direction_offset * float(check.sums.offset.value)
-        return 2.0 / check.values.s.value.size * total
+        total = slope_along(check.values, check.direction, check.direction_offset)
+        return 2.0 / check.values.s.value.size * float(total.value)
 
     # --- exact sides --------------------------------------------------------------------------
 
@@ -226,6 +229,9 @@ class MinimumTest:
             return None
         v = check.direction
         leaves = (exact.at_lower & (v < 0)) | (exact.at_upper & (v > 0))
+        if check.values.bent.any():  # of all neurons together, or of none
+            falls = slope_along(exact, v, check.direction_offset).negative
+            return replace(check, values=exact) if falls and not leaves.any() else None
         falls = slopes(exact, v).negative & ~leaves.any(axis=1)
         if check.direction_offset != 0 or falls.any():
             return replace(check, values=exact, direction=v * falls[:, None])
@@ -260,9 +266,27 @@ class MinimumTest:
                 at_bound[i, j] = side * (gap - Fraction(float(bound[i, j]))) <= 0
         if isinstance(self.problem.space, RestrictedSpace) and self.problem.space.margin == 0:
             at_lower[:, -2:] = False  # there N* is open
-        return replace(
+        point = replace(
             point, z=Bounded(value, error), kinks=kinks, at_lower=at_lower, at_upper=at_upper
         )
+        return self._exact_pieces(point) if point.bent.any() else point
+
+    def _exact_pieces(self, point: Values) -> Values:
+        """Samples next to the kink of their loss on the side where they are, by rationals."""
+        problem, theta = self.problem, self.problem.theta
+        assert isinstance(problem.sample_loss, KinkedLoss)
+        places, low, high = problem.sample_loss.pieces()
+        rows = [vector(row) for row in theta.weights.tolist()]
+        outputs = vector(theta.output_weights.tolist())
+        value, bent = point.s.value.copy(), point.bent.copy()
+        for k in np.flatnonzero(bent).tolist():
+            x = vector(self.inputs[k].tolist())
+            heights = [max(dot(row, x), Fraction(0)) for row in rows]
+            gap = dot(outputs, heights) - Fraction(float(problem.y[k])) - Fraction(float(places[k]))
+            bent[k] = gap == 0
+            value[k] = low[k] if gap < 0 else high[k]
+        error = np.where(point.bent, gamma(2) * np.abs(value), point.s.error)
+        return replace(point, s=Bounded(value, error), bent=bent)
 
     # --- radius and slack ---------------------------------------------------------------------
 
@@ -281,6 +305,8 @@ class MinimumTest:
         # Kinks, active bounds and the loss itself, whatever the radius.
         distances = (point.z.size * point.kinks) @ point.sizes
         missed = 2 * (float(point.s.size @ distances) + self._gap_costs(check))
+        if point.bent.any():
+            missed += 2 * loss_gaps(point)
         loss = point.loss
         fixed = missed + n * (float(loss.error) + self.imbalance)
         if self.loss < UNDERFLOW:

@@ -40,7 +40,7 @@ class KinkFunction:
     gradient: Array  #: g, (d,).
     kinks: Array  #: Non-zero, pairwise not parallel, (q, d).
     weights: Array  #: Theirs, w, (q,).
-    bounds: Array  #: Signed unit vectors (p, d): v is feasible iff ``bounds @ v >= 0``.
+    bounds: Array  #: v is feasible iff ``bounds @ v >= 0``: signed unit vectors, and sides (p, d).
 
     @property
     def kind(self) -> str:
@@ -65,7 +65,7 @@ class KinkFunction:
 
     def scaled(self, units: Array) -> KinkFunction:
         """The same function of ``v / units``; units are powers of two."""
-        bounds = np.sign(self.bounds)
+        bounds = self.bounds * units / (np.abs(self.bounds) @ units)[:, None]
         return KinkFunction(self.gradient * units, self.kinks * units, self.weights, bounds)
 
 

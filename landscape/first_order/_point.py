@@ -17,8 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from landscape.effective import EffectiveProblem, State
+from landscape.losses import HingeLoss, KinkedLoss
 from landscape.parametrization import max_norms
 from landscape.rounding import (
+    GLOBAL_SHARE,
     KINK_FACTOR,
     STATIONARITY_TOLERANCE,
     Array,
@@ -53,6 +55,7 @@ class Values:
     kinks: Mask  # pairs that are tried on a kink (n, m)
     at_lower: Mask  # coordinates that are tried on their bounds (m, d)
     at_upper: Mask
+    bent: Mask  # samples that are tried on the kink of their loss (n,)
 
     @classmethod
     def at(
@@ -64,13 +67,16 @@ class Values:
         r = z.relu() @ (problem.signs * sizes) + r
         if problem.column is not None:
             r = Bounded.exact(problem.column) * np.array(e) + r
-        losses, s = None, r
+        losses, s, bent = None, r, np.zeros(r.value.size, dtype=bool)
         if problem.sample_loss is not None:
             losses, s = problem.sample_loss.bounded(r)
+        if isinstance(problem.sample_loss, KinkedLoss):
+            place = problem.sample_loss.pieces()[0]
+            bent = np.abs(r.value - place) <= KINK_FACTOR * (r.error + gamma(0) * np.abs(place))
         widths = KINK_FACTOR * z.error + problem.stored(weights.value, resolution)
         kinks = np.abs(z.value) <= widths
         touched = problem.touched(State(sizes[:, None] * weights.value, e))
-        return cls(problem, weights, sizes, e, z, r, s, losses, kinks, *touched)
+        return cls(problem, weights, sizes, e, z, r, s, losses, kinks, *touched, bent)
 
     @classmethod
     def of_state(cls, problem: EffectiveProblem, state: State) -> Values:
@@ -115,12 +121,15 @@ class Values:
 
     @property
     def is_global(self) -> bool:
-        """Whether the residuals are zero up to ``GLOBAL_SHARE`` of the targets' variance."""
+        """Whether the residuals are zero up to ``GLOBAL_SHARE`` of the targets' variance.
+
+        A hinge loss, whose unit is 1, has to be zero up to the root of that.
+        """
         loss = self.problem.sample_loss
-        if loss is not None and not loss.of_residuals:
-            return False
         if self.problem.penalty_value(np.abs(self.u), self.e) > 0:
             return False
+        if loss is not None and not loss.of_residuals:
+            return isinstance(loss, HingeLoss) and float(self.loss.size) <= GLOBAL_SHARE**0.5
         terms = (self.problem.terms(self.weights.value) * ~self.z.negative) @ self.sizes
         return is_zero_loss(self._mean_square, self.problem.y, terms)
 
@@ -279,17 +288,19 @@ def beyond_norm(
     return NeuronCheck.undecided(h, check.method, "between the weight decay and its lower bound")
 
 
-def check_point(
+def check_neurons(
     point: Values,
     budget: Budget | None = None,
     instead: Mapping[int, NeuronCheck] | None = None,
     *,
     descent_only: bool = False,
+    sides: Mapping[int, Array] | None = None,
 ) -> PointCheck:
-    """Decide the first-order conditions at a point; the budget is for mixed kinks.
+    """Decide the first-order conditions for the derivatives s, neuron by neuron.
 
     ``instead`` holds checks of neurons that were decided by other means. ``descent_only`` leaves
-    mixed kinks, the expensive ones, unexamined once another neuron descends.
+    mixed kinks, the expensive ones, unexamined once another neuron descends. ``sides`` are further
+    inequalities (p, d) on the directions of a neuron.
     """
     problem, sums = point.problem, Sums.of(point)
     found = dict(instead or {})
@@ -297,7 +308,10 @@ def check_point(
     functions = {}
     for i in range(len(problem.signs)):
         if i not in found:
-            bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]]])
+            bounds = [eye[point.at_lower[i]], -eye[point.at_upper[i]]]
+            if sides and i in sides:
+                bounds.append(sides[i])
+            bounds = np.vstack(bounds)
             h, charge = _kink_function(point, i, sums.gradients.value[i], sums.allowed[i], bounds)
             functions[i] = h, charge + sums.rounding[i]
     descends = any(check.verdict is Verdict.VIOLATED for check in found.values())
