@@ -22,6 +22,8 @@ from landscape.verdict import Verdict
 
 #: Slacks of a solved program that count as zero, relative to their terms.
 TIGHT = 1e-9
+#: Neurons relatively as small as this are tried at 0.
+GONE = 1e-13
 #: A share of the loss below which a program's gain is rounding.
 NOISE = 1e-13
 
@@ -149,5 +151,10 @@ class VertexSearch:
             y = y + scales * np.linalg.lstsq(rows * scales / lengths[:, None], gap, rcond=1e-11)[0]
         for v in (y, x):
             v = np.clip(v, bounds[:, 0], bounds[:, 1])
-            found.append(State(v[:-1].reshape(m, d), float(v[-1])))
+            state = State(v[:-1].reshape(m, d), float(v[-1]))
+            sizes = max_norms(state.u)
+            gone = (sizes > 0) & (sizes <= GONE * sizes.max(initial=0.0))
+            if gone.any() and (self.problem.lower[gone] <= 0).all():
+                found.append(State(np.where(gone[:, None], 0.0, state.u), state.e))
+            found.append(state)
         return found

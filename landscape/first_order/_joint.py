@@ -8,27 +8,34 @@ given s_k neurons are decided one by one; of directions the derivative is comput
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import product
+from functools import cached_property, cmp_to_key
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.optimize import linprog
 
+from landscape.exact import Vector, dot, null_basis, reduce_rows, vector
 from landscape.first_order._point import PointCheck, Sums, Values, check_neurons
-from landscape.losses import KinkedLoss
 from landscape.parametrization import group_directions, max_norms
 from landscape.rounding import Array, Bounded, Mask, gamma
 from landscape.stationarity import MERGING, Budget, NeuronCheck
+from landscape.streams import stream
 from landscape.verdict import Verdict
 
 #: Hyperplanes of one neuron whose sides are enumerated; beyond, rays are added one by one.
 MAX_SIDES = 5
+#: Where directions are plane.
+MAX_LINES = 60
+#: Directions of a neuron with more hyperplanes whose sides are tried.
+TRIED = 24
 #: Choices of sides of all neurons, a linear program each.
 MAX_CHOICES = 256
 #: Rays that are added.
 MAX_RAYS = 40
+#: Multipliers as near as this share of their interval to its ends or to 0 are there.
+SNAP = 1e-12
 #: A value of a program that counts as zero, as a share of its largest coefficient: effort only.
 FLAT = 1e-9
 
@@ -53,18 +60,9 @@ def check_point(
     return _Joint(point, budget, instead).check()
 
 
-def loss_pieces(point: Values) -> tuple[Array, Array, Array]:
-    """Kinks of the losses, and half slopes before and behind them, (n,); 0 off the kinks."""
-    loss = point.problem.sample_loss
-    assert isinstance(loss, KinkedLoss)
-    at, low, high = loss.pieces()
-    shrink = 1 - 4 * gamma(0)  # towards 0, so that rounding leaves no interval
-    return at, low * point.bent * shrink, high * point.bent * shrink
-
-
 def loss_gaps(point: Values) -> float:
     """What samples that are next to the kink of their loss, not on it, cost, without 2/n."""
-    at, low, high = loss_pieces(point)
+    at, low, high = point.pieces
     gaps = (np.abs(point.r.value - at) * (1 + gamma(0)) + point.r.error) * point.bent
     return float((high - low) @ gaps) * (1 + 1e-12)
 
@@ -86,7 +84,7 @@ def slope_along(point: Values, direction: Array, offset: float) -> Bounded:
     error = float(s.size @ delta.error + s.error @ np.abs(delta.value))
     sizes = float(np.abs(s.value) @ np.abs(delta.value))
     if point.bent.any():
-        _, low, high = loss_pieces(point)
+        _, low, high = point.pieces
         shrunk = 1 + 16 * gamma(0)
         value += float(np.maximum(low * delta.value, high * delta.value).sum()) * shrunk
         steepest = np.maximum(-low, high) * shrunk
@@ -116,7 +114,7 @@ class _Joint:
     def __init__(self, point: Values, budget: Budget | None, instead: Others | None) -> None:
         self.point, self.budget, self.instead = point, budget, instead
         self.problem = problem = point.problem
-        _, self.low, self.high = loss_pieces(point)
+        _, self.low, self.high = point.pieces
         self.free = replace(point, s=point.s.where(~point.bent))
         self.sums = Sums.of(self.free)
         s, signs = self.free.s.value, problem.signs
@@ -132,27 +130,34 @@ class _Joint:
         self.rays: list[tuple[int, Array]] = []
 
     def _group(self, i: int) -> list[Array] | None:
-        rows = np.flatnonzero(self.split[:, i])
+        rows, d = np.flatnonzero(self.split[:, i]), self.problem.X.shape[1]
         if self.point.sizes[i] == 0 or self.point.at_cone[i]:
             return None
         labels = group_directions(self.problem.X[rows], oriented=False)
         names = [label for label in np.unique(labels) if label >= 0]
-        return None if len(names) > MAX_SIDES else [rows[labels == name] for name in names]
+        few = len(names) <= (MAX_LINES if d == 2 else MAX_SIDES)
+        return [rows[labels == name] for name in names] if few else None
 
     # --- parts --------------------------------------------------------------------------------
 
+    def _part(self, i: int, groups: list[Array], sides: Sequence[int]) -> _Part:
+        """Directions of neuron i on these sides of its hyperplanes."""
+        X, on, rows = self.problem.X, self.point.active[:, i].copy(), []
+        for group, side in zip(groups, sides, strict=True):
+            on[group] = side * (X[group] @ X[group[0]]) > 0
+            rows.append(side * X[group[0]])
+        return _Part(i, on, _scaled(np.array(rows).reshape(len(rows), X.shape[1])))
+
     def _parts(self, i: int) -> list[_Part]:
-        """All sides of a neuron's enumerated kinks."""
-        groups, X, found = self.groups[i], self.problem.X, []
+        """All sides of a neuron's enumerated kinks on which it has directions."""
+        groups, d = self.groups[i], self.problem.X.shape[1]
         if groups is None:
             return []
-        for sides in product((1.0, -1.0), repeat=len(groups)):
-            on, rows = self.point.active[:, i].copy(), []
-            for group, side in zip(groups, sides, strict=True):
-                on[group] = side * (X[group] @ X[group[0]]) > 0
-                rows.append(side * X[group[0]] / np.abs(X[group[0]]).max())
-            found.append(_Part(i, on, np.array(rows).reshape(len(rows), X.shape[1])))
-        return found
+        normals = self.problem.X[[group[0] for group in groups]] if groups else np.zeros((0, d))
+        if d == 2 and groups:
+            return [self._part(i, groups, sides) for sides in _sectors(normals)]
+        parts = [self._part(i, groups, sides) for sides in product((1, -1), repeat=len(groups))]
+        return [part for part in parts if len(groups) <= d or not _is_empty(part.rows)]
 
     @cached_property
     def parts(self) -> list[list[_Part]]:
@@ -166,7 +171,7 @@ class _Joint:
 
     # --- the linear program -------------------------------------------------------------------
 
-    def _solve(self, parts: list[_Part]) -> tuple[float, Array, float, Array]:
+    def _solve(self, parts: list[_Part], *, rays: bool = True) -> tuple[float, Array, float, Array]:
         """Least derivative of directions that are sums over these parts, the direction, its e, s.
 
         Unknowns: v of each part, one e, the convex kinks' rises, the bent losses' rises, rays.
@@ -177,7 +182,8 @@ class _Joint:
         first_p = len(parts) * d + 1
         first_t = first_p + len(pairs)
         first_r = first_t + bent.size
-        width = first_r + len(self.rays)
+        used = self.rays if rays else []
+        width = first_r + len(used)
         cost, delta = np.zeros(width), np.zeros((bent.size, width))
         low, high = np.full(width, -np.inf), np.full(width, np.inf)
         low[:first_p], high[:first_p] = -1.0, 1.0
@@ -207,7 +213,7 @@ class _Joint:
         else:
             delta[:, first_p - 1] = problem.column[bent]
         cost[first_t:first_r] = 1.0
-        for at, (i, v) in enumerate(self.rays, start=first_r):
+        for at, (i, v) in enumerate(used, start=first_r):
             one = np.zeros((m, d))
             one[i] = v
             z = X @ v
@@ -233,11 +239,14 @@ class _Joint:
         direction = np.zeros((m, d))
         for j, part in enumerate(parts):
             direction[part.i] += found.x[j * d : (j + 1) * d]
-        for (i, v), share in zip(self.rays, found.x[first_r:], strict=True):
+        for (i, v), share in zip(used, found.x[first_r:], strict=True):
             direction[i] += share * v
         multipliers = -size * found.ineqlin.marginals[: 2 * bent.size].reshape(2, -1)
         chosen = np.zeros(problem.y.size)
         chosen[bent] = multipliers[0] * self.low[bent] + multipliers[1] * self.high[bent]
+        for side in (self.low, self.high, np.zeros_like(chosen)):
+            near = np.abs(chosen - side) <= SNAP * (self.high - self.low)
+            chosen = np.where(near, side, chosen)
         chosen = np.clip(chosen, self.low, self.high)
         return float(found.fun), direction, float(found.x[first_p - 1]), chosen
 
@@ -286,6 +295,8 @@ class _Joint:
             if not self._add_rays(check):
                 break
         assert failed is not None
+        if (found := self._look()) is not None:
+            return found
         if self.n_choices > MAX_CHOICES:
             reason = f"{self.n_choices} choices of sides: no descent found, no proof of none"
             return self._undecided(failed, reason)
@@ -306,6 +317,26 @@ class _Joint:
                 one = np.zeros(self.point.u.shape)
                 one[i] = neuron.direction
                 if (found := self._falls(one, 0.0)) is not None:
+                    return found
+        return None
+
+    def _look(self) -> PointCheck | None:
+        """A descent of one neuron on one choice of its sides, with those that need no choice."""
+        plain = [parts[0] for parts in self.parts if len(parts) == 1]
+        d, tries = self.problem.X.shape[1], stream(0, "joint", "directions")
+        for i, groups in enumerate(self.groups):
+            parts = self.parts[i] if len(self.parts[i]) > 1 else []
+            if groups is None and self.point.sizes[i] > 0:
+                rows = np.flatnonzero(self.split[:, i])
+                own = [v for j, v in self.rays if j == i] + [*tries.standard_normal((TRIED, d))]
+                single = [np.array([k]) for k in rows.tolist()]
+                parts = [
+                    self._part(i, single, np.where(self.problem.X[rows] @ v > 0, 1, -1).tolist())
+                    for v in own
+                ]
+            for part in parts:
+                value, direction, offset, _ = self._solve([*plain, part], rays=False)
+                if value < -FLAT and (found := self._falls(direction, offset)):
                     return found
         return None
 
@@ -381,6 +412,45 @@ class _Joint:
             for one in check.neurons
         ]
         return PointCheck(Verdict.UNDECIDED, self.point, neurons, check.sums, None, 0.0)
+
+
+def _scaled(rows: Array) -> Array:
+    """Rows of size about one, by powers of two."""
+    return np.ldexp(rows, -np.frexp(max_norms(rows))[1][:, None])
+
+
+def _sectors(normals: Array) -> list[list[int]]:
+    """The sides of lines in the plane that have points in common, exactly."""
+    lines = [vector(row) for row in normals.tolist()]
+    if len(lines) == 1:
+        return [[1], [-1]]
+    rays = [(-s * x[1], s * x[0]) for x in lines for s in (1, -1)]
+
+    def before(p: Vector, q: Vector) -> int:
+        halves = [v[1] < 0 or (v[1] == 0 and v[0] < 0) for v in (p, q)]
+        turn = q[0] * p[1] - q[1] * p[0]
+        return halves[0] - halves[1] or (turn > 0) - (turn < 0)
+
+    rays.sort(key=cmp_to_key(before))
+    found = []
+    for p, q in pairwise([*rays, rays[0]]):
+        between = p[0] + q[0], p[1] + q[1]
+        found.append([1 if dot(x, between) > 0 else -1 for x in lines])
+    return found
+
+
+def _is_empty(rows: Array) -> bool:
+    """Whether no v has ``rows @ v > 0``, by exact multipliers that a linear program proposes."""
+    n, d = rows.shape
+    found = linprog(
+        np.zeros(n), A_eq=np.vstack([rows.T, np.ones(n)]), b_eq=np.append(np.zeros(d), 1.0)
+    )
+    if found.x is None:
+        return False
+    used = np.flatnonzero(found.x > 1e-9)
+    table = list(zip(*(vector(row) for row in rows[used].tolist()), strict=True))
+    basis, _ = null_basis(*reduce_rows(table), used.size)
+    return len(basis) == 1 and (min(basis[0]) > 0 or max(basis[0]) < 0)
 
 
 def _same(one: tuple[int, Array], other: tuple[int, Array]) -> bool:

@@ -102,6 +102,16 @@ class Values:
         return (self.z.value > 0) & ~self.kinks
 
     @property
+    def pieces(self) -> tuple[Array, Array, Array]:
+        """Kinks of the losses, half slopes before and behind them, (n,); those 0 if not bent."""
+        loss, n = self.problem.sample_loss, self.bent.size
+        if not isinstance(loss, KinkedLoss):
+            return np.zeros(n), np.zeros(n), np.zeros(n)
+        at, low, high = loss.pieces()
+        shrink = 1 - 4 * gamma(0)  # towards 0, so that rounding leaves no interval
+        return at, low * self.bent * shrink, high * self.bent * shrink
+
+    @property
     def loss(self) -> Bounded:
         """The mean of the samples' losses, squares unless there are others, plus the penalty."""
         n = self.r.value.size
@@ -189,8 +199,9 @@ class Sums:
         """At a point, with error bounds."""
         problem, s, kinks = point.problem, point.s, point.kinks.T
         weighted = s.where(point.active.T) @ problem.X
-        terms = (point.active.T * np.abs(s.value)) @ problem.sizes
-        terms = terms + (kinks * np.abs(s.value)) @ problem.sizes
+        _, low, high = point.pieces  # of these, what is chosen has the digits
+        sizes = np.abs(s.value) + (high - low)
+        terms = (point.active.T * sizes) @ problem.sizes + (kinks * sizes) @ problem.sizes
         errors = weighted.error + (kinks * s.error) @ problem.sizes
         gradients = Bounded(problem.signs[:, None] * weighted.value, weighted.error)
         negligible = np.zeros((1, problem.X.shape[1]))
@@ -208,7 +219,7 @@ class Sums:
         column = np.zeros_like(problem.y) if problem.column is None else problem.column
         total = s @ column[:, None]
         offset = Bounded(total.value[0], total.error[0])
-        offset_terms = float(np.abs(s.value) @ np.abs(column))
+        offset_terms = float(sizes @ np.abs(column))
         if problem.offset_decay:
             pull_offset = np.array(problem.y.size * problem.offset_decay * point.e)
             offset = offset + Bounded(pull_offset, gamma(2) * np.abs(pull_offset))
