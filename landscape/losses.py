@@ -313,14 +313,14 @@ class KinkedLoss(Loss):
         return np.asarray(2 * (r - at) * np.where(r < at, low, high))
 
     def _half_slope(self, r: Array) -> Array:
-        at, low, high = self._pieces()
-        return np.where(r < at, low, np.where(r > at, high, 0.0))
+        at, low, high = map(np.asarray, self._pieces())
+        return np.where(r < at, low, np.where(r > at, high, (low + high) / 2))
 
     def _half_curvature(self, r: Array) -> Array:
         return np.zeros_like(r)
 
     def _errors(self, r: Array) -> tuple[Array, Array]:
-        return gamma(4) * self._value(r) + 5e-324, gamma(0) * np.abs(self._half_slope(r))
+        return gamma(4) * self._value(r) + 5e-324, gamma(1) * np.abs(self._half_slope(r))
 
 
 @dataclass(frozen=True)
@@ -379,17 +379,14 @@ class HingeLoss(KinkedLoss):
         return _signs(y)
 
     def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
-        return self._known, -0.5 * (self._known > 0), 0.5 * (self._known < 0)
+        positive = self._known > 0
+        return self._known, np.where(positive, -0.5, 0.0), np.where(positive, 0.0, 0.5)
 
 
 #: The losses by their names.
-LOSSES: dict[str, type[Loss]] = {
-    loss.name: loss
-    for loss in [
-        *(SquaredLoss, HuberLoss, QuantileLoss, LogisticLoss, PoissonLoss),
-        *(AbsoluteLoss, PinballLoss, HingeLoss),
-    ]
-}
+_SMOOTH: tuple[type[Loss], ...] = SquaredLoss, HuberLoss, QuantileLoss, LogisticLoss, PoissonLoss
+_KINKED: tuple[type[Loss], ...] = AbsoluteLoss, PinballLoss, HingeLoss
+LOSSES: dict[str, type[Loss]] = {loss.name: loss for loss in (*_SMOOTH, *_KINKED)}
 
 
 def get_loss(loss: str | Loss | None = None, **parameters: Any) -> Loss:

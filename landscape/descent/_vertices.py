@@ -22,7 +22,7 @@ from landscape.verdict import Verdict
 
 #: Slacks of a solved program that count as zero, relative to their terms.
 TIGHT = 1e-9
-#: Neurons relatively as small as this are tried at 0.
+#: Coordinates relatively as small as this are tried at 0.
 GONE = 1e-13
 #: A share of the loss below which a program's gain is rounding.
 NOISE = 1e-13
@@ -59,7 +59,7 @@ class VertexSearch:
                 return DescentOutcome.UNDECIDED, check.reason
             assert check.direction is not None
             before = self.loss
-            for active in self._ahead(check):
+            for active in self._ahead(check.direction):
                 self._improve(active)
                 if self.loss < before * (1 - NOISE):
                     break
@@ -67,12 +67,12 @@ class VertexSearch:
                 return DescentOutcome.STALLED, check.reason
         return DescentOutcome.ITERATION_LIMIT, f"{self.n_iter} linear programs"
 
-    def _ahead(self, check: PointCheck) -> list[Mask]:
+    def _ahead(self, direction: Array) -> list[Mask]:
         """Patterns of cells that the direction enters."""
         z = self.problem.preactivations(self.state)
         kinks = self.problem.kink_pairs(self.state, z)
-        dz = self.problem.X @ check.direction.T
-        self.problem.drop_rounding(dz, check.direction)
+        dz = self.problem.X @ direction.T
+        self.problem.drop_rounding(dz, direction)
         return [(z > 0) & ~kinks | kinks & (dz > 0), (z > 0) & ~kinks | kinks & (dz >= 0)]
 
     def _test(self) -> PointCheck:
@@ -121,6 +121,7 @@ class VertexSearch:
             return
         x = np.asarray(found.x[:width])
         sizes = np.abs(rates) @ np.abs(x) + np.abs(right)
+        sizes = sizes + 1e-4 * sizes.max()
         bent = np.abs(rates @ x - right) <= TIGHT * np.maximum(sizes, 1e-300)
         terms = np.abs(cell) @ np.abs(x)
         kinks = np.abs(cell @ x) <= TIGHT * np.maximum(terms, 1e-300)
@@ -149,12 +150,7 @@ class VertexSearch:
             lengths = np.maximum(np.abs(rows * scales).sum(axis=1), 1e-300)
             gap = (goal - rows @ y) / lengths
             y = y + scales * np.linalg.lstsq(rows * scales / lengths[:, None], gap, rcond=1e-11)[0]
-        for v in (y, x):
+        for v in (np.where(np.abs(y) <= GONE * np.abs(y).max(), 0.0, y), y, x):
             v = np.clip(v, bounds[:, 0], bounds[:, 1])
-            state = State(v[:-1].reshape(m, d), float(v[-1]))
-            sizes = max_norms(state.u)
-            gone = (sizes > 0) & (sizes <= GONE * sizes.max(initial=0.0))
-            if gone.any() and (self.problem.lower[gone] <= 0).all():
-                found.append(State(np.where(gone[:, None], 0.0, state.u), state.e))
-            found.append(state)
+            found.append(State(v[:-1].reshape(m, d), float(v[-1])))
         return found

@@ -178,7 +178,7 @@ class _Joint:
         """
         problem, point, s, (m, d) = self.problem, self.point, self.free.s.value, self.point.u.shape
         X, signs, bent = problem.X, problem.signs, np.flatnonzero(self.point.bent)
-        pairs = [(j, k) for j, p in enumerate(parts) for k in np.flatnonzero(self.convex[:, p.i])]
+        pairs = [(j, k) for j, p in enumerate(parts) for k in _where(self.convex[:, p.i])]
         first_p = len(parts) * d + 1
         first_t = first_p + len(pairs)
         first_r = first_t + bent.size
@@ -302,12 +302,12 @@ class _Joint:
             return self._undecided(failed, reason)
         checks = []
         for parts in product(*(parts for parts in self.parts if parts)):
-            found, check = self._choose(list(parts))
-            if found is not None:
-                return found
-            if check is None:
+            falls, holds = self._choose(list(parts))
+            if falls is not None:
+                return falls
+            if holds is None:
                 return self._undecided(failed, "rounding leaves a choice of sides open")
-            checks.append(check)
+            checks.append(holds)
         return self._together(checks)
 
     def _alone(self, check: PointCheck) -> PointCheck | None:
@@ -412,6 +412,10 @@ class _Joint:
             for one in check.neurons
         ]
         return PointCheck(Verdict.UNDECIDED, self.point, neurons, check.sums, None, 0.0)
+
+
+def _where(mask: Mask) -> list[int]:
+    return [int(k) for k in np.flatnonzero(mask)]
 
 
 def _scaled(rows: Array) -> Array:

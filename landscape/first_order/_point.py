@@ -319,10 +319,8 @@ def check_neurons(
     functions = {}
     for i in range(len(problem.signs)):
         if i not in found:
-            bounds = [eye[point.at_lower[i]], -eye[point.at_upper[i]]]
-            if sides and i in sides:
-                bounds.append(sides[i])
-            bounds = np.vstack(bounds)
+            more = sides[i] if sides and i in sides else eye[:0]
+            bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]], more])
             h, charge = _kink_function(point, i, sums.gradients.value[i], sums.allowed[i], bounds)
             functions[i] = h, charge + sums.rounding[i]
     descends = any(check.verdict is Verdict.VIOLATED for check in found.values())
