@@ -99,6 +99,13 @@ def drawn_tables():
                 "other": np.nan, "value": k * (n - 1)} for n, name in enumerate("abc")
                for k in range(4)],
         ),
+        "networks": rows(
+            "networks",
+            [{"dataset": d, "network": f"{v}.npz", "neurons": k + 1, "verdict": v, "loss": 10.0**-k,
+              "nearest_loss": 10.0 ** (-k - 0.5), "best_loss": 1e-3, "precision": 4.0 * k,
+              "implication": "undecided", "lipschitz": 2.5, "lipschitz_exact": k < 2}
+             for d in ("one", "two") for k, v in enumerate(("holds", "violated", "undecided"))],
+        ),
         "natural": rows(
             "natural",
             [{**c, "minimum": k, "spare": k, "verdict": ["holds", "violated", "undecided"][k]}

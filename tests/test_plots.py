@@ -7,7 +7,7 @@ import pytest
 from landscape.plots import fits, render
 from landscape.plots.figures import BALLS, CONTROLS, EXACT, KINDS, RADII, VERDICTS
 from landscape.rows import frame_of
-from landscape.tables import FIGURES, TABLES
+from landscape.tables import FIGURES, NETWORK_FIGURES, TABLES
 from tests.made_up import drawn_tables
 
 
@@ -23,11 +23,11 @@ def empty():
 
 def draw(name, tables):
     """A figure, from the tables that it is said to be drawn from and no others."""
-    figure = FIGURES[name]
+    figure = (FIGURES | NETWORK_FIGURES)[name]
     return figure.draw({needed: tables[needed] for needed in figure.tables})
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", FIGURES | NETWORK_FIGURES)
 class TestContract:
     def test_same_bytes_for_the_same_tables_whatever_the_settings_of_the_user(self, tables, name):
         one = draw(name, tables)
@@ -106,6 +106,18 @@ class TestFits:
         texts = [text.get_text() for text in figure.axes[0].texts]
         assert "$R^2$ 0.750\nlinear 0.000" in texts
 
+    def test_networks_stand_at_their_losses_beside_the_minima_of_their_data(self, tables):
+        ax = draw("networks", tables).axes[0]
+        drawn = {line.get_label(): line for line in ax.lines}
+        for verdict, look in fits.NETWORKS.items():
+            own = tables["networks"].query("dataset == 'one' and verdict == @verdict")
+            line = drawn[look[-1]]
+            place = ticks(ax, "y")[int(line.get_ydata()[0])]
+            assert line.get_xdata() == own["loss"].iloc[0] and place.startswith(f"{verdict}.npz")
+        minima = [line for line in ax.lines if line.get_label() == fits.MINIMA[-1]]
+        losses = tables["fits"].query("dataset == 'one' and minimum >= 0")["loss"]
+        assert sorted(np.concatenate([line.get_xdata() for line in minima])) == sorted(losses)
+
     def test_a_space_without_minima_is_not_the_one_that_is_shown(self, tables):
         frame = tables["predictions"].query("space != 'restricted' or dataset == 'one'")
         shown = fits._shown(frame)
@@ -115,7 +127,10 @@ class TestFits:
 
 @pytest.mark.parametrize(
     "looks",
-    [KINDS, CONTROLS, RADII, BALLS, {"network": fits.NETWORK, "linear": fits.LINEAR}],
+    [
+        *(KINDS, CONTROLS, RADII, BALLS, {"network": fits.NETWORK, "linear": fits.LINEAR}),
+        {**fits.NETWORKS, "nearest": fits.NEAREST, "minima": fits.MINIMA},
+    ],
 )
 def test_readable_in_greyscale(looks):
     # What colours tell apart, markers or faces tell apart as well.

@@ -156,6 +156,39 @@ class TestPage:
         assert cells == [["mean", "2", "0.0000"], ["linear", "fit", "2", "0.0000"],
                          ["N*", "1", "2", "0.7500"]]  # fmt: skip
 
+    def test_networks_of_data_sets_have_a_section(self, page, tables):
+        section = page.split('<section id="brought">')[1].split("</section>")[0]
+        rows = re.findall(r"<tr>(.*?)</tr>", section)[1:]
+        cells = [[plain(c) for c in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows]
+        assert [cell[:5] for cell in cells[:3]] == [
+            ["undecided.npz", "one", "3", "0.01", "undecided"],
+            ["violated.npz", "one", "2", "0.1", "violated"],
+            ["holds.npz", "one", "1", "1", "holds"],
+        ]
+        assert [cell[-1] for cell in cells[:3]] == ["at least 2.5", "2.5", "2.5"]
+        text = plain(section)
+        assert "Of 6 networks that the data sets bring, 2 are certified local minima" in text
+        assert "2 no local minimum and 2 undecided. 2 differ from a certified minimum" in text
+
+    def test_claims_and_documentation_stand_there_where_they_are(self, page, tables, svg):
+        """Without them neither link nor section; with them every link leads to a page of docs."""
+        assert 'href="docs/' not in page and 'id="claims"' not in page
+        claims = pd.read_csv(ROOT / "docs/claims/claims.csv", keep_default_na=False)
+        more = {"claims": claims, "docs": True}
+        whole = report_page(tables, svg, CAPTIONS, study="made-up", **more)
+        section = whole.split('<section id="claims">')[1].split("</section>")[0]
+        assert section.count("<details>") == len(claims)
+        shown = re.sub("[()]", "", plain(section))
+        for row in claims.itertuples():
+            assert re.sub("[()]", "", plain(row.measured)) in shown and row.command in shown
+        links = re.findall(r'href="docs/([^"#]+)\.html(?:#([^"]+))?"', whole)
+        assert len(links) > 15
+        for name, place in links:
+            text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
+            heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            anchors = [re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads]
+            assert not place or place in anchors, (name, place)
+
     def test_what_is_too_large_is_named(self, tables, svg, monkeypatch):
         monkeypatch.setattr("landscape.report.html.LARGEST", 40)
         page = report_page(tables, svg, CAPTIONS, study="made-up")

@@ -51,12 +51,17 @@ def _origin(key: str, effort: Effort) -> dict[str, object]:
     return {"family": key, "seed": effort.seed, "quick": effort.quick}
 
 
-def assemble(effort: Effort, folder: Path) -> list[Claim]:
-    """Write ``claims.csv`` and ``claims.md`` from the files of all families; their rows."""
-    parts = {
+def read_parts(effort: Effort, folder: Path) -> dict[str, list[Claim]]:
+    """The rows of each family from its file."""
+    return {
         key: read_rows(folder / "parts" / f"{key}.parquet", Claim, _origin(key, effort))
         for key in FAMILIES
     }
+
+
+def assemble(effort: Effort, folder: Path) -> list[Claim]:
+    """Write ``claims.csv`` and ``claims.md`` from the files of all families; their rows."""
+    parts = read_parts(effort, folder)
     rows = [row for part in parts.values() for row in part]
     write_text(folder / "claims.csv", csv_text(frame_of(Claim, rows)))
     write_text(folder / "claims.md", _page(parts, folder))

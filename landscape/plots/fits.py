@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from landscape import plots
-from landscape.plots import BLUE, GREEN, ORANGE, RED, Tables, points, styled
+from landscape.plots import BLUE, GREEN, ORANGE, RED, TWO_COLUMNS, Tables, points, styled
+from landscape.plots.figures import EXACT
+from landscape.plots.figures import SPACES as LOOKS
 from landscape.spaces import SPACES
 
 #: More samples than this are drawn as an image.
@@ -143,4 +145,44 @@ def residuals_figure(tables: Tables) -> Figure:
         points(ax, rows["predicted"], rows["observed"] - rows["predicted"], NETWORK)
         ax.axhline(0.0, color="black", linewidth=0.8)
         _finish(ax)
+    return figure
+
+
+#: Networks by their verdicts, the minimum next to one, and the minima of the study.
+NETWORKS = {
+    "holds": ("o", 22, BLUE, BLUE, "network, a local minimum"),
+    "violated": ("X", 26, "white", RED, "network, no local minimum"),
+    "undecided": ("s", 20, "white", "0.4", "network, undecided"),
+}
+NEAREST = ("d", 16, "white", BLUE, "certified minimum next to it")
+MINIMA = ("|", 45, "none", "0.45", "certified minima of the study")
+
+
+@styled
+def networks_figure(tables: Tables) -> Figure:
+    """The losses of networks that data sets bring, beside those of the study's minima."""
+    networks, fits = tables["networks"], tables["fits"]
+    datasets = list(dict.fromkeys(networks["dataset"]))
+    counts = [len(SPACES) + int((networks["dataset"] == name).sum()) for name in datasets]
+    size = (TWO_COLUMNS, 0.9 + sum(0.22 * n + 0.45 for n in counts))
+    figure = Figure(figsize=size, layout="constrained")
+    figure.supxlabel("loss (1 = variance of the target)")
+    axes = figure.subplots(max(len(datasets), 1), squeeze=False, height_ratios=counts or None)
+    for ax, name in zip(axes[:, 0], datasets, strict=False):
+        own = networks[networks["dataset"] == name].sort_values(["loss", "network"])
+        found = fits[(fits["dataset"] == name) & (fits["minimum"] >= 0)]
+        spaces = [space for space in LOOKS if (found["space"] == space).any()]
+        for place, space in enumerate(reversed(spaces)):
+            losses = found.loc[found["space"] == space, "loss"].clip(EXACT)
+            points(ax, losses, np.full(len(losses), place), MINIMA)
+        for place, row in enumerate(own.itertuples(), len(spaces)):
+            ends = np.maximum([row.loss, row.nearest_loss], EXACT)
+            ax.plot(ends, [place] * 2, color="0.6", linewidth=0.8, zorder=1)
+            points(ax, ends[1:], [place], NEAREST)
+            points(ax, ends[:1], [place], NETWORKS[row.verdict])
+        labels = [LOOKS[space][0] for space in reversed(spaces)]
+        labels += [f"{row.network[:24]}, $m={row.neurons}$" for row in own.itertuples()]
+        ax.set_yticks(range(len(labels)), labels)
+        ax.set(title=name, xscale="log", ylim=(-0.7, len(labels) - 0.3))
+        ax.grid(visible=False, axis="y")
     return figure

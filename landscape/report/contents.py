@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 
 from landscape.rows import frame_of
-from landscape.tables import ATLAS_FIGURES, FIGURES, TABLES
+from landscape.tables import ATLAS_FIGURES, FIGURES, NETWORK_FIGURES, TABLES
 from landscape.tables.findings import SPACE_NAMES, Finding, number
 from landscape.tables.rows import control_verdicts
 
 #: Titles of all figures.
-FIGURE_TITLES = {name: figure.title for name, figure in {**FIGURES, **ATLAS_FIGURES}.items()}
+FIGURE_TITLES = {
+    name: figure.title for name, figure in (FIGURES | NETWORK_FIGURES | ATLAS_FIGURES).items()
+}
 
 #: What every study is about.
 SUBJECT = (
@@ -167,6 +169,51 @@ def fit_rows(accuracy: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
         )
         for row in sorted(own, key=lambda row: (row.neurons, order.index(row.model)))
     ]
+
+
+NETWORK_HEADER = (
+    "network", "data set", "m", "loss", "verdict", "minima lower", "the best of them",
+    "loss next to it", "distance", "in values", "Proposition 1.2 there", "Lipschitz constant",
+)  # fmt: skip
+
+
+def network_rows(networks: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The networks that data sets bring, beside the study's minima; see ``NETWORK_HEADER``."""
+    rows: Any = networks.sort_values(["dataset", "loss", "network"]).itertuples()
+
+    def shown(value: float, digits: str = ".4g") -> str:
+        return format(value, digits) if value == value else "none"
+
+    return [
+        (
+            row.network, row.dataset, str(row.neurons), shown(row.loss), row.verdict,
+            shown(row.lower, ".0%"), shown(row.best_loss), shown(row.nearest_loss),
+            shown(row.nearest_parameters, ".2g"), shown(row.nearest_values, ".2g"),
+            row.implication, ("" if row.lipschitz_exact else "at least ") + shown(row.lipschitz),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def network_sentences(networks: pd.DataFrame) -> str:
+    """What became of the networks that data sets bring."""
+    n, below = Counter(networks["verdict"]), networks["loss"] < networks["best_loss"]
+    at = networks["precision"] <= 1
+    return (
+        f"Of {number(len(networks), 'network')} that the data sets bring, {n['holds']:,} "
+        f"{'is a certified local minimum' if n['holds'] == 1 else 'are certified local minima'} of "
+        f"the squared error as stored, {n['violated']:,} no local minimum and {n['undecided']:,} "
+        f"undecided. {at.sum():,} differ from a certified minimum by no more than the rounding of "
+        f"their own precision, and {below.sum():,} lie lower than every minimum that this study "
+        "found on the same data."
+    )
+
+
+def counted_claims(claims: pd.DataFrame) -> str:
+    """How many published claims were tried, and what became of them."""
+    parts = [f"{n:,} {verdict}" for verdict, n in claims["verdict"].value_counts().items()]
+    works = number(claims["source"].nunique(), "work")
+    return f"{number(len(claims), 'claim')} of {works}: {', '.join(parts)}."
 
 
 def data_rows(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, ...]]:

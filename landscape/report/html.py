@@ -34,6 +34,7 @@ LARGEST = 20_000
 def report_page(
     tables: Tables, figures: Mapping[str, bytes], captions: Mapping[str, str], *, study: str,
     valleys: Sequence[Valley] = (), data: Mapping[str, Dataset] | None = None,
+    claims: pd.DataFrame | None = None, docs: bool = False,
 ) -> str:  # fmt: skip
     """The page of a study of this name.
 
@@ -46,6 +47,10 @@ def report_page(
         SVG files and what they show, plain text, by name (``FIGURE_TITLES``).
     valleys, data : sequence of Valley, mapping of str to Dataset
         Of the small problems whose merge trees the page shows.
+    claims : DataFrame, optional
+        Published claims that were tried, rows of ``landscape.claims.registry.Claim``.
+    docs : bool
+        Whether the documentation is in the folder ``docs`` beside the page.
     """
     findings, summary, provenance = (tables[k] for k in ("findings", "summary", "provenance"))
     words = Glossary()
@@ -81,6 +86,8 @@ def report_page(
         totals=contents.totals(tables), verdict=contents.verdict_of_study(findings),
         header=contents.CELL_HEADER, fit_header=contents.FIT_HEADER, datasets=datasets,
         data=contents.data_rows(tables), atlases=contents.atlas_findings(tables),
+        networks=tables.get("networks", pd.DataFrame()), claims=claims, docs=docs,
+        contents=contents,
         figures={k: b64encode(figures[k]).decode() for k in FIGURE_TITLES if k in figures},
         captions={name: contents.question(text) for name, text in captions.items()},
         folded={

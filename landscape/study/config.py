@@ -239,6 +239,11 @@ class Atlas(Section):
     )
 
 
+class Page(Section):
+    docs: bool = key("whether the documentation is put beside the page", True)
+    claims: bool = key("whether the page has published claims, tried", False)
+
+
 class Study(Section):
     """Configuration of a study; see config.yaml."""
 
@@ -266,6 +271,7 @@ class Study(Section):
     converse: Converse = key("the converse", Converse())
     regularization: Regularization = key("the paper's regularizers", Regularization())
     atlas: Atlas = key("atlases of small problems", Atlas())
+    page: Page = key("the report's page", Page())
 
     @validated(mode="after")
     def _trained_spaces(self) -> Self:

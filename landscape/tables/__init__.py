@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "ATLAS_FIGURES", "FIGURES", "TABLES", "Figure", "TableError", "read_table", "render_markdown",
-    "write_table",
+    "ATLAS_FIGURES", "FIGURES", "NETWORK_FIGURES", "TABLES", "Figure", "TableError", "read_table",
+    "render_markdown", "write_table",
 ]  # fmt: skip
 
 #: All tables by name.
@@ -89,6 +89,11 @@ FIGURES = _figures(
         "predicted": ("Predicted against observed", "predictions", "accuracy"),
         "residuals": ("Residuals", "predictions"),
     },
+)
+
+#: Of networks that data sets bring.
+NETWORK_FIGURES = _figures(
+    "plots.fits", {"networks": ("Networks beside the study's minima", "networks", "fits")}
 )
 
 #: Figures of atlases, which are also drawn from the networks in the files of their jobs.

@@ -62,4 +62,7 @@ def test_the_graphs_are_those_of_the_default_study(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "workflow/scripts")
     import graphs
 
-    assert (ROOT / "docs/graphs.md").read_text(encoding="utf-8") == graphs.page()
+    page, pictures = graphs.page()
+    assert (ROOT / "docs/graphs.md").read_text(encoding="utf-8") == page
+    for name, picture in pictures.items():
+        assert (ROOT / f"docs/figures/{name}.svg").read_bytes() == picture

@@ -25,6 +25,8 @@ def test_a_changed_network_is_analysed_again_and_nothing_else(tmp_path, rng):
     config = new_study(tmp_path) / "config.yaml"
     brings = "    target: y\n    networks: [net.npz]\n"
     config.write_text(config.read_text().replace("    target: y\n", brings))
+    # With all of the page: this network, the documentation, and claims that are there already.
+    config.write_text(config.read_text().replace("page: {docs: false}", "page: {docs: true}"))
 
     def save():
         parts = [rng.standard_normal(shape) for shape in ((3, 2), 3, 3)]
@@ -41,6 +43,12 @@ def test_a_changed_network_is_analysed_again_and_nothing_else(tmp_path, rng):
     second = save()
     assert second["loss"] != first["loss"] and np.isfinite(float(second["best_loss"]))
     assert before and before == written(tmp_path)
+    snakemake(tmp_path)
+    page = (tmp_path / "results/tiny/report.html").read_text(encoding="utf-8")
+    assert 'id="figure-networks"' in page and "Of 1 network that the data sets bring" in page
+    for place in set(re.findall(r'href="(docs/[^"#]+)', page)):
+        assert (tmp_path / "results/tiny" / place).exists(), place
+    assert (tmp_path / "results/tiny/docs/_static/mathjax/tex-chtml.js").exists()
 
 
 def test_the_page_loads_a_network_of_the_study(study, tmp_path, monkeypatch):

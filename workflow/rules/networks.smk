@@ -6,7 +6,7 @@ NETWORKS = {
 NETWORK_TABLES = ["networks"] if NETWORKS else []
 NETWORK_TARGETS = expand(
     "<results>/tables/{table}.{format}", table=NETWORK_TABLES, format=["csv", "parquet"]
-)
+) + expand("<results>/figures/{figure}.{format}", figure=NETWORK_TABLES, format=["svg", "png"])
 
 
 rule networks:
@@ -36,11 +36,13 @@ rule networks:
 
 
 rule network_table:
-    """Gather the analyses of all networks in one table."""
+    """Gather the analyses of all networks in one table, and draw them beside the study's minima."""
     input:
         data=expand("<results>/data/{dataset}.parquet", dataset=NETWORKS),
         networks=expand("<results>/networks/{dataset}.parquet", dataset=NETWORKS),
+        fits="<results>/tables/fits.parquet",
     output:
+        **figure_files(["networks"]),
         networks_csv="<results>/tables/networks.csv",
         networks_parquet="<results>/tables/networks.parquet",
     log:

@@ -1,11 +1,12 @@
-"""The table of the networks that data sets bring."""
+"""The table of the networks that data sets bring, and its figure."""
 
 from pathlib import Path
 
-from job import job, load_data
-from tabular import load, save_tables
+from job import job, load_data, origin
+from tabular import load, save_figure, save_tables
 
 from landscape.study.rows import Imported
+from landscape.tables import NETWORK_FIGURES, read_table
 from landscape.tables.sums import frames_of
 
 
@@ -14,7 +15,12 @@ def main(snakemake):
         files = snakemake.input
         data = {Path(path).stem: load_data(snakemake, path) for path in files.data}
         rows = {"networks": load(snakemake, files.networks, Imported, data)}
-        save_tables(snakemake, frames_of(rows), progress)
+        frames = frames_of(rows)
+        save_tables(snakemake, frames, progress)
+        fits = read_table("fits", files.fits, origin(snakemake, files.fits))
+        figure = NETWORK_FIGURES["networks"].draw({**frames, "fits": fits})
+        for path in (snakemake.output.networks_svg, snakemake.output.networks_png):
+            save_figure(figure, path, progress)
 
 
 main(snakemake)  # noqa: F821
