@@ -3,7 +3,8 @@
 With weight decay the globally optimal two-layer networks of all widths are those of one convex
 program. Two critical widths, the least number m* of neurons of an optimal network and the largest
 number M* that an optimal network without superfluous neurons has, say how the optimal set hangs
-together as networks get wider. Nobody has computed them on data: here they are, for one input.
+together as networks get wider. Nobody has computed them on data: here they are, for one input, and
+for symmetric points of the plane, on which the two differ.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ m*, at which each curve begins."""
 KIM = Source(
     "Kim, Mishkin, Pilanci 2025",
     "arXiv:2411.07729",
-    "abstract and the description of its staircase",
+    "abstract and the caption of its staircase",
 )
 
 #: A direction is optimal if its dual constraint is active up to this share; rank tolerance.
@@ -69,17 +70,21 @@ class Optimum(NamedTuple):
         return int(connected_components(links, directed=False)[0])
 
 
-def cells(x: Array) -> list[Array]:
-    """Rays (2, 2) of the activation cells of one neuron (w, b) on samples with one input."""
-    angles = np.unique([np.arctan2(-x, 1.0), np.arctan2(x, -1.0)])  # of (1, -x) and (-1, x)
+def cells(X: Array) -> list[Array]:
+    """Rays (2, 2) of the activation cells of one neuron on samples X (n, 2)."""
+    angles = np.arctan2([X[:, 0], -X[:, 0]], [-X[:, 1], X[:, 1]])  # where <v, x> = 0
+    # Samples on one line through zero have the same two angles, but for rounding.
+    angles = np.unique(np.round(np.where(angles < 1e-12 - np.pi, np.pi, angles), 12))
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return [np.array([rays[k], rays[(k + 1) % len(rays)]]) for k in range(len(rays))]
 
 
-def optimum(x: Array, y: Array, decay: float) -> Optimum:
-    """Solve ``sum_k (R(x_k) - y_k)^2 / 2 + decay * sum_i ‖u_i‖_2`` over networks of all widths."""
-    X = np.column_stack([x, np.ones(len(x))])
-    rays = cells(x)
+def optimum(X: Array, y: Array, decay: float) -> Optimum:
+    """Solve ``sum_k (R(x_k) - y_k)^2 / 2 + decay * sum_i ‖u_i‖_2`` over networks of all widths.
+
+    Samples X (n, 2): one input and a column of ones for the bias, or two inputs and no bias.
+    """
+    rays = cells(X)
     blocks = [
         s * (X * (X @ pair.mean(axis=0) > 0)[:, None]) @ pair.T
         for pair in rays
@@ -87,7 +92,7 @@ def optimum(x: Array, y: Array, decay: float) -> Optimum:
     ]
     pairs = [pair for pair in rays for _ in (1, -1)]
     # Variables: residuals, then per block the weights of the two rays and a bound of the norm.
-    n, count = len(x), len(blocks)
+    n, count = len(X), len(blocks)
     quadratic = sparse.diags(np.append(np.ones(n), np.zeros(3 * count)))
     linear = np.zeros(n + 3 * count)
     linear[n + 2 :: 3] = decay
@@ -154,7 +159,10 @@ def _vertices(columns: Array, fitted: Array) -> list[tuple[int, ...]]:
 
 
 def problems(effort: Effort) -> Iterator[tuple[str, Array, Array, float]]:
-    """Real data with one input, and symmetric ones on which the optimum need not be unique."""
+    """Samples (n, 2), targets, decay: real data with one input, and symmetric data.
+
+    On those the optimum need not be unique.
+    """
     from sklearn.datasets import load_diabetes, load_linnerud
 
     linnerud, diabetes = load_linnerud(), load_diabetes()
@@ -170,20 +178,24 @@ def problems(effort: Effort) -> Iterator[tuple[str, Array, Array, float]]:
         x, y = x[chosen].astype(float), y[chosen].astype(float)
         x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
         for decay in (0.1, 0.02, 0.5)[: effort.of(3, 1)]:
-            yield f"{name}, decay {decay:g}", x, y, decay
+            yield f"{name}, decay {decay:g}", _with_bias(x), y, decay
     x = np.arange(-2.0, 3.0)
-    yield "5 samples of |x|, decay 0.1", x, np.abs(x), 0.1
-    yield (
-        "4 samples of a zigzag, decay 0.1",
-        np.array([-3.0, -1.0, 1.0, 3.0]),
-        np.array([1.0, -1.0, 1.0, -1.0]),
-        0.1,
-    )
+    yield "5 samples of |x|, decay 0.1", _with_bias(x), np.abs(x), 0.1
+    x = np.array([-3.0, -1.0, 1.0, 3.0])
+    yield "4 samples of a zigzag, decay 0.1", _with_bias(x), np.array([1.0, -1.0, 1.0, -1.0]), 0.1
+    for n in (5, 8)[: effort.of(2, 1)]:
+        at = 2 * np.pi * np.arange(n) / n
+        X = np.column_stack([np.cos(at), np.sin(at)])
+        yield f"regular {n}-gon, targets 1, no biases, decay 0.1", X, np.ones(n), 0.1
+
+
+def _with_bias(x: Array) -> Array:
+    return np.column_stack([x, np.ones(len(x))])
 
 
 def rows(effort: Effort) -> Found:
     """All claims of the family."""
-    found = {name: (len(x), optimum(x, y, decay)) for name, x, y, decay in problems(effort)}
+    found = {name: (len(X), optimum(X, y, decay)) for name, X, y, decay in problems(effort)}
     return Found([*_claims(effort, found)], partial(_draw, found))
 
 
@@ -192,7 +204,8 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
     data = (
         f"{effort.of(10, 6)} rows each of Linnerud's and of the diabetes data, one input, "
         "standardized, weight decay on weights "
-        "and biases; two symmetric data sets. All exact, as scikit-learn has them."
+        "and biases; two symmetric data sets with one input, regular polygons with two. All exact, "
+        "as scikit-learn has them."
     )
     computation = (
         "The convex program by an interior-point solver, all directions whose dual constraint is "
@@ -216,10 +229,15 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
             sound and all(b.least <= b.largest <= n + 1 for n, b in found.values()),
             Verdict.UNDECIDED,
         ),
-        note="All vertices have the rank of the optimal columns: on none of these data do the two "
-        "widths differ.",
+        note="The two widths differ on "
+        + (", ".join(name for name, (_, b) in found.items() if b.least < b.largest) or "none")
+        + "; elsewhere all vertices have the rank of the optimal columns.",
     )  # fmt: skip
-    finite = sum(best.pieces(best.least) == len(best.vertices) for _, best in found.values())
+    points = [sum(len(v) == best.least for v in best.vertices) for _, best in found.values()]
+    finite = sum(
+        best.pieces(best.least) == count
+        for (_, best), count in zip(found.values(), points, strict=True)
+    )
     yield claim(
         effort, KIM, "critical-widths", "staircase-starts-with-points",
         statement="At width m* there are finitely many optimal networks.",
@@ -228,7 +246,7 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
         "permutations.",
         predicted="as many components as vertices with m* positive scales",
         measured=f"in {finite} of {len(found)} problems; networks: "
-        + ", ".join(str(len(best.vertices)) for _, best in found.values()),
+        + ", ".join(map(str, points)),
         uncertainty=uncertainty,
         verdict=judged(sound and finite == len(found), Verdict.UNDECIDED),
         note="On real data with little weight decay there are dozens of optimal networks of the "
@@ -251,16 +269,15 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
         "k on with k = " + ", ".join(map(str, first)),
         uncertainty=f"{interval(good, len(found))}; {uncertainty}",
         verdict=judged(sound and good == len(found), Verdict.UNDECIDED),
-        note="Here one neuron more than m* is enough, much less than the source needs; it connects "
-        "permutations too, by the "
-        "exchange of Theorem 34.",
+        note=f"Here m* + {max(first)} is enough, much less than the source needs; a neuron more "
+        "than m* connects permutations too, by the exchange of Theorem 34.",
     )  # fmt: skip
 
 
 def _draw(found: dict[str, tuple[int, Optimum]]) -> Any:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.5, 3.2), layout="constrained")
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.add_subplot()
     for name, (_, best) in found.items():
         if len(best.vertices) > 1:
@@ -268,5 +285,5 @@ def _draw(found: dict[str, tuple[int, Optimum]]) -> Any:
             axes.plot(widths, [best.pieces(w) for w in widths], "o-", label=name)
     axes.set(xlabel="width", ylabel="components of the optimal set", yscale="log")
     if axes.lines:
-        axes.legend(frameon=False, fontsize=8)
+        figure.legend(frameon=False, fontsize=8, loc="outside right upper")
     return figure
