@@ -63,7 +63,7 @@ class TestExactFits:
             key: tables[key].query("dataset == 'one' and neurons == 1")
             for key in ("fits", "probes")
         }
-        figure = draw("probes", {**one, "controls": controls})
+        figure = draw("probes", {**tables, **one, "controls": controls})
         for ax in figure.axes:
             (top,) = {patch.get_y() + patch.get_height() for patch in ax.patches}
             for line in ax.lines:

@@ -8,7 +8,7 @@ module is imported as any module is, and the function is looked up in it.
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -76,6 +76,54 @@ def load_diabetes() -> tuple[Array, Array, tuple[str, ...]]:
 
     bunch = load(scaled=False)
     return np.asarray(bunch.data), np.asarray(bunch.target), tuple(bunch.feature_names)
+
+
+def draw_classes(
+    *, n_samples: int, n_features: int, n_neurons: int, noise: float, seed: int
+) -> tuple[Array, Array]:
+    """Two classes, labels -1 and 1: a teacher's values below and above their median.
+
+    See :func:`draw_teacher`, which draws without noise. ``noise`` is the share of labels that are
+    then turned around, whichever these are.
+    """
+    check(noise < 0.5, "noise", f"expected a share of labels below 0.5, got {noise!r}")
+    x, y = draw_teacher(
+        n_samples=n_samples, n_features=n_features, n_neurons=n_neurons, noise=0.0, seed=seed
+    )
+    rng = stream(seed, "data", "classes", n_features, n_neurons)
+    turned = rng.permutation(n_samples)[: round(noise * n_samples)]
+    labels = np.where(y > np.median(y), 1.0, -1.0)
+    labels[turned] *= -1.0
+    return x, labels
+
+
+def load_breast_cancer(
+    features: Sequence[str] | None = None,
+) -> tuple[Array, Array, tuple[str, ...]]:
+    """scikit-learn's breast cancer data: 569 samples of 30 features, or of those that are named.
+
+    Labels are 1 for benign and -1 for malignant.
+    """
+    from sklearn.datasets import load_breast_cancer as load
+
+    bunch = load()
+    names = [str(name) for name in bunch.feature_names]
+    for name in features or ():
+        known = f"{name!r} is none of {', '.join(names)}"
+        check(name in names, "features", known)
+    used = list(features or names)
+    columns = [names.index(name) for name in used]
+    return np.asarray(bunch.data)[:, columns], 2.0 * bunch.target - 1.0, tuple(used)
+
+
+def load_iris() -> tuple[Array, Array, tuple[str, ...]]:
+    """Two classes of the iris data that overlap: 50 versicolor (-1), 50 virginica (1), 4 features."""
+    from sklearn.datasets import load_iris as load
+
+    bunch = load()
+    used = bunch.target > 0
+    names = tuple(name.removesuffix(" (cm)") for name in bunch.feature_names)
+    return np.asarray(bunch.data)[used], np.where(bunch.target[used] == 2, 1.0, -1.0), names
 
 
 @contextmanager
@@ -159,11 +207,17 @@ def draw_own(
     return drawn[0]
 
 
+#: Names of the targets that have some; those of two classes are never standardized.
+TARGETS = {"diabetes": "disease progression"}
+CLASSES = {"classes": "y", "breast-cancer": "benign", "iris": "virginica"}
 #: What loads or draws each kind of data: features, target and, where they have some, names.
 KINDS: dict[str, Callable[..., tuple[Any, ...]]] = {
     "teacher": draw_teacher,
     "smooth": draw_smooth,
     "diabetes": load_diabetes,
+    "classes": draw_classes,
+    "breast-cancer": load_breast_cancer,
+    "iris": load_iris,
     "csv": load_csv,
     "parquet": load_parquet,
 }
@@ -186,7 +240,8 @@ def make_dataset(
     Dataset('wave', n_samples=20, n_features=1)
     """
     options, own = dict(config), generators or {}
-    kind, what = options.pop("kind", None), options.pop("standardize", "both")
+    kind = options.pop("kind", None)
+    what = options.pop("standardize", "features" if kind in CLASSES else "both")
     options.pop("networks", None)  # analysed elsewhere
     known = ", ".join([*KINDS, *own])
     check(kind in KINDS or kind in own, name, f"kind is {kind!r}; expected one of {known}")
@@ -196,7 +251,10 @@ def make_dataset(
     recorded = {key: value for key, value in options.items() if key != "path"}
     metadata = {"kind": kind, "options": recorded, "standardize": what}
     metadata |= {"table": record} if record else {}
-    target = options.get("target", "disease progression" if kind == "diabetes" else "y").strip()
+    target = options.get("target", (TARGETS | CLASSES).get(kind, "y")).strip()
+    remedy = f"got {what!r}; set it to features or none"
+    labels = kind in CLASSES and what in ("both", "target")
+    check(not labels, name, f"standardize: labels of classes stay as they are, {remedy}")
     raw = Dataset(name, x, y, feature_names=names, target_name=target, metadata=metadata)
     made = standardize(raw, **{part: what in ("both", part) for part in ("features", "target")})
     for label, column in made.columns():

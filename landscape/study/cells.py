@@ -5,19 +5,21 @@ trains, descends or certifies in a study does so through its task. Randomness co
 their own (:mod:`landscape.streams`), so that no row depends on what else is computed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.descent import descend
+from landscape.descent import DescentOutcome, descend
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.networks import Network
+from landscape.losses import Loss, WeightDecay, get_loss, get_weight_decay
 from landscape.objective import loss as mean_squared_error
+from landscape.objective import mean_loss
 from landscape.parametrization import Parametrization, max_norms
 from landscape.rows import Row
 from landscape.spaces import Space, make_space
@@ -31,6 +33,14 @@ Log = Callable[[str], None]
 Minima = Sequence[Minimum]
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
+
+
+def objective_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Loss and weight decay of a study's settings, as ``descend`` and others take them."""
+    parameters = dict(settings["loss"])
+    decay = WeightDecay(**settings["weight_decay"])
+    loss = get_loss(parameters.pop("name"), **parameters)
+    return {"loss": loss, "weight_decay": get_weight_decay(decay)}
 
 
 def quiet(line: str) -> None:
@@ -97,10 +107,15 @@ class Task:
     space: Space
     X: Array
     y: Array
+    #: Loss and weight decay where these are not the squared loss without any.
+    objective: Mapping[str, Any] = field(default_factory=dict)
 
     def ask(self, function: Callable[..., T], theta: Parametrization, **options: Any) -> T:
-        """A function of a network, data and their space, as ``train``, ``descend`` and others."""
-        return function(theta, self.X, self.y, space=self.space, **options)
+        """A function of a network, data and their space, as ``train``, ``descend`` and others.
+
+        One that does not know other losses cannot be asked with them.
+        """
+        return function(theta, self.X, self.y, space=self.space, **self.objective, **options)
 
     def embed(self, network: Network) -> Parametrization:
         """A network with biases as an element of the space (Lemma A.4)."""
@@ -109,8 +124,10 @@ class Task:
         )
 
     def loss(self, theta: Parametrization) -> float:
-        """Mean squared error."""
-        return mean_squared_error(theta, self.X, self.y)
+        """The study's loss, with its weight decay."""
+        if not self.objective:
+            return mean_squared_error(theta, self.X, self.y)
+        return self.ask(mean_loss, theta)
 
     def prove(self, theta: Parametrization) -> dict[str, Any]:
         """The columns of a proof in rational arithmetic."""
@@ -130,6 +147,8 @@ class Task:
                 theta, loss_start=before, loss=found.loss, descent_iterations=found.n_iter,
                 descent_outcome=found.outcome.name.lower(),
             )  # fmt: skip
+            if found.outcome is DescentOutcome.NO_MINIMUM:
+                return replace(end, reason=found.reason)
             if certificate is None or exact:
                 certificate = self.ask(certify_minimum, theta, exact=exact)
             key = activation_key(theta, self.X, space=self.space) if certificate.is_minimum else ""
@@ -151,6 +170,24 @@ class Cell:
     neurons: int  #: Of the network with biases, P_(d, m, 1); N* and N' have one more.
     seed: int  #: Of the study.
     margin: float = 0.0  #: Lower bound of the last two product coordinates on N*.
+    loss: Loss = field(default_factory=get_loss)
+    weight_decay: WeightDecay | None = None
+
+    @property
+    def objective(self) -> dict[str, Any]:
+        """Loss and weight decay where these are not the squared loss without any."""
+        if self.loss == get_loss() and self.weight_decay is None:
+            return {}
+        return {"loss": self.loss, "weight_decay": self.weight_decay}
+
+    @property
+    def liftable(self) -> bool:
+        """Whether unrestricted networks and their lifts into N* are judged alike.
+
+        Not if biases or the offset are penalized, which the lift makes part of other neurons.
+        """
+        decay = self.weight_decay
+        return decay is None or not (decay.biases or decay.offset)
 
     @property
     def place(self) -> dict[str, Any]:
@@ -160,7 +197,7 @@ class Cell:
     def task(self, name: str) -> Task:
         """The loss over the space of this name."""
         space = make_space(name, self.features.shape[1], self.neurons, margin=self.margin)
-        return Task(space, space.embed(self.features), self.target)
+        return Task(space, space.embed(self.features), self.target, self.objective)
 
     def start(self, index: int, purpose: str = "start") -> tuple[Network, int]:
         """A start, the same for every space and solver, and its number of positive signs.

@@ -213,6 +213,7 @@ def _combined(study: Study) -> Iterator[tuple[str, str]]:
                 f"atlas.problems.{name}.data.networks",
                 "belong under `datasets`; remove them here",
             )
+    yield from _loss(study)
     # What is asked of spaces that are not trained; defaults have been restricted to those.
     add = f"add it to `spaces` ({', '.join(study.spaces)}) or remove it here"
     for name in ("radius", "realization", "bracket", "natural"):
@@ -223,6 +224,51 @@ def _combined(study: Study) -> Iterator[tuple[str, str]]:
         step, asked = getattr(study, name), getattr(getattr(study, name), count)
         if "restricted" not in study.spaces and asked and count in step.model_fields_set:
             yield f"{name}.{count}", f"{asked} of restricted minima, and {add}"
+
+
+def _loss(study: Study) -> Iterator[tuple[str, str]]:
+    """What does not go together with the loss, and why."""
+    for name, option, value, reason in study.left_out():
+        step = getattr(study, name)
+        if (asked := getattr(step, option)) != value and option in step.model_fields_set:
+            yield f"{name}.{option}", f"{asked!r} is asked for, and {reason}; write {value!r}"
+    plain = "the squared loss without weight decay only"
+    if not study.plain:
+        for key, solvers in (
+            ("training.solver", [study.training.solver]),
+            ("solvers.solvers", study.solvers.solvers),
+        ):
+            if "trf" in solvers:
+                yield key, "'trf' minimizes sums of squares only; take another solver"
+        if study.atlas.problems:
+            yield "atlas.problems", f"atlases are of {plain}; remove them"
+        for name, entry in study.datasets.items():
+            if entry.networks:
+                yield f"datasets.{name}.networks", f"are analysed with {plain}; remove them"
+    decay, trained = study.weight_decay, {*study.spaces}
+    alone = trained == {"unrestricted"}
+    if decay.strength and decay.offset and not alone:
+        where = "only unrestricted networks have an offset of their own"
+        yield "weight_decay.offset", f"{where}; write false, or `spaces: [unrestricted]`"
+    elif decay.strength and decay.biases and "unrestricted" in trained and not alone:
+        where = "in N* and N' the offset is a neuron, whose biases count then, in the others it is free"
+        yield "weight_decay.biases", f"{where}; write false, or study these spaces apart"
+    if study.loss.name in ("logistic", "poisson"):
+        wanted = "labels" if study.loss.name == "logistic" else "targets >= 0"
+        for name, entry in study.datasets.items():
+            if (what := entry.standardize) in ("both", "target"):
+                why = f"the {study.loss.name} loss needs {wanted} as they are"
+                yield f"datasets.{name}.standardize", f"{what!r}: {why}; write features or none"
+
+
+def _fits_loss(study: Study, name: str, target: Any) -> Iterator[str]:
+    """Why a data set's target has no value of the study's loss."""
+    from landscape.study.cells import objective_of  # with scipy
+
+    try:
+        objective_of(study.complete())["loss"].on(target)
+    except ValueError as error:
+        yield f"{_where('datasets', name)}: {error}"
 
 
 def _errors(function: Callable[..., Any], *arguments: Any) -> list[str]:
@@ -246,7 +292,10 @@ def _data(study: Study) -> Iterator[str]:
     for key, name, entry in entries:
         kind, plain = entry.kind, entry.model_dump(exclude_none=True)
         if kind in KINDS and kind != "diabetes":  # its import takes seconds
-            yield from (f"{_where(key)}: {line}" for line in _errors(make_dataset, name, plain))
+            refusals = _errors(make_dataset, name, plain)
+            yield from (f"{_where(key)}: {line}" for line in refusals)
+            if study.loss.name in ("logistic", "poisson") and not refusals and name in study.datasets:
+                yield from _fits_loss(study, name, make_dataset(name, plain).target)
         elif kind in own and not refused[kind]:
             arguments = own[kind], "rng", *plain["options"]
             yield from _errors(load_function, _where(key, "options"), *arguments)

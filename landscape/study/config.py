@@ -6,10 +6,11 @@ editors use (``workflow/schemas/config.schema.yaml``); what a key that is left o
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic import model_validator as validated
 from pydantic_core import PydanticCustomError
 
@@ -91,6 +92,28 @@ class Diabetes(_Data):
     kind: Literal["diabetes"] = key("scikit-learn's diabetes data")
 
 
+class _TwoClasses(_Data):
+    standardize: Literal["features", "none"] = key("what is standardized; no labels", "features")
+
+
+class Classes(_TwoClasses):
+    kind: Literal["classes"] = key("two classes, of a random shallow ReLU network's values")
+    n_samples: int = key("number of samples", ge=3)
+    n_features: Count = key("number of inputs")
+    n_neurons: Count = key("neurons of the network")
+    noise: float = key("share of labels that are turned around", 0.0, ge=0, lt=0.5)
+    seed: Seed = key("seed of its random numbers", 0)
+
+
+class BreastCancer(_TwoClasses):
+    kind: Literal["breast-cancer"] = key("scikit-learn's breast cancer data")
+    features: Names | None = key("names of features; all 30 if left out", None)
+
+
+class Iris(_TwoClasses):
+    kind: Literal["iris"] = key("two of the three classes of scikit-learn's iris data")
+
+
 class _Table(_Data):
     path: Text = key("path of a file, relative to the folder that the study is started from")
     target: Text = key("name of the column to be predicted")
@@ -111,7 +134,7 @@ class Parquet(_Table):
 
 
 class Own(_Data):
-    kind: str = key("teacher, smooth, diabetes, csv or parquet, or a name under plugins.generators")
+    kind: str = key("a kind that is built in (docs/data.md), or a name under plugins.generators")
     seed: Seed = key("seed of its random numbers", 0)
     options: dict[str, Any] = key("the arguments of the generator, name: value", {})
 
@@ -125,17 +148,23 @@ class Own(_Data):
         return entry
 
 
-DATA = {kind.__name__: kind for kind in (Teacher, Smooth, Diabetes, Csv, Parquet, Own)}
+DATA = {
+    kind.__name__: kind
+    for kind in (Teacher, Smooth, Diabetes, Classes, BreastCancer, Iris, Csv, Parquet, Own)
+}
 
 
 def _kind(entry: Any) -> str:
     kind = entry.get("kind") if isinstance(entry, dict) else getattr(entry, "kind", None)
-    return next((name for name in DATA if name.lower() == kind), "Own")
+    wanted = kind.replace("-", "") if isinstance(kind, str) else kind
+    return next((name for name in DATA if name.lower() == wanted), "Own")
 
 
 Data = Annotated[
     Annotated[Teacher, Tag("Teacher")] | Annotated[Smooth, Tag("Smooth")]
-    | Annotated[Diabetes, Tag("Diabetes")] | Annotated[Csv, Tag("Csv")]
+    | Annotated[Diabetes, Tag("Diabetes")] | Annotated[Classes, Tag("Classes")]
+    | Annotated[BreastCancer, Tag("BreastCancer")] | Annotated[Iris, Tag("Iris")]
+    | Annotated[Csv, Tag("Csv")]
     | Annotated[Parquet, Tag("Parquet")] | Annotated[Own, Tag("Own")],
     Discriminator(_kind),
 ]  # fmt: skip
@@ -150,6 +179,45 @@ class Training(Section):
     solver: str = key("SLSQP, L-BFGS-B, trust-constr, trf or a name under plugins.solvers", "SLSQP")
     max_iter: Count = key("iterations per start", 200)
     tol: Positive = key("1.0e-12 is usual; YAML reads 1e-12 without a point as text", 1e-12)
+
+
+class LossKey(Section):
+    name: Literal["squared", "huber", "quantile", "logistic", "poisson"] = key(
+        "squared, huber, quantile, logistic or poisson", "squared"
+    )
+    delta: Positive | None = key("huber: where it becomes linear; default 1", None)
+    tau: Fraction | None = key("quantile: which one; default 0.5", None)
+    width: Positive | None = key("quantile: up to where it is smoothed; default 0.1", None)
+
+    @validated(mode="after")
+    def _parameters(self) -> Self:
+        own = {"huber": ("delta",), "quantile": ("tau", "width")}.get(self.name, ())
+        for name in ("delta", "tau", "width"):
+            if getattr(self, name) is not None and name not in own:
+                raise ValueError(f"{self.name} has no {name}; remove it")
+        return self
+
+
+class WeightDecayKey(Section):
+    strength: NotNegative = key("factor of the sum of squares of the weights", 0.0)
+    biases: bool = key("whether biases count", False)
+    offset: bool = key("whether the offset counts, in the unrestricted space", False)
+
+
+Loss = Annotated[
+    LossKey,
+    BeforeValidator(
+        lambda entry: {"name": entry} if isinstance(entry, str) else entry,
+        json_schema_input_type=str | LossKey,
+    ),
+]
+WeightDecay = Annotated[
+    WeightDecayKey,
+    BeforeValidator(
+        lambda entry: {"strength": entry} if type(entry) in (int, float) else entry,
+        json_schema_input_type=NotNegative | WeightDecayKey,
+    ),
+]
 
 
 class Descent(Section):
@@ -256,6 +324,8 @@ class Study(Section):
     block_size: Count = key("starts per job", 200)
     neurons_together: bool = key("whether a job does all numbers of neurons", True)
     margin: NotNegative = key("lower bound on N*, 0.001 is usual", 1e-3)
+    loss: Loss = key("what is minimized: a name, or name and parameters", LossKey())
+    weight_decay: WeightDecay = key("its strength, or what it counts too", WeightDecayKey())
     plugins: Plugins = key("functions of installed modules, by names of one's own", Plugins())
     training: Training = key("the training", Training())
     descent: Descent = key("the descent", Descent())
@@ -274,13 +344,37 @@ class Study(Section):
     page: Page = key("the report's page", Page())
 
     @validated(mode="after")
-    def _trained_spaces(self) -> Self:
-        """Spaces that a step goes over by default are those of them that are trained."""
+    def _defaults(self) -> Self:
+        """By default steps go over spaces that are trained, and leave out what the loss has not."""
         for step in (self.radius, self.realization, self.bracket, self.natural):
             if "spaces" not in step.model_fields_set:
                 # Past the model, for which these remain keys that were left out.
                 vars(step)["spaces"] = [space for space in step.spaces if space in self.spaces]
+        for name, option, value, _ in self.left_out():
+            if option not in (step := getattr(self, name)).model_fields_set:
+                vars(step)[option] = value
+        if not self.plain and "solvers" not in self.solvers.model_fields_set:
+            vars(self.solvers)["solvers"] = [name for name in SOLVERS if name != "trf"]
         return self
+
+    @property
+    def plain(self) -> bool:
+        """Whether the squared loss alone is minimized."""
+        return self.loss.name == "squared" and not self.weight_decay.strength
+
+    def left_out(self) -> Iterator[tuple[str, str, Any, str]]:
+        """What cannot be asked with this loss: section, key, its value without that, and why."""
+        if not self.plain:
+            loss = f"the {self.loss.name} loss"
+            if self.weight_decay.strength:
+                loss += " with weight decay"
+            yield "minima", "proof", "none", f"{loss} has no proof in rational arithmetic"
+            yield "radius", "max_minima", 0, f"radii are not bracketed for {loss}"
+            yield "realization", "max_minima", 0, f"balls are not searched for {loss}"
+            yield "probe", "max_minima", 0, f"balls are not probed for {loss}"
+            yield "controls", "max_minima", 0, f"controls are not built for {loss}"
+            yield "natural", "max_minima", 0, f"minima outside N* are not examined for {loss}"
+            yield "converse", "n_draws", 0, f"the converse is not drawn for {loss}"
 
     def complete(self) -> dict[str, Any]:
         """The configuration with its defaults, as plain values."""

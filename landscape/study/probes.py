@@ -117,7 +117,7 @@ def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | No
     signs = np.append(theta.signs, [1.0, -1.0])
     start = Parametrization.from_products(np.vstack([theta.products, pair]), signs)
     wider = replace(space, n_neurons=theta.n_neurons + 2)
-    found = Task(wider, X, task.y).end(start)
+    found = replace(task, space=wider).end(start)
     end = found.network
     if wider.violations(end) or found.verdict != "holds":
         return None

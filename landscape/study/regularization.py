@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from landscape.data import DataError
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.parametrization import Parametrization
 from landscape.probe import examine_minimum
@@ -128,6 +129,11 @@ def run_arms(
     progress: Log = quiet,
 ) -> list[ArmRun]:  # fmt: skip
     """Train every start in every arm, descend, certify, and measure: a row per arm and start."""
+    if cell.objective:
+        raise DataError(
+            "regularization: the paper's regularizers are compared for the squared loss without "
+            "weight decay only; use a config without `loss` and `weight_decay`"
+        )
     task, rows = cell.task("unrestricted"), []
     for arm in arms:
         for start in range(starts):

@@ -52,14 +52,14 @@ def descend_starts(
     """Descend from what :func:`train_starts` gave, of any spaces, and certify where that ends.
 
     Ends of the unrestricted space are also lifted into N* (Lemma A.4) and descended from there:
-    Corollary 1.3, item 2, start by start. With ``exact`` every certified minimum is proved in
+    Corollary 1.3, item 2, start by start, where the objective is the same. With ``exact`` every certified minimum is proved in
     rational arithmetic as well.
     """
     rows, lifted = [], cell.task("restricted")
     for fit in fits:
         end = cell.task(fit.space).end(fit.network, max_iter=max_iter, exact=exact)
         row = Fit.copied(end, fit)
-        if fit.space == "unrestricted":
+        if fit.space == "unrestricted" and cell.liftable:
             a, c = row.network.weights, row.network.output_weights
             gamma = lifted.space.from_network(a[:-1, :-1], a[:-1, -1], c[:-1], c[-1])
             other = lifted.end(gamma, max_iter=max_iter)

@@ -110,7 +110,8 @@ def without_path(entry):
     return {key: value for key, value in entry.items() if key not in ("path", "networks")}
 
 
-FITS = ("seed", "margin", "spaces", "training")
+OBJECTIVE = ("loss", "weight_decay")
+FITS = ("seed", "margin", "spaces", "training", *OBJECTIVE)
 MINIMA = (*FITS, "descent", "minima")
 #: What the tables of all steps are made from; how starts are cut into jobs changes none.
 STUDY = settings(

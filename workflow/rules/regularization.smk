@@ -23,7 +23,9 @@ rule regularization_runs:
         runtime=60,
     params:
         code=COMPUTING,
-        settings=settings("seed", "training.max_iter", "training.tol", "regularization"),
+        settings=settings(
+            *("seed", "training.max_iter", "training.tol", "regularization", *OBJECTIVE)
+        ),
     script:
         "../scripts/regularization.py"
 
@@ -51,7 +53,9 @@ rule regularization:
         runtime=10,
     params:
         code=EVERYTHING,
-        settings=settings("seed", "training.max_iter", "training.tol", "regularization"),
+        settings=settings(
+            *("seed", "training.max_iter", "training.tol", "regularization", *OBJECTIVE)
+        ),
         seed=config["seed"],
     script:
         "../scripts/regularization_summary.py"

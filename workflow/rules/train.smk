@@ -42,7 +42,7 @@ rule solvers:
     params:
         code=COMPUTING,
         settings=settings(
-            *("seed", "margin", "solvers"),
+            *("seed", "margin", "solvers", *OBJECTIVE),
             *("training.max_iter", "training.tol", "descent.max_iter"),
         ),
         own=own_solvers(config["solvers"]["solvers"]),

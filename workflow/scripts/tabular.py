@@ -28,12 +28,13 @@ def load(snakemake, paths, table, data=None):
 
 def cells(snakemake, paths, data):
     """The cells whose rows of one kind a job writes, each with the place of its file."""
-    from landscape.study.cells import Cell  # with scipy, which tables do not need
+    from landscape.study.cells import Cell, objective_of  # with scipy, which tables do not need
 
     settings = snakemake.params.settings
     for path in paths:
         neurons = int(place(snakemake, path).split("/")[2])
         common = {"seed": settings["seed"], "margin": settings.get("margin", 0.0)}
+        common |= objective_of(settings)
         yield Cell(data.name, data.features, data.target, neurons, **common), path
 
 
