@@ -10,7 +10,8 @@ loss has the residual itself.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from landscape.rounding import Array, Bounded, gamma
 __all__ = [
     "LOSSES", "AbsoluteLoss", "HingeLoss", "HuberLoss", "KinkedLoss", "LogisticLoss", "Loss",
     "PinballLoss", "PoissonLoss", "QuantileLoss", "SquaredLoss", "WeightDecay", "get_loss",
-    "get_weight_decay", "needs_loss",
+    "get_weight_decay", "needs_loss", "objective_name", "objective_of",
 ]  # fmt: skip
 
 #: Relative errors of numpy's exp, log and log1p, and what is computed from them: 16 units in the
@@ -64,6 +65,13 @@ class Loss(ABC):
     def in_units(self, unit: float) -> Loss:
         """The loss of what is divided by ``unit``, itself divided by ``unit**degree``."""
         return replace(self, **{name: getattr(self, name) / unit for name in self.lengths})
+
+    def mean(self, values: Array) -> Array:
+        """The target that the network's values (n,) stand for: themselves, where there is no link.
+
+        Of the logistic loss the probability of label 1, of the Poisson loss the mean.
+        """
+        return values
 
     def value(self, r: Array) -> Array:
         """``w_k l_k``, shape (n,)."""
@@ -235,6 +243,10 @@ class LogisticLoss(Loss):
     def _labels(self, y: Array) -> Array:
         return _signs(y)
 
+    def mean(self, values: Array) -> Array:
+        """Probability of label 1."""
+        return np.asarray(np.exp(-np.logaddexp(0.0, -values)))
+
     def _value(self, r: Array) -> Array:
         margins = self._known * r
         return np.log1p(np.exp(-np.abs(margins))) + np.maximum(-margins, 0.0)
@@ -271,6 +283,11 @@ class PoissonLoss(Loss):
         if not (y >= 0).all():
             raise ValueError(f"y: expected targets >= 0 for the Poisson loss, got {y.min()!r}")
         return y
+
+    def mean(self, values: Array) -> Array:
+        """Mean of the target."""
+        with np.errstate(over="ignore"):  # then infinite
+            return np.asarray(np.exp(values))
 
     def _constant(self) -> Array:
         y = self._known
@@ -406,6 +423,31 @@ def get_loss(loss: str | Loss | None = None, **parameters: Any) -> Loss:
         return LOSSES[name](**parameters)
     except TypeError:
         raise ValueError(f"loss: {name!r} has no parameters {sorted(parameters)}") from None
+
+
+def objective_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Loss and weight decay of a study's settings, as ``descend`` and others take them."""
+    parameters = dict(settings["loss"])
+    decay = WeightDecay(**settings["weight_decay"])
+    loss = get_loss(parameters.pop("name"), **parameters)
+    return {"loss": loss, "weight_decay": get_weight_decay(decay)}
+
+
+def objective_name(loss: Loss, decay: WeightDecay | None = None) -> str:
+    """A loss with its parameters and weight decay, for tables.
+
+    Examples
+    --------
+    >>> objective_name(HuberLoss(1.35), WeightDecay(0.01, biases=True))
+    'huber (delta 1.35), weight decay 0.01 (biases)'
+    """
+    own = [f.name for f in fields(loss) if not f.kw_only]
+    given = ", ".join(f"{name} {getattr(loss, name):g}" for name in own)
+    text = f"{loss.name} ({given})" if given else loss.name
+    if decay is None:
+        return text
+    counted = ", ".join(part for part in ("biases", "offset") if getattr(decay, part))
+    return f"{text}, weight decay {decay.strength:g}" + (f" ({counted})" if counted else "")
 
 
 def needs_loss(loss: str | Loss | None, sample_weight: ArrayLike | None) -> bool:

@@ -30,6 +30,7 @@ def drawn_tables():
     data = [{"dataset": dataset, "neurons": m} for dataset in ("one", "two") for m in (1, 2)]
     here = {"dataset": "one", "neurons": 1}
     return {
+        "datasets": rows("datasets", [{"dataset": "one", "loss": "squared"}]),
         "fits": rows(
             "fits",
             [{**c, "start": j, "minimum": j - 1, "loss": rng.random()} for c in cells
@@ -81,7 +82,8 @@ def drawn_tables():
         ),
         "accuracy": rows(
             "accuracy",
-            [{**here, "model": model, "neurons": m, "rmse": 2.0, "r_squared": 0.75 * (m > 0)}
+            [{**here, "model": model, "neurons": m, "rmse": 2.0, "r_squared": 0.75 * (m > 0),
+              "explained": 0.75 * (m > 0), "right": np.nan}
              for model, m in (("mean", 0), ("linear", 0), ("restricted", 1))],
         ),
         "predictions": rows(

@@ -14,6 +14,7 @@ from landscape.data import (
     make_dataset,
     standardize,
 )
+from landscape.data.sources import CLASSES
 from landscape.rows.datasets import read_dataset, write_dataset
 
 CSV_ROWS = "a,b,y\n" + "".join(f"{k},{k * k % 7},{3 - k % 5}\n" for k in range(12))
@@ -30,12 +31,23 @@ def configs(tmp_path):
         "teacher-3d": {**teacher, "n_features": 3},
         **{name: {**smooth, "function": name} for name in SMOOTH_FUNCTIONS},
         "diabetes": {"kind": "diabetes"},
+        "classes": {
+            "kind": "classes",
+            "n_samples": 20,
+            "n_features": 1,
+            "n_neurons": 2,
+            "noise": 0.1,
+            "seed": 2,
+        },
+        "breast-cancer": {"kind": "breast-cancer"},
+        "iris": {"kind": "iris"},
         "own": {"kind": "csv", "path": str(tmp_path / "own.csv"), "target": "y"},
         "parquet": {"kind": "parquet", "path": str(tmp_path / "own.parquet"), "target": "y"},
     }
 
 
-NAMES = ["teacher-1d", "teacher-3d", *SMOOTH_FUNCTIONS, "diabetes", "own", "parquet"]
+NAMES = ["teacher-1d", "teacher-3d", *SMOOTH_FUNCTIONS, "diabetes", "classes",
+         "breast-cancer", "iris", "own", "parquet"]  # fmt: skip
 
 
 def test_contract_covers_every_kind(configs):
@@ -63,7 +75,10 @@ class TestContract:
         data = make_dataset(name, configs[name])
         np.testing.assert_allclose(data.features.mean(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(data.features.std(axis=0), 1)
-        np.testing.assert_allclose([data.target.mean(), data.target.std()], [0, 1], atol=1e-12)
+        if name in CLASSES:
+            np.testing.assert_array_equal(data.target, raw.target)
+        else:
+            np.testing.assert_allclose([data.target.mean(), data.target.std()], [0, 1], atol=1e-12)
         record = data.metadata["standardization"]
         x = data.features * record["features"]["scales"] + record["features"]["means"]
         y = data.target * record["target"]["scale"] + record["target"]["mean"]

@@ -117,7 +117,7 @@ def load_breast_cancer(
 
 
 def load_iris() -> tuple[Array, Array, tuple[str, ...]]:
-    """Two classes of the iris data that overlap: 50 versicolor (-1), 50 virginica (1), 4 features."""
+    """Two classes of the iris data, 50 samples each: versicolor (-1) and virginica (1)."""
     from sklearn.datasets import load_iris as load
 
     bunch = load()

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from landscape.errors import require_extra
+from landscape.study.rows import objective_in
 
 require_extra("study", "matplotlib", "pandas", "seaborn")
 
@@ -85,6 +86,18 @@ def render(figure: Figure, format: str) -> bytes:
 
 #: A panel, and what takes its rows out of a table.
 Panel = tuple["Axes", Callable[["pd.DataFrame"], "pd.DataFrame"]]
+
+
+def loss_label(tables: Tables, what: str = "loss", unit: str = "") -> str:
+    """What an axis with losses says: the study's loss, or the unit of the squared one."""
+    name = objective_in(tables)
+    return f"{what}{unit}" if name == "squared" else f"{what}: {name}"
+
+
+def target_label(tables: Tables) -> str:
+    """What an axis with targets and predictions says."""
+    classes = objective_in(tables).startswith("logistic")
+    return "probability of label 1" if classes else "target, in its own unit"
 
 
 def grid(

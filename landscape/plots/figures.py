@@ -79,7 +79,8 @@ DISTANCE = r"$\|\Gamma-\Theta\|_\infty$ modulo permutations"
 def losses_figure(tables: Tables) -> Figure:
     """Empirical distribution of the losses at certified minima, and brackets of the least ones."""
     fits, optima = tables["fits"], tables["optima"]
-    x = "loss $L$ at certified local minima (1 = variance of the target)"
+    x = "loss $L$ at certified local minima"
+    x = plots.loss_label(tables, x, " (1 = variance of the target)")
     figure, panels = plots.grid(fits, 1.55, x, "share of minima with loss ≤ $L$")
     for ax, own in panels:
         every = own(fits)
@@ -198,7 +199,7 @@ def probes_figure(tables: Tables) -> Figure:
         "probe": tables["probes"].query("verdict != 'undecided'"),
     }
     x = "seminorm: radius of the ball, distance of the better realization"
-    y = "decrease of the loss that is possible"
+    y = plots.loss_label(tables, "decrease of the loss that is possible")
     figure, panels = plots.grid(tables["fits"], 1.6, x, y, sharex=True, sharey=True)
     gaps = pd.concat([rows.loc[rows["verdict"] == "violated", "gap"] for rows in shown.values()])
     floor = min(FLOOR, gaps[gaps > 0].min() / 10) if (gaps > 0).any() else FLOOR
@@ -230,7 +231,7 @@ def controls_figure(tables: Tables) -> Figure:
         points(right, own["distance"], own["fibre_distance"], look)
     for ax in (left, right):
         ax.set(xscale="log", yscale="log", xlabel="seminorm distance of the better realization")
-    left.set_ylabel("decrease of the loss")
+    left.set_ylabel(plots.loss_label(tables, "decrease of the loss"))
     right.set_ylabel("distance to its fibre, at least")
     bound = r"$2\sqrt{2}\,\sqrt{r}$, the bound on $\mathcal{N}^*$"
     _bound(right, controls["distance"], bound)
@@ -271,7 +272,8 @@ def solvers_figure(tables: Tables) -> Figure:
     """What the descent still gains at each solver's end points, and which were minima."""
     runs = tables["runs"].sort_values("start")
     colours = SOLVERS | dict.fromkeys(sorted(set(runs["solver"]) - set(SOLVERS)), "black")
-    gains = "loss that the descent still gains (1 = variance of the target)"
+    gains = "loss that the descent still gains"
+    gains = plots.loss_label(tables, gains, " (1 = variance of the target)")
     x = f"{gains}; right: share certified before it"
     figure, panels = plots.grid(tables["runs"], 1.55, x, "", sharex=True, sharey=True)
     for ax, own in panels:

@@ -13,6 +13,7 @@ from landscape.plots import BLUE, GREEN, ORANGE, RED, TWO_COLUMNS, Tables, point
 from landscape.plots.figures import EXACT
 from landscape.plots.figures import SPACES as LOOKS
 from landscape.spaces import SPACES
+from landscape.study.rows import objective_in
 
 #: More samples than this are drawn as an image.
 MANY = 2000
@@ -35,7 +36,7 @@ def _shown(predictions: pd.DataFrame) -> pd.DataFrame:
 def dependence_figure(tables: Tables) -> Figure:
     """The functions at the best minima: of one input, of two, or partial dependences."""
     shown, samples = tables["dependence"], _shown(tables["predictions"])
-    figure, panels = plots.grid(shown, 1.8, "", "target, in its own unit")
+    figure, panels = plots.grid(shown, 1.8, "", plots.target_label(tables))
     for ax, own in panels:
         rows = own(shown)
         best = rows[rows["minimum"] == 0]
@@ -114,9 +115,10 @@ def _finish(ax: Axes) -> None:
 @styled
 def predicted_figure(tables: Tables) -> Figure:
     """Predicted against observed targets, of the best minimum and of a linear fit."""
-    unit = "target, in its own unit"
+    unit = plots.target_label(tables)
     figure, panels = _scatter(tables, f"observed {unit}", f"predicted {unit}")
-    scores = tables["accuracy"].set_index(["dataset", "model", "neurons"])["r_squared"].to_dict()
+    scores = tables["accuracy"].set_index(["dataset", "model", "neurons"])["explained"].to_dict()
+    score = "$R^2$" if objective_in(tables) == "squared" else "explained"
     for ax, rows in panels:
         if rows.empty:
             continue
@@ -125,7 +127,7 @@ def predicted_figure(tables: Tables) -> Figure:
         ax.axline((rows["observed"].mean(),) * 2, slope=1.0, color="black", linewidth=0.8)
         name, space, m = rows[["dataset", "space", "neurons"]].iloc[0]
         network, linear = (scores.get((name, *key), np.nan) for key in ((space, m), ("linear", 0)))
-        text = f"$R^2$ {network:.3f}\nlinear {linear:.3f}"
+        text = f"{score} {network:.3f}\nlinear {linear:.3f}"
         place: Any = {"xycoords": "axes fraction", "va": "top", "fontsize": 7}
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
         ax.annotate(text, (0.04, 0.97), bbox=box, zorder=4, **place)
@@ -136,7 +138,7 @@ def predicted_figure(tables: Tables) -> Figure:
 @styled
 def residuals_figure(tables: Tables) -> Figure:
     """Residuals of the best minimum and of a linear fit against what they predict."""
-    unit = "target, in its own unit"
+    unit = plots.target_label(tables)
     figure, panels = _scatter(tables, f"predicted {unit}", "residual: observed − predicted")
     for ax, rows in panels:
         if rows.empty:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from landscape.rows import frame_of
+from landscape.study.rows import objective_in
 from landscape.tables import ATLAS_FIGURES, FIGURES, NETWORK_FIGURES, TABLES
 from landscape.tables.findings import SPACE_NAMES, Finding, number
 from landscape.tables.rows import control_verdicts
@@ -126,11 +127,13 @@ def lines_for_terminal(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         + f", and at {n['control holds']:,} nothing better exists" * (n["control holds"] > 0)
         + "."
     )
-    best = scores[scores["minimum"] >= 0].groupby("dataset")["r_squared"].max()
-    linear = scores[scores["model"] == "linear"].set_index("dataset")["r_squared"]
+    best = scores[scores["minimum"] >= 0].groupby("dataset")["explained"].max()
+    linear = scores[scores["model"] == "linear"].set_index("dataset")["explained"]
     parts = [f"{name} {best[name]:.3g} ({linear[name]:.3g})" for name in best.index]
     more = f" and {len(parts) - 6} more" if len(parts) > 6 else ""
-    fits = f"R² of the best certified minimum (of a linear fit): {', '.join(parts[:6])}{more}."
+    score = fit_header(tables)[-1]
+    fits = f"{score[0].upper()}{score[1:]} of the best certified minimum (of a linear fit): "
+    fits += f"{', '.join(parts[:6])}{more}."
     return [first, second, verdict_of_study(tables["findings"]), *([fits] if parts else [])]
 
 
@@ -152,20 +155,28 @@ def cell_rows(summary: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
     ]
 
 
-FIT_HEADER = ("fit", "m", "error (RMSE)", "R²")
+def fit_header(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Head of :func:`fit_rows`."""
+    name = objective_in(tables)
+    if name == "squared":
+        return ("fit", "m", "error (RMSE)", "R²")
+    return ("fit", "m", "loss", *["right labels"] * name.startswith("logistic"), "loss explained")
 
 
 def fit_rows(accuracy: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:
     """How well the best minima of a data set fit, beside mean and linear fit, as text."""
-    own: Any = accuracy[accuracy["dataset"] == dataset].itertuples()
-    names = {"mean": "mean", "linear": "linear fit", **SPACE_NAMES}
+    frame = accuracy[accuracy["dataset"] == dataset]
+    own: Any = frame.itertuples()
+    mean = "mean" if frame["rmse"].notna().any() else "constant"
+    names = {"mean": mean, "linear": "linear fit", **SPACE_NAMES}
     order = list(names)
     return [
         (
             names[row.model].removesuffix(" networks"),
             str(row.neurons or ""),
-            f"{row.rmse:.4g}",
-            f"{row.r_squared:.4f}",
+            f"{row.loss if row.rmse != row.rmse else row.rmse:.4g}",
+            *([f"{row.right:.1%}"] if row.right == row.right else []),
+            f"{row.explained:.4f}",
         )
         for row in sorted(own, key=lambda row: (row.neurons, order.index(row.model)))
     ]

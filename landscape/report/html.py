@@ -22,7 +22,7 @@ from landscape.report.contents import FIGURE_TITLES, facts_on
 from landscape.report.trees import drawn_trees
 from landscape.report.words import Glossary, typeset
 from landscape.rows.store import csv_text
-from landscape.study.rows import Valley
+from landscape.study.rows import Valley, objective_in
 from landscape.tables import TABLES
 from landscape.tables.findings import TOPICS, number
 
@@ -64,7 +64,7 @@ def report_page(
     datasets = [
         {
             "name": name,
-            "about": _about(plain["data"].get(name)),
+            "about": _about(plain["data"].get(name), objective_in(tables)),
             "cells": contents.cell_rows(summary, name),
             "fits": contents.fit_rows(tables["accuracy"], name),
             "findings": own.set_index("topic").loc[list(TOPICS)].to_dict("index"),
@@ -84,7 +84,7 @@ def report_page(
         study=study, css=css, js=js, quote=quote, facts=facts, titles=FIGURE_TITLES,
         words=words, lead=lead, stamp=", ".join(contents.stamp(provenance)), beside=beside,
         totals=contents.totals(tables), verdict=contents.verdict_of_study(findings),
-        header=contents.CELL_HEADER, fit_header=contents.FIT_HEADER, datasets=datasets,
+        header=contents.CELL_HEADER, fit_header=contents.fit_header(tables), datasets=datasets,
         data=contents.data_rows(tables), atlases=contents.atlas_findings(tables),
         networks=tables.get("networks", pd.DataFrame()), claims=claims, docs=docs,
         contents=contents,
@@ -113,8 +113,8 @@ def report_page(
     )  # fmt: skip
 
 
-def _about(facts: dict[str, Any] | None) -> str:
-    """What a data set is, from its metadata."""
+def _about(facts: dict[str, Any] | None, objective: str) -> str:
+    """What a data set is, from its metadata, and what the study minimizes on it."""
     if facts is None:
         return "The provenance table does not describe this data set."
     text, options = f"Kind {facts.get('kind', 'unknown')}", facts.get("options", {})
@@ -122,10 +122,13 @@ def _about(facts: dict[str, Any] | None) -> str:
         text += ", {} of {}".format(*(number(facts[f"n_{w}s"], w) for w in ("sample", "feature")))
     if more := sorted(item for item in options.items() if item[0] not in facts):
         text += "; " + ", ".join(f"{key} {value!r}" for key, value in more)
+    plain = objective == "squared"
     standard = {
-        "both": ". Features and target are standardized: a loss of 1 is the variance of the target",
+        "both": ". Features and target are standardized"
+        + ": a loss of 1 is the variance of the target" * plain,
         "features": ". Features are standardized",
-        "target": ". The target is standardized: a loss of 1 is its variance",
+        "target": ". The target is standardized" + ": a loss of 1 is its variance" * plain,
         "none": ". Nothing is standardized",
     }
-    return f"{text}{standard.get(facts.get('standardize', ''), '')}."
+    text += standard.get(facts.get("standardize", ""), "")
+    return f"{text}." if plain else f"{text}. Minimized: {objective}."

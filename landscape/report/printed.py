@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from landscape.plots import STYLE
 from landscape.report import contents
+from landscape.study.rows import objective_in
 from landscape.tables.findings import TOPICS
 
 Rows = Sequence[Sequence[str]]
@@ -123,10 +124,15 @@ def printed_summary(
             paper.table(places, ["", *(_short(name, 15) for name in own)], lines)
         cells = [[_short(d, 28), *row] for d in datasets for row in contents.cell_rows(summary, d)]
         paper.table(_PLACES, ["data set", *contents.CELL_HEADER], cells)
+        losses = f"losses ({objective_in(tables)}) are"
+        if objective_in(tables) == "squared":
+            losses = (
+                "losses are mean squared errors of the target as stored (standardized: in units of "
+                "its variance),"
+            )
         paper.paragraph(
-            "Starts that end at certified local minima, and how many different ones; losses are "
-            "mean squared errors of the target as stored (standardized: in units of its variance), "
-            "the best at a certified minimum, the median over the starts.",
+            "Starts that end at certified local minima, and how many different ones; "
+            f"{losses} the best at a certified minimum, the median over the starts.",
             8.0,
         )
         for name in SHOWN:

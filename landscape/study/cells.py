@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from landscape.descent import DescentOutcome, descend
 from landscape.errors import NUMERICAL_ERRORS
+from landscape.losses import Loss, WeightDecay, get_loss
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.networks import Network
-from landscape.losses import Loss, WeightDecay, get_loss, get_weight_decay
 from landscape.objective import loss as mean_squared_error
 from landscape.objective import mean_loss
 from landscape.parametrization import Parametrization, max_norms
@@ -33,14 +33,6 @@ Log = Callable[[str], None]
 Minima = Sequence[Minimum]
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
-
-
-def objective_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Loss and weight decay of a study's settings, as ``descend`` and others take them."""
-    parameters = dict(settings["loss"])
-    decay = WeightDecay(**settings["weight_decay"])
-    loss = get_loss(parameters.pop("name"), **parameters)
-    return {"loss": loss, "weight_decay": get_weight_decay(decay)}
 
 
 def quiet(line: str) -> None:

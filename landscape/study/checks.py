@@ -251,7 +251,9 @@ def _loss(study: Study) -> Iterator[tuple[str, str]]:
         where = "only unrestricted networks have an offset of their own"
         yield "weight_decay.offset", f"{where}; write false, or `spaces: [unrestricted]`"
     elif decay.strength and decay.biases and "unrestricted" in trained and not alone:
-        where = "in N* and N' the offset is a neuron, whose biases count then, in the others it is free"
+        where = (
+            "in N* and N' the offset is a neuron, whose biases count then, in the others it is free"
+        )
         yield "weight_decay.biases", f"{where}; write false, or study these spaces apart"
     if study.loss.name in ("logistic", "poisson"):
         wanted = "labels" if study.loss.name == "logistic" else "targets >= 0"
@@ -261,9 +263,14 @@ def _loss(study: Study) -> Iterator[tuple[str, str]]:
                 yield f"datasets.{name}.standardize", f"{what!r}: {why}; write features or none"
 
 
+def _as_it_is(study: Study, entry: Any) -> bool:
+    """Whether the loss is one that not every target has, and the target is not standardized."""
+    return study.loss.name in ("logistic", "poisson") and entry.standardize in ("features", "none")
+
+
 def _fits_loss(study: Study, name: str, target: Any) -> Iterator[str]:
     """Why a data set's target has no value of the study's loss."""
-    from landscape.study.cells import objective_of  # with scipy
+    from landscape.losses import objective_of  # with scipy
 
     try:
         objective_of(study.complete())["loss"].on(target)
@@ -294,7 +301,7 @@ def _data(study: Study) -> Iterator[str]:
         if kind in KINDS and kind != "diabetes":  # its import takes seconds
             refusals = _errors(make_dataset, name, plain)
             yield from (f"{_where(key)}: {line}" for line in refusals)
-            if study.loss.name in ("logistic", "poisson") and not refusals and name in study.datasets:
+            if not refusals and key.startswith("datasets.") and _as_it_is(study, entry):
                 yield from _fits_loss(study, name, make_dataset(name, plain).target)
         elif kind in own and not refused[kind]:
             arguments = own[kind], "rng", *plain["options"]

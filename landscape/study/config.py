@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
 from pydantic import model_validator as validated
 from pydantic_core import PydanticCustomError
 
@@ -134,7 +142,10 @@ class Parquet(_Table):
 
 
 class Own(_Data):
-    kind: str = key("a kind that is built in (docs/data.md), or a name under plugins.generators")
+    kind: str = key(
+        "teacher, smooth, diabetes, classes, breast-cancer, iris, csv or parquet, or a name under "
+        "plugins.generators"
+    )
     seed: Seed = key("seed of its random numbers", 0)
     options: dict[str, Any] = key("the arguments of the generator, name: value", {})
 
@@ -370,6 +381,7 @@ class Study(Section):
                 loss += " with weight decay"
             yield "minima", "proof", "none", f"{loss} has no proof in rational arithmetic"
             yield "radius", "max_minima", 0, f"radii are not bracketed for {loss}"
+            yield "bracket", "max_nodes", 0, f"global minima are not bracketed for {loss}"
             yield "realization", "max_minima", 0, f"balls are not searched for {loss}"
             yield "probe", "max_minima", 0, f"balls are not probed for {loss}"
             yield "controls", "max_minima", 0, f"controls are not built for {loss}"

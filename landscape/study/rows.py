@@ -15,7 +15,7 @@ from landscape.data import Dataset
 from landscape.parametrization import Parametrization
 from landscape.rows import Row, array, column
 
-MSE = "mean squared error of the target as stored (standardized: units of its variance)"
+MSE = "the study's loss; squared: of the target as stored (standardized: units of its variance)"
 SEMINORM = "W^{1,inf} seminorm (17), per unit of the embedded inputs"
 PARAMETERS = "max-norm of parameters"
 NEURONS = "Neurons m of the network with biases, P_(d,m,1); N* and N' have m + 1."
@@ -30,6 +30,12 @@ UNIFORM_RADIUS = (
     "(Theorem 17)."
 )
 UNDECIDED = "undecided"
+
+
+def objective_in(tables: Mapping[str, Any]) -> str:
+    """What the study minimizes, by its table of data sets; the squared loss without one."""
+    frame = tables.get("datasets")
+    return "squared" if frame is None or frame.empty else str(frame["loss"].iloc[0]) or "squared"
 
 
 class _Data(Row):
@@ -126,10 +132,11 @@ class Identity(Row):
     standardize: str = column("What was standardized: both, features, target or none.")
     target_mean: float = column("That was subtracted from the target.", "unit of the file")
     target_scale: float = column("By which it was divided then.", "unit of the file")
+    loss: str = column("What the study minimizes, with its parameters.", default="squared")
     notes: str = column("Why solvers may fail: columns of unusual size.", default="")
 
     @classmethod
-    def of(cls, data: Dataset, file: Mapping[str, Any]) -> Self:
+    def of(cls, data: Dataset, file: Mapping[str, Any], loss: str = "squared") -> Self:
         """The row of a data set; ``file`` is what :class:`landscape.data.Table` records."""
         scales, encoded = data.metadata["standardization"]["target"], file.get("encoded", {})
         return cls(
@@ -140,7 +147,7 @@ class Identity(Row):
             features=", ".join(data.feature_names), target=data.target_name,
             encoded="; ".join(f"{name}: {', '.join(own)}" for name, own in encoded.items()),
             standardize=data.metadata["standardize"], target_mean=scales["mean"],
-            target_scale=scales["scale"], notes="; ".join(data.unusual()),
+            target_scale=scales["scale"], loss=loss, notes="; ".join(data.unusual()),
         )  # fmt: skip
 
 

@@ -52,8 +52,8 @@ def descend_starts(
     """Descend from what :func:`train_starts` gave, of any spaces, and certify where that ends.
 
     Ends of the unrestricted space are also lifted into N* (Lemma A.4) and descended from there:
-    Corollary 1.3, item 2, start by start, where the objective is the same. With ``exact`` every certified minimum is proved in
-    rational arithmetic as well.
+    Corollary 1.3, item 2, start by start, where both minimize the same. With ``exact`` every
+    certified minimum is proved in rational arithmetic as well.
     """
     rows, lifted = [], cell.task("restricted")
     for fit in fits:

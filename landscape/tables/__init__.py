@@ -71,23 +71,28 @@ def _figures(module: str, listed: Mapping[str, tuple[str, ...]]) -> dict[str, Fi
 FIGURES = _figures(
     "plots.figures",
     {
-        "losses": ("Losses at certified minima", "fits", "optima"),
-        "probes": ("Balls in realization space", "fits", "probes", "controls"),
-        "controls": ("Controls, where the implication fails", "controls"),
+        "losses": ("Losses at certified minima", "fits", "optima", "datasets"),
+        "probes": ("Balls in realization space", "fits", "probes", "controls", "datasets"),
+        "controls": ("Controls, where the implication fails", "controls", "datasets"),
         "natural": ("Minima outside N*", "natural"),
         "converse": ("No converse", "converse"),
         "radii": ("Radii of realization minima", "fits", "minima"),
         "brackets": ("Radii bracketed from below and above", "minima", "brackets"),
         "stability": ("Inverse stability on N*", "pairs"),
         "inverse": ("Inverse and forward direction", "pairs"),
-        "solvers": ("Solvers, before and after the descent", "runs"),
+        "solvers": ("Solvers, before and after the descent", "runs", "datasets"),
     },
 ) | _figures(
     "plots.fits",
     {
-        "dependence": ("Fitted functions at the best minima", "dependence", "predictions"),
-        "predicted": ("Predicted against observed", "predictions", "accuracy"),
-        "residuals": ("Residuals", "predictions"),
+        "dependence": (
+            "Fitted functions at the best minima",
+            "dependence",
+            "predictions",
+            "datasets",
+        ),
+        "predicted": ("Predicted against observed", "predictions", "accuracy", "datasets"),
+        "residuals": ("Residuals", "predictions", "datasets"),
     },
 )
 

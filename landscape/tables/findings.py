@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from landscape.study.rows import objective_in
 from landscape.tables.rows import FindingRow, control_verdicts, not_worse
 from landscape.verdict import Verdict
 
@@ -137,6 +138,8 @@ def _certificates(fits: pd.DataFrame, own: Own) -> Finding:
         )
     if refuted := proofs.get("refuted", 0):
         text += f" {refuted:,} are refuted there as they stand, digit by digit."
+    if endless := int(fits["descent_outcome"].eq("no_minimum").sum()):
+        text += f" {endless:,} run off along a ray on which the loss falls without end."
     if other := counts["holds"] - certified:
         text += f" {other:,} more pass the test and are counted as no minimum of the study."
     if counts["undecided"]:
@@ -154,7 +157,9 @@ def _distinct(minima: pd.DataFrame, own: Own) -> Finding:
 
 def _losses(minima: pd.DataFrame, own: Own) -> Finding:
     lowest = _by_space(minima, lambda rows: f"{rows['loss'].min():.4g}")
-    text = f"Lowest loss at a certified minimum, {lowest}."
+    name = objective_in(own)
+    which = "loss" if name == "squared" else f"loss ({name})"
+    text = f"Lowest {which} at a certified minimum, {lowest}."
     free, here = (
         own["fits"].query("space == @space").set_index(["neurons", "start"])["loss"]
         for space in ("unrestricted", "restricted")
@@ -387,13 +392,23 @@ TOPICS: dict[str, tuple[Callable[[pd.DataFrame, Own], Finding | None], str, str]
 }
 
 
+#: Why topics are left out with weight decay.
+WITHOUT_DECAY = {
+    "controls": "With weight decay a spare neuron has its price: no control has to fail.",
+    "natural cases": "With weight decay networks of one function differ: only N* is examined.",
+    "converse": "With weight decay no network with optimal scales was drawn.",
+}
+
+
 def find(tables: Mapping[str, pd.DataFrame]) -> list[FindingRow]:
     """Per data set and topic what was tested, held, failed, is undecided, from all tables."""
-    rows = []
+    rows, decayed = [], "weight decay" in objective_in(tables)
     for data in sorted(set(tables["fits"]["dataset"])):
         own = {name: t[t["dataset"] == data] for name, t in tables.items() if "dataset" in t}
         for topic, (write, table, nothing) in TOPICS.items():
             found = None if own[table].empty else write(own[table], own)
+            if decayed and topic in WITHOUT_DECAY:
+                nothing = WITHOUT_DECAY[topic]
             found = found or Finding("not tested", nothing, table)
             search = f"dataset={data} {found.search}".strip()
             rows.append(FindingRow.copied(found, dataset=data, topic=topic, search=search))

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from landscape.data import Dataset
+from landscape.losses import Loss, SquaredLoss
 from landscape.networks import Network, exact
 from landscape.realization import realize
 from landscape.rows import as_frame
@@ -62,35 +64,46 @@ class _Units:
 
 
 def realization_tables(
-    minima: Iterable[Minimum], data: Mapping[str, Dataset]
+    minima: Iterable[Minimum], data: Mapping[str, Dataset], loss: Loss | None = None
 ) -> dict[str, pd.DataFrame]:
     """The tables ``weights``, ``accuracy``, ``predictions`` and ``dependence``.
 
     Of the distinct certified minima, from their jobs, and of each data set by name.
     """
+    form = loss or SquaredLoss()
     ordered = sorted(minima, key=lambda row: row.minimum)
     rows: dict[str, list[tuple[Any, ...]]] = {
         table.name: [] for table in (Weight, Accuracy, Prediction, Dependence)
     }
     for name, own in data.items():
-        units = _Units.of(own)
+        units, (targets, own_loss) = _Units.of(own), form.on(own.target)
         found = [row for row in ordered if row.dataset == name]
         least = [row for row in found if row.minimum == 0]
-        linear = _linear(own)
+        linear, constant = _linear(own, own_loss), _constant(own, own_loss)
         for row in found:
             rows["weights"] += _weights(row, own, units)
-        variance = float(np.var(own.target))
-        compared = [
-            ("mean", 0, -1, variance),
-            ("linear", 0, -1, float(np.mean((linear - own.target) ** 2))),
+        compared = [("mean", 0, -1, constant), ("linear", 0, -1, linear)]
+        compared += [
+            (row.space, row.neurons, row.minimum, _values(row, own.features)) for row in least
         ]
-        compared += [(row.space, row.neurons, row.minimum, row.loss) for row in least]
-        rows["accuracy"] += [
-            (name, *what, loss, float(np.sqrt(loss)) * units.scale, 1.0 - loss / variance)
-            for *what, loss in compared
-        ]
+        plain = form == SquaredLoss()
+        variance, total = float(np.var(own.target)), 0.0
+        for *what, values in compared:
+            size = float(np.mean(own_loss.value(values - targets)))
+            total = total or size
+            score = (np.nan, np.nan, 1.0 - size / total, np.nan)
+            if plain:
+                r_squared = 1.0 - size / variance
+                score = (float(np.sqrt(size)) * units.scale, r_squared, r_squared, np.nan)
+            if own_loss.labels is not None and own_loss.name == "logistic":
+                score = (*score[:3], float(np.mean((own_loss.labels > 0) == (values > 0))))
+            rows["accuracy"].append((name, *what, size, *score))
+        observed = own.target
+        if own_loss.name == "logistic":
+            observed = np.where(observed > 0, 1.0, 0.0)
         for row in least:
-            values = (own.target, _values(row, own.features), linear)
+            fits = (_values(row, own.features), linear)
+            values = (observed, *map(own_loss.mean, fits))
             only = own.features[:, 0] * units.scales[0] + units.means[0]
             x = only if own.n_features == 1 else np.full(own.n_samples, np.nan)
             columns = np.transpose([*map(units.target, values), x]).tolist()
@@ -100,7 +113,7 @@ def realization_tables(
         few = NEXT if own.n_features == 1 else 1
         for row in found:
             if row.space == shown and row.minimum < few:
-                rows["dependence"] += _dependences(row, own, units)
+                rows["dependence"] += _dependences(row, own, units, own_loss)
     return {
         table.name: as_frame(table, _columns(table, rows[table.name]))
         for table in (Weight, Accuracy, Prediction, Dependence)
@@ -113,11 +126,33 @@ def _columns(table: Any, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
-def _linear(data: Dataset) -> Array:
-    """Values of the affine function that fits the data best, in least squares."""
+def _constant(data: Dataset, loss: Loss) -> Array:
+    """Values of the constant that fits the data best."""
+    if isinstance(loss, SquaredLoss):
+        return np.full(data.n_samples, data.target.mean())
+    return _affine(np.empty((data.n_samples, 0)), data.target, loss)
+
+
+def _linear(data: Dataset, loss: Loss) -> Array:
+    """Values of the affine function that fits the data best."""
     x, mean = data.features - data.features.mean(axis=0), data.target.mean()
     x /= np.maximum(np.abs(x).max(axis=0), np.finfo(float).tiny)  # whatever the units
+    if not isinstance(loss, SquaredLoss):
+        return _affine(x, data.target, loss)
     return np.asarray(x @ np.linalg.lstsq(x, data.target - mean)[0] + mean)
+
+
+def _affine(x: Array, y: Array, loss: Loss) -> Array:
+    """Values of the affine function of least loss, or far out where none is attained."""
+    targets, columns = loss.on(y)[0], np.column_stack([x, np.ones(len(x))])
+
+    def value(w: Array) -> tuple[float, Array]:
+        r = columns @ w - targets
+        return float(loss.value(r).mean()), 2.0 / len(r) * (columns.T @ loss.half_slope(r))
+
+    start = np.zeros(columns.shape[1])
+    found = minimize(value, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-15})
+    return np.asarray(columns @ found.x)
 
 
 def _values(row: Minimum, features: Array) -> Array:
@@ -148,14 +183,18 @@ def _weights(row: Minimum, data: Dataset, units: _Units) -> Iterator[tuple[Any, 
         yield (*place, i, j, names[j], *line)
 
 
-def _dependences(row: Minimum, data: Dataset, units: _Units) -> Iterator[tuple[Any, ...]]:
+def _dependences(
+    row: Minimum, data: Dataset, units: _Units, loss: Loss
+) -> Iterator[tuple[Any, ...]]:
     """Rows of the fitted function of one or two inputs, or of partial dependences."""
     x, place = data.features, (row.dataset, row.neurons, row.minimum)
     low, high = x.min(axis=0), x.max(axis=0)
     if data.n_features == 2:
         axes = [np.linspace(low[j], high[j], GRID[1]) for j in (0, 1)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-        shown = np.column_stack([points * units.scales + units.means, _values(row, points)])
+        shown = np.column_stack(
+            [points * units.scales + units.means, loss.mean(_values(row, points))]
+        )
         shown[:, 2] = units.target(shown[:, 2])
         for k, line in enumerate(shown.tolist()):
             yield (*place, *data.feature_names, k, row.space, *line)
@@ -171,7 +210,7 @@ def _dependences(row: Minimum, data: Dataset, units: _Units) -> Iterator[tuple[A
         if data.n_features == 1:
             grid = np.unique(np.append(grid, _breaks(network, low[0], high[0])))
         moved = (inner + np.outer(point - x[:, j], a[:, j]) for point in grid)
-        values = np.array([(np.maximum(z, 0.0) @ c).mean() + e for z in moved])
+        values = np.array([loss.mean(np.maximum(z, 0.0) @ c + e).mean() for z in moved])
         curves.append((name, grid * units.scales[j] + units.means[j], units.target(values)))
     curves.sort(key=lambda curve: -float(np.ptp(curve[2])))
     for name, grid, values in curves[:FEATURES]:

@@ -272,19 +272,22 @@ class Weight(OfCell):
 
 
 class Accuracy(Row):
-    """How well one fit describes the samples: the mean, a linear fit, the best certified minima.
+    """How well one fit describes the samples: a constant, a linear fit, the best certified minima.
 
-    Of the samples that it was fitted to: no data are held out.
+    Of the samples that it was fitted to: no data are held out. Constant and linear fit minimize the
+    study's loss too, without weight decay.
     """
 
     name = "accuracy"
     dataset: str = column(DATASET, key=True)
-    model: str = column("mean, linear (least squares), or a space of networks.", key=True)
+    model: str = column("mean (the best constant), linear, or a space of networks.", key=True)
     neurons: int = column("Neurons m of the network with biases; 0 for mean and linear.", key=True)
     minimum: int = column("The minimum of least loss; -1 for mean and linear.")
-    loss: float = column("Loss.", MSE)
-    rmse: float = column("Root of the mean squared error.", OWN)
-    r_squared: float = column("Share of the target's variance that it explains, R^2.")
+    loss: float = column("Loss, without weight decay.", MSE)
+    rmse: float = column("Root of the mean squared error, of the squared loss.", OWN)
+    r_squared: float = column("Share of the target's variance that it explains, R^2; likewise.")
+    explained: float = column("Share of the constant's loss that it explains; squared: R^2.")
+    right: float = column("Share of labels that it gets right, of the logistic loss.")
 
 
 class Prediction(OfCell):
@@ -292,9 +295,9 @@ class Prediction(OfCell):
 
     name = "predictions"
     sample: int = column("Number of the sample, from 0.", key=True)
-    observed: float = column("Target.", OWN)
-    predicted: float = column("By the network.", OWN)
-    linear: float = column("By a linear fit, least squares.", OWN)
+    observed: float = column("Target; 0 or 1 for the logistic loss.", OWN)
+    predicted: float = column("By the network: the target, its mean or the probability of 1.", OWN)
+    linear: float = column("By a linear fit.", OWN)
     x: float = column("The feature, if there is one only, in its own unit.")
 
 

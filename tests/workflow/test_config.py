@@ -313,6 +313,8 @@ def test_the_default_study_documents_every_key_with_its_default():
     written = yaml.safe_load((ROOT / "config.yaml").read_text())
     data, problems = written.pop("datasets"), written["atlas"].pop("problems")
     complete = Study.model_validate({"datasets": data}).complete()
+    complete["loss"] = complete["loss"].pop("name")
+    complete["weight_decay"] = complete["weight_decay"]["strength"]
     del complete["datasets"], complete["atlas"]["problems"]
     assert written == complete and problems
 

@@ -16,6 +16,7 @@ rule data:
         code=COMPUTING,
         content=lambda wildcards: content_of(dataset_config(wildcards)),
         dataset=dataset_config,
+        objective=settings(*OBJECTIVE),
         generators=lambda wildcards: generators_of(dataset_config(wildcards)),
     script:
         "../scripts/data.py"

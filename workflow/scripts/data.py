@@ -6,6 +6,7 @@ from job import job, origin
 from tabular import save
 
 from landscape.data import DataError, make_dataset
+from landscape.losses import objective_name, objective_of
 from landscape.rows.datasets import write_dataset
 from landscape.study.rows import Identity
 
@@ -20,7 +21,12 @@ def main(snakemake):
         file = dataset.metadata.pop("table", {})
         if file and not params.content.startswith(file["sha256"]):
             raise DataError(f"{file['file']}: changed after the study began; run it again")
-        row = Identity.of(dataset, file)
+        parts = objective_of(params.objective)
+        try:
+            parts["loss"].on(dataset.target)
+        except ValueError as error:
+            raise DataError(f"{dataset.name}: {error}") from None
+        row = Identity.of(dataset, file, objective_name(parts["loss"], parts["weight_decay"]))
         for column in Identity.columns():
             progress(f"{column.name}: {getattr(row, column.name)}")
         for note in dataset.unusual():

@@ -5,6 +5,7 @@ from pathlib import Path
 from job import job, load_data
 from tabular import load, save_tables
 
+from landscape.losses import objective_of
 from landscape.study.rows import Minimum
 from landscape.tables.realizations import realization_tables
 
@@ -14,7 +15,8 @@ def main(snakemake):
         files = snakemake.input
         data = {Path(path).stem: load_data(snakemake, path) for path in files.data}
         minima = load(snakemake, files.minima, Minimum, data)
-        save_tables(snakemake, realization_tables(minima, data), progress)
+        loss = objective_of(snakemake.params.settings)["loss"]
+        save_tables(snakemake, realization_tables(minima, data, loss), progress)
 
 
 main(snakemake)  # noqa: F821

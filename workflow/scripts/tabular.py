@@ -28,7 +28,8 @@ def load(snakemake, paths, table, data=None):
 
 def cells(snakemake, paths, data):
     """The cells whose rows of one kind a job writes, each with the place of its file."""
-    from landscape.study.cells import Cell, objective_of  # with scipy, which tables do not need
+    from landscape.losses import objective_of
+    from landscape.study.cells import Cell  # with scipy, which tables do not need
 
     settings = snakemake.params.settings
     for path in paths:
