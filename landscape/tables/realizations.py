@@ -102,13 +102,13 @@ def realization_tables(
         if own_loss.name == "logistic":
             observed = np.where(observed > 0, 1.0, 0.0)
         for row in least:
-            fits = (_values(row, own.features), linear)
-            values = (observed, *map(own_loss.mean, fits))
+            fitted = (_values(row, own.features), linear)
+            columns = [observed, *map(own_loss.mean, fitted)]
             only = own.features[:, 0] * units.scales[0] + units.means[0]
             x = only if own.n_features == 1 else np.full(own.n_samples, np.nan)
-            columns = np.transpose([*map(units.target, values), x]).tolist()
+            lines = np.transpose([*map(units.target, columns), x]).tolist()
             place = (name, row.space, row.neurons)
-            rows["predictions"] += [(*place, k, *line) for k, line in enumerate(columns)]
+            rows["predictions"] += [(*place, k, *line) for k, line in enumerate(lines)]
         shown = next((space for space in SPACES if any(r.space == space for r in found)), "")
         few = NEXT if own.n_features == 1 else 1
         for row in found:
