@@ -101,8 +101,8 @@ def test_the_population_risk_is_an_expectation(rng):
 def test_optimal_networks_of_all_widths_are_not_beaten(rng):
     """The convex program against L-BFGS-B on the parameters of eight neurons."""
     x, y, decay = rng.standard_normal(6), rng.standard_normal(6), 0.1
-    best = critical_widths.optimum(x, y, decay)
     X = np.column_stack([x, np.ones(6)])
+    best = critical_widths.optimum(X, y, decay)
 
     def objective(p):
         a, c = p[:16].reshape(8, 2), p[16:]
@@ -115,6 +115,19 @@ def test_optimal_networks_of_all_widths_are_not_beaten(rng):
     cost = s @ s / 2 + best.fitted @ -s
     assert cost - 1e-6 < min(ends) < cost * 1.02 + 1e-3
     assert best.least <= best.largest <= 7 and abs(best.gap) < 1e-6
+
+
+def test_critical_widths_of_a_polygon_differ():
+    """Constant targets on a regular octagon: four or five neurons, and none between connects."""
+    at = np.pi * np.arange(8) / 4
+    best = critical_widths.optimum(np.column_stack([np.cos(at), np.sin(at)]), np.ones(8), 0.1)
+    assert (best.least, best.largest) == (4, 5)
+    for vertex in best.vertices:  # each of them has the optimal values, with positive scales
+        own = best.columns[:, vertex]
+        scales = np.linalg.lstsq(own, best.fitted, rcond=None)[0]
+        assert scales.min() > 0 and np.abs(own @ scales - best.fitted).max() < 1e-7
+        assert np.linalg.matrix_rank(own) == len(vertex)
+    assert [best.pieces(width) for width in (4, 5, 6)] == [2, 10, 1]
 
 
 @pytest.mark.parametrize("seed", range(3))
