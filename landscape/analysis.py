@@ -25,9 +25,10 @@ from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
 from landscape.errors import NUMERICAL_ERRORS, require_extra
 from landscape.lipschitz import LipschitzConstant, lipschitz_constant
+from landscape.losses import Loss, SquaredLoss, WeightDecay, get_loss, get_weight_decay
 from landscape.minima import Certificate, certify_minimum
 from landscape.networks import Network, NetworkError, as_network
-from landscape.objective import check_data
+from landscape.objective import check_data, mean_loss
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe import (
     Natural,
@@ -77,7 +78,7 @@ class Gap:
         The same in the network's layout.
     certificate : Certificate or None
     loss : float
-        Mean squared error at the network minus that at the minimum.
+        Loss at the network minus that at the minimum.
     parameters : float
         Distance in max-norm to the nearest parametrization of the minimum's function, modulo all
         symmetries where the network has at most 12 neurons, else modulo permutations and balanced.
@@ -145,8 +146,11 @@ class Analysis:
     space : Space
         In which it is judged; N with an offset has the network's own parameters.
     features, target : arrays of shapes (n, d) and (n,)
+    objective : str
+        What the verdict is about: the mean squared error, or another loss, with its weight decay.
     loss, r2 : float
-        Mean squared error, and its share of the target's variance, from 1.
+        Its value; and what share of the target's variance the squared error is, from 1, nan for
+        other losses.
     certificate : Certificate
         Of the network itself: `certify_minimum` reproduces it.
     direction : dict or None
@@ -190,6 +194,7 @@ class Analysis:
     tree: MergeTree | None = None
     valley: int | None = None
     notes: tuple[str, ...] = field(default=())
+    objective: str = "mean squared error"
 
     @property
     def verdict(self) -> Verdict:
@@ -215,7 +220,8 @@ class Analysis:
         found = {
             "network": f"{net.n_inputs} inputs, {net.n_neurons} neurons, {net.dtype}",
             "data": f"{len(self.target)} samples",
-            "loss": f"{self.loss:.6g} (mean squared error), R² {self.r2:.4f}",
+            "loss": f"{self.loss:.6g} ({self.objective})"
+            + ("" if np.isnan(self.r2) else f", R² {self.r2:.4f}"),
         }
         verdict = {
             "verdict": f"{titles[own.verdict]} of the {self.space.name} space",
@@ -328,6 +334,7 @@ class Analysis:
             "n_neurons": self.network.n_neurons,
             "dtype": self.network.dtype,
             "space": self.space.name,
+            "objective": self.objective,
             "loss": self.loss,
             "r2": self.r2,
             "verdict": own.verdict.value,
@@ -425,8 +432,8 @@ def analyse(
     y: ArrayLike,
     *,
     space: str | Space = "unrestricted",
-    loss: str = "squared",
-    weight_decay: float = 0.0,
+    loss: str | Loss | None = None,
+    weight_decay: float | WeightDecay | None = None,
     node_limit: int = 20_000,
     nearby: int | None = None,
     valleys: bool = True,
@@ -442,9 +449,11 @@ def analyse(
     y : array_like of shape (n,) or (n, 1)
     space : {"unrestricted", "balanced", "restricted"} or Space
         N is that of the network's own numbers. In N' and N* it is rewritten by Lemma A.4.
-    loss : {"squared"}
-    weight_decay : float
-        0: the verdict is on the squared error alone.
+    loss : str or Loss, optional
+        Of `landscape.losses`. The squared one if not given; the logistic one for a classifier.
+    weight_decay : float or WeightDecay, optional
+        See `landscape.certify_minimum`. What a scikit-learn estimator minimizes says
+        `landscape.networks.own_objective`.
     node_limit : int
         Limit of each search for a seminorm or Lipschitz constant.
     nearby : int, optional
@@ -462,7 +471,7 @@ def analyse(
     Raises
     ------
     ValueError
-        For data that do not fit, weights that look transposed, another loss, or a weight decay.
+        For data that do not fit, or weights that look transposed.
 
     Examples
     --------
@@ -472,13 +481,6 @@ def analyse(
     >>> found.verdict, found.lipschitz[2].value, round(found.gap.loss, 6)
     (<Verdict.VIOLATED: 'violated'>, 1.0, 0.083333)
     """
-    if loss != "squared":
-        raise ValueError(f"loss: expected 'squared', the only loss that is certified, got {loss!r}")
-    if weight_decay != 0:
-        raise ValueError(
-            f"weight_decay: expected 0, got {weight_decay!r}: certificates are of the squared "
-            "error alone, without a penalty on the weights"
-        )
     net = as_network(network, space if isinstance(space, Space) else None)
     names: Any = getattr(network, "feature_names_in_", None)
     table: Any = X
@@ -486,21 +488,27 @@ def analyse(
         table = table[list(names)]
     if not net.n_neurons:
         raise NetworkError("network: expected at least one neuron, got a constant")
-    features, target = _data(net, table, y)
+    classes = getattr(network, "classes_", None)
+    if classes is not None:
+        loss, y = "logistic" if loss is None else loss, _labels(y, classes)
+    form = _Form(loss, weight_decay)
+    features, target = _data(net, table, y, form.plain)
     where = net.space(space) if isinstance(space, str) else space
     theta, inputs = net.to_parametrization(where), where.embed(features)
-    value = float(np.mean((net.predict(features) - target) ** 2))
-    variance = float(np.var(target))
-    certificate = certify_minimum(theta, inputs, target, space=where)
+    value = form.at(net, theta, features, target, where)
+    variance = float(np.var(target)) if not form.loss else 0.0
+    certificate = certify_minimum(theta, inputs, target, space=where, **form.options)
     progress(f"{certificate.verdict.value}: {certificate.reason}; descend to a minimum")
     if nearby is None:
         nearby = 24 if features.size * net.n_neurons <= SMALL else 6
-    gap = _gap(net, certificate, features, target, where, nearby)
+    gap = _gap(net, certificate, features, target, where, nearby, form=form)
     progress(f"{gap.outcome}; Proposition 1.2, and N*")
     notes: list[str] = []
     minimum = gap.parametrization
     implication: Natural | Probe | None = None
-    if minimum is not None:
+    if not form.plain:
+        notes.append("Proposition 1.2, N* and the valley are left out: of the squared loss only")
+    elif minimum is not None:
         try:
             if isinstance(where, RestrictedSpace):
                 implication = _rigid(minimum, inputs, target, where)
@@ -511,12 +519,13 @@ def analyse(
     lifted = None
     try:
         own = isinstance(where, UnrestrictedSpace)
-        lifted = _lifted(net, features, target, gap.network if own else None)
+        if form.plain:
+            lifted = _lifted(net, features, target, gap.network if own else None)
     except NUMERICAL_ERRORS as error:
         notes.append(f"N*: {type(error).__name__}: {error}")
     tree, valley = None, None
     progress("valleys, seminorm and Lipschitz constants")
-    if valleys:
+    if valleys and form.plain:
         try:
             budget = TreeBudget(max_cells=2_000, max_facets=300_000)
             tree = merge_tree(features, target, space=where, budget=budget)
@@ -541,10 +550,57 @@ def analyse(
         tree,
         valley,
         tuple(notes),
+        form.name,
     )
 
 
-def _data(net: Network, X: Any, y: Any) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class _Form:
+    """What is minimized, where it is not the mean squared error."""
+
+    loss: str | Loss | None
+    weight_decay: float | WeightDecay | None
+
+    def __post_init__(self) -> None:
+        loss = get_loss(self.loss)
+        vars(self).update(
+            loss=None if isinstance(loss, SquaredLoss) else loss,
+            weight_decay=get_weight_decay(self.weight_decay),
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the mean squared error."""
+        return not self.loss and not self.weight_decay
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As `certify_minimum`, `descend` and `train` take it."""
+        return {"loss": self.loss, "weight_decay": self.weight_decay}
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        name = f"mean of {self.loss}" if self.loss else "mean squared error"
+        return f"{name} + {self.weight_decay}" if self.weight_decay else name
+
+    def at(self, net: Network, theta: Parametrization, X: Array, y: Array, space: Space) -> float:
+        """The loss of a network, or of what it is in the space."""
+        if self.plain:
+            return float(np.mean((net.predict(X) - y) ** 2))
+        return mean_loss(theta, space.embed(X), y, space=space, **self.options)
+
+
+def _labels(y: Any, classes: Any) -> Array:
+    """Labels of two classes as 0 and 1, or a NetworkError."""
+    labels = np.asarray(y)
+    wrong = labels[~np.isin(labels, classes)]
+    if wrong.size:
+        raise NetworkError(f"y: expected labels of {list(classes)}, got {wrong.flat[0]!r}")
+    return np.asarray(labels == classes[1], dtype=float)
+
+
+def _data(net: Network, X: Any, y: Any, plain: bool) -> tuple[Array, Array]:
     """Features (n, d) and target (n,) that fit the network, or a ValueError that says why not."""
     features, target = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
     if target.ndim == 2 and target.shape[1] == 1:
@@ -556,7 +612,7 @@ def _data(net: Network, X: Any, y: Any) -> tuple[Array, Array]:
             f"{features.shape[1]}{hint}"
         )
     features, target = check_data(features, target, net.n_inputs)
-    if not net.source and net.n_inputs == net.n_neurons > 1:
+    if plain and not net.source and net.n_inputs == net.n_neurons > 1:
         one, other = (
             float(np.mean((each.predict(features) - target) ** 2))
             for each in (net, replace(net, weights=net.weights.T))
@@ -578,6 +634,8 @@ def _gap(
     space: Space,
     nearby: int,
     start: Network | None = None,
+    *,
+    form: _Form = _Form(None, None),
 ) -> Gap:
     """Descend from the network and from around it, or from a start; the nearest end."""
     inputs, theta = space.embed(X), net.to_parametrization(space)
@@ -585,26 +643,29 @@ def _gap(
         same = 0.0, 0.0, 0.0, 0.0
         return Gap(theta, net, own, *same, "minimum", own.reason, ())
     gaps = [
-        _descended(net, one, theta, inputs, X, y, space)
-        for one in ([start] if start else [net, *_solved(net, X, y, nearby)])
+        _descended(net, one, theta, inputs, X, y, space, form)
+        for one in ([start] if start else [net, *_solved(net, X, y, nearby, form)])
     ]
-    rounding = 1e-12 * float(np.mean(y**2))
+    rounding = 1e-12 * (float(np.mean(y**2)) if form.plain else abs(own.loss))
     # A minimum before none, one that is no higher than the network before others, then the nearest.
     reached = [gap for gap in gaps if gap.parametrization is not None]
     return min(reached, key=lambda gap: (gap.loss < -rounding, gap.parameters), default=gaps[0])
 
 
-def _solved(net: Network, X: Array, y: Array, nearby: int) -> list[Network]:
+def _solved(net: Network, X: Array, y: Array, nearby: int, form: _Form) -> list[Network]:
     """Where solvers that go small steps end, in units of standardized features and target.
 
-    From the network, and from this many points around it.
+    From the network, and from this many points around it. Other losses have units of their own.
     """
-    mean, scale, unit = X.mean(axis=0), X.std(axis=0), float(np.std(y)) or 1.0
-    scale = np.where(scale > 0, scale, 1.0)
+    mean, scale, unit = np.zeros(X.shape[1]), np.ones(X.shape[1]), 1.0
+    solvers: tuple[str, ...] = SOLVERS_NEARBY[:1]
+    if form.plain:
+        mean, scale, unit = X.mean(axis=0), X.std(axis=0), float(np.std(y)) or 1.0
+        scale, solvers = np.where(scale > 0, scale, 1.0), SOLVERS_NEARBY
     own = net.rescaled(mean, scale, 0.0, unit).balanced()
     space, found = net.space(), []
     theta, inputs = own.to_parametrization(), space.embed((X - mean) / scale)
-    rng, runs = stream(0, "analysis", "nearby"), [(theta, solver) for solver in SOLVERS_NEARBY]
+    rng, runs = stream(0, "analysis", "nearby"), [(theta, solver) for solver in solvers]
     for k in range(nearby):
         # Each entry by a share of the neuron's size; the frozen offset neuron stays.
         size = SIZES_NEARBY[k % len(SIZES_NEARBY)]
@@ -613,7 +674,8 @@ def _solved(net: Network, X: Array, y: Array, nearby: int) -> list[Network]:
         c *= 1 + size * rng.standard_normal(c.shape)
         runs.append((Parametrization(a, c), SOLVERS_NEARBY[0]))
     for begin, solver in runs:
-        end = train(begin, inputs, y / unit, space=space, solver=solver).parametrization
+        fit = train(begin, inputs, y / unit, space=space, solver=solver, **form.options)
+        end = fit.parametrization
         one = Network.from_parametrization(end, space)
         found.append(one.rescaled(-mean / scale, 1 / scale, 0.0, 1 / unit))
     return found
@@ -627,25 +689,32 @@ def _descended(
     X: Array,
     y: Array,
     space: Space,
+    form: _Form,
 ) -> Gap:
     """Descend from a start, balanced; measure how far the end is from the network."""
     nothing = (float("nan"),) * 4
     try:
-        end = descend(start.balanced().to_parametrization(space), inputs, y, space=space)
+        begin = start.balanced().to_parametrization(space)
+        end = descend(begin, inputs, y, space=space, **form.options)
     except NUMERICAL_ERRORS as error:
         reason = f"{type(error).__name__}: {error}"
         return Gap(None, None, None, *nothing, "failed", reason, ())
     outcome = end.outcome.name.lower().replace("_", " ")
     if end.certificate is None or not end.certificate.is_minimum:
         return Gap(None, None, None, *nothing, outcome, end.reason, end.losses)
-    minimum, own = _pulled(end.parametrization, end.certificate, start, inputs, y, space)
+    minimum, own = end.parametrization, end.certificate
+    if not form.weight_decay:  # it leaves nothing that no sample sees
+        minimum, own = _pulled(minimum, own, start, inputs, y, space, form)
     near = Network.from_parametrization(minimum, space)
     apart = np.abs(net.predict(X) - near.predict(X))
     sizes = net.eps * net.terms(X)
     ratio = float(np.max(np.where(apart > 0, apart / np.where(sizes > 0, sizes, 1e-300), 0.0)))
-    before = float(np.mean((net.predict(X) - y) ** 2))
-    far = parameter_distance(net.balanced().to_parametrization(space), minimum, space=space)
-    if net.n_neurons <= MAX_FIBRE_NEURONS:
+    before = form.at(net, theta, X, y, space)
+    if form.weight_decay:  # of all parametrizations of a function it is the least of some only
+        far = parameter_distance(theta, minimum, space=space)
+    else:
+        far = parameter_distance(net.balanced().to_parametrization(space), minimum, space=space)
+    if net.n_neurons <= MAX_FIBRE_NEURONS and not form.weight_decay:
         far = _fibre(theta, minimum, space, far)
     distances = before - end.loss, far, float(apart.max()), ratio
     return Gap(minimum, near, own, *distances, outcome, end.reason, end.losses)
@@ -658,6 +727,7 @@ def _pulled(
     inputs: Array,
     y: Array,
     space: Space,
+    form: _Form,
 ) -> tuple[Parametrization, Certificate]:
     """The minimum moved towards where the descent began, along what no sample on its face sees.
 
@@ -690,7 +760,7 @@ def _pulled(
         moved = problem.parametrization(State(u, state.e + share * float(move[-1])))
         if any(violation.condition != "C.2" for violation in space.violations(moved)):
             continue
-        again = certify_minimum(moved, inputs, y, space=space)
+        again = certify_minimum(moved, inputs, y, space=space, **form.options)
         if again.is_minimum and again.loss <= certificate.loss * (1 + 1e-9):
             return moved, again
     return minimum, certificate

@@ -21,6 +21,7 @@ from landscape import __version__
 from landscape.data import DataError, load_csv, load_parquet
 from landscape.data.files import check
 from landscape.errors import NUMERICAL_ERRORS, LandscapeError
+from landscape.losses import LOSSES, WeightDecay, get_loss
 
 __all__ = ["main"]
 
@@ -36,6 +37,7 @@ write one). Data are a table with a header, .csv or .parquet, in the units of th
 EXAMPLES = """examples:
   landscape analyse model.npz data.csv --target price --html page.html
   landscape certify model.onnx data.csv --target price && echo "a local minimum"
+  landscape certify model.npz data.csv --target sick --loss logistic --weight-decay 1e-4
   landscape lipschitz model.safetensors --norm inf --box -1 1
   landscape certify model.npz german.csv --target preis --delimiter ';' --decimal , --missing drop
   landscape tree small.csv --target y --neurons 1
@@ -92,8 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         own.set_defaults(run=run)
         return own
 
-    network, data, spaces, answer, limits = (
-        argparse.ArgumentParser(add_help=False) for _ in "abcde"
+    network, data, spaces, answer, limits, losses = (
+        argparse.ArgumentParser(add_help=False) for _ in "abcdef"
     )
     network.add_argument("network", type=Path, help=".npz, .safetensors or .onnx")
     data.add_argument("data", type=Path, help=".csv or .parquet")
@@ -119,13 +121,31 @@ def _parser() -> argparse.ArgumentParser:
     names = ("unrestricted", "balanced", "restricted")
     spaces.add_argument("--space", choices=names, default=names[0], help="N (default), N' or N*")
     answer.add_argument("--json", action="store_true", help="print JSON")
+    losses.add_argument("--loss", default="squared", help=f"{', '.join(LOSSES)}")
+    losses.add_argument(
+        "--loss-option", action="append", default=[], metavar="NAME=NUMBER",
+        help="of the loss: delta=1.35 of huber, tau=0.9 of pinball",
+    )  # fmt: skip
+    losses.add_argument(
+        "--weight-decay", type=float, default=0.0, metavar="STRENGTH",
+        help="adds STRENGTH times the sum of squares of weights and output weights",
+    )  # fmt: skip
+    losses.add_argument(
+        "--decay-biases", action="store_true", help="of biases and offset too, as torch has it"
+    )
     limits.add_argument("--time-limit", type=float, metavar="SECONDS", help="then an interval")
 
-    one = command(_analyse, "Analyse a network on data", network, data, spaces, answer)
+    one = command(_analyse, "Analyse a network on data", network, data, spaces, losses, answer)
     one.add_argument("--html", type=Path, metavar="FILE", help="write the page, with its figure")
     one.add_argument("--no-valleys", action="store_true", help="make no merge tree of small data")
     one = command(
-        _certify, "Decide whether a network is a local minimum", network, data, spaces, answer
+        _certify,
+        "Decide whether a network is a local minimum",
+        network,
+        data,
+        spaces,
+        losses,
+        answer,
     )
     one.add_argument("--exact", action="store_true", help="prove it in rational arithmetic")
     one = command(_tree, "Make the merge tree of the loss on small data", data, spaces, answer)
@@ -191,6 +211,20 @@ def _read(options: Any) -> tuple[Any, Any]:
     return table.features, table.target
 
 
+def _form(options: Any) -> dict[str, Any]:
+    """The loss and the weight decay."""
+    named = {}
+    for text in options.loss_option:
+        key, _, number = text.partition("=")
+        try:
+            named[key] = float(number)
+        except ValueError:
+            raise ValueError(f"--loss-option: expected NAME=NUMBER, got {text!r}") from None
+    both = {"biases": options.decay_biases, "offset": options.decay_biases}
+    decay = WeightDecay(options.weight_decay, **both)
+    return {"loss": get_loss(options.loss, **named), "weight_decay": decay}
+
+
 def _show(options: Any, found: dict[str, Any]) -> None:
     """Print what was found, as JSON or a line for each."""
     from landscape.analysis import to_json
@@ -215,8 +249,9 @@ def _analyse(options: Any) -> int:
 
     valleys = not options.no_valleys
     found = analyse(
-        options.network, *_read(options), space=options.space, valleys=valleys, progress=_say
-    )
+        options.network, *_read(options), space=options.space, valleys=valleys, progress=_say,
+        **_form(options),
+    )  # fmt: skip
     if options.html:
         found.to_html(options.html)
     if options.json:
@@ -233,7 +268,8 @@ def _certify(options: Any) -> int:
     network, (x, y) = load_network(options.network), _read(options)
     space = network.space(options.space)
     theta = network.to_parametrization(space)
-    found = certify_minimum(theta, space.embed(x), y, space=space, exact=options.exact)
+    form = _form(options)
+    found = certify_minimum(theta, space.embed(x), y, space=space, exact=options.exact, **form)
     names = ("verdict", "reason", "kind", "loss", "stationarity", "radius", "slack", "slope")
     _show(options, {name: getattr(found, name) for name in (*names, "n_kinks", "proved")})
     return {"holds": DONE, "violated": VIOLATED}.get(found.verdict.value, UNDECIDED)

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.neural_network import MLPRegressor
+from sklearn.metrics import log_loss
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from landscape import (
     Network,
@@ -23,7 +24,7 @@ from landscape import (
     sobolev_seminorm,
 )
 from landscape.analysis import pair_angles
-from landscape.networks import NetworkError
+from landscape.networks import NetworkError, own_objective
 from landscape.verdict import Verdict
 
 matplotlib.use("Agg")
@@ -225,8 +226,8 @@ def test_tables_and_columns(data, trained, found):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"loss": "huber"}, "the only loss that is certified"),
-        ({"weight_decay": 1e-4}, "without a penalty"),
+        ({"loss": "median"}, "loss: expected one of squared, huber"),
+        ({"weight_decay": -1.0}, "weight_decay: expected a finite number >= 0"),
     ],
 )
 def test_what_cannot_be_certified_is_refused(data, trained, options, message):
@@ -286,3 +287,47 @@ def test_displays_take_whatever_is_a_network(data, trained):
         plt.close(display.figure_)
     with pytest.raises(NotFittedError):
         RealizationDisplay.from_estimator(MLPRegressor(), X, y)
+
+
+# --- other losses and weight decay: what scikit-learn minimizes ---
+
+
+@pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
+def test_networks_of_scikit_learn_are_judged_by_what_they_minimized(data, kind):
+    X, y = data
+    labels = np.where(y > np.median(y), "high", "low")
+    target = labels if kind is MLPClassifier else y
+    options = {"alpha": 0.05, "solver": "lbfgs", "max_iter": 5000, "tol": 1e-12}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = kind(hidden_layer_sizes=(3,), random_state=1, **options).fit(X, target)
+    form = own_objective(model, len(X))
+    found = analyse(model, X, target, nearby=0, valleys=False, node_limit=200, **form)
+    # scikit-learn's own loss, with its penalty.
+    penalty = sum(float((w**2).sum()) for w in model.coefs_) * form["weight_decay"].strength
+    if kind is MLPRegressor:
+        own = float(np.mean((model.predict(X) - y) ** 2)) + penalty
+        assert own == pytest.approx(2 * model.loss_, rel=1e-5)
+    else:
+        own = log_loss(target, model.predict_proba(X), labels=model.classes_) + penalty
+        assert own == pytest.approx(model.loss_, rel=1e-5)
+        assert np.isnan(found.r2)
+    assert found.loss == pytest.approx(own, rel=1e-6)
+    assert "WeightDecay" in str(found)
+    gap = found.gap
+    assert gap.certificate.is_minimum
+    assert 0 <= gap.loss < 0.5 * own
+    again = certify_minimum(
+        gap.parametrization, found.space.embed(X), found.target, space=found.space, **form
+    )
+    assert again.is_minimum
+    assert again.loss == pytest.approx(found.loss - gap.loss, rel=1e-9)
+
+
+def test_labels_of_a_classifier_are_its_own(data):
+    X, y = data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = MLPClassifier(hidden_layer_sizes=(2,), max_iter=5, random_state=0).fit(X, y > 0)
+    with pytest.raises(NetworkError, match="y: expected labels of"):
+        analyse(model, X, np.where(y > 0, "yes", "no"))

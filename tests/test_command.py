@@ -52,6 +52,22 @@ def test_analyse(files, capsys):
     assert found == json.loads(json.dumps(same.to_dict()))
 
 
+def test_certify_other_losses_with_a_penalty(files, capsys):
+    arguments = files / "net.npz", files / "data.csv", "--target", "y", "--json"
+    form = "--loss", "huber", "--loss-option", "delta=0.5", "--weight-decay", "0.25"
+    assert run("certify", *arguments, *form, "--decay-biases") == VIOLATED
+    net, frame = load_network(files / "net.npz"), pd.read_csv(files / "data.csv")
+    r = np.abs(net.predict(frame[["one", "two"]]) - frame["y"])
+    huber = np.mean(np.where(r <= 0.5, r * r, r - 0.25))
+    sizes = [net.weights, net.biases, net.output_weights, net.offset]
+    penalty = 0.25 * sum(float(np.sum(np.square(part))) for part in sizes)
+    assert json.loads(capsys.readouterr().out)["loss"] == pytest.approx(huber + penalty, rel=1e-12)
+    assert run("certify", *arguments, "--loss", "huber", "--loss-option", "delta") == FAILED
+    assert "--loss-option: expected NAME=NUMBER, got 'delta'" in capsys.readouterr().err
+    assert run("certify", *arguments, "--loss", "hubber") == FAILED
+    assert "loss: expected one of squared, huber" in capsys.readouterr().err
+
+
 def test_certify_has_an_exit_code_for_each_verdict(files, capsys):
     arguments = files / "net.npz", files / "data.parquet", "--target", "y"
     assert run("certify", *arguments) == VIOLATED

@@ -29,7 +29,7 @@ from landscape import (
     load_network,
     realize,
 )
-from landscape.networks import NetworkError, as_network
+from landscape.networks import NetworkError, as_network, own_objective
 
 
 def data(rng, n=60, d=3, dtype=float):
@@ -119,6 +119,21 @@ def test_steps_that_do_nothing_leave_the_precision(rng):
     assert from_sklearn(whole).n_neurons == 2
 
 
+def test_classifiers_are_networks_of_log_odds(rng):
+    X, y = data(rng)
+    labels = np.where(y > np.median(y), "yes", "no")
+    model = MLPClassifier(
+        hidden_layer_sizes=(3,), solver="lbfgs", alpha=10.0, max_iter=30, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        piped = make_pipeline(StandardScaler(), model).fit(X, labels)
+    odds = np.log(piped.predict_proba(X)[:, 1] / piped.predict_proba(X)[:, 0])
+    np.testing.assert_allclose(from_sklearn(piped).predict(X), odds, rtol=1e-6, atol=1e-9)
+    with pytest.raises(NetworkError, match="Pipeline with loss None"):
+        own_objective(piped, len(X))
+
+
 def test_the_estimator_is_a_network(rng):
     X, y = rng.standard_normal((30, 2)), rng.standard_normal(30)
     model = ShallowReLURegressor(2, n_starts=2, random_state=0).fit(X, y)
@@ -131,7 +146,10 @@ def test_the_estimator_is_a_network(rng):
         (lambda X, y: MLPRegressor(hidden_layer_sizes=(3, 3)).fit(X, y), "2 hidden layers"),
         (lambda X, y: MLPRegressor(hidden_layer_sizes=(3,), activation="tanh").fit(X, y), "'tanh'"),
         (lambda X, y: perceptron().fit(X, np.c_[y, y]), "2 outputs"),
-        (lambda X, y: MLPClassifier(hidden_layer_sizes=(3,)).fit(X, y > y.mean()), "logistic"),
+        (
+            lambda X, y: MLPClassifier().fit(X, np.digitize(y, np.quantile(y, [0.3, 0.6]))),
+            "softmax",
+        ),
         (lambda X, y: perceptron(), "not fitted"),
         (
             lambda X, y: make_pipeline(StandardScaler(), perceptron()),

@@ -108,13 +108,15 @@ class MinimumTest:
         self.target = problem.unit
         #: By how much the weight decay of an unrestricted network exceeds its least value over the
         #: rescalings of its neurons; in the units of the loss.
-        self.imbalance = 0.0
+        self.imbalance, self.idle = 0.0, False
         if self.problem.decay is not None and isinstance(problem.space, UnrestrictedSpace):
             decay = self.problem.decay * self.target * self.scales
             strength, counted = float(decay.max()) / 2, decay > 0
             gaps = np.linalg.norm(self.a * counted, axis=1) - self.c
             gaps = np.abs(gaps) + gamma(self.a.shape[1]) * self.c
             self.imbalance = strength * float(gaps @ gaps) * (1 + 1e-12) / self.target**2
+            # Without an output weight, weights only cost.
+            self.idle = bool((self.a * counted)[self.c == 0].any())
         # Powers of two for the neurons: nothing here is rounded.
         _, exponents = np.frexp(max_norms(a * self.scales))
         self.powers = np.ldexp(1.0, -np.clip(exponents, -1000, 1000))
@@ -138,7 +140,7 @@ class MinimumTest:
             raise NumericalError("theta: its values on the data exceed the range of floats")
         check = check_point(self.point, self.budget, self._collapsed)
         self.at_kinks = check.verdict
-        if self.imbalance > SLACK_SHARE * float(self.point.loss.size):
+        if self.idle or self.imbalance > SLACK_SHARE * float(self.point.loss.size):
             reason = "the weight decay falls when neurons are rescaled: |c_i| is not ‖a_i‖_2"
             return self._record(replace(check, direction=None), Verdict.VIOLATED, reason)
         if check.values.is_global:

@@ -10,7 +10,13 @@ array([2., 3.])
 """
 
 from landscape.networks._record import Network, NetworkError, exact
-from landscape.networks._sources import as_network, from_sklearn, from_torch, load_network
+from landscape.networks._sources import (
+    as_network,
+    from_sklearn,
+    from_torch,
+    load_network,
+    own_objective,
+)
 
 __all__ = [
     "Network",
@@ -20,4 +26,5 @@ __all__ = [
     "from_sklearn",
     "from_torch",
     "load_network",
+    "own_objective",
 ]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import require_extra
+from landscape.losses import WeightDecay
 from landscape.networks._record import DTYPES, Network, NetworkError, exact
 from landscape.networks._weights import load_minimum
 from landscape.parametrization import Parametrization
@@ -69,7 +70,9 @@ class _Folded:
 
 
 def from_sklearn(estimator: Any) -> Network:
-    """A fitted `MLPRegressor`, or a `Pipeline` or `TransformedTargetRegressor` around one.
+    """A fitted `MLPRegressor` or `MLPClassifier`, or a pipeline or `TransformedTargetRegressor`.
+
+    A classifier is one of two classes; the network's values are its log odds.
 
     Standard, min-max, max-abs and robust scalers of features and target are folded in: the network
     is one of the data's own units, and each of its weights is the float next to that of the exact
@@ -127,7 +130,7 @@ def _fold(model: Any) -> _Folded:
             "around one, a torch module or state dict, a Network, or the path of a file"
         )
     output = getattr(model, "out_activation_", "identity")
-    if output != "identity":
+    if output not in ("identity", "logistic"):
         raise NetworkError(f"{name}: the activation of its output is {output!r}; {ONE_LAYER}")
     activation = getattr(model, "activation", "relu")
     layers: list[Any] = list(model.coefs_)
@@ -183,6 +186,46 @@ def _affine(step: Any, d: int, where: str) -> tuple[Exact, Exact]:
         raise NetworkError(f"{where} is not fitted")
     factor = 1 / given("scale_", ones)
     return factor, -given(centres[name], zeros) * factor
+
+
+def own_objective(estimator: Any, n_samples: int) -> dict[str, Any]:
+    """What a scikit-learn network minimized, as `landscape.analyse` takes it.
+
+    Parameters
+    ----------
+    estimator : MLPRegressor or MLPClassifier
+        With the features and the target that it was fitted to. Not a pipeline: its penalty is on
+        weights in the units of its scaler; analyse its last step on what the others make of X.
+    n_samples : int
+        Number of samples of a gradient: all of them for "lbfgs", of a batch for "adam" and "sgd",
+        by whose size scikit-learn divides the penalty.
+
+    Returns
+    -------
+    options : dict
+        ``loss`` and ``weight_decay``.
+
+    Examples
+    --------
+    >>> from sklearn.neural_network import MLPClassifier, MLPRegressor
+    >>> own_objective(MLPRegressor(alpha=0.5), 100)["weight_decay"].strength
+    0.005
+    >>> own_objective(MLPClassifier(alpha=0.5), 100)["weight_decay"].strength
+    0.0025
+    """
+    name = type(estimator).__name__
+    alpha, loss = getattr(estimator, "alpha", None), getattr(estimator, "loss", None)
+    if alpha is None or loss not in ("squared_error", "log_loss"):
+        raise NetworkError(
+            f"estimator: expected an MLPRegressor of the squared error or an MLPClassifier, got "
+            f"{name} with loss {loss!r}"
+        )
+    if n_samples < 1:
+        raise ValueError(f"n_samples: expected a positive integer, got {n_samples!r}")
+    # (1/2) mean r^2 + alpha / (2 n) ‖W‖^2, and mean log loss + alpha / (2 n) ‖W‖^2.
+    if loss == "squared_error":
+        return {"loss": "squared", "weight_decay": WeightDecay(alpha / n_samples)}
+    return {"loss": "logistic", "weight_decay": WeightDecay(alpha / (2 * n_samples))}
 
 
 # --- PyTorch ----------------------------------------------------------------------------------
