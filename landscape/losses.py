@@ -475,6 +475,19 @@ class WeightDecay:
             raise ValueError(f"weight_decay: expected a finite number >= 0, got {self.strength!r}")
 
 
+def decay_rows(decay: WeightDecay, n_inputs: int, n_constant: int) -> Array:
+    """The matrix (k, n_inputs) with ``‖rows u_i‖_2 = 2 strength ‖P u_i‖_2`` (Theorem 27).
+
+    The last ``n_constant`` inputs are constants, for biases: of two, 1 and -1.
+    """
+    rows = np.eye(n_inputs)[: n_inputs - n_constant]
+    if decay.biases and n_constant:
+        bias = np.zeros(n_inputs)
+        bias[n_inputs - n_constant :] = (1.0, -1.0)[:n_constant]
+        rows = np.vstack([rows, bias])
+    return 2.0 * decay.strength * rows
+
+
 def get_weight_decay(decay: float | WeightDecay | None) -> WeightDecay | None:
     """A weight decay by its strength; None where there is none of it."""
     decay = WeightDecay(float(decay)) if isinstance(decay, int | float) else decay

@@ -10,12 +10,14 @@ seminorm as the separation oracle; verdicts rest on values with error bounds (Th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import NumericalError
+from landscape.losses import Loss, get_loss, needs_loss
 from landscape.parametrization import Parametrization, max_norms
 from landscape.quadratic import TOLERANCE, minimize_quadratic
 from landscape.rounding import SLACK_SHARE, Array, Bounded, gamma, is_zero_loss
@@ -28,6 +30,8 @@ PROBE_TOLERANCE = 1e-8
 #: into the ball.
 CELL_TOLERANCE = 1e-9
 MAX_ROUNDS = 200
+#: Programs per round, of losses that are no squares.
+NEWTON_STEPS = 30
 #: Cells that are added per round.
 CUTS = 8
 #: Outcomes of the solver that are worth going on from.
@@ -43,18 +47,35 @@ class NetworkValues:
     X: Array
     y: Array
     ridges: Bounded  #: ``relu(<rows_i, x_k>)``, of shape (m, n).
-    s: Bounded  #: Residuals, of shape (n,).
+    r: Bounded  #: Residuals, or values for losses that are none of differences, of shape (n,).
     exponents: tuple[int, int]  #: Inputs and targets were divided by these powers of two.
+    sample_loss: Loss | None = None  #: Another than the square, a function of r.
+    decay: Array | None = None  #: The weight decay is ``sum_i ‖decay u_i‖_2``, (k, d).
 
     @classmethod
-    def of(cls, theta: Parametrization, X: Array, y: Array) -> NetworkValues:
-        """The values; :class:`NumericalError` where they leave the range of floats."""
+    def of(
+        cls, theta: Parametrization, X: Array, y: Array, *,
+        loss: str | Loss | None = None, decay: Array | None = None,
+    ) -> NetworkValues:  # fmt: skip
+        """The values; :class:`NumericalError` where they leave the range of floats.
+
+        Targets of another loss than the square keep their unit.
+        """
+        own = None
+        if needs_loss(loss, None) or decay is not None:
+            y, own = get_loss(loss).on(y)
         size = np.abs(y).max(initial=0.0)
         if size == 0:
             size = np.abs(X).max() * max_norms(theta.products).sum()
         seen = np.abs(X[:, theta.weights.any(axis=0)]).max(initial=0.0)
-        exponents = int(np.frexp(seen)[1]), int(np.frexp(size)[1])
-        return cls._of(theta, _shifted(X, -exponents[0]), _shifted(y, -exponents[1]), exponents)
+        exponents = int(np.frexp(seen)[1]), int(np.frexp(size)[1]) if own is None else 0
+        data = _shifted(X, -exponents[0]), _shifted(y, -exponents[1])
+        return replace(cls._of(theta, *data, exponents), sample_loss=own, decay=decay)
+
+    @cached_property
+    def s(self) -> Bounded:
+        """Half the derivatives of the losses: of the squared one the residuals, (n,)."""
+        return self.r if self.sample_loss is None else self.sample_loss.bounded(self.r)[1]
 
     @classmethod
     def _of(
@@ -64,22 +85,52 @@ class NetworkValues:
         rows = _shifted(theta.weights, -own[:, None])
         outputs = _shifted(theta.output_weights, own + exponents[0] - exponents[1])
         ridges = (Bounded.exact(rows) @ X.T).relu()
-        s = ridges.T @ outputs - Bounded.exact(y)
-        if not (np.isfinite(s.error).all() and np.isfinite(ridges.error).all()):
+        r = ridges.T @ outputs - Bounded.exact(y)
+        if not (np.isfinite(r.error).all() and np.isfinite(ridges.error).all()):
             raise NumericalError("theta: its values on the data exceed the range of floats")
-        return cls(rows, outputs, X, y, ridges, s, exponents)
+        return cls(rows, outputs, X, y, ridges, r, exponents)
 
     def on_data(self, other: Parametrization) -> Bounded:
         """Another network's values on the data, in these units."""
-        return self._of(other, self.X, np.zeros_like(self.y), self.exponents).s
+        return self._of(other, self.X, np.zeros_like(self.y), self.exponents).r
 
     def change_to(self, other: Parametrization) -> Bounded:
-        """Change of the loss from this network to another one."""
-        return self.change(self.on_data(other) - Bounded.exact(self.y) - self.s)
+        """Change of the loss from this network to another one, weight decay included."""
+        change = self.change(self.on_data(other) - Bounded.exact(self.y) - self.r)
+        if self.decay is None:
+            return change
+        products = np.abs(other.output_weights[:, None]) * other.weights
+        after = float(np.linalg.norm(products @ self.decay.T, axis=1).sum())
+        before = float(self.penalties(self.rows) @ np.abs(self.outputs))
+        lost = np.array(self._lost(after + before))
+        return change + Bounded(np.array(after - before), lost)
+
+    def penalties(self, rows: Array) -> Array:
+        """What a neuron of these directions adds to the weight decay, per unit of its size."""
+        if self.decay is None:
+            return np.zeros(len(rows))
+        return self.slope_unit * np.linalg.norm(rows @ self.decay.T, axis=1)
+
+    def _lost(self, size: float) -> float:
+        """Rounding of sums of penalties of that size."""
+        return gamma(sum(self.rows.shape) + 8) * size
 
     def change(self, d: Bounded) -> Bounded:
-        """Change of the loss when d (n,) is added to the values, without cancellation."""
-        return _mean_product(self.s + self.s + d, d)
+        """Change of the mean loss when d (n,) is added to the values, without cancellation.
+
+        Between ``l'(r) d`` and ``l'(r + d) d``, as losses are convex (Theorem 38).
+        """
+        if self.sample_loss is None:
+            return _mean_product(self.s + self.s + d, d)
+        (before, s), (after, there) = map(self.sample_loss.bounded, (self.r, self.r + d))
+        ones = Bounded.exact(np.ones(d.value.size))
+        whole = _mean_product(after - before, ones)
+        ends = _mean_product(s + s, d), _mean_product(there + there, d)
+        low = max(float(whole.value - whole.error), float(ends[0].value - ends[0].error))
+        high = min(float(whole.value + whole.error), float(ends[1].value + ends[1].error))
+        middle = 0.5 * (low + high)
+        away = np.nextafter(max(high - middle, middle - low), np.inf) * (1 + 4e-16)
+        return Bounded(np.array(middle), np.array(away))
 
     @property
     def unit(self) -> float:
@@ -93,13 +144,21 @@ class NetworkValues:
 
     @property
     def loss(self) -> Bounded:
-        """Mean squared error."""
-        return _mean_product(self.s, self.s)
+        """Mean squared error, or the mean of other losses with the weight decay."""
+        if self.sample_loss is None:
+            return _mean_product(self.r, self.r)
+        losses = self.sample_loss.bounded(self.r)[0]
+        mean = _mean_product(losses, Bounded.exact(np.ones(self.y.size)))
+        penalty = float(self.penalties(self.rows) @ np.abs(self.outputs))
+        return mean + Bounded(np.array(penalty), np.array(self._lost(penalty)))
 
     @property
     def is_zero(self) -> bool:
         """Whether the loss is zero up to ``GLOBAL_SHARE``, as the certificates understand it."""
-        return is_zero_loss(self.loss, self.y, np.abs(self.outputs) @ self.ridges.value)
+        if self.decay is not None or not getattr(self.sample_loss, "of_residuals", True):
+            return False
+        square = _mean_product(self.r, self.r)
+        return is_zero_loss(square, self.y, np.abs(self.outputs) @ self.ridges.value)
 
     def tolerance(self, distance: float) -> float:
         """Which change of the loss counts as zero at that seminorm distance.
@@ -171,13 +230,20 @@ class ScaleProgram:
         # What each neuron adds to the values at the samples per unit of tau, over rho.
         self.features = (Bounded.exact(rows) @ values.X.T).relu() * signs[:, None]
         features, factor = self.features.value, 2.0 / values.y.size
-        self.linear = factor * (features @ values.s.value)
+        #: Of the weight decay, which is linear in the scales.
+        self.pull = values.penalties(rows)
+        self.linear = factor * (features @ values.s.value) + self.pull
         self.hessian = factor * (features @ features.T)
         self.oracle = oracle or GradientOracle(np.vstack([rows, -rows[-1:]][: 1 + offset]))
 
     def change(self, tau: Array) -> Bounded:
         """Change of the loss, without cancellation."""
-        return self.values.change(self.features.T @ (self.radius * tau))
+        change = self.values.change(self.features.T @ (self.radius * tau))
+        if self.values.decay is None:
+            return change
+        terms = self.radius * self.pull * tau
+        lost = gamma(terms.size + self.values.X.shape[1] + 8) * float(np.abs(terms).sum())
+        return change + Bounded(np.array(float(terms.sum())), np.array(lost))
 
     def distance(self, tau: Array) -> float:
         """The seminorm of the difference, from the scales and not from two networks."""
@@ -192,10 +258,8 @@ class ScaleProgram:
         """Cutting planes: programs with more and more cells until none is violated."""
         cells, known = np.empty((0, self.low.size)), set[bytes]()
         central = bool((self.low <= 0).all() and (self.high >= 0).all())
-        objective, box = (self.radius * self.hessian, self.linear), (self.low, self.high)
         for rounds in range(1, MAX_ROUNDS + 1):
-            constraints = np.vstack([cells, -cells]), np.ones(2 * len(cells))
-            tau, duals, status = minimize_in_box(*objective, *constraints, *box)
+            tau, duals, status = self._minimize(cells)
             # Around the centre there is always a point. Elsewhere a program that cannot be solved
             # is mostly one that has none.
             feasible = "Infeasible" not in status and (status in NEAR or central)
@@ -219,6 +283,38 @@ class ScaleProgram:
         multipliers[: len(duals) // 2] = duals.reshape(2, -1).T  # the last round's have none
         return Solution(tau, cells, multipliers, rounds, feasible)
 
+    def _minimize(self, cells: Array) -> tuple[Array, Array, str]:
+        """The least point under the cells' constraints: of other losses by Newton's method."""
+        rows, right = np.vstack([cells, -cells]), np.ones(2 * len(cells))
+        loss, features, n = self.values.sample_loss, self.features.value, self.values.y.size
+        if loss is None:
+            objective = self.radius * self.hessian, self.linear
+            return minimize_in_box(*objective, rows, right, self.low, self.high)
+
+        def value(tau: Array) -> float:
+            r = self.values.r.value + features.T @ (self.radius * tau)
+            return float(loss.value(r).mean()) / self.radius + float(self.pull @ tau)
+
+        tau = np.clip(np.zeros_like(self.low), self.low, self.high)
+        for k in range(NEWTON_STEPS):
+            r = self.values.r.value + features.T @ (self.radius * tau)
+            curvature = loss.half_curvature(r)
+            curvature = curvature + 1e-9 * max(1e-9, float(curvature.max()))
+            hessian = self.radius * 2.0 / n * (features * curvature) @ features.T
+            slope = 2.0 / n * (features @ loss.half_slope(r)) + self.pull
+            found, duals, status = minimize_in_box(
+                hessian, slope - hessian @ tau, rows, right, self.low, self.high
+            )
+            move = found - tau
+            gain, step, here = -float(slope @ move), 1.0, value(tau)
+            if k:  # the first step leads to where the constraints hold
+                while step > 1e-9 and value(tau + step * move) > here - 1e-4 * step * gain:
+                    step *= 0.5
+            tau = tau + step * move
+            if k and gain <= 1e-13 * float(np.abs(slope) @ np.abs(found)):
+                break
+        return tau, duals, status
+
     def lower_bound(self, solution: Solution) -> float:
         """A bound on the change over the ball, rounding included: the better of two dual points.
 
@@ -231,15 +327,23 @@ class ScaleProgram:
     def _dual_bound(self, tau: Array, multipliers: Array, cells: Array) -> float:
         """By weak duality, for any tau and any multipliers >= 0.
 
-        For any d_0, ``(s + d)^2 - s^2 >= 2 (s + d_0) d - d_0^2``. With d_0 the change at tau that
-        is linear in the scales; over the cells it is bounded by their multipliers and, for what
-        these leave over, by the bounds of the scales.
+        For any d_0, ``(s + d)^2 - s^2 >= 2 (s + d_0) d - d_0^2``, and ``l(r + d) - l(r) >= l(r +
+        d_0) - l(r) + l'(r + d_0) (d - d_0)`` for other losses (Theorem 38). With d_0 the change at
+        tau that is linear in the scales; over the cells it is bounded by their multipliers and,
+        for what these leave over, by the bounds of the scales.
         """
         values, n = self.values, self.values.y.size
         d = (self.features.T @ (self.radius * tau)).value
-        r = values.s + Bounded.exact(d)
+        r, lost = values.s + Bounded.exact(d), float(d @ d)
+        if values.sample_loss is not None:
+            r = values.sample_loss.bounded(values.r + Bounded.exact(d))[1]
+            missing = _mean_product(r + r, Bounded.exact(d)) - values.change(Bounded.exact(d))
+            lost = n * max(0.0, float(missing.value + missing.error)) if d.any() else 0.0
         slope = self.features @ r.value
         slope = slope + Bounded(np.zeros(tau.size), self.features.size @ r.error)
+        if values.decay is not None:
+            pull = 0.5 * n * self.pull
+            slope = slope + Bounded(pull, gamma(values.X.shape[1] + 8) * pull)
         weights = 0.5 * n * multipliers
         rest = slope + Bounded.exact(weights[:, 0] - weights[:, 1]) @ cells
         # Bounds of the scales, moved outwards by their rounding.
@@ -248,7 +352,6 @@ class ScaleProgram:
         least = products.min(axis=(0, 1))
         total = 2 * self.radius * float(least.sum() - weights.sum())
         size = 2 * self.radius * float(np.abs(least).sum() + weights.sum())
-        lost = float(d @ d)
         return (total - lost - gamma(weights.size + tau.size + n) * (size + lost)) / n
 
 

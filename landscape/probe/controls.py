@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from landscape.errors import NumericalError
+from landscape.losses import Loss
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
@@ -55,8 +56,9 @@ class Control:
 
 
 def unbalanced_control(
-    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
-) -> Control:
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7,
+    loss: str | Loss | None = None,
+) -> Control:  # fmt: skip
     """C.1, in N: append an unbalanced neuron (a, 0), inactive on every sample by a margin.
 
     Parameters
@@ -69,36 +71,41 @@ def unbalanced_control(
         For the first guess of a ridge in high dimensions.
     n_steps : int
         Realizations, at distances a factor 10 apart.
+    loss : str or Loss, optional
+        See :func:`landscape.certify_minimum`; with weight decay a spare neuron has its price, and
+        no control has to fail.
 
     Raises
     ------
     ValueError
         If no weight vector is inactive on all samples: they surround the origin.
     """
-    return _control("C.1", theta, X, y, rng, n_steps)
+    return _control("C.1", theta, X, y, rng, n_steps, loss)
 
 
 def redundant_control(
-    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
-) -> Control:
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7,
+    loss: str | Loss | None = None,
+) -> Control:  # fmt: skip
     """C.2, in N: split the largest neuron into two halves of exactly the same direction.
 
     Both halves of (a, c) are ``(a, c) / sqrt(2)``: the certificate's conditions for each of them
     are those of the whole one. As :func:`unbalanced_control`; any data will do.
     """
-    return _control("C.2", theta, X, y, rng, n_steps)
+    return _control("C.2", theta, X, y, rng, n_steps, loss)
 
 
 def opposite_control(
-    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7
-) -> Control:
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, rng: Random = None, n_steps: int = 7,
+    loss: str | Loss | None = None,
+) -> Control:  # fmt: skip
     """C.3: append (u_j, +) and (-u_j, -) for j = 1, 2, 3 with ``u_1 + u_2 + u_3 = 0``, in N'.
 
     u_1 and u_2 are active on all samples, u_3 on none. Their sum is a linear function, 0; it is
     stationary iff ``sum_k s_k x_k = 0``, as it is when theta has a neuron that is active on all
     samples. The certificate decides whether it is. As :func:`unbalanced_control`.
     """
-    return _control("C.3", theta, X, y, rng, n_steps)
+    return _control("C.3", theta, X, y, rng, n_steps, loss)
 
 
 #: The controls by the condition of Corollary 1.3 that they break.
@@ -146,15 +153,19 @@ def degenerate_like(theta: Parametrization, X: Array, kind: str) -> tuple[Parame
 
 
 def _control(
-    kind: str, theta: Parametrization, X: ArrayLike, y: ArrayLike, rng: Random, n_steps: int
-) -> Control:
+    kind: str, theta: Parametrization, X: ArrayLike, y: ArrayLike, rng: Random, n_steps: int,
+    loss: str | Loss | None,
+) -> Control:  # fmt: skip
     """Certify the degenerate minimum, and follow the best ridge down to distance 0."""
     if n_steps < 1:
         raise ValueError(f"n_steps: expected a positive integer, got {n_steps}")
     X, y = check_data(X, y, theta.n_inputs)
     degenerate, space = degenerate_like(theta, X, kind)
-    certificate = certify_minimum(degenerate, X, y, space=space)
-    s, rng = realize(theta, X) - y, rng or stream(0, "control", kind)
+    certificate = certify_minimum(degenerate, X, y, space=space, loss=loss)
+    network, m = NetworkValues.of(theta, X, y, loss=loss), theta.n_neurons
+    s, rng, own = realize(theta, X) - y, rng or stream(0, "control", kind), network.sample_loss
+    if own is not None:
+        s = network.s.value
     ridge = steepest_ridge(X, s, rng=rng, node_limit=0)
     if ridge.value <= PROBE_TOLERANCE * ridge.scale and not ridge.exact:
         ridge = steepest_ridge(X, s, rng=rng)
@@ -163,8 +174,15 @@ def _control(
     values = np.maximum(X @ v, 0.0)
     curvature = 2.0 / s.size * float(values @ values)
     longest = -slope / curvature if curvature > 0 else 1.0
+    if own is not None:  # no longer than the loss falls
+        while (
+            longest > 0
+            and own.half_slope(network.r.value + longest * ridge.sign * values)
+            @ (ridge.sign * values)
+            > 0
+        ):
+            longest *= 0.5
     steps = longest * 10.0 ** -np.arange(n_steps, dtype=float)
-    network, m = NetworkValues.of(theta, X, y), theta.n_neurons
     rounding = gamma(2) * float(max_norms(theta.products).sum())
     distances, gaps = np.zeros(n_steps), np.zeros(n_steps)
     far, met = np.inf, True

@@ -8,15 +8,18 @@ realization radius from above, the rigid regime and the certified radius bound i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import LinearConstraint, minimize, nnls
 
+from landscape.losses import Loss, WeightDecay
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._choices import Choice, Choices, ExchangeBudget, into_space
 from landscape.probe._program import CELL_TOLERANCE, NetworkValues, ScaleProgram
 from landscape.probe.rigid import probe_realization, scale_bounds, undisputed_radius, values_in
+from landscape.realization import realize
 from landscape.rounding import Array
 from landscape.seminorm import GradientOracle, OutOfReach, sobolev_distance
 from landscape.spaces import BalancedSpace, RestrictedSpace
@@ -58,6 +61,8 @@ def search_ball(
     minima: Sequence[Parametrization] = (),
     certified_radius: float = 0.0,
     budget: ExchangeBudget | None = None,
+    loss: str | Loss | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> BallSearch:
     """Search the ball of ``radius`` around R(theta) for better realizations, ever nearer ones.
 
@@ -77,6 +82,9 @@ def search_ball(
         Of theta in parameter space, if it is a certified minimum of N*: its realization radius is
         at least ``certified_radius**2 / 8`` (Proposition 1.2 with the sharp constant).
     budget : ExchangeBudget, optional
+    loss, weight_decay
+        See :func:`landscape.certify_minimum`. What to exchange is then chosen as if the loss were
+        squared, with its slopes for residuals; what is found is judged by the loss.
 
     Raises
     ------
@@ -86,13 +94,14 @@ def search_ball(
     if not (radius > 0 and np.isfinite(radius)):
         raise ValueError(f"radius: expected a positive, finite number, got {radius!r}")
     inputs, targets = (np.ascontiguousarray(data, dtype=float) for data in (X, y))
-    values = values_in(theta, inputs, targets, space)
+    form: dict[str, Any] = {"loss": loss, "weight_decay": weight_decay}
+    values = values_in(theta, inputs, targets, space, **form)
     if values.is_zero:
         return BallSearch(radius, np.inf, reason_low="the residual is zero")
     found = BallSearch(radius, 0.0)
     rigid = undisputed_radius(theta, space) * (1 - 1e-9)
     if rigid > 0:
-        probe = probe_realization(theta, inputs, targets, radius=rigid, space=space)
+        probe = probe_realization(theta, inputs, targets, radius=rigid, space=space, **form)
         found = replace(found, n_programs=probe.n_iter)
         if probe.verdict is Verdict.VIOLATED:
             # The loss is convex along the rescalings between R(theta) and the witness.
@@ -105,6 +114,8 @@ def search_ball(
     by_theorem = certified_radius**2 / 8 * (1 - 1e-15)
     if isinstance(space, RestrictedSpace) and by_theorem > found.radius_low:
         found = replace(found, radius_low=by_theorem, reason_low="certified radius")
+    if values.sample_loss is not None:
+        targets = realize(theta, inputs) - values.s.value
     choices = Choices(theta, inputs, targets, space, rng, minima, budget or ExchangeBudget())
     return _Search(choices, values, found).run()
 
@@ -140,6 +151,8 @@ class _Search:
     def _may_help(self, choice: Choice) -> bool:
         """Whether the best scales, without regard to the ball, are better at all."""
         data = self.data
+        if self.values.sample_loss is not None:
+            return True
         rest = [i for i in data.used if i not in choice.dropped]
         new = choice.signs * np.maximum(data.X @ choice.units.T, 0.0)
         _, length = nnls(np.column_stack([data.features[:, rest], new]), data.y)

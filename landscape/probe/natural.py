@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.canonical import canonical_form
+from landscape.losses import Loss, get_weight_decay
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._program import NetworkValues
@@ -107,7 +108,10 @@ def reduce_width(theta: Parametrization, *, space: Space | None = None) -> Reduc
     return ReducedWidth(network, n_spare, reason)
 
 
-def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space: Space) -> Natural:
+def examine_minimum(
+    theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space: Space,
+    loss: str | Loss | None = None, weight_decay: None = None,
+) -> Natural:  # fmt: skip
     """Describe a local minimum of N' or N, and decide the implication there as far as known.
 
     Parameters
@@ -118,6 +122,10 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
         What the network sees, and the targets.
     space : BalancedSpace or UnrestrictedSpace
         With an offset, realizations are functions of x, and the frozen neuron is never spare.
+    loss : str or Loss, optional
+        See :func:`landscape.certify_minimum`.
+    weight_decay : None
+        Outside N* it is no function of the realization: nothing can be said with one.
 
     Raises
     ------
@@ -126,6 +134,8 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
     """
     if isinstance(space, RestrictedSpace):
         raise ValueError("space: N* excludes degeneracies; probe_realization is for its minima")
+    if get_weight_decay(weight_decay) is not None:
+        raise ValueError(f"weight_decay: expected none outside N*, got {weight_decay!r}")
     inputs, targets = check_data(X, y, space.n_inputs)
     hidden = theta.n_neurons - has_offset(space)
     a, sizes = theta.weights[:hidden], np.abs(theta.output_weights[:hidden])
@@ -148,11 +158,13 @@ def examine_minimum(theta: Parametrization, X: ArrayLike, y: ArrayLike, *, space
             **numbers,
         )
 
-    values = NetworkValues.of(theta, inputs, targets)
+    values = NetworkValues.of(theta, inputs, targets, loss=loss)
     if values.is_zero:
         return result(Verdict.HOLDS, ZERO_RESIDUAL, radius=np.inf)
     if reduced.n_spare > 0:
         s = realize(theta, inputs) - targets
+        if values.sample_loss is not None:
+            s = values.s.value
         ridge = steepest_ridge(inputs, s, node_limit=0, rng=stream(0, "natural", "ridge"))
         if ridge.is_zero:
             return result(Verdict.HOLDS, ANY_WIDTH, radius=np.inf)

@@ -12,7 +12,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from landscape.objective import check_data
+from landscape.losses import Loss, WeightDecay, decay_rows, get_weight_decay
+from landscape.objective import check_data, n_biases
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._program import NetworkValues, ScaleProgram
 from landscape.rounding import Array, gamma
@@ -90,6 +91,8 @@ def probe_realization(
     radius: float,
     space: Space,
     oracle: GradientOracle | None = None,
+    loss: str | Loss | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> Probe:
     """Minimize the loss over the ball of ``radius`` around R(theta) in R(space).
 
@@ -111,6 +114,9 @@ def probe_realization(
     oracle : GradientOracle, optional
         ``GradientOracle(theta.weights)``, where several balls around theta are probed: its cells
         are half of the work.
+    loss, weight_decay
+        See :func:`landscape.certify_minimum`. Losses are convex in the scales, and a weight decay
+        is linear in them (Theorem 38).
 
     Raises
     ------
@@ -132,11 +138,11 @@ def probe_realization(
         raise ValueError(f"space: expected the restricted or balanced space, got {space.name}")
     if not radius > 0:
         raise ValueError(f"radius: expected a positive number, got {radius!r}")
-    values = values_in(theta, X, y, space)
+    values = values_in(theta, X, y, space, loss, weight_decay)
     if values.is_zero:
-        loss, ones = float(values.loss.size) * values.unit**2, np.ones(theta.n_neurons)
-        found = Verdict.HOLDS, radius, loss, "global", ZERO_RESIDUAL, ones, np.empty(0)
-        return Probe(*found, lower_bound=-loss)
+        size, ones = float(values.loss.size) * values.unit**2, np.ones(theta.n_neurons)
+        found = Verdict.HOLDS, radius, size, "global", ZERO_RESIDUAL, ones, np.empty(0)
+        return Probe(*found, lower_bound=-size)
     if not np.isfinite(radius):
         raise ValueError("radius: infinite only makes sense where the residual is zero")
     used = theta.weights[max_norms(theta.products) > 0]
@@ -146,13 +152,21 @@ def probe_realization(
 
 
 def values_in(
-    theta: Parametrization, X: ArrayLike, y: ArrayLike, space: BalancedSpace
+    theta: Parametrization,
+    X: ArrayLike,
+    y: ArrayLike,
+    space: BalancedSpace,
+    loss: str | Loss | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> NetworkValues:
     """The values of a network of the space; ValueError where it is none, or data do not fit."""
     inputs, targets = check_data(X, y, space.n_inputs)
     if violations := space.violations(theta):
         raise ValueError(f"theta: not in the {space.name} space: {violations[0].message}")
-    return NetworkValues.of(theta, inputs, targets)
+    decay, rows = get_weight_decay(weight_decay), None
+    if decay is not None:
+        rows = decay_rows(decay, space.n_inputs, n_biases(space))
+    return NetworkValues.of(theta, inputs, targets, loss=loss, decay=rows)
 
 
 def probe_scales(

@@ -382,11 +382,11 @@ class Study(Section):
             yield "minima", "proof", "none", f"{loss} has no proof in rational arithmetic"
             yield "radius", "max_minima", 0, f"radii are not bracketed for {loss}"
             yield "bracket", "max_nodes", 0, f"global minima are not bracketed for {loss}"
-            yield "realization", "max_minima", 0, f"balls are not searched for {loss}"
-            yield "probe", "max_minima", 0, f"balls are not probed for {loss}"
-            yield "controls", "max_minima", 0, f"controls are not built for {loss}"
-            yield "natural", "max_minima", 0, f"minima outside N* are not examined for {loss}"
-            yield "converse", "n_draws", 0, f"the converse is not drawn for {loss}"
+        if self.weight_decay.strength:
+            price = "with weight decay a spare neuron has its price"
+            yield "controls", "max_minima", 0, price
+            yield "natural", "max_minima", 0, price
+            yield "converse", "n_draws", 0, "with weight decay optimal scales are not computed"
 
     def complete(self) -> dict[str, Any]:
         """The configuration with its defaults, as plain values."""

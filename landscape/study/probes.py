@@ -13,9 +13,11 @@ import numpy as np
 
 from landscape.descent import descend
 from landscape.errors import NUMERICAL_ERRORS
+from landscape.losses import Loss
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.probe import CONTROLS, examine_minimum, probe_realization, rigidity_radius
+from landscape.probe import Control as MadeControl
 from landscape.probe.controls import active_direction
 from landscape.realization import realize
 from landscape.spaces import RestrictedSpace
@@ -77,12 +79,12 @@ def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> lis
     place = Control(**cell.place, minimum=row.minimum, kind=kind)
     theta, rng = row.network, cell.stream("control", kind, row.first_start)
     try:
-        control = CONTROLS[kind](theta, task.X, task.y, rng=rng, n_steps=n_steps)
+        control = _control(kind, theta, task, rng, n_steps)
         if kind == "C.3" and not control.certificate.is_minimum:
             extended = extend_by_linear(theta, task)
             if extended is not None:
                 place = replace(place, base="extended")
-                control = CONTROLS[kind](extended, task.X, task.y, rng=rng, n_steps=n_steps)
+                control = _control(kind, extended, task, rng, n_steps)
     except NUMERICAL_ERRORS as error:
         return [replace(place, reason=say(error))]
     radius, far = control.certificate.radius, control.parameter_distance
@@ -96,6 +98,13 @@ def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> lis
     ]  # fmt: skip
 
 
+def _control(
+    kind: str, theta: Parametrization, task: Task, rng: np.random.Generator, n_steps: int
+) -> MadeControl:
+    loss = task.objective.get("loss")  # the config leaves controls out with weight decay
+    return CONTROLS[kind](theta, task.X, task.y, rng=rng, n_steps=n_steps, loss=loss)
+
+
 def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | None:
     """A certified minimum of N* with two more neurons, which are active on all samples.
 
@@ -107,7 +116,11 @@ def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | No
     assert isinstance(space, RestrictedSpace)
     a = active_direction(X, "C.3")
     reach = float((X @ a / np.abs(X).sum(axis=1)).min())
-    line = -np.asarray(np.linalg.lstsq(X, realize(theta, X) - task.y, rcond=None)[0])
+    rest = realize(theta, X) - task.y
+    if loss := task.objective.get("loss"):  # a proposal: the descent goes on from there
+        targets, own = loss.on(task.y)
+        rest = own.half_slope(realize(theta, X) - targets)
+    line = -np.asarray(np.linalg.lstsq(X, rest, rcond=None)[0])
     # Large enough that both stay active when the line is added, and for what descent still moves.
     size = 8.0 * (1.0 + float(np.abs(line).max())) / reach
     pair = size * np.vstack([a, 1.5 * a])
@@ -124,15 +137,31 @@ def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | No
     return end if (X @ end.weights.T > 0).all(axis=0).any() else None
 
 
-def optimal_scales(theta: Parametrization, X: Array, y: Array) -> Array:
-    """Least-squares scales t of ``sum_i t_i sigma_i relu(<u_i, x>)``, of any sign, shape (m,).
+def optimal_scales(theta: Parametrization, X: Array, y: Array, loss: Loss | None = None) -> Array:
+    """Scales t of ``sum_i t_i sigma_i relu(<u_i, x>)`` of least loss, of any sign, shape (m,).
 
     Neurons that no sample sees, and other directions that make no difference, keep t = 1: the
-    shortest step from there.
+    shortest step from there. Other losses than the squared one take Newton's steps.
     """
     values = theta.signs * np.maximum(X @ theta.products.T, 0.0)
-    step = np.linalg.lstsq(values, y - values.sum(axis=1), rcond=None)[0]
-    return 1.0 + np.asarray(step, dtype=float)
+    if loss is None:
+        step = np.linalg.lstsq(values, y - values.sum(axis=1), rcond=None)[0]
+        return 1.0 + np.asarray(step, dtype=float)
+    targets, own = loss.on(y)
+    t = np.ones(len(theta.signs))
+    for _ in range(100):
+        r = values @ t - targets
+        curvature = own.half_curvature(r)
+        roots = np.sqrt(curvature + 1e-9 * max(1e-9, float(curvature.max())))[:, None]
+        s = own.half_slope(r)
+        step = np.linalg.lstsq(roots * values, -s / roots[:, 0], rcond=None)[0]
+        size, part = float(own.value(r).sum()), 1.0
+        while part > 1e-9 and own.value(r + part * (values @ step)).sum() > size:
+            part *= 0.5
+        t = t + part * step
+        if np.abs(step).max() <= 1e-15 * np.abs(t).max():
+            break
+    return t
 
 
 def draw_converse(
@@ -148,7 +177,8 @@ def draw_converse(
     for draw in range(n_draws):
         network, n_positive = cell.start(draw, "converse")
         theta = task.embed(network)
-        scales, loss = optimal_scales(theta, task.X, task.y), task.loss(theta)
+        scales = optimal_scales(theta, task.X, task.y, task.objective.get("loss"))
+        loss = task.loss(theta)
         place = {**cell.place, "draw": draw, "positive_signs": n_positive, "drawn_loss": loss}
         row = Converse(**place, turned=int((scales < 0).sum()))
         if (scales == 0).any():
