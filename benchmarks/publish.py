@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from landscape.data import write_text
+from landscape.paper.pages import table
 
 
 def markers(maker: str) -> tuple[str, str]:
@@ -30,7 +31,5 @@ def publish(text: str, page: Path, maker: str) -> None:
     write_text(page, f"{head}{begin}\n\n{text}\n\n{end}{tail}")
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns but the first are flush right."""
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+#: A table whose columns but the first are flush right.
+markdown = partial(table, n_text=1)

@@ -204,11 +204,11 @@ class _Builder:
     def _is_minimum(self, joint: Support, fit: SupportFit, note: str) -> bool:
         """Whether a joint face's points are minima, without units; noted if that is undecided.
 
-        A point that rounding put next to the kinks of its face is decided by what is on them.
+        A point that rounding put next to the kinks of its face, where it may well be violated, is
+        decided by what is on them.
         """
         certificate = self._certify(joint, fit)[1]
-        undecided = certificate.verdict is Verdict.UNDECIDED
-        if undecided and certificate.at_kinks is not Verdict.VIOLATED:
+        if not certificate.is_minimum and certificate.at_kinks is not Verdict.VIOLATED:
             self._unresolved(fit, note + certificate.reason)
         return certificate.is_minimum
 

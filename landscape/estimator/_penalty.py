@@ -53,7 +53,8 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
     """The penalty with the least error on the folds, of networks or of linear functions.
 
     Networks have to be better by one standard error of the difference. Each fold follows a path of
-    networks from the least to the largest penalty; samples with equal features are in one fold.
+    networks from the least to the largest penalty; samples with equal features are in
+    one fold where they were merged, as the squared loss allows.
     """
     smooth = problem.smooth
     n, folds = len(smooth.y), min(FOLDS, len(smooth.y))

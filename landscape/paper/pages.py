@@ -15,9 +15,13 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*").replace("<", "&lt;")
 
 
-def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
+def table(
+    header: Sequence[str], rows: Iterable[Iterable[object]], n_text: int | None = None
+) -> str:
+    """A table in Markdown; columns after the first ``n_text`` are flush right."""
+    n = len(header) if n_text is None else n_text
+    lines = header, ["---"] * n + ["--:"] * (len(header) - n), *rows
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def write_figure(path: Path, figure: Figure) -> None:

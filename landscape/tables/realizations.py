@@ -1,13 +1,12 @@
 """The functions that minima compute, in the data's own units: weights, predictions, dependences.
 
 All from the networks at the distinct certified minima (the rows of the jobs) and the data sets.
-Where a data set is standardized, its standardization is folded in: see :class:`_Units`.
+Where a data set is standardized, its standardization is folded in: see `_units`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from landscape.data import Dataset
+from landscape.estimator._units import Units
 from landscape.losses import Loss, SquaredLoss
 from landscape.networks import Network, exact
 from landscape.realization import realize
@@ -35,32 +35,13 @@ Array = NDArray[np.float64]
 NEXT, GRID, FEATURES = 5, (101, 31), 6
 
 
-@dataclass(frozen=True)
-class _Units:
-    """Units of a data set: what it was given in is ``stored * scale + mean``."""
-
-    means: Array
-    scales: Array
-    mean: float
-    scale: float
-
-    @classmethod
-    def of(cls, data: Dataset) -> _Units:
-        record = data.metadata.get("standardization")
-        if record is None:
-            return cls(np.zeros(data.n_features), np.ones(data.n_features), 0.0, 1.0)
-        x, y = record["features"], record["target"]
-        return cls(np.array(x["means"]), np.array(x["scales"]), y["mean"], y["scale"])
-
-    def own(self, network: Network) -> Network:
-        """A network of the stored data, in the data's own units: rounded once, from rationals."""
-        means, scales = exact(self.means), exact(self.scales)
-        mean, scale = Fraction(self.mean), Fraction(self.scale)
-        return network.rescaled(-means / scales, 1 / scales, -mean / scale, 1 / scale)
-
-    def target(self, values: Array) -> Array:
-        """Values of the target in its own units."""
-        return values * self.scale + self.mean
+def _units(data: Dataset) -> Units:
+    """What a data set was given in is ``stored * scale + shift``."""
+    record = data.metadata.get("standardization")
+    if record is None:
+        return Units(np.ones(data.n_features), np.zeros(data.n_features), 1.0, 0.0)
+    x, y = record["features"], record["target"]
+    return Units(np.array(x["scales"]), np.array(x["means"]), y["scale"], y["mean"])
 
 
 def realization_tables(
@@ -76,7 +57,7 @@ def realization_tables(
         table.name: [] for table in (Weight, Accuracy, Prediction, Dependence)
     }
     for name, own in data.items():
-        units, (targets, own_loss) = _Units.of(own), form.on(own.target)
+        units, (targets, own_loss) = _units(own), form.on(own.target)
         found = [row for row in ordered if row.dataset == name]
         least = [row for row in found if row.minimum == 0]
         linear, constant = _linear(own, own_loss), _constant(own, own_loss)
@@ -94,7 +75,7 @@ def realization_tables(
             score = (np.nan, np.nan, 1.0 - size / total, np.nan)
             if plain:
                 r_squared = 1.0 - size / variance
-                score = (float(np.sqrt(size)) * units.scale, r_squared, r_squared, np.nan)
+                score = (float(np.sqrt(size)) * units.target_scale, r_squared, r_squared, np.nan)
             if own_loss.labels is not None and own_loss.name == "logistic":
                 score = (*score[:3], float(np.mean((own_loss.labels > 0) == (values > 0))))
             rows["accuracy"].append((name, *what, size, *score))
@@ -104,9 +85,9 @@ def realization_tables(
         for row in least:
             fitted = (_values(row, own.features), linear)
             columns = [observed, *map(own_loss.mean, fitted)]
-            only = own.features[:, 0] * units.scales[0] + units.means[0]
+            only = units.values_of(own.features)[:, 0]
             x = only if own.n_features == 1 else np.full(own.n_samples, np.nan)
-            lines = np.transpose([*map(units.target, columns), x]).tolist()
+            lines = np.transpose([*map(units.values, columns), x]).tolist()
             place = (name, row.space, row.neurons)
             rows["predictions"] += [(*place, k, *line) for k, line in enumerate(lines)]
         shown = next((space for space in SPACES if any(r.space == space for r in found)), "")
@@ -161,10 +142,15 @@ def _values(row: Minimum, features: Array) -> Array:
     return realize(row.network, space.embed(features))
 
 
-def _weights(row: Minimum, data: Dataset, units: _Units) -> Iterator[tuple[Any, ...]]:
+def _weights(row: Minimum, data: Dataset, units: Units) -> Iterator[tuple[Any, ...]]:
     """Rows of the table of weights."""
     theta, space = row.network, make_space(row.space, data.n_features, row.neurons)
-    network = units.own(Network.from_parametrization(theta, space))
+    network = Network.from_parametrization(theta, space)
+    scales, scale = exact(units.scale), Fraction(units.target_scale)
+    # Rounded once, from rationals.
+    network = network.rescaled(
+        -exact(units.shift) / scales, 1 / scales, -Fraction(units.target_shift) / scale, 1 / scale
+    )
     # The offset is the last neuron, with the weights of the constant 1.
     weights = np.zeros((network.n_neurons + 1, space.n_inputs))
     stored = weights.copy()
@@ -184,7 +170,7 @@ def _weights(row: Minimum, data: Dataset, units: _Units) -> Iterator[tuple[Any, 
 
 
 def _dependences(
-    row: Minimum, data: Dataset, units: _Units, loss: Loss
+    row: Minimum, data: Dataset, units: Units, loss: Loss
 ) -> Iterator[tuple[Any, ...]]:
     """Rows of the fitted function of one or two inputs, or of partial dependences."""
     x, place = data.features, (row.dataset, row.neurons, row.minimum)
@@ -192,10 +178,8 @@ def _dependences(
     if data.n_features == 2:
         axes = [np.linspace(low[j], high[j], GRID[1]) for j in (0, 1)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-        shown = np.column_stack(
-            [points * units.scales + units.means, loss.mean(_values(row, points))]
-        )
-        shown[:, 2] = units.target(shown[:, 2])
+        shown = np.column_stack([units.values_of(points), loss.mean(_values(row, points))])
+        shown[:, 2] = units.values(shown[:, 2])
         for k, line in enumerate(shown.tolist()):
             yield (*place, *data.feature_names, k, row.space, *line)
         return
@@ -211,7 +195,7 @@ def _dependences(
             grid = np.unique(np.append(grid, _breaks(network, low[0], high[0])))
         moved = (inner + np.outer(point - x[:, j], a[:, j]) for point in grid)
         values = np.array([loss.mean(np.maximum(z, 0.0) @ c + e).mean() for z in moved])
-        curves.append((name, grid * units.scales[j] + units.means[j], units.target(values)))
+        curves.append((name, grid * units.scale[j] + units.shift[j], units.values(values)))
     curves.sort(key=lambda curve: -float(np.ptp(curve[2])))
     for name, grid, values in curves[:FEATURES]:
         for k, line in enumerate(zip(grid.tolist(), values.tolist(), strict=True)):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from landscape.data import write_text
+from landscape.paper.pages import table
 
 BEGIN, END = (f"<!-- {word}: made by regularization_publish.py -->" for word in ("begin", "end"))
 #: Measures with an interval, and those with a sign test, by their heading.
@@ -34,12 +35,6 @@ def name(arm, strength, against):
     return f"{text} (to {against})" if against not in ("", "none") else text
 
 
-def markdown(lines, n_text):
-    head, *rest = lines
-    rows = [head, ["---"] * n_text + ["--:"] * (len(head) - n_text), *rest]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
-
-
 def digest(summary):
     """In how many cells each arm's interval lies below and above 0, and its tests reject."""
     lines = [["arm", *INTERVALS.values(), "loss, sign test", "best", "near_best", "violated"]]
@@ -54,7 +49,7 @@ def digest(summary):
             less = (own["n_less"] > own["n_more"]).sum()
             line.append(f"{less} ↓ {len(own) - less} ↑")
         lines.append(line)
-    return markdown(lines, 1)
+    return table(lines[0], lines[1:], 1)
 
 
 def details(summary):
@@ -72,7 +67,7 @@ def details(summary):
         tests = [f"{p:.2g}" for p in (loss.p, loss.p_holm)]
         tests[1] = f"**{tests[1]}**" if loss.p_holm < 0.05 else tests[1]
         counts.append([*own, f"{loss.n_less} / {loss.n_more}", *tests, *starts])
-    return markdown(moved, 3), markdown(counts, 3)
+    return table(moved[0], moved[1:], 3), table(counts[0], counts[1:], 3)
 
 
 def tables(summary):
