@@ -25,7 +25,14 @@ from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
 from landscape.errors import NUMERICAL_ERRORS, require_extra
 from landscape.lipschitz import LipschitzConstant, lipschitz_constant
-from landscape.losses import Loss, SquaredLoss, WeightDecay, get_loss, get_weight_decay
+from landscape.losses import (
+    Loss,
+    SquaredLoss,
+    WeightDecay,
+    get_loss,
+    get_weight_decay,
+    objective_name,
+)
 from landscape.minima import Certificate, certify_minimum
 from landscape.networks import Network, NetworkError, as_network
 from landscape.objective import check_data, mean_loss
@@ -581,8 +588,9 @@ class _Form:
     @property
     def name(self) -> str:
         """In words."""
-        name = f"mean of {self.loss}" if self.loss else "mean squared error"
-        return f"{name} + {self.weight_decay}" if self.weight_decay else name
+        if not self.loss and not self.weight_decay:
+            return "mean squared error"
+        return objective_name(get_loss(self.loss), self.weight_decay)
 
     def at(self, net: Network, theta: Parametrization, X: Array, y: Array, space: Space) -> float:
         """The loss of a network, or of what it is in the space."""

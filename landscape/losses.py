@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +38,8 @@ class Loss(ABC):
     name: ClassVar[str]
     #: Whether the loss is a function of ``R(x_k) - y_k``, zero at zero.
     of_residuals: ClassVar[bool] = True
+    #: Whether it is piecewise quadratic with rational coefficients: then minima can be proved.
+    rational: ClassVar[bool] = False
     #: In another unit of values and targets the loss is the same one times this power of it.
     degree: ClassVar[int] = 0
     #: Parameters that have the unit of the targets.
@@ -105,6 +108,15 @@ class Loss(ABC):
             return Bounded(values, error), slopes
         return Bounded(values, error) * self.weights, slopes * self.weights
 
+    def exactly(self, k: int, r: Fraction) -> tuple[Fraction, Fraction, Fraction]:
+        """Value, half slope and half curvature of sample k in rationals, of ``rational`` losses."""
+        weight = Fraction(1 if self.weights is None else float(self.weights[k]))
+        value, slope, curvature = self._exactly(r)
+        return weight * value, weight * slope, weight * curvature
+
+    def _exactly(self, r: Fraction) -> tuple[Fraction, Fraction, Fraction]:
+        raise NotImplementedError(f"the {self.name} loss is not rational")
+
     def _weighted(self, values: Array) -> Array:
         return values if self.weights is None else self.weights * values
 
@@ -136,6 +148,11 @@ class SquaredLoss(Loss):
     """``r^2``, (6)."""
 
     name = "squared"
+    rational = True
+
+    def _exactly(self, r: Fraction) -> tuple[Fraction, Fraction, Fraction]:
+        return r * r, r, Fraction(1)
+
     degree = 2
 
     def _value(self, r: Array) -> Array:
@@ -165,11 +182,15 @@ class HuberLoss(Loss):
 
     delta: float = 1.0
     name = "huber"
+    rational = True
     degree = 2
     lengths = ("delta",)
 
     def __post_init__(self) -> None:
         _require_positive("delta", self.delta)
+
+    def _exactly(self, r: Fraction) -> tuple[Fraction, Fraction, Fraction]:
+        return _clipped(r, Fraction(self.delta), Fraction(1))
 
     def _value(self, r: Array) -> Array:
         s = self._half_slope(r)
@@ -201,12 +222,17 @@ class QuantileLoss(Loss):
     tau: float = 0.5
     width: float = 0.1
     name = "quantile"
+    rational = True
     degree = 1
     lengths = ("width",)
 
     def __post_init__(self) -> None:
         _require_share("tau", self.tau)
         _require_positive("width", self.width)
+
+    def _exactly(self, r: Fraction) -> tuple[Fraction, Fraction, Fraction]:
+        tau, width = Fraction(self.tau), Fraction(self.width)
+        return _clipped(r, width, (tau if r < 0 else 1 - tau) / (2 * width))
 
     def _factors(self, r: Array) -> Array:
         return np.where(r < 0, self.tau, 1 - self.tau) / (2 * self.width)
@@ -497,6 +523,12 @@ def get_weight_decay(decay: float | WeightDecay | None) -> WeightDecay | None:
 def _require_positive(name: str, value: float) -> None:
     if not 0 < value < np.inf:
         raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+
+
+def _clipped(r: Fraction, end: Fraction, factor: Fraction) -> tuple[Fraction, Fraction, Fraction]:
+    """Factor times ``r^2`` up to an end, its tangents beyond: value, half slope, half curvature."""
+    s = max(-end, min(end, r))
+    return factor * s * (2 * r - s), factor * s, factor * (abs(r) <= end)
 
 
 def _require_share(name: str, value: float) -> None:

@@ -313,7 +313,7 @@ def test_networks_of_scikit_learn_are_judged_by_what_they_minimized(data, kind):
         assert own == pytest.approx(model.loss_, rel=1e-5)
         assert np.isnan(found.r2)
     assert found.loss == pytest.approx(own, rel=1e-6)
-    assert "WeightDecay" in str(found)
+    assert "weight decay" in str(found)
     gap = found.gap
     assert gap.certificate.is_minimum
     assert 0 <= gap.loss < 0.5 * own

@@ -1,8 +1,9 @@
 """Losses: one contract for all, certificates and descents against judges of their own.
 
-Checks Theorems 26 to 29 of docs/mathematics.md.
+Checks Theorems 26, 27, 28, 29 and 36 of docs/mathematics.md.
 """
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -240,6 +241,63 @@ def test_training_lowers_the_loss_and_gradients_are_right(where):
         assert fit.loss == pytest.approx(mean_loss(fit.parametrization, X, y, space=space, **form))
     with pytest.raises(ValueError, match="'trf' minimizes sums of squares only"):
         train(theta, X, y, space=space, solver="trf", loss="huber")
+
+
+# --- proofs in rationals: Theorem 36 ---
+
+
+def exact_loss(rows, signs, X, y, name, parameters):
+    """The loss at rational products, from its formula."""
+    total = Fraction(0)
+    for x, target in zip(X.tolist(), y.tolist(), strict=True):
+        r = -Fraction(target)
+        for row, sign in zip(rows, signs, strict=True):
+            r += sign * max(sum(p * Fraction(q) for p, q in zip(row, x, strict=True)), Fraction(0))
+        end = Fraction(parameters.get("delta", parameters.get("width")))
+        inside = r * r if abs(r) <= end else 2 * end * abs(r) - end * end
+        if name == "quantile":
+            tau = Fraction(parameters["tau"])
+            inside *= (tau if r < 0 else 1 - tau) / (2 * end)
+        total += inside
+    return total / len(y)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("huber", {"delta": 0.5}), ("quantile", {"tau": 0.75, "width": 0.25})]
+)
+def test_piecewise_quadratic_losses_are_proved(name, parameters):
+    rng = np.random.default_rng(2)
+    form = {"loss": get_loss(name, **parameters)}
+    proved = refuted = 0
+    for seed in range(3):
+        x, y = case(name, seed, n=12)
+        X, space = np.column_stack([x, np.ones(12)]), UnrestrictedSpace(2, 2, offset=False)
+        theta = descend(space.sample(rng), X, y, space=space, **form).parametrization
+        found = certify_minimum(theta, X, y, space=space, exact=True, **form)
+        if not found.proved:
+            continue
+        proved += 1
+        proof, signs = found.proof, [1 if c > 0 else -1 for c in theta.output_weights]
+        args = signs, X, y, name, parameters
+        assert exact_loss(proof.products, *args) == proof.loss
+        for _ in range(40):
+            step = rng.choice([1e-3, 1e-6]) * min(1.0, found.radius)
+            rows = [
+                [
+                    p + Fraction(float(step * v))
+                    for p, v in zip(row, rng.normal(size=2), strict=True)
+                ]
+                for row in proof.products
+            ]
+            assert exact_loss(rows, *args) >= proof.loss
+        moved = Parametrization(theta.weights, 1.5 * theta.output_weights)
+        again = certify_minimum(moved, X, y, space=space, exact=True, **form)
+        assert again.proof.verdict is (Verdict.HOLDS if found.n_silent == 2 else Verdict.VIOLATED)
+        refuted += found.n_silent < 2
+    assert proved >= 2
+    assert refuted
+    with pytest.raises(ValueError, match="exact: the proof in rational arithmetic covers"):
+        certify_minimum(theta, X, np.abs(y), space=space, exact=True, loss="poisson")
 
 
 # --- losses with a kink: Theorem 29 ---------------------------------------------------------------

@@ -49,7 +49,8 @@ def certify_minimum(
         For mixed kinks, see :class:`landscape.stationarity.Budget`.
     exact : bool
         Re-check in exact rational arithmetic, after moving the parameters to the exact minimizer
-        of their face, see :func:`landscape.rational_check.prove_minimum`. Not with a penalty.
+        of their face, see :func:`landscape.rational_check.prove_minimum`. Squared, Huber and
+        smoothed quantile losses, without a penalty.
     penalty : array_like of shape (d,), optional
         Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``. It is in ``loss``, and
         the test and the radius are those of the sum.
@@ -101,11 +102,12 @@ def certify_minimum(
         theta, X, y, space, penalty, loss=loss, sample_weight=sample_weight,
         weight_decay=get_weight_decay(weight_decay),
     )  # fmt: skip
-    forms = problem.penalty, problem.decay, problem.sample_loss
-    if exact and any(form is not None for form in forms):
+    own = problem.sample_loss
+    rational = own is None or own.rational
+    if exact and (problem.penalty is not None or problem.decay is not None or not rational):
         raise ValueError(
-            "exact: the proof in rational arithmetic covers the squared loss only, and does not "
-            "cover a penalty"
+            "exact: the proof in rational arithmetic covers squared, Huber and smoothed quantile "
+            "losses, and does not cover a penalty; without it error bounds decide"
         )
     violations = space.violations(theta)
     for violation in violations:

@@ -34,7 +34,7 @@ class ExactMinimum:
     #: The exact point in effective coordinates: ``u_i``, on lifted data ``(w_i, p_i - q_i)``.
     products: tuple[Vector, ...] = ()
     offset: Fraction = Fraction(0)
-    #: Mean squared error there, exactly.
+    #: Mean loss there, exactly.
     loss: Fraction | None = None
     #: Per neuron, those of its merged kinks where they are convex.
     multipliers: tuple[tuple[Fraction, ...], ...] = ()
@@ -127,8 +127,8 @@ class _Proof:
         else:
             self._solve_face()
             self._check_sides()
-        s = self._residuals()
-        loss = Fraction(s @ s) / len(s)
+        values, s, _ = self._losses()
+        loss = Fraction(values.sum()) / len(s)
         multipliers = self._check_slopes(s) if loss else ((),) * len(self.u)
         self._check_space()
         distance, reach = self._distance_and_reach()
@@ -141,7 +141,7 @@ class _Proof:
                 "it undetermined up to rounding"
             )
         radius = -_up(distance - reach) if loss and reach is not None else inf
-        reason = "the residual is exactly 0: a global minimum"
+        reason = "the loss is exactly 0: a global minimum"
         if loss:
             where = "given point" if at_theta else "exact minimizer of the face"
             reason = f"the exact first-order conditions hold at the {where}"
@@ -229,14 +229,18 @@ class _Proof:
         whole = [
             [int(p * scale) for p in column] for column, scale in zip(columns, scales, strict=True)
         ]
-        s = self._residuals()
+        _, s, curvatures = self._losses()
         common = lcm(*(p.denominator for p in s))
         right = [int(p * common) for p in s]
-        normal = [[Fraction(p) for p in row] for row in gram(whole)]
+        if (curvatures == 1).all():
+            normal = [[Fraction(p) for p in row] for row in gram(whole)]
+        else:  # of the pieces of the losses on which the samples are
+            bent = [[p * q for p, q in zip(row, curvatures, strict=True)] for row in whole]
+            normal = [[dot(p, q) for q in whole] for p in bent]
         sides = np.array(whole, dtype=object) @ np.array(right, dtype=object)
         steps = solve(normal, [Fraction(-p, common) for p in sides])
-        if steps is None:  # normal equations always have a solution
-            raise _NotProvedError("the equations of the face have no solution")
+        if steps is None:  # normal equations of the squared loss always have one
+            raise _NotProvedError("the pieces of the losses next to the point have no minimum")
         u = self.u.copy()
         for step, scale, (owner, v) in zip(steps, scales, owners, strict=True):
             if owner < 0:
@@ -249,6 +253,15 @@ class _Proof:
         """Residuals with the pattern that was found, exact where the sides are right."""
         s = (self.z * self.active) @ self.signs - self.y
         return s if self.column is None else s + self.e * self.column
+
+    def _losses(self) -> tuple[Exact, Exact, Exact]:
+        """Values of the losses, half slopes and half curvatures, (n,) each."""
+        r, loss = self._residuals(), self.problem.sample_loss
+        if loss is None:
+            return r * r, r, np.ones_like(r)
+        found = [loss.exactly(k, value) for k, value in enumerate(r)]
+        values, slopes, curvatures = (_exact(part) for part in zip(*found, strict=True))
+        return values, slopes, curvatures
 
     # --- conditions ---------------------------------------------------------------------------
 

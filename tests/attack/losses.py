@@ -34,7 +34,7 @@ FORMS = {
     "hinge": {},
 }
 #: Losses whose minima are proved in rationals.
-RATIONAL: tuple[str, ...] = ()
+RATIONAL = ("squared", "huber", "quantile")
 KINKED = ("absolute", "pinball", "hinge")
 
 
@@ -176,6 +176,11 @@ def better(judge, theta, certificate, fast, rng):
     return best if gap < 0 else None
 
 
+def fmpq_ball(x):
+    """Slightly below a fraction."""
+    return arb(x.numerator) / arb(x.denominator) - arb(2) ** -200
+
+
 def falls(judge, theta, certificate, last=120):
     """Whether a lower loss was found next to theta, as a violation says."""
     at = judge.loss(theta)
@@ -243,6 +248,9 @@ def attack(name, count, seed=0, first=0):
             certificate = certify_minimum(point, X, y, space=space, exact=exact, **form)
             counts[certificate.verdict.value] += 1
             counts["proved"] += bool(certificate.proved)
+            if certificate.proved and not judge.loss(point) >= fmpq_ball(certificate.proof.loss):
+                counts["false proofs"] += 1
+                print(name, index, "false proof", certificate.proof)
             if certificate.is_minimum:
                 value = judge.loss(point)
                 if abs(float((value - arb(certificate.loss)).mid())) > 1e-9 * (
@@ -262,7 +270,7 @@ def attack(name, count, seed=0, first=0):
     return counts
 
 
-WRONG = ("false holds", "unconfirmed violated", "wrong loss", "crashes")
+WRONG = ("false holds", "false proofs", "unconfirmed violated", "wrong loss", "crashes")
 COLUMNS = ("points", "holds", "violated", "undecided", *WRONG, "proved", "minimum",
            "iteration_limit", "stalled", "border", "no_minimum")  # fmt: skip
 CHUNK = 25
