@@ -590,7 +590,7 @@ class _Form:
         """In words."""
         if not self.loss and not self.weight_decay:
             return "mean squared error"
-        return objective_name(get_loss(self.loss), self.weight_decay)
+        return objective_name(get_loss(self.loss), get_weight_decay(self.weight_decay))
 
     def at(self, net: Network, theta: Parametrization, X: Array, y: Array, space: Space) -> float:
         """The loss of a network, or of what it is in the space."""

@@ -338,6 +338,8 @@ class PoissonLoss(Loss):
 class KinkedLoss(Loss):
     """A loss of two linear pieces: zero at its kink, falling before it or rising behind it."""
 
+    rational = True
+
     @abstractmethod
     def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
         """Where the kink is, as a value of r, and the half slopes before and behind it."""
@@ -347,6 +349,16 @@ class KinkedLoss(Loss):
         n = 1 if self.labels is None else self.labels.size
         at, low, high = (np.broadcast_to(np.asarray(p, dtype=float), n) for p in self._pieces())
         return at, self._weighted(low), self._weighted(high)
+
+    def exact_pieces(self, k: int) -> tuple[Fraction, Fraction, Fraction]:
+        """The same of sample k in rationals."""
+        weight = Fraction(1 if self.weights is None else float(self.weights[k]))
+        at, low, high = self._exact_pieces(k)
+        return at, weight * low, weight * high
+
+    def _exact_pieces(self, k: int) -> tuple[Fraction, Fraction, Fraction]:
+        at, low, high = (np.ravel(p)[min(k, np.size(p) - 1)] for p in self._pieces())
+        return Fraction(float(at)), Fraction(float(low)), Fraction(float(high))
 
     def _labels(self, y: Array) -> Array:
         return y
@@ -402,6 +414,10 @@ class PinballLoss(KinkedLoss):
 
     def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
         return 0.0, -0.5 * self.tau, 0.5 * (1 - self.tau)
+
+    def _exact_pieces(self, k: int) -> tuple[Fraction, Fraction, Fraction]:
+        tau = Fraction(self.tau)  # 1 - tau may be rounded
+        return Fraction(0), -tau / 2, (1 - tau) / 2
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,8 @@ def certify_minimum(
         For mixed kinks, see :class:`landscape.stationarity.Budget`.
     exact : bool
         Re-check in exact rational arithmetic, after moving the parameters to the exact minimizer
-        of their face, see :func:`landscape.rational_check.prove_minimum`. Squared, Huber and
-        smoothed quantile losses, without a penalty.
+        of their face, see :func:`landscape.rational_check.prove_minimum`. Not for
+        logistic and Poisson losses, not with a penalty.
     penalty : array_like of shape (d,), optional
         Adds ``sum_ij penalty_j u_ij^2`` to the loss, ``u_i = |c_i| a_i``. It is in ``loss``, and
         the test and the radius are those of the sum.
@@ -106,8 +106,8 @@ def certify_minimum(
     rational = own is None or own.rational
     if exact and (problem.penalty is not None or problem.decay is not None or not rational):
         raise ValueError(
-            "exact: the proof in rational arithmetic covers squared, Huber and smoothed quantile "
-            "losses, and does not cover a penalty; without it error bounds decide"
+            "exact: the proof in rational arithmetic covers losses of linear and quadratic pieces "
+            "(not logistic, not poisson), and does not cover a penalty"
         )
     violations = space.violations(theta)
     for violation in violations:

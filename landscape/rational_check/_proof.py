@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.effective import EffectiveProblem
 from landscape.exact import Vector, dot, gram, null_basis, reduce_rows, solve, sqrt_bracket
+from landscape.losses import KinkedLoss
 from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegative, merge
+from landscape.rational_check._kinked import choose_slopes
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.verdict import Verdict
 
@@ -19,6 +21,8 @@ Exact = NDArray[np.object_]
 
 ZERO = Fraction(0)
 
+#: A sample is put on the kink of its loss within this share of the terms of its residual.
+NEAR_KINK = 1e-9
 #: The exact point has to be within this of the given one, relative to its largest parameter.
 NEAR = 1e-6
 
@@ -117,6 +121,13 @@ class _Proof:
         self.idle = theta.output_weights[:m] == 0
         if isinstance(problem.space, RestrictedSpace):
             self.idle[:] = False
+        #: Samples on the kink of their loss, their half slopes there, and those they may have.
+        self.bent = np.zeros(len(self.y), dtype=bool)
+        self.chosen: Exact = _exact(np.zeros(len(self.y)))
+        self.pieces: Exact | None = None
+        if isinstance(problem.sample_loss, KinkedLoss):
+            found = [problem.sample_loss.exact_pieces(k) for k in range(len(self.y))]
+            self.pieces = np.array(found, dtype=object)
         #: Whether rounding put theta out of its bounds.
         self.outside = False
 
@@ -127,8 +138,10 @@ class _Proof:
         else:
             self._solve_face()
             self._check_sides()
-        values, s, _ = self._losses()
-        loss = Fraction(values.sum()) / len(s)
+        loss = Fraction(self._losses()[0].sum()) / len(self.y)
+        if loss:
+            self._choose_slopes()
+        s = self._losses()[1]
         multipliers = self._check_slopes(s) if loss else ((),) * len(self.u)
         self._check_space()
         distance, reach = self._distance_and_reach()
@@ -160,6 +173,8 @@ class _Proof:
         lower, upper = self.problem.lower, self.problem.upper
         self.kinks, self.active = (self.z == 0) & self.nonzero, np.asarray(self.z > 0)
         self.at_lower, self.at_upper = self.u <= lower, self.u >= upper
+        if self.pieces is not None:
+            self.bent = np.asarray(self._residuals() == self.pieces[:, 0])
         self.outside = bool(((self.u < lower) | (self.u > upper)).any())
 
     def _check_space(self) -> None:
@@ -224,6 +239,9 @@ class _Proof:
             )
         if not columns:
             return
+        if self.pieces is not None:
+            self._solve_kinks(columns, owners)
+            return
         # Columns as integers: their inner products then need no common denominators.
         scales = [lcm(*(p.denominator for p in column)) for column in columns]
         whole = [
@@ -236,18 +254,55 @@ class _Proof:
             normal = [[Fraction(p) for p in row] for row in gram(whole)]
         else:  # of the pieces of the losses on which the samples are
             bent = [[p * q for p, q in zip(row, curvatures, strict=True)] for row in whole]
-            normal = [[dot(p, q) for q in whole] for p in bent]
+            exact = [[Fraction(p) for p in row] for row in whole]
+            normal = [[dot(p, q) for q in exact] for p in bent]
         sides = np.array(whole, dtype=object) @ np.array(right, dtype=object)
         steps = solve(normal, [Fraction(-p, common) for p in sides])
         if steps is None:  # normal equations of the squared loss always have one
             raise _NotProvedError("the pieces of the losses next to the point have no minimum")
+        self._step([p * scale for p, scale in zip(steps, scales, strict=True)], owners)
+
+    def _step(self, steps: list[Fraction], owners: list[tuple[int, Vector]]) -> None:
         u = self.u.copy()
-        for step, scale, (owner, v) in zip(steps, scales, owners, strict=True):
+        for step, (owner, v) in zip(steps, owners, strict=True):
             if owner < 0:
-                self.e += step * scale
+                self.e += step
             else:
-                u[owner] += step * scale * np.array(v, dtype=object)
+                u[owner] += step * np.array(v, dtype=object)
         self._go_to(u)
+
+    def _solve_kinks(
+        self, columns: list[Sequence[Fraction]], owners: list[tuple[int, Vector]]
+    ) -> None:
+        """Samples next to the kink of their loss onto it: there the loss is linear on the face."""
+        assert self.pieces is not None
+        gaps = self.pieces[:, 0] - self._residuals()
+        sizes = np.abs(self.y) + np.abs(self.z * self.active).sum(axis=1)
+        self.bent = np.asarray(np.abs(gaps) <= Fraction(NEAR_KINK) * sizes)
+        on = np.flatnonzero(self.bent).tolist()
+        rows = [[column[k] for column in columns] for k in on]
+        steps = solve(rows, gaps[self.bent].tolist()) if rows else []
+        if steps is None:
+            raise _NotProvedError("no point next to it has its samples on the kinks of the losses")
+        self._step(steps, owners if steps else [])
+
+    def _choose_slopes(self) -> None:
+        """Half slopes of the samples on the kink of their loss that may pass the test."""
+        if self.pieces is None:
+            return
+        self.bent |= np.asarray(self._residuals() == self.pieces[:, 0])
+        if not self.bent.any():
+            return
+        if (self._residuals() != self.pieces[:, 0])[self.bent].any():
+            raise _NotProvedError("a sample is not exactly on the kink of its loss")
+        s = self._losses()[1] * ~self.bent
+        chosen = choose_slopes(
+            self.X, self.signs, self.active, self.kinks & ~self.idle, self.column, s, self.bent,
+            self.pieces, (self.at_lower & ~self.idle[:, None], self.at_upper & ~self.idle[:, None]),
+        )  # fmt: skip
+        if chosen is None:
+            raise _NotProvedError("no slopes of the losses on their kinks were found")
+        self.chosen = chosen
 
     def _residuals(self) -> Exact:
         """Residuals with the pattern that was found, exact where the sides are right."""
@@ -259,6 +314,10 @@ class _Proof:
         r, loss = self._residuals(), self.problem.sample_loss
         if loss is None:
             return r * r, r, np.ones_like(r)
+        if self.pieces is not None:
+            gaps, (_, low, high) = r - self.pieces[:, 0], self.pieces.T
+            s = np.where(self.bent, self.chosen, np.where(gaps < 0, low, high))
+            return 2 * gaps * np.where(gaps < 0, low, high), s, np.zeros_like(r)
         found = [loss.exactly(k, value) for k, value in enumerate(r)]
         values, slopes, curvatures = (_exact(part) for part in zip(*found, strict=True))
         return values, slopes, curvatures
@@ -286,12 +345,14 @@ class _Proof:
     def _check_slopes(self, s: Exact) -> tuple[tuple[Fraction, ...], ...]:
         """Every neuron's h is non-negative, and the offset's derivative is zero."""
         if self.column is not None and s @ self.column:
-            raise _RefutedError("the derivative by the offset is not exactly 0")
+            failure = _NotProvedError if self.bent.any() else _RefutedError
+            raise failure("the derivative by the offset is not exactly 0")
         multipliers = []
         for i in range(len(self.u)):
             answer = self._idle_slope(i, s) if self.idle[i] else self._slope(i, s)
             if not answer.holds:
-                failure = _NotProvedError if answer.holds is None else _RefutedError
+                known = answer.holds is not None and not self.bent.any()
+                failure = _RefutedError if known else _NotProvedError
                 raise failure(f"neuron {i}: {answer.reason}")
             multipliers.append(answer.multipliers)
         return tuple(multipliers)

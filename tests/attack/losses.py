@@ -34,7 +34,7 @@ FORMS = {
     "hinge": {},
 }
 #: Losses whose minima are proved in rationals.
-RATIONAL = ("squared", "huber", "quantile")
+RATIONAL = ("squared", "huber", "quantile", "absolute", "pinball", "hinge")
 KINKED = ("absolute", "pinball", "hinge")
 
 
