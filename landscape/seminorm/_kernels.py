@@ -41,7 +41,8 @@ def order_lines(keys, n, scratch, order, ordered):
     ``order`` receives which line comes where, ``ordered`` its key; scratch is int64 (2, n + 2).
     """
     places, heads = scratch[0], scratch[1]
-    heads[: n + 2] = 0
+    for box in range(n + 2):
+        heads[box] = 0
     half = 0.5 * n
     for t in range(n):
         places[t] = int(half + half * (keys[t] / (1.0 + abs(keys[t]))))
@@ -64,7 +65,7 @@ def order_lines(keys, n, scratch, order, ordered):
 def scaled(rows):
     """Rows times powers of two, so that max-norms lie in [1/2, 1); these, and the exponents."""
     m, d = rows.shape
-    result, sizes, exponents = rows.copy(), np.zeros(m), np.zeros(m, np.int64)
+    result, sizes, exponents = np.empty((m, d)), np.zeros(m), np.zeros(m, np.int64)
     for i in range(m):
         for j in range(d):
             sizes[i] = max(sizes[i], abs(rows[i, j]))
@@ -81,84 +82,17 @@ def scaled_products(rows, factors):
     Without overflow or underflow.
     """
     products, sizes, exponents = scaled(rows)
-    mantissas, lowest = factors.copy(), -(2**20)
+    lowest = -(2**20)
+    exponent = lowest
     for i in range(len(rows)):
-        mantissas[i], shift = math.frexp(factors[i])
-        exponents[i] = exponents[i] + shift if sizes[i] * mantissas[i] != 0 else lowest
-    exponent = exponents.max() if len(rows) > 0 else lowest
+        mantissa, shift = math.frexp(factors[i])
+        exponents[i] = exponents[i] + shift if sizes[i] * mantissa != 0 else lowest
+        exponent = max(exponent, exponents[i])
     for i in range(len(rows)):
-        products[i] *= math.ldexp(mantissas[i], max(exponents[i] - exponent, -2000))
+        factor = math.ldexp(math.frexp(factors[i])[0], max(exponents[i] - exponent, -2000))
+        for j in range(rows.shape[1]):
+            products[i, j] *= factor
     return products, exponent if exponent > lowest else 0
-
-
-@compiled
-def hyperplanes(neurons, tolerance):
-    """Neurons (m, d), ordered by products with a generic vector, if these tell all of them apart.
-
-    Returns rows, labels and orientations as `landscape.canonical.Hyperplanes` has them, and whether
-    all are clearly different: the products of equal directions of max-norm one differ by less.
-    """
-    m, d = neurons.shape
-    units, sizes, _ = scaled(neurons)
-    rows, keys, ordered = units.copy(), np.empty(m), np.empty(m)
-    order, labels = np.empty(m, np.int64), np.empty(m, np.int64)
-    orientations, generic = np.ones(m, np.int8), np.cos(1.0 + np.arange(d) ** 2)
-    for i in range(m):
-        key = 0.0
-        for j in range(d):
-            key += units[i, j] * generic[j]
-        orientations[i] = -1 if key < 0 else 1
-        keys[i] = abs(key) / sizes[i] if sizes[i] > 0 else 0.0
-    order_lines(keys, m, np.empty((2, m + 2), np.int64), order, ordered)
-    slack, distinct = 2 * (tolerance + (d + 1) * EPS) * (d + 1), sizes.all()
-    for h in range(m):
-        distinct &= h == 0 or ordered[h] - ordered[h - 1] > slack
-        i = order[h]
-        labels[i] = h
-        for j in range(d):
-            rows[h, j] = units[i, j] * orientations[i]
-    return rows, labels, orientations, distinct
-
-
-@compiled
-def jumps(labels, orientations, products):
-    """By what the gradient jumps across each of m hyperplanes, (m, q), and its value below all.
-
-    Summed in the hyperplanes' order, so that it does not depend on the neurons'.
-    """
-    m, q = products.shape
-    weights, offset, turned = np.empty((m, q)), np.zeros(q), np.zeros(m, np.bool_)
-    for i in range(m):
-        turned[labels[i]] = orientations[i] < 0
-        for c in range(q):
-            weights[labels[i], c] = orientations[i] * products[i, c]
-    for h in range(m):
-        if turned[h]:
-            offset -= weights[h]
-    return weights, offset
-
-
-@compiled
-def used_rows(weights):
-    """Indices of the rows that are not zero."""
-    used = np.zeros(len(weights), np.bool_)
-    for c in range(weights.shape[1]):
-        used |= weights[:, c] != 0.0
-    return np.flatnonzero(used)
-
-
-@compiled
-def bound(weights, offset):
-    """Per coordinate the total and the bound of a `CellProblem`; its largest sum of all sizes."""
-    total, bounds, largest = 2.0 * offset, np.empty(len(offset)), 0.0
-    for c in range(len(offset)):
-        size = 0.0
-        for h in range(len(weights)):
-            total[c] += weights[h, c]
-            size += abs(weights[h, c])
-        bounds[c] = 0.5 * (size + abs(total[c]))
-        largest = max(largest, size + abs(offset[c]))
-    return total, bounds, largest
 
 
 @compiled
@@ -203,6 +137,74 @@ def spans(rows):
 
 
 @compiled
+def hyperplanes(neurons, generic, tolerance):
+    """Neurons (m, d), ordered by products with a generic vector, if these tell all of them apart.
+
+    Returns rows, labels and orientations as `landscape.canonical.Hyperplanes` has them, whether all
+    are clearly different (the products of equal directions of max-norm one differ by less), and
+    whether they surely have rank d.
+    """
+    m, d = neurons.shape
+    units, sizes, _ = scaled(neurons)
+    rows, keys, ordered = np.empty((m, d)), np.empty(m), np.empty(m)
+    order, labels = np.empty(m, np.int64), np.empty(m, np.int64)
+    orientations, distinct = np.empty(m, np.int8), True
+    for i in range(m):
+        key = 0.0
+        for j in range(d):
+            key += units[i, j] * generic[j]
+        orientations[i] = -1 if key < 0 else 1
+        keys[i] = abs(key) / sizes[i] if sizes[i] > 0 else 0.0
+        distinct &= sizes[i] > 0
+    order_lines(keys, m, np.empty((2, m + 2), np.int64), order, ordered)
+    slack = 2 * (tolerance + (d + 1) * EPS) * (d + 1)
+    for h in range(m):
+        distinct &= h == 0 or ordered[h] - ordered[h - 1] > slack
+        i = order[h]
+        labels[i] = h
+        for j in range(d):
+            rows[h, j] = units[i, j] * orientations[i]
+    return rows, labels, orientations, distinct, spans(rows)
+
+
+@compiled
+def jumps(labels, orientations, products):
+    """By what the gradient jumps across each of m hyperplanes, (m, q), and its value below all.
+
+    Summed in the hyperplanes' order, so that it does not depend on the neurons'. Also whether it
+    jumps at all of them.
+    """
+    m, q = products.shape
+    weights, offset, turned = np.empty((m, q)), np.zeros(q), np.empty(m, np.bool_)
+    everywhere = True
+    for i in range(m):
+        turned[labels[i]], jump = orientations[i] < 0, False
+        for c in range(q):
+            weights[labels[i], c] = orientations[i] * products[i, c]
+            jump |= products[i, c] != 0.0
+        everywhere &= jump
+    for h in range(m):
+        if turned[h]:
+            for c in range(q):
+                offset[c] -= weights[h, c]
+    return weights, offset, everywhere
+
+
+@compiled
+def bound(weights, offset):
+    """Per coordinate the total and the bound of a `CellProblem`; its largest sum of all sizes."""
+    total, bounds, largest = np.empty(len(offset)), np.empty(len(offset)), 0.0
+    for c in range(len(offset)):
+        size, total[c] = 0.0, 2.0 * offset[c]
+        for h in range(len(weights)):
+            total[c] += weights[h, c]
+            size += abs(weights[h, c])
+        bounds[c] = 0.5 * (size + abs(total[c]))
+        largest = max(largest, size + abs(offset[c]))
+    return total, bounds, largest
+
+
+@compiled
 def settle(rows, point, direction, wanted, positive):
     """Move a point (in place) off the hyperplanes that it is on; whether floats can tell its sides.
 
@@ -211,11 +213,15 @@ def settle(rows, point, direction, wanted, positive):
     the point is clearly not on are not crossed on its way along a generic direction.
     """
     k, r = rows.shape
-    sides = wanted.copy()
+    sides = np.empty(k, np.int8)
+    for h in range(k):
+        sides[h] = wanted[h]
     for attempt in range(2):
-        largest, step, all_clear = np.abs(point).max(), 1.0, True
-        if largest > 0:
-            point /= largest
+        largest, step, all_clear = 0.0, 1.0, True
+        for j in range(r):
+            largest = max(largest, abs(point[j]))
+        for j in range(r):
+            point[j] /= largest if largest > 0 else 1.0
         for h in range(k):
             value, size, slope = 0.0, 0.0, 0.0
             for j in range(r):
@@ -237,7 +243,8 @@ def settle(rows, point, direction, wanted, positive):
                 all_clear = False
         if all_clear:
             return True
-        point += 0.5 * step * direction  # half as far as the others allow
+        for j in range(r):
+            point[j] += 0.5 * step * direction[j]  # half as far as the others allow
     return False
 
 
@@ -280,10 +287,13 @@ def in_fours(weights):
     """Weights (k, q) as (q / 4 rounded up, k, 4), and room for what `center` writes."""
     k, q = weights.shape
     fours = np.zeros(((q + 3) // 4, k, 4))
-    for h in range(k):
-        for j in range(q):
+    middle, reach = np.zeros(4 * len(fours)), np.empty(4 * len(fours))
+    for j in range(q):
+        for h in range(k):
             fours[j // 4, h, j % 4] = weights[h, j]
-    return fours, np.zeros(4 * len(fours)), np.full(4 * len(fours), -np.inf)
+    for j in range(len(reach)):
+        reach[j] = -np.inf
+    return fours, middle, reach
 
 
 @compiled
@@ -344,7 +354,7 @@ def sort_plane(rows):
     k = len(rows)
     keys, turns, ordered = np.empty(k), np.empty(k), np.empty(k)
     order, close = np.empty(k, np.int64), np.zeros(k, np.bool_)
-    line_keys(rows[:, 0], rows[:, 1], keys, turns)
+    line_keys(rows[:, 0].copy(), rows[:, 1].copy(), keys, turns)
     order_lines(keys, k, np.empty((2, k + 2), np.int64), order, ordered)
     for t in range(k - 1):
         low, high = ordered[t], ordered[t + 1]
@@ -361,23 +371,27 @@ def sweep_plane(rows, weights, offset, order, turns, pattern, point):
     """
     k, q = weights.shape
     fours, middle, reach = in_fours(weights)
-    total, gradient = 2.0 * offset, offset.copy()
+    total, gradient, a, b = np.zeros(q), np.empty(q), rows[:, 0].copy(), rows[:, 1].copy()
     for h in range(k):
-        total += weights[h]
-    center(total - 2.0 * offset, offset, offset, middle, reach)
+        for c in range(q):
+            total[c] += weights[h, c]
+    center(total, offset, offset, middle, reach)
     best = sweep_gaps(turns, fours, order, k, middle, reach, np.empty(k), -1.0)[1]
+    for c in range(q):
+        gradient[c] = offset[c]
     for t in range(k):
         h = order[t]
         pattern[h] = (turns[h] > 0) != (t < best)
         if pattern[h]:
-            gradient += weights[h]
-    x, y = ray(turns, rows[:, 0], rows[:, 1], order[best])
-    u, v = ray(turns, rows[:, 0], rows[:, 1], order[best - 1])
+            for c in range(q):
+                gradient[c] += weights[h, c]
+    x, y = ray(turns, a, b, order[best])
+    u, v = ray(turns, a, b, order[best - 1])
     side = 1.0 if best > 0 else -1.0
     value, opposite, thin = 0.0, 0.0, abs(x * v - y * u) <= 1e-12
     for c in range(q):
         value = max(value, abs(gradient[c]))
-        opposite = max(opposite, abs(total[c] - gradient[c]))
+        opposite = max(opposite, abs(2.0 * offset[c] + total[c] - gradient[c]))
     if opposite > value:
         value, x, y, side = opposite, -x, -y, -side
         for h in range(k):
@@ -396,15 +410,20 @@ def climb(rows, weights, offset, starts, directions, patience, stop, best_point)
     a, b, keys, turns, ordered = np.empty(k), np.empty(k), np.empty(k), np.empty(k), np.empty(k)
     lines, scratch = np.empty(k, np.int64), np.empty((2, k + 2), np.int64)
     fours, middle, reach = in_fours(weights)
-    total = np.zeros(len(offset))
+    total, x, y = np.zeros(len(offset)), np.empty(r), np.empty(r)
     for h in range(k):
-        total += weights[h]
+        for c in range(len(offset)):
+            total[c] += weights[h, c]
     center(total, offset, offset, middle, reach)
     best, used = -1.0, 0
     for s in range(len(starts)):
-        x, current, failures = starts[s].copy(), -1.0, 0
+        current, failures = -1.0, 0
+        for c in range(r):
+            x[c] = starts[s, c]
         while failures < patience and stop[0] == 0:
-            y = rows[(used * 7919) % k] if used % 2 else directions[(used // 2) % len(directions)]
+            for c in range(r):
+                other = directions[(used // 2) % len(directions), c]
+                y[c] = rows[(used * 7919) % k, c] if used % 2 else other
             used += 1
             for h in range(k):
                 a[h], b[h] = 0.0, 0.0
@@ -423,8 +442,13 @@ def climb(rows, weights, offset, starts, directions, patience, stop, best_point)
                 failures = 0
             current = max(current, value)
             u, v = gap(turns, a, b, lines, k, position)
-            x = u * x + v * y
-            x /= np.sqrt((x * x).sum())
+            length = 0.0
+            for c in range(r):
+                x[c] = u * x[c] + v * y[c]
+                length += x[c] * x[c]
+            for c in range(r):
+                x[c] /= np.sqrt(length)
         if current > best:
             best = current
-            best_point[:] = x
+            for c in range(r):
+                best_point[c] = x[c]

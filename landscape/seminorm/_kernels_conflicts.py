@@ -37,14 +37,15 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                 least = s
                 support[0] = active[q]
         size = 1
-    multipliers[:size] = 1.0 / size
+    for p in range(size):
+        multipliers[p] = 1.0 / size
     largest = 0.0
     for p in range(size):
         _products(Z, support, p, gram)
         largest = max(largest, gram[p, p])
     fresh = n_support > 0
     # How many rows of the support are factored, and with which multiple of e e^T.
-    factored, sigma = 0, 0.0
+    factored, sigma = size * 0, 0.0  # no literal: numba compiles callees for these once more
     for _ in range(50 * (d + 5)):
         if not fresh:
             xx = 0.0
@@ -96,7 +97,8 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                     if drop > 0:
                         step = min(step, multipliers[p] / drop)
             if inside:
-                multipliers[:size] = solution[:size]
+                for p in range(size):
+                    multipliers[p] = solution[p]
                 break
             kept = 0
             for p in range(size):
@@ -157,11 +159,11 @@ def _surely_conflict(Y, support, size):
     n = d + 1
     if size != n:
         return False
-    M, R = np.ones((n, n)), np.eye(n)
+    M, A, R = np.empty((n, n)), np.empty((n, n)), np.zeros((n, n))
     for p in range(n):
-        for k in range(d):
-            M[k, p] = Y[support[p], k]
-    A = M.copy()
+        R[p, p] = 1.0
+        for k in range(n):
+            A[k, p] = M[k, p] = Y[support[p], k] if k < d else 1.0
     for p in range(n):
         pivot = p
         for q in range(p + 1, n):
@@ -253,7 +255,7 @@ def _replay(chain, n_chain, state, residual, share, threshold):
             return bound, True, kept
         bound += step
         if kept < c:
-            chain[kept] = chain[c]
+            _copy(chain, c, chain, kept)
         kept += 1
     return bound, False, kept
 
@@ -272,10 +274,12 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
     k, d = Y.shape
     width = d + 2
     best, nodes, unresolved = cutoff, 0, np.inf
-    threshold, heaviest = slack / k, weights.max()
+    threshold, heaviest = slack / k, 0.0
+    for i in range(k):
+        heaviest = max(heaviest, weights[i])
     active, support = np.empty(k, np.int64), np.empty(width + 1, np.int64)
     multipliers, x = np.empty(width + 1), np.empty(d)
-    Z, columns = units.copy(), np.empty((d, k))
+    Z, columns = np.empty((k, d)), np.empty((d, k))
     residual, share = np.empty(k), np.empty(k)
     # Open nodes: states of the rows, weight of the waived ones, bound, and the conflicts that the
     # parent's bound rests on.
@@ -287,17 +291,21 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
     chain = np.empty((longest, width), np.int32)
     pending, n_pending = np.empty((64, width), np.int32), 0
     # Supports that were confirmed lately: the same ones are found again and again.
-    confirmed = np.full((REMEMBERED, width), -2, np.int32)
+    confirmed = np.zeros((REMEMBERED, width), np.int32)
     top = 1
     while top > 0:
         if nodes >= max_nodes or stop[0] != 0:
-            return min(best, unresolved, floors[:top].min()), False, nodes, pending[:n_pending]
+            for t in range(top):
+                unresolved = min(unresolved, floors[t])
+            return min(best, unresolved), False, nodes, pending[:n_pending]
         top -= 1
         cost, floor, n_chain = costs[top], floors[top], n_inherited[top]
         if floor >= best - slack:
             continue
-        state[:] = states[top]
-        chain[:n_chain] = inherited[top, :n_chain]
+        for i in range(k):
+            state[i] = states[top, i]
+        for c in range(n_chain):
+            _copy(inherited[top], c, chain, c)
         nodes += 1
         done, outcome, lower = False, UNKNOWN, cost
         for _round in range(4):
@@ -316,7 +324,7 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                 f = 1.0 if state[i] == REQUIRED else max(1e-3, residual[i] / heaviest)
                 for c in range(d):
                     Z[i, c] = columns[c, i] = units[i, c] * f
-            warm = 0
+            warm = k * 0  # no literal, as above
             while not done:
                 n = 0
                 for i in range(k):
@@ -328,8 +336,9 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                     break  # the bound so far holds
                 outcome, size = min_norm_point(Z, columns, active, n, multipliers, support, warm, x)
                 if outcome == UNKNOWN and warm > 0:
+                    warm = k * 0
                     outcome, size = min_norm_point(
-                        Z, columns, active, n, multipliers, support, 0, x
+                        Z, columns, active, n, multipliers, support, warm, x
                     )
                 if outcome == FEASIBLE:
                     violated, sure = _violated(Y, weights, state, x)
@@ -337,7 +346,8 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                         outcome = UNKNOWN
                     elif violated < best:
                         best = violated
-                        best_point[:] = x
+                        for c in range(d):
+                            best_point[c] = x[c]
                 if outcome != CONFLICT:
                     break
                 sort_by(support, multipliers, size, 1)
@@ -353,7 +363,8 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                     if all_pending or not _surely_conflict(Y, support, size):
                         if n_pending == len(pending):
                             larger = np.empty((2 * n_pending, width), np.int32)
-                            larger[:n_pending] = pending
+                            for c in range(n_pending):
+                                _copy(pending, c, larger, c)
                             pending = larger
                         _write(pending[n_pending], support, size)
                         n_pending += 1
@@ -407,14 +418,22 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
             continue
         lower = max(lower, floor)
         for choice in (WAIVED, REQUIRED):
-            states[top] = state
-            states[top, branch] = choice
+            for i in range(k):
+                states[top, i] = choice if i == branch else state[i]
             costs[top] = cost + (weights[branch] if choice == WAIVED else 0.0)
             floors[top] = max(lower, costs[top])
-            inherited[top, :n_chain] = chain[:n_chain]
+            for c in range(n_chain):
+                _copy(chain, c, inherited[top], c)
             n_inherited[top] = n_chain
             top += 1
     return min(best, unresolved), unresolved >= best - slack, nodes, pending[:n_pending]
+
+
+@compiled
+def _copy(source, s, target, t):
+    """Copy a row; numba compiles an assignment of slices for seconds."""
+    for q in range(source.shape[1]):
+        target[t, q] = source[s, q]
 
 
 @compiled
@@ -428,7 +447,9 @@ def _write(padded, support, size):
 def _violated(Y, weights, state, x):
     """Weight of the rows that a point violates, and whether it surely satisfies the required."""
     k, d = Y.shape
-    margin = 4 * (d + 2) * EPS * np.abs(x).sum()
+    margin = 0.0
+    for c in range(d):
+        margin += 4 * (d + 2) * EPS * abs(x[c])
     violated, sure = 0.0, True
     for i in range(k):
         s = 0.0

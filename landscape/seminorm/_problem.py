@@ -34,14 +34,14 @@ class CellProblem:
     The rows (k, r) are normals of different hyperplanes, of rank r; weights (k, q), offset (q,).
     ``total`` is ``g(x) + g(-x)``, the same for all x: one side of a coordinate gives the other.
     ``bounds`` bound ``|g_j|`` by its weights' signs alone, ``tolerance`` the rounding error of a
-    value of the objective, any order of summation.
+    value of the objective, any order of summation; ``size`` is the largest sum of all sizes.
     """
 
     def __init__(self, rows: Array, weights: Array, offset: Array) -> None:
         self.rows, self.weights, self.offset = rows, weights, offset
         self.shape: tuple[int, int] = rows.shape
-        self.total, self.bounds, size = kernels.bound(weights, offset)
-        self.tolerance = 4 * EPS * (len(rows) + 2) * size
+        self.total, self.bounds, self.size = kernels.bound(weights, offset)
+        self.tolerance = 4 * EPS * (len(rows) + 2) * self.size
 
     @cached_property
     def exact_rows(self) -> list[IntVector]:
@@ -111,6 +111,13 @@ def generic_direction(n: int) -> Array:
     return direction
 
 
+@lru_cache(maxsize=64)
+def sorting_vector(n: int) -> Array:
+    """A vector whose products with neurons order their hyperplanes."""
+    vector: Array = np.cos(1.0 + np.arange(n) ** 2)
+    return vector
+
+
 def settle(rows: Array, point: Array, wanted: NDArray[np.int8]) -> tuple[Array, Pattern] | None:
     """A point moved off the hyperplanes it is on, and its sides; None if floats cannot tell."""
     point, sides = point.copy(), np.empty(len(rows), dtype=bool)
@@ -135,8 +142,10 @@ class Planes:
 
     def __init__(self, neurons: Array) -> None:
         self.shape, self._columns = neurons.shape, dict[bytes, list[int]]()
-        planes = kernels.hyperplanes(np.array(neurons), DIRECTION_TOLERANCE)
+        vector = sorting_vector(neurons.shape[1])
+        planes = kernels.hyperplanes(np.array(neurons), vector, DIRECTION_TOLERANCE)
         self.distinct: bool = planes[3]
+        self._full: bool = planes[3] and planes[4]
         merged = Hyperplanes(*planes[:3]) if self.distinct else merge_hyperplanes(neurons)
         self.rows, self.labels, self.orientations = merged
 
@@ -145,17 +154,20 @@ class Planes:
 
         ``everything`` keeps the hyperplanes where the gradient does not jump.
         """
-        n = len(self.rows)
+        n, rows = len(self.rows), self.rows
         if self.distinct:
-            weights, offset = kernels.jumps(self.labels, self.orientations, products)
+            weights, offset, jumps = kernels.jumps(self.labels, self.orientations, products)
+            everything |= jumps
         else:
             signed = self.orientations[:, None] * products
             sums = [exact_sums(column, self.labels, n) for column in signed.T]
             weights = np.ascontiguousarray(np.reshape(sums, (products.shape[1], n)).T)
             offset = exact_gradient(products, self.orientations < 0)
-        used, rows = np.arange(n) if everything else kernels.used_rows(weights), self.rows
+        used = np.arange(n) if everything else np.flatnonzero(weights.any(axis=1))
         if len(used) < n:
             rows, weights = rows[used], weights[used]
+        if self._full and len(used) == n:
+            return Reduced(CellProblem(rows, weights, offset), used, list(range(self.shape[1])))
         columns = self.independent_columns(used)
         if len(columns) < self.shape[1]:
             # Powers of two such that max-norms lie in [1/2, 1), as before columns were dropped.
@@ -242,7 +254,11 @@ def finish(
     sizes = [abs(value) for value in gradient.tolist()]
     lower, tolerance = max(sizes), reduced.problem.tolerance
     if rounded:
-        tolerance += EPS * kernels.bound(products, np.zeros(len(sizes)))[2]
+        # Where all are distinct, products are the problem's weights.
+        size = reduced.problem.size
+        if not planes.distinct:
+            size = kernels.bound(products, np.zeros(len(sizes)))[2]
+        tolerance += EPS * size
     return Seminorm(
         unscaled(lower, exponent),
         unscaled(lower if found.exact else max(lower, found.upper), exponent),
