@@ -3,6 +3,8 @@
 Checks Theorem 24 of docs/mathematics.md.
 """
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
 
@@ -118,6 +120,58 @@ def check_class(x, y, space, n_positive):
     assert (bracket.network.output_weights > 0).sum() == n_positive
     assert bracket.certificate.is_minimum
     return bracket.upper
+
+
+def piecewise_linear(t, y, n_kinks):
+    """The least mean squared error of continuous piecewise linear functions, by brute force.
+
+    Every order of kinks among the points, and of each the least with its kinks there: between two
+    neighbours the loss along a kink is a quotient of quadratics, whose least a fine search finds.
+    """
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def least(kinks):
+        columns = [np.ones_like(t), t, *(np.maximum(t - s, 0.0) for s in kinks)]
+        A = np.column_stack(columns)
+        rest = y - A @ np.linalg.lstsq(A, y, rcond=1e-12)[0]
+        return float(rest @ rest) / len(y)
+
+    found = [least([])]
+    gaps = list(zip(np.unique(t)[:-1], np.unique(t)[1:], strict=True))
+    for chosen in combinations_with_replacement(gaps, n_kinks) if n_kinks else ():
+        for part in ([0.01, 0.99], [0.99, 0.01], [0.5, 0.5]):
+            start = [a + p * (b - a) for (a, b), p in zip(chosen, part, strict=False)]
+            end = optimize.minimize(
+                least, start, method="L-BFGS-B", bounds=chosen, options={"ftol": 1e-14}
+            )
+            found.append(end.fun)
+    return min(found)
+
+
+@pytest.mark.parametrize("n_kinks", [0, 1, 2])
+def test_continuous_piecewise_linear_functions(n_kinks):
+    """As many breakpoints as asked for and no more, by an independent search over kinks."""
+    for seed in range(3):
+        rng = np.random.default_rng([n_kinks, seed])
+        t, y = rng.uniform(-1, 1, 9) + 5.0, rng.standard_normal(9)
+        t[3] = t[2]
+        space = space_of("unrestricted", 1, n_kinks + 1 + seed % 2)
+        bracket = bracket_global_minimum(t[:, None], y, space=space, n_kinks=n_kinks)
+        assert bracket.outcome is BracketOutcome.CLOSED and bracket.certificate is None
+        least = piecewise_linear(t, y, n_kinks)
+        assert bracket.lower <= least * (1 + 1e-12)
+        assert bracket.upper == pytest.approx(least, rel=1e-6)
+        again = loss(bracket.network, space.embed(t[:, None]), y)
+        assert again == pytest.approx(bracket.upper, rel=1e-9)
+        values = space.embed(t[:, None]) @ bracket.network.products[:-1].T
+        kinks = (values > 1e-9).any(axis=0) & (values < -1e-9).any(axis=0)
+        assert kinks.sum() <= n_kinks
+    with pytest.raises(ValueError, match="n_kinks: expected less than n_neurons=2"):
+        bracket_global_minimum(
+            t[:, None], y, space=space_of("unrestricted", 1, 2), n_kinks=2, n_starts=0
+        )
+    with pytest.raises(ValueError, match="n_kinks: expected less"):
+        bracket_global_minimum(t[:, None], y, space=space_of("balanced", 1, 2), n_kinks=0)
 
 
 def test_limits_and_resume():

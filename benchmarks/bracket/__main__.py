@@ -1,7 +1,7 @@
-"""``python -m benchmarks.bracket [--publish]``: how fast brackets of the global minimum close.
+"""``python -m benchmarks.bracket [--starts] [--publish]``: how fast global brackets close.
 
-Seconds are CPU time on one core, kernels compiled. Then: how often starts of the descent end at the
-proven optimum. The tables go to ``docs/bracket.md``.
+Seconds are CPU time on one core, kernels compiled. With ``--starts``: how often starts of solvers
+end at the optimum that a closed bracket has. The tables go to ``docs/bracket.md``.
 """
 
 import argparse
@@ -11,12 +11,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_diabetes
 
+from benchmarks.bracket.starts import starts
 from benchmarks.publish import markdown, publish
 from landscape.bracket import bracket_global_minimum
-from landscape.descent import descend
-from landscape.objective import loss
 from landscape.spaces import make_space
-from landscape.streams import stream
 
 #: Inputs, samples, neurons of the network with biases, and the deviation of the noise.
 SIZES = [(1, 50, 2, 0.2), (1, 200, 2, 0.2), (1, 1000, 2, 0.2), (1, 200, 3, 0.2), (1, 200, 4, 0.2)]
@@ -68,44 +66,19 @@ def sizes(limit: float) -> str:
     return markdown(head, rows)
 
 
-def starts(n_problems: int, n_starts: int) -> str:
-    """How often starts, and the best of them, end at the proven optimum."""
-    rows = []
-    for m in (1, 2, 3):
-        hits = {False: [0, 0], True: [0, 0]}
-        for k in range(n_problems):
-            rng = stream(0, "bracket benchmark", m, k)
-            n = int(rng.integers(12, 26))
-            x = np.sort(rng.uniform(-1, 1, n))[:, None]
-            y = np.sin(rng.uniform(2, 8) * x[:, 0]) + 0.3 * rng.standard_normal(n)
-            space = make_space("unrestricted", 1, m)
-            best = bracket_global_minimum(x, y, space=space)
-            inputs, enough = space.embed(x), best.upper + 1e-6 * float(np.var(y))
-            thetas = [space.sample(rng) for _ in range(n_starts)]
-            for far, found in hits.items():
-                ends = [descend(t, inputs, y, space=space, far=far).parametrization for t in thetas]
-                there = [loss(end, inputs, y) <= enough for end in ends]
-                found[0] += sum(there)
-                found[1] += any(there)
-        for far, (each, any_of) in hits.items():
-            name = "descent, far" if far else "descent"
-            rows.append(
-                [name, str(m), f"{each / n_problems / n_starts:.0%}", f"{any_of / n_problems:.0%}"]
-            )
-            print(*rows[-1], flush=True)
-    return markdown(["solver", "neurons", "a start", f"the best of {n_starts}"], rows)
-
-
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bracket", description=__doc__)
-    parser.add_argument("--publish", action="store_true", help="write the tables into docs")
+    parser.add_argument("--publish", action="store_true", help="write the table into docs")
+    parser.add_argument("--starts", action="store_true", help="how often starts are optimal")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a bracket may take")
-    parser.add_argument("--problems", type=int, default=60, help="problems of the second table")
     options = parser.parse_args()
-    text = f"{sizes(options.limit)}\n\n{starts(options.problems, 20)}"
+    maker, make = "python -m benchmarks.bracket", lambda: sizes(options.limit)
+    if options.starts:
+        maker, make = f"{maker} --starts", starts
+    text = make()
     if options.publish:
-        publish(text, HERE / "bracket.md", "python -m benchmarks.bracket --publish")
+        publish(text, HERE / "bracket.md", f"{maker} --publish")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,8 @@ TOLERANCE = 1e-9
 NEAR = 1e-7
 #: So many sets of samples are looked through for those that nearly depend on others.
 SUBSETS = 300_000
+#: Of a neuron's values, on the wrong side of a kink: it is not told apart from an affine one.
+ROUNDED = 1e-12
 #: One input: with more points than this the tables of piecewise fits take too long.
 POINTS = 2000
 #: Nodes that are branched before the best loss is updated, and bytes of open ones.
@@ -81,7 +83,8 @@ class GlobalBracket:
     upper: float
     lower: float
     network: Parametrization
-    #: Of the network, as a local minimum; None if the search for one reached limits of rounding.
+    #: Of the network, as a local minimum; None if the search for one reached limits of rounding,
+    #: or the kinks were counted.
     certificate: Certificate | None
     outcome: BracketOutcome
     #: How the lower end was found.
@@ -109,6 +112,7 @@ def bracket_global_minimum(
     *,
     space: Space,
     n_positive: int | None = None,
+    n_kinks: int | None = None,
     time_limit: float = 60.0,
     node_limit: int | None = None,
     n_starts: int = 10,
@@ -129,6 +133,10 @@ def bracket_global_minimum(
         a space and on its closure.
     n_positive : int, optional
         N* only: of the networks with so many positive output weights; all if not given.
+    n_kinks : int, optional
+        One input and N with an offset only, fewer than neurons: of the networks with at most so
+        many kinks between inputs, the other neurons affine there. These are all continuous
+        piecewise linear functions with so many breakpoints; as minima they are not certified.
     time_limit : float
         Seconds. Results depend on it; not on the time, with a ``node_limit`` that is reached first.
     node_limit : int, optional
@@ -172,15 +180,18 @@ def bracket_global_minimum(
         )
     classes = list(range(len(problem.signs) + 1)) if n_positive is None else [n_positive]
     if resume is None:
-        search = _Search(space, x, target, problem, classes)
+        search = _Search(space, x, target, problem, classes, n_kinks)
         if network is not None:
             if violations := space.violations(network):
                 raise ValueError(f"network: not in the space: {violations[0].message}")
             search.improve(network, space.embed(x), far=False)
-        search.descents(n_starts if network is not None else max(n_starts, 1), seed)
+        if n_kinks is None:
+            search.descents(n_starts if search.network is not None else max(n_starts, 1), seed)
+        else:
+            search.improve(search.constant(), space.embed(x), far=False)
     else:
         search = resume._search
-        same = search.space == space and search.classes == classes
+        same = search.space == space and search.classes == classes and search.n_kinks == n_kinks
         if not (same and np.array_equal(search.x, x) and np.array_equal(search.y, target)):
             raise ValueError("resume: expected a bracket of the same features, y, space and class")
     outcome = search.run(time_limit, node_limit, progress)
@@ -191,11 +202,17 @@ class _Search:
     """Open nodes in a heap, their arrays, and the best network so far; sums are in own units."""
 
     def __init__(
-        self, space: Space, x: Array, y: Array, problem: EffectiveProblem, classes: list[int]
+        self,
+        space: Space,
+        x: Array,
+        y: Array,
+        problem: EffectiveProblem,
+        classes: list[int],
+        n_kinks: int | None,
     ) -> None:
         problem, exact = problem.in_own_units(), problem.X
         self.space, self.x, self.y, self.problem, self.classes = space, x, y, problem, classes
-        self.n, self.m = len(y), len(problem.signs)
+        self.n, self.m, self.n_kinks = len(y), len(problem.signs), n_kinks
         self.square = float(problem.y @ problem.y)
         self.factor = problem.unit**2 / self.n  # from sums of squares to losses
         self.least = np.inf
@@ -203,7 +220,16 @@ class _Search:
         self.closed, self.tried, self.n_nodes = np.inf, np.inf, 0
         line = exact.shape[1] == 2 and bool((exact[:, 1] == 1).all())
         line = line and 2 < len(np.unique(exact[:, 0])) <= POINTS
-        self.nodes: _Line | _Cones = (_Line if line else _Cones)(problem, exact, classes)
+        if n_kinks is not None and not (
+            line and problem.column is not None and 0 <= n_kinks < self.m
+        ):
+            raise ValueError(
+                f"n_kinks: expected less than n_neurons={self.m}, in N with an offset, and one "
+                f"input of 3 to {POINTS} different values; got {n_kinks!r} for {space!r}"
+            )
+        self.nodes: _Line | _Cones = (
+            _Line(problem, exact, classes, n_kinks) if line else _Cones(problem, exact, classes)
+        )
         self.heap = [(0.0, k, k) for k in range(len(self.nodes.arrays[0]))]
         self.number, self.free = len(self.heap), list[int]()
         heapq.heapify(self.heap)
@@ -222,12 +248,27 @@ class _Search:
             self.improve(self.space.sample(rng, **fixed), inputs, far=True)
 
     def improve(self, theta: Parametrization, inputs: Array, *, far: bool) -> None:
-        """Descend from a network, and keep the end if it is the best."""
+        """Descend from a network, and keep the best."""
+        ends = [theta]
         with suppress(*NUMERICAL_ERRORS):
-            theta = descend(theta, inputs, self.y, space=self.space, far=far).parametrization
-        loss = mean_squared_error(theta, inputs, self.y)
-        if self.network is None or loss / self.factor < self.least:
-            self.least, self.network = loss / self.factor, theta
+            ends += [descend(theta, inputs, self.y, space=self.space, far=far).parametrization]
+        for end in reversed(ends):
+            loss = mean_squared_error(end, inputs, self.y) / self.factor
+            if (self.network is None or loss < self.least) and self._belongs(end, inputs):
+                self.least, self.network = loss, end
+
+    def _belongs(self, theta: Parametrization, inputs: Array) -> bool:
+        """Whether few enough neurons have inputs on both sides of their kinks."""
+        if self.n_kinks is None:
+            return True
+        values = inputs @ theta.products[: self.m].T
+        zero = ROUNDED * np.abs(values).max(axis=0)
+        crossed = (values > zero).any(axis=0) & (values < -zero).any(axis=0)
+        return int(crossed.sum()) <= self.n_kinks
+
+    def constant(self) -> Parametrization:
+        """The network of an offset alone."""
+        return self._theta(np.zeros((self.m + 1, self.problem.X.shape[1] + 1)))
 
     def run(
         self, time_limit: float, node_limit: int | None, progress: Callable[[str], None]
@@ -305,7 +346,7 @@ class _Search:
         """What is known now."""
         assert self.network is not None
         inputs, certificate = self.space.embed(self.x), None
-        if certify:
+        if certify and self.n_kinks is None:
             with suppress(*NUMERICAL_ERRORS):
                 certificate = certify_minimum(self.network, inputs, self.y, space=self.space)
         bounds = [self.cutoff, self.closed, *(bound for bound, _, _ in self.heap[:1])]
@@ -379,7 +420,9 @@ class _Cones(_Nodes):
 class _Line(_Nodes):
     """One input: intervals of kinks."""
 
-    def __init__(self, problem: EffectiveProblem, exact: Array, classes: list[int]) -> None:
+    def __init__(
+        self, problem: EffectiveProblem, exact: Array, classes: list[int], n_kinks: int | None
+    ) -> None:
         from landscape.bracket import _kernels_line as kernels
 
         m, y = len(problem.signs), problem.y
@@ -393,7 +436,11 @@ class _Line(_Nodes):
         runs, least = np.zeros((n, n + 1, 5)), np.zeros((m + 1, n + 1, n + 1))
         kernels.pieces(points, values, runs, least)
         roots = []
-        for kinds in combinations_with_replacement([(s, k) for s in (1, -1) for k in range(3)], m):
+        every = combinations_with_replacement([(s, k) for s in (1, -1) for k in range(3)], m)
+        if n_kinks is not None:  # beside an affine neuron and the offset none has to look left
+            right = combinations_with_replacement([(1, 0), (-1, 0)], n_kinks)
+            every = ((*kinds, (1, 2)) for kinds in right)
+        for kinds in every:
             if sum(sign > 0 for sign, _ in kinds) in classes:
                 node = np.zeros((m, 5), dtype=np.int64)
                 for q, (kind, copies) in enumerate(Counter(kinds).items()):
