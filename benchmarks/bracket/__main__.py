@@ -1,17 +1,18 @@
-"""``python -m benchmarks.bracket [--starts] [--publish]``: how fast global brackets close.
+"""``python -m benchmarks.bracket [--starts | --peers] [--publish]``: how fast brackets close.
 
 Seconds are CPU time on one core, kernels compiled. With ``--starts``: how often starts of solvers
-end at the optimum that a closed bracket has. The tables go to ``docs/bracket.md``.
+end at the optimum that a closed bracket has; with ``--peers``: real series beside pwlf and
+piecewise-regression (see ``benchmarks/bracket/peers.py``). The tables go to ``docs/bracket.md``.
 """
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_diabetes
 
-from benchmarks.bracket.starts import starts
 from benchmarks.publish import markdown, publish
 from landscape.bracket import bracket_global_minimum
 from landscape.spaces import make_space
@@ -72,10 +73,17 @@ def main() -> None:
     parser.add_argument("--publish", action="store_true", help="write the table into docs")
     parser.add_argument("--starts", action="store_true", help="how often starts are optimal")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a bracket may take")
+    parser.add_argument("--peers", action="store_true", help="real series, beside other software")
     options = parser.parse_args()
-    maker, make = "python -m benchmarks.bracket", lambda: sizes(options.limit)
+    maker, make = "python -m benchmarks.bracket", partial(sizes, options.limit)
     if options.starts:
-        maker, make = f"{maker} --starts", starts
+        from benchmarks.bracket.starts import starts as make  # with figures
+
+        maker += " --starts"
+    if options.peers:
+        from benchmarks.bracket.peers import peers as make  # with other software
+
+        maker += " --peers"
     text = make()
     if options.publish:
         publish(text, HERE / "bracket.md", f"{maker} --publish")
