@@ -22,7 +22,7 @@ from landscape.spaces import make_space
 Array = np.ndarray
 #: A fit counts as optimal within this share of the target's variance.
 ENOUGH = 1e-6
-BREAKPOINTS = range(1, 7)
+BREAKPOINTS = range(1, 5)
 NODES = 500_000
 
 
