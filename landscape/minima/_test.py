@@ -220,8 +220,13 @@ class MinimumTest:
     def _slope(self, check: PointCheck) -> float:
         """The derivative of the loss along the direction, in the own units."""
         assert check.direction is not None
-        total = slope_along(check.values, check.direction, check.direction_offset)
-        return 2.0 / check.values.s.value.size * float(total.value)
+        if check.values.bent.any():
+            slope = slope_along(check.values, check.direction, check.direction_offset)
+            total = float(slope.value)
+        else:
+            total = float(slopes(check.values, check.direction).value.sum())
+            total += check.direction_offset * float(check.sums.offset.value)
+        return 2.0 / check.values.s.value.size * total
 
     # --- exact sides --------------------------------------------------------------------------
 
