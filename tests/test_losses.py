@@ -18,6 +18,8 @@ from landscape import (
     certify_minimum,
     descend,
     lift_inputs,
+    merge_tree,
+    probe_realization,
 )
 from landscape.descent import DescentOutcome
 from landscape.losses import WeightDecay, get_loss
@@ -411,6 +413,14 @@ def test_kinked_descents_reach_medians_and_say_what_they_do_not_do():
     with pytest.raises(ValueError, match="no penalty and no weight decay"):
         descend(Parametrization([[1.0, 1.0]], [1.0]), x, y, space=space, loss="absolute",
                 weight_decay=0.1)  # fmt: skip
+    with pytest.raises(ValueError, match="merge trees need a differentiable loss, got 'absolute'"):
+        merge_tree(x[:4, :1], y[:4], space=make_space("restricted", 1, 1), loss="absolute")
+    lifted = make_space("restricted", 1, 1)
+    theta = lifted.sample(rng)
+    with pytest.raises(ValueError, match="probes of balls need a differentiable loss, got 'pinb"):
+        probe_realization(
+            theta, lift_inputs(x[:, :1]), y, space=lifted, radius=1e-3, loss="pinball"
+        )
     with pytest.raises(ValueError, match="tau: expected a number between 0 and 1, got 1"):
         get_loss("pinball", tau=1)
 

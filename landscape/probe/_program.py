@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import NumericalError
-from landscape.losses import Loss, get_loss, needs_loss
+from landscape.losses import Loss, get_loss, needs_loss, require_smooth
 from landscape.parametrization import Parametrization, max_norms
 from landscape.quadratic import TOLERANCE, minimize_quadratic
 from landscape.rounding import SLACK_SHARE, Array, Bounded, gamma, is_zero_loss
@@ -61,6 +61,7 @@ class NetworkValues:
 
         Targets of another loss than the square keep their unit.
         """
+        require_smooth(loss, "probes of balls")
         own = None
         if needs_loss(loss, None) or decay is not None:
             y, own = get_loss(loss).on(y)
