@@ -1,4 +1,4 @@
-"""Balls of realization space for other losses, against a general convex solver."""
+"""Theorem 38: balls of realization space for other losses, against a general convex solver."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,6 @@ from landscape.probe._program import NetworkValues
 from landscape.realization import realize
 from landscape.rounding import Bounded
 from landscape.seminorm import sobolev_distance
-from landscape.study.probes import optimal_scales
 from landscape.verdict import Verdict
 
 RNG = np.random.default_rng(3)
@@ -188,19 +187,6 @@ def test_controls_fail_and_natural_minima_are_examined(case):
     assert natural.n_spare == 1 and natural.verdict is Verdict.VIOLATED
     with pytest.raises(ValueError, match="weight_decay: expected none outside N"):
         examine_minimum(copy, X, y, space=space, weight_decay=0.1)
-
-
-@pytest.mark.parametrize("case", ["huber", "logistic", "poisson", "quantile"])
-def test_optimal_scales_make_realization_minima(case):
-    loss, y, _ = CASES[case]
-    theta = start(2)
-    scales = optimal_scales(theta, X, y, get_loss(loss))
-    turned = Parametrization(theta.weights, theta.output_weights * np.sign(scales))
-    gamma = turned.scale(np.abs(scales))
-    probe = probe_realization(
-        gamma, X, y, radius=0.9 * rigidity_radius(gamma), space=SPACE, loss=loss
-    )
-    assert probe.verdict is Verdict.HOLDS
 
 
 def test_the_weight_decay_of_a_row():

@@ -7,13 +7,14 @@ it is kept, and can be evaluated by anyone.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.effective import EffectiveProblem
+from landscape.losses import Loss, WeightDecay
 from landscape.minima import certify_minimum
-from landscape.objective import loss
 from landscape.parametrization import Parametrization, group_directions, max_norms
 from landscape.radius._bound import BoxOutcome, Falsifier, search_box
 from landscape.radius._box import TINY, Centre
@@ -43,7 +44,7 @@ class RadiusBracket:
     #: certificate, or by dual bounds from which rounding is subtracted (Theorem 19).
     r_low: float
     r_cell: float  #: The certificate's radius.
-    loss: float  #: At the minimum, mean squared error.
+    loss: float  #: At the minimum, with its weight decay.
     slack: float  #: What counts as equal: covers the certificate's and the bounds' own errors.
     r_high: float = np.inf  #: Distance of ``witness``; inf if none was found or none exists.
     witness: Parametrization | None = None  #: In the space, with a loss below ``loss - slack``.
@@ -73,6 +74,8 @@ def bracket_radius(
     space: Space,
     budget: RadiusBudget | None = None,
     rng: np.random.Generator | None = None,
+    loss: str | Loss | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> RadiusBracket:
     """Bracket the radius of the local minimum ``theta``.
 
@@ -86,6 +89,8 @@ def bracket_radius(
     budget : RadiusBudget, optional
     rng : numpy.random.Generator, optional
         For the falsifier's starts; fixed if not given.
+    loss, weight_decay
+        See :func:`landscape.certify_minimum` (Theorem 39).
 
     Raises
     ------
@@ -104,7 +109,8 @@ def bracket_radius(
     >>> bracket.r_cell, bracket.r_high < 1.2
     (0.999999999999, True)
     """
-    certificate = certify_minimum(theta, X, y, space=space)
+    form: dict[str, Any] = {"loss": loss, "weight_decay": weight_decay}
+    certificate = certify_minimum(theta, X, y, space=space, **form)
     if not certificate.is_minimum:
         raise ValueError(f"theta: not certified as a local minimum: {certificate.reason}")
     radius, size, slack = certificate.radius, certificate.loss, certificate.slack
@@ -115,7 +121,7 @@ def bracket_radius(
         return replace(found, method_low=method, method_high=method, reason=reason)
     slack = RELATIVE_SLACK * size + 2 * slack
     rng = stream(0, "radius", "falsifier") if rng is None else rng
-    centre, budget = Centre(theta, X, y, space), budget or RadiusBudget()
+    centre, budget = Centre(theta, X, y, space, **form), budget or RadiusBudget()
     falsifier = Falsifier(centre, size - slack, rng, budget.n_starts)
     return _Bracket(centre, falsifier, budget, replace(found, slack=slack)).run()
 
@@ -166,7 +172,7 @@ class _Bracket:
         """Move a better point nearer, and keep it if it is the nearest."""
         if witness is not None:
             centre, witness = self.centre, self.falsifier.shrink(witness)
-            distance, size = centre.distance(witness), loss(witness, centre.X, centre.y)
+            distance, size = centre.distance(witness), centre.value(witness)
             better = replace(self.found, r_high=distance, witness=witness, loss_witness=size)
             if distance < self.found.r_high:
                 self.found = replace(better, method_high=method)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from landscape.objective import Objective
+from landscape.objective import Objective, n_biases
 from landscape.parametrization import Parametrization, max_norms
 from landscape.radius._box import TINY, Centre, Node, roots
 from landscape.radius._relaxation import Relaxation
@@ -58,7 +58,7 @@ def search_box(
             parent_bound, _, node = heapq.heappop(heap)
         if n_nodes >= max_nodes:
             return BoxAnswer(BoxOutcome.BUDGET, n_nodes, parent_bound)
-        relaxed = Relaxation(centre, node)
+        relaxed = Relaxation(centre, node, target)
         n_nodes += 1
         bound = max(parent_bound, relaxed.bound)
         if bound >= target:
@@ -182,7 +182,11 @@ class Falsifier:
         centre, c0 = self.centre, self.centre.theta.output_weights
         (m, d), inner = a.shape, radius * (1 - 1e-9)
         offset = centre.column is not None
-        loss = Objective(centre.X, centre.y, centre.lower, centre.upper, None, offset)
+        # In N' and N* the decay is that of the products, see below.
+        loss = Objective(
+            centre.X, centre.y, centre.lower, centre.upper, None, offset, centre.sample_loss,
+            None if centre.balanced else centre.weight_decay, n_biases(centre.space),
+        )  # fmt: skip
         floor, high = np.where(centre.lower >= 0, 0.0, -np.inf), centre.a + inner
         low = np.minimum(np.maximum(centre.a - inner, floor), high)
         start, ends = a.ravel(), np.array([low.ravel(), high.ravel()])
@@ -195,6 +199,12 @@ class Falsifier:
             weights = x.reshape(m, d)
             size, slope = loss.value_and_gradient(np.append(x, signs * max_norms(weights)))
             by_a = slope[: m * d].reshape(m, d)
+            if centre.decay is not None:
+                pulls, sizes = weights @ centre.decay.T, max_norms(weights)
+                norms = np.linalg.norm(pulls, axis=1)
+                size += float(norms @ sizes)
+                by_a += (sizes / np.where(norms > 0, norms, 1.0))[:, None] * (pulls @ centre.decay)
+                slope[m * d :] += signs * norms
             at = np.arange(m), np.abs(weights).argmax(axis=1)
             by_a[at] += slope[m * d :] * signs * np.sign(weights[at])
             return size, by_a.ravel()

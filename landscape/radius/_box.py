@@ -18,8 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.objective import loss
+from landscape.losses import (
+    Loss,
+    WeightDecay,
+    decay_rows,
+    get_loss,
+    get_weight_decay,
+    needs_loss,
+)
+from landscape.objective import loss as mean_squared_error
+from landscape.objective import n_biases
 from landscape.parametrization import Parametrization, group_directions, unit_directions
+from landscape.realization import realize
 from landscape.rounding import Array, Bounded, gamma
 from landscape.spaces import Space, UnrestrictedSpace
 
@@ -36,10 +46,14 @@ class Centre:
     ``upper`` (m, d) bound u. Samples with the same ``parallel`` (n,) are parallel, zero ones have
     -1; ``turned`` ones are opposite to the first of their group. ``plane`` (n, 2) are the inputs on
     which the values depend, (x, b) or those of lifted (x, 1, -1), where these are two. ``unit`` is
-    the loss at the centre.
+    the loss at the centre. ``r`` (n,) are the residuals there, of which ``sample_loss`` is a
+    function (None: the square), and ``norms`` (m,) the ``‖decay u_i‖_2`` of a weight decay.
     """
 
-    def __init__(self, theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space) -> None:
+    def __init__(
+        self, theta: Parametrization, X: ArrayLike, y: ArrayLike, space: Space,
+        loss: str | Loss | None = None, weight_decay: float | WeightDecay | None = None,
+    ) -> None:  # fmt: skip
         self.theta, self.space = theta, space
         self.X, self.y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
         self.balanced = not isinstance(space, UnrestrictedSpace)
@@ -54,7 +68,37 @@ class Centre:
         lifted = self.X.shape[1] == 3 and np.array_equal(self.X[:, 1], -self.X[:, 2])
         flat = lifted or self.X.shape[1] == 2
         self.plane = np.ascontiguousarray(self.X[:, :2]) if flat else None
-        self.unit = max(loss(theta, self.X, self.y), TINY)
+        self.sample_loss, self.weight_decay = None, get_weight_decay(weight_decay)
+        self.decay, self.norms, self.offset_decay = None, np.zeros(m), 0.0
+        if needs_loss(loss, None) or self.weight_decay is not None:
+            self.y, self.sample_loss = get_loss(loss).on(self.y)
+        self.r = realize(theta, self.X) - self.y
+        if self.weight_decay is not None:
+            self.decay = decay_rows(self.weight_decay, self.X.shape[1], n_biases(space))
+            products = np.abs(self.c)[:, None] * self.a
+            self.norms = np.linalg.norm(products @ self.decay.T, axis=1)
+            if self.weight_decay.offset and offset:
+                self.offset_decay = self.weight_decay.strength
+        self.unit = max(self.value(theta), TINY)
+
+    def value(self, theta: Parametrization) -> float:
+        """The loss, with its weight decay."""
+        if self.sample_loss is None:
+            return mean_squared_error(theta, self.X, self.y)
+        r = realize(theta, self.X) - self.y
+        return float(self.sample_loss.value(r).mean()) + self.penalty(theta)
+
+    def penalty(self, theta: Parametrization) -> float:
+        """The weight decay: of the parameters in N, else its least value over rescalings."""
+        if self.decay is None or self.weight_decay is None:
+            return 0.0
+        m, strength = len(self.c), self.weight_decay.strength
+        c = theta.output_weights
+        norms = np.linalg.norm(theta.weights[:m] @ self.decay.T, axis=1)
+        if self.balanced:
+            return float(norms @ np.abs(c))
+        size = float(norms @ norms) / (4 * strength) + strength * float(c[:m] @ c[:m])
+        return size + self.offset_decay * float(c[m:] @ c[m:])
 
     def distance(self, theta: Parametrization) -> float:
         """Max-norm distance in (A, c), neuron by neuron."""
@@ -65,7 +109,12 @@ class Centre:
         """Whether theta is in the space and the box, its loss below the target for certain."""
         z = (Bounded.exact(theta.weights) @ self.X.T).relu()
         s, n = z.T @ theta.output_weights - Bounded.exact(self.y), self.y.size
-        below = float(s.size @ s.size) / n * (1 + gamma(n)) < target
+        if self.sample_loss is None:
+            below = float(s.size @ s.size) / n * (1 + gamma(n)) < target
+        else:
+            losses = float(self.sample_loss.bounded(s)[0].size.sum()) / n
+            penalty = self.penalty(theta) * (1 + gamma(theta.weights.size + 8))
+            below = losses * (1 + gamma(n)) + penalty * (1 + gamma(1)) < target
         return below and self.distance(theta) <= radius and self.space.contains(theta)
 
     def parametrization(self, u: Array, s: Array, signs: Array, e: float) -> Parametrization:

@@ -5,8 +5,9 @@ and its chord over the node's interval, in the homogeneous form that is linear i
 at both ends for every s. The loss is a convex quadratic in the residuals ``sum_i sigma_i t_ik -
 y_k``. So a pair contributes exactly where its residual pushes t down (``sigma_i s_k >= 0``), and by
 its chord where it pushes t up. The bound never trusts the solver: it holds for any point and any
-multipliers >= 0 (Theorem 10), those of equations of either sign. What rounding may move entries,
-intervals and sums by is subtracted, relative to the sizes of all terms.
+multipliers >= 0 (Theorem 10), those of equations of either sign. Other convex losses, and a weight
+decay, take Newton's steps of such programs; the bound is by their tangents (Theorem 39). What
+rounding may move entries, intervals and sums by is subtracted, relative to the sizes of all terms.
 
 Where the samples see only two entries of a_i (one input with a bias), all kinks are lines through
 the origin of a plane and the cells of the node's polygon have few corners v_j. There the *joint*
@@ -17,12 +18,15 @@ w >= 0.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix
+from scipy.sparse import block_diag, csc_matrix, diags, triu
 
+from landscape.losses import Loss
 from landscape.quadratic import minimize_quadratic
-from landscape.radius._box import OUTWARDS, Centre, Node
-from landscape.rounding import Array, gamma
+from landscape.radius._box import OUTWARDS, TINY, Centre, Node
+from landscape.rounding import Array, Bounded, gamma
 
+#: Programs per node, of losses that are no squares.
+NEWTON_STEPS = 12
 Entries = tuple[NDArray[np.intp], Array | float]
 
 
@@ -34,7 +38,7 @@ class Relaxation:
     loss may change when an open pair's value becomes the true one.
     """
 
-    def __init__(self, centre: Centre, node: Node) -> None:
+    def __init__(self, centre: Centre, node: Node, target: float = np.inf) -> None:
         self.centre, self.node = centre, node
         X, (m, d) = centre.X, node.a_low.shape
         self.rows, self.neurons = np.nonzero(node.side == 0)
@@ -76,8 +80,12 @@ class Relaxation:
             size = float(np.abs(corners).max())
             self.sizes_B[:, columns] = np.abs(X).sum(axis=1)[:, None] * size
             self.sizes_G[3 * k : 3 * k + 2, columns] = size
-        point, multipliers, feasible = self.solve()
-        self.bound = self.dual_bound(point, multipliers, feasible)
+        self.etas = centre.norms
+        if centre.sample_loss is None:
+            point, multipliers, feasible = self.solve()
+            self.bound = self.dual_bound(point, multipliers, feasible)
+        else:
+            point, self.bound = self._newton(centre.sample_loss, target)
         self.u, self.s = point[: m * d].reshape(m, d), point[m * d : m * d + m]
         self.e, self.gaps = float(point[self.at_e]), self._gaps(point)
 
@@ -164,6 +172,88 @@ class Relaxation:
         )
         return point[:size], multipliers[n:] * unit, "PrimalInfeasible" not in status
 
+    def _newton(self, loss: Loss, target: float) -> tuple[Array, float]:
+        """A point and the best bound of Newton's steps, until it reaches the target (Theorem 39).
+
+        In each of them losses are replaced by their quadratic models, ``‖p‖_2`` by ``‖p‖_2^2 / (2
+        eta)`` with its last value eta. Every step's point and multipliers give a bound.
+        """
+        centre, (n, size), (m, d) = self.centre, self.B.shape, self.node.a_low.shape
+        matrix = np.block([[self.B, -np.eye(n)], [self.G, np.zeros((len(self.G), n))]])
+        right = np.concatenate([centre.y, self.h])
+        r, point, best = centre.r, np.zeros(0), -np.inf
+        floor = 1e-6 * max(1e-6, float(centre.norms.max(initial=0.0)))
+        for _ in range(NEWTON_STEPS):
+            curvature = loss.half_curvature(r)
+            curvature = curvature + 1e-9 * max(1e-9, float(curvature.max()))
+            blocks: list[Array] = []
+            self.etas = np.maximum(self.etas, floor)
+            if centre.decay is not None:
+                square = centre.decay.T @ centre.decay
+                blocks = [square / eta for eta in self.etas]
+            rest = np.zeros(size - m * d * bool(blocks))
+            if centre.offset_decay:
+                rest[self.at_e - size + rest.size] = 2 * centre.offset_decay
+            quadratic = block_diag(
+                [*blocks, diags(np.append(rest, 2.0 / n * curvature))], format="csc"
+            )
+            linear = np.append(np.zeros(size), 2.0 / n * (loss.half_slope(r) - curvature * r))
+            found, multipliers, status = minimize_quadratic(
+                triu(quadratic / centre.unit, format="csc"), linear / centre.unit, matrix, right,
+                n + self.n_equal,
+            )  # fmt: skip
+            moved, feasible = found[:size], "PrimalInfeasible" not in status
+            bound = self.dual_bound(moved, multipliers[n:] * centre.unit, feasible)
+            best = max(best, bound)
+            if bound >= target or not feasible:
+                return moved, best
+            step = 1.0
+            if point.size:
+                here = self._value(loss, point)
+                while step > 1e-3 and self._value(loss, point + step * (moved - point)) > here:
+                    step *= 0.5
+                moved = point + step * (moved - point)
+            point, r = moved, self.B @ moved - centre.y
+            if centre.decay is not None:
+                self.etas = np.linalg.norm(point[: m * d].reshape(m, d) @ centre.decay.T, axis=1)
+            if self._value(loss, point) - best <= 1e-9 * centre.unit:
+                break
+        return point, best
+
+    def _value(self, loss: Loss, point: Array) -> float:
+        """The relaxed objective."""
+        centre, (m, d) = self.centre, self.node.a_low.shape
+        value = float(loss.value(self.B @ point - centre.y).mean())
+        if centre.decay is not None:
+            products = point[: m * d].reshape(m, d)
+            value += float(np.linalg.norm(products @ centre.decay.T, axis=1).sum())
+        return value + centre.offset_decay * float(point[self.at_e]) ** 2
+
+    def _tangents(self, loss: Loss, point: Array, most: Array) -> tuple[Array, float, float]:
+        """An affine function of the variables below the objective, and the sizes of its terms."""
+        centre, (m, d), n = self.centre, self.node.a_low.shape, len(self.centre.y)
+        at = self.B @ point - centre.y
+        losses, s = loss.bounded(Bounded.exact(at))
+        slope, size = 2.0 / n * (self.B.T @ s.value), 0.0
+        constant = float((losses.value - losses.error).mean()) - 2.0 / n * float(
+            s.value @ (at + centre.y)
+        )
+        reach = np.abs(at) + np.abs(centre.y) + self.sizes_B @ most
+        size += float(losses.size.mean()) + 2.0 / n * float(s.size @ reach)
+        constant -= 2.0 / n * float(s.error @ reach) * (1 + 1e-12)
+        if centre.decay is not None:
+            pulls = point[: m * d].reshape(m, d) @ centre.decay.T
+            norms = np.linalg.norm(pulls, axis=1) * (1 + 1e-12)
+            pulls = pulls / np.maximum(np.maximum(norms, self.etas), TINY)[:, None]
+            slope[: m * d] += (pulls @ centre.decay).ravel()
+            size += float((np.abs(pulls) @ np.abs(centre.decay)).ravel() @ most[: m * d])
+        if centre.offset_decay:
+            e = float(point[self.at_e])
+            slope[self.at_e] += 2 * centre.offset_decay * e
+            constant -= centre.offset_decay * e * e
+            size += centre.offset_decay * abs(e) * (abs(e) + 2 * float(most[self.at_e]))
+        return slope, constant, size
+
     def dual_bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
         """A lower bound of the loss for any point and multipliers; inf: the node is empty."""
         node, y, n = self.node, self.centre.y, len(self.centre.y)
@@ -176,7 +266,10 @@ class Relaxation:
         most, pulls = np.maximum(np.abs(low), np.abs(high)), np.abs(multipliers)
         size = float(pulls @ np.abs(self.h) + (pulls @ self.sizes_G) @ most)
         slope, constant = self.G.T @ multipliers, -float(multipliers @ self.h)
-        if feasible:
+        if feasible and self.centre.sample_loss is not None:
+            own, below, terms = self._tangents(self.centre.sample_loss, point, most)
+            slope, constant, size = slope + own, constant + below, size + terms
+        elif feasible:
             residual = self.B @ point - y
             slope = slope + 2.0 / n * (self.B.T @ residual)
             constant -= float(residual @ residual + 2 * residual @ y) / n
@@ -198,8 +291,10 @@ class Relaxation:
         k, i = self.rows, self.neurons
         z = (self.centre.X[k] * self.u[i]).sum(axis=1)
         excess = values[k, i] - np.maximum(z, 0.0)
-        residual = np.abs(self.B @ point - self.centre.y)
-        gaps[k, i] = excess * (2 * residual[k] + excess) / len(residual)
+        residual, curvature = self.B @ point - self.centre.y, np.ones(len(self.centre.y))
+        if (loss := self.centre.sample_loss) is not None:
+            residual, curvature = loss.half_slope(residual), loss.half_curvature(residual)
+        gaps[k, i] = excess * (2 * np.abs(residual)[k] + curvature[k] * excess) / len(residual)
         return gaps
 
 

@@ -380,13 +380,12 @@ class Study(Section):
             if self.weight_decay.strength:
                 loss += " with weight decay"
             yield "minima", "proof", "none", f"{loss} has no proof in rational arithmetic"
-            yield "radius", "max_minima", 0, f"radii are not bracketed for {loss}"
+            yield "converse", "n_draws", 0, "optimal scales are those of the squared loss"
             yield "bracket", "max_nodes", 0, f"global minima are not bracketed for {loss}"
         if self.weight_decay.strength:
             price = "with weight decay a spare neuron has its price"
             yield "controls", "max_minima", 0, price
             yield "natural", "max_minima", 0, price
-            yield "converse", "n_draws", 0, "with weight decay optimal scales are not computed"
 
     def complete(self) -> dict[str, Any]:
         """The configuration with its defaults, as plain values."""

@@ -13,7 +13,6 @@ import numpy as np
 
 from landscape.descent import descend
 from landscape.errors import NUMERICAL_ERRORS
-from landscape.losses import Loss
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.probe import CONTROLS, examine_minimum, probe_realization, rigidity_radius
@@ -137,31 +136,15 @@ def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | No
     return end if (X @ end.weights.T > 0).all(axis=0).any() else None
 
 
-def optimal_scales(theta: Parametrization, X: Array, y: Array, loss: Loss | None = None) -> Array:
-    """Scales t of ``sum_i t_i sigma_i relu(<u_i, x>)`` of least loss, of any sign, shape (m,).
+def optimal_scales(theta: Parametrization, X: Array, y: Array) -> Array:
+    """Least-squares scales t of ``sum_i t_i sigma_i relu(<u_i, x>)``, of any sign, shape (m,).
 
     Neurons that no sample sees, and other directions that make no difference, keep t = 1: the
-    shortest step from there. Other losses than the squared one take Newton's steps.
+    shortest step from there.
     """
     values = theta.signs * np.maximum(X @ theta.products.T, 0.0)
-    if loss is None:
-        step = np.linalg.lstsq(values, y - values.sum(axis=1), rcond=None)[0]
-        return 1.0 + np.asarray(step, dtype=float)
-    targets, own = loss.on(y)
-    t = np.ones(len(theta.signs))
-    for _ in range(100):
-        r = values @ t - targets
-        curvature = own.half_curvature(r)
-        roots = np.sqrt(curvature + 1e-9 * max(1e-9, float(curvature.max())))[:, None]
-        s = own.half_slope(r)
-        step = np.linalg.lstsq(roots * values, -s / roots[:, 0], rcond=None)[0]
-        size, part = float(own.value(r).sum()), 1.0
-        while part > 1e-9 and own.value(r + part * (values @ step)).sum() > size:
-            part *= 0.5
-        t = t + part * step
-        if np.abs(step).max() <= 1e-15 * np.abs(t).max():
-            break
-    return t
+    step = np.linalg.lstsq(values, y - values.sum(axis=1), rcond=None)[0]
+    return 1.0 + np.asarray(step, dtype=float)
 
 
 def draw_converse(
@@ -177,8 +160,7 @@ def draw_converse(
     for draw in range(n_draws):
         network, n_positive = cell.start(draw, "converse")
         theta = task.embed(network)
-        scales = optimal_scales(theta, task.X, task.y, task.objective.get("loss"))
-        loss = task.loss(theta)
+        scales, loss = optimal_scales(theta, task.X, task.y), task.loss(theta)
         place = {**cell.place, "draw": draw, "positive_signs": n_positive, "drawn_loss": loss}
         row = Converse(**place, turned=int((scales < 0).sum()))
         if (scales == 0).any():

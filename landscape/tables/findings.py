@@ -396,7 +396,6 @@ TOPICS: dict[str, tuple[Callable[[pd.DataFrame, Own], Finding | None], str, str]
 WITHOUT_DECAY = {
     "controls": "With weight decay a spare neuron has its price: no control has to fail.",
     "natural cases": "With weight decay networks of one function differ: only N* is examined.",
-    "converse": "With weight decay no network with optimal scales was drawn.",
 }
 
 
