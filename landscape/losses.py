@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +47,8 @@ class Loss(ABC):
     lengths: ClassVar[tuple[str, ...]] = ()
     labels: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
     weights: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
+    #: Weights as they were given, before they were divided by their mean, and rounded.
+    given: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def on(self, y: Array, sample_weight: ArrayLike | None = None) -> tuple[Array, Loss]:
         """What is subtracted from the network's values (n,), and the loss of the difference r.
@@ -53,17 +56,17 @@ class Loss(ABC):
         Weights are divided by their mean, or a ValueError.
         """
         y = np.asarray(y, dtype=float)
-        weights = None
+        weights = given = None
         if sample_weight is not None:
             weights = np.asarray(sample_weight, dtype=float)
             if weights.shape != y.shape:
                 raise ValueError(f"sample_weight: expected shape {y.shape}, got {weights.shape}")
             if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
                 raise ValueError("sample_weight: expected finite weights >= 0, not all zero")
-            weights = weights / weights.mean()
+            given, weights = weights, weights / weights.mean()
         labels = self._labels(y)
         targets = y if self.of_residuals else np.zeros_like(y)
-        return targets, replace(self, labels=labels, weights=weights)
+        return targets, replace(self, labels=labels, weights=weights, given=given)
 
     def in_units(self, unit: float) -> Loss:
         """The loss of what is divided by ``unit``, itself divided by ``unit**degree``."""
@@ -108,9 +111,16 @@ class Loss(ABC):
             return Bounded(values, error), slopes
         return Bounded(values, error) * self.weights, slopes * self.weights
 
+    @cached_property
+    def _exact_weights(self) -> list[Fraction]:
+        """Weights divided by their mean, in rationals; none where all are 1."""
+        given = [] if self.given is None else [Fraction(w) for w in self.given.tolist()]
+        total = sum(given, Fraction(0))
+        return [w * len(given) / total for w in given]
+
     def exactly(self, k: int, r: Fraction) -> tuple[Fraction, Fraction, Fraction]:
         """Value, half slope and half curvature of sample k in rationals, of ``rational`` losses."""
-        weight = Fraction(1 if self.weights is None else float(self.weights[k]))
+        weight = self._exact_weights[k] if self._exact_weights else Fraction(1)
         value, slope, curvature = self._exactly(r)
         return weight * value, weight * slope, weight * curvature
 
@@ -352,7 +362,7 @@ class KinkedLoss(Loss):
 
     def exact_pieces(self, k: int) -> tuple[Fraction, Fraction, Fraction]:
         """The same of sample k in rationals."""
-        weight = Fraction(1 if self.weights is None else float(self.weights[k]))
+        weight = self._exact_weights[k] if self._exact_weights else Fraction(1)
         at, low, high = self._exact_pieces(k)
         return at, weight * low, weight * high
 
