@@ -12,7 +12,7 @@ import enum
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations, combinations_with_replacement
@@ -436,7 +436,9 @@ class _Line(_Nodes):
         runs, least = np.zeros((n, n + 1, 5)), np.zeros((m + 1, n + 1, n + 1))
         kernels.pieces(points, values, runs, least)
         roots = []
-        every = combinations_with_replacement([(s, k) for s in (1, -1) for k in range(3)], m)
+        every: Iterable[Any] = combinations_with_replacement(
+            [(s, k) for s in (1, -1) for k in range(3)], m
+        )
         if n_kinks is not None:  # beside an affine neuron and the offset none has to look left
             right = combinations_with_replacement([(1, 0), (-1, 0)], n_kinks)
             every = ((*kinds, (1, 2)) for kinds in right)
