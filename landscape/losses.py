@@ -109,7 +109,11 @@ class Loss(ABC):
             error = (2 * r.error * steepest + errors[0][0]) * (1 + 1e-12)
         if self.weights is None:
             return Bounded(values, error), slopes
-        return Bounded(values, error) * self.weights, slopes * self.weights
+        # The weights were divided by their mean, and rounded.
+        parts = [part * self.weights for part in (Bounded(values, error), slopes)]
+        share = gamma(self.weights.size)
+        loss, slope = (Bounded(p.value, p.error + share * np.abs(p.value)) for p in parts)
+        return loss, slope
 
     @cached_property
     def _exact_weights(self) -> list[Fraction]:

@@ -85,7 +85,7 @@ def slope_along(point: Values, direction: Array, offset: float) -> Bounded:
     sizes = float(np.abs(s.value) @ np.abs(delta.value))
     if point.bent.any():
         _, low, high = point.pieces
-        shrunk = 1 + 16 * gamma(0)
+        shrunk = 1 + 16 * gamma(n)
         value += float(np.maximum(low * delta.value, high * delta.value).sum()) * shrunk
         steepest = np.maximum(-low, high) * shrunk
         error += float(steepest @ delta.error)

@@ -108,7 +108,7 @@ class Values:
         if not isinstance(loss, KinkedLoss):
             return np.zeros(n), np.zeros(n), np.zeros(n)
         at, low, high = loss.pieces()
-        shrink = 1 - 4 * gamma(0)  # towards 0, so that rounding leaves no interval
+        shrink = 1 - 4 * gamma(n)  # towards 0, so that rounding leaves no interval
         return at, low * self.bent * shrink, high * self.bent * shrink
 
     @property
