@@ -6,17 +6,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement, permutations, product
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
+from landscape.atlas._convex import ConvexTypes
 from landscape.atlas._faces import AtlasCost, atlas_cost, neuron_faces, separation
 from landscape.atlas._records import SAME_VALUES, Atlas, AtlasEntry, UndecidedFace, target_size
 from landscape.atlas._supports import Code, SupportFit, Types
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
+from landscape.losses import Loss, SquaredLoss, WeightDecay, get_weight_decay, needs_loss
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.realization import realize
@@ -45,8 +48,11 @@ def make_atlas(
     max_supports: int = 5_000_000,
     budget: Budget | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | WeightDecay | None = None,
 ) -> Atlas:
-    """Enumerate all local minima of the mean squared error on N*.
+    """Enumerate all local minima of the loss on N*.
 
     Parameters
     ----------
@@ -61,13 +67,16 @@ def make_atlas(
         For mixed kinks in the certificates.
     progress : callable
         Receives lines of text.
+    loss, sample_weight, weight_decay
+        As for :func:`landscape.certify_minimum` (Theorem 40); the squared error if not given.
 
     Raises
     ------
     AtlasTooLarge
         Before anything is solved, with the numbers.
     ValueError
-        If shapes do not fit, or the space has an upper bound.
+        If shapes do not fit, the space has an upper bound, or a decay counts biases: then neurons
+        that do not help are parallel, at zero, which N* excludes.
 
     Examples
     --------
@@ -79,6 +88,9 @@ def make_atlas(
     >>> atlas = make_atlas(x, y, space=RestrictedSpace(3, 1))
     >>> [(round(entry.loss, 6), entry.dimension) for entry in atlas.entries]
     [(0.0, 0), (0.25, 1), (1.25, 2)]
+    >>> atlas = make_atlas(x, y, space=RestrictedSpace(3, 1), weight_decay=0.1)
+    >>> [(round(entry.loss, 6), entry.dimension) for entry in atlas.entries]
+    [(0.18, 0), (1.25, 1)]
     """
     x, y = np.asarray(features, dtype=float), np.asarray(target, dtype=float)
     if not isinstance(space, RestrictedSpace) or np.isfinite(space.bound):
@@ -93,7 +105,16 @@ def make_atlas(
     progress(
         f"{cost.n_faces} faces, {cost.n_supports} supports for {cost.n_joint_faces} joint faces"
     )
-    return _Builder(x, y, space, cost, budget, progress).run()
+    form: dict[str, Any] = {}
+    decay = get_weight_decay(weight_decay)
+    if needs_loss(loss, sample_weight) or decay is not None:
+        form = {"loss": loss, "sample_weight": sample_weight, "weight_decay": decay}
+    if decay is not None and decay.biases:
+        raise ValueError(
+            "weight_decay: biases=True leaves neurons at zero, parallel to each other, which N* "
+            "excludes; the atlas is for biases=False"
+        )
+    return _Builder(x, y, space, cost, budget, progress, form).run()
 
 
 @dataclass(frozen=True)
@@ -115,15 +136,24 @@ class _Builder:
     cost: AtlasCost
     budget: Budget | None
     progress: Callable[[str], None]
+    form: dict[str, Any]
 
     def __post_init__(self) -> None:
         x, y, space = self.x, self.y, self.space
         faces = self.faces = neuron_faces(x)
         # Work without units: standardized inputs, targets of size one, no margin.
-        self.unit = float(np.ldexp(1.0, int(np.frexp(target_size(y))[1])))
+        problem = EffectiveProblem.over(space, x, y, **self.form)
+        plain = problem.plain
+        self.unit = float(np.ldexp(1.0, int(np.frexp(target_size(y))[1]))) if plain else 1.0
         self.free = RestrictedSpace(space.n_inputs, space.n_neurons)
         self.types = types = Types(faces, y / self.unit)
-        self.same = SAME_VALUES * target_size(types.target)
+        if not plain:
+            loss = problem.sample_loss or SquaredLoss().on(y)[1]
+            decay = np.zeros(x.shape[1] + 1) if problem.decay is None else problem.decay
+            self.types = types = ConvexTypes(faces, problem.y, loss, decay)
+        self.decayed = problem.decay is not None
+        self.zero = problem.loss(State(np.zeros((space.n_neurons, x.shape[1] + 1)), 0.0))
+        self.same = SAME_VALUES * types.size
         self.pieces: list[Piece] = []
         self.undecided: list[UndecidedFace] = []
         self.n_candidates = self.n_border = 0
@@ -131,7 +161,7 @@ class _Builder:
         self.fit, self.below = cache(types.fit), cache(self._below)
         # Silent neurons that touch samples: whether they may is a question to the residuals.
         touching = 2 * np.flatnonzero(faces.silent & (faces.dimensions > 0))
-        touching = touching[touching != types.silent]
+        touching = touching[(touching != types.silent) & (not self.decayed)]
         self.apex = 2 * int(np.flatnonzero(faces.dimensions == 0)[0])
         self.quiet = [*(touching[:, None] + [0, 1]).ravel().tolist(), self.apex, self.apex + 1]
 
@@ -198,8 +228,7 @@ class _Builder:
         for extra in combinations_with_replacement(choices, spare):
             if sum(t // 2 == self.apex // 2 for t in extra) <= 1:
                 joint = tuple(sorted((*fit.support, *extra)))
-                size = sum(int(self.faces.dimensions[t // 2]) for t in joint) - fit.rank
-                self.pieces.append(Piece(joint, fit, size))
+                self.pieces.append(Piece(joint, fit, self.types.dimension(joint, fit)))
 
     def _is_minimum(self, joint: Support, fit: SupportFit, note: str) -> bool:
         """Whether a joint face's points are minima, without units; noted if that is undecided.
@@ -221,19 +250,20 @@ class _Builder:
         """
         size = float(np.abs(fit.points).max(initial=0.0)) or 1.0
         own = {t: row / joint.count(t) for t, row in zip(fit.support, fit.points, strict=True)}
-        inner, frame = size * self.faces.interiors, self.faces.frame
-        rows = [own.get(t, inner[t // 2]) for t in joint]
-        effective = np.array(rows) @ frame.basis.T
-        space, features, y = self.free, frame.features, self.types.target
-        if in_space:
+        inner, frame = size * self.types.interiors, self.faces.frame
+        effective = self.types.weights(np.array([own.get(t, inner[t // 2]) for t in joint]))
+        space, features, y = self.free, frame.features, self.y / self.unit
+        if in_space or self.decayed:  # the frame would turn a decay of weights
             effective = self.unit * (effective @ frame.transform.T)
             space, features, y = self.space, self.x, self.y
         signs = [1.0 - 2.0 * (t % 2) for t in joint]
         template = Parametrization.from_products(np.ones((len(joint), space.n_inputs)), signs)
         inputs = space.embed(features)
-        problem = EffectiveProblem.build(template, inputs, y, space)
+        problem = EffectiveProblem.build(template, inputs, y, space, **self.form)
         theta = problem.parametrization(State(effective, 0.0))
-        return theta, certify_minimum(theta, inputs, y, space=space, budget=self.budget)
+        return theta, certify_minimum(
+            theta, inputs, y, space=space, budget=self.budget, **self.form
+        )
 
     # --- entries ------------------------------------------------------------------------------
 
@@ -250,7 +280,7 @@ class _Builder:
                     rows.append((entry, plateau, value))
         rows.sort(key=lambda row: (row[0].loss, row[0].key))
         least = rows[0][0].loss if rows else np.inf
-        least += SAME_LOSS * float(np.mean(np.square(self.y)))
+        least += SAME_LOSS * self.zero
         entries, index = [], defaultdict[Support, list[int]](list)
         for number, (entry, plateau, _) in enumerate(rows):
             entries.append(replace(entry, number=number, is_global=entry.loss <= least))
@@ -269,6 +299,8 @@ class _Builder:
             n_values=len({value for *_, value in rows}),
             _types=self.types,
             _pieces=dict(index),
+            form=self.form,
+            zero=self.zero,
         )
 
     def _plateaus(self, pieces: list[Piece]) -> list[list[Piece]]:
@@ -300,7 +332,7 @@ class _Builder:
         theta, certificate = self._certify(piece.types, piece.fit, in_space=True)
         inputs = self.space.embed(self.x)
         if not certificate.is_minimum:  # what rounding in other units left, a descent takes away
-            end = descend(theta, inputs, self.y, space=self.space)
+            end = descend(theta, inputs, self.y, space=self.space, **self.form)
             moved = np.abs(realize(end.parametrization, inputs) - realize(theta, inputs)).max()
             if end.certificate is not None and moved <= self.same * self.unit:
                 theta, certificate = end.parametrization, end.certificate
@@ -331,7 +363,7 @@ class _Builder:
 
     def _loss(self, fit: SupportFit) -> float:
         """In the units of the target."""
-        return self.unit**2 * float(fit.residuals @ fit.residuals) / fit.residuals.size
+        return self.unit**2 * fit.loss
 
 
 def _by_residuals(pieces: Sequence[Piece], tolerance: float) -> list[list[Piece]]:

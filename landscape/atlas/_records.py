@@ -1,9 +1,9 @@
 """What an atlas consists of, and where a point is in it; see :mod:`landscape.atlas`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from math import comb
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +28,15 @@ class AtlasEntry:
     """One connected set of local minima, modulo permutation."""
 
     number: int  #: position in the atlas, in the order of the losses
-    loss: float  #: mean squared error
+    loss: float  #: mean squared error, or what was chosen instead, penalties included
     #: Whether no entry has a lower loss (beyond rounding); there may be several. Of all local
     #: minima the lowest if the atlas is complete.
     is_global: bool
     parametrization: Parametrization  #: in N*, in a piece of the largest dimension
     certificate: Certificate  #: of this representative; its verdict is ``holds``
     key: str  #: its :func:`landscape.minima.activation_key`
-    residuals: Array  #: ``R(x_k) - y_k``, on all of the entry, shape (n,)
+    #: ``R(x_k) - y_k``, of other losses s_k, half the slopes; on all of the entry, shape (n,).
+    residuals: Array
     #: Largest dimension of a piece, in effective coordinates (w, b); 0 is an isolated minimum.
     dimension: int
     n_pieces: int  #: joint faces, up to permutation, that the entry consists of
@@ -79,6 +80,9 @@ class Atlas:
     n_values: int  #: distinct values on the samples of the entries
     _types: Types
     _pieces: dict[tuple[int, ...], list[int]]
+    #: Loss, sample weights and weight decay, where they are others than the squared error.
+    form: dict[str, Any] = field(default_factory=dict)
+    zero: float = 0.0  #: the loss of the zero function
 
     def __repr__(self) -> str:
         return (
@@ -101,6 +105,12 @@ class Atlas:
             raise ValueError("the atlas has no certified entry, see its undecided ones")
         return self.entries[0]
 
+    @property
+    def _scale(self) -> float:
+        """The size of the zero function's residuals."""
+        problem = EffectiveProblem.over(self.space, self.features, self.target, **self.form)
+        return float(np.abs(problem.half_slopes(-problem.y)).max()) or np.finfo(float).tiny
+
     def bad_regions(self) -> tuple[int, int, int]:
         """Activation regions with a bad local minimum inside, with one in the closure, and all.
 
@@ -111,7 +121,7 @@ class Atlas:
         signs, silent, m = self._types.faces.signs, self._types.silent, self.space.n_neurons
         cells = np.flatnonzero((signs != 0).all(axis=1))
         below = ((signs[:, None] == 0) | (signs[:, None] == signs[cells])).all(axis=2)
-        tie = SAME_VALUES * float(np.mean(np.square(self.target)))
+        tie = SAME_VALUES * self.zero
         least = [
             min((e.loss for e in self.entries if positive in e.sign_classes), default=np.inf) + tie
             for positive in range(m + 1)
@@ -135,12 +145,12 @@ class Atlas:
     def locate(self, theta: Parametrization) -> Location:
         """The entry that contains a point of the atlas's space."""
         X = self.space.embed(self.features)
-        problem = EffectiveProblem.build(theta, X, self.target, self.space)
+        problem = EffectiveProblem.build(theta, X, self.target, self.space, **self.form)
         state = problem.state()
         z = problem.preactivations(state)
         sides = np.where(problem.kink_pairs(state, z), 0, np.sign(z)).astype(np.int8).T
-        residuals = problem.residuals(state, z)
-        tolerance = 100 * SAME_VALUES * target_size(self.target)
+        residuals = problem.half_slopes(problem.residuals(state, z))
+        tolerance = 100 * SAME_VALUES * self._scale
         near = [
             entry.number
             for entry in self.entries

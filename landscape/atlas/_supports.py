@@ -46,8 +46,11 @@ class SupportFit:
     support: tuple[int, ...]
     code: Code
     points: Array  #: (k, r): weights of neurons strictly inside their faces, if ``INSIDE``
-    residuals: Array  #: (n,): ``R(x_k) - y_k``, the same for all minimizers of the support
-    rank: int  #: dimension of the space of values that the support's hull reaches
+    residuals: (
+        Array  #: (n,): s_k, of the squared loss ``R(x_k) - y_k``; the same for all minimizers
+    )
+    rank: int  #: dimension of the hull less that of its minimizers
+    loss: float  #: penalties included
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,24 @@ class Types:
 
     faces: Faces
     target: Array
+
+    @property
+    def size(self) -> float:
+        """Of residuals."""
+        return max(float(np.abs(self.target).max(initial=0.0)), np.finfo(float).tiny)
+
+    @property
+    def interiors(self) -> Array:
+        """What a neuron is on each face if nothing else is known of it, (f, r)."""
+        return self.faces.interiors
+
+    def weights(self, rows: Array) -> Array:
+        """Rows (m, r) in the coordinates (w, b) of the frame."""
+        return rows @ self.faces.frame.basis.T
+
+    def dimension(self, joint: tuple[int, ...], fit: SupportFit) -> int:
+        """Of the minimizers in a joint face that has the values of a support."""
+        return sum(int(self.faces.dimensions[t // 2]) for t in joint) - fit.rank
 
     @cached_property
     def n_types(self) -> int:
@@ -206,7 +227,8 @@ class Types:
         residuals = left[:, :rank] @ reached - self.target
         lifted = [lift @ e[a:b] for (_, lift, _), (a, b) in zip(own, pairwise(parts), strict=True)]
         points = np.array(lifted).reshape(len(own), self.faces.units.shape[1])
-        return SupportFit(support, outcome, points, residuals, rank)
+        loss = float(residuals @ residuals) / n
+        return SupportFit(support, outcome, points, residuals, rank, loss)
 
 
 def _stacked(parts: list[Array]) -> Array:
