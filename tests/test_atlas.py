@@ -11,6 +11,7 @@ from landscape.atlas._supports import Code, Types
 from landscape.data import Dataset
 from landscape.data.sources import draw_smooth
 from landscape.descent import DescentOutcome, descend
+from landscape.losses import WeightDecay, get_loss
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.plots import render
@@ -26,10 +27,11 @@ from landscape.spaces import BalancedSpace, RestrictedSpace, make_space
 from landscape.study.cells import Cell
 from landscape.study.coverage import atlas_rows, cover, endings, valley_rows
 from landscape.study.rows import Coverage, Entry, Valley
-from landscape.trees import TreeBudget
+from landscape.trees import TreeBudget, merge_tree
 from tests.oracles.atlas import cell_minima
 from tests.oracles.exact_atlas import count_components, exact_minima, lift, minima_of_cells
 from tests.oracles.exact_atlas import neuron_faces as exact_faces
+from tests.oracles.merge_tree import least_penalized, patterns
 from tests.oracles.rational import dot
 
 
@@ -553,3 +555,76 @@ class TestCoverage:
     def test_breakpoints(self):
         theta = Parametrization.from_products([[2.0, 1.0, 4.0], [0.0, 1.0, 2.0]], [1, -1])
         np.testing.assert_array_equal(breakpoints(theta), [1.5, np.nan])
+
+
+class TestOtherLosses:
+    """Losses of Theorem 26 and weight decay: Theorem 40.2 and 40.3."""
+
+    FORMS = (
+        {"weight_decay": 0.02},
+        {"loss": "huber"},
+        {"loss": "logistic", "weight_decay": 0.01},
+        {"loss": "logistic"},
+    )
+
+    def data(self, form, n, p=1, seed=1):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((n, p))
+        y = np.sin(3 * x[:, 0]) + 0.1 * rng.standard_normal(n)
+        return x, ((y > np.median(y)) * 1.0 if form.get("loss") == "logistic" else 2 * y)
+
+    def test_weights_of_one_and_a_large_delta_are_the_squared_loss(self):
+        x, y = self.data({}, 6)
+        plain = atlas_of(x, y, 2)
+        atlas = atlas_of(x, y, 2, loss=get_loss("huber", delta=100.0))
+        assert atlas.complete
+        found = [
+            [(e.dimension, e.n_pieces, e.sign_classes) for e in a.entries] for a in (plain, atlas)
+        ]
+        assert found[0] == found[1]
+        losses = [[entry.loss for entry in a.entries] for a in (plain, atlas)]
+        np.testing.assert_allclose(*losses, rtol=1e-9, atol=1e-14)
+
+    @pytest.mark.parametrize("form", FORMS[::2])
+    def test_descents_and_valleys_are_in_the_atlas(self, form):
+        x, y = self.data(form, 5)
+        atlas = atlas_of(x, y, 2, **form)
+        assert atlas.complete
+        losses = np.array([entry.loss for entry in atlas.entries])
+        tree = merge_tree(x, y, space=atlas.space, **form)
+        assert (np.abs(tree.pairs[:, :1] - losses).min(axis=1) < 1e-7).all()
+        X, rng = atlas.space.embed(x), np.random.default_rng(0)
+        found = set()
+        for _ in range(8):
+            end = descend(atlas.space.sample(rng), X, y, space=atlas.space, **form)
+            if end.outcome is DescentOutcome.MINIMUM:
+                place = atlas.locate(end.parametrization)
+                assert place.number >= 0
+                assert atlas.entries[place.number].loss == pytest.approx(end.loss, abs=1e-7)
+                found.add(place.number)
+        assert len(found) > 1
+        for entry in atlas.entries:
+            assert atlas.locate(entry.parametrization).number == entry.number
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize("p", [1, 2])
+    def test_entries_are_minima_of_cells(self, form, p):
+        """By cvxpy, every local minimum is the least point of each closed cell that it lies in."""
+        x, y = self.data(form, 4, p)
+        atlas = atlas_of(x, y, 1, **form)
+        X, strength = np.column_stack([x, np.ones(4)]), form.get("weight_decay", 0.0)
+        decay = np.append(np.full(p, 2 * strength), 0.0) if strength else None
+        loss = form.get("loss", "squared")
+        least = [
+            least_penalized(X, y, None, [(sign, sides)], loss=loss, decay=decay)
+            for sides in patterns(X)
+            for sign in (1.0, -1.0)
+        ]
+        for entry in atlas.entries:
+            assert np.abs(np.array(least) - entry.loss).min() < 1e-6
+
+    def test_says_what_it_does_not_do(self):
+        x, y = self.data({}, 4)
+        with pytest.raises(ValueError, match="weight_decay: biases=True leaves"):
+            atlas_of(x, y, 1, weight_decay=WeightDecay(0.1, biases=True))

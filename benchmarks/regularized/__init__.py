@@ -1,0 +1,1 @@
+"""How the landscape changes with weight decay."""
