@@ -585,7 +585,7 @@ class TestOtherLosses:
         losses = [[entry.loss for entry in a.entries] for a in (plain, atlas)]
         np.testing.assert_allclose(*losses, rtol=1e-9, atol=1e-14)
 
-    @pytest.mark.parametrize("form", FORMS[::2])
+    @pytest.mark.parametrize("form", [FORMS[0], pytest.param(FORMS[2], marks=pytest.mark.slow)])
     def test_descents_and_valleys_are_in_the_atlas(self, form):
         x, y = self.data(form, 5)
         atlas = atlas_of(x, y, 2, **form)

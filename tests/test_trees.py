@@ -18,7 +18,7 @@ from landscape.losses import WeightDecay
 from landscape.objective import loss, mean_loss
 from landscape.parametrization import Parametrization
 from landscape.seminorm import uniform_norm
-from landscape.spaces import RestrictedSpace, UnrestrictedSpace, make_space
+from landscape.spaces import BalancedSpace, RestrictedSpace, UnrestrictedSpace, make_space
 from landscape.trees import (
     EscapeBudget,
     TreeBudget,
@@ -29,7 +29,7 @@ from landscape.trees import (
     tree_cost,
 )
 from landscape.trees._escape import _Star
-from tests.oracles.merge_tree import grid_pairs, least_penalized, program_pairs
+from tests.oracles.merge_tree import grid_pairs, least_penalized, patterns, program_pairs
 
 SPACES = ("restricted", "balanced", "unrestricted")
 
@@ -523,6 +523,17 @@ class TestOtherLosses:
             heights = [mean_loss(t, X, y, space=space, **form) for t in tree.path(i, j)]
             assert max(heights) == pytest.approx(tree.pairs[i, 1], rel=1e-6)
             assert tree.profile(i, j)[:, 1].max() == pytest.approx(tree.pairs[i, 1], rel=1e-6)
+
+    def test_no_width_is_below_the_convex_program(self):
+        """Theorem 41, with all neurons that there are in one program."""
+        x, y = self.data(form := {"weight_decay": 0.05}, 3)
+        X = np.column_stack([x, np.ones(3)])
+        neurons = [(sign, sides) for sides in patterns(X) for sign in (1.0, -1.0)]
+        least = least_penalized(X, y, None, neurons, decay=np.array([0.1, 0.0]))
+        found = [merge_tree(x, y, space=BalancedSpace(3, m), **form).pairs[0, 0] for m in (1, 2, 3)]
+        assert found[0] > least + 1e-3
+        assert found[1] >= least - 1e-8
+        assert found[2] == pytest.approx(least, abs=1e-7)
 
     def test_huge_delta_and_no_decay_are_the_squared_loss(self):
         x, y = problem("duplicates", 8)

@@ -58,7 +58,7 @@ class ConvexTypes(Types):
         return np.asarray(self.decay[:, None] * self.faces.frame.transform @ self.basis)
 
     @cached_property
-    def interiors(self) -> Array:  # type: ignore[override]
+    def interiors(self) -> Array:
         """Also with a decay, in which (0, ..., 0, -1) costs nothing."""
         found, frame = self.faces.interiors.copy(), self.faces.frame
         if self.decay.any():
@@ -199,7 +199,7 @@ class ConvexTypes(Types):
         e, r, unit = best if support else (e, self._zero(), np.empty((0, q)))
         s = self.loss.half_slope(r)
         terms = 2 / n * float(np.abs(s).sum()) + float(np.abs(self.norm).max(initial=0.0))
-        value = float(self.loss.value(r).mean() + np.linalg.norm(weights(e), axis=1).sum())
+        value = float(self.loss.value(r).mean()) + float(np.linalg.norm(weights(e), axis=1).sum())
         tests = block_diag(np.empty((0, 0)), *(rows for *_, rows in own))
         code, nullity = Code.INSIDE, 0
         if support:

@@ -208,6 +208,8 @@ class Sums:
         if problem.penalty is not None or problem.decay is not None:
             pull = problem.pull(point.u)
             terms = terms + np.abs(pull)
+            if problem.decay is not None:  # the norm's slopes at 0 are of this size
+                terms = terms + point.at_cone[:, None] * (0.5 * problem.y.size * problem.decay)
             errors = errors + gamma(
                 4 if problem.decay is None else 8 + problem.X.shape[1]
             ) * np.abs(pull)
