@@ -235,7 +235,7 @@ class ConvexTypes(Types):
         width = BORDER * size + 64 * np.finfo(float).eps * size
         if flat.shape[1] and not (tests @ e > 1e-3 * size).all():
             e = self._deepest(e, flat, tests, columns, r, s, weights, unit, size)
-            width = 1e-9 * float(size)
+            width = np.float64(1e-9 * size)
         heights = tests @ e
         if (heights > width).all():
             return e, Code.INSIDE
