@@ -3,7 +3,7 @@
 Checks Theorem 24 of docs/mathematics.md.
 """
 
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 import pytest
@@ -146,6 +146,23 @@ def piecewise_linear(t, y, n_kinks):
             )
             found.append(end.fun)
     return min(found)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-9, 1e6])
+def test_starts_with_kinks_are_as_good_as_all_choices_of_inputs(scale):
+    """One node only: the upper end is of the starts, no worse than kinks at inputs can be."""
+    rng = np.random.default_rng(3)
+    t, y = scale * np.sort(rng.uniform(-1, 1, 20)), rng.standard_normal(20)
+    least = np.inf
+    for chosen in combinations(t[1:-1], 3):
+        fitted = np.column_stack(
+            [np.ones(20), t / scale, *(np.maximum(t - k, 0) / scale for k in chosen)]
+        )
+        residuals = y - fitted @ np.linalg.lstsq(fitted, y, rcond=None)[0]
+        least = min(least, np.mean(residuals**2))
+    space = space_of("unrestricted", 1, 4)
+    bracket = bracket_global_minimum(t[:, None], y, space=space, n_kinks=3, node_limit=1)
+    assert bracket.n_nodes < 100 and bracket.lower < bracket.upper <= least * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("n_kinks", [0, 1, 2])

@@ -52,6 +52,8 @@ NEAR = 1e-7
 SUBSETS = 300_000
 #: Of a neuron's values, on the wrong side of a kink: it is not told apart from an affine one.
 ROUNDED = 1e-12
+#: Kinks of a start are exchanged so often at most; a few times do.
+SWEEPS = 50
 #: One input: with more points than this the tables of piecewise fits take too long.
 POINTS = 2000
 #: Nodes that are branched before the best loss is updated, and bytes of open ones.
@@ -142,7 +144,8 @@ def bracket_global_minimum(
     node_limit : int, optional
         Nodes that are bounded.
     n_starts : int
-        Descents from random networks, for a good upper end from the start on.
+        Descents from random networks, for a good upper end from the start on; with ``n_kinks`` from
+        random inputs as kinks, each of which is exchanged for better ones first.
     seed : int
         Of the random networks.
     network : Parametrization, optional
@@ -189,6 +192,7 @@ def bracket_global_minimum(
             search.descents(n_starts if search.network is not None else max(n_starts, 1), seed)
         else:
             search.improve(search.constant(), space.embed(x), far=False)
+            search.exchanges(n_starts, seed)
     else:
         search = resume._search
         same = search.space == space and search.classes == classes and search.n_kinks == n_kinks
@@ -246,6 +250,36 @@ class _Search:
             rng = stream(seed, "bracket", k)
             fixed = {"n_positive": int(rng.choice(self.classes))}
             self.improve(self.space.sample(rng, **fixed), inputs, far=True)
+
+    def exchanges(self, n_starts: int, seed: int) -> None:
+        """The best of descents from kinks at inputs, none of which another input would better."""
+        x, inputs = self.x[:, 0], self.space.embed(self.x)
+        inner = np.unique(x)[1:-1]
+        hinges = np.maximum(x[:, None] - inner, 0.0)
+        for k in range(n_starts):
+            rng, count = stream(seed, "bracket", k), min(self.n_kinks or 0, len(inner))
+            chosen = rng.choice(len(inner), count, replace=False)
+            for _ in range(SWEEPS):
+                before = chosen.tolist()
+                for j in range(count):
+                    others = hinges[:, np.delete(chosen, j)]
+                    basis = np.linalg.qr(np.column_stack([np.ones_like(x), x, others]))[0]
+                    left = hinges - basis @ (basis.T @ hinges)
+                    sizes = (left**2).sum(axis=0)
+                    new = sizes > ROUNDED * (hinges**2).sum(axis=0)
+                    gains = np.where(new, (left.T @ self.y) ** 2, 0.0) / np.where(new, sizes, 1.0)
+                    if gains.max() > gains[chosen[j]] * (1 + ROUNDED):
+                        chosen[j] = gains.argmax()
+                if chosen.tolist() == before:
+                    break
+            fitted = np.column_stack([np.ones_like(x), x, hinges[:, chosen]])
+            (offset, slope, *bends), *_ = np.linalg.lstsq(fitted, self.y, rcond=None)
+            a, b, c = np.zeros(self.m), np.zeros(self.m), np.zeros(self.m)
+            # One neuron is affine where the inputs are, and the offset takes what it has too much.
+            a[count], c[count], b[count] = slope, 1.0, 1.0 - (slope * x).min()
+            a[:count], b[:count], c[:count] = 1.0, -inner[chosen], bends
+            theta = self.space.from_network(a[:, None], b, c, float(offset - b[count]))
+            self.improve(theta, inputs, far=False)
 
     def improve(self, theta: Parametrization, inputs: Array, *, far: bool) -> None:
         """Descend from a network, and keep the best."""
