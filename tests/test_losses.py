@@ -15,9 +15,11 @@ from landscape import (
     Parametrization,
     RestrictedSpace,
     UnrestrictedSpace,
+    bracket_radius,
     certify_minimum,
     descend,
     lift_inputs,
+    make_atlas,
     merge_tree,
     probe_realization,
 )
@@ -413,14 +415,6 @@ def test_kinked_descents_reach_medians_and_say_what_they_do_not_do():
     with pytest.raises(ValueError, match="no penalty and no weight decay"):
         descend(Parametrization([[1.0, 1.0]], [1.0]), x, y, space=space, loss="absolute",
                 weight_decay=0.1)  # fmt: skip
-    with pytest.raises(ValueError, match="merge trees need a differentiable loss, got 'absolute'"):
-        merge_tree(x[:4, :1], y[:4], space=make_space("restricted", 1, 1), loss="absolute")
-    lifted = make_space("restricted", 1, 1)
-    theta = lifted.sample(rng)
-    with pytest.raises(ValueError, match="probes of balls need a differentiable loss, got 'pinb"):
-        probe_realization(
-            theta, lift_inputs(x[:, :1]), y, space=lifted, radius=1e-3, loss="pinball"
-        )
     with pytest.raises(ValueError, match="tau: expected a number between 0 and 1, got 1"):
         get_loss("pinball", tau=1)
 
@@ -434,3 +428,21 @@ def test_attacks_find_no_wrong_verdict(name):
     assert counts["holds"] > 40
     assert counts["violated"] > 40
     assert not any(counts[key] for key in WRONG), counts
+
+
+@pytest.mark.parametrize("name", ["absolute", "pinball", "hinge"])
+def test_what_needs_slopes_refuses_losses_with_a_kink(name):
+    """Tangents at a kink are not unique: no atlas, tree, ball or radius of them is claimed."""
+    space, x, y = RestrictedSpace(3, 1), np.arange(4.0)[:, None], np.array([0.0, 1.0, 0.0, 1.0])
+    theta, inputs = space.sample(np.random.default_rng(0)), space.embed(x)
+    calls = {
+        "atlases": lambda: make_atlas(x, y, space=space, loss=name),
+        "merge trees": lambda: merge_tree(x, y, space=space, loss=name),
+        "brackets of radii": lambda: bracket_radius(theta, inputs, y, space=space, loss=name),
+        "probes of balls": lambda: probe_realization(
+            theta, inputs, y, radius=1e-3, space=space, loss=name
+        ),
+    }
+    for what, call in calls.items():
+        with pytest.raises(ValueError, match=f"loss: {what} need a differentiable loss"):
+            call()

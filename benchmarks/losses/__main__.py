@@ -176,7 +176,8 @@ def tables(table: pd.DataFrame) -> str:
         networks.append([
             label, loss, f"{mine['loss']:.4f}", f"{mlp['loss']:.4f}", f"{mine['cv loss']:.4f}",
             f"{auto:.4f}", f"{mlp['cv loss']:.4f}", f"{peer['cv loss']:.4f}",
-            f"{mine['seconds']:.1f}", f"{mlp['seconds']:.1f}", f"{mine['certified']:.0f} of {mine['starts']:.0f}",
+            f"{mine['seconds']:.1f}", f"{mlp['seconds']:.1f}",
+            f"{mine['certified']:.0f} of {mine['starts']:.0f}",
             gap(mine["penalized"], mine["clarabel on the cell"]),
         ])  # fmt: skip
     head = ["linear functions", "loss", "clarabel", "landscape, more by", "scikit-learn, more by"]

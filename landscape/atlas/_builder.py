@@ -19,7 +19,14 @@ from landscape.atlas._records import SAME_VALUES, Atlas, AtlasEntry, UndecidedFa
 from landscape.atlas._supports import Code, SupportFit, Types
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
-from landscape.losses import Loss, SquaredLoss, WeightDecay, get_weight_decay, needs_loss
+from landscape.losses import (
+    Loss,
+    SquaredLoss,
+    WeightDecay,
+    get_weight_decay,
+    needs_loss,
+    require_smooth,
+)
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.realization import realize
@@ -92,6 +99,7 @@ def make_atlas(
     >>> [(round(entry.loss, 6), entry.dimension) for entry in atlas.entries]
     [(0.18, 0), (1.25, 1)]
     """
+    require_smooth(loss, "atlases")
     x, y = np.asarray(features, dtype=float), np.asarray(target, dtype=float)
     if not isinstance(space, RestrictedSpace) or np.isfinite(space.bound):
         raise ValueError(f"space: expected N* without an upper bound, got {space!r}")

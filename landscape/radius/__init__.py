@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.effective import EffectiveProblem
-from landscape.losses import Loss, WeightDecay
+from landscape.losses import Loss, WeightDecay, require_smooth
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization, group_directions, max_norms
 from landscape.radius._bound import BoxOutcome, Falsifier, search_box
@@ -109,6 +109,7 @@ def bracket_radius(
     >>> bracket.r_cell, bracket.r_high < 1.2
     (0.999999999999, True)
     """
+    require_smooth(loss, "brackets of radii")
     form: dict[str, Any] = {"loss": loss, "weight_decay": weight_decay}
     certificate = certify_minimum(theta, X, y, space=space, **form)
     if not certificate.is_minimum:
