@@ -106,7 +106,7 @@ def train_torch(Z: np.ndarray, t: np.ndarray, m: int, dtype: str) -> Any:
     layers = torch.nn.Linear(Z.shape[1], m), torch.nn.ReLU(), torch.nn.Linear(m, 1)
     module = torch.nn.Sequential(*layers).to(precision)
     x, y = torch.tensor(Z, dtype=precision), torch.tensor(t, dtype=precision)[:, None]
-    weights = module.parameters()
+    weights = list(module.parameters())
     optimizer: Any = torch.optim.Adam(weights, 1e-2)
     if dtype == "float64":
         optimizer = torch.optim.LBFGS(weights, line_search_fn="strong_wolfe", max_iter=100)
