@@ -19,10 +19,10 @@ from landscape import (
     certify_minimum,
     descend,
     lift_inputs,
-    make_atlas,
     merge_tree,
     probe_realization,
 )
+from landscape.atlas import make_atlas
 from landscape.descent import DescentOutcome
 from landscape.losses import WeightDecay, get_loss
 from landscape.objective import mean_loss, objective_for
