@@ -104,6 +104,59 @@ def test_many(seed):
         check(x, y, space_of(name, p, m), exact=k % 9 > 6)
 
 
+def least_by_scip(x, y, signs, size, *, offset):
+    """The least mean squared error of networks with these signs, products in a box, by SCIP."""
+    scip = pytest.importorskip("pyscipopt")
+    model = scip.Model()
+    model.hideOutput()
+    model.setParam("limits/gap", 1e-7)
+    model.setParam("numerics/feastol", 1e-8)  # of the indicators too, which sizes multiply
+    e = model.addVar(lb=-size, ub=size) if offset else 0.0
+    neurons = [[model.addVar(lb=-size, ub=size) for _ in range(x.shape[1] + 1)] for _ in signs]
+    squares = []
+    for row, target in zip(np.column_stack([x, np.ones(len(x))]).tolist(), y.tolist(), strict=True):
+        largest, value = size * sum(map(abs, row)), e
+        for u, sign in zip(neurons, signs, strict=True):
+            z = scip.quicksum(a * v for a, v in zip(row, u, strict=True))
+            h, on = model.addVar(lb=0.0, ub=largest), model.addVar(vtype="B")
+            model.addCons(h >= z)
+            model.addCons(h <= z + largest * (1 - on))
+            model.addCons(h <= largest * on)
+            value = value + sign * h
+        residual = model.addVar(lb=None)
+        model.addCons(residual == value - target)
+        squares.append(residual * residual)
+    total = model.addVar(lb=0.0)
+    model.addCons(total >= scip.quicksum(squares))
+    model.setObjective(total)
+    model.optimize()
+    assert model.getStatus() in ("optimal", "gaplimit")
+    return model.getObjVal() / len(y)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", ["general", "integers", "twice", "collinear"])
+@pytest.mark.parametrize(("name", "p", "n", "m"), [
+    ("unrestricted", 1, 8, 1), ("unrestricted", 1, 6, 2), ("unrestricted", 2, 6, 1),
+    ("balanced", 1, 8, 1), ("balanced", 1, 6, 2), ("balanced", 2, 5, 2), ("restricted", 1, 6, 2),
+])  # fmt: skip
+def test_a_general_solver_agrees(name, p, n, m, kind, seed):
+    """SCIP's mixed-integer optimum, up to its tolerances, from a model that shares no code."""
+    x, y = sample(kind, p, n, np.random.default_rng([seed, p, n, m, KINDS.index(kind)]))
+    space, size = space_of(name, p, m), 40.0
+    bracket = bracket_global_minimum(x, y, space=space)
+    assert bracket.outcome is BracketOutcome.CLOSED
+    classes = combinations_with_replacement([1, -1], m)
+    least = min(
+        least_by_scip(x, y, signs, size, offset=name == "unrestricted") for signs in classes
+    )
+    close = 1e-5 * (1 + float(y @ y) / n)
+    assert least >= bracket.lower - close
+    if np.abs(bracket.network.products[:, : p + 1]).max() < size / 2:
+        assert least <= bracket.upper + close
+
+
 def test_classes_of_signs():
     """The least over the classes of N* is the minimum over N*."""
     x, y = sample("general", 1, 10, np.random.default_rng(5))
