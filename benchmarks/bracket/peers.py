@@ -23,7 +23,7 @@ Array = np.ndarray
 #: A fit counts as optimal within this share of the target's variance.
 ENOUGH = 1e-6
 BREAKPOINTS = range(1, 5)
-NODES = 500_000
+NODES, STARTS = 500_000, 40
 
 
 def series() -> dict[str, tuple[Array, Array]]:
@@ -70,9 +70,8 @@ def series() -> dict[str, tuple[Array, Array]]:
 def ours(x: Array, y: Array, k: int) -> tuple[float, float, bool]:
     """Both ends for k breakpoints, and whether they meet."""
     space = make_space("unrestricted", 1, k + 1)
-    found = bracket_global_minimum(
-        x[:, None], y, space=space, n_kinks=k, time_limit=np.inf, node_limit=NODES
-    )
+    limits = {"time_limit": np.inf, "node_limit": NODES, "n_starts": STARTS}
+    found = bracket_global_minimum(x[:, None], y, space=space, n_kinks=k, **limits)
     return found.upper, found.lower, found.outcome is BracketOutcome.CLOSED
 
 
