@@ -588,7 +588,7 @@ class _Form:
     @property
     def name(self) -> str:
         """In words."""
-        if not self.loss and not self.weight_decay:
+        if self.plain:
             return "mean squared error"
         return objective_name(get_loss(self.loss), get_weight_decay(self.weight_decay))
 

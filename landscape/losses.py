@@ -163,11 +163,10 @@ class SquaredLoss(Loss):
 
     name = "squared"
     rational = True
+    degree = 2
 
     def _exactly(self, r: Fraction) -> tuple[Fraction, Fraction, Fraction]:
         return r * r, r, Fraction(1)
-
-    degree = 2
 
     def _value(self, r: Array) -> Array:
         return r * r

@@ -178,7 +178,11 @@ class _Joint:
         """
         problem, point, s, (m, d) = self.problem, self.point, self.free.s.value, self.point.u.shape
         X, signs, bent = problem.X, problem.signs, np.flatnonzero(self.point.bent)
-        pairs = [(j, k) for j, p in enumerate(parts) for k in _where(self.convex[:, p.i])]
+        pairs = [
+            (j, k)
+            for j, part in enumerate(parts)
+            for k in np.flatnonzero(self.convex[:, part.i]).tolist()
+        ]
         first_p = len(parts) * d + 1
         first_t = first_p + len(pairs)
         first_r = first_t + bent.size
@@ -412,10 +416,6 @@ class _Joint:
             for one in check.neurons
         ]
         return PointCheck(Verdict.UNDECIDED, self.point, neurons, check.sums, None, 0.0)
-
-
-def _where(mask: Mask) -> list[int]:
-    return [int(k) for k in np.flatnonzero(mask)]
 
 
 def _scaled(rows: Array) -> Array:

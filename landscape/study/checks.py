@@ -241,10 +241,13 @@ def _loss(study: Study) -> Iterator[tuple[str, str]]:
             if "trf" in solvers:
                 yield key, "'trf' minimizes sums of squares only; take another solver"
         if study.atlas.problems:
-            yield "atlas.problems", f"atlases are of {plain}; remove them"
+            yield "atlas.problems", f"atlases are of {plain} in a study; remove them"
         for name, entry in study.datasets.items():
             if entry.networks:
-                yield f"datasets.{name}.networks", f"are analysed with {plain}; remove them"
+                yield (
+                    f"datasets.{name}.networks",
+                    f"are analysed in a study of {plain}; remove them",
+                )
     decay, trained = study.weight_decay, {*study.spaces}
     alone = trained == {"unrestricted"}
     if decay.strength and decay.offset and not alone:

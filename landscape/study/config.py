@@ -379,7 +379,12 @@ class Study(Section):
             loss = f"the {self.loss.name} loss"
             if self.weight_decay.strength:
                 loss += " with weight decay"
-            yield "minima", "proof", "none", f"{loss} has no proof in rational arithmetic"
+            yield (
+                "minima",
+                "proof",
+                "none",
+                f"{loss} has no proof in rational arithmetic in a study",
+            )
             yield "converse", "n_draws", 0, "optimal scales are those of the squared loss"
             yield "bracket", "max_nodes", 0, f"global minima are not bracketed for {loss}"
         if self.weight_decay.strength:
