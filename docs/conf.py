@@ -28,6 +28,7 @@ if tags.has("pages"):  # noqa: F821
 html_theme = "furo"
 html_title = f"landscape {release}"
 html_css_files = ["site.css"]
+html_js_files = ["access.js"]
 html_copy_source = False
 
 html_static_path = ["_static"]

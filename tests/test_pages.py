@@ -1,16 +1,13 @@
-"""The pages say what is so: examples run, commands exist, theorems and tests name each other."""
+"""The pages say what is so: examples run, theorems and tests name each other."""
 
 import ast
 import doctest
 import importlib.util
 import re
-import shlex
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-
-from landscape.command import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("[!_]*.md"))]
@@ -21,9 +18,11 @@ RUN = [page for page, text in TEXT.items() if ">>> " in text and page.name not i
 
 
 def fenced(language):
-    """(page, block) of all code blocks in this language."""
-    pattern = re.compile(rf"^```{language}\n(.*?)^```", re.DOTALL | re.MULTILINE)
-    return [(page.name, block) for page, text in TEXT.items() for block in pattern.findall(text)]
+    """The text of all code blocks in this language."""
+    block = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    return [
+        code for text in TEXT.values() for lang, code in block.findall(text) if lang == language
+    ]
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
@@ -39,7 +38,7 @@ def test_examples_run(page, monkeypatch):
 
 def test_other_python_of_the_pages_imports_what_exists():
     """What is not run (it needs a study's results, say) at least parses and imports real names."""
-    blocks = [b for _, b in fenced("python") if ">>> " not in b and "snakefile:" not in b]
+    blocks = [b for b in fenced("python") if ">>> " not in b and "snakefile:" not in b]
     assert len(blocks) >= 3
     for block in blocks:
         for node in ast.walk(ast.parse(block)):
@@ -48,42 +47,11 @@ def test_other_python_of_the_pages_imports_what_exists():
                 assert not [alias.name for alias in node.names if not hasattr(module, alias.name)]
 
 
-def commands():
-    lines = [(page, line) for page, block in fenced("") for line in block.splitlines()]
-    known = ("make ", "landscape ", "python -m ", ".venv/bin/", "PYTHON=")
-    return sorted(
-        {(page, line.split("  #")[0].strip()) for page, line in lines if line.startswith(known)}
-    )
-
-
-@pytest.mark.parametrize(("page", "line"), commands())
-def test_commands_exist(page, line, capsys):
-    """Each target of make, each program, each module, each option of `landscape`."""
-    words = shlex.split(line)
-    if words[0].startswith("PYTHON="):
-        words = words[1:]
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    if words[0] == "make":
-        assert [word for word in words[1:] if "=" not in word and word in targets], line
-        assert not [word for word in words[1:] if "=" not in word and word not in targets], line
-    elif words[0] == "landscape":
-        with pytest.raises(SystemExit) as stop:
-            main([words[1], "--help"])
-        assert stop.value.code == 0
-        shown = capsys.readouterr().out
-        if words[1] != "study":  # passes on whatever follows
-            assert not [word for word in words if word[:2] == "--" and word not in shown], line
-    elif "-m" in words[:3]:
-        name = words[words.index("-m") + 1]
-        assert importlib.util.find_spec(name), line
-    else:
-        assert words[0].rpartition("/")[2] in ("python", "pytest", "uv", "snakemake", "pre-commit")
-
-
 def test_theorems_are_numbered_and_name_their_tests():
     text = TEXT[ROOT / "docs/mathematics.md"]
     chapters = re.split(r"^## Theorem (\d+): ", text, flags=re.MULTILINE)[1:]
     numbers = [int(number) for number in chapters[::2]]
+    assert [int(number) for number in re.findall(r"\[(\d+)\]\(#theorem-", text)] == numbers
     assert numbers == sorted(set(numbers)) and set(range(1, 26)) <= set(numbers)
     for number, chapter in zip(numbers, chapters[1::2], strict=True):
         assert "∎" in chapter, f"Theorem {number} has no proof"

@@ -1,4 +1,4 @@
-"""What is released: both archives, installed beside nothing else, and their metadata; the site."""
+"""What is released: both archives, installed beside nothing else, and their metadata."""
 
 import json
 import os
@@ -100,21 +100,3 @@ def test_an_archive_installs_alone(archives, kind, python, tmp_path):
     code, output, errors = run(place / "bin/landscape", "doctor", cwd=tmp_path, **options)
     assert code == 0, errors
     assert PROJECT["version"] in output
-
-
-@pytest.mark.slow
-def test_the_site_builds_without_a_warning(tmp_path):
-    pytest.importorskip("sphinx")
-    pytest.importorskip("furo")
-    build = (sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet")
-    code, _, errors = run(*build, "docs", tmp_path / "site", PYTHONPATH=str(ROOT))
-    assert code == 0, errors
-    pages = list((tmp_path / "site").rglob("*.html"))
-    assert len(list((tmp_path / "site/_gallery").glob("plot_*.html"))) >= 15
-    assert (tmp_path / "site/_static/mathjax/tex-chtml.js").exists()
-    # Nothing is loaded from elsewhere when a page is read.
-    loaded = re.compile(
-        r'<(?:script|img|iframe)[^>]*\ssrc="(?:https?:)?//|<link[^>]*stylesheet[^>]*"https?://'
-    )
-    assert len(pages) > 100
-    assert not [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))]

@@ -1,0 +1,21 @@
+/* What the theme leaves out for keyboards and screen readers: names, levels, and a way to scroll. */
+addEventListener("DOMContentLoaded", () => {
+  const name = (selector, text) =>
+    document.querySelectorAll(selector).forEach((element) => element.setAttribute("aria-label", text));
+  name(".sidebar-drawer", "All pages");
+  name(".toc-drawer", "This page");
+  for (const caption of document.querySelectorAll(".sidebar-tree .caption[role=heading]"))
+    caption.setAttribute("aria-level", "2");
+  // Only what is wider than its place can be focused, and then scrolled with the arrow keys.
+  const fit = (element) => {
+    if (element.scrollWidth > element.clientWidth) {
+      element.tabIndex = 0;
+      element.setAttribute("role", "group");
+      element.setAttribute("aria-label", "Scrolls sideways");
+    } else for (const given of ["tabindex", "role", "aria-label"]) element.removeAttribute(given);
+  };
+  const wide = [...document.querySelectorAll("article pre, .table-wrapper, div.math, dt.sig")];
+  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
+  wide.forEach((element) => observer.observe(element));
+  window.MathJax?.startup?.promise?.then(() => wide.forEach(fit));
+});
