@@ -7,6 +7,7 @@ for; a `violated` has to show a lower loss close to the point.
 """
 
 import argparse
+import json
 import sys
 from collections import Counter
 from functools import partial
@@ -282,6 +283,7 @@ def main():
     parser.add_argument("--points", type=int, default=360, help="of each loss (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--journal", type=Path, help="file of finished parts, to resume from")
     parser.add_argument("--publish", action="store_true", help="write the table to docs/attack.md")
     options = parser.parse_args()
     count = -(-options.points // 3)
@@ -291,10 +293,21 @@ def main():
         for first in range(0, count, CHUNK)
     ]
     counts = {name: Counter() for name in options.losses}
+    done = {}
+    if options.journal and options.journal.exists():
+        for line in options.journal.read_text().splitlines():
+            task, found = json.loads(line)
+            done[tuple(task)] = found
+    left = [task for task in tasks if task not in done]
     with get_context("spawn").Pool(options.jobs) as pool:
-        for task, found in zip(tasks, pool.imap(work, tasks), strict=True):
-            counts[task[0]] += found
+        for task, found in zip(left, pool.imap(work, left), strict=True):
+            done[task] = found
             print(*task, dict(found), file=sys.stderr, flush=True)
+            if options.journal:
+                with options.journal.open("a") as file:
+                    file.write(json.dumps([task, found]) + "\n")
+    for task in tasks:
+        counts[task[0]].update(done[task])
     lines = ["| loss | " + " | ".join(COLUMNS).replace("_", " ") + " |"]
     lines.append("|---|" + "---:|" * len(COLUMNS))
     for name, found in counts.items():
