@@ -11,6 +11,7 @@ import json
 import sys
 from collections import Counter
 from functools import partial
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -188,9 +189,9 @@ def falls(judge, theta, certificate, last=120):
     if certificate.direction is None:  # a neuron at 0, or one that is not balanced
         for k in range(2, 60, 4):
             for i in range(len(theta.output_weights)):
-                for sign in (2.0**-k, -(2.0**-k)):
+                for sign, new in product((2.0**-k, -(2.0**-k)), (0.0, 2.0**-k, -(2.0**-k))):
                     a, c = theta.weights.copy(), theta.output_weights.copy()
-                    a[i], c[i] = a[i] * (1 + sign), c[i] / (1 + sign) + sign * (c[i] == 0)
+                    a[i], c[i] = a[i] * (1 + sign), c[i] / (1 + sign) + new * (c[i] == 0)
                     if judge.loss(Parametrization(a, c)) < at:
                         return True
         return False
