@@ -7,11 +7,12 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog, minimize_scalar
+from scipy.optimize import linprog, minimize_scalar, nnls
 
 from landscape.parametrization import Parametrization
 from landscape.rational import RationalFunction
 from landscape.stability import parameter_distance
+from landscape.stationarity import Budget, check_with_norm, merge_kinks
 
 Array = np.ndarray
 
@@ -435,3 +436,75 @@ def test_no_network_is_better_than_the_bound_for_all(rng):
             best = max(0.0, float(other @ y) / float(other @ other))  # the best positive scale
             loss = float(((best * other - y) ** 2).mean())
             assert loss >= float((s**2).mean()) - 2 / 8 * best * total * phi - 1e-12
+
+
+# --- Theorem 37: a norm on cones of directions ----------------------------------------------------
+
+
+def largest_fall(g: Array, X: Array, w: Array) -> float:
+    """The largest ``-(<g, v> + sum_k w_k relu(<v, x_k>))`` on the unit sphere, by all cells.
+
+    In the cell with sides s it is the distance of its gradient from the cone of the ``s_k x_k``.
+    """
+    falls = [0.0]
+    for sides in product((-1.0, 1.0), repeat=len(X)):
+        rows = np.array(sides)[:, None] * X
+        used = rows[rows.any(axis=1)]
+        inside = linprog(np.zeros(g.size), A_ub=-used, b_ub=-np.ones(len(used)),
+                         bounds=[(None, None)] * g.size)  # fmt: skip
+        if inside.status == 0:
+            falls.append(nnls(rows.T, g + (w * (np.array(sides) > 0)) @ X)[1])
+    return max(falls)
+
+
+def falls_exactly(g: Array, X: Array, w: Array, norm: Array, v: Array) -> bool:
+    """``h(v) < 0`` in rationals: squares are compared."""
+    v, g, X, w, norm = (fractions(part.tolist()) for part in (v, g, X, w, norm))
+    gain = -inner(g, v) - sum(b * positive(inner(x, v)) for x, b in zip(X, w, strict=True))
+    return gain > 0 and gain**2 > sum((a * b) ** 2 for a, b in zip(norm, v, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["random", "grid", "few", "convex"])
+def test_the_weight_decay_of_a_dead_neuron_is_decided_on_both_sides_of_its_threshold(kind, rng):
+    for trial in range(4):
+        d, n = (2, 3)[trial % 2], 5
+        X, w = rng.normal(size=(n, d)), rng.normal(size=n)
+        if kind == "grid":  # duplicates, parallel and opposite samples; some on no side
+            X, w = rng.integers(-1, 2, (n, d)) * 1.0, rng.integers(-2, 3, n) * 1.0
+            X[0] = 1.0
+        if kind == "few":  # no kink along some directions
+            X[1:] = X[0] * rng.normal(size=(n - 1, 1))
+        w = np.abs(w) if kind == "convex" else w
+        g = rng.normal(size=d) if trial < 2 else np.zeros(d)
+        phi = largest_fall(g, X, w)
+        h = merge_kinks(g, X, w)
+        allowed = 1e-12 * h.terms + 1e-300
+        for factor, verdict in ((0.999, "violated"), (1.001, "holds")):
+            norm = np.full(d, factor * phi if phi > 1e-9 else 1.0)
+            if phi < 1e-9 and verdict == "violated":
+                continue
+            found = check_with_norm(h, norm, allowed, np.zeros(d), Budget())
+            assert found.verdict.value == verdict, (kind, trial, factor)
+            if verdict == "violated":
+                assert falls_exactly(g, X, w, norm, found.direction)
+            else:
+                v = rng.normal(size=(500, d))
+                values = h(v) + np.linalg.norm(v * norm, axis=1)
+                assert (values >= -np.abs(v) @ found.shortfall - 1e-12).all()
+
+
+def test_a_dead_neuron_with_a_free_bias_is_decided(rng):
+    """With a free offset the values along the bias are 0 exactly: only rounding is left."""
+    angles = np.linspace(0, 2 * np.pi, 4001)
+    for _ in range(3):
+        n = 12
+        x, w = rng.normal(size=(n, 2)), rng.normal(size=n)
+        w -= w.mean()
+        heights = np.column_stack([np.cos(angles), np.sin(angles)]) @ x.T
+        values = np.maximum(heights[:, :, None] - heights[:, None, :], 0.0)  # kink at each sample
+        phi = float(np.einsum("akb,k->ab", values, -w).max())
+        h = merge_kinks(np.zeros(3), np.column_stack([x, np.ones(n)]), w)
+        for factor, verdict in ((0.99, "violated"), (1.01, "holds")):
+            norm = np.array([factor * phi, factor * phi, 0.0])
+            found = check_with_norm(h, norm, 1e-12 * h.terms, np.zeros(3), Budget())
+            assert found.verdict.value == verdict

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landscape.effective import EffectiveProblem, State
+from landscape.first_order._norm import check_at_norm
 from landscape.losses import HingeLoss, KinkedLoss
 from landscape.parametrization import max_norms
 from landscape.rounding import (
@@ -247,58 +248,7 @@ def _kink_function(
     # Merging moves no entry where all are zero.
     merging = MERGING * float(np.abs(weights) @ max_norms(problem.X[rows]))
     charge = charge + merging * (sizes.sum(axis=0) > 0)
-    samples, weights = problem.X[rows[keep]], weights[keep]
-    if point.at_cone[i]:
-        h, moved = with_norm(problem, gradient, samples, weights, bounds)
-        return h, charge + moved
-    return merge_kinks(gradient, samples, weights, bounds), charge
-
-
-def with_norm(
-    problem: EffectiveProblem,
-    gradient: Array,
-    samples: Array,
-    weights: Array,
-    bounds: Array | None = None,
-) -> tuple[KinkFunction, float]:
-    """H of a neuron at 0, where the decay's norm is a cone, from below, and its charge.
-
-    ``‖p‖_2 >= sum_j |<q_j, p>|`` for the edges q_j of a zonotope inside the unit ball: exact in one
-    coordinate, less than 1 % off in two (a polygon), by 1/sqrt(p) in more (a cube). Theorem 27.
-    """
-    rows = _edges(problem)
-    # |z| = 2 relu(z) - z.
-    kinks, doubled = np.vstack([samples, rows]), np.full(len(rows), 2.0)
-    h = merge_kinks(gradient - rows.sum(axis=0), kinks, np.append(weights, doubled), bounds)
-    return h, 4 * MERGING * float(max_norms(rows).sum())
-
-
-def _edges(problem: EffectiveProblem) -> Array:
-    """The zonotope's edges, (p, d), for the decay's norm without the factor 2/n."""
-    assert problem.decay is not None
-    cone = 0.5 * problem.y.size * problem.decay
-    used = np.flatnonzero(cone)
-    edges = np.eye(used.size) / np.sqrt(used.size)
-    if used.size == 2:
-        angles = np.pi * np.arange(12) / 12
-        edges = np.sin(np.pi / 24) * np.column_stack([np.cos(angles), np.sin(angles)])
-    rows = np.zeros((len(edges), cone.size))
-    rows[:, used] = edges * cone[used] * (1 - 1e-12)
-    return rows
-
-
-def beyond_norm(
-    problem: EffectiveProblem, check: NeuronCheck, h: KinkFunction, charge: Array
-) -> NeuronCheck:
-    """The check of :func:`with_norm`, its descent judged with the norm itself."""
-    if check.direction is None:
-        return check
-    v = check.direction[None, :]
-    lower = np.abs(v @ _edges(problem).T).sum()
-    missing = float(problem.decay_norms(v)[0]) * 0.5 * problem.y.size * (1 + 1e-12) - lower
-    if float((h(v) + 2 * h.rounding(v) + np.abs(v) @ charge)[0]) + missing < 0:
-        return check
-    return NeuronCheck.undecided(h, check.method, "between the weight decay and its lower bound")
+    return merge_kinks(gradient, problem.X[rows[keep]], weights[keep], bounds), charge
 
 
 def check_neurons(
@@ -331,9 +281,10 @@ def check_neurons(
         if descent_only and descends and h.kind == "mixed kinks":
             found[i] = NeuronCheck.undecided(h, "none", "not examined: another neuron descends")
             continue
-        found[i] = check_neuron(h, allowed=sums.allowed[i], charge=charge, budget=budget)
         if point.at_cone[i]:
-            found[i] = beyond_norm(problem, found[i], h, charge)
+            found[i] = check_at_norm(problem, h, sums.allowed[i], charge, budget)
+        else:
+            found[i] = check_neuron(h, allowed=sums.allowed[i], charge=charge, budget=budget)
         descends |= found[i].verdict is Verdict.VIOLATED
     checks = [found[i] for i in range(len(problem.signs))]
     slope = -float(sums.offset.value)

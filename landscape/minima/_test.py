@@ -11,12 +11,11 @@ from landscape.exact import dot, vector
 from landscape.first_order import (
     PointCheck,
     Values,
-    beyond_norm,
+    check_at_norm,
     check_point,
     loss_gaps,
     slope_along,
     slopes,
-    with_norm,
 )
 from landscape.losses import KinkedLoss
 from landscape.parametrization import max_norms
@@ -397,13 +396,11 @@ class MinimumTest:
                 charge = rounding + MERGING * float(np.abs(s.value) @ max_norms(X))
                 both = {}
                 for sign in (1.0, -1.0):
-                    h, moved = merge_kinks(np.zeros(X.shape[1]), X, sign * s.value), 0.0
+                    h = merge_kinks(np.zeros(X.shape[1]), X, sign * s.value)
                     if point.at_cone[i]:
-                        h, moved = with_norm(self.problem, np.zeros(X.shape[1]), X, sign * s.value)
-                    costs = charge + moved
-                    both[sign] = check_neuron(h, allowed=allowed, charge=costs, budget=self.budget)
-                    if point.at_cone[i]:
-                        both[sign] = beyond_norm(self.problem, both[sign], h, costs)
+                        both[sign] = check_at_norm(self.problem, h, allowed, charge, self.budget)
+                        continue
+                    both[sign] = check_neuron(h, allowed=allowed, charge=charge, budget=self.budget)
                 order = [Verdict.VIOLATED, Verdict.UNDECIDED, Verdict.HOLDS]
                 worst = min(both, key=lambda sign: order.index(both[sign].verdict))
                 self.problem.signs[i] = worst

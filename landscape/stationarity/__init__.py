@@ -26,16 +26,19 @@ import numpy as np
 from landscape.rounding import Array
 from landscape.stationarity._convex import check_convex, propose_multipliers
 from landscape.stationarity._mixed import check_mixed
+from landscape.stationarity._norm import MAX_DIMENSIONS, check_with_norm
 from landscape.stationarity._records import MERGING, Budget, KinkFunction, NeuronCheck, merge_kinks
 from landscape.verdict import Verdict
 
 __all__ = [
+    "MAX_DIMENSIONS",
     "MERGING",
     "Budget",
     "KinkFunction",
     "NeuronCheck",
     "Verdict",
     "check_neuron",
+    "check_with_norm",
     "merge_kinks",
     "propose_multipliers",
 ]

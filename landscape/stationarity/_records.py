@@ -31,6 +31,8 @@ class Budget:
     max_exact: int = 2_000
     #: Pairs of a convex and a concave kink, each an unknown of the program for transfers.
     max_transfers: int = 40_000
+    #: Cones of directions, where the weight decay's norm has its kink.
+    max_cones: int = 100_000
 
 
 @dataclass(frozen=True)
