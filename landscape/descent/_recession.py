@@ -7,11 +7,14 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, vstack
 
 from landscape.effective import EffectiveProblem, State
-from landscape.exact import dot
+from landscape.exact import Vector, dot, reduce_rows, vector
 from landscape.losses import LogisticLoss, PoissonLoss
 from landscape.rounding import Array, Mask
 
 __all__ = ["find_recession"]
+
+#: Rates that a direction may have by rounding only, as a share of their terms.
+NEAR = 1e-9
 
 
 def find_recession(problem: EffectiveProblem, state: State) -> tuple[State, str] | None:
@@ -29,14 +32,20 @@ def find_recession(problem: EffectiveProblem, state: State) -> tuple[State, str]
         labels, fixed = loss.labels, ~used
     else:
         labels, fixed = np.where(loss.labels == 0, -1.0, 0.0), loss.labels > 0
-    direction = _propose(problem, state, labels, fixed & used, used)
+    z = problem.preactivations(state)
+    on = (z > 0) & ~problem.kink_pairs(state, z)
+    direction = _propose(problem, on, labels, fixed & used, used)
     if direction is None:
         return None
-    return _checked(problem, state, direction, labels, fixed, used)
+    rows, e = list(map(vector, direction.u.tolist())), Fraction(direction.e)
+    what = _checked(problem, on, rows, e, labels, fixed, used)
+    if what is None:  # perhaps but for rounding
+        what = _checked(problem, on, *_snapped(problem, on, direction), labels, fixed, used)
+    return None if what is None else (direction, what)
 
 
 def _propose(
-    problem: EffectiveProblem, state: State, labels: Array, fixed: Mask, used: Mask
+    problem: EffectiveProblem, on: Mask, labels: Array, fixed: Mask, used: Mask
 ) -> State | None:
     """The direction on the cell with most samples that it helps, by a linear program.
 
@@ -44,8 +53,6 @@ def _propose(
     its component in e, by how much each sample gains, and each neuron's margin.
     """
     (n, d), m = problem.X.shape, len(problem.signs)
-    z = problem.preactivations(state)
-    on = (z > 0) & ~problem.kink_pairs(state, z)
     width = m * d + 1
     column = np.zeros(n) if problem.column is None else problem.column
     rates = (problem.signs * on)[:, :, None] * problem.X[:, None, :]
@@ -79,34 +86,65 @@ def _propose(
     return State(result.x[: m * d].reshape(m, d), float(result.x[m * d]))
 
 
+def _snapped(
+    problem: EffectiveProblem, on: Mask, direction: State
+) -> tuple[list[Vector], Fraction]:
+    """The direction in rationals, zero where it is so up to rounding: at samples, and their kinks.
+
+    The equations are solved for as many entries as they need, the others stay.
+    """
+    (n, d), m = problem.X.shape, len(problem.signs)
+    column = np.zeros(n) if problem.column is None else problem.column
+    entries = np.append(direction.u.ravel(), direction.e)
+    free = np.flatnonzero(entries)
+    heights, equations = problem.X @ direction.u.T, []
+    sizes = problem.terms(direction.u) + np.abs(direction.e * column)[:, None]
+    for k, i in np.argwhere(np.abs(heights) <= NEAR * sizes):
+        equations.append(np.zeros(m * d + 1))
+        equations[-1][i * d : (i + 1) * d] = problem.X[k]
+    rates = (heights * on) @ problem.signs + direction.e * column
+    for k in np.flatnonzero(np.abs(rates) <= NEAR * sizes.sum(axis=1)):
+        row = (problem.signs * on[k])[:, None] * problem.X[k]
+        equations.append(np.append(row, column[k]))
+    values = vector(entries.tolist())
+    rows = [vector(row[free].tolist()) for row in equations]
+    reduced, pivots = reduce_rows([row for row in rows if any(row)]) if free.size else ([], [])
+    solved = [Fraction(0) if j in pivots else values[at] for j, at in enumerate(free.tolist())]
+    for row, pivot in zip(reduced, pivots, strict=False):
+        solved[pivot] = -dot(row, [Fraction(0) if j in pivots else v for j, v in enumerate(solved)])
+    every = [Fraction(0)] * entries.size
+    for at, value in zip(free.tolist(), solved, strict=True):
+        every[at] = value
+    return [tuple(every[i * d : (i + 1) * d]) for i in range(m)], every[-1]
+
+
 def _checked(
     problem: EffectiveProblem,
-    state: State,
-    direction: State,
+    on: Mask,
+    rows: list[Vector],
+    e: Fraction,
     labels: Array,
     fixed: Mask,
     used: Mask,
-) -> tuple[State, str] | None:
-    """The direction, if in rational arithmetic it is one."""
-    rows = [[Fraction(p) for p in row] for row in direction.u.tolist()]
+) -> str | None:
+    """What a direction shows, if in rational arithmetic it does."""
     column = np.zeros(len(problem.y)) if problem.column is None else problem.column
-    sides, signs = np.sign(problem.preactivations(state)), [Fraction(c) for c in problem.signs]
+    signs = [Fraction(c) for c in problem.signs]
     helped, inside = 0, True
     for k in np.flatnonzero(used).tolist():
-        x = [Fraction(p) for p in problem.X[k].tolist()]
+        x = vector(problem.X[k].tolist())
         heights = [dot(row, x) for row in rows]
-        inside &= all(h * int(side) >= 0 for h, side in zip(heights, sides[k], strict=True))
+        inside &= all(h >= 0 if side else h <= 0 for h, side in zip(heights, on[k], strict=True))
         rate = dot(signs, [max(h, Fraction(0)) for h in heights])
-        rate += Fraction(direction.e) * Fraction(float(column[k]))
+        rate += e * Fraction(float(column[k]))
         gain = int(labels[k]) * rate
         if gain < 0 or (fixed[k] and rate != 0):
             return None
         helped += gain > 0
     if helped == int(used.sum()):
-        what = (
+        return (
             "separable; no minimum is attained: along the direction the loss falls to its infimum"
         )
-        return direction, what
     if helped and inside:
-        return direction, f"no minimum on its cell is attained: a direction lowers {helped} losses"
+        return f"no minimum on its cell is attained: a direction lowers {helped} losses"
     return None
