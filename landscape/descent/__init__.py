@@ -28,14 +28,14 @@ from landscape.descent._lines import line_search
 from landscape.descent._recession import find_recession
 from landscape.descent._search import DescentOutcome, Search, solve_least_squares
 from landscape.descent._vertices import VertexSearch
-from landscape.effective import EffectiveProblem
+from landscape.effective import EffectiveProblem, State
 from landscape.errors import NumericalError
 from landscape.losses import KinkedLoss, Loss, WeightDecay, get_weight_decay, needs_loss
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import loss as mean_squared_error
 from landscape.objective import mean_loss
 from landscape.parametrization import Parametrization
-from landscape.spaces import Space
+from landscape.spaces import Space, UnrestrictedSpace
 from landscape.stationarity import Budget
 
 __all__ = [
@@ -175,6 +175,10 @@ def descend(
         if certificate.is_minimum:
             break
         outcome, reason = DescentOutcome.UNDECIDED, certificate.reason
+        if (i := _endless_bias(problem, search.state)) is not None:
+            outcome = DescentOutcome.NO_MINIMUM
+            reason = f"neuron {i} has a bias only, which may grow as its output weight shrinks"
+            break
         if n_iter >= max_iter:
             break
         start = end
@@ -186,3 +190,14 @@ def descend(
         value += float((search.state.u**2).sum(axis=0) @ problem.penalty) * unit
     record = end, value, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
     return Descent(*record, direction)
+
+
+def _endless_bias(problem: EffectiveProblem, state: State) -> int | None:
+    """A neuron of N with a bias that costs nothing and no weights, whose output weight costs.
+
+    ``D`` of Theorem 27 is least in the limit of endless biases.
+    """
+    if problem.decay is None or not isinstance(problem.space, UnrestrictedSpace):
+        return None
+    alone = (problem.decay_norms(state.u) == 0) & state.u.any(axis=1)
+    return int(np.argmax(alone)) if alone.any() else None

@@ -324,6 +324,22 @@ class Search:
         self._asked = max(2 * self._asked, self.n_iter + 16)
         return True
 
+    def _absorb(self) -> None:
+        """Give the offset the constants that neurons without weights pass on.
+
+        There they cost nothing, while an output weight costs more than its limit at endless biases.
+        """
+        problem = self.problem
+        if problem.column is None or problem.offset_decay or np.ptp(problem.column) > 0:
+            return
+        for i in np.flatnonzero(self.at_cone & self.state.u.any(axis=1)):
+            heights = np.maximum(problem.X @ self.state.u[i], 0.0)
+            if np.ptp(heights) == 0:
+                self.state.e += float(problem.signs[i] * heights[0] / problem.column[0])
+                self.state.u[i] = 0.0
+                self.held = self.held.copy()
+                self.held[:, i] = True
+
     def _kill(self) -> bool:
         """Set what is penalized of a neuron, or all of it, to 0 if that lowers the loss.
 
@@ -463,8 +479,9 @@ class Search:
                 if clear and self._stationary():
                     return DescentOutcome.MINIMUM, ""
             problem = self.problem
-            if problem.decay is not None and self._kill():
-                n_polished = 0
+            if problem.decay is not None:
+                self._absorb()
+                n_polished *= not self._kill()
             if self._looks_endless() and (found := find_recession(problem, self.state)):
                 self.recession, reason = found
                 return DescentOutcome.NO_MINIMUM, reason

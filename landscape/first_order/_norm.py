@@ -1,5 +1,7 @@
 """A neuron whose penalized entries are 0, where the weight decay has no gradient (Theorem 27)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from landscape.effective import EffectiveProblem
@@ -23,9 +25,11 @@ def check_at_norm(
     allowed: Array,
     charge: Array,
     budget: Budget | None = None,
+    zeros: Sequence[Array] = (),
 ) -> NeuronCheck:
     """Decide whether h and the norm together are non-negative, by cones of directions.
 
+    ``zeros`` are directions along which they are expected to vanish.
     One penalized entry is a kink more. In many dimensions, and next to bounds, the norm is bounded
     by kinks: there less is decided.
     """
@@ -33,7 +37,7 @@ def check_at_norm(
     norm = 0.5 * problem.y.size * problem.decay
     smooth = not len(h.weights) or h.gradient.size <= MAX_DIMENSIONS
     if smooth and not len(h.bounds) and np.count_nonzero(norm) > 1:
-        return check_with_norm(h, norm, allowed, charge, budget or Budget())
+        return check_with_norm(h, norm, allowed, charge, budget or Budget(), zeros)
     rows = _edges(norm)
     # |z| = 2 relu(z) - z.
     kinks, weights = np.vstack([h.kinks, rows]), np.append(h.weights, np.full(len(rows), 2.0))

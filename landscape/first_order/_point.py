@@ -97,6 +97,22 @@ class Values:
             return np.zeros(len(self.sizes), dtype=bool)
         return np.asarray(~(self.problem.decay * self.u).any(axis=1))
 
+    def zeros(self, sign: float) -> list[Array]:
+        """Directions of a neuron at 0 along which its h and the weight decay's norm add up to 0.
+
+        Those of the living neurons of its sign. Where biases cost nothing, a neuron that is active
+        at all samples may have any larger bias, and is a turned one of the other sign as well.
+        """
+        assert self.problem.decay is not None
+        alive, counted = ~self.at_cone, self.problem.decay > 0
+        found = list(self.u[alive & (self.problem.signs == sign)])
+        if not counted[-1] and self.problem.X[:, -1].all():
+            for u, own in zip(self.u[alive], self.problem.signs[alive], strict=True):
+                linear = sign * own * u * counted
+                linear[-1] = 2 * np.abs(self.problem.X @ linear / self.problem.X[:, -1]).max()
+                found.append(linear)
+        return found
+
     @property
     def active(self) -> Mask:
         """The pairs on the active side, off the kinks."""
@@ -282,7 +298,8 @@ def check_neurons(
             found[i] = NeuronCheck.undecided(h, "none", "not examined: another neuron descends")
             continue
         if point.at_cone[i]:
-            found[i] = check_at_norm(problem, h, sums.allowed[i], charge, budget)
+            zeros = point.zeros(problem.signs[i])
+            found[i] = check_at_norm(problem, h, sums.allowed[i], charge, budget, zeros)
         else:
             found[i] = check_neuron(h, allowed=sums.allowed[i], charge=charge, budget=budget)
         descends |= found[i].verdict is Verdict.VIOLATED

@@ -398,7 +398,9 @@ class MinimumTest:
                 for sign in (1.0, -1.0):
                     h = merge_kinks(np.zeros(X.shape[1]), X, sign * s.value)
                     if point.at_cone[i]:
-                        both[sign] = check_at_norm(self.problem, h, allowed, charge, self.budget)
+                        both[sign] = check_at_norm(
+                            self.problem, h, allowed, charge, self.budget, point.zeros(sign)
+                        )
                         continue
                     both[sign] = check_neuron(h, allowed=allowed, charge=charge, budget=self.budget)
                 order = [Verdict.VIOLATED, Verdict.UNDECIDED, Verdict.HOLDS]

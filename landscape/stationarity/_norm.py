@@ -6,28 +6,39 @@ linear is at least 0 where it is so on the rays (Theorem 37). Cones on which it 
 the edge along which all these bend most.
 """
 
+from collections.abc import Sequence
 from itertools import combinations, product
 
 import numpy as np
 
 from landscape.parametrization import max_norms
-from landscape.rounding import Array, Mask, gamma
+from landscape.rounding import KINK_FACTOR, Array, Mask, gamma
+from landscape.stationarity._convex import subgradient
 from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, decided
 from landscape.verdict import Verdict
 
 #: Dimensions beyond which orthants are too many.
 MAX_DIMENSIONS = 8
 BATCH = 1000
+#: Concave kinks next to a direction beyond which their sides are too many.
+MAX_MIXED = 5
 #: Halvings in a row up to which midpoints of rays have no rounding: they are multiples of 2^-50.
 MAX_DEPTH = 50
 
 
 def check_with_norm(
-    h: KinkFunction, norm: Array, allowed: Array, charge: Array, budget: Budget
+    h: KinkFunction,
+    norm: Array,
+    allowed: Array,
+    charge: Array,
+    budget: Budget,
+    zeros: Sequence[Array] = (),
 ) -> NeuronCheck:
     """Whether ``h(v) + ‖norm v‖_2 >= 0`` for all v; for h without bounds.
 
-    ``allowed`` and ``charge`` as for :func:`landscape.stationarity.check_neuron`.
+    ``allowed`` and ``charge`` as for :func:`landscape.stationarity.check_neuron`. Along ``zeros``
+    the function is expected to vanish, as it does along other neurons of the same sign: cones that
+    contain them are clear by a tangent there, or never.
     """
     d = h.gradient.size
     if not len(h.weights):
@@ -36,6 +47,7 @@ def check_with_norm(
     axes = np.diag(np.ldexp(1.0, -np.clip(exponents, -500, 500)))
     signs = np.array(list(product((1.0, -1.0), repeat=d)))
     cones, examined, share = signs[:, :, None] * axes, 0, 0.0
+    tangents = [tangent for v in zeros for tangent in _tangents(h, norm, allowed, v)]
     least, depth = np.full(len(cones), -np.inf), np.zeros(len(cones), dtype=int)
     while len(cones) and examined + len(cones) <= budget.max_cones and depth.max() <= MAX_DEPTH:
         order = np.argsort(least, kind="stable")  # where a fall is likely
@@ -47,7 +59,7 @@ def check_with_norm(
             return NeuronCheck(
                 Verdict.VIOLATED, h.kind, "cones", reason, nothing, np.empty(0), direction
             )
-        clear, bounds, needed = part.holds(allowed)
+        clear, bounds, needed = part.holds(allowed, tangents)
         share = max(share, needed)
         halves = part.halved(~clear)
         cones = np.concatenate([cones[rest], halves])
@@ -83,6 +95,29 @@ def _check_smooth(h: KinkFunction, norm: Array, allowed: Array, charge: Array) -
     return NeuronCheck.undecided(h, "gradient", "between the gradient and the weight decay")
 
 
+def _tangents(h: KinkFunction, norm: Array, allowed: Array, v: Array) -> list[Array]:
+    """What is left of gradients next to v, without the concave kinks: one for each of their sides.
+
+    As small as the multipliers of the convex kinks on which v lies make them.
+    """
+    heights, size = h.kinks @ v, float(np.linalg.norm(norm * v))
+    at = np.abs(heights) <= KINK_FACTOR * gamma(v.size) * (np.abs(h.kinks) @ np.abs(v))
+    concave, found = h.weights < 0, []
+    mixed = np.flatnonzero(at & concave)
+    if size == 0 or len(mixed) > MAX_MIXED:
+        return []
+    q = norm * v / (size * (1 + gamma(2 * v.size)))
+    own = KinkFunction(h.gradient, h.kinks[at], h.weights[at], h.bounds)
+    rises = (h.weights * ((heights > 0) & ~at)) @ h.kinks
+    for sides in product((0.0, 1.0), repeat=len(mixed)):
+        gradient = h.gradient + norm * q + rises + (h.weights[mixed] * sides) @ h.kinks[mixed]
+        t = subgradient(own, gradient, own.weights > 0, allowed)[1]
+        share = ((heights > 0) & ~at & ~concave) * 1.0
+        share[at & ~concave] = np.clip(t, 0.0, 1.0)
+        found.append(h.gradient + (h.weights * share) @ h.kinks + norm * q)
+    return found
+
+
 class _Cones:
     """Some cones (b, d, d), each with its rays as rows, and what the function is on these."""
 
@@ -102,18 +137,22 @@ class _Cones:
             return None
         return np.asarray(self.rays[at] / np.abs(self.rays[at]).max())
 
-    def holds(self, allowed: Array) -> tuple[Mask, Array, float]:
+    def holds(self, allowed: Array, others: Sequence[Array]) -> tuple[Mask, Array, float]:
         """Where it is at least ``-<allowed, |v|>``; bounds; the share of ``allowed`` in use."""
         h, lengths = self.h, self.lengths[:, :, None]
         above = np.maximum(self.z, 0.0)
+        concave = above @ np.minimum(h.weights, 0.0) - self.errors
+        room = np.abs(self.rays) @ allowed * (1 - gamma(h.gradient.size))
         slopes = above.sum(axis=1, keepdims=True) * 2 > np.abs(self.z).sum(axis=1, keepdims=True)
-        lines = np.where(h.weights < 0, above, slopes * self.z)
         tangents = (self.scaled / np.where(lengths > 0, lengths, 1.0)).sum(axis=1)
         size = np.linalg.norm(tangents, axis=1)[:, None] * (1 + gamma(2 * h.gradient.size))
         tangents = tangents / np.where(size > 0, size, 1.0)
-        least = self.rays @ h.gradient + lines @ h.weights
-        least += np.einsum("bij,bj->bi", self.scaled, tangents) - self.errors
-        room = np.abs(self.rays) @ allowed * (1 - gamma(h.gradient.size))
+        least = concave + self.rays @ h.gradient + (slopes * self.z) @ np.maximum(h.weights, 0.0)
+        least += np.einsum("bij,bj->bi", self.scaled, tangents)
+        for other in others:
+            by_other = concave + self.rays @ other - self.errors
+            better = (by_other + room).min(axis=1) > (least + room).min(axis=1)
+            least = np.where(better[:, None], by_other, least)
         clear = np.asarray((least + room >= 0).all(axis=1))
         short = clear[:, None] & (least < 0)
         return clear, least.min(axis=1), float((-least[short] / room[short]).max(initial=0.0))
