@@ -24,25 +24,25 @@ all("img").forEach((e) => { if (!e.complete || !e.naturalWidth) say("not loaded"
 all("mjx-merror").forEach((e) => say("formula", e));
 all(".math").forEach((e) => e.querySelector("mjx-container") || say("not typeset", e));
 const focusable = "a[href], button, input, [tabindex='0']";
-all("article *").filter(shown).forEach((e) => {
+all("article *:not(mjx-container *)").filter(shown).forEach((e) => {
   const flow = getComputedStyle(e).overflowX;
   if (["auto", "scroll"].includes(flow) && e.scrollWidth > e.clientWidth
-      && !e.closest("mjx-container") && !e.matches(focusable) && !e.querySelector(focusable))
-    say("no key scrolls", e);
+      && !e.matches(focusable) && !e.querySelector(focusable)) say("no key scrolls", e);
 });
 all("[role=heading]").forEach((e) => e.hasAttribute("aria-level") || say("no level", e));
 all("aside, nav").filter(shown).forEach((e) => e.ariaLabel || say("no name", e));
 all("th").forEach((e) => e.textContent.trim() || say("empty header", e));
 all("a[href], button, input:not([type=hidden])").filter(shown).forEach((e) =>
-  (e.ariaLabel || e.title || e.placeholder || e.textContent.trim()
+  (e.ariaLabel || e.title || e.placeholder || e.innerText.trim()
    || e.querySelector("img[alt]:not([alt=''])")) || say("no name", e));
+if (!document.querySelector("h1")) wrong.push("no title");
 let last = 0;
 all("article :is(h1, h2, h3, h4, h5, h6)").forEach((e) => {
   if (e.tagName[1] > last + 1) say("level left out", e);
   last = +e.tagName[1];
 });
-const ids = all("[id]").filter((e) => !e.closest("mjx-container")).map((e) => e.id);
-ids.forEach((id, k) => { if (ids.indexOf(id) < k) wrong.push("twice: #" + id); });
+const ids = new Set();
+all("[id]:not(mjx-container *)").forEach((e) => ids.has(e.id) ? say("twice", e) : ids.add(e.id));
 return wrong;
 """
 #: Formulas are there, where there are some.

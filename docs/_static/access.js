@@ -6,6 +6,9 @@ addEventListener("DOMContentLoaded", () => {
   name(".toc-drawer", "This page");
   for (const caption of document.querySelectorAll(".sidebar-tree .caption[role=heading]"))
     caption.setAttribute("aria-level", "2");
+  // Of the gallery's pictures the theme hides the links' text.
+  for (const link of document.querySelectorAll(".sphx-glr-thumbcontainer a"))
+    link.setAttribute("aria-label", link.textContent);
   // Only what is wider than its place can be focused, and then scrolled with the arrow keys.
   const fit = (element) => {
     if (element.scrollWidth > element.clientWidth) {
@@ -15,7 +18,15 @@ addEventListener("DOMContentLoaded", () => {
     } else for (const given of ["tabindex", "role", "aria-label"]) element.removeAttribute(given);
   };
   const wide = [...document.querySelectorAll("article pre, .table-wrapper, div.math, dt.sig")];
-  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
-  wide.forEach((element) => observer.observe(element));
-  window.MathJax?.startup?.promise?.then(() => wide.forEach(fit));
+  const observer = new ResizeObserver(() => wide.forEach(fit));
+  for (const element of wide) {
+    observer.observe(element);
+    if (element.firstElementChild) observer.observe(element.firstElementChild); // formulas widen it later
+  }
+  const article = document.querySelector("article");
+  if (article && !document.querySelector("h1")) {
+    const title = document.createElement("h1");
+    title.textContent = document.title.split(" - ")[0];
+    article.prepend(title);
+  }
 });
