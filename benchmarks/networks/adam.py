@@ -20,7 +20,9 @@ Array = np.ndarray
 
 
 @njit(cache=True, nogil=True)
-def _steps(rows, c, e, first, second, k, until, rate, n, gram, ones, seen, count, total, X, y, reach):  # fmt: skip
+def _steps(
+    rows, c, e, first, second, k, until, rate, n, gram, ones, seen, count, total, X, y, reach
+):
     """Adam until the last step, or until a neuron has moved by ``reach``; its number, and e."""
     m, d = rows.shape
     begin, size, g = rows.copy(), m * d, np.empty(m * d + m + 1)
@@ -83,7 +85,9 @@ class _Sums:
         for sign, pairs in ((-1, self.active[changed]), (1, active[changed])):
             some = pairs.any(axis=1)
             which = changed[some]
-            rows = (pairs[some][:, :, None] * self.X[which][:, None, :]).reshape(len(which), len(self.ones))
+            rows = (pairs[some][:, :, None] * self.X[which][:, None, :]).reshape(
+                len(which), len(self.ones)
+            )
             self.gram += sign * (rows.T @ rows)
             self.ones += sign * rows.sum(axis=0)
             self.seen += sign * (self.y[which] @ rows)
