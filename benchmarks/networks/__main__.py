@@ -9,7 +9,8 @@ point it has to find a lower one, and within the radius of a certified minimum i
 ``--yun`` repeats table 1 of Yun, Sra and Jadbabaie (ICLR 2019): Adam on gaussian data, full batch,
 200,000 steps whose size falls by the factor 0.2 every 20,000, then pairs of a neuron and a sample
 with \\|pre-activation\\| < 1e-5. Beside their count stands what they did not say: whether such a
-point is a local minimum, and how far the nearest one is.
+point is a local minimum, and how far the minimum is at which descent from it ends. A run of the
+largest size takes two hours; ``--largest 1e7`` leaves out that one alone.
 """
 
 from __future__ import annotations
@@ -297,7 +298,7 @@ def counts(column: pd.Series) -> str:
     return " / ".join(str(int((column == verdict.value).sum())) for verdict in Verdict)
 
 
-def page(rows: pd.DataFrame, repeated: pd.DataFrame) -> str:
+def page(rows: pd.DataFrame) -> str:
     """What is published."""
     head = ["data", "networks", "holds / violated / undecided", "optimizer agrees"]
     head += ["minima certified again", "refuted", "loss gap", "parameters", "optimizer nearer"]
@@ -314,21 +315,29 @@ def page(rows: pd.DataFrame, repeated: pd.DataFrame) -> str:
         line += [str(int((own["nearer"] == True).sum()))]  # noqa: E712
         line += [f"{own['ratio'].min():.3g} to {own['ratio'].max():.3g}"]
         lines.append(line)
-    text = markdown(head, lines)
-    if len(repeated):
-        head = ["(inputs, neurons, samples)", "runs", "pairs, published", "pairs, here"]
-        head += ["holds / violated / undecided", "to the nearest minimum: loss", "parameters"]
-        head += ["values", "its kinks"]
-        lines = []
-        for size, own in repeated.groupby("size", sort=False):
-            published = next(value for key, value in YUN.items() if str(key) == size)
-            line = [str(size), str(len(own)), f"{published[0]:g}", f"{own['pairs'].mean():.3g}"]
-            line += [counts(own["verdict"]), f"{own['gap'].median():.2g}"]
-            line += [f"{own[key].median():.2g}" for key in ("parameters", "values")]
-            lines.append([*line, f"{own['kinks'].mean():.3g}"])
-        steps = int(repeated["steps"].iloc[0])
-        text += f"\n\nTable 1 again, {steps:,} steps:\n\n" + markdown(head, lines)
-    return text
+    return markdown(head, lines)
+
+
+def yun_page(rows: pd.DataFrame) -> str:
+    """Table 1 again, from the runs that there are."""
+    head = ["(inputs, neurons, samples)", "runs", "pairs, published", "pairs, here"]
+    head += ["flat, published", "holds / violated / undecided", "minima reached"]
+    head += ["loss", "parameters", "values", "kinks", "nearest multiplier"]
+    lines = []
+    for size, (pairs, flat) in YUN.items():
+        own = rows[rows["size"] == str(size)]
+        if not len(own):
+            lines.append([str(size), "0", f"{pairs:g}", "", f"{flat:g}", *[""] * 7])
+            continue
+        line = [str(size), str(len(own)), f"{pairs:g}", f"{own['pairs'].mean():.3g}"]
+        line += [f"{flat:g}", counts(own["verdict"])]
+        near = own[own["gap"].notna()]
+        line.append(str(len(near)) if size[1] == 1 else "not tried")
+        if len(near):
+            line += [f"{near[key].median():.2g}" for key in ("gap", "parameters", "values")]
+            line += [f"{near['kinks'].mean():.3g}", f"{near['inside'].min():.2g}"]
+        lines.append([*line, *[""] * (len(head) - len(line))])
+    return f"{int(rows['steps'].iloc[0]):,} steps:\n\n" + markdown(head, lines)
 
 
 def main() -> None:
@@ -352,10 +361,15 @@ def main() -> None:
         sizes = [size for size in YUN if np.prod(size) <= options.largest]
         runs = [(size, run, options.steps) for size in sizes for run in range(options.yun)]
         repeated = Parallel(n_jobs=options.jobs)(delayed(yun)(*run) for run in runs)
-    text = page(_known("networks", rows), _known("yun", repeated))
-    print(text)
-    if options.publish:
-        publish(text, PAGE, MAKER)
+    parts = ("networks", rows, page, MAKER), ("yun", repeated, yun_page, f"{MAKER} --yun")
+    for name, new, write, maker in parts:
+        known = _known(name, new)
+        if not len(known):
+            print(f"{RESULTS / name}.csv: there is none; what {PAGE.name} has of it stays")
+            continue
+        print(text := write(known))
+        if options.publish:
+            publish(text, PAGE, maker)
 
 
 def _known(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
