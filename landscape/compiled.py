@@ -70,6 +70,12 @@ def compiled(function: Callable[..., Any]) -> Any:
     try:
         settings.CACHE_DIR = str(directory or "")
         compiler = numba.njit(nogil=True, error_model="numpy", cache=directory is not None)
-        return compiler(function)
+        kernel = compiler(function)
+        template = kernel.get_call_template
+        # A count that starts at a literal is one at first: callees would be compiled for both.
+        kernel.get_call_template = lambda args, kws: template(
+            [numba.types.unliteral(kind) for kind in args], kws
+        )
+        return kernel
     finally:
         settings.CACHE_DIR = before

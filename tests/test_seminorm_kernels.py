@@ -40,8 +40,8 @@ def test_sweeps_find_what_points_between_the_lines_find(q: int, rng: np.random.G
     rows, weights = rng.standard_normal((13, 2)), rng.standard_normal((13, q))
     rows[3] = [0.0, -2.0]  # its ray is the first one
     free = rng.random(q)
-    order, turns, close = sort_plane(rows)
-    assert not close.any()
+    order, turns, close, any_close = sort_plane(rows)
+    assert not close.any() and not any_close
     fours, middle, reach = in_fours(weights)
     # Free signs, up and down alike.
     total, half = weights.sum(axis=0), 0.5 * weights.sum(axis=0)

@@ -63,16 +63,15 @@ def flats(
         chosen = [problem.exact_rows[i] for i in subset if i >= 0]
         if len(pivot_columns(chosen)) == len(chosen):
             return None  # nearly dependent hyperplanes
-    ceiling = float(problem.bounds.max())
     if not complete:
-        return replace(best, upper=ceiling, exact=False, method="flats")
+        return replace(best, upper=problem.ceiling, exact=False, method="flats")
     seen: set[bytes] = set()
     order = np.argsort(-places[:n_places, -1], kind="stable") if n_places else ()
     for place in (places[t] for t in order):
         if place[-1] <= best.lower + problem.tolerance:
             break
         if limits.exhausted:
-            upper = max(best.lower, min(ceiling, place[-1]))
+            upper = max(best.lower, min(problem.ceiling, place[-1]))
             return replace(best, upper=upper, exact=False, method="flats")
         better = _resolve(problem, solve, place, best, seen, limits)
         if better is None:

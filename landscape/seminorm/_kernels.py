@@ -205,6 +205,22 @@ def bound(weights, offset):
 
 
 @compiled
+def one_sided(rows, weights, bounds):
+    """The coordinate of the largest bound; -1 if its jumps along that axis have both signs."""
+    j, negative, positive = 0, False, False
+    for c in range(1, len(bounds)):
+        if bounds[c] > bounds[j]:
+            j = c
+    if j >= rows.shape[1]:
+        return -1
+    for h in range(len(rows)):
+        jump = rows[h, j] * weights[h, j]
+        negative |= jump < 0.0
+        positive |= jump > 0.0
+    return -1 if negative and positive else j
+
+
+@compiled
 def settle(rows, point, direction, wanted, positive):
     """Move a point (in place) off the hyperplanes that it is on; whether floats can tell its sides.
 
@@ -246,6 +262,13 @@ def settle(rows, point, direction, wanted, positive):
         for j in range(r):
             point[j] += 0.5 * step * direction[j]  # half as far as the others allow
     return False
+
+
+@compiled
+def add(target, factor, source):
+    """Add a multiple of one array to another; numba compiles array expressions for seconds."""
+    for j in range(len(target)):
+        target[j] += factor * source[j]
 
 
 @compiled
@@ -350,16 +373,18 @@ def sort_plane(rows):
     """Lines of the plane in angular order, their turns, and where floats may have it wrong.
 
     Those that are so close to the next one: the sine of their angle is within its rounding error.
+    Also whether there are any.
     """
     k = len(rows)
     keys, turns, ordered = np.empty(k), np.empty(k), np.empty(k)
-    order, close = np.empty(k, np.int64), np.zeros(k, np.bool_)
+    order, close, any_close = np.empty(k, np.int64), np.zeros(k, np.bool_), False
     line_keys(rows[:, 0].copy(), rows[:, 1].copy(), keys, turns)
     order_lines(keys, k, np.empty((2, k + 2), np.int64), order, ordered)
     for t in range(k - 1):
         low, high = ordered[t], ordered[t + 1]
         close[t] = abs(high - low) <= 24 * EPS * ((1.0 + abs(low)) * (1.0 + abs(high)))
-    return order, turns, close
+        any_close |= close[t]
+    return order, turns, close, any_close
 
 
 @compiled

@@ -144,7 +144,8 @@ def split_cones(rows, weights, offset, total, incumbent, slack, max_nodes, stop,
         V, D = np.zeros((d, d)), np.empty((m, d))
         for k in range(d):
             V[k, k] = -1.0 if k > 0 and (code >> (k - 1)) & 1 else 1.0
-            D[:, k] = V[k, k] * rows[:, k]
+            for r in range(m):
+                D[r, k] = V[k, k] * rows[r, k]
         # A cone's vertices, rows' values there, errors, rows that are not decided, gradient of the
         # others, and the bound of the cone that it is a part of.
         cones = [(V, D, np.zeros(d), everything, offset.copy(), np.inf)]
@@ -169,13 +170,18 @@ def split_cones(rows, weights, offset, total, incumbent, slack, max_nodes, stop,
                         D2[at, k] = D[r, k]
                     at += 1
             # The cell at the barycentre: first a guess, then with care.
-            x = V.sum(axis=0)
+            x, size = np.zeros(d), 0.0
+            for k in range(d):
+                for row in range(d):
+                    x[k] += V[row, k]
+                size += abs(x[k])
             if _value_at(rows, U2, weights, G, total, x, -1.0) > best + slack:
-                margin = 4 * (d + 2) * EPS * np.abs(x).sum()
+                margin = 4 * (d + 2) * EPS * size
                 value = _value_at(rows, everything, weights, offset, total, x, margin)
                 if value > best:
                     best = value
-                    best_point[:] = x
+                    for k in range(d):
+                        best_point[k] = x[k]
                     if bound <= best + slack:
                         continue
             hit = _forced_row(D2, E)
@@ -196,8 +202,10 @@ def split_cones(rows, weights, offset, total, incumbent, slack, max_nodes, stop,
             if not (abs(drop) > E[p] + E[o]) or error > WORST:
                 left_out = max(left_out, bound)
                 continue
-            new, column = (1 - t) * V[p] + t * V[o], np.empty(n)
-            scale = np.abs(new).sum()
+            new, column, scale = np.empty(d), np.empty(n), 0.0
+            for k in range(d):
+                new[k] = (1 - t) * V[p, k] + t * V[o, k]
+                scale += abs(new[k])
             for r in range(n):
                 value = (1 - t) * D2[r, p] + t * D2[r, o]
                 if r == hit or (D2[r, p] == 0.0 and D2[r, o] == 0.0):
@@ -206,7 +214,10 @@ def split_cones(rows, weights, offset, total, incumbent, slack, max_nodes, stop,
                     column[r] = value / scale if value != 0.0 else 1e-300  # zero by chance only
             for replaced in (p, o):
                 V3, D3, E3 = V.copy(), D2.copy(), E.copy()
-                V3[replaced], E3[replaced] = new / scale, error / scale + 2 * EPS
-                D3[:, replaced] = column
+                E3[replaced] = error / scale + 2 * EPS
+                for k in range(d):
+                    V3[replaced, k] = new[k] / scale
+                for r in range(n):
+                    D3[r, replaced] = column[r]
                 cones.append((V3, D3, E3, U2, G.copy(), bound))
     return max(best, left_out), True, nodes

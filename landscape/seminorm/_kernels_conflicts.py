@@ -45,7 +45,7 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
         largest = max(largest, gram[p, p])
     fresh = n_support > 0
     # How many rows of the support are factored, and with which multiple of e e^T.
-    factored, sigma = size * 0, 0.0  # no literal: numba compiles callees for these once more
+    factored, sigma = 0, 0.0
     for _ in range(50 * (d + 5)):
         if not fresh:
             xx = 0.0
@@ -121,6 +121,21 @@ def min_norm_point(Z, columns, active, n, multipliers, support, n_support, x):
                 return UNKNOWN, 0
             size = kept
     return UNKNOWN, size
+
+
+@compiled
+def cell_point(rows, lengths, positive, point):
+    """A point of the cell on these sides, written into ``point``; whether there surely is one."""
+    k, r = rows.shape
+    Z, columns, active = np.empty((k, r)), np.empty((r, k)), np.empty(k, np.int64)
+    for h in range(k):
+        length, active[h] = lengths[h] if positive[h] else -lengths[h], h
+        for c in range(r):
+            Z[h, c] = rows[h, c] / length
+            columns[c, h] = Z[h, c]
+    support = np.empty(r + 3, np.int64)
+    outcome, _ = min_norm_point(Z, columns, active, k, np.empty(r + 3), support, 0, point)
+    return outcome == FEASIBLE
 
 
 @compiled
@@ -324,7 +339,7 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                 f = 1.0 if state[i] == REQUIRED else max(1e-3, residual[i] / heaviest)
                 for c in range(d):
                     Z[i, c] = columns[c, i] = units[i, c] * f
-            warm = k * 0  # no literal, as above
+            warm = 0
             while not done:
                 n = 0
                 for i in range(k):
@@ -336,7 +351,7 @@ def search(Y, units, weights, cutoff, slack, max_nodes, banned, stop, best_point
                     break  # the bound so far holds
                 outcome, size = min_norm_point(Z, columns, active, n, multipliers, support, warm, x)
                 if outcome == UNKNOWN and warm > 0:
-                    warm = k * 0
+                    warm = 0
                     outcome, size = min_norm_point(
                         Z, columns, active, n, multipliers, support, warm, x
                     )

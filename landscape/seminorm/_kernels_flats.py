@@ -7,6 +7,7 @@ import numpy as np
 from landscape.compiled import compiled
 from landscape.seminorm._kernels import (
     EPS,
+    add,
     center,
     gap,
     in_fours,
@@ -81,9 +82,13 @@ def search(
     """
     m, d = rows.shape
     q, levels = weights.shape[1], d - 2
-    units = rows.copy()
+    units = np.empty((m, d))
     for i in range(m):
-        units[i] /= np.sqrt((rows[i] * rows[i]).sum())
+        length = 0.0
+        for j in range(d):
+            length += rows[i, j] * rows[i, j]
+        for j in range(d):
+            units[i, j] = rows[i, j] / np.sqrt(length)
     best, complete = incumbent, True
     point, free = np.zeros(d), np.full(levels, -1, np.int64)
     n_places, n_dependent, flats = 0, 0, 0
@@ -94,9 +99,10 @@ def search(
     # ones of those that are; the offset counts once, whichever side of a flat's point is taken.
     sums = np.zeros((3, levels + 1, q))
     rest, plus, minus = sums[0], sums[1], sums[2]
-    plus[0], minus[0] = offset, offset
+    add(plus[0], 1.0, offset)
+    add(minus[0], 1.0, offset)
     for i in range(m):
-        rest[0] += weights[i]
+        add(rest[0], 1.0, weights[i])
     chosen, following = np.full(levels, -1, np.int64), np.zeros(levels, np.int64)
     following[0] = 2  # a cell has d facets at least, so it has a flat without the first two rows
     values, turns, keys, ordered = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
@@ -119,7 +125,8 @@ def search(
         norm = _project(source, d - level, i, planes[level], reflectors[level], values)
         chosen[level] = i
         if norm < DEPENDENT:
-            dependent[n_dependent] = chosen
+            for t in range(levels):
+                dependent[n_dependent, t] = chosen[t]
             n_dependent += 1
             continue
         errors[level + 1] = errors[level] * (1 + 2 / norm) + 8 * d * EPS
@@ -171,7 +178,8 @@ def search(
             best = value
             x, y = gap(turns, a, b, lines, n, position)
             _lift(x, y, reflectors, point)
-            free[:] = chosen
+            for t in range(levels):
+                free[t] = chosen[t]
     if best > incumbent:
         _beside(rows, weights, offset, point, free, pattern)
     return best, n_places, n_dependent, flats, complete
@@ -185,7 +193,8 @@ def _beside(rows, weights, offset, point, free, pattern):
     for h in range(k):
         for j in range(len(point)):
             sides[h] += rows[h, j] * point[j]
-    sides[free] = 0.0
+    for h in free:
+        sides[h] = 0.0
     best = -1.0
     for j in range(q):
         for code in range(4):
@@ -232,11 +241,14 @@ def _sweep_crowds(
     """
     m = len(units)
     plus, minus, rest = plus.copy(), minus.copy(), rest.copy()
-    meeting = np.ones(m, np.bool_)
-    meeting[lines[:n]] = False
+    meeting, others = np.ones(m, np.bool_), np.ones(m, np.bool_)
+    for t in range(n):
+        meeting[lines[t]] = others[lines[t]] = False
+    for r in chosen:
+        others[r] = False
     contained = m - n > len(chosen)
     for r in range(m):
-        if meeting[r] and not (chosen == r).any():
+        if others[r]:
             _set_free(weights, r, plus, minus, rest)
     unclear = np.zeros(n, np.bool_)
     start = -1
@@ -252,7 +264,7 @@ def _sweep_crowds(
     G = np.zeros(weights.shape[1])  # in the gap before the first ray
     for t in range(n):
         if (turns[lines[t]] > 0) == (t >= start):
-            G += weights[lines[t]]
+            add(G, 1.0, weights[lines[t]])
     t = start
     while t < start + n:
         # A gap that is clear: with other hyperplanes through the flat it is only a bound.
@@ -262,24 +274,25 @@ def _sweep_crowds(
             if not contained:
                 best = value
                 _lift(x, y, reflectors, point)
-                free[:] = chosen
+                for s in range(len(chosen)):
+                    free[s] = chosen[s]
             else:
                 _list(units, meeting, x, y, reflectors, error, value, places[n_places])
                 n_places += 1
         # The rays up to the next clear gap; where there are several, their signs are free.
         first, inner, around = t, G.copy(), meeting.copy()
-        more, less, others = plus.copy(), minus.copy(), rest.copy()
+        more, less, rest_of = plus.copy(), minus.copy(), rest.copy()
         while t == first or (t < start + n and unclear[t % n]):
             r = lines[t % n]
             # Beyond half a turn, the ray of the line is the opposite one.
             left = (turns[r] > 0) == (t < n)
-            G += -weights[r] if left else weights[r]
+            add(G, -1.0 if left else 1.0, weights[r])
             if left:
-                inner -= weights[r]
-            _set_free(weights, r, more, less, others)
+                add(inner, -1.0, weights[r])
+            _set_free(weights, r, more, less, rest_of)
             around[r] = True
             t += 1
-        value = _value(inner, others, more, less)
+        value = _value(inner, rest_of, more, less)
         if t > first + 1 and value > best + slack:
             x, y = ray(turns, a, b, lines[first % n])
             _list(units, around, x, y, reflectors, error, value, places[n_places])

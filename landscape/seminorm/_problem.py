@@ -20,10 +20,10 @@ from landscape.arrangement._integers import (
     pivot_columns,
     to_floats,
 )
-from landscape.canonical import Hyperplanes, exact_sums, merge_hyperplanes
+from landscape.canonical import exact_sums, merge_hyperplanes
 from landscape.parametrization import DIRECTION_TOLERANCE
 from landscape.seminorm import _kernels as kernels
-from landscape.seminorm._kernels_conflicts import FEASIBLE, min_norm_point
+from landscape.seminorm._kernels_conflicts import cell_point
 from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm, exact_gradient
 from landscape.streams import stream
 
@@ -47,6 +47,11 @@ class CellProblem:
     def exact_rows(self) -> list[IntVector]:
         """The rows' directions as integers."""
         return integer_rows(self.rows)
+
+    @property
+    def ceiling(self) -> float:
+        """The largest of the bounds."""
+        return float(self.bounds.max())
 
     def norm(self, pattern: Pattern) -> float:
         """Value of the objective at one pattern of shape (k,)."""
@@ -78,13 +83,8 @@ class CellProblem:
 
     def inside(self, pattern: Pattern) -> Array | None:
         """A point of the cell on these sides, as far as floats can tell, if they find one."""
-        (k, r), point = self.shape, np.zeros(self.shape[1])
-        lengths = np.where(pattern, 1.0, -1.0) * np.sqrt((self.rows * self.rows).sum(axis=1))
-        Z, support = self.rows / lengths[:, None], np.empty(r + 3, dtype=np.int64)
-        outcome, _ = min_norm_point(
-            Z, np.ascontiguousarray(Z.T), np.arange(k), k, np.empty(r + 3), support, 0, point
-        )
-        return point if outcome == FEASIBLE else None
+        point, lengths = np.zeros(self.shape[1]), np.sqrt((self.rows * self.rows).sum(axis=1))
+        return point if cell_point(self.rows, lengths, pattern, point) else None
 
 
 def climb(problem: CellProblem, limits: Limits, n_starts: int = 8, patience: int = 20) -> Found:
@@ -141,12 +141,13 @@ class Planes:
     """
 
     def __init__(self, neurons: Array) -> None:
-        self.shape, self._columns = neurons.shape, dict[bytes, list[int]]()
+        self.shape = neurons.shape
+        self._columns: dict[bytes, list[int]] = {}
         vector = sorting_vector(neurons.shape[1])
         planes = kernels.hyperplanes(np.array(neurons), vector, DIRECTION_TOLERANCE)
         self.distinct: bool = planes[3]
         self._full: bool = planes[3] and planes[4]
-        merged = Hyperplanes(*planes[:3]) if self.distinct else merge_hyperplanes(neurons)
+        merged = planes[:3] if self.distinct else merge_hyperplanes(neurons)
         self.rows, self.labels, self.orientations = merged
 
     def reduce(self, products: Array, everything: bool = False) -> Reduced:
@@ -207,9 +208,10 @@ class Planes:
         d = self.shape[1]
         if not len(self.rows):
             return np.eye(1, d)[0], None, np.zeros(0, dtype=bool)
-        point, wanted = found.point, np.empty(len(self.rows), dtype=np.int8)
-        wanted.fill(-1)
-        wanted[used] = found.pattern
+        point, wanted = found.point, found.pattern.view(np.int8)
+        if len(used) < len(self.rows):
+            wanted = np.full(len(self.rows), -1, dtype=np.int8)
+            wanted[used] = found.pattern
         for attempt in range(0 if isinstance(point, tuple) else 2):
             # The point that the search had, then another one of its cell.
             inner = point if attempt == 0 else problem.inside(found.pattern)

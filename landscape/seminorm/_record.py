@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -100,13 +100,13 @@ class Limits:
         """Whether to stop now."""
         return self.remaining_nodes <= 0 or self.remaining_time <= 0
 
-    @contextmanager
-    def alarm(self) -> Iterator[NDArray[np.int64]]:
+    def alarm(self) -> AbstractContextManager[NDArray[np.int64]]:
         """A flag that compiled code reads and that a timer sets when the time is up."""
         flag = np.zeros(1, dtype=np.int64)
-        if self.time_limit is None:
-            yield flag
-            return
+        return nullcontext(flag) if self.time_limit is None else self._timed(flag)
+
+    @contextmanager
+    def _timed(self, flag: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         timer = threading.Timer(max(self.remaining_time, 0.0), flag.fill, [1])
         timer.daemon = True
         timer.start()

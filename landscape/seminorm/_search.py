@@ -146,11 +146,8 @@ def attained(problem: CellProblem) -> Found | None:
 
     So it is in a network whose output weights have one sign: each weight is a multiple of its row.
     """
-    j = int(problem.bounds.argmax())
-    if j >= problem.shape[1]:
-        return None
-    jumps = problem.rows[:, j] * problem.weights[:, j]
-    if jumps.min() < 0 < jumps.max():
+    j = kernels.one_sided(problem.rows, problem.weights, problem.bounds)
+    if j < 0:
         return None
     found = problem.at_point(np.eye(problem.shape[1])[j], "one sign")
     if found is None or found.lower < problem.bounds[j] - problem.tolerance:
@@ -161,8 +158,8 @@ def attained(problem: CellProblem) -> Found | None:
 def plane(problem: CellProblem) -> Found:
     """Rank 2: sort the hyperplanes' angles and sweep, O(k log k)."""
     rows, weights, offset = problem.rows, problem.weights, problem.offset
-    order, turns, close = kernels.sort_plane(rows)
-    if close.any():
+    order, turns, close, any_close = kernels.sort_plane(rows)
+    if any_close:
         _sort_exactly(rows, order, np.flatnonzero(close))
     pattern, middle = np.empty(len(rows), dtype=bool), np.empty(2)
     value, t, thin = kernels.sweep_plane(rows, weights, offset, order, turns, pattern, middle)
@@ -216,7 +213,7 @@ def cones(problem: CellProblem, limits: Limits, incumbent: Found | None = None) 
     found = problem.at_point(point, "cones") if point.any() else None
     if found is not None and found.lower > best.lower:
         best = found
-    bound = min(bound, float(problem.bounds.max()))
+    bound = min(bound, problem.ceiling)
     if complete and bound > best.lower + 2 * problem.tolerance:
         return None
     upper = best.lower if complete else max(best.lower, bound)
