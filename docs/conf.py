@@ -1,11 +1,15 @@
 """The site that `make docs` builds: pages in Markdown, a reference from docstrings, a gallery."""
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from sphinx.util.fileutil import copy_asset
 
 import landscape
+
+sys.path.insert(0, str(Path(__file__).parent))
+from sections import process
 
 project = "landscape"
 author = copyright = "The landscape developers"
@@ -70,3 +74,4 @@ def copy_mathjax(app, failure):
 
 def setup(app):
     app.connect("build-finished", copy_mathjax)
+    app.connect("autodoc-process-docstring", process, priority=400)

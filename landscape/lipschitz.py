@@ -101,7 +101,7 @@ def lipschitz_constant(
 ) -> LipschitzConstant:
     """The least L with ``|f(x) - f(y)| <= L ‖x - y‖_norm`` on R^d, or on a box.
 
-    Weights count as the rationals that they are, and regions however thin.
+    Weights count as the rationals that they are, and regions however thin (Theorem 25).
 
     Parameters
     ----------

@@ -282,6 +282,19 @@ def _pairs(rows: Array, orientation: float) -> list[tuple[int, int]]:
 def lift_inputs(features: ArrayLike) -> Array:
     """Corollary 1.3's augmented samples ``x -> (x, 1, -1)``, (n, d) to (n, d + 2).
 
+    Parameters
+    ----------
+    features : array_like of shape (n, d)
+
+    Returns
+    -------
+    X : ndarray of shape (n, d + 2)
+
+    Raises
+    ------
+    ValueError
+        If the features are no matrix.
+
     Examples
     --------
     >>> lift_inputs([[0.5]])

@@ -46,8 +46,8 @@ class Violation:
 class Space(ABC):
     """A set of parametrizations with ``n_inputs`` inputs and ``n_neurons`` neurons."""
 
-    n_inputs: int
-    n_neurons: int
+    n_inputs: int  #: What the network sees: d, two or one more than the features on lifted data.
+    n_neurons: int  #: m, the neuron of the offset included.
 
     name: ClassVar[str]
     #: Inputs that the space adds to the features, see :meth:`embed`.
@@ -181,8 +181,8 @@ class RestrictedSpace(BalancedSpace):
     (True, False)
     """
 
-    margin: float = 0.0
-    bound: float = np.inf
+    margin: float = 0.0  #: ε, of the last two coordinates of products.
+    bound: float = np.inf  #: M, of the entries of products.
 
     name: ClassVar[str] = "restricted"
 
@@ -252,7 +252,7 @@ class UnrestrictedSpace(Space):
            [ 0.,  1.]]), array([2., 3.]))
     """
 
-    offset: bool = False
+    offset: bool = False  #: Whether the last neuron is the offset of (11).
 
     name: ClassVar[str] = "unrestricted"
     extra_inputs: ClassVar[int] = 1

@@ -86,7 +86,7 @@ def descend(
     sample_weight: ArrayLike | None = None,
     weight_decay: float | WeightDecay | None = None,
 ) -> Descent:
-    """Descend from ``theta`` to a point that passes the exact test of a local minimum.
+    """Descend from ``theta`` to a point that passes the exact test of a local minimum (Theorem 9).
 
     Parameters
     ----------

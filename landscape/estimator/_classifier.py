@@ -29,7 +29,7 @@ class ShallowReLUClassifier(ClassifierMixin, ShallowReLU):
     Minimizes the (weighted) mean logistic loss ``log(1 + exp(-l f(x)))``, with l = 1 for the second
     class and -1 for the first, plus ``alpha * sum_i ‖c_i a_i‖_2**2``, over networks f as in
     :class:`ShallowReLURegressor`, which says more about starts, certificates and parameters.
-    ``f`` is the log odds of the second class.
+    ``f`` is the log odds of the second class (Theorem 21).
 
     Parameters
     ----------

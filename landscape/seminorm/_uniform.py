@@ -52,7 +52,7 @@ def uniform_norm(
     time_limit: float | None = None,
     node_limit: int | None = None,
 ) -> UniformNorm:
-    """The uniform norm of ``R(theta)`` on the box ``[-bound, bound]^d``.
+    """The uniform norm of ``R(theta)`` on the box ``[-bound, bound]^d``, that of Theorem 17.
 
     Parameters
     ----------
