@@ -1,12 +1,14 @@
 """Studies of other losses: config, starts, tables and sentences say the loss, or why not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from landscape.data import DataError, make_dataset
 from landscape.losses import PoissonLoss, WeightDecay, get_loss, objective_name
+from landscape.networks import Network
 from landscape.objective import mean_loss
 from landscape.report.contents import fit_header, fit_rows
 from landscape.rows import frame_of
@@ -69,8 +71,9 @@ class TestConfig:
             ({"minima": {"proof": "all"}}, "'minima.proof': 'all' is asked for, and the logistic"),
             (
                 {"atlas": {"problems": {"p": {"neurons": 1, "data": SINE}}}},
-                "'atlas.problems': atlases are of the squared loss",
+                "'atlas.problems.p.data.standardize': 'both': the logistic loss needs labels",
             ),
+            ({"atlas": {"solvers": ["far descent"]}}, "'atlas.solvers': 'far descent' knows the"),
             (
                 {"weight_decay": {"strength": 0.1, "offset": True}},
                 "'weight_decay.offset': only unrestricted networks have an offset",
@@ -100,6 +103,8 @@ class TestConfig:
         assert "trf" not in config["solvers"]["solvers"]
         plain, _ = check_study({"datasets": {"a": SINE}})
         assert plain["minima"]["proof"] == "distinct" and "trf" in plain["solvers"]["solvers"]
+        huber, _ = check_study({"datasets": {"a": SINE}, "loss": "huber"})
+        assert huber["minima"]["proof"] == "distinct" and "trf" not in huber["atlas"]["solvers"]
 
     def test_regularizers_are_not_silently_compared_for_the_squared_loss(self):
         cell = Cell("a", np.zeros((3, 1)), np.ones(3), 1, seed=0, loss=get_loss("logistic"))
@@ -224,12 +229,18 @@ class TestTables:
 STUDY = """
 study: small
 datasets:
-  a: {kind: classes, n_samples: 20, n_features: 1, n_neurons: 2, noise: 0.1, seed: 3}
+  a: {kind: classes, n_samples: 20, n_features: 1, n_neurons: 2, noise: 0.1, seed: 3,
+      networks: [own.npz]}
 neurons: [1]
 starts: 4
 loss: %s
 weight_decay: %s
 solvers: {starts: 1, slow_max_iter: 5}
+atlas:
+  starts: 3
+  solvers: [descent, SLSQP]
+  problems:
+    p: {neurons: 1, data: {kind: classes, n_samples: 6, n_features: 1, n_neurons: 1, seed: 1}}
 pairs: {max_pairs: 2, max_minima: 1, n_random: 2, scales: [1.0e-2]}
 """
 
@@ -238,9 +249,18 @@ pairs: {max_pairs: 2, max_minima: 1, n_random: 2, scales: [1.0e-2]}
 @pytest.mark.parametrize(("loss", "decay"), [("logistic", 0.01), ("{name: huber, delta: 0.5}", 0)])
 def test_a_study_runs_from_config_to_page(tmp_path, loss, decay):
     (tmp_path / "config.yaml").write_text(STUDY % (loss, decay))
+    Network([[1.0], [-1.0]], [0.5, 0.1], [1.0, -1.0], 0.2).save(tmp_path / "own.npz")
     snakemake(tmp_path)
     page = (tmp_path / "results/small/report.html").read_text(encoding="utf-8")
     name = "logistic, weight decay 0.01" if decay else "huber (delta 0.5)"
     assert f"Minimized: {name}" in page
     findings = (tmp_path / "results/small/tables/findings.csv").read_text()
     assert "contradicts" not in findings and "R²" not in findings
+    tables = {
+        name: pd.read_csv(tmp_path / f"results/small/tables/{name}.csv")
+        for name in ("minima", "atlas", "coverage", "valleys", "networks")
+    }
+    assert (tables["coverage"]["number"] >= -1).all()  # the atlas lacks no end of a descent
+    assert len(tables["atlas"]) and (tables["coverage"]["number"] >= 0).any()
+    assert len(tables["valleys"]) and tables["networks"]["verdict"].eq("violated").all()
+    assert tables["minima"]["proof"].eq("proved").any() == (not decay)

@@ -232,24 +232,21 @@ def _loss(study: Study) -> Iterator[tuple[str, str]]:
         step = getattr(study, name)
         if (asked := getattr(step, option)) != value and option in step.model_fields_set:
             yield f"{name}.{option}", f"{asked!r} is asked for, and {reason}; write {value!r}"
-    plain = "the squared loss without weight decay only"
     if not study.plain:
         for key, solvers in (
             ("training.solver", [study.training.solver]),
             ("solvers.solvers", study.solvers.solvers),
+            ("atlas.solvers", study.atlas.solvers),
         ):
             if "trf" in solvers:
                 yield key, "'trf' minimizes sums of squares only; take another solver"
-        if study.atlas.problems:
-            yield "atlas.problems", f"atlases are of {plain} in a study; remove them"
-        for name, entry in study.datasets.items():
-            if entry.networks:
-                yield (
-                    f"datasets.{name}.networks",
-                    f"are analysed in a study of {plain}; remove them",
-                )
+        if "far descent" in study.atlas.solvers:
+            yield "atlas.solvers", "'far descent' knows the squared loss only; take descent"
     decay, trained = study.weight_decay, {*study.spaces}
     alone = trained == {"unrestricted"}
+    if decay.strength and study.atlas.problems and (decay.biases or decay.offset):
+        where = "an atlas is of all three spaces, in which the offset is not the same"
+        yield "atlas.problems", f"{where}; have no biases and offset in weight_decay, or no atlas"
     if decay.strength and decay.offset and not alone:
         where = "only unrestricted networks have an offset of their own"
         yield "weight_decay.offset", f"{where}; write false, or `spaces: [unrestricted]`"
@@ -260,10 +257,13 @@ def _loss(study: Study) -> Iterator[tuple[str, str]]:
         yield "weight_decay.biases", f"{where}; write false, or study these spaces apart"
     if study.loss.name in ("logistic", "poisson"):
         wanted = "labels" if study.loss.name == "logistic" else "targets >= 0"
-        for name, entry in study.datasets.items():
+        entries = {f"datasets.{name}": entry for name, entry in study.datasets.items()}
+        for name, problem in study.atlas.problems.items():
+            entries[f"atlas.problems.{name}.data"] = problem.data
+        for key, entry in entries.items():
             if (what := entry.standardize) in ("both", "target"):
                 why = f"the {study.loss.name} loss needs {wanted} as they are"
-                yield f"datasets.{name}.standardize", f"{what!r}: {why}; write features or none"
+                yield f"{key}.standardize", f"{what!r}: {why}; write features or none"
 
 
 def _as_it_is(study: Study, entry: Any) -> bool:
@@ -271,14 +271,14 @@ def _as_it_is(study: Study, entry: Any) -> bool:
     return study.loss.name in ("logistic", "poisson") and entry.standardize in ("features", "none")
 
 
-def _fits_loss(study: Study, name: str, target: Any) -> Iterator[str]:
+def _fits_loss(study: Study, key: str, target: Any) -> Iterator[str]:
     """Why a data set's target has no value of the study's loss."""
     from landscape.losses import objective_of  # with scipy
 
     try:
         objective_of(study.complete())["loss"].on(target)
     except ValueError as error:
-        yield f"{_where('datasets', name)}: {error}"
+        yield f"{_where(key)}: {error}"
 
 
 def _errors(function: Callable[..., Any], *arguments: Any) -> list[str]:
@@ -304,8 +304,8 @@ def _data(study: Study) -> Iterator[str]:
         if kind in KINDS and kind != "diabetes":  # its import takes seconds
             refusals = _errors(make_dataset, name, plain)
             yield from (f"{_where(key)}: {line}" for line in refusals)
-            if not refusals and key.startswith("datasets.") and _as_it_is(study, entry):
-                yield from _fits_loss(study, name, make_dataset(name, plain).target)
+            if not refusals and _as_it_is(study, entry):
+                yield from _fits_loss(study, key, make_dataset(name, plain).target)
         elif kind in own and not refused[kind]:
             arguments = own[kind], "rng", *plain["options"]
             yield from _errors(load_function, _where(key, "options"), *arguments)

@@ -364,8 +364,9 @@ class Study(Section):
         for name, option, value, _ in self.left_out():
             if option not in (step := getattr(self, name)).model_fields_set:
                 vars(step)[option] = value
-        if not self.plain and "solvers" not in self.solvers.model_fields_set:
-            vars(self.solvers)["solvers"] = [name for name in SOLVERS if name != "trf"]
+        for step in (self.solvers, self.atlas):
+            if not self.plain and "solvers" not in step.model_fields_set:
+                vars(step)["solvers"] = [name for name in step.solvers if name != "trf"]
         return self
 
     @property
@@ -379,12 +380,8 @@ class Study(Section):
             loss = f"the {self.loss.name} loss"
             if self.weight_decay.strength:
                 loss += " with weight decay"
-            yield (
-                "minima",
-                "proof",
-                "none",
-                f"{loss} has no proof in rational arithmetic in a study",
-            )
+            if self.weight_decay.strength or self.loss.name in ("logistic", "poisson"):
+                yield "minima", "proof", "none", f"{loss} has no proof in rational arithmetic"
             yield "converse", "n_draws", 0, "optimal scales are those of the squared loss"
             yield "bracket", "max_nodes", 0, f"global minima are not bracketed for {loss}"
         if self.weight_decay.strength:

@@ -29,6 +29,7 @@ DESCENTS = ("descent", "far descent")
 def endings(
     features: ArrayLike, target: ArrayLike, *, space: Space, solver: str, starts: int, seed: int,
     problem: str, max_iter: int = 200, tol: float = 1e-12, own: Mapping[str, str] | None = None,
+    objective: Mapping[str, Any] | None = None,
 ) -> list[Descent]:  # fmt: skip
     """Run one solver from paired random starts, and descend from its ends.
 
@@ -40,6 +41,8 @@ def endings(
     solver : str
         One of :data:`DESCENTS` or of :data:`landscape.training.SOLVERS`, whose options ``max_iter``
         and ``tol`` are, or a name in ``own``, import paths of a user's own solvers.
+    objective : mapping, optional
+        ``loss`` and ``weight_decay``.
     starts : int
         Number of starts; their random streams depend on ``seed`` and ``problem``.
 
@@ -56,7 +59,8 @@ def endings(
     if space.n_neurons < 2:
         raise ValueError("atlas: starts are networks with an offset, expected 2 neurons or more")
     x, y = np.asarray(features, dtype=float), np.asarray(target, dtype=float)
-    cell, task = Cell(problem, x, y, space.n_neurons - 1, seed), Task(space, space.embed(x), y)
+    cell = Cell(problem, x, y, space.n_neurons - 1, seed, **(objective or {}))
+    task = Task(space, space.embed(x), y, cell.objective)
     options, ends = {"solver": solver_named(solver, own), "max_iter": max_iter, "tol": tol}, []
     for j in range(starts):
         theta = task.embed(cell.start(j)[0])
@@ -102,7 +106,8 @@ def atlas_rows(problem: str, atlas: Atlas) -> list[Entry]:
 
 def valley_rows(
     problem: str, atlas: Atlas, ends: Mapping[tuple[str, str], Sequence[Descent]], *,
-    budget: TreeBudget | None = None, progress: Log = quiet,
+    objective: Mapping[str, Any] | None = None, budget: TreeBudget | None = None,
+    progress: Log = quiet,
 ) -> tuple[list[Valley], list[Barrier]]:  # fmt: skip
     """The valleys of a small problem in all spaces, and what lies and what ends in them.
 
@@ -114,6 +119,7 @@ def valley_rows(
     for name in SPACES:
         space = make_space(name, atlas.features.shape[1], place["neurons"])
         options: Any = {"space": space, "budget": budget, "progress": progress}
+        options |= objective or {}
         try:
             trees[name] = merge_tree(atlas.features, atlas.target, **options)
         except TreeTooLarge as error:

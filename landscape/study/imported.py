@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from landscape.analysis import analyse
 from landscape.data import Dataset
 from landscape.errors import NUMERICAL_ERRORS
+from landscape.losses import needs_loss
 from landscape.networks import Network, NetworkError, load_network
+from landscape.objective import mean_loss
 from landscape.study.cells import Log, quiet, say
 from landscape.study.rows import Fit, Imported
 
@@ -28,10 +31,14 @@ def standardized(network: Network, dataset: Dataset) -> Network:
 
 
 def examine_networks(
-    dataset: Dataset, paths: Iterable[str], fits: Iterable[Fit], progress: Log = quiet
-) -> list[Imported]:
-    """A row for each network; ``fits`` are the ends of the study's starts on the same data."""
-    ends, rows = [fit for fit in fits if fit.verdict == "holds"], []
+    dataset: Dataset, paths: Iterable[str], fits: Iterable[Fit], progress: Log = quiet,
+    *, objective: Mapping[str, Any] | None = None,
+) -> list[Imported]:  # fmt: skip
+    """A row for each network; ``fits`` are the ends of the study's starts on the same data.
+
+    ``objective``: ``loss`` and ``weight_decay``; of classifiers the values are log odds.
+    """
+    ends, rows, form = [fit for fit in fits if fit.verdict == "holds"], [], dict(objective or {})
     for path in paths:
         network, name = load_network(path), Path(path).name
         if network.n_inputs != dataset.n_features:
@@ -40,8 +47,13 @@ def examine_networks(
                 f"{dataset.n_features} features; correct `networks` or `features`"
             )
         network = standardized(network, dataset)
-        values = network.predict(dataset.features)
-        loss = float(np.mean((values - dataset.target) ** 2))
+        if needs_loss(form.get("loss"), None) or form.get("weight_decay"):
+            space = network.space("unrestricted")
+            theta, inputs = network.to_parametrization(space), space.embed(dataset.features)
+            loss = mean_loss(theta, inputs, dataset.target, space=space, **form)
+        else:
+            values = network.predict(dataset.features)
+            loss = float(np.mean((values - dataset.target) ** 2))
         row = Imported(
             dataset=dataset.name,
             network=name,
@@ -52,7 +64,7 @@ def examine_networks(
             lower=_share([fit.loss for fit in ends if fit.neurons == network.n_neurons], loss),
         )
         try:
-            found = analyse(network, dataset.features, dataset.target, valleys=False)
+            found = analyse(network, dataset.features, dataset.target, valleys=False, **form)
         except NUMERICAL_ERRORS as error:
             rows.append(replace(row, reason=say(error)))
             continue

@@ -275,7 +275,7 @@ def attack(name, count, seed=0, first=0):
 WRONG = ("false holds", "false proofs", "unconfirmed violated", "wrong loss", "crashes")
 COLUMNS = ("points", "holds", "violated", "undecided", *WRONG, "proved", "minimum",
            "iteration_limit", "stalled", "border", "no_minimum")  # fmt: skip
-CHUNK = 25
+CHUNK = 5
 
 
 def main():

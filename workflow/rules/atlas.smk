@@ -7,7 +7,7 @@ ATLAS_TARGETS = expand(
 ) + expand("<results>/figures/{figure}.{format}", figure=ATLAS_TABLES, format=["svg", "png"])
 
 OF_ATLAS = settings(
-    *("seed", "margin", "training.max_iter", "training.tol"),
+    *("seed", "margin", "training.max_iter", "training.tol", *OBJECTIVE),
     *("atlas.starts", "atlas.max_supports", "atlas.solvers"),
 )
 

@@ -7,6 +7,7 @@ from tabular import save
 
 from landscape.atlas import AtlasTooLarge, make_atlas
 from landscape.data import DataError, make_dataset
+from landscape.losses import objective_of
 from landscape.rows.datasets import write_dataset
 from landscape.spaces import SPACES, make_space
 from landscape.study.coverage import atlas_rows, cover, endings, valley_rows
@@ -20,10 +21,15 @@ def main(snakemake):
         data = make_dataset(name, params.problem["data"], generators=params.generators)
         neurons, margin = params.problem["neurons"], settings["margin"]
         space = make_space("restricted", data.n_features, neurons, margin=margin)
-        limit = settings["atlas.max_supports"]
+        limit, objective = settings["atlas.max_supports"], objective_of(settings)
         try:
             atlas = make_atlas(
-                data.features, data.target, space=space, max_supports=limit, progress=progress
+                data.features,
+                data.target,
+                space=space,
+                max_supports=limit,
+                progress=progress,
+                **objective,
             )
         except AtlasTooLarge as error:
             raise DataError(f"atlas problem {name!r}: {error}") from None
@@ -45,6 +51,7 @@ def main(snakemake):
                 own=params.own,
                 max_iter=settings["training.max_iter"],
                 tol=settings["training.tol"],
+                objective=objective,
             )
         for solver in settings["atlas.solvers"]:
             found = ends["restricted", solver]
@@ -55,7 +62,7 @@ def main(snakemake):
         write_dataset(output.data, data, origin(snakemake, output.data))
         save(snakemake, output.atlas, Entry, atlas_rows(name, atlas), data)
         save(snakemake, output.coverage, Coverage, rows, data)
-        valleys, barriers = valley_rows(name, atlas, ends, progress=progress)
+        valleys, barriers = valley_rows(name, atlas, ends, objective=objective, progress=progress)
         save(snakemake, output.valleys, Valley, valleys, data)
         save(snakemake, output.barriers, Barrier, barriers, data)
 

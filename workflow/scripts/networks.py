@@ -3,6 +3,7 @@
 from job import job, load_data
 from tabular import load, save
 
+from landscape.losses import objective_of
 from landscape.study.imported import examine_networks
 from landscape.study.rows import Fit, Imported
 
@@ -12,7 +13,9 @@ def main(snakemake):
         files = snakemake.input
         data = load_data(snakemake, files.data)
         ends = load(snakemake, files.minima, Fit, data)
-        rows = examine_networks(data, snakemake.params.networks, ends, progress)
+        objective = objective_of(snakemake.params.settings)
+        networks = snakemake.params.networks
+        rows = examine_networks(data, networks, ends, progress, objective=objective)
         save(snakemake, snakemake.output[0], Imported, rows, data)
 
 
