@@ -25,7 +25,9 @@ from benchmarks.publish import markdown, publish
 from landscape.atlas import make_atlas
 from landscape.plots import STYLE, render
 from landscape.spaces import BalancedSpace, make_space
+from landscape.stationarity import Budget, check_with_norm, merge_kinks
 from landscape.trees import merge_tree
+from landscape.verdict import Verdict
 
 Array = np.ndarray
 STRENGTHS = np.geomspace(1e-4, 0.3, 8)
@@ -76,6 +78,32 @@ def any_width(x: Array, y: Array, strength: float) -> float:
     return float(cvxpy.Problem(cvxpy.Minimize(total), constraints).solve(solver=cvxpy.CLARABEL))
 
 
+def bound(x: Array, y: Array, strength: float, residuals: Array) -> float:
+    """What no network of any width is below, from the residuals of one (Theorem 44).
+
+    Their multiples whose ridges are at most the weight decay, found by bisection over certified
+    answers: any of them gives a bound, and the largest is taken.
+    """
+    X, z = np.column_stack([x, np.ones(len(x))]), residuals - residuals.mean()
+    norm = np.append(np.full(x.shape[1], len(y) * strength), 0.0)
+
+    def admitted(t: float) -> bool:
+        return all(
+            check_with_norm(h, norm, 1e-12 * h.terms, np.zeros(norm.size), Budget()).verdict
+            is Verdict.HOLDS
+            for h in (merge_kinks(np.zeros(norm.size), X, sign * t * z) for sign in (1, -1))
+        )
+
+    low, high = 0.0, 1.0
+    if admitted(high):
+        low = high
+    for _ in range(20 if low < high else 0):
+        middle = (low + high) / 2
+        low, high = (middle, high) if admitted(middle) else (low, middle)
+    t = min(low, max(0.0, float(-(z @ y) / (z @ z)))) if z.any() else 0.0
+    return float(-(2 * t * (z @ y) + t * t * (z @ z)) / len(y))
+
+
 def measure(p: int, n: int, seed: int) -> list[dict[str, float]]:
     """One record of a problem for each strength."""
     x, y = problem(p, n, seed)
@@ -83,6 +111,9 @@ def measure(p: int, n: int, seed: int) -> list[dict[str, float]]:
     rows = []
     for k, strength in enumerate(STRENGTHS.tolist()):
         atlas = make_atlas(x, y, space=star, weight_decay=strength)
+        worst = max(atlas.entries, key=lambda entry: entry.loss)
+        values = star.embed(x) @ worst.parametrization.products.T
+        residuals = np.maximum(values, 0.0) @ np.sign(worst.parametrization.output_weights) - y
         trees = [merge_tree(x, y, space=s, weight_decay=strength) for s in (star, prime)]
         row = {
             "inputs": p,
@@ -90,7 +121,8 @@ def measure(p: int, n: int, seed: int) -> list[dict[str, float]]:
             "strength": strength,
             "minima": len(atlas),
             "undecided": len(atlas.undecided),
-            "highest": max(entry.loss for entry in atlas.entries),
+            "highest": worst.loss,
+            "bound": bound(x, y, strength, residuals),
             "valleys_star": len(trees[0]),
             "valleys": len(trees[1]),
             "spurious": int(trees[1].spurious.sum()),
@@ -134,10 +166,12 @@ def tables(rows: list[dict[str, float]]) -> str:
                     f"{sum(row['spurious'] == 0 for row in at)} of {count}",
                     f"{np.median(excess):.1e}",
                     f"{sum(e < 1e-6 for e in excess)} of {count}",
+                    f"{np.median([row['highest'] - row['any_width'] for row in at]):.1e}",
+                    f"{np.median([row['highest'] - row['bound'] for row in at]):.1e}",
                 ]
             )
         head = ["α", "minima, N*", "valleys, N*", "valleys, N'", "spurious, N'", "none spurious"]
-        head += ["median excess", "excess < 1e-6"]
+        head += ["median excess", "excess < 1e-6", "highest minimum: excess", "at most"]
         title = f"{p} input{'s' * (p > 1)}, {n} samples, {count} problems"
         parts.append(f"{title}:\n\n{markdown(head, lines)}")
     wide = [row for row in rows if "least_1" in row]
