@@ -508,3 +508,27 @@ def test_a_dead_neuron_with_a_free_bias_is_decided(rng):
             norm = np.array([factor * phi, factor * phi, 0.0])
             found = check_with_norm(h, norm, 1e-12 * h.terms, np.zeros(3), Budget())
             assert found.verdict.value == verdict
+
+
+# --- Theorem 44: a bound for any width, with weight decay -----------------------------------------
+
+
+@pytest.mark.slow
+def test_multiples_of_the_residuals_bound_all_widths_with_weight_decay(rng):
+    """No more than the optimum of any width, by cvxpy; the optimum's own residuals give it all."""
+    from benchmarks.regularized.__main__ import any_width, bound  # plots, otherwise not needed
+
+    x, y = rng.uniform(-1, 1, (4, 1)), rng.normal(size=4)
+    y -= y.mean()
+    for strength in (0.003, 0.05):
+        best = any_width(x, y, strength)
+        for size in (0.0, 0.1, 1.0):
+            residuals = -y + size * rng.normal(size=4)
+            assert bound(x, y, strength, residuals) <= best + 1e-7
+    # One ridge in all: of any width is best what scales it.
+    found = bound(x, y, 0.05, -y)
+    ridge = max(
+        abs(np.maximum(side * (x[:, 0] - kink), 0.0) @ y) for kink in x[:, 0] for side in (1, -1)
+    )
+    t = min(1.0, 4 * 0.05 / ridge)
+    assert found == pytest.approx((2 * t - t * t) * float(y @ y) / 4, rel=1e-4)
