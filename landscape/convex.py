@@ -26,6 +26,10 @@ HALVINGS, NOISE = 30, 4e-15
 FAR, BOX = 5.0, 1e3
 #: Curvature that is added, as a share of the largest there is: some programs are flat.
 RIDGE = 1e-13
+#: Least curvature of a loss of residuals, as a share of the parabola's with the same slope: on
+#: linear pieces steps would have no length. And the share of a value that a step without length
+#: may promise where the iteration has ended.
+BENT, PROMISED = 1e-3, 1e-9
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class _Programs:
         r, p, norms = self.parts(e, smooth)
         scale = 2.0 / r.shape[1]
         z, h = scale * self.loss.half_slope(r), scale * self.loss.half_curvature(r)
+        if self.loss.of_residuals:
+            h = np.maximum(h, BENT * np.abs(z) / np.where(r == 0, 1.0, np.abs(r)))
         slopes = np.einsum("ckn,cn->ck", self.columns, z)
         bent = (self.columns * h[:, None, :]) @ self.columns.transpose(0, 2, 1)
         if self.pulls.any():
@@ -151,7 +157,8 @@ def minimize_many(
             centre = mu[:, None] / e[left]
             dual[left] = np.clip(dual[left] + moved, 1e-8 * centre, 1e8 * centre)
         done = (decrement <= 1e-3 * mu) | (t == 0)
-        ended = done & (mu <= last) & ((decrement <= 1e-6 * mu) | (t == 0))
+        stopped = (t == 0) & (decrement <= PROMISED * np.abs(before))
+        ended = done & (mu <= last) & ((decrement <= 1e-6 * mu) | stopped)
         settled[left[ended]] = True
         level[left] = np.where(done, np.maximum(FASTER * mu, last), mu)
     return _bounds(whole, e, level / size * reach, settled, cone)

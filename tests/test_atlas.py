@@ -11,7 +11,7 @@ from landscape.atlas._supports import Code, Types
 from landscape.data import Dataset
 from landscape.data.sources import draw_smooth
 from landscape.descent import DescentOutcome, descend
-from landscape.losses import WeightDecay, get_loss
+from landscape.losses import HuberLoss, WeightDecay, get_loss
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.plots import render
@@ -628,3 +628,19 @@ class TestOtherLosses:
         x, y = self.data({}, 4)
         with pytest.raises(ValueError, match="weight_decay: biases=True leaves"):
             atlas_of(x, y, 1, weight_decay=WeightDecay(0.1, biases=True))
+
+
+def test_atlases_of_losses_that_are_linear_at_zero_lack_nothing():
+    """Half of Huber's loss is linear there: Newton's steps had no length, and nothing was found."""
+    x, y = np.array([-1.0, -0.6, 0.5, 1.4])[:, None], np.array([1.0, -1.0, -1.0, 1.0])
+    space, loss = RestrictedSpace(3, 2), HuberLoss(0.5)
+    atlas = make_atlas(x, y, space=space, loss=loss)
+    found = set()
+    for seed in range(8):
+        theta = space.sample(np.random.default_rng(seed))
+        end = descend(theta, space.embed(x), y, space=space, loss=loss)
+        if end.outcome is DescentOutcome.MINIMUM:
+            entry = atlas.locate(end.parametrization)
+            assert entry.number >= 0, seed
+            found.add(entry.number)
+    assert len(found) >= 2
