@@ -364,9 +364,9 @@ class Study(Section):
         for name, option, value, _ in self.left_out():
             if option not in (step := getattr(self, name)).model_fields_set:
                 vars(step)[option] = value
-        for step in (self.solvers, self.atlas):
-            if not self.plain and "solvers" not in step.model_fields_set:
-                vars(step)["solvers"] = [name for name in step.solvers if name != "trf"]
+        for asked in (self.solvers, self.atlas):
+            if not self.plain and "solvers" not in asked.model_fields_set:
+                vars(asked)["solvers"] = [name for name in asked.solvers if name != "trf"]
         return self
 
     @property
