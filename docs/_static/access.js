@@ -7,7 +7,7 @@ addEventListener("DOMContentLoaded", () => {
   for (const caption of document.querySelectorAll(".sidebar-tree .caption[role=heading]"))
     caption.setAttribute("aria-level", "2");
   for (const citation of document.querySelectorAll("div.citation[role]"))
-    citation.removeAttribute("role"); // one that a div may not have
+    citation.setAttribute("role", "listitem"); // the theme gives one that a div may not have
   // Of the gallery's pictures the theme hides the links' text.
   for (const link of document.querySelectorAll(".sphx-glr-thumbcontainer a"))
     link.setAttribute("aria-label", link.textContent);
