@@ -252,34 +252,53 @@ class _Search:
             self.improve(self.space.sample(rng, **fixed), inputs, far=True)
 
     def exchanges(self, n_starts: int, seed: int) -> None:
-        """The best of descents from kinks at inputs, none of which another input would better."""
-        x, inputs = self.x[:, 0], self.space.embed(self.x)
-        inner = np.unique(x)[1:-1]
-        hinges = np.maximum(x[:, None] - inner, 0.0)
+        """The best of descents from kinks at inputs, none of which another input would better.
+
+        Orthogonally to affine functions, all hinges' products are computed once: what one more
+        kink would gain beside others follows from a small system of equations.
+        """
+        points, place = np.unique(self.x[:, 0], return_inverse=True)
+        roots = np.sqrt(np.bincount(place.ravel()))
+        inner, basis = points[1:-1], np.column_stack([np.ones_like(points), points])
+        hinges = np.maximum(points[:, None] - inner, 0.0)
+        affine = np.linalg.qr(roots[:, None] * basis)[0]
+        left = roots[:, None] * hinges
+        left -= affine @ (affine.T @ left)
+        gram = left.T @ left
+        sums = left.T @ (np.bincount(place.ravel(), self.y) / roots)
+        least, tried = ROUNDED * (hinges**2).sum(axis=0), set()
         for k in range(n_starts):
             rng, count = stream(seed, "bracket", k), min(self.n_kinks or 0, len(inner))
             chosen = rng.choice(len(inner), count, replace=False)
             for _ in range(SWEEPS):
                 before = chosen.tolist()
                 for j in range(count):
-                    others = hinges[:, np.delete(chosen, j)]
-                    basis = np.linalg.qr(np.column_stack([np.ones_like(x), x, others]))[0]
-                    left = hinges - basis @ (basis.T @ hinges)
-                    sizes = (left**2).sum(axis=0)
-                    new = sizes > ROUNDED * (hinges**2).sum(axis=0)
-                    gains = np.where(new, (left.T @ self.y) ** 2, 0.0) / np.where(new, sizes, 1.0)
+                    others = np.delete(chosen, j)
+                    own = gram[others][:, others]
+                    weights = np.linalg.lstsq(own, gram[others], rcond=ROUNDED)[0]
+                    sizes = np.diag(gram) - (weights * gram[others]).sum(axis=0)
+                    new = sizes > least
+                    excess = sums - weights.T @ sums[others]
+                    gains = np.where(new, excess**2, 0.0) / np.where(new, sizes, 1.0)
                     if gains.max() > gains[chosen[j]] * (1 + ROUNDED):
                         chosen[j] = gains.argmax()
                 if chosen.tolist() == before:
                     break
-            fitted = np.column_stack([np.ones_like(x), x, hinges[:, chosen]])
-            (offset, slope, *bends), *_ = np.linalg.lstsq(fitted, self.y, rcond=None)
-            a, b, c = np.zeros(self.m), np.zeros(self.m), np.zeros(self.m)
-            # One neuron is affine where the inputs are, and the offset takes what it has too much.
-            a[count], c[count], b[count] = slope, 1.0, 1.0 - (slope * x).min()
-            a[:count], b[:count], c[:count] = 1.0, -inner[chosen], bends
-            theta = self.space.from_network(a[:, None], b, c, float(offset - b[count]))
-            self.improve(theta, inputs, far=False)
+            if (found := tuple(sorted(chosen.tolist()))) not in tried:
+                tried.add(found)
+                self._from_kinks(inner[list(found)])
+
+    def _from_kinks(self, kinks: Array) -> None:
+        """Descend from the best function with these kinks."""
+        x, count = self.x[:, 0], len(kinks)
+        fitted = np.column_stack([np.ones_like(x), x, np.maximum(x[:, None] - kinks, 0.0)])
+        (offset, slope, *bends), *_ = np.linalg.lstsq(fitted, self.y, rcond=None)
+        a, b, c = np.zeros(self.m), np.zeros(self.m), np.zeros(self.m)
+        # One neuron is affine where the inputs are, and the offset takes what it has too much.
+        a[count], c[count], b[count] = slope, 1.0, 1.0 - (slope * x).min()
+        a[:count], b[:count], c[:count] = 1.0, -kinks, bends
+        theta = self.space.from_network(a[:, None], b, c, float(offset - b[count]))
+        self.improve(theta, self.space.embed(self.x), far=False)
 
     def improve(self, theta: Parametrization, inputs: Array, *, far: bool) -> None:
         """Descend from a network, and keep the best."""
