@@ -10,6 +10,8 @@ from math import gcd, isqrt, lcm
 from operator import mul
 from typing import Any
 
+from landscape.errors import NumericalError
+
 __all__ = [
     "HAVE_FLINT",
     "IntVector",
@@ -19,6 +21,7 @@ __all__ = [
     "echelon",
     "gram",
     "integer_vector",
+    "least_nonnegative",
     "max_norm",
     "normal_line",
     "null_basis",
@@ -189,3 +192,41 @@ def normal_line(rows: Sequence[Vector], width: int) -> Vector | None:
     """What is orthogonal to ``width - 1`` independent rows, up to a factor; None if dependent."""
     reduced, pivots = reduce_rows(rows)
     return null_basis(reduced, pivots, width)[0][0] if len(pivots) == width - 1 else None
+
+
+def least_nonnegative(
+    products: Any, moments: Sequence[Any], chosen: Iterable[int]
+) -> dict[int, Fraction]:
+    """The positive weights of ``min ‖y - sum_j x_j v_j‖²`` over x >= 0, by Lawson and Hanson.
+
+    ``products[i][j]`` are inner products of columns v, none of them zero, ``moments`` those with y.
+
+    Examples
+    --------
+    >>> least_nonnegative([[1, 0], [0, 1]], [3, -1], range(2))
+    {0: Fraction(3, 1)}
+    """
+    x: dict[int, Fraction] = {}
+    columns = list(chosen)
+    while True:
+        slopes: dict[int, Any] = {
+            j: moments[j] - sum(products[i][j] * p for i, p in x.items())
+            for j in columns
+            if j not in x
+        }
+        scores = {j: Fraction(slope * abs(slope), products[j][j]) for j, slope in slopes.items()}
+        enter = max(scores, key=lambda j: scores[j], default=-1)
+        if enter < 0 or slopes[enter] <= 0:
+            return x
+        x[enter] = Fraction(0)
+        while True:
+            solved = solve([[products[i][j] for j in x] for i in x], [moments[j] for j in x])
+            if solved is None:
+                raise NumericalError("columns: dependent columns with a positive slope")
+            target = dict(zip(x, solved, strict=True))
+            blocking = [x[j] / (x[j] - t) for j, t in target.items() if t <= 0]
+            step = min([Fraction(1), *blocking])
+            x = {j: p + step * (target[j] - p) for j, p in x.items()}
+            if step == 1:
+                break
+            x = {j: p for j, p in x.items() if p > 0}

@@ -1,9 +1,11 @@
 """The global bracket, against exact merge trees, whose roots are global, and against itself.
 
-Checks Theorem 24 of docs/mathematics.md.
+Checks Theorems 24 and 42 of docs/mathematics.md.
 """
 
-from itertools import combinations, combinations_with_replacement
+from fractions import Fraction
+from itertools import chain, combinations, combinations_with_replacement, product
+from operator import mul
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from landscape import (
     width_free_bound,
 )
 from landscape.bracket import BracketOutcome, _kernels_line, bracket_global_minimum
+from landscape.bracket._rational import LineBound
 from landscape.objective import loss
 
 
@@ -402,3 +405,80 @@ def test_width_messages():
         width_free_bound([[0.0], [1.0]], [0.0, 1.0], space=space, totals=-1)
     with pytest.raises(ValueError, match=r"features: expected shape \(n, 1\)"):
         width_free_bound([0.0, 1.0], [0.0, 1.0], space=space, totals=1)
+
+
+def exact_least(columns, y):
+    """The least sum of squares over weights >= 0 of columns, in rationals, by all their subsets."""
+    flint = pytest.importorskip("flint")
+    fmpq = [[flint.fmpq(*v.as_integer_ratio()) for v in column] for column in [*columns, y]]
+    columns, y = fmpq[:-1], fmpq[-1]
+    least = sum(v * v for v in y)
+    for size in range(1, len(columns) + 1):
+        for chosen in combinations(columns, size):
+            gram = flint.fmpq_mat([[sum(map(mul, a, b)) for b in chosen] for a in chosen])
+            right = [sum(map(mul, a, y)) for a in chosen]
+            if gram.det() != 0:
+                weights = gram.solve(flint.fmpq_mat([[v] for v in right])).tolist()
+                if min(w for (w,) in weights) >= 0:
+                    value = sum(v * v for v in y) - sum(map(mul, right, (w for (w,) in weights)))
+                    least = min(least, value)
+    return Fraction(int(least.p), int(least.q))
+
+
+def exact_minimum(t, y, m, *, offset):
+    """The least sum of squares of m neurons: every joint cell, each by `exact_least`."""
+    t, y = [Fraction(v) for v in t], [Fraction(v) for v in y]
+    points = sorted(set(t))
+    cells = [[(1, points[0]), (-1, points[-1])]]
+    for side, (a, b) in product((1, -1), zip(points[:-1], points[1:], strict=True)):
+        cells.append([(side, a), (side, b)])
+    columns = [
+        [[sign * max(side * (s - at), Fraction(0)) for s in t] for side, at in cell]
+        for sign in (1, -1)
+        for cell in cells
+    ]
+    constants = [[Fraction(sign)] * len(t) for sign in (1, -1)] if offset else []
+    joint = combinations_with_replacement(columns, m)
+    return min(exact_least([*chain(*chosen), *constants], y) for chosen in joint)
+
+
+@pytest.mark.parametrize("kind", ["general", "integers", "twice", "near", "tiny"])
+@pytest.mark.parametrize(("name", "n", "m"), [("unrestricted", 5, 1), ("restricted", 4, 2)])
+def test_proofs_in_rationals(kind, name, n, m):
+    """Theorem 42: both ends enclose the minimum over all joint cells, exactly."""
+    rng = np.random.default_rng([n, m, KINDS.index(kind) if kind in KINDS else 9])
+    x, y = sample(kind, 1, n, rng)
+    if kind == "near":
+        x[-1] = x[0] * (1 + 1e-9)
+    if len(np.unique(x)) < 3:
+        x[:3, 0] = 0, 1, 2
+    bracket = bracket_global_minimum(x, y, space=space_of(name, 1, m), n_starts=2, proof="rational")
+    least = exact_minimum(x[:, 0], y, m, offset=name == "unrestricted") / n
+    assert bracket.proved == (bracket.outcome is BracketOutcome.CLOSED)
+    assert kind == "near" or bracket.proved
+    assert Fraction(bracket.lower) <= least
+    if bracket.proved:
+        assert least <= Fraction(bracket.upper)
+        assert bracket.gap <= 4e-9 * float(y @ y) / n
+
+
+def test_what_is_proved_and_what_is_refused():
+    """A step of the search that lies about a leaf is found out by the leaf's own bound."""
+    rng = np.random.default_rng(1)
+    x, y = np.arange(12.0)[:, None], rng.standard_normal(12)
+    space = space_of("unrestricted", 1, 3)
+    bracket = bracket_global_minimum(x, y, space=space, n_kinks=1, proof="rational", n_starts=4)
+    assert bracket.proved and "in rational arithmetic (Theorem 42)" in bracket.method
+    exact = LineBound(x[:, 0], y, 1, offset=True)
+    roots = [np.array([[1, 0, 0, 11, 1], [1, 2, 0, 11, 1]])]
+    whole, leaves = exact.lower_end(roots, Fraction(0), lambda node: (True, 0))
+    assert leaves == 1 and whole < Fraction(bracket.lower) * 12
+    limited = bracket_global_minimum(
+        x, y, space=space, n_kinks=1, proof="rational", node_limit=1, n_starts=0
+    )
+    if limited.outcome is not BracketOutcome.CLOSED:
+        assert not limited.proved and "not proved" in limited.method
+    with pytest.raises(ValueError, match="proof: rational proofs are for one input"):
+        bracket_global_minimum(x, y, space=space, proof="rational")
+    with pytest.raises(ValueError, match="proof: expected 'rational' or None, got 'float'"):
+        bracket_global_minimum(x, y, space=space, proof="float")

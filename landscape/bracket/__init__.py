@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
 from itertools import combinations, combinations_with_replacement
 from math import comb
 from typing import Any
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.bracket._rational import LineBound, round_down, round_up
 from landscape.bracket._width import WidthFreeBound, repeated_loss, width_free_bound
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
@@ -30,6 +33,7 @@ from landscape.exact import echelon, integer_vector
 from landscape.minima import Certificate, certify_minimum
 from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization
+from landscape.rational import RationalFunction
 from landscape.spaces import RestrictedSpace, Space
 from landscape.streams import stream
 from landscape.units import powers_of_two
@@ -56,6 +60,8 @@ ROUNDED = 1e-12
 SWEEPS = 50
 #: One input: with more points than this the tables of piecewise fits take too long.
 POINTS = 2000
+#: A proof in rationals is for so many samples and kinks at most.
+PROVED, PROVED_KINKS = 30, 2
 #: Nodes that are branched before the best loss is updated, and bytes of open ones.
 BATCH, ROOM = 512, 2**30
 
@@ -94,6 +100,9 @@ class GlobalBracket:
     #: Bounded in all, and open at the end.
     n_nodes: int
     n_open: int
+    #: Whether both ends are those of a proof in rational arithmetic: ``upper`` is the exact loss of
+    #: ``network``, rounded up, ``lower`` what Theorem 42 says, rounded down.
+    proved: bool
     _search: Any = field(repr=False)
 
     @property
@@ -120,6 +129,7 @@ def bracket_global_minimum(
     n_starts: int = 10,
     seed: int = 0,
     network: Parametrization | None = None,
+    proof: str | None = None,
     resume: GlobalBracket | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> GlobalBracket:
@@ -150,6 +160,9 @@ def bracket_global_minimum(
         Of the random networks.
     network : Parametrization, optional
         One of the space: a descent begins there as well.
+    proof : {"rational"}, optional
+        Of a closed bracket the ends are computed again in rational arithmetic (Theorem 42), from
+        bounds of all leaves. One input, at most 30 samples, 2 neurons or kinks.
     resume : GlobalBracket, optional
         Goes on where that search ended; it has to be of the same problem.
     progress : callable
@@ -181,6 +194,8 @@ def bracket_global_minimum(
             f"n_positive: signs are fixed in N* only, from 0 to {space.n_neurons}; got "
             f"{n_positive!r} for {space!r}"
         )
+    if proof not in (None, "rational"):
+        raise ValueError(f"proof: expected 'rational' or None, got {proof!r}")
     classes = list(range(len(problem.signs) + 1)) if n_positive is None else [n_positive]
     if resume is None:
         search = _Search(space, x, target, problem, classes, n_kinks)
@@ -198,8 +213,11 @@ def bracket_global_minimum(
         same = search.space == space and search.classes == classes and search.n_kinks == n_kinks
         if not (same and np.array_equal(search.x, x) and np.array_equal(search.y, target)):
             raise ValueError("resume: expected a bracket of the same features, y, space and class")
+    if proof is not None:
+        search.check_proof()
     outcome = search.run(time_limit, node_limit, progress)
-    return search.bracket(outcome)
+    bracket = search.bracket(outcome)
+    return bracket if proof is None else search.prove(bracket)
 
 
 class _Search:
@@ -413,7 +431,39 @@ class _Search:
             method=self.nodes.method,
             n_nodes=self.n_nodes,
             n_open=len(self.heap),
+            proved=False,
             _search=self,
+        )
+
+    def check_proof(self) -> None:
+        """Refuse what is too large for a proof."""
+        kinks = self.m if self.n_kinks is None else self.n_kinks
+        if not isinstance(self.nodes, _Line) or self.n > PROVED or kinks > PROVED_KINKS:
+            raise ValueError(
+                f"proof: rational proofs are for one input with 3 different values or more, at "
+                f"most {PROVED} samples and {PROVED_KINKS} neurons or kinks; got {self.n} samples "
+                f"of {self.x.shape[1]} inputs and {kinks}"
+            )
+
+    def prove(self, bracket: GlobalBracket) -> GlobalBracket:
+        """Both ends in rational arithmetic, if the bracket is closed."""
+        if bracket.outcome is not BracketOutcome.CLOSED:
+            return replace(bracket, method=f"{bracket.method}; not proved, as it is not closed")
+        assert isinstance(self.nodes, _Line)
+        function = RationalFunction.from_parametrization(bracket.network)
+        rows, targets = self.space.embed(self.x).tolist(), list(map(Fraction, self.y.tolist()))
+        pairs = zip(rows, targets, strict=True)
+        upper = sum((function.value(tuple(map(Fraction, x))) - t) ** 2 for x, t in pairs)
+        enough = upper - 2 * Fraction(TOLERANCE) * sum(t * t for t in targets)
+        exact = LineBound(self.x[:, 0], self.y, self.m, offset=self.nodes.offset)
+        propose = partial(self.nodes.propose, self.cutoff)
+        lower, leaves = exact.lower_end(self.nodes.roots, enough, propose)
+        return replace(
+            bracket,
+            upper=round_up(upper / self.n),
+            lower=round_down(min(lower, upper) / self.n),
+            method=f"{leaves} leaves of branch and bound, in rational arithmetic (Theorem 42)",
+            proved=True,
         )
 
 
@@ -501,10 +551,11 @@ class _Line(_Nodes):
                 for q, (kind, copies) in enumerate(Counter(kinds).items()):
                     node[q] = (*kind, 0, len(points) - 1, copies)
                 roots.append(node)
+        self.roots = roots
         self.arrays = [np.zeros(len(roots)), np.array(roots), np.full(len(roots), -1)]
         square = float(y @ y), float(len(y))
         self._data = points, values, runs, least, float(np.abs(means).max()), square
-        self._offset, self._expand = problem.column is not None, kernels.expand
+        self.offset, self._expand = problem.column is not None, kernels.expand
         # What points less the first are in the problem's units.
         self._last = problem.X[0, 1]
         own = problem.X[np.argmin(inputs), 0], problem.X[np.argmax(inputs), 0]
@@ -513,11 +564,20 @@ class _Line(_Nodes):
 
     def expand(self, parents: Any, cutoff: float, children: Any, best: Array) -> Any:
         """See the kernel; products come in the problem's units."""
-        found = self._expand(parents, self._data, self._offset, cutoff, children, best)
+        found = self._expand(parents, self._data, self.offset, cutoff, children, best)
         best[:-1, 0] *= self._ratio
         best[:-1, 1] -= best[:-1, 0] * self._first
         best[:-1, :2] /= self._last
         return found
+
+    def propose(self, cutoff: float, node: NDArray[np.int64]) -> tuple[bool, int]:
+        """Whether a node's bound reaches the cutoff, and the group to branch at (-1: none)."""
+        from landscape.bracket._kernels_line import bound_of_node
+
+        points, _, runs, least, largest, square = self._data
+        free = np.zeros((len(node) + 1, 2))
+        bound, group = bound_of_node(node, points, runs, least, self.offset, largest, square, free)
+        return bound >= cutoff, group
 
 
 def _separate(X: Array, exact: Array) -> tuple[NDArray[np.bool_], bool]:

@@ -279,7 +279,7 @@ def _certificate(points, runs, least, blocks, rays, x, offset, sums, largest):
 
 
 @compiled
-def _bound(node, points, runs, least, offset, largest, square, free):
+def bound_of_node(node, points, runs, least, offset, largest, square, free):
     """A lower bound of the sum of squares on a node, and the group to branch at (-1: none).
 
     Where no kink may be, the network is linear in the weights of the rays at both ends of every
@@ -403,7 +403,7 @@ def expand(nodes, data, offset, cutoff, children, best):
                     new_groups[at, q, 2] = a if half == 0 else middle
                     new_groups[at, q, 3] = middle if half == 0 else b
                     new_groups[at, q, 4] = share
-            bound, branch = _bound(
+            bound, branch = bound_of_node(
                 new_groups[at], points, runs, least, offset, largest, square, free
             )
             bounded += 1

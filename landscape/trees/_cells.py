@@ -21,8 +21,14 @@ from numpy.typing import NDArray
 from landscape.arrangement import Arrangement, sides_at
 from landscape.arrangement._integers import integer_rows
 from landscape.effective import EffectiveProblem
-from landscape.errors import NumericalError
-from landscape.exact import IntVector, integer_vector, normal_line, primitive, solve, vector
+from landscape.exact import (
+    IntVector,
+    integer_vector,
+    least_nonnegative,
+    normal_line,
+    primitive,
+    vector,
+)
 from landscape.spaces import RestrictedSpace
 from landscape.units import Units
 
@@ -155,28 +161,8 @@ class NeuronCells:
     def least_exactly(self, chosen: Sequence[int]) -> Fraction:
         """``min ‖y - sum_j x_j v_j‖²`` over x >= 0 and chosen columns, by Lawson and Hanson."""
         gram, moments, size = self._exact
-        x: dict[int, Fraction] = {}
-        while True:
-            slopes: dict[int, Any] = {
-                j: moments[j] - sum(gram[i, j] * p for i, p in x.items())
-                for j in chosen
-                if j not in x
-            }
-            enter = max(slopes, key=lambda j: slopes[j] * abs(slopes[j]) / gram[j, j], default=-1)
-            if enter < 0 or slopes[enter] <= 0:
-                return size - sum(moments[j] * p for j, p in x.items())
-            x[enter] = Fraction(0)
-            while True:
-                solved = solve([[gram[i, j] for j in x] for i in x], [moments[j] for j in x])
-                if solved is None:
-                    raise NumericalError("columns: dependent columns with a positive slope")
-                target = dict(zip(x, solved, strict=True))
-                blocking = [x[j] / (x[j] - t) for j, t in target.items() if t <= 0]
-                step = min([Fraction(1), *blocking])
-                x = {j: p + step * (target[j] - p) for j, p in x.items()}
-                if step == 1:
-                    break
-                x = {j: p for j, p in x.items() if p > 0}
+        x = least_nonnegative(gram, moments, chosen)
+        return size - sum(moments[j] * p for j, p in x.items())
 
 
 def _both(rows: NDArray[Any]) -> NDArray[Any]:
