@@ -10,8 +10,6 @@ from math import gcd, isqrt, lcm
 from operator import mul
 from typing import Any
 
-from landscape.errors import NumericalError
-
 __all__ = [
     "HAVE_FLINT",
     "IntVector",
@@ -194,9 +192,7 @@ def normal_line(rows: Sequence[Vector], width: int) -> Vector | None:
     return null_basis(reduced, pivots, width)[0][0] if len(pivots) == width - 1 else None
 
 
-def least_nonnegative(
-    products: Any, moments: Sequence[Any], chosen: Iterable[int]
-) -> dict[int, Fraction]:
+def least_nonnegative(products: Any, moments: Any, chosen: Iterable[int]) -> dict[int, Fraction]:
     """The positive weights of ``min ‖y - sum_j x_j v_j‖²`` over x >= 0, by Lawson and Hanson.
 
     ``products[i][j]`` are inner products of columns v, none of them zero, ``moments`` those with y.
@@ -221,8 +217,8 @@ def least_nonnegative(
         x[enter] = Fraction(0)
         while True:
             solved = solve([[products[i][j] for j in x] for i in x], [moments[j] for j in x])
-            if solved is None:
-                raise NumericalError("columns: dependent columns with a positive slope")
+            # A column with a positive slope does not depend on columns whose slopes are zero.
+            assert solved is not None
             target = dict(zip(x, solved, strict=True))
             blocking = [x[j] / (x[j] - t) for j, t in target.items() if t <= 0]
             step = min([Fraction(1), *blocking])

@@ -4,7 +4,7 @@ Checks Theorems 24 and 42 of docs/mathematics.md.
 """
 
 from fractions import Fraction
-from itertools import chain, combinations, combinations_with_replacement, product
+from itertools import chain, combinations, combinations_with_replacement, pairwise, product
 from operator import mul
 
 import numpy as np
@@ -430,7 +430,7 @@ def exact_minimum(t, y, m, *, offset):
     t, y = [Fraction(v) for v in t], [Fraction(v) for v in y]
     points = sorted(set(t))
     cells = [[(1, points[0]), (-1, points[-1])]]
-    for side, (a, b) in product((1, -1), zip(points[:-1], points[1:], strict=True)):
+    for side, (a, b) in product((1, -1), pairwise(points)):
         cells.append([(side, a), (side, b)])
     columns = [
         [[sign * max(side * (s - at), Fraction(0)) for s in t] for side, at in cell]

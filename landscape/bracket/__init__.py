@@ -453,7 +453,8 @@ class _Search:
         function = RationalFunction.from_parametrization(bracket.network)
         rows, targets = self.space.embed(self.x).tolist(), list(map(Fraction, self.y.tolist()))
         pairs = zip(rows, targets, strict=True)
-        upper = sum((function.value(tuple(map(Fraction, x))) - t) ** 2 for x, t in pairs)
+        squares = [(function.value(tuple(map(Fraction, x))) - t) ** 2 for x, t in pairs]
+        upper = sum(squares, Fraction(0))
         enough = upper - 2 * Fraction(TOLERANCE) * sum(t * t for t in targets)
         exact = LineBound(self.x[:, 0], self.y, self.m, offset=self.nodes.offset)
         propose = partial(self.nodes.propose, self.cutoff)
