@@ -425,7 +425,7 @@ def test_attacks_find_no_wrong_verdict(name):
     from tests.attack.losses import WRONG, attack  # it imports from here
 
     counts = attack(name, 60, seed=1)
-    assert counts["holds"] > 40
+    assert counts["holds"] > 30
     assert counts["violated"] > 40
     assert not any(counts[key] for key in WRONG), counts
 

@@ -31,9 +31,9 @@ from landscape.effective import EffectiveProblem, State
 from landscape.errors import NUMERICAL_ERRORS
 from landscape.exact import echelon, integer_vector
 from landscape.minima import Certificate, certify_minimum
-from landscape.objective import loss as mean_squared_error
 from landscape.parametrization import Parametrization
 from landscape.rational import RationalFunction
+from landscape.rounding import Bounded, gamma
 from landscape.spaces import RestrictedSpace, Space
 from landscape.streams import stream
 from landscape.units import powers_of_two
@@ -86,8 +86,9 @@ class BracketOutcome(enum.Enum):
 class GlobalBracket:
     """Both ends of the least loss on a space, and how they were found."""
 
-    #: Mean squared error of ``network``, and what no network of the space is below: in floating
-    #: point, less `TOLERANCE` of the target's mean square.
+    #: Mean squared error of ``network`` with all its rounding, so that the exact one is no larger;
+    #: and what no network of the space is below: in floating point, less `TOLERANCE` of the
+    #: target's mean square.
     upper: float
     lower: float
     network: Parametrization
@@ -324,9 +325,15 @@ class _Search:
         with suppress(*NUMERICAL_ERRORS):
             ends += [descend(theta, inputs, self.y, space=self.space, far=far).parametrization]
         for end in reversed(ends):
-            loss = mean_squared_error(end, inputs, self.y) / self.factor
+            loss = self._loss(end, inputs) / self.factor
             if (self.network is None or loss < self.least) and self._belongs(end, inputs):
                 self.least, self.network = loss, end
+
+    def _loss(self, theta: Parametrization, inputs: Array) -> float:
+        """The mean squared error and its rounding: the exact one is not larger."""
+        z = (Bounded.exact(theta.weights) @ inputs.T).T
+        r = z.relu() @ theta.output_weights + Bounded.exact(-self.y)
+        return float((r.size**2).mean()) * (1 + gamma(self.n + 8))
 
     def _belongs(self, theta: Parametrization, inputs: Array) -> bool:
         """Whether few enough neurons have inputs on both sides of their kinks."""
