@@ -17,10 +17,14 @@ __all__ = ["find_recession"]
 NEAR = 1e-9
 
 
-def find_recession(problem: EffectiveProblem, state: State) -> tuple[State, str] | None:
+def find_recession(
+    problem: EffectiveProblem, state: State, *, passing: bool = False
+) -> tuple[State, str] | None:
     """A direction in which no minimum on the cell of ``state`` is attained, and what it shows.
 
-    A linear program over the cell proposes it; what is said of it is checked in rationals.
+    A linear program over the cell proposes it; what is said of it is checked in rationals. A
+    descent that is ``passing`` a kink may be lower beyond it: there only a direction that is one in
+    every cell counts.
     """
     loss = problem.sample_loss
     if not isinstance(loss, LogisticLoss | PoissonLoss):
@@ -33,14 +37,16 @@ def find_recession(problem: EffectiveProblem, state: State) -> tuple[State, str]
     else:
         labels, fixed = np.where(loss.labels == 0, -1.0, 0.0), loss.labels > 0
     z = problem.preactivations(state)
-    on = (z > 0) & ~problem.kink_pairs(state, z)
+    kinks = problem.kink_pairs(state, z)
+    on, here = (z > 0) & ~kinks, not (passing and kinks.any())
     direction = _propose(problem, on, labels, fixed & used, used)
     if direction is None:
         return None
     rows, e = list(map(vector, direction.u.tolist())), Fraction(direction.e)
-    what = _checked(problem, on, rows, e, labels, fixed, used)
+    what = _checked(problem, on, rows, e, labels, fixed, used, here)
     if what is None:  # perhaps but for rounding
-        what = _checked(problem, on, *_snapped(problem, on, direction), labels, fixed, used)
+        snapped = _snapped(problem, on, direction)
+        what = _checked(problem, on, *snapped, labels, fixed, used, here)
     return None if what is None else (direction, what)
 
 
@@ -126,11 +132,12 @@ def _checked(
     labels: Array,
     fixed: Mask,
     used: Mask,
+    here: bool,
 ) -> str | None:
-    """What a direction shows, if in rational arithmetic it does."""
+    """What a direction shows, if in rational arithmetic it does: in every cell, or ``here``."""
     column = np.zeros(len(problem.y)) if problem.column is None else problem.column
     signs = [Fraction(c) for c in problem.signs]
-    helped, inside = 0, True
+    helped, inside = 0, here
     for k in np.flatnonzero(used).tolist():
         x = vector(problem.X[k].tolist())
         heights = [dot(row, x) for row in rows]

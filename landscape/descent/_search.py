@@ -482,7 +482,9 @@ class Search:
             if problem.decay is not None:
                 self._absorb()
                 n_polished *= not self._kill()
-            if self._looks_endless() and (found := find_recession(problem, self.state)):
+            if self._looks_endless() and (
+                found := find_recession(problem, self.state, passing=True)
+            ):
                 self.recession, reason = found
                 return DescentOutcome.NO_MINIMUM, reason
             z, s = self._snapped()
