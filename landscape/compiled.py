@@ -70,7 +70,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     try:
         settings.CACHE_DIR = str(directory or "")
         compiler = numba.njit(nogil=True, error_model="numpy", cache=directory is not None)
-        kernel = compiler(function)
+        kernel: Any = compiler(function)
         template = kernel.get_call_template
         # A count that starts at a literal is one at first: callees would be compiled for both.
         kernel.get_call_template = lambda args, kws: template(

@@ -7,7 +7,7 @@ contribute nothing, rank-deficient weights and extreme scales.
 import math
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,7 +147,7 @@ class Planes:
         planes = kernels.hyperplanes(np.array(neurons), vector, DIRECTION_TOLERANCE)
         self.distinct: bool = planes[3]
         self._full: bool = planes[3] and planes[4]
-        merged = planes[:3] if self.distinct else merge_hyperplanes(neurons)
+        merged: Any = planes[:3] if self.distinct else merge_hyperplanes(neurons)
         self.rows, self.labels, self.orientations = merged
 
     def reduce(self, products: Array, everything: bool = False) -> Reduced:
