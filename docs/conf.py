@@ -74,4 +74,5 @@ def copy_mathjax(app, failure):
 
 def setup(app):
     app.connect("build-finished", copy_mathjax)
-    app.connect("autodoc-process-docstring", process, priority=400)
+    if "sphinx.ext.autodoc" in app.extensions:
+        app.connect("autodoc-process-docstring", process, priority=400)

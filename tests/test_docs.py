@@ -1,6 +1,8 @@
 """What the pages name is there: modules, names in them, tests, tolerances."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,14 @@ def test_every_tolerance_of_the_table_is_in_the_code():
     folders = {path.name for path in (ROOT / "landscape").iterdir() if path.is_dir()}
     places = {place for place in places if place.split("/")[0] in folders}
     assert not [place for place in sorted(places) if not exists(f"landscape/{place}")]
+
+
+def test_the_pages_alone_build_without_a_warning(tmp_path):
+    """What every study puts beside its report, without the API's extensions."""
+    pytest.importorskip("myst_parser")
+    pytest.importorskip("furo")
+    options = ["--quiet", "--fail-on-warning", "-t", "pages", "-d", str(tmp_path / "aside")]
+    command = [sys.executable, "-m", "sphinx", *options, "docs", str(tmp_path / "pages")]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert (tmp_path / "pages/index.html").exists()
