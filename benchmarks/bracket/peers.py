@@ -22,7 +22,7 @@ from landscape.spaces import make_space
 Array = np.ndarray
 #: A fit counts as optimal within this share of the target's variance.
 ENOUGH = 1e-6
-BREAKPOINTS = range(1, 5)
+BREAKPOINTS = range(1, 7)
 NODES, STARTS = 500_000, 40
 
 
@@ -67,10 +67,10 @@ def series() -> dict[str, tuple[Array, Array]]:
     return plain
 
 
-def ours(x: Array, y: Array, k: int) -> tuple[float, float, bool]:
+def ours(x: Array, y: Array, k: int, nodes: int = NODES) -> tuple[float, float, bool]:
     """Both ends for k breakpoints, and whether they meet."""
     space = make_space("unrestricted", 1, k + 1)
-    limits = {"time_limit": np.inf, "node_limit": NODES, "n_starts": STARTS}
+    limits = {"time_limit": np.inf, "node_limit": nodes, "n_starts": STARTS}
     found = bracket_global_minimum(x[:, None], y, space=space, n_kinks=k, **limits)
     return found.upper, found.lower, found.outcome is BracketOutcome.CLOSED
 
@@ -94,6 +94,7 @@ def _segmented(x: Array, y: Array, k: int) -> float:
 
 
 PEERS: dict[str, Callable[[Array, Array, int], float]] = {
+    "its starts alone": lambda x, y, k: ours(x, y, k, 0)[0],
     "pwlf, fit": lambda x, y, k: _pwlf(x, y, k, "fit"),
     "pwlf, fitfast": lambda x, y, k: _pwlf(x, y, k, "fitfast"),
     "piecewise-regression": _segmented,
