@@ -6,7 +6,7 @@ Row reduction uses python-flint where it is installed, else Python's integers.
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
-from math import gcd, isqrt, lcm
+from math import gcd, inf, isqrt, lcm, nextafter
 from operator import mul
 from typing import Any
 
@@ -25,6 +25,8 @@ __all__ = [
     "null_basis",
     "primitive",
     "reduce_rows",
+    "round_down",
+    "round_up",
     "solve",
     "sqrt_bracket",
     "vector",
@@ -37,6 +39,26 @@ Number = int | float | Fraction
 
 #: Whether the extra "exact" is installed; python-flint is imported when a proof is asked for.
 HAVE_FLINT = find_spec("flint") is not None
+
+
+def round_down(value: Fraction) -> float:
+    """The largest float that is not above a rational, or the one below it.
+
+    Examples
+    --------
+    >>> round_down(Fraction(1, 3)) < Fraction(1, 3) < round_up(Fraction(1, 3))
+    True
+    """
+    try:
+        near = float(value)
+    except OverflowError:
+        return nextafter(inf, 0.0) if value > 0 else -inf
+    return near if Fraction(near) <= value else nextafter(near, -inf)
+
+
+def round_up(value: Fraction) -> float:
+    """The smallest float that is not below a rational, or the one above it."""
+    return 0.0 - round_down(-value)
 
 
 def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:

@@ -14,12 +14,13 @@ rationals.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import frexp, inf, isfinite, ldexp, nextafter, sqrt
+from math import frexp, inf, isfinite, ldexp, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.exact import round_down
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
 from landscape.streams import stream
@@ -92,7 +93,7 @@ def uniform_radius(theta: Parametrization, radius: float, *, bound: float = 1.0)
             break
     else:
         found = 0.0
-    value = _below(Fraction(found) * Fraction(4) ** half * Fraction(bound))
+    value = round_down(Fraction(found) * Fraction(4) ** half * Fraction(bound))
     how = "no lines were found on which all kinks are apart"
     if value > 0:
         how = f"on lines along (0, ..., 0, 1, 1) the kinks of neuron {neuron} decide"
@@ -103,15 +104,6 @@ def uniform_radius(theta: Parametrization, radius: float, *, bound: float = 1.0)
 def _fractions(values: Array) -> NDArray[Any]:
     result: NDArray[Any] = np.asarray(np.frompyfunc(Fraction, 1, 1)(values))
     return result
-
-
-def _below(value: Fraction) -> float:
-    """The largest float that is at most a non-negative rational."""
-    try:
-        near = float(value)
-    except OverflowError:
-        near = inf
-    return near if isfinite(near) and Fraction(near) <= value else nextafter(near, 0.0)
 
 
 class _Lines:

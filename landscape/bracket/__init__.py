@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.bracket._rational import LineBound, round_down, round_up
+from landscape.bracket._rational import LineBound
 from landscape.bracket._width import WidthFreeBound, repeated_loss, width_free_bound
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
 from landscape.errors import NUMERICAL_ERRORS
-from landscape.exact import echelon, integer_vector
+from landscape.exact import echelon, integer_vector, round_down, round_up
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.rational import RationalFunction
@@ -203,11 +203,11 @@ def bracket_global_minimum(
         if network is not None:
             if violations := space.violations(network):
                 raise ValueError(f"network: not in the space: {violations[0].message}")
-            search.improve(network, space.embed(x), far=False)
+            search.improve(network, far=False)
         if n_kinks is None:
             search.descents(n_starts if search.network is not None else max(n_starts, 1), seed)
         else:
-            search.improve(search.constant(), space.embed(x), far=False)
+            search.improve(search.constant(), far=False)
             search.exchanges(n_starts, seed)
     else:
         search = resume._search
@@ -235,6 +235,7 @@ class _Search:
     ) -> None:
         problem, exact = problem.in_own_units(), problem.X
         self.space, self.x, self.y, self.problem, self.classes = space, x, y, problem, classes
+        self.inputs = space.embed(x)
         self.n, self.m, self.n_kinks = len(y), len(problem.signs), n_kinks
         self.square = float(problem.y @ problem.y)
         self.factor = problem.unit**2 / self.n  # from sums of squares to losses
@@ -264,11 +265,10 @@ class _Search:
 
     def descents(self, n_starts: int, seed: int) -> None:
         """The best of descents from random networks."""
-        inputs = self.space.embed(self.x)
         for k in range(n_starts):
             rng = stream(seed, "bracket", k)
             fixed = {"n_positive": int(rng.choice(self.classes))}
-            self.improve(self.space.sample(rng, **fixed), inputs, far=True)
+            self.improve(self.space.sample(rng, **fixed), far=True)
 
     def exchanges(self, n_starts: int, seed: int) -> None:
         """The best of descents from kinks at inputs, none of which another input would better.
@@ -317,29 +317,29 @@ class _Search:
         a[count], c[count], b[count] = slope, 1.0, 1.0 - (slope * x).min()
         a[:count], b[:count], c[:count] = 1.0, -kinks, bends
         theta = self.space.from_network(a[:, None], b, c, float(offset - b[count]))
-        self.improve(theta, self.space.embed(self.x), far=False)
+        self.improve(theta, far=False)
 
-    def improve(self, theta: Parametrization, inputs: Array, *, far: bool) -> None:
+    def improve(self, theta: Parametrization, *, far: bool) -> None:
         """Descend from a network, and keep the best."""
         ends = [theta]
         with suppress(*NUMERICAL_ERRORS):
-            ends += [descend(theta, inputs, self.y, space=self.space, far=far).parametrization]
+            ends += [descend(theta, self.inputs, self.y, space=self.space, far=far).parametrization]
         for end in reversed(ends):
-            loss = self._loss(end, inputs) / self.factor
-            if (self.network is None or loss < self.least) and self._belongs(end, inputs):
+            loss = self._loss(end) / self.factor
+            if (self.network is None or loss < self.least) and self._belongs(end):
                 self.least, self.network = loss, end
 
-    def _loss(self, theta: Parametrization, inputs: Array) -> float:
+    def _loss(self, theta: Parametrization) -> float:
         """The mean squared error and its rounding: the exact one is not larger."""
-        z = (Bounded.exact(theta.weights) @ inputs.T).T
+        z = (Bounded.exact(theta.weights) @ self.inputs.T).T
         r = z.relu() @ theta.output_weights + Bounded.exact(-self.y)
         return float((r.size**2).mean()) * (1 + gamma(self.n + 8))
 
-    def _belongs(self, theta: Parametrization, inputs: Array) -> bool:
+    def _belongs(self, theta: Parametrization) -> bool:
         """Whether few enough neurons have inputs on both sides of their kinks."""
         if self.n_kinks is None:
             return True
-        values = inputs @ theta.products[: self.m].T
+        values = self.inputs @ theta.products[: self.m].T
         zero = ROUNDED * np.abs(values).max(axis=0)
         crossed = (values > zero).any(axis=0) & (values < -zero).any(axis=0)
         return int(crossed.sum()) <= self.n_kinks
@@ -353,7 +353,7 @@ class _Search:
     ) -> BracketOutcome:
         """Branch the lowest nodes until none is open, or a limit is reached."""
         self._branch([])  # compiles, before the time counts
-        start, told, inputs = time.monotonic(), time.monotonic(), self.space.embed(self.x)
+        start, told = time.monotonic(), time.monotonic()
         room = ROOM // self.nodes.size
         try:
             while self.heap and self.heap[0][0] < self.cutoff:
@@ -367,7 +367,7 @@ class _Search:
                 if now - told > 5:
                     told = now
                     progress(str(self.bracket(BracketOutcome.TIME, certify=False)))
-                self._step(inputs)
+                self._step()
         except KeyboardInterrupt:
             return BracketOutcome.INTERRUPTED
         self.heap.clear()
@@ -384,7 +384,7 @@ class _Search:
         best = np.zeros((self.m + 1, self.problem.X.shape[1] + 1))
         return children, best, *self.nodes.expand(parents, self.cutoff, children, best)
 
-    def _step(self, inputs: Array) -> None:
+    def _step(self) -> None:
         taken = [heapq.heappop(self.heap) for _ in range(min(BATCH, len(self.heap)))]
         slots = [slot for bound, _, slot in taken if bound < self.cutoff]
         self.free += [slot for _, _, slot in taken]
@@ -393,7 +393,7 @@ class _Search:
         self.closed = min(self.closed, closed)
         if least < min(self.cutoff, self.tried - TOLERANCE * self.square):
             self.tried = least  # on the samples that count below; not the loss, if some do not
-            self.improve(self._theta(best), inputs, far=False)
+            self.improve(self._theta(best), far=False)
         for k in np.flatnonzero(children[0][:count] < self.cutoff):
             if not self.free:
                 self.free = self.nodes.grow()
@@ -423,10 +423,10 @@ class _Search:
     def bracket(self, outcome: BracketOutcome, *, certify: bool = True) -> GlobalBracket:
         """What is known now."""
         assert self.network is not None
-        inputs, certificate = self.space.embed(self.x), None
+        certificate = None
         if certify and self.n_kinks is None:
             with suppress(*NUMERICAL_ERRORS):
-                certificate = certify_minimum(self.network, inputs, self.y, space=self.space)
+                certificate = certify_minimum(self.network, self.inputs, self.y, space=self.space)
         bounds = [self.cutoff, self.closed, *(bound for bound, _, _ in self.heap[:1])]
         lower = max(min(bounds), repeated_loss(self.x, self.y) / self.factor, 0.0)
         return GlobalBracket(
@@ -458,7 +458,7 @@ class _Search:
             return replace(bracket, method=f"{bracket.method}; not proved, as it is not closed")
         assert isinstance(self.nodes, _Line)
         function = RationalFunction.from_parametrization(bracket.network)
-        rows, targets = self.space.embed(self.x).tolist(), list(map(Fraction, self.y.tolist()))
+        rows, targets = self.inputs.tolist(), list(map(Fraction, self.y.tolist()))
         pairs = zip(rows, targets, strict=True)
         squares = [(function.value(tuple(map(Fraction, x))) - t) ** 2 for x, t in pairs]
         upper = sum(squares, Fraction(0))

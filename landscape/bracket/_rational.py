@@ -6,27 +6,17 @@ their numbers of points are taken over from the search; samples and bounds are e
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from math import inf, lcm, nextafter
+from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.exact import gram, least_nonnegative
 
-__all__ = ["LineBound", "round_down", "round_up"]
+__all__ = ["LineBound"]
 
 Array = NDArray[np.float64]
 Group = tuple[int, int, int, int, int]
-
-
-def round_down(value: Fraction) -> float:
-    """The largest float that is not above, or the one below it."""
-    return near if Fraction(near := float(value)) <= value else nextafter(near, -inf)
-
-
-def round_up(value: Fraction) -> float:
-    """The smallest float that is not below, or the one above it."""
-    return -round_down(-value)
 
 
 def _integers(values: Iterable[float]) -> tuple[list[int], int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.effective import EffectiveProblem
-from landscape.exact import vector
+from landscape.exact import round_down, vector
 from landscape.parametrization import Parametrization
 from landscape.probe import Ridge, steepest_ridge
 from landscape.quadratic import minimize_quadratic
@@ -150,7 +150,7 @@ def repeated_loss(x: Array, y: Array) -> float:
     for k in np.flatnonzero(np.bincount(label) > 1):
         own = vector(y[label == k].tolist())
         total += sum(p * p for p in own) - sum(own) ** 2 / Fraction(len(own))
-    return _down(total / len(y))
+    return round_down(total / len(y))
 
 
 class _Program:
@@ -242,10 +242,4 @@ def _bound(r: Array, y: Array, phi: float, total: float) -> float:
     """``(<r, y> - T phi)_+^2 / (n ‖r‖^2)``, rounded down."""
     own, values = vector(r.tolist()), vector(y.tolist())
     gain = sum(p * q for p, q in zip(own, values, strict=True)) - Fraction(total) * Fraction(phi)
-    return _down(gain**2 / sum(p * p for p in own) / len(y)) if gain > 0 else 0.0
-
-
-def _down(x: Fraction) -> float:
-    """A float that is not above."""
-    value = float(x)
-    return value if Fraction(value) <= x else float(np.nextafter(value, -np.inf))
+    return round_down(gain**2 / sum(p * p for p in own) / len(y)) if gain > 0 else 0.0

@@ -3,13 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import inf, lcm, nan, nextafter
+from math import inf, lcm, nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.effective import EffectiveProblem
-from landscape.exact import Vector, dot, gram, null_basis, reduce_rows, solve, sqrt_bracket
+from landscape.exact import (
+    Vector,
+    dot,
+    gram,
+    null_basis,
+    reduce_rows,
+    round_down,
+    round_up,
+    solve,
+    sqrt_bracket,
+)
 from landscape.losses import KinkedLoss
 from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegative, merge
 from landscape.rational_check._kinked import choose_slopes
@@ -153,14 +163,14 @@ class _Proof:
                 f"the exact minimizer of the face is {float(distance):.3g} away: the data leave "
                 "it undetermined up to rounding"
             )
-        radius = -_up(distance - reach) if loss and reach is not None else inf
+        radius = round_down(reach - distance) if loss and reach is not None else inf
         reason = "the loss is exactly 0: a global minimum"
         if loss:
             where = "given point" if at_theta else "exact minimizer of the face"
             reason = f"the exact first-order conditions hold at the {where}"
         products = tuple(tuple(row) for row in self.u)
         return ExactMinimum(
-            Verdict.HOLDS, reason, products, self.e, loss, multipliers, _up(distance), radius
+            Verdict.HOLDS, reason, products, self.e, loss, multipliers, round_up(distance), radius
         )
 
     def _go_to(self, u: Exact) -> None:
@@ -439,9 +449,3 @@ def _exact(values: ArrayLike) -> Exact:
 
 def _unit(j: int, d: int) -> Vector:
     return tuple(Fraction(int(j == k)) for k in range(d))
-
-
-def _up(x: Fraction) -> float:
-    """A float that is not below x."""
-    value = float(x)
-    return value if Fraction(value) >= x else nextafter(value, inf)
