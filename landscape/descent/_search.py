@@ -481,7 +481,8 @@ class Search:
             problem = self.problem
             if problem.decay is not None:
                 self._absorb()
-                n_polished *= not self._kill()
+                if self._kill():
+                    n_polished = 0
             if self._looks_endless() and (
                 found := find_recession(problem, self.state, passing=True)
             ):
