@@ -22,6 +22,7 @@ from landscape import (
 from landscape.bracket import BracketOutcome, _kernels_line, bracket_global_minimum
 from landscape.bracket._rational import LineBound
 from landscape.objective import loss
+from tests.oracles.local_minimum import exact_loss, exact_products
 
 
 def space_of(name, p, m):
@@ -58,18 +59,6 @@ def sample(kind, p, n, rng):
 KINDS = ["general", "integers", "twice", "collinear", "far", "tiny", "scales"]
 
 
-def exact_loss(theta, inputs, y):
-    """The mean squared error of the rationals that all numbers are."""
-    total = Fraction(0)
-    for row, target in zip(inputs.tolist(), y.tolist(), strict=True):
-        value = -Fraction(target)
-        for a, c in zip(theta.weights.tolist(), theta.output_weights.tolist(), strict=True):
-            z = sum(Fraction(w) * Fraction(v) for w, v in zip(a, row, strict=True))
-            value += Fraction(c) * max(z, 0)
-        total += value**2
-    return total / len(y)
-
-
 def check(x, y, space, *, exact=False, **arguments):
     """No lower end above the root of the tree, no upper end below; returns the bracket."""
     size = float(y @ y) / len(y)
@@ -82,7 +71,8 @@ def check(x, y, space, *, exact=False, **arguments):
     again = loss(bracket.network, space.embed(x), y)
     if not proved:
         assert again == pytest.approx(bracket.upper, rel=1e-6, abs=1e-9 * size)
-    assert exact_loss(bracket.network, space.embed(x), y) <= Fraction(bracket.upper)
+    products, signs = exact_products(bracket.network), np.sign(bracket.network.output_weights)
+    assert exact_loss(products, signs, space.embed(x), y) <= Fraction(bracket.upper)
     if bracket.outcome is BracketOutcome.CLOSED:
         assert bracket.upper <= birth + 2e-8 * size
         assert bracket.gap <= 2e-8 * size

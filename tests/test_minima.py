@@ -21,7 +21,7 @@ from landscape.realization import realize
 from landscape.spaces import BalancedSpace, RestrictedSpace, Space, UnrestrictedSpace
 from landscape.stationarity import Verdict
 from tests.oracles.falsifier import attack
-from tests.oracles.local_minimum import decide, exact_values
+from tests.oracles.local_minimum import decide, exact_loss, exact_products, exact_values
 from tests.oracles.problems import Problem, build, lifted, random_pick, smallest
 
 HALF = Fraction(1, 2)
@@ -92,33 +92,19 @@ def check_descent(direction, theta, X, y, space) -> None:
         if feasible and after < before - 1e-13 * before:
             return
     # At the rationals that theta is, off a kink by rounding, only far shorter steps stay before it.
-    exact = [
-        [Fraction(c) * Fraction(x) for x in row]
-        for c, row in zip(
-            np.abs(theta.output_weights).tolist(), theta.weights.tolist(), strict=True
-        )
+    exact = exact_products(theta)
+    moved = [
+        [x + Fraction(v) / 2**200 for x, v in zip(*rows, strict=True)]
+        for rows in zip(exact, direction.tolist(), strict=True)
     ]
-    steps = [[Fraction(x) / 2**200 for x in row] for row in direction.tolist()]
-    moved = [[x + v for x, v in zip(*rows, strict=True)] for rows in zip(exact, steps, strict=True)]
     inside = all(
-        Fraction(low) <= x or x >= start
-        for row, begin, lows in zip(moved, exact, np.nan_to_num(lower).tolist(), strict=True)
-        for x, start, low in zip(row, begin, lows, strict=True)
+        new >= low or new >= old
+        for rows in zip(moved, exact, lower.tolist(), strict=True)
+        for new, old, low in zip(*rows, strict=True)
     )
-    if inside and rational_loss(moved, theta, X, y) < rational_loss(exact, theta, X, y):
+    if inside and exact_loss(moved, theta.signs, X, y) < exact_loss(exact, theta.signs, X, y):
         return
     pytest.fail(f"no step along the direction lowers the loss {before}")
-
-
-def rational_loss(u, theta, X, y) -> Fraction:
-    """The sum of squares in exact arithmetic, from product coordinates."""
-    signs = [1 if c > 0 else -1 for c in theta.output_weights.tolist()]
-    total = Fraction(0)
-    for x, target in zip(X.tolist(), y.tolist(), strict=True):
-        z = [sum(w * Fraction(v) for w, v in zip(row, x, strict=True)) for row in u]
-        value = sum(s * max(height, 0) for s, height in zip(signs, z, strict=True))
-        total += (value - Fraction(target)) ** 2
-    return total
 
 
 # --- smooth minima and single kinks ---------------------------------------------------------

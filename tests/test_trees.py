@@ -474,7 +474,7 @@ class TestOtherLosses:
         x, y = self.data(form, n, p, seed)
         space = make_space(name, p, m if name == "unrestricted" else m - 1)
         tree = merge_tree(x, y, space=space, **form)
-        assert 0 <= tree.tolerance < 2e-8
+        assert 0 <= tree.tolerance < 1e-8
         own = form.get("weight_decay", 0.0)
         decay = own if isinstance(own, WeightDecay) else WeightDecay(own)
         pull = np.full(p + 1, 2.0 * decay.strength)

@@ -51,6 +51,13 @@ def exact_residuals(products: Sequence, signs: Sequence, X: Sequence, y: Sequenc
     return tuple(value - target for value, target in zip(values, vector(y), strict=True))
 
 
+def exact_products(theta) -> list[list[Fraction]]:
+    """``|c_i| a_i`` of the rationals that the parameters are."""
+    sizes = vector(map(abs, theta.output_weights.tolist()))
+    rows = vectors(theta.weights.tolist())
+    return [[c * entry for entry in row] for c, row in zip(sizes, rows, strict=True)]
+
+
 def exact_loss(products: Sequence, signs: Sequence, X: Sequence, y: Sequence) -> Fraction:
     residuals = exact_residuals(products, signs, X, y)
     return sum((s * s for s in residuals), Fraction(0)) / len(residuals)
