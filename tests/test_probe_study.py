@@ -7,7 +7,11 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import expit, xlogy
 
+from landscape.errors import NumericalError
+from landscape.losses import WeightDecay, get_loss
 from landscape.parametrization import Parametrization
 from landscape.probe import ExchangeBudget
 from landscape.radius import RadiusBudget
@@ -121,6 +125,57 @@ def test_optimal_scales_leave_unseen_neurons_alone():
     assert not (X @ theta.weights[1] > 0).any()
     y = 3 * realize(theta, X)
     assert optimal_scales(theta, X, y) == pytest.approx([3.0, 1.0])
+
+
+FORMULAS = {
+    "logistic": lambda r, y: np.log1p(np.exp(-y * r)),
+    "poisson": lambda r, y: np.exp(r) - y * r + xlogy(y, y) - y,
+    "huber": lambda r, y: np.where(abs(r - y) < 1, (r - y) ** 2, 2 * abs(r - y) - 1),
+}
+
+
+@pytest.mark.parametrize(("name", "decay"), [("logistic", 0.01), ("poisson", 0.0), ("huber", 0.1)])
+def test_the_converse_fails_for_other_losses(name, decay):
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-1.7, 1.7, (16, 1))
+    mean = np.sin(2 * x[:, 0])
+    y = {
+        "logistic": np.where(rng.random(16) < expit(2 * mean), 1.0, -1.0),
+        "poisson": rng.poisson(np.exp(mean)) + 1.0,
+        "huber": mean + rng.standard_t(2, 16) / 4,
+    }[name]
+    loss, penalty = get_loss(name), WeightDecay(decay) if decay else None
+    cell = Cell("toy", x, y, 2, seed=4, margin=1e-3, loss=loss, weight_decay=penalty)
+    rows = frame_of(Converse, draw_converse(cell, n_draws=8, rigid_fraction=0.9))
+    kept = rows["loss"].notna()
+    assert (rows.loc[kept, "realization"] == "holds").all() and kept.any()
+    assert np.mean(rows.loc[kept, "parameters"] == "violated") > 0.5
+    assert rows.loc[~kept, "reason"].str.contains("an optimal scale is 0").all()
+
+    task = replace(cell, margin=0.0).task("restricted")
+    for draw in range(4):  # a simplex search, for scales of either sign
+        theta = task.embed(cell.start(draw, "converse")[0])
+        values = theta.signs * np.maximum(task.X @ theta.products.T, 0)
+        price = 2 * decay * np.abs(theta.products[:, 0])
+
+        def objective(t, values=values, price=price):
+            return FORMULAS[name](values @ t, y).mean() + price @ np.abs(t)
+
+        best = optimal_scales(theta, task.X, y, space=task.space, loss=loss, weight_decay=penalty)
+        start = np.ones(3)
+        for _ in range(3):
+            found = minimize(objective, start, method="Nelder-Mead", tol=1e-13)
+            start = found.x
+        assert objective(best) <= found.fun + 1e-12
+        assert objective(best) == pytest.approx(found.fun, abs=1e-9)
+
+
+def test_scales_of_separable_classes_are_said_to_have_no_best():
+    theta = Parametrization.from_products([[1.0, 1.0, 0.5], [-1.0, 1.0, 0.7]], [1, -1])
+    x = np.linspace(-2, 2, 9)[:, None]
+    X, y = np.hstack([x, np.ones((9, 1)), -np.ones((9, 1))]), np.where(x[:, 0] > 0.1, 1.0, -1.0)
+    with pytest.raises(NumericalError, match="no best scales"):
+        optimal_scales(theta, X, y, loss=get_loss("logistic"))
 
 
 def test_brackets():

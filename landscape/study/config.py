@@ -382,7 +382,6 @@ class Study(Section):
                 loss += " with weight decay"
             if self.weight_decay.strength or self.loss.name in ("logistic", "poisson"):
                 yield "minima", "proof", "none", f"{loss} has no proof in rational arithmetic"
-            yield "converse", "n_draws", 0, "optimal scales are those of the squared loss"
             yield "bracket", "max_nodes", 0, f"global minima are not bracketed for {loss}"
         if self.weight_decay.strength:
             price = "with weight decay a spare neuron has its price"

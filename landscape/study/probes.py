@@ -1,7 +1,7 @@
 """Minima in realization space (Proposition 1.2): rigid balls, and where there is no implication.
 
 The controls C.1, C.2 and C.3 (Theorem 15) on the minima of N* have to be violated, and the converse
-fails: in small balls only the scales are free (Theorem 12), so random directions with least-squares
+fails: in small balls only the scales are free (Theorem 12), so random directions with the best
 scales are realization-space minima of radius ``1/2 min_i ‖u_i‖`` within their component of N* (the
 signs are those of the scales), and hardly ever minima of the parameters (Theorem 14).
 """
@@ -11,15 +11,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from landscape.convex import minimize_many
 from landscape.descent import descend
-from landscape.errors import NUMERICAL_ERRORS
+from landscape.errors import NUMERICAL_ERRORS, NumericalError
+from landscape.losses import Loss, WeightDecay, decay_rows, get_loss
 from landscape.minima import certify_minimum
+from landscape.objective import n_biases
 from landscape.parametrization import Parametrization
 from landscape.probe import CONTROLS, examine_minimum, probe_realization, rigidity_radius
 from landscape.probe import Control as MadeControl
 from landscape.probe.controls import active_direction
 from landscape.realization import realize
-from landscape.spaces import RestrictedSpace
+from landscape.spaces import RestrictedSpace, Space
 from landscape.study.cells import Array, Cell, Log, Minima, Task, attempt, best, quiet, say
 from landscape.study.rows import Control, Converse, Minimum, Natural, Probe
 
@@ -136,15 +139,50 @@ def extend_by_linear(theta: Parametrization, task: Task) -> Parametrization | No
     return end if (X @ end.weights.T > 0).all(axis=0).any() else None
 
 
-def optimal_scales(theta: Parametrization, X: Array, y: Array) -> Array:
-    """Least-squares scales t of ``sum_i t_i sigma_i relu(<u_i, x>)``, of any sign, shape (m,).
+def optimal_scales(
+    theta: Parametrization,
+    X: Array,
+    y: Array,
+    *,
+    space: Space | None = None,
+    loss: Loss | None = None,
+    weight_decay: WeightDecay | None = None,
+) -> Array:
+    """Best scales t of ``sum_i t_i sigma_i relu(<u_i, x>)``, of any sign, shape (m,).
 
-    Neurons that no sample sees, and other directions that make no difference, keep t = 1: the
-    shortest step from there.
+    Neurons that no sample sees, and other directions that make no difference, keep t = 1, the
+    shortest step from there; with a weight decay, which needs the space, they end at 0. The scales
+    of other losses are 0 where Newton's method leaves less than a billionth of the largest one.
+    NumericalError if it finds none, as where the values separate two classes.
     """
     values = theta.signs * np.maximum(X @ theta.products.T, 0.0)
-    step = np.linalg.lstsq(values, y - values.sum(axis=1), rcond=None)[0]
-    return 1.0 + np.asarray(step, dtype=float)
+    if loss is None or (loss == get_loss() and weight_decay is None):
+        step = np.linalg.lstsq(values, y - values.sum(axis=1), rcond=None)[0]
+        return 1.0 + np.asarray(step, dtype=float)
+    targets, own = loss.on(y)
+    price = np.zeros(theta.n_neurons)
+    if weight_decay is not None:
+        assert space is not None
+        rows = decay_rows(weight_decay, space.n_inputs, n_biases(space))
+        price = np.linalg.norm(theta.products @ rows.T, axis=1)
+    sizes = np.linalg.norm(values, axis=0)
+    seen = np.flatnonzero(sizes)
+    columns = (values[:, seen] / sizes[seen]).T[None]
+    pulls = (price[seen] / sizes[seen])[None, :, None]
+    found = minimize_many(columns, targets, own, pulls, len(seen), cone=False)
+    if not found.settled.all():
+        raise NumericalError("no best scales: Newton's method did not end")
+    scales = np.where(price > 0, 0.0, 1.0)
+    scales[seen] = found.points[0] / sizes[seen]
+    lost = np.abs(scales * sizes) <= 1e-9 * np.abs(scales * sizes).max()
+    scales[lost & (price > 0)] = 0.0
+    for _ in range(3):  # what is left are rounding and the smoothed norms: Newton's own steps
+        kept = np.flatnonzero(scales * sizes)
+        part, r = values[:, kept], values @ scales - targets
+        half = part.T @ own.half_slope(r) + len(y) / 2 * price[kept] * np.sign(scales[kept])
+        bent = part.T @ (own.half_curvature(r)[:, None] * part)
+        scales[kept] -= np.linalg.lstsq(bent, half, rcond=None)[0]
+    return scales
 
 
 def draw_converse(
@@ -160,9 +198,15 @@ def draw_converse(
     for draw in range(n_draws):
         network, n_positive = cell.start(draw, "converse")
         theta = task.embed(network)
-        scales, loss = optimal_scales(theta, task.X, task.y), task.loss(theta)
+        loss = task.loss(theta)
         place = {**cell.place, "draw": draw, "positive_signs": n_positive, "drawn_loss": loss}
-        row = Converse(**place, turned=int((scales < 0).sum()))
+        row = Converse(**place)
+        try:
+            scales = task.ask(optimal_scales, theta)
+        except NUMERICAL_ERRORS as error:
+            rows.append(replace(row, reason=say(error)))
+            continue
+        row = replace(row, turned=int((scales < 0).sum()))
         if (scales == 0).any():
             rows.append(replace(row, reason="an optimal scale is 0: not in N*"))
             continue

@@ -283,7 +283,7 @@ class Converse(_Data):
     name = "converse"
     draw: int = column("Number of the draw.", key=True)
     positive_signs: int = column("Sign class drawn.")
-    turned: int = column("Neurons whose optimal scale turned their sign.")
+    turned: int = column("Neurons whose optimal scale turned their sign.", default=-1)
     drawn_loss: float = column("Loss as drawn.", MSE)
     loss: float = column("Loss with optimal scales.", MSE, default=nan)
     radius: float = column("Radius of the ball in realization space.", SEMINORM, default=nan)
