@@ -178,8 +178,8 @@ class Analysis:
         Over the inputs (x, 1) of the space: as if the constant input could move.
     lipschitz : dict of float to LipschitzConstant
         Of the function of x, by the norm of the inputs: 1, 2 and inf.
-    tree : MergeTree or None
-        Of the loss, for small data, in which the network lies in ``valley``.
+    tree, valley : MergeTree, int or None
+        Of the loss, for small data, and the number of the valley in it where the network lies.
     notes : tuple of str
         What was left out, and why.
     """

@@ -179,7 +179,7 @@ def _cancelling_pairs(a: Array, c: Array) -> NDArray[np.bool_]:
 class RealizationEquality:
     """Whether two networks compute the same function, true or false in a condition."""
 
-    equal: bool
+    equal: bool  #: whether the difference is zero up to ``tolerance``
     difference: CanonicalForm  #: of the difference of the realizations, zero when they are equal
     tolerance: float  #: relative tolerance of the decision
 

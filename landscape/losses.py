@@ -45,7 +45,9 @@ class Loss(ABC):
     degree: ClassVar[int] = 0
     #: Parameters that have the unit of the targets.
     lengths: ClassVar[tuple[str, ...]] = ()
+    #: Targets (n,), once it is ``on`` them.
     labels: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
+    #: Sample weights (n,) of mean one, if there are any.
     weights: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
     #: Weights as they were given, before they were divided by their mean, and rounded.
     given: Array | None = field(default=None, kw_only=True, repr=False, compare=False)
@@ -193,7 +195,7 @@ class HuberLoss(Loss):
     array([1., 8.])
     """
 
-    delta: float = 1.0
+    delta: float = 1.0  #: Where it becomes linear; positive, in the unit of the targets.
     name = "huber"
     rational = True
     degree = 2
@@ -232,8 +234,8 @@ class QuantileLoss(Loss):
     array([0.5625, 0.1875])
     """
 
-    tau: float = 0.5
-    width: float = 0.1
+    tau: float = 0.5  #: The quantile, in (0, 1).
+    width: float = 0.1  #: Half the width of its smooth part, in the unit of the targets.
     name = "quantile"
     rational = True
     degree = 1
@@ -419,7 +421,7 @@ class PinballLoss(KinkedLoss):
     array([0.75, 0.25])
     """
 
-    tau: float = 0.5
+    tau: float = 0.5  #: The quantile, in (0, 1).
     name = "pinball"
 
     def __post_init__(self) -> None:
@@ -528,9 +530,9 @@ class WeightDecay:
     ``WeightDecay(weight_decay / 2, biases=True, offset=True)`` of what the training minimizes.
     """
 
-    strength: float = 0.0
-    biases: bool = False
-    offset: bool = False
+    strength: float = 0.0  #: The factor, at least 0.
+    biases: bool = False  #: Whether biases count.
+    offset: bool = False  #: Whether the offset counts.
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength < np.inf:

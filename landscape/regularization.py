@@ -68,7 +68,7 @@ class Balancing(Regularizer):
     12.5
     """
 
-    strength: float = 1.0
+    strength: float = 1.0  #: The factor, at least 0.
 
     def _evaluate(self, weights: Array, output_weights: Array, frozen: bool) -> Penalty:
         at = np.arange(len(weights)), np.abs(weights).argmax(axis=1)
@@ -105,10 +105,10 @@ class Separation(Regularizer):
     inf
     """
 
-    strength: float = 1.0
-    angle: float = np.pi / 12
-    opposite: bool = False
-    barrier: bool = False
+    strength: float = 1.0  #: The factor, at least 0.
+    angle: float = np.pi / 12  #: Below which pairs are pushed apart, radians.
+    opposite: bool = False  #: Whether it is about opposite directions rather than parallel ones.
+    barrier: bool = False  #: Whether it is infinite at such pairs.
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -177,9 +177,9 @@ class Merging:
     its gradient is zero, so that the network has lost it.
     """
 
-    angle: float = np.pi / 36
-    every: int = 50
-    reseeded: bool = False
+    angle: float = np.pi / 36  #: Up to which neurons are merged, radians, Euclidean.
+    every: int = 50  #: Iterations of the solver between two rounds.
+    reseeded: bool = False  #: Whether freed neurons are used again.
 
     def __post_init__(self) -> None:
         if not 0 <= self.angle < np.pi / 2:

@@ -66,8 +66,8 @@ class Bounded:
     (True, False)
     """
 
-    value: Array
-    error: Array
+    value: Array  #: As computed.
+    error: Array  #: Of the same shape, absolute, at least 0.
 
     @classmethod
     def exact(cls, value: Array) -> Bounded:

@@ -33,13 +33,11 @@ class Violation:
     """One way in which a parametrization leaves a space."""
 
     #: "shape", "C.1" (balance), "C.2" (redundancy), "C.3" (last two coordinates), "bound" or
-    #: "offset", and the neurons concerned.
+    #: "offset".
     condition: str
-    neurons: tuple[int, ...]
-    #: By how much; 0 for a pair of redundant neurons.
-    amount: float
-    #: A sentence for the user.
-    message: str
+    neurons: tuple[int, ...]  #: The neurons concerned.
+    amount: float  #: By how much; 0 for a pair of redundant neurons.
+    message: str  #: A sentence for the user.
 
 
 @dataclass(frozen=True)

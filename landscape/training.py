@@ -55,18 +55,14 @@ class Fit:
 
     #: Never worse than the start (with its penalty, if there is one).
     parametrization: Parametrization
-    #: Mean squared errors there, and at the start; without a penalty.
-    loss: float
-    loss_start: float
-    outcome: FitOutcome
-    #: The solver's own words.
-    message: str
-    n_iter: int
-    n_evaluations: int
-    #: Of the regularizer at the end point.
-    penalty: float = 0.0
-    #: Neurons that :func:`train_merging` merged into others.
-    n_merged: int = 0
+    loss: float  #: Mean squared error there, or mean loss; without ``penalty``.
+    loss_start: float  #: That of the start.
+    outcome: FitOutcome  #: How the run ended; its value is a sentence.
+    message: str  #: The solver's own words.
+    n_iter: int  #: Iterations of the solver.
+    n_evaluations: int  #: Evaluations of the loss, most of them with its gradient.
+    penalty: float = 0.0  #: Of the regularizer at the end point.
+    n_merged: int = 0  #: Neurons that :func:`train_merging` merged into others.
 
 
 def draw_network(

@@ -39,7 +39,7 @@ class UniformRadius:
 
     radius_uniform: float  #: In the uniform norm on ``[-bound, bound]^d``; 0 if none was found.
     radius: float  #: Largest parameter distance that this leaves, modulo permutations, max-norm.
-    bound: float
+    bound: float  #: Half the side of that box.
     where: Array  #: The centre of the points p, ``p_0`` of Theorem 17, (d,).
     #: How far p may move from it along ``e_1, ..., e_{d-2}`` and ``e_{d-1} - e_d``, (d - 1,).
     extents: Array

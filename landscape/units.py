@@ -27,9 +27,9 @@ class Units:
     of the scales, 0 for the last.
     """
 
-    scales: Array
-    shifts: Array
-    target: float
+    scales: Array  #: Of the inputs, (d,).
+    shifts: Array  #: Of the inputs, (d,).
+    target: float  #: Of the target.
 
     @classmethod
     def powers(cls, X: Array, y: Array) -> Units:

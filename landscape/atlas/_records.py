@@ -50,7 +50,7 @@ class UndecidedFace:
 
     loss: float  #: of its minimizers
     signs: NDArray[np.int8]  #: activation of the neurons that are not silent, (k, n)
-    reason: str
+    reason: str  #: a sentence
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ class Location:
 class Atlas:
     """All local minima of a problem on N*."""
 
-    space: RestrictedSpace
-    features: Array  #: (n, p)
-    target: Array
+    space: RestrictedSpace  #: N*, with its bounds
+    features: Array  #: (n, p), not lifted
+    target: Array  #: (n,)
     entries: tuple[AtlasEntry, ...]  #: ordered by loss
     #: What could not be decided. The list of entries is complete if this is empty.
     undecided: tuple[UndecidedFace, ...]
-    cost: AtlasCost
+    cost: AtlasCost  #: what there was to enumerate
     n_candidates: int  #: supports with minimizers in their open faces
     #: Supports whose minimizers are in smaller faces up to rounding, where they were found.
     n_border: int

@@ -86,21 +86,19 @@ class BracketOutcome(enum.Enum):
 class GlobalBracket:
     """Both ends of the least loss on a space, and how they were found."""
 
-    #: Mean squared error of ``network`` with all its rounding, so that the exact one is no larger;
-    #: and what no network of the space is below: in floating point, less `TOLERANCE` of the
-    #: target's mean square.
+    #: Mean squared error of ``network``, rounded up: the exact one is no larger.
     upper: float
+    #: No network of the space has a smaller mean squared error. Found in floating point, it is less
+    #: by `TOLERANCE` of the target's mean square; see ``proved``.
     lower: float
-    network: Parametrization
+    network: Parametrization  #: The best network that was found, in the space.
     #: Of the network, as a local minimum; None if the search for one reached limits of rounding,
     #: or the kinks were counted.
     certificate: Certificate | None
-    outcome: BracketOutcome
-    #: How the lower end was found.
-    method: str
-    #: Bounded in all, and open at the end.
-    n_nodes: int
-    n_open: int
+    outcome: BracketOutcome  #: Why the search ended.
+    method: str  #: How the lower end was found.
+    n_nodes: int  #: Nodes of the search for which a bound was computed.
+    n_open: int  #: Nodes that were left when it ended; 0 if it is complete.
     #: Whether both ends are those of a proof in rational arithmetic: ``upper`` is the exact loss of
     #: ``network``, rounded up, ``lower`` what Theorem 42 says, rounded down.
     proved: bool

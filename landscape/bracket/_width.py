@@ -35,20 +35,17 @@ class WidthFreeBound:
     ``networks[k]`` is one of loss ``upper[k]``, in product coordinates (rows u_i, signs, offset).
     """
 
-    totals: Array
-    lower: Array
-    upper: Array
-    networks: list[Parametrization]
+    totals: Array  #: Values of T, (k,).
+    lower: Array  #: Mean squared errors (k,) that no network of that total size is below.
+    upper: Array  #: Mean squared errors (k,) of ``networks``.
+    networks: list[Parametrization]  #: One per total size, of as many neurons as it takes.
     #: What no function at all is below: targets of equal inputs that differ.
     repeated: float
-    #: How the largest ridges were found, "vertices" or "milp", and their largest tolerance.
-    method: str
-    tolerance: float
-    #: Residuals r (k, n) from which ``lower`` follows, with bounds of their largest ridges (k,).
-    residuals: Array
-    ridges: Array
-    #: The targets.
-    y: Array = field(repr=False)
+    method: str  #: How the largest ridges were found: "vertices" or "milp".
+    tolerance: float  #: The largest error of ``ridges``.
+    residuals: Array  #: (k, n), from which ``lower`` follows.
+    ridges: Array  #: Upper bounds (k,) on the largest ridges of these residuals.
+    y: Array = field(repr=False)  #: The targets, (n,).
 
     def at(self, total: float) -> float:
         """The bound at any other total size: every r gives a curve, and the highest counts.

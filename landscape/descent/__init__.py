@@ -52,13 +52,11 @@ class Descent:
 
     #: In the space that was descended in.
     parametrization: Parametrization
-    #: Mean squared errors; the loss never increases, up to rounding.
-    loss: float
-    loss_start: float
-    outcome: DescentOutcome
-    #: Steps along a line, and full first-order tests.
-    n_iter: int
-    n_tests: int
+    loss: float  #: Mean squared error, or mean loss, with penalties; at most ``loss_start``.
+    loss_start: float  #: That of the start.
+    outcome: DescentOutcome  #: How it ended; its value is a sentence.
+    n_iter: int  #: Steps along a line.
+    n_tests: int  #: Full first-order tests.
     #: For outcomes other than a minimum, in terms of the neuron concerned.
     reason: str
     #: After each line search.

@@ -75,9 +75,10 @@ class Certificate:
     slope: float  #: Derivative of the loss along it.
     multipliers: tuple[Array, ...]  #: Per neuron, those of its kinks.
     violations: tuple[str, ...] = ()  #: How theta leaves the space: by parallel neurons (C.2) only.
-    #: With ``exact=True``: whether the minimum next to theta was proved in rational arithmetic; the
-    #: exact point, its distance, the radius that is left, or the reason why there is no proof.
+    #: With ``exact=True``: whether the minimum next to theta was proved in rational arithmetic.
     proved: bool | None = None
+    #: With ``exact=True``: the exact point, its distance from theta and the radius that is left, or
+    #: the reason why there is no proof.
     proof: ExactMinimum | None = None
     #: Verdict on the first-order conditions with samples next to kinks exactly on them. Where it is
     #: ``violated`` and the verdict ``undecided``, theta is off such a kink by rounding only.

@@ -43,7 +43,7 @@ class Control:
     parametrization: Parametrization  #: The degenerate minimum, in ``space``.
     space: Space  #: N or N', with as many neurons as the degenerate minimum has.
     certificate: Certificate  #: That it is a local minimum on the space, with radius.
-    verdict: Verdict
+    verdict: Verdict  #: On the implication, as above.
     reason: str  #: A sentence.
     distances: Array  #: Exact seminorm distances (k,) of the better realizations, towards 0.
     gaps: Array  #: By how much their loss is lower, > 0.

@@ -34,7 +34,7 @@ from landscape.verdict import Verdict
 class ReducedWidth:
     """A parametrization of the same realization with as few neurons as are known to suffice."""
 
-    parametrization: Parametrization
+    parametrization: Parametrization  #: With the neurons that are left.
     n_spare: int  #: Neurons that it does without.
     reason: str  #: Why, or why none.
 
@@ -54,12 +54,12 @@ class Natural:
     n_opposite: int  #: Pairs of opposite direction.
     flip_gap: float  #: ``min_S ‖sum_S c_i a_i‖_inf`` (Lemma A.3); nan beyond 22 neurons.
     n_spare: int  #: Neurons that the realization can do without.
-    verdict: Verdict
-    reason: str
-    radius: float = np.nan
-    distance: float = np.nan
-    gap: float = np.nan
-    tolerance: float = np.nan
+    verdict: Verdict  #: On the implication, as above.
+    reason: str  #: A sentence.
+    radius: float = np.nan  #: Of the ball without better realizations, W^{1,inf} seminorm.
+    distance: float = np.nan  #: Of the better realization that was verified, in that seminorm.
+    gap: float = np.nan  #: By how much its loss is lower.
+    tolerance: float = np.nan  #: What counts as zero for the gap.
 
 
 def reduce_width(theta: Parametrization, *, space: Space | None = None) -> ReducedWidth:

@@ -34,8 +34,8 @@ class Ridge:
 
     direction: Array  #: v, of max-norm at most one, at which ``value`` is attained.
     sign: float  #: sigma: the loss falls along ``sigma relu(<v, x>)``, ``sigma phi(v) = -value``.
-    value: float
-    upper: float
+    value: float  #: Of ``|phi|`` at ``direction``, a lower bound on the maximum.
+    upper: float  #: The maximum is at most this, up to ``tolerance``.
     scale: float  #: ``sum_k |s_k| ‖x_k‖_1``: a bound on the maximum, what rounding is relative to.
     tolerance: float  #: Absolute error of ``upper``.
     method: str  #: "vertices", "milp", or "local search" with a crude upper bound.

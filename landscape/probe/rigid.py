@@ -34,7 +34,7 @@ class Probe:
     witness is; ``undecided``: see ``reason``.
     """
 
-    verdict: Verdict
+    verdict: Verdict  #: As above.
     radius: float  #: Of the ball, in the W^{1,inf} seminorm.
     #: What counts as zero for gap and lower bound: ``PROBE_TOLERANCE`` of what a realization at
     #: that distance can change the loss by at first order, at most ``SLACK_SHARE`` of the loss.

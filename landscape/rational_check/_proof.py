@@ -44,10 +44,10 @@ class ExactMinimum:
     #: ``holds``: the exact point lies in the space, and it is a local minimum of the loss there, by
     #: proof. ``violated``: the parametrization itself, in exact arithmetic, is none, by proof.
     verdict: Verdict
-    reason: str
+    reason: str  #: A sentence: what was proved, or why there is no proof.
     #: The exact point in effective coordinates: ``u_i``, on lifted data ``(w_i, p_i - q_i)``.
     products: tuple[Vector, ...] = ()
-    offset: Fraction = Fraction(0)
+    offset: Fraction = Fraction(0)  #: Its constant e.
     #: Mean loss there, exactly.
     loss: Fraction | None = None
     #: Per neuron, those of its merged kinks where they are convex.

@@ -268,7 +268,7 @@ def pairwise_distances(
 class ExactSeminorm:
     """A seminorm (17) computed in rational arithmetic."""
 
-    value: Fraction
+    value: Fraction  #: The seminorm, exactly.
     gradient: tuple[Fraction, ...]  #: At the witness.
     witness: tuple[int, ...]  #: Strictly inside the first maximizing cell.
     coordinate: int  #: Index of the gradient's largest entry.

@@ -23,9 +23,9 @@ class UniformNorm:
 
     value: float  #: ``|R(theta)(witness)|``, the norm if ``exact``.
     lower: float  #: The norm lies in ``[lower - tolerance, upper + tolerance]``.
-    upper: float
+    upper: float  #: See ``lower``.
     witness: Array  #: A point of the box with this value, (d,).
-    bound: float
+    bound: float  #: Half the side of the box.
     exact: bool  #: Whether the bounds meet up to the tolerance.
     method: str  #: "vertices" or "milp".
     #: Bounds rounding and what merging equal directions does; for "milp" the solver's tolerances.
@@ -36,11 +36,11 @@ class UniformNorm:
 class SobolevNorm:
     """The full W^{1,inf} norm on a box, the larger of its two parts."""
 
-    value: float
-    lower: float
-    upper: float
-    exact: bool
-    uniform: UniformNorm
+    value: float  #: The larger value of the two; the norm if ``exact``.
+    lower: float  #: The larger lower bound of the two.
+    upper: float  #: The larger upper bound of the two.
+    exact: bool  #: Whether both are exact.
+    uniform: UniformNorm  #: On the box.
     seminorm: Seminorm  #: On all of R^d, which is the box's: every cell is a cone.
 
 

@@ -50,8 +50,8 @@ class FibreDistance:
     is infinite where none was found although there may be one.
     """
 
-    lower: float
-    upper: float
+    lower: float  #: No such Φ is nearer, in the max-norm.
+    upper: float  #: The distance of ``parametrization``; inf where none was found.
     #: A Φ with R(Φ) = g at the distance ``upper``; directions and products are g's up to rounding.
     parametrization: Parametrization | None
     exact: bool  #: whether lower and upper agree up to rounding

@@ -42,8 +42,8 @@ SHARP_CONSTANT = 2.0 * np.sqrt(2.0)
 class Condition:
     """One condition of Theorem 3.1: C.1, C.2, C.3a or C.3b."""
 
-    name: str
-    holds: bool
+    name: str  #: "C.1", "C.2", "C.3a" or "C.3b".
+    holds: bool  #: Whether it is satisfied.
     #: How far the data are from changing the answer: for C.1 with a given β what is left of it,
     #: otherwise the smallest distance of a product from 2r; for the others the smallest max-norm
     #: distance of two directions that must differ (0 if the condition fails).
@@ -51,7 +51,7 @@ class Condition:
     #: What violates it: neurons of Γ for C.1; pairs of neurons of Γ for C.2; pairs of Γ, then
     #: pairs of Θ, for C.3a; pairs (neuron of Γ, neuron of Θ) for C.3b.
     neurons: tuple[tuple[int, ...], ...]
-    message: str
+    message: str  #: A sentence for the user.
 
 
 @dataclass(frozen=True, eq=False)

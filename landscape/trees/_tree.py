@@ -60,15 +60,11 @@ class TreeBudget:
 
 @dataclass(frozen=True)
 class TreeCost:
-    """Counts that the cost of a merge tree follows from.
+    """Counts that the cost of a merge tree follows from."""
 
-    Activation cells of one neuron, joint cells (multisets of as many (cell, sign) as there are
-    neurons), and facets (pairs of neighbours among them).
-    """
-
-    n_cells: int
-    n_joint_cells: int
-    n_facets: int
+    n_cells: int  #: Activation cells of one neuron.
+    n_joint_cells: int  #: Multisets of as many (cell, sign) as there are neurons.
+    n_facets: int  #: Pairs of neighbours among the joint cells.
 
 
 def _cells(problem: EffectiveProblem, budget: TreeBudget) -> tuple[NeuronCells, TreeCost]:
@@ -342,15 +338,12 @@ class _Graph:
 
 @dataclass(frozen=True, eq=False)
 class MergeTree:
-    """How the sublevel sets of the loss merge: valleys, barriers, saddles and paths.
+    """How the sublevel sets of the loss merge: valleys, barriers, saddles and paths."""
 
-    Of ``features`` (n, p) and ``target`` (n,) on ``space``, at ``cost``.
-    """
-
-    space: Space
-    features: Array
-    target: Array
-    cost: TreeCost
+    space: Space  #: In which the paths run.
+    features: Array  #: (n, p), not lifted.
+    target: Array  #: (n,).
+    cost: TreeCost  #: What there was to enumerate.
     _cells: NeuronCells
     _graph: _Graph
     #: Loss, sample weights and weight decay, where they are others than the squared error.
