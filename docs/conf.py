@@ -4,7 +4,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from sphinx.ext.autodoc import AttributeDocumenter
 from sphinx.util.fileutil import copy_asset
 
 import landscape
@@ -73,18 +72,7 @@ def copy_mathjax(app, failure):
         copy_asset(source / "output/chtml/fonts/woff-v2", target / "output/chtml/fonts/woff-v2")
 
 
-class Field(AttributeDocumenter):
-    """A field of a record with the type that its source says, short of what an alias stands for."""
-
-    def add_directive_header(self, sig):
-        super().add_directive_header(sig)
-        kinds = self.analyzer.annotations if self.analyzer else {}
-        if kind := kinds.get(tuple(self.objpath)):
-            self.add_line(f"   :type: {kind}", self.get_sourcename())
-
-
 def setup(app):
     app.connect("build-finished", copy_mathjax)
     if "sphinx.ext.autodoc" in app.extensions:
-        app.add_autodocumenter(Field, override=True)
         app.connect("autodoc-process-docstring", process, priority=400)

@@ -10,6 +10,7 @@ import re
 import typing
 
 from numpydoc.docscrape import NumpyDocString, Parameter
+from sphinx.pycode import ModuleAnalyzer
 
 OTHER = re.compile(r"\b[Aa]s (?:in|for)\s+(?::func:|:class:)?`+~?([\w.]+)`+")
 
@@ -64,7 +65,21 @@ def complete(obj):
     return str(doc).split("\n")
 
 
+def field_type(name):
+    """How the source annotates a field of a record, by its full name; empty if it does not."""
+    place, _, own = name.rpartition(".")
+    module, _, record = place.rpartition(".")
+    for base in getattr(importlib.import_module(module), record).__mro__:
+        if own in vars(base).get("__annotations__", {}):
+            source = ModuleAnalyzer.for_module(base.__module__)
+            source.analyze()
+            return source.annotations[base.__qualname__, own]
+    return ""
+
+
 def process(app, what, name, obj, options, lines):
     """For Sphinx, before numpydoc reads the sections."""
     if what == "function" and lines:
         lines[:] = complete(obj)
+    if what == "attribute" and lines and (kind := field_type(name)):
+        lines[0] = f"*{kind}*: {lines[0]}"

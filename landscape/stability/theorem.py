@@ -260,7 +260,7 @@ class InverseStability:
     """Corollary 3.3 for a pair in N*: the parameter distance beside the root of the seminorm."""
 
     distance: float  #: of Γ to the fibre of R(Θ), which on N* is the distance modulo permutations
-    seminorm: Seminorm  #: r = |R(Γ) - R(Θ)|
+    seminorm: Seminorm  #: ``r = |R(Γ) - R(Θ)|``.
     #: ``distance / r**0.5``; 0 if both are zero. Corollary 3.3 bounds it by 4, its proof by 2 + √2,
     #: and the sharp constant is 2√2.
     ratio: float
