@@ -71,26 +71,30 @@ def findings(read):
     before = runs["trained_verdict"].eq("holds").groupby(runs["solver"]).mean()
     after = runs["verdict"].eq("holds").mean()
     shares = ", ".join(f"{solver} {percent(share)}" for solver, share in before.items())
+    holds, lower = int(probes["verdict"].eq("holds").sum()), int(failing.sum())
+    functions = int(draws["realization"].eq("holds").sum())
+    parameters = int(draws["parameters"].eq("holds").sum())
     return (
-        f"Of {len(minima)} distinct certified minima, {proved} are proved in rational arithmetic. "
-        f"At {int(probes['verdict'].eq('holds').sum())} of {len(probes)} minima of N* that were "
-        "probed, the ball of radius close to ½ min ‖u_i‖ in realization space holds nothing "
-        "better, as Theorem 13 says; in the median that radius exceeds r²/16 "
-        f"of Corollary 1.3 by a factor of about {float(f'{loose:.1g}'):,.0f}. Beyond it, better "
-        f"realizations were found around {int(found.sum())} of {len(wide)} minima that were "
-        f"searched. Of {len(failing)} controls outside N*, {int(failing.sum())} have better "
-        "realizations at every distance that was tried.\n\n"
-        f"Of {len(draws)} networks with random directions and optimal scales, "
-        f"{int(draws['realization'].eq('holds').sum())} are minima in realization space and "
-        f"{int(draws['parameters'].eq('holds').sum())} in parameter space. Of {len(natural)} "
-        f"minima of N' and of unrestricted networks, {len(spare)} have spare neurons, and at "
-        f"{int(natural['verdict'].eq('violated').sum())} the implication fails. End points that "
-        f"are certified minima of N* before any descent: {shares}; after it, of all solvers: "
-        f"{percent(after)}.\n\n"
-        f"Of {least.sum()} cells with one or two inputs the best minimum is the global one, by "
-        f"branch and bound, in {least.get('holds', 0)}; in {least.get('violated', 0)} there is a "
-        f"lower network; {least.get('undecided', 0)} stay open. *At least*, below: no network of "
-        "the space has less."
+        f"- **Certificates.** Of {len(minima)} distinct certified minima, {proved} are also "
+        "proved in rational arithmetic.\n"
+        f"- **Balls.** Around {holds} of {len(probes)} minima of N* that were probed, the ball of "
+        "radius close to ½ min ‖u_i‖ in realization space contains nothing better, as Theorem 13 "
+        f"says. In the median, that radius is about {float(f'{loose:.1g}'):,.0f} times the r²/16 "
+        "of Corollary 1.3. Outside the ball, better realizations were found for "
+        f"{int(found.sum())} of {len(wide)} minima.\n"
+        f"- **Controls.** Of {len(failing)} degenerate networks outside N*, built to violate the "
+        f"implication, {lower} have better realizations at every distance tried.\n"
+        f"- **No converse.** Of {len(draws)} networks with random directions and optimal scales, "
+        f"{functions} are minima in realization space, but only {parameters} in parameter space.\n"
+        f"- **Outside N\\*.** Of {len(natural)} minima of N' and of unrestricted networks, "
+        f"{len(spare)} have spare neurons; the implication fails at "
+        f"{int(natural['verdict'].eq('violated').sum())}.\n"
+        "- **Solvers.** Share of end points that are certified minima of N* as they are: "
+        f"{shares}; after descent, for all solvers: {percent(after)}.\n"
+        f"- **Global minima.** {least.sum()} combinations of data, m and space have one or two "
+        "inputs. According to branch and bound, the best minimum found is global for "
+        f"{least.get('holds', 0)} of them and not global for {least.get('violated', 0)}; "
+        f"{least.get('undecided', 0)} are undecided."
     )
 
 
