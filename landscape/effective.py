@@ -26,6 +26,9 @@ __all__ = ["EffectiveProblem", "State", "largest_step"]
 
 Array = NDArray[np.float64]
 
+#: What is the same for all parametrizations; the first two are problems in other units, of any.
+OF_DATA = ("_in_own", "_in_powers", "_relative", "bounded", "largest", "norms", "sizes")
+
 
 @dataclass
 class State:
@@ -151,6 +154,22 @@ class EffectiveProblem:
             Parametrization(rows, np.ones(len(rows))), space.embed(x), y, space, **form
         )
 
+    def prepare(self) -> EffectiveProblem:
+        """The problem itself, with all that is the same for all parametrizations computed."""
+        for problem in (self, self.in_own_units(), self.in_powers_of_two()):
+            for name in OF_DATA[2:]:
+                getattr(problem, name)
+        return self
+
+    def at(self, theta: Parametrization) -> EffectiveProblem:
+        """The same problem around another parametrization of the space, as far prepared."""
+        signs = np.where(theta.output_weights < 0, -1.0, 1.0)[: len(self.signs)]
+        other = replace(self, theta=theta, signs=signs)
+        for name in OF_DATA:
+            if name in vars(self):
+                vars(other)[name] = vars(self)[name]
+        return other
+
     def turned(self, i: int) -> EffectiveProblem:
         """The same problem with the other sign of neuron i."""
         signs = self.signs.copy()
@@ -162,34 +181,47 @@ class EffectiveProblem:
 
         So a descent does the same whatever the units of the data are. Centred data are rounded.
         """
-        if self.units is not None:
+        return self if self.units is not None else self._like(self._in_own)
+
+    def in_powers_of_two(self) -> EffectiveProblem:
+        """The same problem with inputs and targets of size one, without any rounding."""
+        return self._like(self._in_powers)
+
+    def _like(self, other: EffectiveProblem | None) -> EffectiveProblem:
+        """The problem in other units around the own parametrization; itself if there is none."""
+        if other is None:
             return self
+        return other if other.theta is self.theta else other.at(self.theta)
+
+    @cached_property
+    def _in_powers(self) -> EffectiveProblem | None:
+        return self._in(Units.powers(self.X, self._unit_targets))
+
+    @cached_property
+    def _in_own(self) -> EffectiveProblem | None:
         shift = not self.bounded and (self.penalty is None or self.penalty[-1] == 0)
         shift = shift and (self.decay is None or self.decay[-1] == 0)
         return self._in(Units.centred(self.X, self._unit_targets, shift=shift))
 
-    def in_powers_of_two(self) -> EffectiveProblem:
-        """The same problem with inputs and targets of size one, without any rounding."""
-        return self._in(Units.powers(self.X, self._unit_targets))
+    @property
+    def quadratic(self) -> bool:
+        """Whether the loss is a quadratic on each cell: no other sample loss, no weight decay."""
+        return self.sample_loss is None and self.decay is None and not self.offset_decay
 
     @property
     def plain(self) -> bool:
         """Whether the loss is the squared one alone, without penalty, decay and weights."""
-        return (
-            self.sample_loss is None
-            and self.penalty is None
-            and self.decay is None
-            and not self.offset_decay
-        )
+        return self.quadratic and self.penalty is None
 
     @property
     def _unit_targets(self) -> Array:
         """Targets that have units: only the squared loss is the same in all of them."""
         return self.y if self.sample_loss is None else np.zeros_like(self.y)
 
-    def _in(self, units: Units) -> EffectiveProblem:
+    def _in(self, units: Units) -> EffectiveProblem | None:
+        """The problem in other units; None where they are its own."""
         if units.trivial:
-            return self
+            return None
         return replace(
             self,
             X=np.ascontiguousarray(units.data(self.X)),

@@ -270,7 +270,10 @@ def _groups(labels: NDArray[np.intp]) -> list[list[int]]:
 def _pairs(rows: Array, orientation: float) -> list[tuple[int, int]]:
     """Pairs i < j of non-zero rows with e_j = orientation * e_i."""
     units = unit_directions(rows)
-    groups = _groups(group_directions(rows, oriented=False))
+    labels = group_directions(rows, oriented=False, units=units)
+    if (labels[labels >= 0] == np.flatnonzero(labels >= 0)).all():
+        return []
+    groups = _groups(labels)
     return sorted(
         (i, j)
         for group in groups

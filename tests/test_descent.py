@@ -374,10 +374,13 @@ def test_a_frozen_offset_stays_frozen():
 
 
 def search(name, data, seed, m=3):
+    """On data and a space; every third seed has a penalty."""
     features, y = DATA[data]()
     space = make_space(name, features.shape[1], m)
     theta = space.sample(np.random.default_rng(seed))
-    return Search(EffectiveProblem.build(theta, space.embed(features), y, space), None, far=False)
+    penalty = 0.1 * (np.arange(space.n_inputs) < features.shape[1]) * (seed % 3 == 0)
+    problem = EffectiveProblem.build(theta, space.embed(features), y, space, penalty)
+    return Search(problem, None, far=False)
 
 
 @pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
@@ -394,31 +397,35 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         active = (z > 0) & ~own.held
         delta, delta_e = own._newton(active, s)
         column = np.zeros(len(s)) if problem.column is None else problem.column
-        normals, ranks = np.zeros((m, d, d)), np.zeros(m, dtype=np.int64)
-        _kernels._faces(problem.X, own.held, normals, ranks, np.zeros_like(ranks))
-        step = np.zeros(m * d + 1)
-        _kernels._newton(
-            problem.X, problem.signs, column, problem.column is not None, active, s, normals,
-            ranks, step,
-        )  # fmt: skip
+        penalty = np.zeros(d) if problem.penalty is None else len(s) * problem.penalty
+        bases, ranks = np.zeros((m, d, d)), np.full(m, -1)
+        scratch = np.zeros_like(own.held)
+        _kernels._faces(problem.X, own.held, bases, ranks, np.zeros_like(ranks), scratch)
+        compiled, gram = np.zeros((m, d)), np.zeros((m * d + 1, m * d))
+        sums = problem.X, problem.signs, column, problem.column is not None
+        counted = np.zeros_like(active)
+        for pattern in (~active, active):  # from another pattern to this one
+            _kernels._count(*sums, pattern, counted, gram)
+        move = _kernels._newton(
+            *sums, penalty, active, s, own.state.u, gram, bases, ranks, compiled
+        )
 
         def after(u, e, s=s, problem=problem, active=active, column=column):
             return s + ((problem.X @ u.T) * active) @ problem.signs + e * column
 
         size = np.abs(problem.y).max()
-        compiled = step[:-1].reshape(m, d)
         assert np.abs((problem.X @ compiled.T)[own.held]).max(initial=0) <= 1e-9 * size
-        np.testing.assert_allclose(
-            after(compiled, step[-1]), after(delta, delta_e), atol=1e-7 * size
-        )
+        np.testing.assert_allclose(after(compiled, move), after(delta, delta_e), atol=1e-7 * size)
         dz = problem.X @ compiled.T
         problem.drop_rounding(dz, compiled)
         dz[own.held] = 0.0
-        t, *_ = line_search(z, dz, problem.signs, s, step[-1] * column)
-        scratch = [np.empty(len(s)) for _ in range(3)]
+        pull = float((problem.pull(own.state.u) * compiled).sum())
+        extra = pull, float((problem.pull(compiled) * compiled).sum())
+        t, *_ = line_search(z, dz, problem.signs, s, move * column, extra=extra)
         found = _kernels._search(
-            problem.X, z, problem.signs, s, column, own.held, 64 * gamma(d), step, dz, *scratch
-        )
+            problem.X, z, problem.signs, s, column, penalty, own.held, 64 * gamma(d),
+            own.state.u, compiled, move, dz, np.empty_like(z), np.empty(len(s)), np.empty(len(s)),
+        )  # fmt: skip
         assert found == pytest.approx(t, rel=1e-9)
 
 

@@ -13,11 +13,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.optimize import lsq_linear
 
 from landscape.rational_check import ConeBudget
 from landscape.rational_check._cone import is_nonnegative
 from landscape.stationarity import Budget, KinkFunction, Verdict, check_neuron, merge_kinks
 from landscape.stationarity._convex import find_transfers, missing
+from landscape.stationarity._kernels import bounded_least_squares
 from landscape.stationarity._mixed import check_choices, likely_choices
 from tests.oracles.rational import combination
 
@@ -184,3 +186,21 @@ def test_a_single_concave_corner_is_found(n_others):
     h = merge_kinks(np.zeros(6), kinks, weights)
     check = check_neuron(h, allowed=tolerance_of(h), budget=NO_CHOICES)
     assert check.verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_bounded_least_squares_are_as_short_as_scipys(seed):
+    """Random rows; integers, repeated and opposite rows, and few dimensions among them."""
+    rng = np.random.default_rng(seed)
+    d, p = int(rng.integers(1, 8)), int(rng.integers(1, 30))
+    rows = rng.standard_normal((p, d)) if seed % 3 else np.round(2 * rng.standard_normal((p, d)))
+    if seed % 2:
+        rows[p // 2 :] = -2.0 * rows[: p - p // 2]
+    upper = np.where(rng.random(p) < 0.2, np.inf, 1.0)
+    target = rng.standard_normal(d) if seed % 5 else rng.uniform(0, 1, p) @ rows
+    t = bounded_least_squares(rows, target, upper)
+    with np.errstate(all="ignore"):
+        other = lsq_linear(rows.T, target, bounds=(np.zeros(p), upper), method="trf", tol=1e-13)
+    assert (t >= 0).all()
+    assert (t <= upper).all()
+    assert np.linalg.norm(t @ rows - target) <= np.linalg.norm(other.fun) + 1e-9

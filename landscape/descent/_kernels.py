@@ -1,9 +1,11 @@
 """The descent's steps between two tests, compiled: Newton steps on faces, line searches, releases.
 
-For the squared loss without bounds and penalties. A face is held by projections: ``normals`` (m, d,
-d) has an orthonormal basis of a neuron's held samples in its first ``ranks`` rows. Where the next
-step is not clear, held samples that depend on each other or a release that leads nowhere, these
-steps end and :class:`landscape.descent._search.Search` goes on, which also judges the end.
+For the squared loss without bounds, with quadratic penalties. The Gram matrix of the active samples
+is kept, and changed by the pairs of a sample and a neuron that change sides. A face is held by
+bases: ``bases`` (m, d, d) has an orthonormal basis of R^d for each neuron, in its first ``ranks``
+rows of its held samples, in the others of the directions that are left. Where the next step is not
+clear, held samples that depend on each other or a release that leads nowhere, these steps end and
+:class:`landscape.descent._search.Search` goes on, which also judges the end.
 """
 
 # mypy: allow-untyped-defs
@@ -11,6 +13,7 @@ steps end and :class:`landscape.descent._search.Search` goes on, which also judg
 import numpy as np
 
 from landscape.compiled import compiled
+from landscape.stationarity._kernels import add, inner
 
 #: Parts of a held sample that are relatively smaller are none.
 DEPENDENT = 1e-10
@@ -24,187 +27,311 @@ TIE = 1e-14
 #: A fall of the loss by a smaller share is the end of the Newton steps of a face.
 SETTLED = 1e-13
 
-#: Multipliers that are wrong by a smaller share of their terms are right.
+#: Multipliers that are wrong by a smaller share of their terms, or by rounding, are right.
 RIGHT = 1e-9
 
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 20
 
+#: Steps after which the Gram matrix is summed up anew.
+RENEWED = 100
+
 
 @compiled
-def _faces(X, held, normals, ranks, counts):
-    """Put orthonormal bases of the neurons' held samples into ``normals``, with their numbers."""
+def _without(row, basis, rank):
+    """Take the part along the first rows of a basis out of ``row`` (d,), twice; its size."""
+    for _ in range(2):
+        for r in range(rank):
+            add(-inner(row, basis[r]), basis[r], row)
+    return np.sqrt(inner(row, row))
+
+
+@compiled
+def _face(X, held, i, basis):
+    """The ``basis`` (d, d) of neuron i for its held samples: their number and rank."""
     n, d = X.shape
-    for i in range(ranks.size):
-        count, rank = 0, 0
-        for k in range(n):
-            if not held[k, i] or not X[k].any():
-                continue
-            count += 1
-            if rank == d:
-                continue
-            row = X[k] / max(np.sqrt((X[k] * X[k]).sum()), 1e-300)
-            for _ in range(2):
-                for r in range(rank):
-                    row = row - (row * normals[i, r]).sum() * normals[i, r]
-            size = np.sqrt((row * row).sum())
+    count, rank = 0, 0
+    for k in range(n):
+        size = np.sqrt(inner(X[k], X[k])) if held[k, i] else 0.0
+        if size == 0.0:
+            continue
+        count += 1
+        if rank < d:
+            for j in range(d):
+                basis[rank, j] = X[k, j] / size
+            size = _without(basis[rank], basis, rank)
             if size > DEPENDENT:
-                normals[i, rank] = row / size
+                for j in range(d):
+                    basis[rank, j] /= size
                 rank += 1
-        counts[i], ranks[i] = count, rank
+    # Complete it by the unit vectors that are farthest from its span.
+    for r in range(rank, d if rank > 0 else 0):
+        largest, at = -1.0, 0
+        for j in range(d):
+            left = 1.0
+            for q in range(r):
+                left -= basis[q, j] * basis[q, j]
+            if left > largest:
+                largest, at = left, j
+        for j in range(d):
+            basis[r, j] = 1.0 if j == at else 0.0
+        size = _without(basis[r], basis, r)
+        for j in range(d):
+            basis[r, j] /= size
+    return count, rank
 
 
 @compiled
-def _onto(v, normals, rank):
-    """The part of v (d,) within a face, in place."""
-    for r in range(rank):
-        part = 0.0
-        for j in range(v.size):
-            part += v[j] * normals[r, j]
-        for j in range(v.size):
-            v[j] -= part * normals[r, j]
+def _faces(X, held, bases, ranks, counts, old):
+    """Bases of the neurons whose held samples are not those of ``old``, which becomes ``held``."""
+    for i in range(ranks.size):
+        same = ranks[i] >= 0
+        for k in range(len(X)):
+            same &= held[k, i] == old[k, i]
+            old[k, i] = held[k, i]
+        if not same:
+            counts[i], ranks[i] = _face(X, held, i, bases[i])
 
 
 @compiled
-def _values(X, u, signs, y, column, e, held, widths, z, s, sizes):
-    """Pre-activations, exactly 0 on kinks, residuals and the sizes of their terms; the loss."""
-    n, d = X.shape
-    total = 0.0
+def _project(u, bases, ranks):
+    """Put all neurons onto their faces."""
+    for i in range(ranks.size):
+        if ranks[i] > 0:
+            _without(u[i], bases[i], ranks[i])
+        for j in range(u.shape[1] if ranks[i] == u.shape[1] else 0):
+            u[i, j] = 0.0
+
+
+@compiled
+def _products(X, rows, values, sizes):
+    """Inner products (n, m) of the samples with rows (m, d), and the sizes of their terms."""
+    for k in range(len(X)):
+        for i in range(len(rows)):
+            value, size = 0.0, 0.0
+            for j in range(X.shape[1]):
+                term = X[k, j] * rows[i, j]
+                value += term
+                size += abs(term)
+            values[k, i], sizes[k, i] = value, size
+
+
+@compiled
+def _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost):
+    """Pre-activations, exactly 0 on kinks, residuals and what these lose to rounding.
+
+    Gives the loss and what it loses.
+    """
+    n, m = z.shape
+    _products(X, u, z, terms)
+    total, noise = 0.0, 0.0
     for k in range(n):
         value, size = e * column[k] - y[k], abs(y[k]) + abs(e * column[k])
-        for i in range(u.shape[0]):
-            sum_, terms = 0.0, 0.0
-            for j in range(d):
-                term = X[k, j] * u[i, j]
-                sum_ += term
-                terms += abs(term)
-            value += signs[i] * max(sum_, 0.0)
-            size += terms
-            z[k, i] = 0.0 if held[k, i] or abs(sum_) <= widths * terms else sum_
-        s[k] = value
-        sizes[k] = size
-        total += value * value
-    return total / n
-
-
-@compiled
-def _newton(X, signs, column, offset, active, s, normals, ranks, step):
-    """The minimizer of the quadratic on the face as a step (m d + 1,), by normal equations."""
-    n, d = X.shape
-    m = signs.size
-    size = m * d + (1 if offset else 0)
-    gram, right = np.zeros((size, size)), np.zeros(size)
-    row, used = np.zeros(size), np.empty(m, dtype=np.int64)
-    for k in range(n):
-        count = 0
         for i in range(m):
-            if active[k, i]:
-                for j in range(d):
-                    row[i * d + j] = signs[i] * X[k, j]
-                _onto(row[i * d : i * d + d], normals[i], ranks[i])
-                used[count] = i
-                count += 1
-        if offset:
-            row[m * d] = column[k]
-            right[m * d] -= s[k] * column[k]
-            gram[m * d, m * d] += column[k] * column[k]
-        for a in range(count):
-            first = used[a] * d
-            for p in range(first, first + d):
-                right[p] -= s[k] * row[p]
-                if offset:
-                    gram[m * d, p] += column[k] * row[p]
-                for b in range(a):
-                    other = used[b] * d
-                    for q in range(other, other + d):
-                        gram[p, q] += row[p] * row[q]
-                for q in range(first, p + 1):
-                    gram[p, q] += row[p] * row[q]
-    # Directions out of the face: those of no influence get a pivot of their own.
+            if z[k, i] > 0.0:
+                value += signs[i] * z[k, i]
+            size += terms[k, i]
+            if held[k, i] or abs(z[k, i]) <= widths * terms[k, i]:
+                z[k, i] = 0.0
+        s[k], lost[k] = value, 4.6e-16 * size
+        total += value * value
+        noise += abs(value) * lost[k]
     for i in range(m):
-        largest = 0.0
-        for j in range(d):
-            largest = max(largest, gram[i * d + j, i * d + j])
-        for r in range(ranks[i]):
-            for j in range(d):
-                for q in range(j + 1):
-                    both = normals[i, r, j] * normals[i, r, q]
-                    gram[i * d + j, i * d + q] += (largest or 1.0) * both
-    diagonal = np.empty(size)
-    for p in range(size):
-        diagonal[p] = np.sqrt(max(gram[p, p], 0.0))
-    most = diagonal.max()
-    for p in range(size):
-        diagonal[p] = 1.0 / diagonal[p] if diagonal[p] > 1e-12 * most else 0.0
-    # Cholesky of the matrix with ones on the diagonal, without pivots that are zero.
-    for p in range(size):
-        value = right[p] * diagonal[p]
-        for q in range(p + 1):
-            entry = gram[p, q] * diagonal[p] * diagonal[q]
-            for o in range(q):
-                entry -= gram[p, o] * gram[q, o]
-            if q == p:
-                gram[p, p] = np.sqrt(entry) if entry > PIVOT else 0.0
-            else:
-                gram[p, q] = entry / gram[q, q] if gram[q, q] > 0.0 else 0.0
-                value -= gram[p, q] * right[q]
-        right[p] = value / gram[p, p] if gram[p, p] > 0.0 else 0.0
-    for p in range(size - 1, -1, -1):
-        for o in range(p + 1, size):
-            right[p] -= gram[o, p] * right[o]
-        right[p] = right[p] / gram[p, p] if gram[p, p] > 0.0 else 0.0
-    for i in range(m):
-        own = right[i * d : i * d + d] * diagonal[i * d : i * d + d]
-        _onto(own, normals[i], ranks[i])
-        step[i * d : i * d + d] = own
-    step[m * d] = right[m * d] * diagonal[m * d] if offset else 0.0
+        for j in range(u.shape[1]):
+            total += penalty[j] * u[i, j] * u[i, j]
+    return total / n, noise / n
 
 
 @compiled
-def _search(X, z, signs, s, column, held, drop, step, dz, rates, before, before_t):
-    """As :func:`landscape.descent._lines.line_search`: t, 0 where the loss does not fall."""
+def _sides(z, held, active):
+    """The pairs on the active side."""
+    for k in range(len(z)):
+        for i in range(z.shape[1]):
+            active[k, i] = z[k, i] > 0.0 and not held[k, i]
+
+
+@compiled
+def _count(X, signs, column, offset, active, counted, gram):
+    """Change the Gram matrix, lower blocks, by the pairs in which ``counted`` is not ``active``."""
     n, d = X.shape
     m = signs.size
-    slope, curvature = 0.0, 0.0
-    count = 0
+    for k in range(n):
+        for i in range(m):
+            if active[k, i] == counted[k, i]:
+                continue
+            factor = signs[i] if active[k, i] else -signs[i]
+            counted[k, i] = active[k, i]
+            for b in range(m):
+                if b != i and not counted[k, b]:
+                    continue
+                first, second = max(i, b) * d, min(i, b) * d
+                for p in range(d):
+                    part = factor * signs[b] * X[k, p]
+                    add(part, X[k], gram[first + p, second : second + d])
+            if offset:
+                add(factor * column[k], X[k], gram[m * d, i * d : i * d + d])
+
+
+@compiled
+def _solve(matrix, right):
+    """A solution of a positive semidefinite system, its upper triangle given, in place.
+
+    By Cholesky factors of the matrix with ones on the diagonal; coordinates whose pivots are zero
+    stay 0.
+    """
+    size = right.size
+    scale, most = np.empty(size), 0.0
+    for p in range(size):
+        scale[p] = np.sqrt(max(matrix[p, p], 0.0))
+        most = max(most, scale[p])
+    for p in range(size):
+        scale[p] = 1.0 / scale[p] if scale[p] > 1e-12 * most else 0.0
+    for p in range(size):
+        right[p] *= scale[p]
+        for q in range(p, size):
+            matrix[p, q] *= scale[p] * scale[q]
+    for p in range(size):
+        inverse = 1.0 / np.sqrt(matrix[p, p]) if matrix[p, p] > PIVOT else 0.0
+        for q in range(p, size):
+            matrix[p, q] *= inverse
+        right[p] *= inverse
+        for r in range(p + 1, size if inverse > 0.0 else 0):
+            add(-matrix[p, r], matrix[p, r:], matrix[r, r:])
+            right[r] -= matrix[p, r] * right[p]
+    for p in range(size - 1, -1, -1):
+        right[p] -= inner(matrix[p, p + 1 :], right[p + 1 :])
+        right[p] = right[p] / matrix[p, p] if matrix[p, p] > 0.0 else 0.0
+    for p in range(size):
+        right[p] *= scale[p]
+
+
+@compiled
+def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step):
+    """The minimizer of the quadratic on the face as a step (m, d), by normal equations.
+
+    Gives the step of the offset.
+    """
+    n, d = X.shape
+    m = signs.size
+    last = m + 1 if offset else m
+    size = last - m
+    for i in range(m):
+        size += d - ranks[i]
+    matrix, right = np.zeros((size, size)), np.zeros(size)
+    slope, block, part = np.empty(d), np.empty((d, d)), np.empty(d)
+    row = 0
+    for i in range(m):
+        for j in range(d):
+            slope[j] = -penalty[j] * u[i, j]
+        for k in range(n):
+            if active[k, i]:
+                add(-signs[i] * s[k], X[k], slope)
+        own, at = d - ranks[i], row
+        for b in range(i, last):  # the last one is the offset's column
+            width = d if b < m else 1
+            free = d - ranks[b] if b < m else 1
+            for p in range(d):
+                for q in range(width):
+                    block[p, q] = gram[b * d + q, i * d + p]
+            if b == i:
+                for j in range(d):
+                    block[j, j] += penalty[j]
+            if free < width:  # its columns in the basis of b
+                for p in range(d):
+                    for q in range(free):
+                        part[q] = inner(block[p], bases[b, ranks[b] + q])
+                    for q in range(free):
+                        block[p, q] = part[q]
+            for p in range(own):
+                to = matrix[row + p, at : at + free]
+                if ranks[i] == 0:
+                    add(1.0, block[p, :free], to)
+                    continue
+                for q in range(d):
+                    add(bases[i, ranks[i] + p, q], block[q, :free], to)
+            at += free
+        for p in range(own):
+            right[row + p] = slope[p] if ranks[i] == 0 else inner(bases[i, ranks[i] + p], slope)
+        row += own
+    if offset:
+        matrix[row, row] = inner(column, column)
+        right[row] = -inner(s, column)
+    _solve(matrix, right)
+    row = 0
+    for i in range(m):
+        for j in range(d):
+            step[i, j] = right[row + j] if ranks[i] == 0 else 0.0
+        for p in range(d - ranks[i] if ranks[i] > 0 else 0):
+            add(right[row + p], bases[i, ranks[i] + p], step[i])
+        row += d - ranks[i]
+    return right[row] if offset else 0.0
+
+
+@compiled
+def _sink(times, at, p, count):
+    """Put entry p of a heap, the least time first, where it belongs among ``count``."""
+    time, place = times[p], at[p]
+    while 2 * p + 1 < count:
+        child = 2 * p + 1
+        if child + 1 < count and times[child + 1] < times[child]:
+            child += 1
+        if times[child] >= time:
+            break
+        times[p], at[p] = times[child], at[child]
+        p = child
+    times[p], at[p] = time, place
+
+
+@compiled
+def _search(X, z, signs, s, column, penalty, held, drop, u, step, e_step, dz, terms, rates, before):
+    """As :func:`landscape.descent._lines.line_search`: t, 0 where the loss does not fall."""
+    n, m = z.shape
+    d = u.shape[1]
+    _products(X, step, dz, terms)
+    slope, curvature, count = 0.0, 0.0, 0
     times, at = np.empty(n * m), np.empty(n * m, dtype=np.int64)
     for k in range(n):
-        rate = step[m * d] * column[k]
+        rate = e_step * column[k]
         for i in range(m):
-            value, terms = 0.0, 0.0
-            for j in range(d):
-                term = X[k, j] * step[i * d + j]
-                value += term
-                terms += abs(term)
-            if held[k, i] or abs(value) <= drop * terms:
-                value = 0.0
-            dz[k, i] = value
+            if held[k, i] or abs(dz[k, i]) <= drop * terms[k, i]:
+                dz[k, i] = 0.0
+            value = dz[k, i]
             if z[k, i] > 0 or (z[k, i] == 0 and value > 0):
                 rate += signs[i] * value
             if z[k, i] * value < 0:
                 times[count], at[count] = -z[k, i] / value, k * m + i
                 count += 1
         rates[k] = rate
-        before[k] = before_t[k] = 0.0
+        before[k] = 0.0
         slope += s[k] * rate
         curvature += rate * rate
+    for i in range(m):
+        for j in range(d):
+            slope += penalty[j] * u[i, j] * step[i, j]
+            curvature += penalty[j] * step[i, j] * step[i, j]
     if not slope < 0:
         return 0.0
-    order = np.argsort(times[:count])
+    # Most searches end after few of the breakpoints: they are taken from a heap.
+    for p in range(count // 2 - 1, -1, -1):
+        _sink(times, at, p, count)
     start = 0.0
-    for p in order:
-        t, k, i = times[p], at[p] // m, at[p] % m
+    while count > 0:
+        t, k, i = times[0], at[0] // m, at[0] % m
+        count -= 1
+        times[0], at[0] = times[count], at[count]
+        _sink(times, at, 0, count)
         if t > start * (1 + TIE):
             if slope >= 0:
                 return start
             if slope + curvature * (t - start) >= 0:
                 return start - slope / curvature
+        # A sample's residual is s + t rate + before: both jump at its breakpoints.
         jump = signs[i] * abs(dz[k, i])
         slope += curvature * (t - start)
-        slope += (s[k] + rates[k] * t + before[k] * t - before_t[k]) * jump
-        curvature = max(curvature + jump * (2 * (rates[k] + before[k]) + jump), 0.0)
-        before[k] += jump
-        before_t[k] += jump * t
+        slope += (s[k] + rates[k] * t + before[k]) * jump
+        curvature = max(curvature + jump * (2 * rates[k] + jump), 0.0)
+        rates[k] += jump
+        before[k] -= jump * t
         start = t
     if slope >= 0 or curvature == 0:
         return start
@@ -212,123 +339,146 @@ def _search(X, z, signs, s, column, held, drop, step, dz, rates, before, before_
 
 
 @compiled
-def _release(X, signs, z, s, held, counts, normals, ranks, active):
+def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active):
     """Let go of the held sample whose multiplier is most wrong: 1; 0 if none is, -1 if unclear."""
     n, d = X.shape
-    worst, which, neuron, side = 0.0, -1, -1, False
+    worst, which, neuron, side, clear = 0.0, -1, -1, False, True
+    g, places, sizes, mu = np.empty(d), np.empty(d, dtype=np.int64), np.empty(d), np.empty(d)
     for i in range(signs.size):
         if counts[i] == 0:
             continue
         if counts[i] > ranks[i]:
-            return -1
-        g, terms = np.zeros(d), 0.0
+            clear = False
+            continue
+        terms, c = 0.0, 0
+        for j in range(d):
+            g[j] = penalty[j] * u[i, j]
+            terms += abs(g[j])
         for k in range(n):
-            size = np.sqrt((X[k] * X[k]).sum())
-            if z[k, i] > 0 and not held[k, i]:
-                g += signs[i] * s[k] * X[k]
-                terms += abs(s[k]) * size
-            elif held[k, i]:
-                terms += abs(s[k]) * size
-        rows = np.empty((counts[i], d))
-        places = np.empty(counts[i], dtype=np.int64)
-        c = 0
-        for k in range(n):
-            if held[k, i] and X[k].any():
-                rows[c], places[c] = X[k], k
+            if not held[k, i] and not z[k, i] > 0:
+                continue
+            size = np.sqrt(inner(X[k], X[k]))
+            terms += (abs(s[k]) + lost[k] / RIGHT) * size
+            if not held[k, i]:
+                add(signs[i] * s[k], X[k], g)
+            elif size > 0.0:
+                places[c], sizes[c] = k, size
                 c += 1
         # h(v) = sum_k w_k relu(z_k) - mu_k z_k with z_k = <v, x_k>: it needs 0 <= mu_k <= w_k.
-        # A row lies in the span of the normals up to its own, so that this is triangular.
-        mu = np.zeros(counts[i])
+        # A row lies in the span of the basis up to its own, so that this is triangular.
         for c in range(counts[i] - 1, -1, -1):
-            value = -(g * normals[i, c]).sum()
+            value = -inner(g, bases[i, c])
             for b in range(c + 1, counts[i]):
-                value -= (rows[b] * normals[i, c]).sum() * mu[b]
-            mu[c] = value / (rows[c] * normals[i, c]).sum()
+                value -= inner(X[places[b]], bases[i, c]) * mu[b]
+            mu[c] = value / inner(X[places[c]], bases[i, c])
         for c in range(counts[i]):
-            k = places[c]
-            size = np.sqrt((X[k] * X[k]).sum())
-            low, high = -mu[c], mu[c] - signs[i] * s[k]
-            wrong = max(low, high) * size
+            low, high = -mu[c], mu[c] - signs[i] * s[places[c]]
+            wrong = max(low, high) * sizes[c]
             if wrong > max(worst, RIGHT * terms):
-                worst, which, neuron, side = wrong, k, i, high > low
+                worst, which, neuron, side = wrong, places[c], i, high > low
     if which < 0:
-        return 0
+        return 0 if clear else -1
     held[which, neuron] = False
     active[which, neuron] = side
     return 1
 
 
 @compiled
-def approach(X, signs, y, column, offset, widths, drop, u, e, held, max_steps):
-    """Steps from (u, e), in place but for e, on the face of ``held``.
+def _copy(source, to):
+    """Copy a matrix."""
+    for p in range(len(source)):
+        for q in range(source.shape[1]):
+            to[p, q] = source[p, q]
 
-    Gives e, the losses after the steps, and whether all multipliers are right at the end.
+
+@compiled
+def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, losses):
+    """Steps from (u, e), in place but for e, on the face of ``held``, at most ``losses.size``.
+
+    ``penalty`` (d,) adds to the sum of squares. Gives e, the number of steps, after each of which
+    the loss is put into ``losses``, and 0 if all multipliers are right at the end, -1 if those that
+    are clear are, and else 1.
     """
     n, d = X.shape
     m = signs.size
-    normals, ranks = np.zeros((m, d, d)), np.zeros(m, dtype=np.int64)
-    counts = np.zeros(m, dtype=np.int64)
-    z, dz = np.empty((n, m)), np.empty((n, m))
-    s, sizes, rates = np.empty(n), np.empty(n), np.empty(n)
-    before, before_t = np.empty(n), np.empty(n)
-    active = np.zeros((n, m), dtype=np.bool_)
-    step = np.zeros(m * d + 1)
-    losses, taken, sideways, tried = np.empty(max_steps), 0, 0, False
-    _faces(X, held, normals, ranks, counts)
+    bases, ranks, counts = np.zeros((m, d, d)), np.zeros(m, np.int64), np.zeros(m, np.int64)
     for i in range(m):
-        _onto(u[i], normals[i], ranks[i])
-    right = False
-    loss = _values(X, u, signs, y, column, e, held, widths, z, s, sizes)
-    old, old_held, old_e = u.copy(), held.copy(), e
-    while taken < max_steps:
+        ranks[i] = -1
+    z, dz, terms = np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
+    s, lost, rates, before = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    active, counted = np.zeros((n, m), np.bool_), np.zeros((n, m), np.bool_)
+    faces, old_held = np.zeros((n, m), np.bool_), np.empty((n, m), np.bool_)
+    gram, step, old = np.zeros((m * d + 1, m * d)), np.zeros((m, d)), np.empty((m, d))
+    taken, sideways, tried, found = 0, 0, False, 1
+    _faces(X, held, bases, ranks, counts, faces)
+    _project(u, bases, ranks)
+    loss, noise = _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
+    _copy(held, old_held)
+    for turn in range(4 * losses.size):
+        if taken == losses.size:
+            break
         if not tried:
-            active[:] = (z > 0) & ~held
-        _newton(X, signs, column, offset, active, s, normals, ranks, step)
-        t = _search(X, z, signs, s, column, held, drop, step, dz, rates, before, before_t)
-        fell, hit = False, False
+            _sides(z, held, active)
+        if turn % RENEWED == 0:
+            for p in range(len(gram)):
+                for q in range(m * d):
+                    gram[p, q] = 0.0
+            for k in range(n):
+                for i in range(m):
+                    counted[k, i] = False
+        _count(X, signs, column, offset, active, counted, gram)
+        move = _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step)
+        t = _search(
+            X, z, signs, s, column, penalty, held, drop, u, step, move, dz, terms, rates, before
+        )
+        fell = False
         if t > 0:
-            old[:], old_held[:], old_e = u, held, e
+            _copy(u, old)
+            _copy(held, old_held)
+            old_e, hit = e, False
             for i in range(m):
-                u[i] += t * step[i * d : i * d + d]
+                add(t, step[i], u[i])
                 for k in range(n):
                     if z[k, i] * dz[k, i] < 0 and abs(-z[k, i] / dz[k, i] - t) <= TIE * t:
                         held[k, i] = hit = True
-            e += t * step[m * d]
-            noise = 2.3e-16 * 2 * (np.abs(s) * sizes).sum() / n
-            if hit:
-                _faces(X, held, normals, ranks, counts)
-            for i in range(m):
-                _onto(u[i], normals[i], ranks[i])
-            new = _values(X, u, signs, y, column, e, held, widths, z, s, sizes)
+            e += t * move
+            _faces(X, held, bases, ranks, counts, faces)
+            _project(u, bases, ranks)
+            new, after = _values(
+                X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost
+            )
             fell = new < loss - noise
             sideways = 0 if fell else sideways + 1
             if fell or (hit and new <= loss + noise and sideways <= MAX_SIDEWAYS):
                 small = loss - new <= SETTLED * loss
                 losses[taken] = loss = new
+                noise = after
                 taken += 1
-                tried = right = False
+                tried, found = False, 1
                 if hit or not small:
                     continue
-            else:
-                u[:], held[:], e = old, old_held, old_e
-                _values(X, u, signs, y, column, e, held, widths, z, s, sizes)
-                _faces(X, held, normals, ranks, counts)
+            elif hit or tried or new > loss + noise:
+                _copy(old, u)
+                _copy(old_held, held)
+                e = old_e
+                _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
+                _faces(X, held, bases, ranks, counts, faces)
+            # Else nothing is left to gain, but u is nearer to the face's minimizer than before.
         if tried and not fell:
             break
         # Stationary on the face, with all that lies on kinks: is there one to leave?
-        active[:] = (z > 0) & ~held
-        old_held[:] = held
-        for i in range(m):
-            for k in range(n):
-                if z[k, i] == 0 and X[k].any():
+        _sides(z, held, active)
+        _copy(held, old_held)
+        for k in range(n):
+            for i in range(m):
+                if z[k, i] == 0 and inner(X[k], X[k]) > 0.0:
                     held[k, i] = True
-        _faces(X, held, normals, ranks, counts)
-        found = _release(X, signs, z, s, held, counts, normals, ranks, active)
-        right = found == 0
+        _faces(X, held, bases, ranks, counts, faces)
+        found = _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active)
         if found != 1:
             break
         tried = True
-        _faces(X, held, normals, ranks, counts)
+        _faces(X, held, bases, ranks, counts, faces)
     if tried:
-        held[:] = old_held
-    return e, losses[:taken], right
+        _copy(old_held, held)
+    return e, taken, found

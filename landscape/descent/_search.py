@@ -27,9 +27,8 @@ Mask = NDArray[np.bool_]
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 50
 
-#: Operations of compiled steps between two looks at the clock; the largest m d of such steps:
-#: beyond, BLAS is quicker.
-AT_ONCE, LARGEST = 1e10, 64
+#: Operations of compiled steps between two looks at the clock; the largest m d of such steps.
+AT_ONCE, LARGEST = 2e9, 512
 
 #: Equalities of a face whose singular values are relatively smaller are dependent on others.
 DEPENDENT = 1e-10
@@ -103,7 +102,7 @@ class Search:
     ) -> None:
         self.problem = problem = problem.in_own_units()
         self.budget, self.far, self.deadline = budget, far, deadline
-        #: Whether right multipliers do for a test, because the end is certified anyway.
+        #: Whether the end of compiled steps does for a test, because it is certified anyway.
         self.first = first
         self.state = problem.state()
         self.loss = self.loss_start = problem.loss(self.state)
@@ -119,7 +118,7 @@ class Search:
         self.losses: list[float] = []
         #: Per face of a neuron: a basis (d, q) of its directions, and the samples in it (n, q).
         self._bases: dict[bytes, tuple[Array, Array]] = {}
-        self._settled = self._right = False
+        self._settled = self._ended = False
         #: Where no minimum is attained, along which the loss falls.
         self.recession: State | None = None
         self._asked = 16
@@ -151,7 +150,10 @@ class Search:
     def _project(self) -> None:
         """Put u exactly on its face and within the bounds."""
         problem, u, bound = self.problem, self.state.u, self.bound
-        np.clip(u, problem.lower, problem.upper, out=u)
+        if problem.bounded:
+            np.clip(u, problem.lower, problem.upper, out=u)
+        elif not (self.held.any() or self.at_cone.any()):
+            return
         for i, (basis, _) in enumerate(self._faces()):
             free, rows = bound[i] == 0, problem.X[self.held[:, i]]
             if free.all():
@@ -271,28 +273,28 @@ class Search:
 
     def _approach(self, max_iter: int) -> bool:
         """The steps that need no test, by compiled code; whether there may be more of them."""
-        problem, d = self.problem, self.problem.X.shape[1]
+        problem, (m, d) = self.problem, self.state.u.shape
+        if not problem.quadratic or problem.bounded or not 0 < m * d <= LARGEST:
+            return False
         from landscape.descent._kernels import approach  # numba takes a second to import
 
-        size = self.bound.size
-        if not problem.plain or problem.bounded or not 0 < size <= LARGEST:
-            return False
-        n, column = problem.y.size, problem.column
-        u, held = self.state.u.copy(), self.held.copy()
-        steps = min(max_iter - self.n_iter, max(1, int(AT_ONCE / (problem.y.size * size**2))))
-        e, losses, self._right = approach(
+        n, column, penalty = problem.y.size, problem.column, problem.penalty
+        u, held, work = self.state.u.copy(), self.held.copy(), 4 * n * m * d + (m * d) ** 3
+        losses = np.empty(min(max_iter - self.n_iter, max(1, int(AT_ONCE / work))))
+        e, taken, found = approach(
             problem.X, problem.signs, problem.y, np.zeros(n) if column is None else column,
-            column is not None, KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, steps,
+            column is not None, np.zeros(d) if penalty is None else n * penalty,
+            KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, losses,
         )  # fmt: skip
-        if not losses.size or losses[-1] >= self.loss:
+        self._ended = found == 0
+        if not taken or losses[taken - 1] >= self.loss:
             return False
         self.state, self.held = State(u, e), held
-        self._project()
         self.loss = problem.loss(self.state)
-        self.losses += losses.tolist()
-        self.n_iter += losses.size
+        self.losses += losses[:taken].tolist()
+        self.n_iter += taken
         self.n_sideways = 0
-        return bool(losses.size == steps)
+        return bool(taken == losses.size)
 
     def _count(self, new_loss: float) -> None:
         """A step was taken."""
@@ -475,7 +477,7 @@ class Search:
                 if self._approach(max_iter):
                     continue
                 # A neuron that collapsed to 0 has both signs next to it: that takes the test.
-                clear = self._right and self.first and max_norms(self.state.u).all()
+                clear = self._ended and self.first and max_norms(self.state.u).all()
                 if clear and self._stationary():
                     return DescentOutcome.MINIMUM, ""
             problem = self.problem

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -146,7 +147,7 @@ class Values:
         error = float((2 * np.abs(r.value) + r.error) @ r.error) / n + gamma(n) * value
         return Bounded(np.array(value), np.array(error))
 
-    @property
+    @cached_property
     def is_global(self) -> bool:
         """Whether the residuals are zero up to ``GLOBAL_SHARE`` of the targets' variance.
 
@@ -284,8 +285,20 @@ def check_neurons(
     problem, sums = point.problem, Sums.of(point)
     found = dict(instead or {})
     eye = np.eye(problem.X.shape[1])
-    functions = {}
+    functions, at_cone = {}, point.at_cone
+    short = np.abs(sums.gradients.value)
+    smooth = ~(point.kinks.any(axis=0) | at_cone | (point.at_lower | point.at_upper).any(axis=1))
+    vanishes = smooth & (short <= sums.allowed).all(axis=1)
     for i in range(len(problem.signs)):
+        if vanishes[i] and i not in found and not (sides and i in sides):
+            found[i] = NeuronCheck(
+                Verdict.HOLDS,
+                "smooth",
+                "gradient",
+                "the gradient vanishes",
+                short[i] + sums.rounding[i],
+                np.empty(0),
+            )
         if i not in found:
             more = sides[i] if sides and i in sides else eye[:0]
             bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]], more])
@@ -297,7 +310,7 @@ def check_neurons(
         if descent_only and descends and h.kind == "mixed kinks":
             found[i] = NeuronCheck.undecided(h, "none", "not examined: another neuron descends")
             continue
-        if point.at_cone[i]:
+        if at_cone[i]:
             zeros = point.zeros(problem.signs[i])
             found[i] = check_at_norm(problem, h, sums.allowed[i], charge, budget, zeros)
         else:

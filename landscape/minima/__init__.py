@@ -16,10 +16,11 @@ from landscape.losses import Loss, WeightDecay, get_weight_decay
 from landscape.minima._test import Certificate, MinimumTest
 from landscape.parametrization import Parametrization
 from landscape.rational_check import prove_minimum
-from landscape.spaces import Space
+from landscape.rounding import Array
+from landscape.spaces import Space, Violation
 from landscape.stationarity import Budget
 
-__all__ = ["Certificate", "activation_key", "certify_minimum"]
+__all__ = ["Certificate", "activation_key", "certify_minimum", "certify_problem"]
 
 
 def certify_minimum(
@@ -114,14 +115,22 @@ def certify_minimum(
         if violation.condition != "C.2":
             raise ValueError(f"theta: not in the {space.name} space: {violation.message}")
     inputs = np.asarray(X, dtype=float)
+    certificate = certify_problem(problem, inputs, violations, budget)
+    if not exact:
+        return certificate
+    proof = prove_minimum(problem, inputs)
+    return replace(certificate, proved=proof.proved, proof=proof)
+
+
+def certify_problem(
+    problem: EffectiveProblem,
+    inputs: Array,
+    violations: list[Violation],
+    budget: Budget | None = None,
+) -> Certificate:
+    """The certificate of a problem's parametrization, which violates nothing but C.2."""
     certificate = MinimumTest(problem, inputs, budget).certificate()
-    proof = prove_minimum(problem, inputs) if exact else None
-    return replace(
-        certificate,
-        violations=tuple(violation.message for violation in violations),
-        proved=None if proof is None else proof.proved,
-        proof=proof,
-    )
+    return replace(certificate, violations=tuple(each.message for each in violations))
 
 
 def activation_key(theta: Parametrization, X: ArrayLike, *, space: Space) -> str:

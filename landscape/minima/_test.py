@@ -97,7 +97,7 @@ class MinimumTest:
         self.theta_bounds = problem.lower, problem.upper
         problem = problem.in_powers_of_two()
         # A copy: collapsed neurons take the sign that descends.
-        self.problem = problem = replace(problem, signs=problem.signs.copy())
+        self.problem = problem = problem.at(problem.theta)
         self.inputs, self.budget = inputs, budget
         #: Samples that are not 0, shape (n, 1).
         self.seen = (inputs != 0).any(axis=1, keepdims=True)

@@ -12,7 +12,7 @@ not (Theorem 8).
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linprog, lsq_linear
+from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack, kron, vstack
 
 from landscape.rounding import Array, Mask, gamma
@@ -56,11 +56,9 @@ def subgradient(
     # Independent columns, the usual case, often have their multipliers inside the bounds.
     t = np.asarray(np.linalg.lstsq(columns, -gradient, rcond=None)[0], dtype=float)
     if not ((t >= 0) & (t <= upper)).all():
-        with np.errstate(all="ignore"):  # it divides by the step of variables that do not move
-            solution = lsq_linear(
-                columns, -gradient, bounds=(np.zeros(upper.size), upper), method="bvls", tol=1e-15
-            )
-        t = np.clip(np.nan_to_num(solution.x), 0.0, upper)
+        from landscape.stationarity._kernels import bounded_least_squares  # numba, when needed
+
+        t = bounded_least_squares(np.ascontiguousarray(columns.T), -gradient, upper)
         residual, n_kinks = gradient + columns @ t, int(convex.sum())
         if (np.abs(residual) > allowed).any():
             rises = np.maximum(-residual @ columns[:, :n_kinks], 0.0)

@@ -16,8 +16,8 @@ from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, d
 from landscape.streams import stream
 from landscape.verdict import Verdict
 
-#: Rays that take less time than a least squares problem, and than linear programs.
-VERY_FEW_RAYS = 100
+#: Rays that take less time than a few least squares problems, and than linear programs.
+VERY_FEW_RAYS = 2_000
 FEW_RAYS = 20_000
 
 #: Choices that are tried where they are too many, and steps that make a descent steeper.
@@ -35,6 +35,9 @@ def check_mixed(h: KinkFunction, allowed: Array, budget: Budget) -> NeuronCheck:
         return violated(h, "rays", -rays.outside, "h falls along a direction of no kink")
     if rays.number <= VERY_FEW_RAYS:
         check = check_rays(h, allowed, rays, budget)
+        if check is not None and check.direction is not None:
+            steeper = violated(h, "rays", _steeper(h, check.direction), check.reason)
+            check = steeper if steeper.verdict is Verdict.VIOLATED else check
     if check is None:
         choices = likely_choices(h)
         decide = n_concave < 60 and 2**n_concave <= budget.max_vertices
