@@ -155,8 +155,8 @@ class EffectiveProblem:
         )
 
     def prepare(self) -> EffectiveProblem:
-        """The problem itself, with all that is the same for all parametrizations computed."""
-        for problem in (self, self.in_own_units(), self.in_powers_of_two()):
+        """The problem itself, with what is the same for all parametrizations in units of its own."""
+        for problem in (self.in_own_units(), self.in_powers_of_two()):
             for name in OF_DATA[2:]:
                 getattr(problem, name)
         return self
