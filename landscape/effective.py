@@ -155,7 +155,7 @@ class EffectiveProblem:
         )
 
     def prepare(self) -> EffectiveProblem:
-        """The problem itself, with what is the same for all parametrizations in units of its own."""
+        """The problem itself, with what all parametrizations share computed in units of its own."""
         for problem in (self.in_own_units(), self.in_powers_of_two()):
             for name in OF_DATA[2:]:
                 getattr(problem, name)
