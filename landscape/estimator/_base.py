@@ -124,12 +124,13 @@ class ShallowReLU(BaseEstimator):
             self.space, features.shape[1], self.n_neurons + self.linear, margin=float(self.margin)
         )
         rough = Units.rough(features, target if of_residuals(loss) else np.ones(1))
-        data = rough.features(features), rough.target(target), weights
+        target = rough.target(target)
         if is_squared(loss):
             own = None if gradients is None else gradients / rough.slopes
-            samples, sample_loss = merge_samples(*data, own), None
+            samples = merge_samples(rough.features(features), target, weights, own)
+            sample_loss = None
         else:
-            samples = merge_labelled(*data)
+            samples = merge_labelled(rough.features(features), target, weights)
             sample_loss = choose_loss(loss, quantile, samples, rough.target_scale)
         units = Units.of_samples(
             samples,

@@ -173,9 +173,10 @@ class FitData:
         samples, standard = self.samples, self.standard
         factors = samples.weights * len(samples.target)
         roots = np.sqrt(factors) if self.sample_loss is None else np.ones_like(factors)
-        X = np.empty((len(roots), len(standard.scale) + 1))
-        X[:, :-1] = standard.features(samples.features).astype(np.float32)
-        X[:, -1] = 1.0
+        X = np.ones((len(roots), len(standard.scale) + 1))
+        for first in range(0, len(roots), BLOCK):
+            part = slice(first, first + BLOCK)
+            X[part, :-1] = standard.features(samples.features[part]).astype(np.float32)
         X *= roots[:, None]
         penalty = np.append(self.alpha / (self.units.scale * standard.scale) ** 2, 0.0)
         penalty *= (self.units.target_scale * standard.target_scale) ** (2 - self.degree)

@@ -43,7 +43,7 @@ class Samples:
     target: Array  # (g,), weighted means
     weights: Array  # (g,), positive
     constant: float
-    gradients: Array  # (g, d), weighted means; 0 where there are none
+    gradients: Array | None  # (g, d), weighted means, where there are any
     gradient_constant: Array
 
 
@@ -87,11 +87,10 @@ def merge_samples(
     single = np.bincount(place)[place] == 1
     means[place[single]] = targets[single]
     constants = weights @ (targets - means[place]) ** 2 / totals.sum()
-    if gradients is None:
-        means = np.pad(means, ((0, 0), (0, X.shape[1])))
-        constants = np.append(constants, np.zeros(X.shape[1]))
     shares, constant = totals / totals.sum(), float(constants[0])
-    return Samples(features, means[:, 0], shares, constant, means[:, 1:], constants[1:])
+    slopes = None if gradients is None else means[:, 1:]
+    rest = np.zeros(X.shape[1]) if gradients is None else constants[1:]
+    return Samples(features, means[:, 0], shares, constant, slopes, rest)
 
 
 def merge_labelled(X: Array, y: Array, sample_weight: Array | None = None) -> Samples:
@@ -101,7 +100,6 @@ def merge_labelled(X: Array, y: Array, sample_weight: Array | None = None) -> Sa
     return replace(
         merged,
         features=np.ascontiguousarray(merged.features[:, :d]),
-        gradients=merged.gradients[:, :d],
         gradient_constant=merged.gradient_constant[:d],
     )
 
@@ -165,9 +163,10 @@ class Units:
     ) -> Units:
         """Means and standard deviations themselves: starts are drawn and smoothed in these."""
         data = np.column_stack([samples.features, samples.target])
-        mean = samples.weights @ data
-        deviation = np.sqrt(samples.weights @ (data - mean) ** 2)
-        size = np.abs(data).max(axis=0)
+        mean, size = samples.weights @ data, np.maximum(data.max(axis=0), -data.min(axis=0))
+        data -= mean  # in place: data may be all that fits into memory
+        data *= data
+        deviation = np.sqrt(samples.weights @ data)
         # A column that is constant up to rounding has no deviation; its size is its unit.
         constant = deviation <= 64 * np.finfo(float).eps * size
         scale = np.where(constant, np.where(size > 0, size, 1.0), deviation)
@@ -186,7 +185,9 @@ class Units:
 
     def features(self, X: ArrayLike) -> Array:
         """Features in these units, (n, d)."""
-        return (np.asarray(X, dtype=float) - self.shift) / self.scale
+        features = np.asarray(X, dtype=float) - self.shift
+        features /= self.scale
+        return features
 
     def values_of(self, features: Array) -> Array:
         """The inverse of `features`."""
@@ -212,7 +213,7 @@ class Units:
             features=self.features(samples.features),
             target=self.target(samples.target),
             constant=samples.constant / self.target_scale**2,
-            gradients=samples.gradients / self.slopes,
+            gradients=None if samples.gradients is None else samples.gradients / self.slopes,
             gradient_constant=samples.gradient_constant / self.slopes**2,
         )
 

@@ -1,0 +1,130 @@
+"""Many samples, features and neurons: time, loss and memory beside MLPRegressor, one start each.
+
+    .venv/bin/python -m benchmarks.estimator.large            # twelve sizes, most of an hour
+    .venv/bin/python -m benchmarks.estimator.large --publish  # the last run into the docs
+
+A teacher of eight neurons with noise. MLPRegressor: L-BFGS, 500 iterations, no penalty. Ours:
+the default with ``max_time`` five times the seconds of MLPRegressor, and once more with these
+alone. Each fit has its own process and one thread. Memory: how far the process grew beyond the
+data, in sizes of X.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+import warnings
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.neural_network import MLPRegressor
+from threadpoolctl import threadpool_limits
+
+from benchmarks.publish import markdown, publish
+from landscape import ShallowReLURegressor
+
+OUTPUT = Path("results/benchmarks/large.csv")
+PAGE = Path(__file__).parents[2] / "docs" / "estimator" / "mlp-regressor.md"
+MAKER = "python -m benchmarks.estimator.large --publish"
+SIZES = [(5000, d, m) for d in (5, 20, 100) for m in (4, 64)]
+SIZES += [(50_000, d, m) for d in (20, 100) for m in (4, 16, 64)]
+
+
+def draw(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features, and a target of variance one."""
+    rng = np.random.default_rng([n, d])
+    X = rng.standard_normal((n, d))
+    rows = rng.standard_normal((8, d)) / np.sqrt(d)
+    y = np.maximum(X @ rows.T + rng.standard_normal(8) / 2, 0.0) @ rng.choice([-1.0, 1.0], 8)
+    y += 0.3 * y.std() * rng.standard_normal(n)
+    return X, (y - y.mean()) / y.std()
+
+
+def fit(n: int, d: int, m: int, seconds: float | None, single: bool) -> dict[str, Any]:
+    """One fit in a process of its own: MLPRegressor without ``seconds``."""
+    X, y = draw(n, d)
+    if single:
+        X = X.astype(np.float32)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # both hit their limits
+        # Kernels are loaded before anything is timed.
+        ShallowReLURegressor(2, n_starts=1, random_state=0).fit(X[:200, :3], y[:200])
+        model: Any = MLPRegressor(
+            hidden_layer_sizes=(m,),
+            solver="lbfgs",
+            alpha=0.0,
+            tol=1e-9,
+            random_state=0,
+            max_iter=500,
+            max_fun=10**6,
+        )
+        if seconds is not None:
+            model = ShallowReLURegressor(m, n_starts=1, max_time=seconds, random_state=0)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        begin = time.perf_counter()
+        model.fit(X, y)
+        spent = time.perf_counter() - begin
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown
+        loss = float(np.mean((model.predict(X) - y) ** 2))
+    found = {"seconds": spent, "loss": loss, "memory": 1024 * grown / X.nbytes}
+    if seconds is not None:
+        found["outcome"] = model.starts_.loc[0, "outcome"]
+        found["verdict"] = model.starts_.loc[0, "verdict"]
+    return found
+
+
+def measure(n: int, d: int, m: int) -> dict[str, Any]:
+    """The row of one size."""
+    row: dict[str, Any] = {"n": n, "d": d, "m": m}
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        row["MLP"] = pool.apply(fit, (n, d, m, None, False))
+        limit = row["MLP"]["seconds"]
+        row["ours"] = pool.apply(fit, (n, d, m, 5 * limit, False))
+        row["equal"] = pool.apply(fit, (n, d, m, limit, False))
+        row["float32"] = pool.apply(fit, (n, d, m, limit, True))
+    flat = {k: v for k, v in row.items() if not isinstance(v, dict)}
+    return flat | {f"{k} {q}": v for k in row if k not in flat for q, v in row[k].items()}
+
+
+def page(rows: pd.DataFrame) -> str:
+    """The table."""
+    lines = []
+    for row in rows.to_dict("records"):
+        line = {
+            "n, d, m": "{n:,}; {d}; {m}".format(**row),
+            "MLP, s": f"{row['MLP seconds']:.3g}",
+            "loss": f"{row['MLP loss']:.4f}",
+            "time / MLP": f"{row['ours seconds'] / row['MLP seconds']:.2g}",
+            "its loss": f"{row['ours loss']:.4f}",
+            "ended": f"{row['ours outcome']}, {row['ours verdict']}",
+            "loss at equal time": f"{row['equal loss']:.4f}",
+        }
+        for name, kind in {"MLP": "MLP", "float64": "ours", "float32": "float32"}.items():
+            line[f"memory, {name}"] = f"{row[f'{kind} memory']:.1f}"
+        lines.append(line)
+    return markdown(list(lines[0]), [line.values() for line in lines])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time, loss and memory on large data.")
+    parser.add_argument("--samples", type=int, help="sizes with at most so many samples")
+    parser.add_argument("--publish", action="store_true", help="the last run into the docs")
+    arguments = parser.parse_args()
+    if arguments.publish:
+        publish(page(pd.read_csv(OUTPUT)), PAGE, MAKER)
+        return
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for n, d, m in SIZES:
+        if arguments.samples is None or n <= arguments.samples:
+            rows.append(measure(n, d, m))
+            print(rows[-1], flush=True)
+            pd.DataFrame(rows).to_csv(OUTPUT, index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main()
