@@ -46,6 +46,7 @@ myst_heading_anchors = 3
 
 default_role = "literal"
 autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 templates_path = ["_templates"]
 numpydoc_show_class_members = False
 
