@@ -26,6 +26,37 @@ SOLVED = 1e-6
 ROUNDS = 8
 
 
+# Loops instead of array expressions, which take numba seconds to compile.
+
+
+@compiled
+def inner(a, b):
+    """The inner product of two vectors."""
+    s = 0.0
+    for k in range(len(a)):
+        s += a[k] * b[k]
+    return s
+
+
+@compiled
+def normalize(vector):
+    """Divide a vector by its norm, in place; the norm, 1 for zero."""
+    norm = np.sqrt(inner(vector, vector))
+    if norm == 0.0:
+        return 1.0
+    for k in range(len(vector)):
+        vector[k] /= norm
+    return norm
+
+
+@compiled
+def copy(source, target):
+    """Write a matrix into the first columns of another one."""
+    for i in range(len(source)):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
 @compiled
 def nonnegative(gram, moments, size, x):
     """``min x'Gx - 2 m'x`` over x >= 0 by Lawson and Hanson, for columns and a target of norm one.
@@ -34,9 +65,10 @@ def nonnegative(gram, moments, size, x):
     was refused because it depends on others, and by the slopes left, at weights like x's.
     """
     used, count = np.empty(size + 1, dtype=np.int64), 0
-    refused, error = np.zeros(size, dtype=np.bool_), 0.0
+    refused, error = np.empty(size, dtype=np.bool_), 0.0
     factor, aim = np.empty((size + 1, size + 1)), np.empty(size + 1)
-    x[:] = 0.0
+    for j in range(size):
+        x[j], refused[j] = 0.0, False
     for _ in range(10 * size + 10):
         largest, enter = ENTERS, -1
         for j in range(size):
@@ -103,13 +135,37 @@ def nonnegative(gram, moments, size, x):
             if step == 1.0:
                 break
             count = kept
-    largest = 0.0
+    largest, total = 0.0, 0.0
     for j in range(size):
         slope = moments[j]
         for p in range(size):
             slope -= gram[j, p] * x[p]
         largest = max(largest, slope)
-    return error + largest * (1.0 + x.sum())
+        total += x[j]
+    return error + largest * (1.0 + total)
+
+
+@compiled
+def fit(columns, target, scale, x, rest):
+    """Non-negative weights x of columns (size, n) of norm one, and what of the target is left.
+
+    ``scale`` is the target's norm. Returns the error of `nonnegative`, as a share of its square.
+    """
+    size, n = columns.shape
+    gram, moments = np.empty((size, size)), np.empty(size)
+    for i in range(size):
+        for j in range(i + 1):
+            gram[i, j] = gram[j, i] = inner(columns[i], columns[j])
+        moments[i] = inner(columns[i], target) / scale
+    error = nonnegative(gram, moments, size, x)
+    for k in range(n):
+        rest[k] = target[k]
+    for j in range(size):
+        x[j] *= scale
+        if x[j] > 0.0:
+            for k in range(n):
+                rest[k] -= x[j] * columns[j, k]
+    return error
 
 
 @compiled
@@ -137,10 +193,10 @@ def _sides(values, lines, rays, sides):
 
 
 @compiled
-def _normalized(vector):
-    norm = np.sqrt((vector * vector).sum())
-    if norm > 0:
-        vector /= norm
+def _combine(s, a, t, b, into):
+    """``s a + t b``."""
+    for j in range(len(a)):
+        into[j] = s * a[j] + t * b[j]
 
 
 @compiled
@@ -157,15 +213,16 @@ def _cut(old, lines, rays, values, sides, k, side, new):
         at = 0
         for g in range(size):
             if g != pivot:
-                new[at] = old[g] - values[g, k] / values[pivot, k] * old[pivot]
-                _normalized(new[at])
+                _combine(1.0, old[g], -values[g, k] / values[pivot, k], old[pivot], new[at])
+                normalize(new[at])
                 at += 1
-        new[at] = old[pivot] * (side if values[pivot, k] > 0 else -side)
+        turned = float(side if values[pivot, k] > 0 else -side)
+        _combine(turned, old[pivot], 0.0, old[pivot], new[at])
         return lines - 1, rays + 1
     at = 0
     for g in range(size):
         if g < lines or side * values[g, k] >= 0.0:
-            new[at] = old[g]
+            _combine(1.0, old[g], 0.0, old[g], new[at])
             at += 1
     for p in range(lines, size):
         for q in range(lines, size):
@@ -183,8 +240,8 @@ def _cut(old, lines, rays, values, sides, k, side, new):
             if adjacent:
                 if at == len(new):
                     return -1, -1
-                new[at] = abs(values[q, k]) * old[p] + abs(values[p, k]) * old[q]
-                _normalized(new[at])
+                _combine(abs(values[q, k]), old[p], abs(values[p, k]), old[q], new[at])
+                normalize(new[at])
                 at += 1
     return lines, at - lines
 
@@ -225,7 +282,7 @@ def _bound(generators, counts, X, y, offset, centre, free):
             group[c], ray[c] = p, g
             c += 1
             for h in range(lines, g):
-                thin |= (generators[p, g] * generators[p, h]).sum() > PARALLEL
+                thin |= inner(generators[p, g], generators[p, h]) > PARALLEL
         if branch_group < 0:
             crossed = 0.0  # by a line, at the centre first, then where it is farthest
             for k in range(n):
@@ -237,14 +294,18 @@ def _bound(generators, counts, X, y, offset, centre, free):
             if crossed > 0.0 and lines == X.shape[1]:
                 branch_sample = centre
     by_line = branch_group >= 0
-    has_offset = (offset != 0.0).any()
+    has_offset = False
+    for k in range(n):
+        has_offset |= offset[k] != 0.0
     k_columns = c + 2 * has_offset
-    columns, target = np.empty((k_columns, n)), np.empty(n)
+    columns, target, residual = np.empty((k_columns, n)), np.empty(n), np.empty(n)
     x = np.empty(k_columns)
     weights, norms = np.zeros(k_columns), np.empty(k_columns)
     linear, chord = np.zeros((m, n)), np.zeros((m, n))
-    state = np.where(rows == 1, 1, 0)  # 1: decided; 2: above the target; 3: below it; 0: out
-    scale = np.sqrt((y * y).sum())
+    state = np.empty(n, dtype=np.int64)  # 1: decided; 2: above the target; 3: below it; 0: out
+    for k in range(n):
+        state[k] = 1 if rows[k] == 1 else 0
+    scale = np.sqrt(inner(y, y))
     lowest = 0.0
     for _ in range(ROUNDS):
         for k in range(n):
@@ -263,25 +324,22 @@ def _bound(generators, counts, X, y, offset, centre, free):
             for j in range(c, k_columns):
                 columns[j, k] = (offset[k] if state[k] > 0 else 0.0) * (1.0 if j == c else -1.0)
         for j in range(k_columns):
-            norms[j] = np.sqrt((columns[j] * columns[j]).sum())
-            if norms[j] > 0:
-                columns[j] /= norms[j]
-            else:
-                norms[j] = 1.0
-        error = nonnegative(columns @ columns.T, columns @ target / scale, k_columns, x)
+            norms[j] = normalize(columns[j])
+        error = fit(columns, target, scale, x, residual)
         if thin or error > SOLVED:
             break
-        x *= scale
-        residual = target - x @ columns
-        value = (residual * residual).sum() - error * scale * scale
-        weights = x / norms
+        value = inner(residual, residual) - error * scale * scale
+        for j in range(k_columns):
+            weights[j] = x[j] / norms[j]
         right = True  # a row counts where the network is on its wrong side, whichever piece it is
         for k in range(n):
             right &= not (state[k] == 2 and residual[k] > 0.0)
             right &= not (state[k] == 3 and residual[k] < 0.0)
         if right:
             lowest = max(lowest, value)
-        linear[:], chord[:] = 0.0, 0.0
+        for p in range(m):
+            for k in range(n):
+                linear[p, k] = chord[p, k] = 0.0
         for j in range(c):
             for k in range(n):
                 v = weights[j] * values[group[j], ray[j], k]
@@ -302,9 +360,12 @@ def _bound(generators, counts, X, y, offset, centre, free):
             state[k] = now
         if not changed:
             break
-    free[:] = 0.0
+    for p in range(m + 1):
+        for j in range(free.shape[1]):
+            free[p, j] = 0.0
     for j in range(c):
-        free[group[j]] += weights[j] * generators[group[j], ray[j]]
+        row = free[group[j]]
+        _combine(1.0, row, weights[j], generators[group[j], ray[j]], row)
     if has_offset:
         free[m, 0] = weights[c] - weights[c + 1]
     widest = 0.0
@@ -356,7 +417,9 @@ def expand(nodes, X, y, offset, centre, cutoff, children, best):
             closed = min(closed, bounds[index])
             continue
         for above in range(copies + 1):
-            new_generators[at], new_counts[at] = generators[index], counts[index]
+            for q in range(m):
+                copy(generators[index, q], new_generators[at, q])
+            copy(counts[index], new_counts[at])
             new_counts[at, p, 3] = 0
             for half in range(2):
                 share = above if half == 0 else copies - above
@@ -365,8 +428,8 @@ def expand(nodes, X, y, offset, centre, cutoff, children, best):
                 q = 0
                 while new_counts[at, q, 3] > 0:
                     q += 1
-                new_generators[at, q] = halves[half]
-                new_counts[at, q, 0], new_counts[at, q, 1] = sizes[half]
+                copy(halves[half], new_generators[at, q])
+                new_counts[at, q, 0], new_counts[at, q, 1] = sizes[half, 0], sizes[half, 1]
                 new_counts[at, q, 2], new_counts[at, q, 3] = sign, share
             bound, group, sample, loss = _bound(
                 new_generators[at], new_counts[at], X, y, offset, centre, free
@@ -375,8 +438,9 @@ def expand(nodes, X, y, offset, centre, cutoff, children, best):
             bound = max(bound, bounds[index])
             if loss < least:
                 least = loss
-                best[:, :D] = free
-                best[:m, D] = new_counts[at, :, 2] * new_counts[at, :, 3]
+                copy(free, best)
+                for q in range(m):
+                    best[q, D] = new_counts[at, q, 2] * new_counts[at, q, 3]
             if group < 0:
                 closed = min(closed, bound)
             elif bound < cutoff:

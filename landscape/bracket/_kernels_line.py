@@ -11,7 +11,7 @@ so affine. Multiplicity 0 is no group. Overlapping intervals make a *block*; bet
 # numba infers the types; arrays are float64 or int64.
 import numpy as np
 
-from landscape.bracket._kernels import nonnegative
+from landscape.bracket._kernels import copy, fit, inner, normalize
 from landscape.compiled import compiled
 
 #: Unit of rounding.
@@ -37,7 +37,8 @@ def pieces(points, values, runs, least):
             ty += w * share * dt * dy
             yy += w * share * dy * dy + spread
             w, t, y = w + own, t + share * dt, y + share * dy
-            runs[low, high] = w, t, y, tt, ty
+            run = runs[low, high]
+            run[0], run[1], run[2], run[3], run[4] = w, t, y, tt, ty
             least[0, low, high] = max(yy - ty * ty / tt, 0.0) if tt > 0.0 else yy
     for k in range(1, kinks):
         for low in range(n):
@@ -67,7 +68,8 @@ def _blocks(node, n, blocks):
                 blocks[count - 1, 2] = 1
             blocks[count - 1, 1] = max(blocks[count - 1, 1], node[index, 3])
         else:
-            blocks[count] = first, node[index, 3], 0
+            blocks[count, 0], blocks[count, 1] = first, node[index, 3]
+            blocks[count, 2] = 0
             count += 1
 
 
@@ -111,7 +113,7 @@ def _affine(points, runs, blocks, rays, x, offset, sums, shift):
             used[kind] |= x[j] > 0.0
     if offset:
         both = min(max((first + final) / 2, limits[0], limits[2]), limits[1], limits[3])
-        both = 0.0 if used.any() else both
+        both = 0.0 if used[0] or used[1] else both
         return both, both
     first = 0.0 if used[0] else first + shift
     final = 0.0 if used[1] else final + shift
@@ -295,7 +297,8 @@ def bound_of_node(node, points, runs, least, offset, largest, square, free):
         if copies == 0:
             continue
         for end in range(2):
-            rays[c] = kind if kind < 2 else end, b if end else a, sign
+            rays[c, 0], rays[c, 1] = kind if kind < 2 else end, b if end else a
+            rays[c, 2] = sign
             owner[c] = p
             c += 1
         if kind < 2 and b - a > widest:
@@ -327,18 +330,15 @@ def bound_of_node(node, points, runs, least, offset, largest, square, free):
                 if node[p, 1] < 2 and node[p, 2] < blocks[i, 1] - 1 and node[p, 3] > high:
                     kinks += node[p, 4]
             inside += least[min(kinks, len(least) - 1), high, blocks[i, 1]]
-    size, scale = len(columns), np.sqrt((target * target).sum())
+    size, scale = len(columns), np.sqrt(inner(target, target))
     x, norms = np.zeros(size), np.ones(size)
-    free[:] = 0.0
+    for p in range(m + 1):
+        free[p, 0] = free[p, 1] = 0.0
     if scale > 0.0:
         for j in range(size):
-            norm = np.sqrt((columns[j] * columns[j]).sum())
-            if norm > 0.0:
-                norms[j] = norm
-                columns[j] /= norm
-        nonnegative(columns @ columns.T, columns @ target / scale, size, x)
-        x *= scale
-        rest = target - x @ columns
+            norms[j] = normalize(columns[j])
+        rest = np.empty(height)
+        fit(columns, target, scale, x, rest)
         sums = np.empty((last + 1, 2))
         for i in range(last + 1):
             low, high = blocks[i - 1, 1] if i > 0 else 0, blocks[i, 0] + 1 if i < last else n
@@ -389,7 +389,7 @@ def expand(nodes, data, offset, cutoff, children, best):
             sign, kind, a, b, copies = 0, 0, 0, 0, 0
         middle = (a + b) // 2
         for left in range(copies + 1):
-            new_groups[at] = groups[index]
+            copy(groups[index], new_groups[at])
             if p >= 0:
                 new_groups[at, p, 4] = 0
                 for half in range(2):
@@ -414,8 +414,9 @@ def expand(nodes, data, offset, cutoff, children, best):
             loss = _loss(new_groups[at], points, values, free)
             if loss < lowest:
                 lowest = loss
-                best[:, :2] = free
-                best[:m, 2] = new_groups[at, :, 0] * new_groups[at, :, 4]
+                copy(free, best)
+                for q in range(m):
+                    best[q, 2] = new_groups[at, q, 0] * new_groups[at, q, 4]
             if branch < 0:
                 closed = min(closed, bound)
             else:
