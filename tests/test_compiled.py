@@ -46,14 +46,19 @@ def package(tmp_path: Path) -> Path:
     return root
 
 
-def run(package: Path, **variables: str) -> tuple[int, int]:
-    """What the outer kernel returns in a new process, and how often it came from the cache."""
+def python(code: str, package: Path, **variables: str) -> str:
+    """What a new process prints, which finds the package first and knows of no other cache."""
     clean = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     result = subprocess.run(
-        [sys.executable, "-c", RUN], cwd=package.parent, env={**clean, **variables},
+        [sys.executable, "-c", code], cwd=package.parent, env={**clean, **variables},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    value, hits = result.stdout.split()
+    return result.stdout
+
+
+def run(package: Path, **variables: str) -> tuple[int, int]:
+    """What the outer kernel returns in a new process, and how often it came from the cache."""
+    value, hits = python(RUN, package, **variables).split()
     return int(value), int(hits)
 
 
@@ -81,7 +86,7 @@ def test_old_caches_do_not_pile_up(package: Path) -> None:
         "    (PACKAGE / 'seminorm/_kernels_callee.py').write_text(str(number))",
         "    cache_directory.cache_clear(), cache_directory()",
     ]
-    subprocess.run([sys.executable, "-c", "\n".join(edits)], cwd=package.parent, check=True)
+    python("\n".join(edits), package)
     assert len(list((package / "__pycache__").glob("kernels-*"))) == compiled.KEPT
 
 

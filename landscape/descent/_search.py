@@ -281,8 +281,10 @@ class Search:
         n, column, penalty = problem.y.size, problem.column, problem.penalty
         u, held, work = self.state.u.copy(), self.held.copy(), 4 * n * m * d + (m * d) ** 3
         losses = np.empty(min(max_iter - self.n_iter, max(1, int(AT_ONCE / work))))
+        # The data of a study may not be written to: that is another type, compiled for anew.
+        X, y = (np.require(array, requirements="W") for array in (problem.X, problem.y))
         e, taken, found = approach(
-            problem.X, problem.signs, problem.y, np.zeros(n) if column is None else column,
+            X, problem.signs, y, np.zeros(n) if column is None else column,
             column is not None, np.zeros(d) if penalty is None else n * penalty,
             KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, losses,
         )  # fmt: skip
