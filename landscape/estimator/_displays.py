@@ -127,7 +127,7 @@ class LandscapeDisplay(_Display):
             ax.set_xscale("log")
         title = f"{len(starts)} starts, {len(minima)} distinct minima"
         if (most := minima["n_starts"].max()) > 1:
-            title += f" (larger: reached by up to {most})"
+            title += f"\n(larger: reached by up to {most})"
         ax.set_title(title, fontsize=9)
         self._finish(ax)
 
