@@ -4,6 +4,8 @@
 over e >= 0: Newton's method with a barrier and norms that are smoothed less and less, for all
 programs in step. What it ends at is a point, so an upper bound; over e >= 0 the slopes there are
 positive, and that is a lower bound (Theorem 40.4). Neither needs the iteration to have converged.
+Losses with corners are solved one by one as conic programs, whose multipliers give the bound
+(Theorem 43).
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.losses import Loss
+from landscape.corners import minimize_corners
+from landscape.losses import KinkedLoss, Loss
 from landscape.rounding import Array
 
 __all__ = ["Least", "minimize_many"]
@@ -110,6 +113,8 @@ def minimize_many(
     Columns (c, K, n) are of norm one, or zero: such unknowns have to stay out of the pulls.
     """
     whole = _Programs(columns, y, loss, pulls, m)
+    if isinstance(loss, KinkedLoss):
+        return _one_by_one(whole, loss, cone)
     c, width = columns.shape[:2]
     size = max(float(loss.value(-y).mean()), np.finfo(float).tiny)  # the loss of zero
     reach, last = whole.reach, LAST * size
@@ -164,6 +169,32 @@ def minimize_many(
     return _bounds(whole, e, level / size * reach, settled, cone)
 
 
+def _one_by_one(programs: _Programs, loss: KinkedLoss, cone: bool) -> Least:
+    """Programs of a loss with corners: with its slopes s it is at least ``2 s_k (r_k - at_k)``."""
+    (c, width, n), m, q = programs.columns.shape, programs.m, programs.pulls.shape[2]
+    at, low, high = loss.pieces()
+    places, ends = programs.y + at, (2 / n * low, 2 / n * high)
+    e, z, units = np.zeros((c, width)), np.zeros((c, n)), np.zeros((c, m, q))
+    owner = np.repeat(np.arange(m), width // max(m, 1))
+    for i in range(c):
+        used = np.flatnonzero(programs.columns[i].any(axis=1) | programs.pulls[i].any(axis=1))
+        own = [programs.pulls[i, used].T * (owner[used] == j) for j in range(m)]
+        norms = [j for j in range(m) if own[j].any()]
+        found = minimize_corners(
+            programs.columns[i, used].T, places, *ends,
+            pulls=[own[j] for j in norms],
+            rows=-np.eye(used.size) if cone else None,
+        )  # fmt: skip
+        e[i, used] = np.maximum(found.x, 0.0) if cone else found.x
+        z[i], units[i, norms] = found.slopes, np.array(found.units).reshape(-1, q)
+    r, _, norms = programs.parts(e, np.zeros(c))
+    upper = loss.value(r).mean(axis=1) + norms.sum(axis=1)
+    lower = np.full(c, -np.inf)
+    if cone or not width:
+        lower = np.minimum(_tangent(programs, -(z @ places), z, [units]), upper)
+    return Least(e, upper, lower, np.ones(c, dtype=bool))
+
+
 def _bounds(
     programs: _Programs, e: Array, smooth: Array, settled: NDArray[np.bool_], cone: bool
 ) -> Least:
@@ -185,10 +216,21 @@ def _bounds(
     )
     large = np.sqrt(e).reshape(c, m, -1, 1)  # conditions of unknowns that are not zero hold best
     balanced = -np.einsum("cmqw,cmwo->cmq", np.linalg.pinv(large * pulls), large * own)
-    missed = np.full((c, m), np.inf)
-    for unit in (p / norms[:, :, None], balanced):
-        unit = unit / np.maximum(1.0, np.linalg.norm(unit, axis=2))[:, :, None]
-        total = own[:, :, :, 0] + np.einsum("cmwq,cmq->cmw", pulls, unit)
-        missed = np.minimum(missed, np.maximum(-total, 0.0).sum(axis=2))
-    lower = base - missed.sum(axis=1) * BOX * programs.reach
+    lower = _tangent(programs, base, z, [p / norms[:, :, None], balanced])
     return Least(e, upper, np.minimum(lower, upper), settled)
+
+
+def _tangent(programs: _Programs, base: Array, z: Array, units: list[Array]) -> Array:
+    """The least of ``base + <z, values>`` and norms over unknowns up to ``BOX`` (Theorem 40.4).
+
+    Of the slopes ``units`` (c, m, q) of the norms the better ones of each neuron count.
+    """
+    (c, width), m = programs.columns.shape[:2], programs.m
+    slopes = np.einsum("ckn,cn->ck", programs.columns, z).reshape(c, m, -1)
+    pulls = programs.pulls.reshape(c, m, width // m, -1)
+    missed = np.full((c, m), np.inf)
+    for unit in units:
+        unit = unit / np.maximum(1.0, np.linalg.norm(unit, axis=2))[:, :, None]
+        total = slopes + np.einsum("cmwq,cmq->cmw", pulls, unit)
+        missed = np.minimum(missed, np.maximum(-total, 0.0).sum(axis=2))
+    return np.asarray(base - missed.sum(axis=1) * BOX * programs.reach)

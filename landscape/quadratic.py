@@ -1,5 +1,7 @@
 """Convex quadratic programs, by clarabel (chosen by measurement, see benchmarks/probe)."""
 
+from collections.abc import Sequence
+
 import clarabel
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,18 @@ MAX_ITER = 60
 
 
 def minimize_quadratic(
-    hessian: Array | csc_matrix, linear: Array, rows: Array, right: Array, n_equal: int = 0
+    hessian: Array | csc_matrix,
+    linear: Array,
+    rows: Array | csc_matrix,
+    right: Array,
+    n_equal: int = 0,
+    cones: Sequence[int] = (),
 ) -> tuple[Array, Array, str]:
     """Minimize ``<linear, x> + 1/2 <x, hessian x>`` over ``rows @ x <= right``.
 
     Of the hessian (k, k) only the upper triangle is given; the first ``n_equal`` rows are
-    equations. Returns a point, the rows' multipliers (>= 0 for inequalities), both 0 where the
+    equations, and the last ones say that ``right - rows @ x`` is in second-order cones of these
+    sizes. Returns a point, the rows' multipliers (>= 0 for inequalities), both 0 where the
     solver broke down, and how it ended. Bounds are to be derived for any point and multipliers.
     """
     settings = clarabel.DefaultSettings()
@@ -26,12 +34,14 @@ def minimize_quadratic(
     settings.max_iter = MAX_ITER
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
     equations = [clarabel.ZeroConeT(n_equal)] if n_equal else []
-    cones = [*equations, clarabel.NonnegativeConeT(len(right) - n_equal)]
+    n_linear = len(right) - sum(cones)
+    kinds = [*equations, clarabel.NonnegativeConeT(n_linear - n_equal)]
+    kinds += [clarabel.SecondOrderConeT(size) for size in cones]
     found = clarabel.DefaultSolver(
-        csc_matrix(hessian), linear, csc_matrix(rows), right, cones, settings
+        csc_matrix(hessian), linear, csc_matrix(rows), right, kinds, settings
     ).solve()
     x, z = np.array(found.x), np.array(found.z)
     if not (np.isfinite(x).all() and np.isfinite(z).all()):
         return 0 * linear, 0 * right, "broken"
-    z[n_equal:] = np.maximum(z[n_equal:], 0.0)
+    z[n_equal:n_linear] = np.maximum(z[n_equal:n_linear], 0.0)
     return x, z, str(found.status)

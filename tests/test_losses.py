@@ -15,14 +15,10 @@ from landscape import (
     Parametrization,
     RestrictedSpace,
     UnrestrictedSpace,
-    bracket_radius,
     certify_minimum,
     descend,
     lift_inputs,
-    merge_tree,
-    probe_realization,
 )
-from landscape.atlas import make_atlas
 from landscape.descent import DescentOutcome
 from landscape.losses import WeightDecay, get_loss
 from landscape.objective import mean_loss, objective_for
@@ -428,21 +424,3 @@ def test_attacks_find_no_wrong_verdict(name):
     assert counts["holds"] > 40
     assert counts["violated"] > 40
     assert not any(counts[key] for key in WRONG), counts
-
-
-@pytest.mark.parametrize("name", ["absolute", "pinball", "hinge"])
-def test_what_needs_slopes_refuses_losses_with_a_kink(name):
-    """Tangents at a kink are not unique: no atlas, tree, ball or radius of them is claimed."""
-    space, x, y = RestrictedSpace(3, 1), np.arange(4.0)[:, None], np.array([0.0, 1.0, 0.0, 1.0])
-    theta, inputs = space.sample(np.random.default_rng(0)), space.embed(x)
-    calls = {
-        "atlases": lambda: make_atlas(x, y, space=space, loss=name),
-        "merge trees": lambda: merge_tree(x, y, space=space, loss=name),
-        "brackets of radii": lambda: bracket_radius(theta, inputs, y, space=space, loss=name),
-        "probes of balls": lambda: probe_realization(
-            theta, inputs, y, radius=1e-3, space=space, loss=name
-        ),
-    }
-    for what, call in calls.items():
-        with pytest.raises(ValueError, match=f"loss: {what} need a differentiable loss"):
-            call()

@@ -1,11 +1,13 @@
 """Theorem 38: balls of realization space for other losses, against a general convex solver."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.integrate import simpson
 
 from landscape import Parametrization, RestrictedSpace, UnrestrictedSpace, descend, lift_inputs
-from landscape.losses import WeightDecay, decay_rows, get_loss
+from landscape.losses import KinkedLoss, WeightDecay, decay_rows, get_loss
 from landscape.objective import mean_loss
 from landscape.parametrization import max_norms
 from landscape.probe import (
@@ -35,6 +37,9 @@ CASES = {
     "poisson": ("poisson", COUNTS, None),
     "poisson, decay": ("poisson", COUNTS, WeightDecay(0.02, biases=True)),
     "squared, decay": ("squared", WAVE, 0.03),
+    "absolute": ("absolute", WAVE, None),
+    "pinball": (get_loss("pinball", tau=0.8), WAVE, None),
+    "hinge": ("hinge", LABELS, None),
 }
 SPACE = RestrictedSpace(3, 3)
 
@@ -62,6 +67,9 @@ def oracle(theta, y, loss, decay, radius):
             cp.sum(cp.exp(values) - cp.multiply(y, values))
             + np.where(y > 0, y * np.log(np.where(y > 0, y, 1)) - y, 0).sum()
         ),
+        "absolute": lambda: cp.sum(cp.abs(values - y)),
+        "pinball": lambda: cp.sum(cp.maximum(own.tau * (y - values), (1 - own.tau) * (values - y))),
+        "hinge": lambda: cp.sum(cp.pos(1 - cp.multiply(signs, values))),
     }
     objective = terms[own.name]() / len(y)
     if decay is not None:
@@ -98,7 +106,7 @@ def test_balls_around_arbitrary_networks_hold_what_a_general_solver_finds(case):
         assert sobolev_distance(theta, probe.witness).value <= radius * (1 + 1e-9)
 
 
-FAST = ("logistic, decay", "huber", "poisson")
+FAST = ("logistic, decay", "huber", "poisson", "absolute", "hinge")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +131,8 @@ def test_the_change_of_a_loss_is_enclosed():
     """Against an integral of the slope, for changes that cancel nearly all digits."""
     theta = start(1)
     for loss, y, _ in CASES.values():
+        if isinstance(get_loss(loss), KinkedLoss):  # below, in rationals
+            continue
         values = NetworkValues.of(theta, X, y, loss=loss, decay=np.zeros((1, 3)))
         own, r = values.sample_loss, values.r.value
         for size in (1e-12, 1e-6, 1e-2, 1.0):
@@ -137,10 +147,29 @@ def test_the_change_of_a_loss_is_enclosed():
             assert found.error <= 1e-3 * abs(change) + 4e-16 or size >= 1e-6
 
 
+@pytest.mark.parametrize("case", ["absolute", "pinball", "hinge"])
+def test_the_change_of_a_loss_with_corners_is_enclosed(case):
+    """Against rationals, also where samples lie on corners."""
+    loss, y, _ = CASES[case]
+    theta = descend(start(0), X, y, space=SPACE, loss=loss).parametrization
+    values = NetworkValues.of(theta, X, y, loss=loss)
+    assert values.bent.any()
+    for size in (1e-12, 1e-6, 1e-2, 1.0):
+        d = size * np.random.default_rng(2).standard_normal(len(y))
+        found, change = values.change(Bounded.exact(d)), Fraction(0)
+        for k, r in enumerate(map(Fraction, values.r.value.tolist())):
+            at, low, high = values.sample_loss.exact_pieces(k)
+            for sign, gap in ((-1, r - at), (1, r - at + Fraction(d[k]))):
+                change += 2 * sign * max(low * gap, high * gap)
+        change = float(change / len(y))
+        assert abs(change - found.value) <= found.error
+        assert found.error <= 1e-3 * abs(change) + 1e-13
+
+
 @pytest.mark.slow
 def test_larger_balls_are_searched_and_their_witnesses_are_better():
     found = 0
-    for case in ("logistic", "huber", "poisson, decay"):
+    for case in ("logistic", "huber", "poisson, decay", "absolute", "hinge"):
         loss, y, decay = CASES[case]
         form = {"loss": loss, "weight_decay": decay}
         end = descend(start(0), X, y, space=SPACE, **form)
@@ -159,7 +188,7 @@ def test_larger_balls_are_searched_and_their_witnesses_are_better():
     assert found
 
 
-@pytest.mark.parametrize("case", ["logistic", "huber", "poisson"])
+@pytest.mark.parametrize("case", ["logistic", "huber", "poisson", "pinball"])
 def test_controls_fail_and_natural_minima_are_examined(case):
     loss, y, _ = CASES[case]
     end = descend(start(0), X, y, space=SPACE, loss=loss)

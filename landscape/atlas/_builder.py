@@ -1,7 +1,7 @@
 """From supports to certified entries: how an atlas is made, see :mod:`landscape.atlas`."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement, permutations, product
@@ -14,18 +14,20 @@ from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from landscape.atlas._convex import ConvexTypes
+from landscape.atlas._corners import CornerTypes
 from landscape.atlas._faces import AtlasCost, atlas_cost, neuron_faces, separation
 from landscape.atlas._records import SAME_VALUES, Atlas, AtlasEntry, UndecidedFace, target_size
 from landscape.atlas._supports import Code, SupportFit, Types
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
 from landscape.losses import (
+    KinkedLoss,
     Loss,
     SquaredLoss,
     WeightDecay,
+    get_loss,
     get_weight_decay,
     needs_loss,
-    require_smooth,
 )
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.parametrization import Parametrization
@@ -39,6 +41,9 @@ Support = tuple[int, ...]
 
 #: Losses count as equal to the least one within this, relative to the mean square of the target.
 SAME_LOSS = 1e-10
+
+#: With corners: levels of faces that touch count as equal within this, likewise.
+SAME_LEVEL = 1e-9
 
 #: Samples have to be this far from dependence, see ``_faces.separation``, or be dependent.
 SEPARATION = 1e-7
@@ -83,7 +88,8 @@ def make_atlas(
         Before anything is solved, with the numbers.
     ValueError
         If shapes do not fit, the space has an upper bound, or a decay counts biases: then neurons
-        that do not help are parallel, at zero, which N* excludes.
+        that do not help are parallel, at zero, which N* excludes; of a loss with corners with any
+        decay.
 
     Examples
     --------
@@ -99,7 +105,6 @@ def make_atlas(
     >>> [(round(entry.loss, 6), entry.dimension) for entry in atlas.entries]
     [(0.18, 0), (1.25, 1)]
     """
-    require_smooth(loss, "atlases")
     x, y = np.asarray(features, dtype=float), np.asarray(target, dtype=float)
     if not isinstance(space, RestrictedSpace) or np.isfinite(space.bound):
         raise ValueError(f"space: expected N* without an upper bound, got {space!r}")
@@ -117,6 +122,8 @@ def make_atlas(
     decay = get_weight_decay(weight_decay)
     if needs_loss(loss, sample_weight) or decay is not None:
         form = {"loss": loss, "sample_weight": sample_weight, "weight_decay": decay}
+    if decay is not None and isinstance(get_loss(loss), KinkedLoss):
+        raise ValueError("weight_decay: atlases of losses with corners are without")
     if decay is not None and decay.biases:
         raise ValueError(
             "weight_decay: biases=True leaves neurons at zero, parallel to each other, which N* "
@@ -158,10 +165,14 @@ class _Builder:
         if not plain:
             loss = problem.sample_loss or SquaredLoss().on(y)[1]
             decay = np.zeros(x.shape[1] + 1) if problem.decay is None else problem.decay
-            self.types = types = ConvexTypes(faces, problem.y, loss, decay)
+            kind = CornerTypes if isinstance(loss, KinkedLoss) else ConvexTypes
+            self.types = types = kind(faces, problem.y, loss, decay)
         self.decayed = problem.decay is not None
         self.zero = problem.loss(State(np.zeros((space.n_neurons, x.shape[1] + 1)), 0.0))
         self.same = SAME_VALUES * types.size
+        #: With corners slopes are not unique: what is equal are least losses (Theorem 43.2).
+        self.cornered = isinstance(types, CornerTypes)
+        self.level = SAME_LEVEL * (self.zero or 1.0)
         self.pieces: list[Piece] = []
         self.undecided: list[UndecidedFace] = []
         self.n_candidates = self.n_border = 0
@@ -206,10 +217,16 @@ class _Builder:
             active = tuple(sorted({t for t in choice if t < self.types.n_types}))
             if active == fit.support or self.fit(active).code is not Code.INSIDE:
                 continue
-            if np.abs(self.fit(active).residuals - fit.residuals).max() <= self.same:
+            if self._agree(self.fit(active), fit):
                 self.n_border += 1
                 return
         self._unresolved(fit, "its minimizer is on the border of the face up to rounding")
+
+    def _agree(self, one: SupportFit, other: SupportFit) -> bool:
+        """Whether two supports' minimizers may be of one set."""
+        if self.cornered:
+            return abs(one.loss - other.loss) <= self.level
+        return bool(np.abs(one.residuals - other.residuals).max() <= self.same)
 
     def _below(self, t: int) -> list[int]:
         """The types of the faces in the closure of a type's face, smallest first."""
@@ -229,13 +246,16 @@ class _Builder:
         base = fit.support + (self.types.silent,) * spare
         if not self._is_minimum(base, fit, ""):
             return
-        # The test separates over the neurons: each addition is decided once.
+        # The test separates over the neurons, but for losses with corners: each addition is
+        # decided once, and with corners their combinations as well.
         note, quiet = "with one more silent neuron: ", self.quiet if spare else []
         added = [t for t in quiet if self._is_minimum((*base[:-1], t), fit, note)]
         choices = [*fit.support, self.types.silent, *added]
         for extra in combinations_with_replacement(choices, spare):
             if sum(t // 2 == self.apex // 2 for t in extra) <= 1:
                 joint = tuple(sorted((*fit.support, *extra)))
+                if self.cornered and joint != base and not self._is_minimum(joint, fit, note):
+                    continue
                 self.pieces.append(Piece(joint, fit, self.types.dimension(joint, fit)))
 
     def _is_minimum(self, joint: Support, fit: SupportFit, note: str) -> bool:
@@ -282,7 +302,7 @@ class _Builder:
             f"{count} joint faces"
         )
         rows = []
-        for value, group in enumerate(_by_residuals(self.pieces, self.same)):
+        for value, group in enumerate(self._groups()):
             for plateau in self._plateaus(group):
                 if (entry := self._entry(plateau)) is not None:
                     rows.append((entry, plateau, value))
@@ -342,7 +362,10 @@ class _Builder:
         if not certificate.is_minimum:  # what rounding in other units left, a descent takes away
             end = descend(theta, inputs, self.y, space=self.space, **self.form)
             moved = np.abs(realize(end.parametrization, inputs) - realize(theta, inputs)).max()
-            if end.certificate is not None and moved <= self.same * self.unit:
+            same = moved <= self.same * self.unit
+            if self.cornered:
+                same = abs(end.loss - piece.fit.loss) <= self.level
+            if end.certificate is not None and same:
                 theta, certificate = end.parametrization, end.certificate
         if not certificate.is_minimum:
             reason = (
@@ -369,17 +392,19 @@ class _Builder:
             sign_classes=tuple(sorted(classes)),
         )
 
+    def _groups(self) -> list[list[Piece]]:
+        """Pieces whose residuals, with corners levels, agree up to a tolerance in every entry."""
+        groups, left = [], np.arange(len(self.pieces))
+        fits, width = [piece.fit for piece in self.pieces], self.same
+        keys = np.array([fit.residuals for fit in fits])
+        if self.cornered:
+            keys, width = np.array([[fit.loss] for fit in fits]), self.level
+        while left.size:
+            same = (np.abs(keys[left] - keys[left[0]]) <= width).all(axis=1)
+            groups.append([self.pieces[k] for k in left[same]])
+            left = left[~same]
+        return groups
+
     def _loss(self, fit: SupportFit) -> float:
         """In the units of the target."""
         return self.unit**2 * fit.loss
-
-
-def _by_residuals(pieces: Sequence[Piece], tolerance: float) -> list[list[Piece]]:
-    """Groups of pieces whose residuals agree up to a tolerance in every entry."""
-    groups, left = [], np.arange(len(pieces))
-    residuals = np.array([piece.fit.residuals for piece in pieces])
-    while left.size:
-        same = (np.abs(residuals[left] - residuals[left[0]]) <= tolerance).all(axis=1)
-        groups.append([pieces[k] for k in left[same]])
-        left = left[~same]
-    return groups

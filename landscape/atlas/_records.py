@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from landscape.atlas._faces import AtlasCost
 from landscape.atlas._supports import Types
 from landscape.effective import EffectiveProblem
+from landscape.losses import KinkedLoss
 from landscape.minima import Certificate
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace
@@ -35,7 +36,8 @@ class AtlasEntry:
     parametrization: Parametrization  #: in N*, in a piece of the largest dimension
     certificate: Certificate  #: of this representative; its verdict is ``holds``
     key: str  #: its :func:`landscape.minima.activation_key`
-    #: ``R(x_k) - y_k``, of other losses s_k, half the slopes; on all of the entry, shape (n,).
+    #: ``R(x_k) - y_k``, of other losses s_k, half the slopes; on all of the entry, shape (n,). Of
+    #: losses with corners: slopes that support all of the entry, there may be others.
     residuals: Array
     #: Largest dimension of a piece, in effective coordinates (w, b); 0 is an isolated minimum.
     dimension: int
@@ -150,11 +152,16 @@ class Atlas:
         z = problem.preactivations(state)
         sides = np.where(problem.kink_pairs(state, z), 0, np.sign(z)).astype(np.int8).T
         residuals = problem.half_slopes(problem.residuals(state, z))
-        tolerance = 100 * SAME_VALUES * self._scale
+        tolerance, value = 100 * SAME_VALUES * self._scale, problem.loss(state)
+        cornered = isinstance(problem.sample_loss, KinkedLoss)  # slopes are not unique
         near = [
             entry.number
             for entry in self.entries
-            if np.abs(entry.residuals - residuals).max() <= tolerance
+            if (
+                abs(entry.loss - value) <= SAME_VALUES * self.zero
+                if cornered
+                else np.abs(entry.residuals - residuals).max() <= tolerance
+            )
         ]
         types = _types_of(self._types, sides, problem.signs)
         found = [k for k in self._pieces.get(types, []) if k in near]

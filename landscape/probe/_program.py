@@ -16,11 +16,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.corners import minimize_corners, supported
 from landscape.errors import NumericalError
-from landscape.losses import Loss, get_loss, needs_loss, require_smooth
+from landscape.losses import HingeLoss, KinkedLoss, Loss, get_loss, needs_loss
 from landscape.parametrization import Parametrization, max_norms
 from landscape.quadratic import TOLERANCE, minimize_quadratic
-from landscape.rounding import SLACK_SHARE, Array, Bounded, gamma, is_zero_loss
+from landscape.rounding import (
+    GLOBAL_SHARE,
+    KINK_FACTOR,
+    SLACK_SHARE,
+    Array,
+    Bounded,
+    Mask,
+    gamma,
+    is_zero_loss,
+)
 from landscape.seminorm import GradientOracle
 
 #: Changes of the loss count as zero up to this times what a ball of this radius can change the
@@ -61,7 +71,6 @@ class NetworkValues:
 
         Targets of another loss than the square keep their unit.
         """
-        require_smooth(loss, "probes of balls")
         own = None
         if needs_loss(loss, None) or decay is not None:
             y, own = get_loss(loss).on(y)
@@ -77,6 +86,26 @@ class NetworkValues:
     def s(self) -> Bounded:
         """Half the derivatives of the losses: of the squared one the residuals, (n,)."""
         return self.r if self.sample_loss is None else self.sample_loss.bounded(self.r)[1]
+
+    @cached_property
+    def gaps(self) -> Bounded:
+        """How far behind the corners of the loss samples are, (n,); infinite without corners."""
+        if not isinstance(self.sample_loss, KinkedLoss):
+            return Bounded.exact(np.full(self.y.size, np.inf))
+        return self.r - Bounded.exact(self.sample_loss.pieces()[0])
+
+    @cached_property
+    def bent(self) -> Mask:
+        """Samples on the corners of their loss, up to rounding, (n,)."""
+        return np.asarray(np.abs(self.gaps.value) <= KINK_FACTOR * self.gaps.error)
+
+    def slopes_towards(self, sign: float) -> Array:
+        """The s_k, one-sided on corners, when all values rise (+1) or fall (-1), (n,)."""
+        s = self.s.value
+        if isinstance(self.sample_loss, KinkedLoss):
+            _, low, high = self.sample_loss.pieces()
+            s = np.where(self.bent, high if sign > 0 else low, s)
+        return s
 
     @classmethod
     def _of(
@@ -125,6 +154,12 @@ class NetworkValues:
             return _mean_product(self.s + self.s + d, d)
         (before, s), (after, there) = map(self.sample_loss.bounded, (self.r, self.r + d))
         ones = Bounded.exact(np.ones(d.value.size))
+        if isinstance(self.sample_loss, KinkedLoss):  # linear where no corner is passed
+            gaps = self.gaps, self.gaps + d
+            linear = gaps[0].positive & gaps[1].positive | gaps[0].negative & gaps[1].negative
+            return _mean_product((s + s).where(linear), d) + _mean_product(
+                (after - before).where(~linear), ones
+            )
         whole = _mean_product(after - before, ones)
         ends = _mean_product(s + s, d), _mean_product(there + there, d)
         low = max(float(whole.value - whole.error), float(ends[0].value - ends[0].error))
@@ -156,7 +191,11 @@ class NetworkValues:
     @property
     def is_zero(self) -> bool:
         """Whether the loss is zero up to ``GLOBAL_SHARE``, as the certificates understand it."""
-        if self.decay is not None or not getattr(self.sample_loss, "of_residuals", True):
+        if self.decay is not None:
+            return False
+        if isinstance(self.sample_loss, HingeLoss):
+            return float(self.loss.size) <= GLOBAL_SHARE**0.5
+        if not getattr(self.sample_loss, "of_residuals", True):
             return False
         square = _mean_product(self.r, self.r)
         return is_zero_loss(square, self.y, np.abs(self.outputs) @ self.ridges.value)
@@ -202,6 +241,7 @@ class Solution:
     multipliers: Array  #: Theirs, of both signs, (c, 2).
     rounds: int  #: Quadratic programs solved.
     feasible: bool  #: Whether the ball and the box have a point in common.
+    slopes: Array | None = None  #: Of losses with corners, the s_k that support the minimum, (n,).
 
 
 class ScaleProgram:
@@ -236,6 +276,7 @@ class ScaleProgram:
         self.linear = factor * (features @ values.s.value) + self.pull
         self.hessian = factor * (features @ features.T)
         self.oracle = oracle or GradientOracle(np.vstack([rows, -rows[-1:]][: 1 + offset]))
+        self._slopes: Array | None = None  # of the last program
 
     def change(self, tau: Array) -> Bounded:
         """Change of the loss, without cancellation."""
@@ -282,7 +323,7 @@ class ScaleProgram:
             tau = tau / max(1.0, self.distance(tau) / self.radius * (1 + gamma(tau.size)))
         multipliers = np.zeros((len(cells), 2))
         multipliers[: len(duals) // 2] = duals.reshape(2, -1).T  # the last round's have none
-        return Solution(tau, cells, multipliers, rounds, feasible)
+        return Solution(tau, cells, multipliers, rounds, feasible, self._slopes)
 
     def _minimize(self, cells: Array) -> tuple[Array, Array, str]:
         """The least point under the cells' constraints: of other losses by Newton's method."""
@@ -291,6 +332,9 @@ class ScaleProgram:
         if loss is None:
             objective = self.radius * self.hessian, self.linear
             return minimize_in_box(*objective, rows, right, self.low, self.high)
+
+        if isinstance(loss, KinkedLoss):
+            return self._at_corners(loss, rows, right)
 
         def value(tau: Array) -> float:
             r = self.values.r.value + features.T @ (self.radius * tau)
@@ -316,6 +360,28 @@ class ScaleProgram:
                 break
         return tau, duals, status
 
+    def _at_corners(self, loss: KinkedLoss, rows: Array, right: Array) -> tuple[Array, Array, str]:
+        """The same of a loss with corners, a linear program: most samples never reach theirs."""
+        features, n, fixed = self.features.value, self.values.y.size, self.low >= self.high
+        _, low, high = loss.pieces()
+        places = -self.values.gaps.value / self.radius
+        reach = np.abs(features).T @ np.maximum(np.abs(self.low), np.abs(self.high))
+        near = (np.abs(places) <= reach * (1 + 1e-9)) | self.values.bent
+        slopes = np.where(places > 0, low, high)
+        eye = np.eye(fixed.size)
+        found = minimize_corners(
+            features.T[near], places[near], 2 / n * low[near], 2 / n * high[near],
+            linear=2 / n * (features[:, ~near] @ slopes[~near]) + self.pull,
+            rows=np.vstack([eye[fixed], eye[~fixed], -eye[~fixed], rows]),
+            right=np.concatenate([self.low[fixed], self.high[~fixed], -self.low[~fixed], right]),
+            n_equal=int(fixed.sum()),
+        )  # fmt: skip
+        slopes[near] = 0.5 * n * found.slopes
+        self._slopes = slopes
+        status = "Solved" if found.feasible else "PrimalInfeasible"
+        duals = found.multipliers[fixed.size + int((~fixed).sum()) :]
+        return np.clip(found.x, self.low, self.high), duals, status
+
     def lower_bound(self, solution: Solution) -> float:
         """A bound on the change over the ball, rounding included: the better of two dual points.
 
@@ -323,20 +389,35 @@ class ScaleProgram:
         scales are stationary the loss, convex in them, falls nowhere (Theorem 13).
         """
         tau, multipliers, cells = solution.tau, solution.multipliers, solution.cells
-        return max(self._dual_bound(t * tau, t * multipliers, cells) for t in (0.0, 1.0))
+        centre = slopes = solution.slopes
+        if slopes is not None:  # stationary as well as may be
+            _, low, high = self.values.sample_loss.pieces()  # type: ignore[union-attr]
+            free, centre = (slopes > low) & (slopes < high), slopes.copy()
+            short = 0.5 * self.values.y.size * self.pull + self.features.value @ centre
+            moved = np.linalg.lstsq(self.features.value[:, free], -short, rcond=1e-9)[0]
+            centre[free] = np.clip(centre[free] + moved, low[free], high[free])
+        return max(
+            self._dual_bound(0 * tau, 0 * multipliers, cells, centre),
+            self._dual_bound(tau, multipliers, cells, slopes),
+        )
 
-    def _dual_bound(self, tau: Array, multipliers: Array, cells: Array) -> float:
+    def _dual_bound(
+        self, tau: Array, multipliers: Array, cells: Array, slopes: Array | None
+    ) -> float:
         """By weak duality, for any tau and any multipliers >= 0.
 
         For any d_0, ``(s + d)^2 - s^2 >= 2 (s + d_0) d - d_0^2``, and ``l(r + d) - l(r) >= l(r +
         d_0) - l(r) + l'(r + d_0) (d - d_0)`` for other losses (Theorem 38). With d_0 the change at
         tau that is linear in the scales; over the cells it is bounded by their multipliers and,
-        for what these leave over, by the bounds of the scales.
+        for what these leave over, by the bounds of the scales. Of losses with corners any slopes
+        between those at the corners do for ``l'`` (Theorem 43.4).
         """
         values, n = self.values, self.values.y.size
         d = (self.features.T @ (self.radius * tau)).value
         r, lost = values.s + Bounded.exact(d), float(d @ d)
-        if values.sample_loss is not None:
+        if slopes is not None:
+            r, lost = self._supported(slopes)
+        elif values.sample_loss is not None:
             r = values.sample_loss.bounded(values.r + Bounded.exact(d))[1]
             missing = _mean_product(r + r, Bounded.exact(d)) - values.change(Bounded.exact(d))
             lost = n * max(0.0, float(missing.value + missing.error)) if d.any() else 0.0
@@ -354,6 +435,20 @@ class ScaleProgram:
         total = 2 * self.radius * float(least.sum() - weights.sum())
         size = 2 * self.radius * float(np.abs(least).sum() + weights.sum())
         return (total - lost - gamma(weights.size + tau.size + n) * (size + lost)) / n
+
+    def _supported(self, slopes: Array) -> tuple[Bounded, float]:
+        """Slopes that support the loss, and by how much less than it they give at the centre."""
+        values = self.values
+        assert isinstance(values.sample_loss, KinkedLoss)
+        below, s = supported(values.sample_loss, slopes, values.r)
+        _, low, high = values.sample_loss.pieces()
+        # Off the corners, on the side whose slopes these are, nothing is lost.
+        own = np.abs(slopes - values.s.value) <= 1e-9 * (high - low)
+        own &= values.gaps.positive | values.gaps.negative
+        s = Bounded(np.where(own, values.s.value, s.value), np.where(own, values.s.error, s.error))
+        lost = (values.sample_loss.bounded(values.r)[0] - below).where(~own)
+        total = _mean_product(lost, Bounded.exact(np.ones(own.size)))
+        return s, own.size * max(0.0, float(total.value + total.error))
 
 
 def minimize_in_box(

@@ -163,12 +163,13 @@ def _control(
     degenerate, space = degenerate_like(theta, X, kind)
     certificate = certify_minimum(degenerate, X, y, space=space, loss=loss)
     network, m = NetworkValues.of(theta, X, y, loss=loss), theta.n_neurons
-    s, rng, own = realize(theta, X) - y, rng or stream(0, "control", kind), network.sample_loss
+    own_rng = rng or stream(0, "control", kind)
+    s, own = realize(theta, X) - y, network.sample_loss
     if own is not None:
         s = network.s.value
-    ridge = steepest_ridge(X, s, rng=rng, node_limit=0)
+    ridge = best_ridge(network, X, s, own_rng, node_limit=0)
     if ridge.value <= PROBE_TOLERANCE * ridge.scale and not ridge.exact:
-        ridge = steepest_ridge(X, s, rng=rng)
+        ridge = best_ridge(network, X, s, own_rng)
     size = float(np.abs(ridge.direction).max()) or 1.0
     v, slope = ridge.direction / size, ridge.slope(s.size) / size
     values = np.maximum(X @ v, 0.0)
@@ -207,7 +208,7 @@ def _control(
             reason += f" (max |sum_k s_k x_k| = {moment:.3g}, it has to be 0)"
     elif certificate.kind == "global":
         verdict, reason = Verdict.HOLDS, ZERO_RESIDUAL
-    elif ridge.is_zero:
+    elif ridge.is_zero and not network.bent.any():
         verdict, reason = Verdict.HOLDS, ANY_WIDTH
     elif (gaps > tolerances).all() and met:
         verdict = Verdict.VIOLATED
@@ -231,6 +232,20 @@ def _control(
         parameter_distance=float(far),
         ridge=ridge,
     )
+
+
+def best_ridge(
+    network: NetworkValues, X: Array, s: Array, rng: np.random.Generator, node_limit: int = 200
+) -> Ridge:
+    """The steepest ridge; on corners of the loss, of those of either sign (Theorem 43.5)."""
+    if not network.bent.any():
+        return steepest_ridge(X, s, rng=rng, node_limit=node_limit)
+    ridges = {
+        sign: steepest_ridge(X, network.slopes_towards(sign), rng=rng, node_limit=node_limit)
+        for sign in (1.0, -1.0)
+    }
+    falling = [ridge for sign, ridge in ridges.items() if ridge.sign == sign]
+    return max(falling or ridges.values(), key=lambda ridge: ridge.value)
 
 
 def with_ridge(

@@ -18,8 +18,8 @@ from landscape.losses import Loss, get_weight_decay
 from landscape.objective import check_data
 from landscape.parametrization import Parametrization, max_norms
 from landscape.probe._program import NetworkValues
-from landscape.probe.controls import with_ridge
-from landscape.probe.ridge import ANY_WIDTH, steepest_ridge
+from landscape.probe.controls import best_ridge, with_ridge
+from landscape.probe.ridge import ANY_WIDTH
 from landscape.probe.rigid import ZERO_RESIDUAL, probe_scales, undisputed_radius
 from landscape.realization import realize
 from landscape.seminorm import sobolev_distance
@@ -165,8 +165,8 @@ def examine_minimum(
         s = realize(theta, inputs) - targets
         if values.sample_loss is not None:
             s = values.s.value
-        ridge = steepest_ridge(inputs, s, node_limit=0, rng=stream(0, "natural", "ridge"))
-        if ridge.is_zero:
+        ridge = best_ridge(values, inputs, s, stream(0, "natural", "ridge"), node_limit=0)
+        if ridge.is_zero and not values.bent.any():
             return result(Verdict.HOLDS, ANY_WIDTH, radius=np.inf)
         heights = np.maximum(inputs @ ridge.direction, 0.0)
         best = ridge.value / float(heights @ heights) if heights.any() else 0.0

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import breadth_first_order
 from landscape.arrangement import TooManyCells, general_position_count
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
-from landscape.losses import Loss, WeightDecay, get_weight_decay, require_smooth
+from landscape.losses import Loss, WeightDecay, get_weight_decay
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, Space, make_space
@@ -151,7 +151,6 @@ def merge_tree(
 
     x, target = np.asarray(features, dtype=float), np.asarray(y, dtype=float)
     budget = budget or TreeBudget()
-    require_smooth(loss, "merge trees")
     form: dict[str, Any] = {
         "loss": loss, "sample_weight": sample_weight, "weight_decay": get_weight_decay(weight_decay)
     }  # fmt: skip
