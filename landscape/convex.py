@@ -187,8 +187,8 @@ def _one_by_one(programs: _Programs, loss: KinkedLoss, cone: bool) -> Least:
         )  # fmt: skip
         e[i, used] = np.maximum(found.x, 0.0) if cone else found.x
         z[i], units[i, norms] = found.slopes, np.array(found.units).reshape(-1, q)
-    r, _, norms = programs.parts(e, np.zeros(c))
-    upper = loss.value(r).mean(axis=1) + norms.sum(axis=1)
+    r, _, lengths = programs.parts(e, np.zeros(c))
+    upper = loss.value(r).mean(axis=1) + lengths.sum(axis=1)
     lower = np.full(c, -np.inf)
     if cone or not width:
         lower = np.minimum(_tangent(programs, -(z @ places), z, [units]), upper)
