@@ -24,7 +24,7 @@ from landscape.rounding import Array, Bounded, gamma
 __all__ = [
     "LOSSES", "AbsoluteLoss", "HingeLoss", "HuberLoss", "KinkedLoss", "LogisticLoss", "Loss",
     "PinballLoss", "PoissonLoss", "QuantileLoss", "SquaredLoss", "WeightDecay", "get_loss",
-    "get_weight_decay", "needs_loss", "objective_name", "objective_of", "require_smooth",
+    "get_weight_decay", "needs_loss", "objective_name", "objective_of",
 ]  # fmt: skip
 
 #: Relative errors of numpy's exp, log and log1p, and what is computed from them: 16 units in the
@@ -505,13 +505,6 @@ def objective_name(loss: Loss, decay: WeightDecay | None = None) -> str:
         return text
     counted = ", ".join(part for part in ("biases", "offset") if getattr(decay, part))
     return f"{text}, weight decay {decay.strength:g}" + (f" ({counted})" if counted else "")
-
-
-def require_smooth(loss: str | Loss | None, what: str) -> None:
-    """A ValueError for losses with a kink, to which the theorems that are used do not apply."""
-    own = get_loss(loss)
-    if isinstance(own, KinkedLoss):
-        raise ValueError(f"loss: {what} need a differentiable loss, got {own.name!r}")
 
 
 def needs_loss(loss: str | Loss | None, sample_weight: ArrayLike | None) -> bool:

@@ -26,6 +26,9 @@ LOSSES = {
     "quantile": (get_loss("quantile", tau=0.8), None),
     "poisson, biases": ("poisson", WeightDecay(0.02, biases=True)),
     "squared, offset": ("squared", WeightDecay(0.02, biases=True, offset=True)),
+    "absolute": ("absolute", None),
+    "pinball": (get_loss("pinball", tau=0.8), None),
+    "hinge": ("hinge", None),
 }
 SPACES = {
     "restricted": RestrictedSpace(3, 2),
@@ -41,7 +44,7 @@ def problem(case, name):
     x = rng.uniform(-1, 1, (10, 2 if name == "plane" else 1))
     wave = np.sin(4 * x[:, 0]) + 0.4 * rng.standard_normal(10)
     y = wave
-    if case.startswith("logistic"):
+    if case.startswith(("logistic", "hinge")):
         y = np.where(wave > 0, 1.0, -1.0)
     elif case.startswith("poisson"):
         y = np.round(np.exp(wave))
@@ -93,7 +96,8 @@ def test_the_bound_is_below_the_loss_in_the_box(case, name):
 
 CASES = [("logistic", "restricted"), ("huber", "unrestricted"), ("poisson, biases", "balanced"),
          ("squared, offset", "unrestricted"), ("logistic, decay", "plane"),
-         ("quantile", "restricted")]  # fmt: skip
+         ("quantile", "restricted"), ("absolute", "restricted"), ("pinball", "unrestricted"),
+         ("hinge", "balanced"), ("hinge", "plane")]  # fmt: skip
 
 
 @pytest.mark.parametrize(

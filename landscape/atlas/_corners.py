@@ -26,6 +26,9 @@ BETWEEN = 1e-6
 #: How deep inside its faces a minimizer has to be, and how far equations may be missed, relative
 #: to its size.
 DEEP, MISSED = 1e-9, 1e-9
+#: How far off the corners, and how far away, a minimizer is looked for. Near ones come first, as
+#: long as they are no shallower than NEAR: rounding grows with the distance.
+TRIED, NEAR = ((1e-3, 8.0), (1e-3, 1e4), (0.0, 1e4)), 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +91,13 @@ class CornerTypes(ConvexTypes):
         table = np.vstack([tests, rows / lengths[:, None]])
         heights = (table @ e - np.append(np.zeros(len(tests)), ends / lengths)) / size
         along, best = table @ free, (e, float(heights[: len(tests)].min()))
-        for off in (1e-3, 0.0):
+        for off, far in TRIED:
             deep = np.append(np.ones(len(tests)), np.full(len(rows), off))
             found = linprog(
                 np.append(np.zeros(free.shape[1]), -1.0),
                 A_ub=np.column_stack([-along, deep]),
                 b_ub=heights,
-                bounds=[(-1e4, 1e4)] * free.shape[1] + [(None, 1.0)],
+                bounds=[(-far, far)] * free.shape[1] + [(None, 1.0)],
                 options={
                     "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10,
                 },
@@ -103,7 +106,7 @@ class CornerTypes(ConvexTypes):
                 continue
             point = e + size * (free @ found.x[:-1])
             depth = float((tests @ point).min()) / size
-            if depth > DEEP:
+            if depth > (DEEP if far > TRIED[0][1] else NEAR):
                 return point, Code.INSIDE
             best = point, depth
         return best[0], Code.NONE if best[1] < -DEEP else Code.BORDER

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from landscape.effective import EffectiveProblem
-from landscape.losses import Loss, WeightDecay, require_smooth
+from landscape.losses import KinkedLoss, Loss, WeightDecay, get_loss, get_weight_decay
 from landscape.minima import certify_minimum
 from landscape.parametrization import Parametrization, group_directions, max_norms
 from landscape.radius._bound import BoxOutcome, Falsifier, search_box
@@ -90,7 +90,7 @@ def bracket_radius(
     rng : numpy.random.Generator, optional
         For the falsifier's starts; fixed if not given.
     loss, weight_decay
-        See :func:`landscape.certify_minimum` (Theorem 39).
+        See :func:`landscape.certify_minimum` (Theorems 39 and 43). No decay of a loss with corners.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def bracket_radius(
     >>> bracket.r_cell, bracket.r_high < 1.2
     (0.999999999999, True)
     """
-    require_smooth(loss, "brackets of radii")
+    if isinstance(get_loss(loss), KinkedLoss) and get_weight_decay(weight_decay) is not None:
+        raise ValueError("weight_decay: brackets of radii of losses with corners are without")
     form: dict[str, Any] = {"loss": loss, "weight_decay": weight_decay}
     certificate = certify_minimum(theta, X, y, space=space, **form)
     if not certificate.is_minimum:

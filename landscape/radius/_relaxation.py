@@ -6,8 +6,10 @@ at both ends for every s. The loss is a convex quadratic in the residuals ``sum_
 y_k``. So a pair contributes exactly where its residual pushes t down (``sigma_i s_k >= 0``), and by
 its chord where it pushes t up. The bound never trusts the solver: it holds for any point and any
 multipliers >= 0 (Theorem 10), those of equations of either sign. Other convex losses, and a weight
-decay, take Newton's steps of such programs; the bound is by their tangents (Theorem 39). What
-rounding may move entries, intervals and sums by is subtracted, relative to the sizes of all terms.
+decay, take Newton's steps of such programs; the bound is by their tangents (Theorem 39). Losses
+with corners give linear programs, whose multipliers are slopes that support them (Theorem 43.4).
+What rounding may move entries, intervals and sums by is subtracted, relative to the sizes of all
+terms.
 
 Where the samples see only two entries of a_i (one input with a bias), all kinks are lines through
 the origin of a plane and the cells of the node's polygon have few corners v_j. There the *joint*
@@ -20,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import block_diag, csc_matrix, diags, triu
 
-from landscape.losses import Loss
+from landscape.corners import minimize_corners, supported
+from landscape.losses import KinkedLoss, Loss
 from landscape.quadratic import minimize_quadratic
 from landscape.radius._box import OUTWARDS, TINY, Centre, Node
 from landscape.rounding import Array, Bounded, gamma
@@ -84,6 +87,8 @@ class Relaxation:
         if centre.sample_loss is None:
             point, multipliers, feasible = self.solve()
             self.bound = self.dual_bound(point, multipliers, feasible)
+        elif isinstance(centre.sample_loss, KinkedLoss):
+            point, self.bound = self._at_corners(centre.sample_loss)
         else:
             point, self.bound = self._newton(centre.sample_loss, target)
         self.u, self.s = point[: m * d].reshape(m, d), point[m * d : m * d + m]
@@ -220,6 +225,16 @@ class Relaxation:
                 break
         return point, best
 
+    def _at_corners(self, loss: KinkedLoss) -> tuple[Array, float]:
+        """The point and the bound of the linear program of a loss with corners (Theorem 43.4)."""
+        (at, low, high), factor = loss.pieces(), 2.0 / len(self.centre.y)
+        found = minimize_corners(
+            self.B, self.centre.y + at, factor * low, factor * high,
+            rows=self.G, right=self.h, n_equal=self.n_equal,
+        )  # fmt: skip
+        slopes = found.slopes / factor
+        return found.x, self.dual_bound(found.x, found.multipliers, found.feasible, slopes)
+
     def _value(self, loss: Loss, point: Array) -> float:
         """The relaxed objective."""
         centre, (m, d) = self.centre, self.node.a_low.shape
@@ -229,11 +244,19 @@ class Relaxation:
             value += float(np.linalg.norm(products @ centre.decay.T, axis=1).sum())
         return value + centre.offset_decay * float(point[self.at_e]) ** 2
 
-    def _tangents(self, loss: Loss, point: Array, most: Array) -> tuple[Array, float, float]:
-        """An affine function of the variables below the objective, and the sizes of its terms."""
+    def _tangents(
+        self, loss: Loss, point: Array, most: Array, slopes: Array | None
+    ) -> tuple[Array, float, float]:
+        """An affine function of the variables below the objective, and the sizes of its terms.
+
+        ``slopes`` are those at the corners of a loss that has some.
+        """
         centre, (m, d), n = self.centre, self.node.a_low.shape, len(self.centre.y)
         at = self.B @ point - centre.y
-        losses, s = loss.bounded(Bounded.exact(at))
+        if slopes is not None and isinstance(loss, KinkedLoss):
+            losses, s = supported(loss, slopes, Bounded.exact(at))
+        else:
+            losses, s = loss.bounded(Bounded.exact(at))
         slope, size = 2.0 / n * (self.B.T @ s.value), 0.0
         constant = float((losses.value - losses.error).mean()) - 2.0 / n * float(
             s.value @ (at + centre.y)
@@ -254,7 +277,9 @@ class Relaxation:
             size += centre.offset_decay * abs(e) * (abs(e) + 2 * float(most[self.at_e]))
         return slope, constant, size
 
-    def dual_bound(self, point: Array, multipliers: Array, feasible: bool) -> float:
+    def dual_bound(
+        self, point: Array, multipliers: Array, feasible: bool, slopes: Array | None = None
+    ) -> float:
         """A lower bound of the loss for any point and multipliers; inf: the node is empty."""
         node, y, n = self.node, self.centre.y, len(self.centre.y)
         # Intervals of all variables.
@@ -267,7 +292,7 @@ class Relaxation:
         size = float(pulls @ np.abs(self.h) + (pulls @ self.sizes_G) @ most)
         slope, constant = self.G.T @ multipliers, -float(multipliers @ self.h)
         if feasible and self.centre.sample_loss is not None:
-            own, below, terms = self._tangents(self.centre.sample_loss, point, most)
+            own, below, terms = self._tangents(self.centre.sample_loss, point, most, slopes)
             slope, constant, size = slope + own, constant + below, size + terms
         elif feasible:
             residual = self.B @ point - y
@@ -293,8 +318,13 @@ class Relaxation:
         excess = values[k, i] - np.maximum(z, 0.0)
         residual, curvature = self.B @ point - self.centre.y, np.ones(len(self.centre.y))
         if (loss := self.centre.sample_loss) is not None:
+            moved = residual[k] - self.node.signs[i] * excess
             residual, curvature = loss.half_slope(residual), loss.half_curvature(residual)
-        gaps[k, i] = excess * (2 * np.abs(residual)[k] + curvature[k] * excess) / len(residual)
+        steep = np.abs(residual)[k]
+        if isinstance(loss, KinkedLoss):  # of a sample that passes its corner the steeper side
+            at, low, high = loss.pieces()
+            steep = np.maximum(steep, np.where(moved < at[k], -low[k], high[k]))
+        gaps[k, i] = excess * (2 * steep + curvature[k] * excess) / len(residual)
         return gaps
 
 
