@@ -33,5 +33,5 @@ for i in range(min(4, len(tree))):
     left.plot(place[i], certificate.loss, "o", color=f"C{i}", ms=9)
     look = {"color": f"C{i}", "lw": 2 if i == 0 else 1, "label": f"loss {certificate.loss:.4f}"}
     right.plot(grid, realize(theta, space.embed(grid)), **look)
-right.set(title="fits of the deepest ones", xlabel="x")
-right.legend()
+right.set(title="fits of the deepest ones", xlabel="x", ylim=(-1.7, 2.7))
+right.legend(ncols=2, loc="upper center", fontsize=8)
