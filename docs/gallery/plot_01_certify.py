@@ -3,9 +3,9 @@ Certify a network
 =================
 
 Is a trained network at a local minimum? Training stops near one; :func:`landscape.descend` ends
-at one, where :func:`landscape.certify_minimum` says so for certain, with a radius. On random
-lines through the minimum the loss is nowhere lower within the radius; through the end of the
-training it is.
+at one, and :func:`landscape.certify_minimum` proves it, with a radius. On random lines through
+the minimum the loss is nowhere lower within the radius; on lines through the end of training it
+is.
 """
 
 import matplotlib.pyplot as plt

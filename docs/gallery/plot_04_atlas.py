@@ -3,7 +3,7 @@ All local minima
 ================
 
 For a dozen samples and few neurons *all* local minima on *N\\** can be listed:
-:func:`landscape.atlas.make_atlas`. Against that list stands what random starts find.
+:func:`landscape.atlas.make_atlas`. The list shows which of them random starts find.
 """
 
 import matplotlib.pyplot as plt

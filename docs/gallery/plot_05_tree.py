@@ -3,8 +3,8 @@ Valleys and the fits in them
 ============================
 
 The *merge tree* of the loss is exact for small problems: which valleys there are, at which loss
-each of them begins, and at which loss it joins a deeper one. Beside the disconnectivity graph
-stand the functions at its leaves.
+each of them begins, and at which loss it joins a deeper one. The figure
+shows the disconnectivity graph and the functions at its leaves.
 """
 
 import matplotlib.pyplot as plt

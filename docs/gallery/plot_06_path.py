@@ -2,8 +2,9 @@
 A path over a barrier
 =====================
 
-From the minimum of one valley to that of another, along which the loss climbs no higher than it
-must. On each straight segment the loss is convex, so the barrier can be read off the corners.
+The path leads from the minimum of one valley to that of another, and the loss climbs no higher
+than it must. On each straight segment the loss is convex, so the barrier can be read off the
+corners.
 """
 
 import matplotlib.pyplot as plt

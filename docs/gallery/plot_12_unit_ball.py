@@ -3,8 +3,9 @@ The unit ball of the seminorm
 =============================
 
 For given directions of the neurons the functions are a vector space, with the output weights as
-coordinates. The ball of the seminorm, the largest slope, is a polytope there: each region of the
-inputs, however thin, gives a facet. A ball from sampled regions is too large.
+coordinates. In these coordinates the ball of the seminorm (the largest slope) is a polytope: each
+region of the inputs, however thin, gives a facet. A ball computed from sampled regions is too
+large.
 """
 
 import matplotlib.pyplot as plt

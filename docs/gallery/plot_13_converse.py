@@ -2,9 +2,9 @@
 The converse fails
 ==================
 
-A local minimum of the parameters on *N\\** is one among functions. Not the other way round: for
-*any* directions of the neurons the best scales give a function that is best in a small ball, as
-only scales are free there, but hardly ever a minimum of the parameters (Theorem 14).
+A local minimum of the parameters on *N\\** is a local minimum among functions. The converse fails:
+for *any* directions of the neurons the best scales give a function that is best in a small ball,
+as only scales are free there, but hardly ever a minimum of the parameters (Theorem 14).
 """
 
 import matplotlib.pyplot as plt

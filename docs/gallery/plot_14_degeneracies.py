@@ -2,9 +2,9 @@
 Degeneracies C.1, C.2, C.3
 ==========================
 
-Outside of *N\\** a minimum of the parameters need not be one among functions. An unbalanced
+Outside *N\\** a minimum of the parameters need not be a minimum among functions. An unbalanced
 neuron (C.1), two neurons of the same direction (C.2) or of opposite ones (C.3) are enough: there
-are better functions at every distance, and no parameters of them near (Theorem 15).
+are better functions at every distance, but none of their parametrizations is near (Theorem 15).
 """
 
 import matplotlib.pyplot as plt

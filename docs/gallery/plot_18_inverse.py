@@ -2,8 +2,8 @@
 Close functions, distant parameters
 ===================================
 
-Section 2 of the paper: networks whose functions come together while *every* parametrization of
-the one stays away from that of the other. The distances are decided in rational arithmetic, over
+Section 2 of the paper: the functions of two networks converge to each other, while *every*
+parametrization of one stays away from the other. The distances are decided in rational arithmetic, over
 all parametrizations.
 """
 

@@ -2,8 +2,8 @@
 A classifier, and classes without a minimum
 ===========================================
 
-The log odds of two classes by a network: certified minima of the logistic loss. Without a penalty,
-classes that a network separates have none, and the fit says so.
+A network gives the log odds of two classes: a certified minimum of the logistic loss. Without a
+penalty there is no minimum if a network separates the classes, and the fit says so.
 """
 
 import warnings
