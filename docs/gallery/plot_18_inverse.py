@@ -3,8 +3,8 @@ Close functions, distant parameters
 ===================================
 
 Section 2 of the paper: the functions of two networks converge to each other, while *every*
-parametrization of one stays away from the other. The distances are decided in rational arithmetic, over
-all parametrizations.
+parametrization of one stays away from the other. The distances, over all parametrizations, are
+decided in rational arithmetic.
 """
 
 import matplotlib.pyplot as plt
