@@ -3,7 +3,8 @@ Other losses
 ============
 
 Certificates, descents and training support other convex losses besides the squared one. A few
-outliers pull the least squares fit towards them; with Huber's loss the influence of each is bounded.
+outliers pull the least squares fit towards them; with Huber's loss the influence of each is
+bounded.
 """
 
 import matplotlib.pyplot as plt
