@@ -122,6 +122,8 @@ def browser(profile):
         )
         window = Browser(port, profile)
         try:
+            window.open("about:blank")
+            window.requests()  # those of the browser's own first tab
             yield window
         finally:
             window.call("", method="DELETE")

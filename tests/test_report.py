@@ -423,7 +423,6 @@ def shown(request, tmp_path_factory):
         tables = {name: read_table(name, file) for name, file in files.items() if file.exists()}
         tables = {name: t for name, t in tables.items() if name != "weights" and len(t) <= LARGEST}
     with browser(tmp_path_factory.mktemp("profile")) as window:
-        window.requests()  # those of the browser's own first tab
         window.open(path.as_uri())
         yield window, tables
 
@@ -541,7 +540,6 @@ def test_leaves_and_branches_can_be_clicked(with_trees, small, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(with_trees, encoding="utf-8")
     with browser(tmp_path / "profile") as window:
-        window.requests()
         window.open(path.as_uri())
         window.run("document.querySelector('#trees').scrollIntoView()")
         about = "return document.querySelector('#tree-about').textContent"
