@@ -27,7 +27,7 @@ exclude_patterns = ["_build", "gallery"]
 # Beside a study's report: the pages alone, in seconds. `tags` is Sphinx's own.
 if tags.has("pages"):  # noqa: F821
     extensions = ["myst_parser", "sphinx.ext.mathjax"]
-    exclude_patterns += ["reference.md", "_reference", "_gallery", "sg_execution_times.rst"]
+    exclude_patterns += ["reference.md", "_reference", "_gallery"]
     suppress_warnings = ["toc.not_readable", "toc.excluded", "myst.xref_missing"]
 html_theme = "furo"
 html_title = f"landscape {release}"
@@ -58,6 +58,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "capture_repr": (),
     "min_reported_time": 1,
+    "write_computation_times": False,  # a page that loads scripts from elsewhere
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
