@@ -404,6 +404,7 @@ class AbsoluteLoss(KinkedLoss):
     """
 
     name = "absolute"
+    degree = 1
 
     def _pieces(self) -> tuple[Array | float, Array | float, Array | float]:
         return 0.0, -0.5, 0.5
@@ -423,6 +424,7 @@ class PinballLoss(KinkedLoss):
 
     tau: float = 0.5  #: The quantile, in (0, 1).
     name = "pinball"
+    degree = 1
 
     def __post_init__(self) -> None:
         _require_share("tau", self.tau)

@@ -16,7 +16,14 @@ from landscape.estimator._lbfgs import sample_loss, value_and_gradient
 from landscape.estimator._losses import weighted_quantile
 from landscape.estimator._penalty import ridge
 from landscape.estimator._smooth import SmoothProblem
-from landscape.losses import LOSSES, HuberLoss, LogisticLoss, QuantileLoss
+from landscape.losses import (
+    LOSSES,
+    HingeLoss,
+    HuberLoss,
+    LogisticLoss,
+    PinballLoss,
+    QuantileLoss,
+)
 from landscape.networks import Network
 
 #: Those that the estimators fit beside the squared loss: the smooth ones.
@@ -302,3 +309,33 @@ def test_no_convex_solver_finds_less_on_the_cell(name):
         task, X, (y + 1) / 2 if name == "logistic" else y, Network(a.T, b, c[:, 0], e[0])
     )
     assert model.loss_ == pytest.approx(optimum, rel=1e-7)
+
+
+def test_a_corner_of_the_loss_is_fitted_not_smoothed():
+    """As good as the best of many smoothed fits or better, in any unit; weights are repetitions."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(-2, 2, 30))[:, None]
+    y = np.abs(x[:, 0]) + 0.1 * rng.standard_normal(30)
+    weights = rng.integers(1, 4, 30)
+    options = {"n_starts": 3, "random_state": 0}
+    plain = ShallowReLURegressor(1, loss="absolute", **options).fit(x, y, weights)
+    errors = np.repeat(np.abs(plain.predict(x) - y), weights)
+    assert plain.certificate_.is_minimum
+    assert plain.loss_ == pytest.approx(errors.mean(), rel=1e-12)
+    smooth = ShallowReLURegressor(1, loss="quantile", **options).fit(x, y, weights)
+    assert plain.loss_ <= np.average(np.abs(smooth.predict(x) - y), weights=weights) * (1 + 1e-12)
+    large = ShallowReLURegressor(1, loss=PinballLoss(0.5), **options).fit(x, 1024 * y, weights)
+    assert large.loss_ == pytest.approx(512 * plain.loss_, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": "absolute", "alpha": 0.1}, "alpha, linear: descents of losses with corners"),
+        ({"loss": PinballLoss(0.8), "linear": True}, "alpha, linear: descents of losses"),
+        ({"loss": HingeLoss()}, "loss: the hinge loss is of labels"),
+    ],
+)
+def test_what_a_loss_with_a_corner_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        ShallowReLURegressor(1, **options).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 0.0])

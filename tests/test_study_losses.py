@@ -63,7 +63,9 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"loss": "hinge"}, "config key 'loss.name': 'hinge' should be 'squared', 'huber'"),
+            ({"loss": "cosh"}, "config key 'loss.name': 'cosh' should be 'squared', 'huber'"),
+            ({"loss": "hinge"}, "'weight_decay.strength': the hinge loss is minimized from vertex"),
+            ({"loss": {"name": "pinball", "width": 1.0}}, "'loss': pinball has no width; remove"),
             ({"loss": {"name": "huber", "tau": 0.5}}, "'loss': huber has no tau; remove it"),
             ({"weight_decay": -1.0}, "'weight_decay.strength': -1.0 should be greater than"),
             ({"training": {"solver": "trf"}}, "'training.solver': 'trf' minimizes sums of squares"),
@@ -85,6 +87,10 @@ class TestConfig:
             (
                 {"datasets": {"a": SINE}},
                 "'datasets.a.standardize': 'both': the logistic loss needs labels",
+            ),
+            (
+                {"datasets": {"a": SINE}, "loss": "hinge", "weight_decay": 0.0},
+                "'datasets.a.standardize': 'both': the hinge loss needs labels",
             ),
             (
                 {"datasets": {"a": {**SINE, "standardize": "features"}}},
@@ -244,15 +250,24 @@ atlas:
 pairs: {max_pairs: 2, max_minima: 1, n_random: 2, scales: [1.0e-2]}
 """
 
+NAMES = {
+    "{name: huber, delta: 0.5}": "huber (delta 0.5)",
+    "{name: pinball, tau: 0.7}": "pinball (tau 0.7)",
+}
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("loss", "decay"), [("logistic", 0.01), ("{name: huber, delta: 0.5}", 0)])
+@pytest.mark.parametrize(
+    ("loss", "decay"),
+    [("logistic", 0.01), ("{name: huber, delta: 0.5}", 0), ("absolute", 0),
+     ("{name: pinball, tau: 0.7}", 0), ("hinge", 0)],
+)  # fmt: skip
 def test_a_study_runs_from_config_to_page(tmp_path, loss, decay):
     (tmp_path / "config.yaml").write_text(STUDY % (loss, decay))
     Network([[1.0], [-1.0]], [0.5, 0.1], [1.0, -1.0], 0.2).save(tmp_path / "own.npz")
     snakemake(tmp_path)
     page = (tmp_path / "results/small/report.html").read_text(encoding="utf-8")
-    name = "logistic, weight decay 0.01" if decay else "huber (delta 0.5)"
+    name = "logistic, weight decay 0.01" if decay else NAMES.get(loss, loss)
     assert f"Minimized: {name}" in page
     findings = (tmp_path / "results/small/tables/findings.csv").read_text()
     assert "contradicts" not in findings and "R²" not in findings

@@ -6,9 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.estimator._units import Samples
-from landscape.losses import HuberLoss, Loss, PoissonLoss, QuantileLoss, SquaredLoss
+from landscape.losses import (
+    AbsoluteLoss,
+    HuberLoss,
+    KinkedLoss,
+    Loss,
+    PoissonLoss,
+    QuantileLoss,
+    SquaredLoss,
+)
 
-__all__ = ["LossName", "choose_loss", "is_squared", "of_residuals", "target_units"]
+__all__ = ["LossName", "choose_loss", "is_squared", "of_residuals", "smoothed", "target_units"]
 
 Array = NDArray[np.float64]
 
@@ -37,10 +45,17 @@ def choose_loss(loss: LossName, quantile: float, samples: Samples, unit: float) 
     """The loss for targets in multiples of ``unit``; one that is given is in the data's units."""
     if isinstance(loss, Loss):
         return loss.in_units(unit)
-    if loss == "poisson":
-        return PoissonLoss()
+    if loss in ("poisson", "absolute"):
+        return PoissonLoss() if loss == "poisson" else AbsoluteLoss()
     _, size = robust_units(samples)
     return HuberLoss(DELTA * size) if loss == "huber" else QuantileLoss(quantile, WIDTH * size)
+
+
+def smoothed(loss: Loss) -> Loss:
+    """The loss that is searched, for targets of deviation one: a corner is rounded off."""
+    if isinstance(loss, KinkedLoss):
+        return QuantileLoss(getattr(loss, "tau", 0.5), WIDTH)
+    return loss
 
 
 def target_units(loss: Loss | None, samples: Samples) -> tuple[float, float] | None:

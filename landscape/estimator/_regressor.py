@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from landscape.estimator._base import AMOUNT, FLOATS, ShallowReLU, validate_data
 from landscape.estimator._global import bracket_fit
 from landscape.estimator._losses import LossName, is_squared
-from landscape.losses import LogisticLoss, Loss
+from landscape.losses import HingeLoss, KinkedLoss, LogisticLoss, Loss
 
 __all__ = ["ShallowReLURegressor"]
 
@@ -61,13 +61,13 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
         are then k breakpoints. It is one neuron more, the first one, whose kink is thirty
         ranges of the data away: predictions are linear up to there, and the certificate speaks of
         all networks nearby that have that neuron. On N* and N' there are two, of opposite signs.
-    loss : {"squared", "huber", "quantile", "poisson"} or Loss
+    loss : {"squared", "huber", "quantile", "poisson", "absolute"} or Loss
         "huber" grows linearly beyond 1.345 robust deviations of the target (1.4826 times the median
         distance from the median); "quantile" is the pinball loss of ``quantile``, smoothed where
-        the error is below a hundredth of that; "poisson" is half the Poisson deviance, ``predict``
-        gives the mean and the network its logarithm. For other constants give one of
-        ``landscape.losses``, in the units of the data. See docs/losses.md for what a certificate
-        says then.
+        the error is below a hundredth of that; "absolute" is the distance from the target, with its
+        corner; "poisson" is half the Poisson deviance, ``predict`` gives the mean and the network
+        its logarithm. For other constants give one of ``landscape.losses``, in the units of the
+        data. See docs/losses.md for what a certificate says then.
     quantile : float
         Of the targets below the prediction, with ``loss="quantile"``.
     alpha : float or "auto"
@@ -197,7 +197,7 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ShallowReLU._parameter_constraints,
-        "loss": [StrOptions({"squared", "huber", "quantile", "poisson"}), Loss],
+        "loss": [StrOptions({"squared", "huber", "quantile", "poisson", "absolute"}), Loss],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
         "gradient_weight": [AMOUNT],
         "certify_global": ["boolean"],
@@ -255,6 +255,14 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
                 )
         if isinstance(self.loss, LogisticLoss):
             raise ValueError("loss: the logistic loss is that of ShallowReLUClassifier")
+        if isinstance(self.loss, HingeLoss):
+            raise ValueError("loss: the hinge loss is of labels, and no estimator has it; descend")
+        cornered = self.loss == "absolute" or isinstance(self.loss, KinkedLoss)
+        if cornered and (self.alpha or self.linear):
+            raise ValueError(
+                f"alpha, linear: descents of losses with corners, as {self.loss!r}, know neither; "
+                "set alpha=0 and linear=False, or take loss='quantile', which is smoothed"
+            )
         if gradients is not None and not is_squared(self.loss):
             raise ValueError(f"y_gradient: only with loss='squared', got {self.loss!r}")
         if self.loss == "poisson" and (target < 0).any():

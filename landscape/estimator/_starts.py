@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 from landscape.descent import Descent, descend
 from landscape.errors import NUMERICAL_ERRORS
-from landscape.estimator._losses import best_constant, target_units
+from landscape.estimator._losses import best_constant, smoothed, target_units
 from landscape.estimator._smooth import FAR, SWAPS, SmoothProblem, Watch, find_basin, settle
 from landscape.estimator._sobolev import SobolevLoss
 from landscape.estimator._units import Samples, Units, from_raw, lift_rows
@@ -182,7 +182,7 @@ class FitData:
         penalty *= (self.units.target_scale * standard.target_scale) ** (2 - self.degree)
         y, loss = roots * standard.target(samples.target).astype(np.float32), None
         if self.sample_loss is not None:
-            loss = self.sample_loss.in_units(standard.target_scale).on(y, factors)[1]
+            loss = smoothed(self.sample_loss.in_units(standard.target_scale)).on(y, factors)[1]
         penalty = penalty.astype(np.float32).astype(float)
         return SmoothProblem(X, y, penalty, self.free, self.affine, loss)
 

@@ -96,8 +96,10 @@ def loss_label(tables: Tables, what: str = "loss", unit: str = "") -> str:
 
 def target_label(tables: Tables) -> str:
     """What an axis with targets and predictions says."""
-    classes = objective_in(tables).startswith("logistic")
-    return "probability of label 1" if classes else "target, in its own unit"
+    name = objective_in(tables)
+    if name.startswith("hinge"):
+        return "value for labels -1 and 1"
+    return "probability of label 1" if name.startswith("logistic") else "target, in its own unit"
 
 
 def grid(

@@ -209,14 +209,15 @@ class Falsifier:
             by_a[at] += slope[m * d :] * signs * np.sign(weights[at])
             return size, by_a.ravel()
 
-        result = minimize(
-            balanced if centre.balanced else loss.value_and_gradient,
-            np.clip(start, *ends),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=ends.T,
-            options={"maxiter": 200, "ftol": 1e-13, "gtol": 1e-10},
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # of a Poisson loss, far away
+            result = minimize(
+                balanced if centre.balanced else loss.value_and_gradient,
+                np.clip(start, *ends),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=ends.T,
+                options={"maxiter": 200, "ftol": 1e-13, "gtol": 1e-10},
+            )
         if centre.balanced:
             weights = result.x.reshape(m, d)
             sizes = max_norms(weights)

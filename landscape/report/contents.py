@@ -160,7 +160,8 @@ def fit_header(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     name = objective_in(tables)
     if name == "squared":
         return ("fit", "m", "error (RMSE)", "R²")
-    return ("fit", "m", "loss", *["right labels"] * name.startswith("logistic"), "loss explained")
+    right = ["right labels"] * name.startswith(("logistic", "hinge"))
+    return ("fit", "m", "loss", *right, "loss explained")
 
 
 def fit_rows(accuracy: pd.DataFrame, dataset: str) -> list[tuple[str, ...]]:

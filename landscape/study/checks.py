@@ -21,6 +21,8 @@ from landscape.study.config import DATA, SOLVERS, Section, Study
 
 #: What an atlas can be searched with, beside a user's own.
 ATLAS_SOLVERS = ("descent", "far descent", "SLSQP", "L-BFGS-B", "trf")
+#: Losses that not every target has a value of, and what they need.
+AS_THEY_ARE = {"logistic": "labels", "hinge": "labels", "poisson": "targets >= 0"}
 #: What YAML read as no text, by the path of its keys: the word as it is written.
 Words = Mapping[tuple[str, ...], str]
 #: What a shell reads as something else than part of a name: jobs would not start.
@@ -255,8 +257,14 @@ def _loss(study: Study) -> Iterator[tuple[str, str]]:
             "in N* and N' the offset is a neuron, whose biases count then, in the others it is free"
         )
         yield "weight_decay.biases", f"{where}; write false, or study these spaces apart"
-    if study.loss.name in ("logistic", "poisson"):
-        wanted = "labels" if study.loss.name == "logistic" else "targets >= 0"
+    if decay.strength and study.loss.name in ("absolute", "pinball", "hinge"):
+        where = f"the {study.loss.name} loss is minimized from vertex to vertex, and with a decay"
+        yield (
+            "weight_decay.strength",
+            f"{where} minima are no vertices; write 0, or smooth the loss",
+        )
+    if study.loss.name in AS_THEY_ARE:
+        wanted = AS_THEY_ARE[study.loss.name]
         entries = {f"datasets.{name}": entry for name, entry in study.datasets.items()}
         for name, problem in study.atlas.problems.items():
             entries[f"atlas.problems.{name}.data"] = problem.data
@@ -268,7 +276,7 @@ def _loss(study: Study) -> Iterator[tuple[str, str]]:
 
 def _as_it_is(study: Study, entry: Any) -> bool:
     """Whether the loss is one that not every target has, and the target is not standardized."""
-    return study.loss.name in ("logistic", "poisson") and entry.standardize in ("features", "none")
+    return study.loss.name in AS_THEY_ARE and entry.standardize in ("features", "none")
 
 
 def _fits_loss(study: Study, key: str, target: Any) -> Iterator[str]:

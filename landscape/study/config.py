@@ -193,16 +193,18 @@ class Training(Section):
 
 
 class LossKey(Section):
-    name: Literal["squared", "huber", "quantile", "logistic", "poisson"] = key(
-        "squared, huber, quantile, logistic or poisson", "squared"
-    )
+    name: Literal[
+        "squared", "huber", "quantile", "logistic", "poisson", "absolute", "pinball", "hinge"
+    ] = key("squared, huber, quantile, logistic, poisson, absolute, pinball or hinge", "squared")
     delta: Positive | None = key("huber: where it becomes linear; default 1", None)
-    tau: Fraction | None = key("quantile: which one; default 0.5", None)
+    tau: Fraction | None = key("quantile, pinball: which one; default 0.5", None)
     width: Positive | None = key("quantile: up to where it is smoothed; default 0.1", None)
 
     @validated(mode="after")
     def _parameters(self) -> Self:
-        own = {"huber": ("delta",), "quantile": ("tau", "width")}.get(self.name, ())
+        own = {"huber": ("delta",), "quantile": ("tau", "width"), "pinball": ("tau",)}.get(
+            self.name, ()
+        )
         for name in ("delta", "tau", "width"):
             if getattr(self, name) is not None and name not in own:
                 raise ValueError(f"{self.name} has no {name}; remove it")

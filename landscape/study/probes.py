@@ -14,7 +14,7 @@ import numpy as np
 from landscape.convex import minimize_many
 from landscape.descent import descend
 from landscape.errors import NUMERICAL_ERRORS, NumericalError
-from landscape.losses import Loss, WeightDecay, decay_rows, get_loss
+from landscape.losses import KinkedLoss, Loss, WeightDecay, decay_rows, get_loss
 from landscape.minima import certify_minimum
 from landscape.objective import n_biases
 from landscape.parametrization import Parametrization
@@ -176,6 +176,10 @@ def optimal_scales(
     scales[seen] = found.points[0] / sizes[seen]
     lost = np.abs(scales * sizes) <= 1e-9 * np.abs(scales * sizes).max()
     scales[lost & (price > 0)] = 0.0
+    if isinstance(own, KinkedLoss):  # a vertex, up to the linear program's tolerance
+        gaps = values @ scales - targets - own.pieces()[0]
+        on = np.abs(gaps) <= 1e-7 * np.abs(gaps).max(initial=0.0)
+        return np.asarray(scales - np.linalg.lstsq(values[on], gaps[on], rcond=1e-9)[0])
     for _ in range(3):  # what is left are rounding and the smoothed norms: Newton's own steps
         kept = np.flatnonzero(scales * sizes)
         part, r = values[:, kept], values @ scales - targets

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from landscape.corners import minimize_corners
 from landscape.data import Dataset
 from landscape.estimator._units import Units
-from landscape.losses import Loss, SquaredLoss
+from landscape.losses import KinkedLoss, Loss, SquaredLoss
 from landscape.networks import Network, exact
 from landscape.realization import realize
 from landscape.rows import as_frame
@@ -76,12 +77,12 @@ def realization_tables(
             if plain:
                 r_squared = 1.0 - size / variance
                 score = (float(np.sqrt(size)) * units.target_scale, r_squared, r_squared, np.nan)
-            if own_loss.labels is not None and own_loss.name == "logistic":
+            if own_loss.labels is not None and own_loss.name in ("logistic", "hinge"):
                 score = (*score[:3], float(np.mean((own_loss.labels > 0) == (values > 0))))
             rows["accuracy"].append((name, *what, size, *score))
         observed = own.target
-        if own_loss.name == "logistic":
-            observed = np.where(observed > 0, 1.0, 0.0)
+        if own_loss.labels is not None and own_loss.name in ("logistic", "hinge"):
+            observed = own_loss.labels if own_loss.name == "hinge" else 1.0 * (own_loss.labels > 0)
         for row in least:
             fitted = (_values(row, own.features), linear)
             columns = [observed, *map(own_loss.mean, fitted)]
@@ -126,6 +127,9 @@ def _linear(data: Dataset, loss: Loss) -> Array:
 def _affine(x: Array, y: Array, loss: Loss) -> Array:
     """Values of the affine function of least loss, or far out where none is attained."""
     targets, columns = loss.on(y)[0], np.column_stack([x, np.ones(len(x))])
+    if isinstance(own := loss.on(y)[1], KinkedLoss):
+        at, low, high = own.pieces()
+        return np.asarray(columns @ minimize_corners(columns, targets + at, low, high).x)
 
     def value(w: Array) -> tuple[float, Array]:
         r = columns @ w - targets

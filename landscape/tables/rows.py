@@ -287,7 +287,7 @@ class Accuracy(Row):
     rmse: float = column("Root of the mean squared error, of the squared loss.", OWN)
     r_squared: float = column("Share of the target's variance that it explains, R^2; likewise.")
     explained: float = column("Share of the constant's loss that it explains; squared: R^2.")
-    right: float = column("Share of labels that it gets right, of the logistic loss.")
+    right: float = column("Share of labels that it gets right, of the logistic and the hinge loss.")
 
 
 class Prediction(OfCell):
@@ -295,7 +295,9 @@ class Prediction(OfCell):
 
     name = "predictions"
     sample: int = column("Number of the sample, from 0.", key=True)
-    observed: float = column("Target; 0 or 1 for the logistic loss.", OWN)
+    observed: float = column(
+        "Target; 0 or 1 for the logistic loss, -1 or 1 for the hinge loss.", OWN
+    )
     predicted: float = column("By the network: the target, its mean or the probability of 1.", OWN)
     linear: float = column("By a linear fit.", OWN)
     x: float = column("The feature, if there is one only, in its own unit.")
