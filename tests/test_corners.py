@@ -125,18 +125,18 @@ def least(X, y, offset, neurons, *, form, decay=0.0):
     return linprog(cost, table, right, equal, np.zeros(len(zero)), bounds=(None, None)).fun
 
 
-def compare_tree(name, offset, n, m, seed):
+def compare_tree(name, offset, n, m, seed, decay=0.0):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, 1))
     y = np.sin(3 * x[:, 0]) + 0.3 * rng.standard_normal(n)
     y = np.where(y > 0, 1.0, -1.0) if name == "hinge" else y
     loss = get_loss(name, **LOSSES[name])
     space = UnrestrictedSpace(2, m + 1, offset=True) if offset else RestrictedSpace(3, m)
-    tree = merge_tree(x, y, space=space, loss=loss)
+    tree = merge_tree(x, y, space=space, loss=loss, weight_decay=decay or None)
     X = np.column_stack([x, np.ones(n)])
     form = pieces(name, y, getattr(loss, "tau", 0.5))
     column = np.ones(n) if offset else None
-    own = partial(least, form=form)
+    own = partial(least, form=form, decay=decay)
     pairs = program_pairs(X, y, m, offset=column, glued=offset, tie=1e-7, least=own)
     assert len(tree) == len(pairs)
     for ours, theirs in zip(tree.pairs.T, np.array(pairs).T, strict=True):
@@ -154,6 +154,18 @@ def test_trees(name, offset):
     compare_tree(name, offset, 3, 1, 0)
     for seed in range(3):
         compare_tree(name, offset, 4, 2, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOSSES)
+def test_trees_with_weight_decay(name):
+    """Linear programs with cones; minima are not descended to, which is said."""
+    for seed in range(3):
+        compare_tree(name, False, 3, 1, seed, decay=0.05)
+    x, y = np.arange(3.0)[:, None], np.array([0.0, 1.0, 0.0])
+    tree = merge_tree(x, y, space=RestrictedSpace(3, 1), loss=name, weight_decay=0.05)
+    with pytest.raises(ValueError, match="no weight decay; certify_minimum does"):
+        tree.minimum(0)
 
 
 def test_least_points_and_what_supports_them():
