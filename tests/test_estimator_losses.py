@@ -314,6 +314,7 @@ def test_no_convex_solver_finds_less_on_the_cell(name):
     assert model.loss_ == pytest.approx(optimum, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_a_corner_of_the_loss_is_fitted_not_smoothed():
     """As good as the best of many smoothed fits or better, in any unit; weights are repetitions."""
     rng = np.random.default_rng(0)

@@ -82,7 +82,8 @@ def realization_tables(
             rows["accuracy"].append((name, *what, size, *score))
         observed = own.target
         if own_loss.labels is not None and own_loss.name in ("logistic", "hinge"):
-            observed = own_loss.labels if own_loss.name == "hinge" else 1.0 * (own_loss.labels > 0)
+            other = -1.0 if own_loss.name == "hinge" else 0.0
+            observed = np.where(own_loss.labels > 0, 1.0, other)
         for row in least:
             fitted = (_values(row, own.features), linear)
             columns = [observed, *map(own_loss.mean, fitted)]
