@@ -151,10 +151,11 @@ class FitData:
     @cached_property
     def sobolev(self) -> SobolevLoss | None:
         """The loss, where gradients are fitted."""
-        if self.gradient_weight == 0:
+        gradients = self.samples.gradients
+        if self.gradient_weight == 0 or gradients is None:
             return None
         weights = self.gradient_weight / self.units.scale**2
-        return SobolevLoss(*self.data, self.samples.gradients, weights, self.space, self.penalty)
+        return SobolevLoss(*self.data, gradients, weights, self.space, self.penalty)
 
     @property
     def constant(self) -> float:
