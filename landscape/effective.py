@@ -8,6 +8,7 @@ coordinates and maps parametrizations there and back.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.losses import Loss, WeightDecay, get_loss, needs_loss
 from landscape.objective import check_problem, n_biases
-from landscape.parametrization import Parametrization, group_directions, max_norms, split_biases
+from landscape.parametrization import (
+    Parametrization,
+    group_directions,
+    max_norms,
+    separate_directions,
+    split_biases,
+)
 from landscape.rounding import KINK_FACTOR, gamma
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.units import Units
@@ -25,9 +32,12 @@ from landscape.units import Units
 __all__ = ["EffectiveProblem", "State", "largest_step"]
 
 Array = NDArray[np.float64]
+EPS = float(np.finfo(float).eps)
 
 #: What is the same for all parametrizations; the first two are problems in other units, of any.
-OF_DATA = ("_in_own", "_in_powers", "_relative", "bounded", "largest", "norms", "sizes")
+OF_DATA = (
+    "_in_own", "_in_powers", "_relative", "bounded", "directions", "largest", "norms", "sizes",
+)  # fmt: skip
 
 
 @dataclass
@@ -164,10 +174,9 @@ class EffectiveProblem:
     def at(self, theta: Parametrization) -> EffectiveProblem:
         """The same problem around another parametrization of the space, as far prepared."""
         signs = np.where(theta.output_weights < 0, -1.0, 1.0)[: len(self.signs)]
-        other = replace(self, theta=theta, signs=signs)
-        for name in OF_DATA:
-            if name in vars(self):
-                vars(other)[name] = vars(self)[name]
+        other = copy(self)
+        vars(other).update(theta=theta, signs=signs)
+        vars(other).pop("resolution", None)
         return other
 
     def turned(self, i: int) -> EffectiveProblem:
@@ -253,9 +262,14 @@ class EffectiveProblem:
         return np.asarray(self.sizes.sum(axis=1))
 
     @cached_property
+    def directions(self) -> Array | None:
+        """``x_k / ‖x_k‖_inf`` if none is 0 and no two are the same or opposite, (n, d)."""
+        return separate_directions(self.X)
+
+    @cached_property
     def resolution(self) -> Array:
         """What p - q of lifted coordinates, and shifts, lose to rounding, shape (m,)."""
-        eps = 4 * np.finfo(float).eps
+        eps = 4 * EPS
         m = len(self.signs)
         products, units = np.abs(self.theta.products[:m]), self.units
         if units is None:
@@ -285,7 +299,7 @@ class EffectiveProblem:
         a = self.theta.weights[: len(self.signs)]
         if not self.reduced:
             return a, np.zeros_like(a), np.zeros(len(a))
-        lost = 4 * np.finfo(float).eps * max_norms(a[:, -2:])
+        lost = 4 * EPS * max_norms(a[:, -2:])
         a = np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]])
         return a, gamma(0) * np.abs(a) * np.eye(a.shape[1])[-1], lost
 
@@ -305,7 +319,7 @@ class EffectiveProblem:
         if self.reduced:
             # What is left of (0, ..., 0, t, t) but rounding is the apex: exactly zero.
             sizes = max_norms(self.theta.products)
-            u[max_norms(u) <= 4 * np.finfo(float).eps * sizes] = 0.0
+            u[max_norms(u) <= 4 * EPS * sizes] = 0.0
         if self.units is not None:
             u = self.units.into(u)
             e /= self.units.target
@@ -399,7 +413,7 @@ class EffectiveProblem:
         Entries keep their digits relative to the largest one that the data see; of the last
         entry, ``resolution`` (m,) is lost.
         """
-        lost = 32 * np.finfo(float).eps * max_norms(u * self.largest)
+        lost = 32 * EPS * max_norms(u * self.largest)
         return self._relative * lost + self.sizes[:, -1:] * resolution
 
     def residuals(self, state: State, z: Array) -> Array:

@@ -62,23 +62,43 @@ def group_directions(
     differs by more than the tolerance; if not ``oriented``, ``a`` and ``-a`` are the same.
     """
     rows = np.asarray(rows, dtype=float)
-    m, d = rows.shape
+    m = len(rows)
     units = unit_directions(rows) if units is None else units
     labels = np.where(max_norms(rows) == 0, -1, np.arange(m))
-    # One number per direction, such that equal directions have nearly equal numbers: only
-    # neighbours in this order have to be compared.
-    keys = units @ np.cos(1.0 + np.arange(d) ** 2)
-    if not oriented:
-        keys = np.abs(keys)
-    order = np.argsort(keys, kind="stable")
-    order = order[labels[order] >= 0]
-    slack = 2 * (tolerance + np.finfo(float).eps) * (d + 1)
-    close = np.flatnonzero(np.diff(keys[order]) <= slack)
+    order, close = _candidates(units, labels >= 0, oriented, tolerance)
     if close.size:
         # Maximal runs of close neighbours; most rows have none.
         for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
             _label_run(units, np.sort(order[run[0] : run[-1] + 2]), labels, oriented, tolerance)
     return labels
+
+
+def _candidates(
+    units: Array, used: NDArray[np.bool_], oriented: bool, tolerance: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """An order of the used directions, and where in it the next one may be equal.
+
+    One number per direction, such that equal directions have nearly equal numbers: only neighbours
+    in this order have to be compared.
+    """
+    d = units.shape[1]
+    keys = units @ np.cos(1.0 + np.arange(d) ** 2)
+    if not oriented:
+        keys = np.abs(keys)
+    order = np.argsort(keys, kind="stable")
+    order = order[used[order]]
+    slack = 2 * (tolerance + np.finfo(float).eps) * (d + 1)
+    return order, np.flatnonzero(np.diff(keys[order]) <= slack)
+
+
+def separate_directions(rows: Array) -> Array | None:
+    """The directions (m, d) of rows if none is zero and no two are the same or opposite.
+
+    None as well where that takes a closer look.
+    """
+    units, used = unit_directions(rows), np.asarray(rows.any(axis=1))
+    _, close = _candidates(units, used, False, DIRECTION_TOLERANCE)
+    return units if used.all() and not close.size else None
 
 
 def _label_run(

@@ -195,9 +195,13 @@ class RestrictedSpace(BalancedSpace):
 
     def _conditions(self, theta: Parametrization) -> list[Violation]:
         found = super()._conditions(theta)
-        u = theta.products
+        u, positive = theta.products, (theta.weights[:, -2:] > 0).all(axis=1)
         slack = DIRECTION_TOLERANCE * max_norms(u)
-        for i, (a, c) in enumerate(zip(theta.weights, theta.output_weights, strict=True)):
+        wrong = ~positive | (theta.output_weights == 0)
+        wrong |= ~(self.margin - u[:, -2:].min(axis=1) <= slack)
+        wrong |= ~(np.abs(u).max(axis=1) - self.bound <= slack)
+        for i in np.flatnonzero(wrong).tolist():
+            a, c = theta.weights[i], theta.output_weights[i]
             if not (a[-2:] > 0).all() or c == 0:
                 message = f"neuron {i}: last two coordinates {a[-2:]} are not > 0"
                 if c == 0:

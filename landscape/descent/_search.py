@@ -13,7 +13,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 from landscape.descent._lines import least_on_axes, line_search, search_line
 from landscape.descent._recession import find_recession
 from landscape.effective import EffectiveProblem, State, largest_step
-from landscape.first_order import PointCheck, Sums, Values, check_point
+from landscape.first_order import PointCheck, Values, check_point
 from landscape.parametrization import max_norms
 from landscape.rounding import KINK_FACTOR, gamma
 from landscape.spaces import RestrictedSpace
@@ -122,6 +122,7 @@ class Search:
         #: Where no minimum is attained, along which the loss falls.
         self.recession: State | None = None
         self._asked = 16
+        self._last: Values | None = None
         #: Loss at the last look around that found nothing lower.
         self._looked = np.inf
 
@@ -403,9 +404,17 @@ class Search:
         z[self.held | self.problem.kink_pairs(self.state, z)] = 0.0
         return z, s
 
+    def _values(self) -> Values:
+        """The values at the state, those of the last call if nothing moved since."""
+        last, u = self._last, self.state.u
+        moved = last is None or last.problem is not self.problem or last.e != self.state.e
+        if last is None or moved or not np.array_equal(last.weights.value, u):
+            last = self._last = Values.of_state(self.problem, self.state.copy())
+        return last
+
     def _stationary(self) -> bool:
         """Whether the gradient within the face is zero up to rounding."""
-        sums = Sums.of(Values.of_state(self.problem, self.state))
+        sums = self._values().sums
         tolerances, gradients = 0.1 * sums.allowed.sum(axis=1), sums.gradients.value
         inside = [g @ basis for g, (basis, _) in zip(gradients, self._faces(), strict=True)]
         if any(np.linalg.norm(g) > short for g, short in zip(inside, tolerances, strict=True)):
@@ -414,7 +423,7 @@ class Search:
 
     def _test(self, *, descent_only: bool) -> PointCheck:
         self.n_tests += 1
-        point = Values.of_state(self.problem, self.state)
+        point = self._values()
         check = check_point(point, self.budget, descent_only=descent_only)
         if check.verdict is not Verdict.HOLDS or isinstance(self.problem.space, RestrictedSpace):
             return check

@@ -86,6 +86,11 @@ class Values:
         m = len(problem.signs)
         return cls.at(problem, Bounded.exact(state.u), np.ones(m), state.e, problem.resolution)
 
+    @cached_property
+    def sums(self) -> Sums:
+        """What the conditions are about."""
+        return Sums.of(self)
+
     @property
     def u(self) -> Array:
         """Product coordinates, up to rounding."""
@@ -129,7 +134,7 @@ class Values:
         shrink = 1 - 4 * gamma(n)  # towards 0, so that rounding leaves no interval
         return at, low * self.bent * shrink, high * self.bent * shrink
 
-    @property
+    @cached_property
     def loss(self) -> Bounded:
         """The mean of the samples' losses, squares unless there are others, plus the penalty."""
         n = self.r.value.size
@@ -140,7 +145,7 @@ class Values:
             error += gamma(0) * abs(float(mean.value))
         return Bounded(np.array(float(mean.value) + penalty), np.array(error))
 
-    @property
+    @cached_property
     def _mean_square(self) -> Bounded:
         r, n = self.r, self.r.value.size
         value = float(r.value @ r.value) / n
@@ -158,6 +163,9 @@ class Values:
             return False
         if loss is not None and not loss.of_residuals:
             return isinstance(loss, HingeLoss) and float(self.loss.size) <= GLOBAL_SHARE**0.5
+        y = self.problem.y
+        if float(self._mean_square.size) > 2 * GLOBAL_SHARE * float(y @ y) / y.size > 0:
+            return False  # no variance is larger
         terms = (self.problem.terms(self.weights.value) * ~self.z.negative) @ self.sizes
         return is_zero_loss(self._mean_square, self.problem.y, terms)
 
@@ -265,7 +273,9 @@ def _kink_function(
     # Merging moves no entry where all are zero.
     merging = MERGING * float(np.abs(weights) @ max_norms(problem.X[rows]))
     charge = charge + merging * (sizes.sum(axis=0) > 0)
-    return merge_kinks(gradient, problem.X[rows[keep]], weights[keep], bounds), charge
+    rows, weights = rows[keep], weights[keep]
+    known = None if problem.directions is None else problem.directions[rows]
+    return merge_kinks(gradient, problem.X[rows], weights, bounds, directions=known), charge
 
 
 def check_neurons(
@@ -282,7 +292,7 @@ def check_neurons(
     mixed kinks, the expensive ones, unexamined once another neuron descends. ``sides`` are further
     inequalities (p, d) on the directions of a neuron.
     """
-    problem, sums = point.problem, Sums.of(point)
+    problem, sums = point.problem, point.sums
     found = dict(instead or {})
     eye = np.eye(problem.X.shape[1])
     functions, at_cone = {}, point.at_cone

@@ -22,7 +22,7 @@ from landscape.verdict import Verdict
 
 #: Dimensions beyond which minors are too many.
 MAX_RANK = 7
-BATCH = 20_000
+BATCH = 10_000
 
 
 @dataclass(frozen=True)
@@ -113,22 +113,21 @@ def check_rays(
     lowest, witness, share = 0.0, None, 0.0
     while batch := list(islice(subsets, BATCH)):
         normals = _normals(arrangement.rows[np.array(batch, dtype=int).reshape(len(batch), -1)])
-        for sign in (1.0, -1.0):
-            rays = Bounded(sign * normals.value, normals.error)
-            found, here, feasible = arrangement.values(rays)
-            fails = feasible & (found.value + found.error + here < 0)
-            if fails.any():
-                size = np.abs(rays.value).max(axis=1)
-                slopes = np.where(fails, found.value, 0.0) / np.where(size > 0, size, 1.0)
-                k = int(np.argmin(slopes))
-                if slopes[k] < lowest:
-                    lowest, witness = float(slopes[k]), rays.value[k]
-            clear = found.value - found.error + here >= 0
-            open_subsets += [batch[k] for k in np.flatnonzero(feasible & ~clear)]
-            # The share of what is allowed that the others need.
-            needed = feasible & clear & (found.value < found.error)
-            parts = (found.error - found.value)[needed] / here[needed]
-            share = max(share, float(parts.max(initial=0.0)))
+        rays = Bounded(np.vstack([normals.value, -normals.value]), np.tile(normals.error, (2, 1)))
+        found, here, feasible = arrangement.values(rays)
+        fails = feasible & (found.value + found.error + here < 0)
+        if fails.any():
+            size = np.abs(rays.value).max(axis=1)
+            slopes = np.where(fails, found.value, 0.0) / np.where(size > 0, size, 1.0)
+            k = int(np.argmin(slopes))
+            if slopes[k] < lowest:
+                lowest, witness = float(slopes[k]), rays.value[k]
+        clear = found.value - found.error + here >= 0
+        open_subsets += [batch[k % len(batch)] for k in np.flatnonzero(feasible & ~clear)]
+        # The share of what is allowed that the others need.
+        needed = feasible & clear & (found.value < found.error)
+        parts = (found.error - found.value)[needed] / here[needed]
+        share = max(share, float(parts.max(initial=0.0)))
         if witness is None and len(open_subsets) > budget.max_exact:
             return None
     if witness is None:

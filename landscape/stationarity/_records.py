@@ -114,13 +114,19 @@ def violated(h: KinkFunction, method: str, direction: Array, reason: str) -> Neu
 
 
 def merge_kinks(
-    gradient: Array, kinks: Array, weights: Array, bounds: Array | None = None
+    gradient: Array,
+    kinks: Array,
+    weights: Array,
+    bounds: Array | None = None,
+    *,
+    directions: Array | None = None,
 ) -> KinkFunction:
     """Merge parallel and opposite kink samples, drop those that contribute nothing.
 
     ``relu(<v, t x>) = t relu(<v, x>)`` for t > 0, and ``relu(-z) = relu(z) - z``. A direction
     counts as the same up to ``DIRECTION_TOLERANCE``: h changes by at most ``MERGING`` of the terms
-    that are merged, ``|w_k| ‖x_k‖_inf``, for each coordinate.
+    that are merged, ``|w_k| ‖x_k‖_inf``, for each coordinate. ``directions`` of the kinks are given
+    where it is known that nothing is to be merged.
     """
     g = np.array(gradient, dtype=float)
     if bounds is None:
@@ -128,6 +134,9 @@ def merge_kinks(
     if len(kinks) == 0:
         return KinkFunction(g, np.empty((0, g.size)), np.empty(0), bounds)
     amounts = weights * max_norms(kinks)
+    if directions is not None:
+        keep = amounts != 0
+        return KinkFunction(g, directions[keep], amounts[keep], bounds)
     units = unit_directions(kinks)
     labels = group_directions(kinks, oriented=False, units=units)
     used = np.flatnonzero(labels >= 0)
