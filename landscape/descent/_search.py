@@ -297,7 +297,8 @@ class Search:
         self.losses += losses[:taken].tolist()
         self.n_iter += taken
         self.n_sideways = 0
-        return bool(taken == losses.size)
+        self._settled = bool(taken < losses.size)
+        return not self._settled
 
     def _count(self, new_loss: float) -> None:
         """A step was taken."""
