@@ -10,8 +10,9 @@ the face that it enters. The loss falls strictly between tests, so no face is vi
 Losses with a kink (absolute, pinball, hinge) go from vertex to vertex instead, by linear programs
 on cells and the joint test of Theorem 29.
 
-For the squared loss alone, without bounds, the steps between tests are compiled; there multipliers
-of single kinks release them, and the test is left to the certificate of the end.
+For the squared loss without bounds, with penalties or without, the steps between tests are
+compiled; there multipliers of single kinks release them, and the test is left to the certificate of
+the end.
 
 Many local minima are shallow: a neuron that moves on along a straight line, uphill first, often
 reaches a lower loss than before. On a line the loss is piecewise quadratic, so that the least of
