@@ -86,7 +86,10 @@ def value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b):
             for i in range(m):
                 by_outputs[i] += s * h[k, i]
                 slopes[k, i] *= s
-        by_rows += np.dot(slopes.T, part)
+        own_rows = np.dot(slopes.T, part)
+        for i in range(m):
+            for j in range(width):
+                by_rows[i, j] += own_rows[i, j]
     for i in range(m):
         for j in range(width):
             product = penalty[j] * A[i, j]
@@ -97,6 +100,22 @@ def value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b):
         value += penalty[width + j] * e[j] * e[j]
         gradient[v.size - q + j] += 2.0 * penalty[width + j] * e[j]
     return value, gradient
+
+
+@compiled
+def _largest(vector):
+    """The max-norm."""
+    largest = 0.0
+    for j in range(vector.size):
+        largest = max(largest, abs(vector[j]))
+    return largest
+
+
+@compiled
+def _add(a, factor, b, into):
+    """``a + factor b``; loops instead of array expressions, which take numba seconds to compile."""
+    for j in range(a.size):
+        into[j] = a[j] + factor * b[j]
 
 
 @compiled
@@ -113,24 +132,30 @@ def minimize(
     steps, changes = memory[0], memory[1]
     value, gradient = value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b)
     while iteration < max_iter:
-        if np.abs(gradient).max() <= 0.1 * tol:
+        if _largest(gradient) <= 0.1 * tol:
             return v, value, iteration, stored, True
-        direction = -gradient
+        direction, total = np.empty(v.size), 0.0
+        for j in range(v.size):
+            direction[j] = -gradient[j]
+            total += abs(gradient[j])
         for j in range(stored - 1, -1, -1):
             shares[j] = np.dot(steps[j], direction) / products[j]
-            direction -= shares[j] * changes[j]
+            _add(direction, -shares[j], changes[j], direction)
+        factor = min(1.0, 1.0 / total)
         if stored > 0:
             last = changes[stored - 1]
-            direction *= products[stored - 1] / np.dot(last, last)
-        else:
-            direction *= min(1.0, 1.0 / np.abs(gradient).sum())
+            factor = products[stored - 1] / np.dot(last, last)
+        for j in range(v.size):
+            direction[j] *= factor
         for j in range(stored):
-            direction += (shares[j] - np.dot(changes[j], direction) / products[j]) * steps[j]
+            factor = shares[j] - np.dot(changes[j], direction) / products[j]
+            _add(direction, factor, steps[j], direction)
         slope = np.dot(gradient, direction)
         t, low, high = 1.0, 0.0, np.inf
         best, best_value, best_gradient = v, value, gradient
         for _ in range(30 if slope < 0.0 else 0):
-            trial = v + t * direction
+            trial = np.empty(v.size)
+            _add(v, t, direction, trial)
             new, new_gradient = value_and_gradient(
                 trial, X, y, columns, widths, penalty, factors, kind, a, b
             )
@@ -146,15 +171,20 @@ def minimize(
                 return v, value, iteration, stored, True
             stored = 0  # the memory misleads: begin anew
             continue
-        step, change = best - v, best_gradient - gradient
+        step, change = np.empty(v.size), np.empty(v.size)
+        _add(best, -1.0, v, step)
+        _add(best_gradient, -1.0, gradient, change)
         product = np.dot(step, change)
         if product > 1e-14 * np.dot(change, change):
             if stored == MEMORY:
-                for j in range(MEMORY - 1):
-                    steps[j], changes[j] = steps[j + 1], changes[j + 1]
-                    products[j] = products[j + 1]
+                for k in range(MEMORY - 1):
+                    for j in range(v.size):
+                        steps[k, j], changes[k, j] = steps[k + 1, j], changes[k + 1, j]
+                    products[k] = products[k + 1]
                 stored -= 1
-            steps[stored], changes[stored], products[stored] = step, change, product
+            products[stored] = product
+            for j in range(v.size):
+                steps[stored, j], changes[stored, j] = step[j], change[j]
             stored += 1
         fall = value - best_value
         v, value, gradient = best, best_value, best_gradient

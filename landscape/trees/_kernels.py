@@ -85,14 +85,19 @@ def _least(problem, chosen, k, used, x, target, work):
     """
     columns, gram, moments, y = problem
     size, good = 0, True
-    scale = np.sqrt((y * y).sum())
+    scale = 0.0
+    for h in range(y.size):
+        scale += y[h] * y[h]
+    scale = np.sqrt(scale)
     for _ in range(10 * k + 10):
         best, enter = ENTERS * scale, -1
         for j in range(k):
             slope = moments[chosen[j]]
             for p in range(size):
                 slope -= gram[chosen[j], used[p]] * x[p]
-            if slope > best and chosen[j] not in used[:size]:
+                if used[p] == chosen[j]:
+                    slope = -np.inf
+            if slope > best:
                 best, enter = slope, chosen[j]
         if enter < 0:
             break
@@ -145,7 +150,8 @@ def cell_losses(rows, lists, problem, values, supports):
     used, x, target, work = _scratch(width)
     row = np.full(m + 1, len(lists) - 1)
     for index in range(len(rows)):
-        row[:m] = rows[index]
+        for p in range(m):
+            row[p] = rows[index, p]
         k = _gather(row, lists, marks, index, chosen)
         values[index], size = _least(problem, chosen, k, used, x, target, work)
         for p in range(size):
@@ -165,7 +171,8 @@ def facet_losses(rests, moves, lists, problem, binomials, values, supports, ends
     row = np.full(size + 2, len(lists) - 1)
     edge = 0
     for index in range(len(rests)):
-        row[:size] = rests[index]
+        for p in range(size):
+            row[p] = rests[index, p]
         for move in range(len(moves)):
             row[size] = len(lists) - 1 - len(moves) + move
             k = _gather(row, lists, marks, edge, chosen)
@@ -201,7 +208,7 @@ def kruskal(values, ends, losses, order):
                 link[c] = link[link[c]]
                 c = link[c]
             pair[side] = c
-        one, two = pair
+        one, two = pair[0], pair[1]
         if one == two:
             continue
         if values[two] < values[one] or (values[two] == values[one] and two < one):
