@@ -28,6 +28,7 @@ from landscape.study.cells import Cell
 from landscape.study.coverage import atlas_rows, cover, endings, valley_rows
 from landscape.study.rows import Coverage, Entry, Valley
 from landscape.trees import TreeBudget, merge_tree
+from tests.cases import diagonal
 from tests.oracles.atlas import cell_minima
 from tests.oracles.exact_atlas import count_components, exact_minima, lift, minima_of_cells
 from tests.oracles.exact_atlas import neuron_faces as exact_faces
@@ -211,8 +212,7 @@ EXACT = {
 
 
 class TestExactness:
-    @pytest.mark.parametrize("m", [1, 2])
-    @pytest.mark.parametrize("name", EXACT)
+    @pytest.mark.parametrize(("name", "m"), diagonal(EXACT, [1, 2]))
     def test_agrees_with_exact_arithmetic(self, name, m):
         x, y = EXACT[name]
         X = [[v] for v in x]
@@ -396,7 +396,9 @@ class TestEntries:
         assert entry.is_global
         assert 0 in entry.sign_classes and 2 in entry.sign_classes
 
-    @pytest.mark.parametrize("data", ["sine", "duplicates", "grid", "collinear"])
+    @pytest.mark.parametrize(
+        "data", ["sine", "duplicates", pytest.param("grid", marks=pytest.mark.slow), "collinear"]
+    )
     def test_contain_every_certified_end_of_descent(self, data):
         rng = np.random.default_rng(5)
         t = rng.standard_normal(7)

@@ -14,6 +14,7 @@ import landscape.bracket as bracket_module
 from landscape import (
     BalancedSpace,
     RestrictedSpace,
+    ShallowReLURegressor,
     UnrestrictedSpace,
     descend,
     merge_tree,
@@ -486,3 +487,27 @@ def test_what_is_proved_and_what_is_refused():
         bracket_global_minimum(x, y, space=space, proof="rational")
     with pytest.raises(ValueError, match="proof: expected 'rational' or None, got 'float'"):
         bracket_global_minimum(x, y, space=space, proof="float")
+
+
+def test_the_gap_of_a_fit_closes_and_improves_it():
+    """From one poor start: the fit becomes the global minimum, which the exact tree has too."""
+    rng = np.random.default_rng(3)
+    X, y = rng.uniform(-1, 1, (9, 1)), 100 * rng.standard_normal(9)
+    X[7:], y = X[:2], y + 1000
+    arguments = {"solver": "descent", "n_starts": 1, "random_state": 3, "space": "unrestricted"}
+    poor = ShallowReLURegressor(2, **arguments).fit(X, y)
+    assert not hasattr(poor, "global_gap_")
+    best = ShallowReLURegressor(2, **arguments, certify_global=True).fit(X, y)
+    least = merge_tree(X, y, space=UnrestrictedSpace(2, 3, offset=True)).pairs[0, 0]
+    assert best.loss_ == pytest.approx(least, rel=1e-6)
+    assert best.loss_ < 0.99 * poor.loss_
+    assert best.certificate_.is_minimum
+    assert 0 <= best.global_gap_ < 1e-6 * np.var(y)
+    assert list(best.starts_["origin"]) == ["random", "bracket"]
+    weighted = ShallowReLURegressor(2, **arguments, certify_global=True)
+    weighted.fit(X[:7], y[:7], sample_weight=[1, 2, 1, 1, 3, 1, 1])
+    assert weighted.global_gap_ < 1e-6 * np.var(y)
+    with pytest.raises(ValueError, match="certify_global: expected sample weights that are mult"):
+        weighted.fit(X[:7], y[:7], sample_weight=[1, 2.5, 1, 1, 3, 1, 1])
+    with pytest.raises(ValueError, match="certify_global: brackets are of the mean squared error"):
+        ShallowReLURegressor(alpha=1.0, certify_global=True).fit(X, y)

@@ -28,9 +28,7 @@ from sklearn.preprocessing import StandardScaler
 
 from landscape import (
     ShallowReLURegressor,
-    UnrestrictedSpace,
     certify_minimum,
-    merge_tree,
     realize,
 )
 from landscape.estimator import LandscapeDisplay, RealizationDisplay
@@ -40,6 +38,7 @@ from landscape.estimator._starts import FitData, reinitialize, run_start
 from landscape.estimator._units import Units, merge_samples
 from landscape.objective import loss
 from landscape.spaces import SPACES, make_space
+from tests.cases import diagonal
 
 matplotlib.use("Agg")
 
@@ -168,8 +167,7 @@ def with_gradients(d=2, n=50):
     return X, y, G
 
 
-@pytest.mark.parametrize("space", sorted(SPACES))
-@pytest.mark.parametrize("alpha", [0.0, 0.01])
+@pytest.mark.parametrize(("space", "alpha"), diagonal(sorted(SPACES), [0.0, 0.01]))
 def test_sobolev_minimum_is_not_improved_by_search(space, alpha):
     X, y, G = with_gradients()
     model = ShallowReLURegressor(
@@ -876,27 +874,3 @@ def test_diabetes_with_twenty_starts():
     model = ShallowReLURegressor(n_neurons=8, random_state=0).fit(X, y)
     assert (model.starts_["verdict"] == "holds").mean() >= 0.8
     assert model.loss_ < 0.32 and model.realization_radius_ > 0.1
-
-
-def test_the_global_gap_closes_and_improves_the_fit():
-    """From one poor start: the fit becomes the global minimum, which the exact tree has too."""
-    rng = np.random.default_rng(3)
-    X, y = rng.uniform(-1, 1, (9, 1)), 100 * rng.standard_normal(9)
-    X[7:], y = X[:2], y + 1000
-    arguments = {"solver": "descent", "n_starts": 1, "random_state": 3, "space": "unrestricted"}
-    poor = ShallowReLURegressor(2, **arguments).fit(X, y)
-    assert not hasattr(poor, "global_gap_")
-    best = ShallowReLURegressor(2, **arguments, certify_global=True).fit(X, y)
-    least = merge_tree(X, y, space=UnrestrictedSpace(2, 3, offset=True)).pairs[0, 0]
-    assert best.loss_ == pytest.approx(least, rel=1e-6)
-    assert best.loss_ < 0.99 * poor.loss_
-    assert best.certificate_.is_minimum
-    assert 0 <= best.global_gap_ < 1e-6 * np.var(y)
-    assert list(best.starts_["origin"]) == ["random", "bracket"]
-    weighted = ShallowReLURegressor(2, **arguments, certify_global=True)
-    weighted.fit(X[:7], y[:7], sample_weight=[1, 2, 1, 1, 3, 1, 1])
-    assert weighted.global_gap_ < 1e-6 * np.var(y)
-    with pytest.raises(ValueError, match="certify_global: expected sample weights that are mult"):
-        weighted.fit(X[:7], y[:7], sample_weight=[1, 2.5, 1, 1, 3, 1, 1])
-    with pytest.raises(ValueError, match="certify_global: brackets are of the mean squared error"):
-        ShallowReLURegressor(alpha=1.0, certify_global=True).fit(X, y)

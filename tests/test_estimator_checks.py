@@ -20,14 +20,23 @@ pytestmark = [
 @parametrize_with_checks(
     [
         ShallowReLURegressor(n_neurons=2, n_starts=2, max_iter=100),
-        ShallowReLURegressor(n_neurons=2, n_starts=2, max_iter=100, space="unrestricted"),
-        ShallowReLURegressor(n_neurons=2, n_starts=2, space="balanced", solver="descent"),
-        ShallowReLURegressor(n_neurons=2, n_starts=2, max_iter=100, loss="huber"),
         ShallowReLUClassifier(n_neurons=2, n_starts=2, max_iter=100),
-        ShallowReLUClassifier(n_neurons=1, n_starts=1, space="unrestricted", alpha=0.0),
     ]
 )
 def test_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [
+        ShallowReLURegressor(n_neurons=2, n_starts=2, max_iter=100, space="unrestricted"),
+        ShallowReLURegressor(n_neurons=2, n_starts=2, space="balanced", solver="descent"),
+        ShallowReLURegressor(n_neurons=2, n_starts=2, max_iter=100, loss="huber"),
+        ShallowReLUClassifier(n_neurons=1, n_starts=1, space="unrestricted", alpha=0.0),
+    ]
+)
+def test_check_with_other_options(estimator, check):
     check(estimator)
 
 

@@ -13,6 +13,7 @@ from scipy.optimize import linprog
 from landscape import Network, Parametrization, lipschitz_constant, sobolev_seminorm
 from landscape.arrangement import Arrangement
 from landscape.lipschitz import DUAL, _Search
+from tests.cases import diagonal
 
 NORMS = (1, 2, np.inf)
 
@@ -81,8 +82,7 @@ def networks(rng):
             yield Network(a, b, c, -1.0)
 
 
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("domain", ["all", "box", "half"])
+@pytest.mark.parametrize(("norm", "domain"), diagonal(NORMS, ["all", "box", "half"]))
 def test_against_linear_programs(rng, norm, domain):
     for network in networks(rng):
         d = network.n_inputs

@@ -23,12 +23,20 @@ def empty():
 
 def draw(name, tables):
     """A figure, from the tables that it is said to be drawn from and no others."""
-    figure = (FIGURES | NETWORK_FIGURES)[name]
+    figure = ALL[name]
     return figure.draw({needed: tables[needed] for needed in figure.tables})
 
 
-@pytest.mark.parametrize("name", FIGURES | NETWORK_FIGURES)
+ALL = FIGURES | NETWORK_FIGURES
+#: Figures that are drawn twice among the fast tests, the others among the slow ones.
+TWICE = ("losses", "radii", "networks")
+
+
 class TestContract:
+    @pytest.mark.parametrize(
+        "name",
+        [pytest.param(name, marks=[pytest.mark.slow] * (name not in TWICE)) for name in ALL],
+    )
     def test_same_bytes_for_the_same_tables_whatever_the_settings_of_the_user(self, tables, name):
         one = draw(name, tables)
         svg = render(one, "svg")
@@ -39,11 +47,15 @@ class TestContract:
             assert render(two, "svg") == svg
             assert dict(mpl.rcParams) == before
         assert svg.startswith(b"<?xml") and b"date" not in svg.lower()
-        # It fits a paper.
-        assert one.get_figwidth() in (3.4, 6.9)
-        for text in one.findobj(mpl.text.Text):
+
+    @pytest.mark.parametrize("name", ALL)
+    def test_fits_a_paper(self, tables, name):
+        figure = draw(name, tables)
+        assert figure.get_figwidth() in (3.4, 6.9)
+        for text in figure.findobj(mpl.text.Text):
             assert not text.get_text() or text.get_fontsize() >= 7
 
+    @pytest.mark.parametrize("name", ALL)
     def test_draws_empty_tables(self, empty, name):
         assert render(draw(name, empty), "png").startswith(b"\x89PNG")
 

@@ -20,6 +20,7 @@ from landscape.radius._box import Centre, roots
 from landscape.radius._relaxation import Relaxation
 from landscape.realization import realize
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace, make_space
+from tests.cases import diagonal
 from tests.oracles.falsifier import attack
 from tests.oracles.problems import DATA
 
@@ -172,8 +173,9 @@ def test_a_planted_better_point_is_never_proved_away(name):
     assert planted >= 2
 
 
-@pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
-@pytest.mark.parametrize("relative", [0.1, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("name", "relative"), diagonal(["restricted", "balanced", "unrestricted"], [0.1, 1.0, 4.0])
+)
 def test_the_program_bounds_the_loss_from_below(name, relative):
     """At random points of the box, whatever the radius: no loss below the root's bound."""
     features, y = DATA["smooth"]()
@@ -240,8 +242,10 @@ def holds_point(node, centre: Centre, point: Parametrization) -> bool:
     )
 
 
-@pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
-@pytest.mark.parametrize("data", ["sine", "duplicates", "smooth", "grid"])
+@pytest.mark.parametrize(
+    ("data", "name"),
+    diagonal(["sine", "duplicates", "smooth", "grid"], ["restricted", "balanced", "unrestricted"]),
+)
 def test_a_partition_covers_the_box_and_bounds_it(data, name):
     """Every point of the box is in a leaf, and no leaf's bound is above the loss of its points."""
     features, y = DATA[data]()
@@ -325,8 +329,10 @@ def members(theta: Parametrization, rng: np.random.Generator) -> Parametrization
     return Parametrization.from_products(u, theta.signs)
 
 
-@pytest.mark.parametrize("name", ["restricted", "balanced"])
-@pytest.mark.parametrize("data", ["sine", "smooth", "grid", "duplicates"])
+@pytest.mark.parametrize(
+    ("data", "name"),
+    diagonal(["sine", "smooth", "grid", "duplicates"], ["restricted", "balanced"]),
+)
 def test_no_member_is_wider(data, name):
     features, y = DATA[data]()
     space = make_space(name, features.shape[1], 3)

@@ -24,6 +24,7 @@ from landscape.stability import (
     parameter_distance,
     reparametrize_near,
 )
+from tests.cases import diagonal
 
 
 def brute_force_bottleneck(costs):
@@ -257,8 +258,7 @@ def test_degeneracies_know_the_offset():
     assert degeneracies(theta)["imbalance_max"] == 0.75
 
 
-@pytest.mark.parametrize("spare", [0, 1])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("seed", "spare"), diagonal(range(6), [0, 1]))
 def test_fibre_distance_scales_exactly_and_ignores_the_given_parametrization(seed, spare):
     rng = np.random.default_rng([10, seed, spare])
     gamma, theta = random_network(rng, 3, 3 + spare), random_network(rng, 3, 3)

@@ -29,6 +29,7 @@ from landscape.trees import (
     tree_cost,
 )
 from landscape.trees._escape import _Star
+from tests.cases import diagonal
 from tests.oracles.merge_tree import grid_pairs, least_penalized, patterns, program_pairs
 
 SPACES = ("restricted", "balanced", "unrestricted")
@@ -243,10 +244,12 @@ class TestPaths:
 
 
 class TestEscape:
-    @pytest.mark.parametrize("name", SPACES)
-    @pytest.mark.parametrize(("kind", "p"), [("smooth", 1), ("integers", 1), ("smooth", 2)])
-    def test_agrees_with_the_tree_or_brackets_it(self, name, kind, p):
-        x, y = problem(kind, 5, p)
+    @pytest.mark.parametrize(
+        ("name", "data"), diagonal(SPACES, [("smooth", 5, 1), ("integers", 5, 1), ("smooth", 5, 2)])
+    )
+    def test_agrees_with_the_tree_or_brackets_it(self, name, data):
+        x, y = problem(*data)
+        p = x.shape[1]
         tree = merge_tree(x, y, space=make_space(name, p, 1))
         X, scale = tree.space.embed(x), float(np.mean(y**2))
         for k, row in enumerate(tree.valleys.itertuples()):

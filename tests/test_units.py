@@ -13,6 +13,7 @@ from landscape.effective import EffectiveProblem
 from landscape.spaces import make_space
 from landscape.stationarity import Verdict
 from landscape.training import draw_network
+from tests.cases import diagonal
 
 UNITS = {
     "as they are": (1.0, 0.0),
@@ -56,8 +57,9 @@ def losses_as_they_are(name: str) -> list[float]:
     return [result.loss for _, _, result, _ in ends(name, *years(), 8)]
 
 
-@pytest.mark.parametrize("name", ["restricted", "balanced", "unrestricted"])
-@pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize(
+    ("units", "name"), diagonal(UNITS, ["restricted", "balanced", "unrestricted"])
+)
 def test_every_start_is_certified_in_any_units(units, name):
     features, y = years()
     scale, shift = UNITS[units]
