@@ -7,6 +7,7 @@ Where a data set is standardized, its standardization is folded in: see `_units`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from landscape.estimator._units import Units
 from landscape.losses import KinkedLoss, Loss, SquaredLoss
 from landscape.networks import Network, exact
 from landscape.realization import realize
-from landscape.rows import as_frame
+from landscape.rows import as_frame, frame_of
 from landscape.spaces import SPACES, UnrestrictedSpace, make_space
 from landscape.study.rows import Minimum
 from landscape.tables.rows import Accuracy, Dependence, Prediction, Weight
@@ -54,8 +55,9 @@ def realization_tables(
     """
     form = loss or SquaredLoss()
     ordered = sorted(minima, key=lambda row: row.minimum)
+    accuracy: list[Accuracy] = []
     rows: dict[str, list[tuple[Any, ...]]] = {
-        table.name: [] for table in (Weight, Accuracy, Prediction, Dependence)
+        table.name: [] for table in (Weight, Prediction, Dependence)
     }
     for name, own in data.items():
         units, (targets, own_loss) = _units(own), form.on(own.target)
@@ -68,18 +70,28 @@ def realization_tables(
         compared += [
             (row.space, row.neurons, row.minimum, _values(row, own.features)) for row in least
         ]
-        plain = form == SquaredLoss()
         variance, total = float(np.var(own.target)), 0.0
-        for *what, values in compared:
+        for model, neurons, minimum, values in compared:
             size = float(np.mean(own_loss.value(values - targets)))
             total = total or size
-            score = (np.nan, np.nan, 1.0 - size / total, np.nan)
-            if plain:
-                r_squared = 1.0 - size / variance
-                score = (float(np.sqrt(size)) * units.target_scale, r_squared, r_squared, np.nan)
+            fit = Accuracy(
+                dataset=name,
+                model=model,
+                neurons=neurons,
+                minimum=minimum,
+                loss=size,
+                rmse=np.nan,
+                r_squared=np.nan,
+                explained=1.0 - size / total,
+                right=np.nan,
+            )
+            if form == SquaredLoss():
+                share, root = 1.0 - size / variance, float(np.sqrt(size)) * units.target_scale
+                fit = replace(fit, rmse=root, r_squared=share, explained=share)
             if own_loss.labels is not None and own_loss.name in ("logistic", "hinge"):
-                score = (*score[:3], float(np.mean((own_loss.labels > 0) == (values > 0))))
-            rows["accuracy"].append((name, *what, size, *score))
+                right = float(np.mean((own_loss.labels > 0) == (values > 0)))
+                fit = replace(fit, right=right)
+            accuracy.append(fit)
         observed = own.target
         if own_loss.labels is not None and own_loss.name in ("logistic", "hinge"):
             other = -1.0 if own_loss.name == "hinge" else 0.0
@@ -97,9 +109,9 @@ def realization_tables(
         for row in found:
             if row.space == shown and row.minimum < few:
                 rows["dependence"] += _dependences(row, own, units, own_loss)
-    return {
+    return {"accuracy": frame_of(Accuracy, accuracy)} | {
         table.name: as_frame(table, _columns(table, rows[table.name]))
-        for table in (Weight, Accuracy, Prediction, Dependence)
+        for table in (Weight, Prediction, Dependence)
     }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -168,3 +169,22 @@ class NeuronCells:
 def _both(rows: NDArray[Any]) -> NDArray[Any]:
     """Every row, and its negative after it."""
     return np.stack([rows, -rows], axis=1).reshape(2 * len(rows), -1)
+
+
+def neighbours(
+    rests: NDArray[np.int32], moves: NDArray[np.integer], types: int
+) -> NDArray[np.int64]:
+    """Numbers (f, 2) of the joint cells that meet at each facet, as `_tree._multisets` lists them.
+
+    A facet is a rest, a sorted row of m - 1 types, and a move of one more neuron between two types.
+    """
+    m = rests.shape[1] + 1
+    binomials = np.array([[comb(t, i) for i in range(m + 1)] for t in range(types + m)])
+    beside = np.repeat(rests, len(moves), axis=0)
+    ends = np.zeros((len(beside), 2), dtype=np.int64)
+    for side in range(2):
+        cells = np.column_stack([beside, np.tile(moves[:, side], len(rests))])
+        cells.sort(axis=1)
+        for i in range(m):
+            ends[:, side] += binomials[cells[:, i] + i, i + 1]
+    return ends

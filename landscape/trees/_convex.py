@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from landscape.convex import Least, minimize_many
 from landscape.losses import Loss, SquaredLoss
 from landscape.rounding import Array
-from landscape.trees._cells import NeuronCells
+from landscape.trees._cells import NeuronCells, neighbours
 
 Ints = NDArray[np.int64]
 
@@ -80,14 +79,7 @@ class CellPrograms:
         moves = np.arange(len(self.cells.moves))
         rest = np.repeat(_once(rests, none), len(moves), axis=0)
         least = self.solve(np.column_stack([rest, np.tile(self.cells.n_types + moves, len(rests))]))
-        beside = np.repeat(rests, len(moves), axis=0)
-        ends = np.stack(
-            [
-                _numbers(np.column_stack([beside, np.tile(side, len(rests))]), self.cells.n_types)
-                for side in self.cells.moves.T
-            ],
-            axis=1,
-        )
+        ends = neighbours(rests, self.cells.moves, self.cells.n_types)
         losses = np.maximum(least.upper, own.upper[ends].max(axis=1))
         gaps = [float((least.upper - least.lower).max(initial=0.0)) for least in (own, least)]
         return n * own.upper, n * losses, ends, max(gaps)
@@ -118,10 +110,3 @@ def _once(rows: NDArray[np.int32], none: int) -> Ints:
     again = np.zeros(rows.shape, dtype=bool)
     again[:, 1:] = rows[:, 1:] == rows[:, :-1]
     return np.where(again, none, rows).astype(np.int64)
-
-
-def _numbers(rows: NDArray[np.integer], types: int) -> Ints:
-    """Numbers of multisets, as `_tree._multisets` lists them."""
-    rows, m = np.sort(rows, axis=1), rows.shape[1]
-    binomials = np.array([[comb(t, i) for i in range(m + 1)] for t in range(types + m)])
-    return np.asarray(sum(binomials[rows[:, i] + i, i + 1] for i in range(m)), dtype=np.int64)

@@ -16,17 +16,6 @@ ENTERS = 1e-13
 
 
 @compiled
-def _rank(rest, t, binomials):
-    """Number of a sorted row with one more entry t among the multisets of its size."""
-    number, before = 0, 0
-    for i in range(rest.size):
-        after = 1 if rest[i] > t else 0
-        number += binomials[rest[i] + i + after, i + 1 + after]
-        before += 1 - after
-    return number + binomials[t + before, before + 1]
-
-
-@compiled
 def _gather(row, lists, marks, stamp, chosen):
     """Choose and mark the columns of a row's lists, each once; returns their number."""
     k = 0
@@ -159,11 +148,11 @@ def cell_losses(rows, lists, problem, values, supports):
 
 
 @compiled
-def facet_losses(rests, moves, lists, problem, binomials, values, supports, ends, losses):
+def facet_losses(rests, moves, lists, problem, values, supports, ends, losses):
     """Least sums of squares where two joint cells meet: one neuron moves, the rest stays.
 
-    Writes the numbers of both cells into ``ends`` and the loss into ``losses``, for each rest and
-    each move in turn. Where the minimizer of a cell lies on the facet nothing is solved.
+    Into ``losses``, for each rest and each of the so many moves in turn; ``ends`` are the numbers
+    of both cells. Where the minimizer of a cell lies on the facet nothing is solved.
     """
     size, width = rests.shape[1], supports.shape[1]
     marks, chosen = np.full(len(problem[0]), -1), np.empty(width, dtype=np.int64)
@@ -173,13 +162,12 @@ def facet_losses(rests, moves, lists, problem, binomials, values, supports, ends
     for index in range(len(rests)):
         for p in range(size):
             row[p] = rests[index, p]
-        for move in range(len(moves)):
-            row[size] = len(lists) - 1 - len(moves) + move
+        for move in range(moves):
+            row[size] = len(lists) - 1 - moves + move
             k = _gather(row, lists, marks, edge, chosen)
             lowest, solved = 0.0, False
             for side in range(2):
-                cell = _rank(rests[index], moves[move, side], binomials)
-                ends[edge, side] = cell
+                cell = ends[edge, side]
                 lowest = max(lowest, values[cell])
                 solved |= _inside(supports[cell], marks, edge)
             if not solved:

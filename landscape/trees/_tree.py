@@ -23,7 +23,7 @@ from landscape.losses import Loss, WeightDecay, get_weight_decay
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import RestrictedSpace, Space, make_space
-from landscape.trees._cells import NeuronCells
+from landscape.trees._cells import NeuronCells, neighbours
 from landscape.trees._convex import CellPrograms
 from landscape.trees._plot import draw_graph
 
@@ -195,21 +195,16 @@ def _least_squares(
     """Least sums of squares of joint cells (n,), of facets (f,), and the cells at these (f, 2)."""
     from landscape.trees import _kernels
 
-    m, types = rows.shape[1], cells.n_types
-    n_facets = len(rests) * len(cells.moves)
+    ends = neighbours(rests, cells.moves, cells.n_types)
     lists = np.full((len(cells.lists), max(1, *map(len, cells.lists))), -1)
     for row, numbers in zip(lists, cells.lists, strict=True):
         row[: len(numbers)] = numbers
     columns, scaled = cells.columns[0], cells.problem.y / cells.unit
     system = columns, columns @ columns.T, columns @ scaled, scaled
-    binomials = np.array([[comb(t, i) for i in range(m + 1)] for t in range(types + m)])
-    values, losses = np.empty(len(rows)), np.empty(n_facets)
-    supports = np.full((len(rows), (m + 1) * lists.shape[1]), -1, dtype=np.int32)
-    ends = np.empty((n_facets, 2), dtype=np.int64)
+    values, losses = np.empty(len(rows)), np.empty(len(ends))
+    supports = np.full((len(rows), (rows.shape[1] + 1) * lists.shape[1]), -1, dtype=np.int32)
     _kernels.cell_losses(rows, lists, system, values, supports)
-    _kernels.facet_losses(
-        rests, cells.moves, lists, system, binomials, values, supports, ends, losses
-    )
+    _kernels.facet_losses(rests, len(cells.moves), lists, system, values, supports, ends, losses)
     return values, losses, ends
 
 
