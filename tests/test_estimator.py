@@ -35,9 +35,9 @@ from landscape.estimator import LandscapeDisplay, RealizationDisplay
 from landscape.estimator._base import realization_radius
 from landscape.estimator._smooth import swap
 from landscape.estimator._starts import FitData, reinitialize, run_start
-from landscape.estimator._units import Units, merge_samples
 from landscape.objective import loss
 from landscape.spaces import SPACES, make_space
+from landscape.standardization import Units, merge_samples
 from tests.cases import diagonal
 
 matplotlib.use("Agg")

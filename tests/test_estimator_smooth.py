@@ -11,10 +11,10 @@ from landscape import ShallowReLURegressor
 from landscape.estimator._lbfgs import BLOCK, MEMORY, minimize, value_and_gradient
 from landscape.estimator._smooth import SmoothProblem, find_basin, settle, swap
 from landscape.estimator._starts import FitData
-from landscape.estimator._units import Units, from_raw, merge_samples
 from landscape.networks import Network
 from landscape.realization import realize
 from landscape.spaces import make_space
+from landscape.standardization import Units, from_raw, merge_samples
 
 
 def make_problem(rng, *, offset=True, alpha=0.0, n=40, d=3):

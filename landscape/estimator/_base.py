@@ -29,7 +29,6 @@ from landscape.estimator._losses import (
 from landscape.estimator._penalty import choose_penalty, linear_network
 from landscape.estimator._smooth import Watch
 from landscape.estimator._starts import End, FitData, run_start, single_thread
-from landscape.estimator._units import Units, from_raw, merge_labelled, merge_samples, resize
 from landscape.losses import SquaredLoss
 from landscape.minima import Certificate
 from landscape.networks import Network
@@ -38,6 +37,7 @@ from landscape.probe import probe_realization, rigidity_radius
 from landscape.realization import input_gradients, realize
 from landscape.seminorm import Seminorm, sobolev_seminorm
 from landscape.spaces import SPACES, RestrictedSpace, UnrestrictedSpace, make_space
+from landscape.standardization import Units, from_raw, merge_labelled, merge_samples, resize
 from landscape.training import SOLVERS
 from landscape.verdict import Verdict
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.estimator._units import Samples
 from landscape.losses import (
     AbsoluteLoss,
     HuberLoss,
@@ -15,6 +14,7 @@ from landscape.losses import (
     QuantileLoss,
     SquaredLoss,
 )
+from landscape.standardization import Samples
 
 __all__ = ["LossName", "choose_loss", "is_squared", "of_residuals", "smoothed", "target_units"]
 

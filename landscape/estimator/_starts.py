@@ -13,7 +13,6 @@ from landscape.errors import NUMERICAL_ERRORS
 from landscape.estimator._losses import best_constant, smoothed, target_units
 from landscape.estimator._smooth import FAR, SWAPS, SmoothProblem, Watch, find_basin, settle
 from landscape.estimator._sobolev import SobolevLoss
-from landscape.estimator._units import Samples, Units, from_raw, lift_rows
 from landscape.losses import Loss
 from landscape.minima import Certificate, activation_key, certify_minimum
 from landscape.networks import Network
@@ -21,6 +20,7 @@ from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
 from landscape.realization import input_gradients, realize
 from landscape.spaces import Space, UnrestrictedSpace
+from landscape.standardization import Samples, Units, from_raw, lift_rows
 from landscape.stationarity import Budget
 from landscape.streams import stream
 from landscape.training import draw_network, train

@@ -17,12 +17,12 @@ from scipy.optimize import minimize
 
 from landscape.corners import minimize_corners
 from landscape.data import Dataset
-from landscape.estimator._units import Units
 from landscape.losses import KinkedLoss, Loss, SquaredLoss
 from landscape.networks import Network, exact
 from landscape.realization import realize
 from landscape.rows import as_frame, frame_of
 from landscape.spaces import SPACES, UnrestrictedSpace, make_space
+from landscape.standardization import Units
 from landscape.study.rows import Minimum
 from landscape.tables.rows import Accuracy, Dependence, Prediction, Weight
 

@@ -1,4 +1,4 @@
-"""The units of a fit: features centred and of size one, the target of size one.
+"""Standardization: units in which features are centred and of size one, the target of size one.
 
 Scales are powers of two and shifts multiples of them, so a change of the data's units by powers of
 two changes nothing in these units, bit for bit. The networks in both units are in bijection, by an
