@@ -23,6 +23,8 @@ __all__ = ["Least", "minimize_many"]
 
 #: Where barrier and smoothing end, by which factor they fall, and the most steps that are made.
 LAST, FASTER, STEPS = 1e-13, 0.1, 100
+#: Bounds this far apart, in sizes of the loss, come from a stall: such programs go AGAIN further.
+STALLED, AGAIN = 1e-10, 0.1
 #: How often a step is halved, and by which share of a value rounding may raise it.
 HALVINGS, NOISE = 30, 4e-15
 #: Unknowns, in units of the data: larger ones are drawn back, lower bounds are for such up to this.
@@ -115,9 +117,24 @@ def minimize_many(
     whole = _Programs(columns, y, loss, pulls, m)
     if isinstance(loss, KinkedLoss):
         return _one_by_one(whole, loss, cone)
-    c, width = columns.shape[:2]
     size = max(float(loss.value(-y).mean()), np.finfo(float).tiny)  # the loss of zero
-    reach, last = whole.reach, LAST * size
+    found = _newton(whole, size, LAST * size, cone)
+    stalled = np.flatnonzero(found.upper - found.lower > STALLED * size) if cone else np.empty(0)
+    if not stalled.size:
+        return found
+    other = _newton(whole.chosen(stalled), size, AGAIN * LAST * size, cone)
+    points, better = found.points.copy(), other.upper < found.upper[stalled]
+    points[stalled[better]] = other.points[better]
+    upper, lower, settled = found.upper.copy(), found.lower.copy(), found.settled.copy()
+    upper[stalled] = np.minimum(upper[stalled], other.upper)
+    lower[stalled] = np.maximum(lower[stalled], other.lower)
+    settled[stalled[better]] = other.settled[better]
+    return Least(points, upper, np.minimum(lower, upper), settled)
+
+
+def _newton(whole: _Programs, size: float, last: float, cone: bool) -> Least:
+    """Newton's method in all programs, until barrier and smoothing are ``last``."""
+    (c, width), reach = whole.columns.shape[:2], whole.reach
     e = np.full((c, width), reach / max(width, 1) if cone else 0.0)
     level = np.full(c, size / max(width, 1))
     dual = np.repeat(level[:, None], width, axis=1) / np.where(e > 0, e, 1.0)
