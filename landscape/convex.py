@@ -119,7 +119,7 @@ def minimize_many(
         return _one_by_one(whole, loss, cone)
     size = max(float(loss.value(-y).mean()), np.finfo(float).tiny)  # the loss of zero
     found = _newton(whole, size, LAST * size, cone)
-    stalled = np.flatnonzero(found.upper - found.lower > STALLED * size) if cone else np.empty(0)
+    stalled = np.flatnonzero(cone & (found.upper - found.lower > STALLED * size))
     if not stalled.size:
         return found
     other = _newton(whole.chosen(stalled), size, AGAIN * LAST * size, cone)
