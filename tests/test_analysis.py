@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -20,10 +20,15 @@ from landscape import (
     ShallowReLURegressor,
     analyse,
     certify_minimum,
+    descend,
+    distance_to_fibre,
     from_sklearn,
     sobolev_seminorm,
 )
 from landscape.analysis import pair_angles
+from landscape.analysis._case import Case, Objective
+from landscape.analysis._face import towards_network
+from landscape.descent import DescentOutcome
 from landscape.networks import NetworkError, own_objective
 from landscape.verdict import Verdict
 
@@ -110,8 +115,35 @@ def test_the_nearest_minimum(data, found):
 
     net = found.network
     start = np.concatenate([net.weights.ravel(), net.biases, net.output_weights, [net.offset]])
-    other = minimize(objective, start, method="Powell", options={"maxiter": 30})
-    assert loss(gap.network, X, y) <= other.fun * 1.5 < found.loss * 1.5  # about as far
+    end = minimize(objective, start, method="Powell", options={"maxiter": 30}).x
+    a, b, c = np.split(end[:-1], [8, 12])
+    begin = Network(a.reshape(4, 2), b, c, end[-1]).to_parametrization()
+    other = descend(begin, found.space.embed(X), y, space=found.space)
+    assert other.outcome is DescentOutcome.MINIMUM and other.loss < found.loss
+    theta = net.to_parametrization()
+    own, theirs = (
+        distance_to_fibre(theta, one, space=found.space).upper
+        for one in (gap.parametrization, other.parametrization)
+    )
+    assert gap.parameters == pytest.approx(own) and own <= theirs
+
+
+@pytest.mark.parametrize("above", [0.0, 2.0])
+def test_the_nearest_minimum_of_a_face(above):
+    """A line fit by a neuron that is active on all samples: bias and offset can be exchanged."""
+    x = np.linspace(-1, 1, 5)[:, None]
+    y = 2 * x[:, 0] + np.array([0.1, -0.2, 0.0, 0.2, -0.1])
+    slope = float(x[:, 0] @ y / (x[:, 0] @ x[:, 0]))
+    network = Network([[slope]], [5.0], [1.0], above - 5.0)
+    case = Case(network, x, y, network.space(), Objective())
+    far = Network([[slope]], [50.0], [1.0], -50.0).to_parametrization()
+    assert certify_minimum(far, case.inputs, y, space=case.space).is_minimum
+    first = next(towards_network(case, far))
+    assert certify_minimum(first, case.inputs, y, space=case.space).is_minimum
+    found = distance_to_fibre(case.theta, first, space=case.space).upper
+    # Weight slope + t, bias 5 - t, offset above - 5 - t; the output weight keeps their product.
+    exact = brentq(lambda t: slope / (slope + t) * (5 - t) + above - 5 - t, 0, 5)
+    assert found == pytest.approx(exact, rel=1e-3, abs=1e-4)
 
 
 def test_a_fit_of_the_estimator_is_at_its_minimum(fitted):

@@ -3,6 +3,7 @@
 import importlib.util
 import warnings
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -81,7 +82,16 @@ def test_an_mlp_there_and_back(rng, solver, dtype):
 
 
 @pytest.mark.parametrize(
-    "scaler", [StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler], ids=lambda s: s.__name__
+    "scaler",
+    [
+        StandardScaler,
+        MinMaxScaler,
+        MaxAbsScaler,
+        RobustScaler,
+        partial(StandardScaler, with_mean=False),  # it has a mean all the same
+        partial(RobustScaler, with_centering=False),
+    ],
+    ids=lambda s: getattr(s, "__name__", "not centred"),
 )
 def test_scalers_are_folded_in_exactly(rng, scaler):
     """Each weight is the float next to the exact composition's, so values agree to rounding."""
@@ -105,6 +115,21 @@ def test_scalers_are_folded_in_exactly(rng, scaler):
         exact = a * scale if scaler is MinMaxScaler else a / scale
         assert network.weights[i, j] == float(exact)
     assert network.source == "TransformedTargetRegressor"
+
+
+def test_an_estimator_that_computes_something_else_is_refused(rng):
+    class Doubled(MLPRegressor):
+        def predict(self, X):
+            return 2 * super().predict(X)
+
+    X, y = data(rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = Doubled(hidden_layer_sizes=(2,), max_iter=5, random_state=0).fit(X, y)
+        piped = make_pipeline(StandardScaler(), model).fit(X, y)
+    for odd in (model, piped):
+        with pytest.raises(NetworkError, match="computes something else than its weights"):
+            from_sklearn(odd)
 
 
 def test_steps_that_do_nothing_leave_the_precision(rng):
@@ -189,11 +214,13 @@ def test_what_is_refused_is_named(rng, make, message):
 
 
 def random_network(rng, m=4, d=2, dtype="float64"):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")  # whose import tells numpy the name
     parts = [rng.standard_normal(shape).astype(dtype) for shape in ((m, d), m, m, ())]
     return Network(*parts, dtype=dtype)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_files_keep_every_bit(rng, tmp_path, dtype, suffix):
     network = random_network(rng, dtype=dtype)

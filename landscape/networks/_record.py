@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,15 @@ DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 #: Arrays of floats as arrays of fractions.
 exact = np.vectorize(Fraction, otypes=[object])
+
+
+def learn_bfloat16() -> bool:
+    """Let numpy know the name "bfloat16", if the package is there, as it is with ONNX."""
+    with suppress(ImportError):
+        import ml_dtypes
+
+        return bool(ml_dtypes.bfloat16)
+    return False
 
 
 class NetworkError(DataError):
@@ -235,7 +245,10 @@ class Network:
             require_extra("networks", "safetensors")
             from safetensors.numpy import save
 
-            content = save(self.state_dict(), metadata={"source": self.source})
+            state = self.state_dict()
+            if self.dtype == "bfloat16" and learn_bfloat16():
+                state = {name: values.astype("bfloat16") for name, values in state.items()}
+            content = save(state, metadata={"source": self.source})
             replace_file(path, lambda file: file.write(content))
         elif Path(path).suffix == ".npz":
             replace_file(path, lambda file: np.savez(file, allow_pickle=False, **self.to_dict()))

@@ -7,6 +7,7 @@ arithmetic, and each weight of the result is the float next to the exact one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,16 +16,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from landscape.errors import require_extra
 from landscape.losses import WeightDecay
-from landscape.networks._record import DTYPES, Network, NetworkError, exact
+from landscape.networks._record import DTYPES, Network, NetworkError, exact, learn_bfloat16
 from landscape.networks._weights import load_minimum
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space
 from landscape.streams import stream
 
 Exact = NDArray[Any]  # of fractions
+
+#: How much more than the composition of scalers and network these may round, one after the other: a
+#: mean that is large beside its scale cancels. What is misread is farther off.
+FOLDED = 2.0**32
 
 ONE_LAYER = "a network with one hidden layer of ReLUs and one output is needed"
 
@@ -104,8 +110,19 @@ def from_sklearn(estimator: Any) -> Network:
     """
     folded = _fold(estimator)
     a, b, c = (part.astype(float) for part in (folded.a, folded.b, folded.c))
-    dtype = folded.dtype if folded.plain else "float64"
-    return Network(a, b, c, float(folded.e), dtype=dtype, source=type(estimator).__name__)
+    dtype, name = folded.dtype if folded.plain else "float64", type(estimator).__name__
+    network = Network(a, b, c, float(folded.e), dtype=dtype, source=name)
+
+    odds = hasattr(estimator, "predict_proba")
+
+    def run(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names of features
+            return _numbers(estimator.predict_proba(x)[:, 1] if odds else estimator.predict(x))
+
+    slack = 1.0 if folded.plain else FOLDED
+    _compare(network, run, name, slack, expit if odds else np.asarray)
+    return network
 
 
 def _fold(model: Any) -> _Folded:
@@ -166,26 +183,30 @@ def _affine(step: Any, d: int, where: str) -> tuple[Exact, Exact]:
     name = type(step).__name__
     zeros, ones = np.zeros(d), np.ones(d)
 
-    def given(key: str, default: NDArray[np.float64]) -> Exact:
-        values = getattr(step, key, None)
+    def given(key: str, default: NDArray[np.float64], used: bool = True) -> Exact:
+        values = getattr(step, key, None) if used else None
         return exact(default if values is None else np.asarray(values, dtype=float))
 
-    if name == "MinMaxScaler":
-        if step.clip:
-            raise NetworkError(f"{where} clips, which no affine map does; set clip=False")
-        if not hasattr(step, "scale_"):
-            raise NetworkError(f"{where} is not fitted")
-        return given("scale_", ones), given("min_", zeros)
-    centres = {"StandardScaler": "mean_", "RobustScaler": "center_", "MaxAbsScaler": ""}
+    centres = {
+        "StandardScaler": ("mean_", "with_mean"),
+        "RobustScaler": ("center_", "with_centering"),
+        "MaxAbsScaler": ("", ""),
+        "MinMaxScaler": ("", ""),
+    }
     if name not in centres:
         raise NetworkError(
             f"{where} is a {name}; only StandardScaler, MinMaxScaler, MaxAbsScaler and "
             "RobustScaler can be folded into the weights: transform the data first"
         )
+    if getattr(step, "clip", False):
+        raise NetworkError(f"{where} clips, which no affine map does; set clip=False")
     if not hasattr(step, "scale_"):
         raise NetworkError(f"{where} is not fitted")
-    factor = 1 / given("scale_", ones)
-    return factor, -given(centres[name], zeros) * factor
+    if name == "MinMaxScaler":
+        return given("scale_", ones), given("min_", zeros)
+    factor, (key, option) = 1 / given("scale_", ones), centres[name]
+    # A scaler that does not centre has a mean all the same.
+    return factor, -given(key, zeros, getattr(step, option, False)) * factor
 
 
 def own_objective(estimator: Any, n_samples: int) -> dict[str, Any]:
@@ -326,14 +347,18 @@ def _from_tensors(tensors: Mapping[str, Any], where: str) -> Network:
 
 
 def _compare(
-    network: Network, run: Callable[[NDArray[np.float64]], NDArray[np.float64]], where: str
+    network: Network,
+    run: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    where: str,
+    slack: float = 1.0,
+    link: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray,
 ) -> None:
     """Refuse a network that computes something else than the model it was read from."""
     x = stream(0, "networks", "compare").standard_normal((64, network.n_inputs))
     x = np.vstack([x, 100 * x, np.zeros((1, network.n_inputs))])
-    sizes = 16 * (network.n_inputs + network.n_neurons) * network.eps * network.terms(x)
+    sizes = 16 * (network.n_inputs + network.n_neurons) * network.eps * network.terms(x) * slack
     found = run(x).reshape(-1)
-    if found.shape != (len(x),) or not (np.abs(found - network.predict(x)) <= sizes).all():
+    if found.shape != (len(x),) or not (np.abs(found - link(network.predict(x))) <= sizes).all():
         raise NetworkError(f"{where}: it computes something else than its weights; {ONE_LAYER}")
 
 
@@ -427,6 +452,7 @@ def _load_npz(path: Path) -> Network:
 
 def _load_safetensors(path: Path) -> Network:
     require_extra("networks", "safetensors")
+    learn_bfloat16()
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
