@@ -76,7 +76,9 @@ def towards_network(case: Case, minimum: Parametrization) -> Iterator[Parametriz
         if found.x is None:
             break
         near, scale = free @ found.x[:k], found.x[k:-1]
-    for share in SHARES if near is not None else ():
+    if near is None:
+        return
+    for share in SHARES:
         u = state.u + share * near[:-1].reshape(m, d)
         moved = problem.parametrization(State(u, state.e + share * float(near[-1])))
         if all(violation.condition == "C.2" for violation in space.violations(moved)):
