@@ -29,6 +29,7 @@ from landscape.analysis import pair_angles
 from landscape.analysis._case import Case, Objective
 from landscape.analysis._face import towards_network
 from landscape.descent import DescentOutcome
+from landscape.estimator import RealizationDisplay
 from landscape.networks import NetworkError, own_objective
 from landscape.verdict import Verdict
 
@@ -144,6 +145,21 @@ def test_the_nearest_minimum_of_a_face(above):
     # Weight slope + t, bias 5 - t, offset above - 5 - t; the output weight keeps their product.
     exact = brentq(lambda t: slope / (slope + t) * (5 - t) + above - 5 - t, 0, 5)
     assert found == pytest.approx(exact, rel=1e-3, abs=1e-4)
+
+
+def test_data_that_do_not_fit_are_named():
+    x = pd.DataFrame({"a": [0.0, 1.0, 2.0], "b": [1.0, 0.0, 1.0]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = MLPRegressor(hidden_layer_sizes=(2,), max_iter=3).fit(x, [0.0, 1.0, 2.0])
+    with pytest.raises(NetworkError, match="X: there is no column 'b', which the estimator needs"):
+        analyse(model, x[["a"]], [0.0, 1.0, 2.0])
+    with pytest.raises(NetworkError, match=r"y: expected numbers: .* 'low'"):
+        analyse(model, x, ["low", "low", "high"])
+    with pytest.raises(NetworkError, match=r"X: expected numbers: .* 'u'"):
+        analyse(model, x.assign(b="u"), [0.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match="X: expected 2 columns, as the network has inputs"):
+        RealizationDisplay.from_estimator(Network([[1.0, 0.5]], [0.0], [1.0], 0.0), [0.0, 1.0])
 
 
 def test_a_fit_of_the_estimator_is_at_its_minimum(fitted):

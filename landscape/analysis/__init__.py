@@ -108,6 +108,8 @@ def analyse(
     names: Any = getattr(network, "feature_names_in_", None)
     table: Any = X
     if names is not None and hasattr(X, "columns"):
+        if missing := [name for name in names if name not in X.columns]:
+            raise NetworkError(f"X: there is no column {missing[0]!r}, which the estimator needs")
         table = table[list(names)]
     if not net.n_neurons:
         raise NetworkError("network: expected at least one neuron, got a constant")

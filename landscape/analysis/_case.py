@@ -99,9 +99,17 @@ def read_labels(y: Any, classes: Any) -> Array:
     return np.asarray(labels == classes[1], dtype=float)
 
 
+def _numbers(name: str, values: Any) -> Array:
+    """An array of floats, or a NetworkError."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise NetworkError(f"{name}: expected numbers: {error}") from None
+
+
 def read_data(net: Network, X: Any, y: Any, plain: bool) -> tuple[Array, Array]:
     """Features (n, d) and target (n,) that fit the network, or a ValueError that says why not."""
-    features, target = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+    features, target = _numbers("X", X), _numbers("y", y)
     if target.ndim == 2 and target.shape[1] == 1:
         target = target[:, 0]
     if features.ndim == 2 and features.shape[1] != net.n_inputs:

@@ -193,7 +193,7 @@ class RealizationDisplay(_Display):
         Raises
         ------
         ValueError
-            For three or more features.
+            For three or more features, or samples that do not fit.
         """
         if hasattr(estimator, "fit"):
             check_is_fitted(estimator)
@@ -204,7 +204,13 @@ class RealizationDisplay(_Display):
         points: Any = X
         if names is not None and hasattr(X, "columns"):
             points = points[list(names)]
-        samples = np.asarray(points, dtype=float).reshape(-1, d)
+        samples = np.asarray(points, dtype=float)
+        samples = samples[:, None] if samples.ndim == 1 else samples
+        if samples.ndim != 2 or samples.shape[1] != d:
+            raise ValueError(
+                f"X: expected {d} columns, as the network has inputs, got {np.shape(points)}; "
+                "of an element of a space draw Network.from_parametrization(theta, space)"
+            )
         low, high = samples.min(axis=0), samples.max(axis=0)
         room = 0.05 * np.where(high > low, high - low, 1.0)
         target = None if y is None else np.asarray(y, dtype=float)

@@ -145,6 +145,7 @@ def _fold(model: Any) -> _Folded:
         raise NetworkError(
             f"{name}: expected a fitted MLPRegressor, a Pipeline or TransformedTargetRegressor "
             "around one, a torch module or state dict, a Network, or the path of a file"
+            + ("; take its best_estimator_" if hasattr(model, "best_estimator_") else "")
         )
     output = getattr(model, "out_activation_", "identity")
     if output not in ("identity", "logistic"):
