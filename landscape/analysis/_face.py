@@ -56,7 +56,7 @@ def towards_network(case: Case, minimum: Parametrization) -> Iterator[Parametriz
     scale = np.maximum(outer, 1e-3 * np.sqrt(max_norms(state.u)))
     # Unknown are the coordinates, |c| and t. Pre-activations that have a sign keep it.
     k, has_sign = free.shape[1], ~kinks.ravel()
-    keep = np.einsum("nd,mdk->nmk", -problem.X, free[:-1].reshape(m, d, k)).reshape(-1, k)
+    keep = np.einsum("sd,mdk->smk", -problem.X, free[:-1].reshape(m, d, k)).reshape(-1, k)
     keep = np.column_stack([np.sign(z).reshape(-1, 1) * keep, np.zeros((z.size, m + 1))])[has_sign]
     spread, last = np.repeat(np.eye(m), d, axis=0), np.eye(k + m + 1)[-1]
     at = np.concatenate([-state.u.ravel(), outer, [target.e - state.e]])
