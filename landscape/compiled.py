@@ -17,7 +17,7 @@ __all__ = ["compiled"]
 
 PACKAGE = Path(__file__).parent
 #: The files with kernels; what they import from this package must be among them.
-SOURCES = ("*/_kernels*.py", "estimator/_lbfgs.py")
+SOURCES = ("_kernels.py", "*/_kernels*.py", "estimator/_lbfgs.py")
 #: Caches of so many states of the sources are kept.
 KEPT = 4
 

@@ -34,11 +34,6 @@ __all__ = ["EffectiveProblem", "State", "largest_step"]
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 
-#: What is the same for all parametrizations; the first two are problems in other units, of any.
-OF_DATA = (
-    "_in_own", "_in_powers", "_relative", "bounded", "directions", "largest", "norms", "sizes",
-)  # fmt: skip
-
 
 @dataclass
 class State:
@@ -164,15 +159,8 @@ class EffectiveProblem:
             Parametrization(rows, np.ones(len(rows))), space.embed(x), y, space, **form
         )
 
-    def prepare(self) -> EffectiveProblem:
-        """The problem itself, with what all parametrizations share computed in units of its own."""
-        for problem in (self.in_own_units(), self.in_powers_of_two()):
-            for name in OF_DATA[2:]:
-                getattr(problem, name)
-        return self
-
     def at(self, theta: Parametrization) -> EffectiveProblem:
-        """The same problem around another parametrization of the space, as far prepared."""
+        """The same problem around another parametrization; what is known of the data stays so."""
         signs = np.where(theta.output_weights < 0, -1.0, 1.0)[: len(self.signs)]
         other = copy(self)
         vars(other).update(theta=theta, signs=signs)

@@ -30,7 +30,7 @@ from landscape.errors import NUMERICAL_ERRORS
 from landscape.lipschitz import lipschitz_constant
 from landscape.losses import Loss, WeightDecay
 from landscape.minima import certify_minimum
-from landscape.networks import Network, NetworkError, as_network
+from landscape.networks import Network, NetworkError, as_network, in_order
 from landscape.parametrization import Parametrization
 from landscape.probe import (
     Natural,
@@ -105,19 +105,13 @@ def analyse(
     (<Verdict.VIOLATED: 'violated'>, 1.0, 0.083333)
     """
     net = as_network(network, space if isinstance(space, Space) else None)
-    names: Any = getattr(network, "feature_names_in_", None)
-    table: Any = X
-    if names is not None and hasattr(X, "columns"):
-        if missing := [name for name in names if name not in X.columns]:
-            raise NetworkError(f"X: there is no column {missing[0]!r}, which the estimator needs")
-        table = table[list(names)]
     if not net.n_neurons:
         raise NetworkError("network: expected at least one neuron, got a constant")
     classes = getattr(network, "classes_", None)
     if classes is not None:
         loss, y = "logistic" if loss is None else loss, read_labels(y, classes)
     form = Objective(loss, weight_decay)
-    features, target = read_data(net, table, y, form.plain)
+    features, target = read_data(net, in_order(network, X), y, form.plain)
     where = net.space(space) if isinstance(space, str) else space
     case = Case(net, features, target, where, form)
     theta, inputs, value = case.theta, case.inputs, case.loss

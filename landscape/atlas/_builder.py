@@ -165,9 +165,10 @@ class _Builder:
         if not plain:
             loss = problem.sample_loss or SquaredLoss().on(y)[1]
             decay = np.zeros(x.shape[1] + 1) if problem.decay is None else problem.decay
-            types = ConvexTypes(faces, problem.y, loss, decay)
             if isinstance(loss, KinkedLoss):
                 types = CornerTypes(faces, problem.y, loss, decay)
+            else:
+                types = ConvexTypes(faces, problem.y, loss, decay)
             self.types = types
         self.decayed = problem.decay is not None
         self.zero = problem.loss(State(np.zeros((space.n_neurons, x.shape[1] + 1)), 0.0))

@@ -10,6 +10,7 @@ the multiplicity (0: no group), and the group and the sample to branch at (N, 2)
 # numba infers the types; arrays are float64 or int64.
 import numpy as np
 
+from landscape._kernels import copy, inner
 from landscape.compiled import compiled
 
 #: Inner products of unit vectors below this are zero: a ray lies on the hyperplane.
@@ -26,18 +27,6 @@ SOLVED = 1e-6
 ROUNDS = 8
 
 
-# Loops instead of array expressions, which take numba seconds to compile.
-
-
-@compiled
-def inner(a, b):
-    """The inner product of two vectors."""
-    s = 0.0
-    for k in range(len(a)):
-        s += a[k] * b[k]
-    return s
-
-
 @compiled
 def normalize(vector):
     """Divide a vector by its norm, in place; the norm, 1 for zero."""
@@ -47,14 +36,6 @@ def normalize(vector):
     for k in range(len(vector)):
         vector[k] /= norm
     return norm
-
-
-@compiled
-def copy(source, target):
-    """Write a matrix into the first columns of another one."""
-    for i in range(len(source)):
-        for j in range(source.shape[1]):
-            target[i, j] = source[i, j]
 
 
 @compiled

@@ -11,7 +11,8 @@ so affine. Multiplicity 0 is no group. Overlapping intervals make a *block*; bet
 # numba infers the types; arrays are float64 or int64.
 import numpy as np
 
-from landscape.bracket._kernels import copy, fit, inner, normalize
+from landscape._kernels import copy, inner
+from landscape.bracket._kernels import fit, normalize
 from landscape.compiled import compiled
 
 #: Unit of rounding.

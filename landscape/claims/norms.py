@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
-from landscape.descent import descend_all
+from landscape.descent import descend
 from landscape.parametrization import Parametrization
 from landscape.realization import realize
 from landscape.rounding import Array
@@ -144,7 +144,7 @@ def _spare(effort: Effort) -> Claim:
         x, y = rng.standard_normal((12, 1)), rng.standard_normal(12)
         space = RestrictedSpace(3, 2)
         X, decay = space.embed(x), 0.01
-        ends = list(descend_all((space.sample(rng) for _ in range(6)), X, y, space=space))
+        ends = [descend(space.sample(rng), X, y, space=space) for _ in range(6)]
         good = [end for end in ends if end.certificate is not None and end.certificate.is_minimum]
 
         def value(

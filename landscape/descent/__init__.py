@@ -19,7 +19,6 @@ reaches a lower loss than before. On a line the loss is piecewise quadratic, so 
 all its local minima is found exactly; with ``far`` the descent goes on from there.
 """
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +36,11 @@ from landscape.minima import Certificate, certify_problem
 from landscape.objective import loss as mean_squared_error
 from landscape.objective import mean_loss
 from landscape.parametrization import Parametrization
-from landscape.rounding import Array
 from landscape.spaces import Space, UnrestrictedSpace
 from landscape.stationarity import Budget
 
 __all__ = [
-    "Descent", "DescentOutcome", "Search", "descend", "descend_all", "line_search",
-    "solve_least_squares",
+    "Descent", "DescentOutcome", "Search", "descend", "line_search", "solve_least_squares",
 ]  # fmt: skip
 
 #: Searches from where the last one ended: compiled steps may end where the test goes on, and
@@ -129,38 +126,6 @@ def descend(
     >>> descend(theta, X, y, space=space, loss="logistic", weight_decay=0.1).outcome.name
     'MINIMUM'
     """
-    options: dict[str, Any] = {"max_iter": max_iter, "budget": budget, "penalty": penalty}
-    options |= {"far": far, "hold": hold, "deadline": deadline, "loss": loss}
-    options |= {"sample_weight": sample_weight, "weight_decay": weight_decay}
-    return next(descend_all([theta], X, y, space=space, **options))
-
-
-def descend_all(
-    starts: Iterable[Parametrization],
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    space: Space,
-    max_iter: int = 10_000,
-    budget: Budget | None = None,
-    penalty: ArrayLike | None = None,
-    far: bool = False,
-    hold: bool = False,
-    deadline: float = np.inf,
-    loss: str | Loss | None = None,
-    sample_weight: ArrayLike | None = None,
-    weight_decay: float | WeightDecay | None = None,
-) -> Iterator[Descent]:
-    """:func:`descend` from one start after the other; what concerns the data is done once.
-
-    Examples
-    --------
-    >>> from landscape import Parametrization, UnrestrictedSpace
-    >>> starts = [Parametrization([[slope]], [1.0]) for slope in (0.5, 7.0)]
-    >>> ends = descend_all(starts, [[1.0], [2.0]], [1.0, 2.5], space=UnrestrictedSpace(1, 1))
-    >>> [round(float(end.parametrization.products[0, 0]), 12) for end in ends]
-    [1.2, 1.2]
-    """
     if max_iter < 1:
         raise ValueError(f"max_iter: expected a positive integer, got {max_iter}")
     decay = get_weight_decay(weight_decay)
@@ -168,35 +133,9 @@ def descend_all(
     other = needs_loss(loss, sample_weight) or decay is not None
     if far and other:
         raise ValueError("far: only for the squared loss without weights and weight decay")
-
-    def value(end: Parametrization) -> float:
-        if other:
-            return mean_loss(end, X, y, space=space, **form)
-        return mean_squared_error(end, X, y)
-
-    inputs, problem = np.asarray(X, dtype=float), None
-    limits: dict[str, Any] = {"max_iter": max_iter, "budget": budget, "deadline": deadline}
-    for theta in starts:
-        if problem is None or theta.weights.shape != problem.theta.weights.shape:
-            problem = EffectiveProblem.build(theta, X, y, space, penalty, **form).prepare()
-        else:
-            problem = problem.at(theta)
-        yield _descend(problem, inputs, value, far=far, hold=hold, **limits)
-
-
-def _descend(
-    problem: EffectiveProblem,
-    inputs: Array,
-    value: Callable[[Parametrization], float],
-    *,
-    max_iter: int,
-    budget: Budget | None,
-    deadline: float,
-    far: bool,
-    hold: bool,
-) -> Descent:
-    """From the parametrization of a problem of these inputs (n, d); the loss without a penalty."""
-    direction, theta = None, problem.theta
+    inputs = np.asarray(X, dtype=float)
+    problem = EffectiveProblem.build(theta, X, y, space, penalty, **form)
+    direction = None
     start, n_iter, n_tests, loss_start = theta, 0, 0, np.nan
     losses: list[float] = []
     for _ in range(ROUNDS):
@@ -217,7 +156,7 @@ def _descend(
             outcome, reason, end = DescentOutcome.STALLED, str(error), start
             search.state, search.losses = searched.state(), []
         n_iter, n_tests = n_iter + search.n_iter, n_tests + search.n_tests
-        losses += [unit * value for value in search.losses]
+        losses += [unit * each for each in search.losses]
         loss_start = unit * search.loss_start if first else loss_start
         certificate = None
         if outcome is not DescentOutcome.MINIMUM:
@@ -244,10 +183,13 @@ def _descend(
         if n_iter >= max_iter:
             break
         start = end
-    loss = value(end)
+    if other:
+        value = mean_loss(end, X, y, space=space, **form)
+    else:
+        value = mean_squared_error(end, X, y)
     if searched.penalty is not None:
-        loss += float((search.state.u**2).sum(axis=0) @ searched.penalty) * unit
-    record = end, loss, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
+        value += float((search.state.u**2).sum(axis=0) @ searched.penalty) * unit
+    record = end, value, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
     return Descent(*record, direction)
 
 

@@ -12,8 +12,8 @@ clear, held samples that depend on each other or a release that leads nowhere, t
 # numba infers the types; arrays are float64, masks bool.
 import numpy as np
 
+from landscape._kernels import add, copy, inner
 from landscape.compiled import compiled
-from landscape.stationarity._kernels import add, inner
 
 #: Parts of a held sample that are relatively smaller are none.
 DEPENDENT = 1e-10
@@ -384,14 +384,6 @@ def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, activ
 
 
 @compiled
-def _copy(source, to):
-    """Copy a matrix."""
-    for p in range(len(source)):
-        for q in range(source.shape[1]):
-            to[p, q] = source[p, q]
-
-
-@compiled
 def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, losses):
     """Steps from (u, e), in place but for e, on the face of ``held``, at most ``losses.size``.
 
@@ -413,7 +405,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     _faces(X, held, bases, ranks, counts, faces)
     _project(u, bases, ranks)
     loss, noise = _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
-    _copy(held, old_held)
+    copy(held, old_held)
     for turn in range(4 * losses.size):
         if taken == losses.size:
             break
@@ -433,8 +425,8 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         )
         fell = False
         if t > 0:
-            _copy(u, old)
-            _copy(held, old_held)
+            copy(u, old)
+            copy(held, old_held)
             old_e, hit = e, False
             for i in range(m):
                 add(t, step[i], u[i])
@@ -458,8 +450,8 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
                 if hit or not small:
                     continue
             elif hit or tried or new > loss + noise:
-                _copy(old, u)
-                _copy(old_held, held)
+                copy(old, u)
+                copy(old_held, held)
                 e = old_e
                 _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
                 _faces(X, held, bases, ranks, counts, faces)
@@ -468,7 +460,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
             break
         # Stationary on the face, with all that lies on kinks: is there one to leave?
         _sides(z, held, active)
-        _copy(held, old_held)
+        copy(held, old_held)
         for k in range(n):
             for i in range(m):
                 if z[k, i] == 0 and inner(X[k], X[k]) > 0.0:
@@ -480,5 +472,5 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         tried = True
         _faces(X, held, bases, ranks, counts, faces)
     if tried:
-        _copy(old_held, held)
+        copy(old_held, held)
     return e, taken, found

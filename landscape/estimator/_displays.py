@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from landscape.errors import require_extra
-from landscape.networks import as_network
+from landscape.networks import as_network, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,15 +200,11 @@ class RealizationDisplay(_Display):
         d = as_network(estimator).n_inputs
         if d > 2:
             raise ValueError(f"RealizationDisplay: draws one or two features, the fit has {d}")
-        names = getattr(estimator, "feature_names_in_", None)
-        points: Any = X
-        if names is not None and hasattr(X, "columns"):
-            points = points[list(names)]
-        samples = np.asarray(points, dtype=float)
+        samples = np.asarray(in_order(estimator, X), dtype=float)
         samples = samples[:, None] if samples.ndim == 1 else samples
         if samples.ndim != 2 or samples.shape[1] != d:
             raise ValueError(
-                f"X: expected {d} columns, as the network has inputs, got {np.shape(points)}; "
+                f"X: expected {d} columns, as the network has inputs, got {samples.shape}; "
                 "of an element of a space draw Network.from_parametrization(theta, space)"
             )
         low, high = samples.min(axis=0), samples.max(axis=0)

@@ -9,6 +9,7 @@ processor's cache: no array of samples times neurons is ever made.
 # numba infers the types; arrays are float64 and contiguous.
 import numpy as np
 
+from landscape._kernels import add
 from landscape.compiled import compiled
 
 #: Pairs of steps and changes of the gradient that are remembered.
@@ -112,13 +113,6 @@ def _largest(vector):
 
 
 @compiled
-def _add(a, factor, b, into):
-    """``a + factor b``; loops instead of array expressions, which take numba seconds to compile."""
-    for j in range(a.size):
-        into[j] = a[j] + factor * b[j]
-
-
-@compiled
 def minimize(
     v, X, y, columns, widths, penalty, factors, kind, a, b, tol, max_iter, memory, products, stored
 ):
@@ -140,7 +134,7 @@ def minimize(
             total += abs(gradient[j])
         for j in range(stored - 1, -1, -1):
             shares[j] = np.dot(steps[j], direction) / products[j]
-            _add(direction, -shares[j], changes[j], direction)
+            add(-shares[j], changes[j], direction)
         factor = min(1.0, 1.0 / total)
         if stored > 0:
             last = changes[stored - 1]
@@ -149,13 +143,13 @@ def minimize(
             direction[j] *= factor
         for j in range(stored):
             factor = shares[j] - np.dot(changes[j], direction) / products[j]
-            _add(direction, factor, steps[j], direction)
+            add(factor, steps[j], direction)
         slope = np.dot(gradient, direction)
         t, low, high = 1.0, 0.0, np.inf
         best, best_value, best_gradient = v, value, gradient
         for _ in range(30 if slope < 0.0 else 0):
-            trial = np.empty(v.size)
-            _add(v, t, direction, trial)
+            trial = v.copy()
+            add(t, direction, trial)
             new, new_gradient = value_and_gradient(
                 trial, X, y, columns, widths, penalty, factors, kind, a, b
             )
@@ -171,9 +165,9 @@ def minimize(
                 return v, value, iteration, stored, True
             stored = 0  # the memory misleads: begin anew
             continue
-        step, change = np.empty(v.size), np.empty(v.size)
-        _add(best, -1.0, v, step)
-        _add(best_gradient, -1.0, gradient, change)
+        step, change = best.copy(), best_gradient.copy()
+        add(-1.0, v, step)
+        add(-1.0, gradient, change)
         product = np.dot(step, change)
         if product > 1e-14 * np.dot(change, change):
             if stored == MEMORY:

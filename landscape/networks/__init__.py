@@ -14,6 +14,7 @@ from landscape.networks._sources import (
     as_network,
     from_sklearn,
     from_torch,
+    in_order,
     load_network,
     own_objective,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "exact",
     "from_sklearn",
     "from_torch",
+    "in_order",
     "load_network",
     "own_objective",
 ]

@@ -60,6 +60,19 @@ def as_network(model: Any, space: Space | None = None) -> Network:
     return from_sklearn(model)
 
 
+def in_order(model: Any, X: Any) -> Any:
+    """X, of a table the columns that an estimator was fitted on, in that order.
+
+    NetworkError where one is missing.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is None or not hasattr(X, "columns"):
+        return X
+    if missing := [name for name in names if name not in X.columns]:
+        raise NetworkError(f"X: there is no column {missing[0]!r}, which the estimator needs")
+    return X[list(names)]
+
+
 # --- scikit-learn -----------------------------------------------------------------------------
 
 

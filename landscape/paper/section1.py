@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.descent import descend_all
+from landscape.descent import descend
 from landscape.minima import certify_minimum
 from landscape.objective import loss
 from landscape.paper.pairs import flippable, gaussian
@@ -205,7 +205,7 @@ def _minima(effort: Effort) -> tuple[list[tuple[Parametrization, float]], dict[s
         "space": space,
     }
     starts = [space.sample(rng) for _ in range(min(effort.n_random, 20))]
-    ends = [end.parametrization for end in descend_all(starts, **problem)]
+    ends = [descend(start, **problem).parametrization for start in starts]
     found = [(end, certify_minimum(end, **problem)) for end in ends]
     certified = [(end, c.radius) for end, c in found if c.verdict == "holds" and not c.violations]
     return certified, problem

@@ -265,13 +265,6 @@ def settle(rows, point, direction, wanted, positive):
 
 
 @compiled
-def add(target, factor, source):
-    """Add a multiple of one array to another; numba compiles array expressions for seconds."""
-    for j in range(len(target)):
-        target[j] += factor * source[j]
-
-
-@compiled
 def line_keys(a, b, keys, turns):
     """What orders the lines ``a[h] x + b[h] y = 0`` by the angle in [0, pi) of their upper rays.
 

@@ -4,10 +4,10 @@
 # numba infers the types; arrays are float64 unless said otherwise.
 import numpy as np
 
+from landscape._kernels import add
 from landscape.compiled import compiled
 from landscape.seminorm._kernels import (
     EPS,
-    add,
     center,
     gap,
     in_fours,
@@ -99,10 +99,10 @@ def search(
     # ones of those that are; the offset counts once, whichever side of a flat's point is taken.
     sums = np.zeros((3, levels + 1, q))
     rest, plus, minus = sums[0], sums[1], sums[2]
-    add(plus[0], 1.0, offset)
-    add(minus[0], 1.0, offset)
+    add(1.0, offset, plus[0])
+    add(1.0, offset, minus[0])
     for i in range(m):
-        add(rest[0], 1.0, weights[i])
+        add(1.0, weights[i], rest[0])
     chosen, following = np.full(levels, -1, np.int64), np.zeros(levels, np.int64)
     following[0] = 2  # a cell has d facets at least, so it has a flat without the first two rows
     values, turns, keys, ordered = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
@@ -264,7 +264,7 @@ def _sweep_crowds(
     G = np.zeros(weights.shape[1])  # in the gap before the first ray
     for t in range(n):
         if (turns[lines[t]] > 0) == (t >= start):
-            add(G, 1.0, weights[lines[t]])
+            add(1.0, weights[lines[t]], G)
     t = start
     while t < start + n:
         # A gap that is clear: with other hyperplanes through the flat it is only a bound.
@@ -286,9 +286,9 @@ def _sweep_crowds(
             r = lines[t % n]
             # Beyond half a turn, the ray of the line is the opposite one.
             left = (turns[r] > 0) == (t < n)
-            add(G, -1.0 if left else 1.0, weights[r])
+            add(-1.0 if left else 1.0, weights[r], G)
             if left:
-                add(inner, -1.0, weights[r])
+                add(-1.0, weights[r], inner)
             _set_free(weights, r, more, less, rest_of)
             around[r] = True
             t += 1

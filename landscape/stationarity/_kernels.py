@@ -4,6 +4,7 @@
 # numba infers the types; arrays are float64.
 import numpy as np
 
+from landscape._kernels import add, inner
 from landscape.compiled import compiled
 
 #: A column whose part across the others is relatively smaller depends on them.
@@ -11,22 +12,6 @@ DEPENDENT = 1e-12
 
 #: Slopes that are smaller, relative to the sizes of a column and of what is left, are zero.
 FLAT = 1e-15
-
-
-@compiled
-def inner(a, b):
-    """The inner product of two vectors."""
-    total = 0.0
-    for j in range(a.size):
-        total += a[j] * b[j]
-    return total
-
-
-@compiled
-def add(factor, row, to):
-    """Add a multiple of a vector to another one."""
-    for j in range(row.size):
-        to[j] += factor * row[j]
 
 
 @compiled
