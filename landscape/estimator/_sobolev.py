@@ -44,6 +44,7 @@ from landscape.rounding import (
     gamma,
 )
 from landscape.spaces import Space
+from landscape.units import powers_of_two
 from landscape.verdict import Verdict
 
 __all__ = ["SobolevLoss"]
@@ -304,8 +305,9 @@ class _Point:
         for i in np.flatnonzero(kinks.any(axis=0)):
             on, own = kinks[:, i], slice(i * X.shape[1], (i + 1) * X.shape[1])
             sides = np.where(pattern[on, i], 1.0, -1.0)[:, None] * X[on]
+            unit = float(powers_of_two(np.abs(value[own]).max()))  # scipy 1.14's tolerance has one
             try:
-                multipliers = nnls(sides.T, value[own])[0]
+                multipliers = nnls(sides.T, value[own] / unit)[0] * unit
             except RuntimeError:  # it gave up
                 continue
             left = Bounded(value[own], error[own]) - Bounded.exact(multipliers) @ sides
