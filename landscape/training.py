@@ -4,7 +4,6 @@ Solvers see the loss as smooth; near the kinks of the loss they stall, which is 
 point goes on to :func:`landscape.descend`.
 """
 
-import enum
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from landscape.objective import Objective, objective_for
 from landscape.parametrization import Parametrization
 from landscape.regularization import Merging, Regularizer, merge_close, reseed
 from landscape.spaces import Space, UnrestrictedSpace
+from landscape.verdict import Outcome
 
 __all__ = ["SOLVERS", "Fit", "FitOutcome", "Solver", "draw_network", "train", "train_merging"]
 
@@ -35,18 +35,13 @@ _TROUBLE = (ArithmeticError, ValueError, np.linalg.LinAlgError)
 _OWN_TROUBLE = (Exception, SystemExit)
 
 
-class FitOutcome(enum.Enum):
-    """How a run of a solver ended; the value is a sentence for the user."""
+class FitOutcome(Outcome):
+    """How a run of a solver ended."""
 
     CONVERGED = "The solver's own test of convergence was met."
     ITERATION_LIMIT = "The limit of iterations or evaluations was reached first."
     STALLED = "The solver stopped without progress, as it does at kinks of the loss."
     FAILED = "The solver failed; the best point that it had evaluated is kept."
-
-    @property
-    def sentence(self) -> str:
-        """What the outcome means."""
-        return self.value
 
 
 @dataclass(frozen=True)

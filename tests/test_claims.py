@@ -15,12 +15,13 @@ from scipy.sparse.csgraph import connected_components
 from landscape.atlas import make_atlas
 from landscape.claims import critical_widths, population
 from landscape.claims.page import assemble, compute
-from landscape.claims.registry import FAMILIES, Claim, Effort, Verdict, interval, load
+from landscape.claims.registry import FAMILIES, Claim, Effort, interval, load
 from landscape.command import main
 from landscape.parametrization import Parametrization
 from landscape.realization import realize
 from landscape.seminorm import sobolev_seminorm
 from landscape.spaces import RestrictedSpace
+from landscape.verdict import Judgement
 
 #: Those that are computed quickly; the others are slow tests.
 FAST = ("linear-fits", "connectivity", "norms")
@@ -36,7 +37,7 @@ def test_every_family_computes_complete_rows(key):
     assert family.title and family.asked and bool(family.caption) == (draw is not None)
     for row in rows:
         assert isinstance(row, Claim) and row.family == key
-        assert row.verdict in set(Verdict)
+        assert row.verdict in set(Judgement)
         assert "arXiv:" in row.source or "doi:" in row.source
         for name in ("statement", "data", "computation", "predicted", "measured", "uncertainty"):
             assert getattr(row, name), (row.claim, name)
@@ -73,7 +74,7 @@ def test_what_is_published_was_computed_by_this_code():
     table = pd.read_csv(PUBLISHED / "claims.csv", keep_default_na=False)
     assert list(table.columns) == [column.name for column in Claim.columns()]
     assert set(table["family"]) == set(FAMILIES) and not table["claim"].duplicated().any()
-    assert set(table["verdict"]) <= set(Verdict)
+    assert set(table["verdict"]) <= set(Judgement)
     page = (PUBLISHED / "claims.md").read_text(encoding="utf-8")
     for row in table.itertuples():
         assert f"### {row.claim}\n" in page and "--quick" not in row.command

@@ -18,7 +18,7 @@ from landscape.paper.appendix import (
     signed_counterexample,
 )
 from landscape.paper.pairs import KINDS, SHAPES, random_pairs
-from landscape.paper.registry import Effort, Finding, Outcome, check, load_checks, rows
+from landscape.paper.registry import Effort, Result, check, load_checks, rows
 from landscape.parametrization import lift, lift_inputs
 from landscape.realization import realize
 from landscape.sharpness import (
@@ -30,6 +30,7 @@ from landscape.sharpness import (
     two_root_two,
 )
 from landscape.spaces import RestrictedSpace
+from landscape.verdict import Judgement
 
 #: Keys in the rows of docs/errata.md's table of slips.
 PAGE = (Path(__file__).parents[1] / "docs/errata.md").read_text(encoding="utf-8")
@@ -42,10 +43,10 @@ SLIPS = [
 
 def agrees_with_the_errata(row) -> bool:
     """A slip is listed there, and what is listed first in a row is a slip."""
-    slip = row["verdict"] in (Finding.CORRECTED, Finding.REFUTED)
+    slip = row["verdict"] in (Judgement.CORRECTED, Judgement.REFUTED)
     listed = any(row["key"] in keys for keys in SLIPS)
     leads = any(row["key"] == keys[0] for keys in SLIPS)
-    return slip <= listed and leads <= slip and row["verdict"] != Finding.FAILED
+    return slip <= listed and leads <= slip and row["verdict"] != Judgement.FAILED
 
 
 @pytest.mark.parametrize("key", load_checks())
@@ -84,7 +85,7 @@ def test_the_command_writes_table_and_page(tmp_path, monkeypatch, capsys):
     assert [row["key"] for row in table] == keys
     assert "command" in table[0] and "seconds" not in table[0]
     page = (tmp_path / "paper.md").read_text(encoding="utf-8")
-    assert "refuted as printed" in page and "2.828427" in page
+    assert "refuted" in page and "2.828427" in page
     assert "eq-96" in capsys.readouterr().out
 
 
@@ -106,18 +107,18 @@ def test_figures_can_be_drawn(tmp_path):
 
 def test_findings():
     def finding(printed, mended):
-        return Outcome("", printed, mended).finding
+        return Result("", printed, mended).judgement
 
-    assert finding(True, None) == Finding.CONFIRMED
-    assert finding(False, True) == Finding.CORRECTED
-    assert finding(False, None) == Finding.REFUTED
-    assert finding(False, False) == finding(True, False) == Finding.FAILED
+    assert finding(True, None) == Judgement.CONFIRMED
+    assert finding(False, True) == Judgement.CORRECTED
+    assert finding(False, None) == Judgement.REFUTED
+    assert finding(False, False) == finding(True, False) == Judgement.FAILED
 
 
 def test_keys_are_unique():
     load_checks()
     with pytest.raises(ValueError, match="twice"):
-        check("eq-3", "", "")(lambda effort, rng: Outcome("", True))
+        check("eq-3", "", "")(lambda effort, rng: Result("", True))
 
 
 # --- pairs --------------------------------------------------------------------------------------

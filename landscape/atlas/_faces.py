@@ -17,6 +17,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.errors import LandscapeError
 from landscape.parametrization import group_directions
 from landscape.rounding import Array
 
@@ -182,7 +183,7 @@ def _compose(unit: Array, row: Signs, inside: Array, ray: Array) -> Array:
     return np.asarray(point / np.linalg.norm(point))
 
 
-class AtlasTooLarge(ValueError):
+class AtlasTooLarge(LandscapeError, ValueError):
     """An atlas that would cost more than its budget.
 
     ``key`` is the argument that limits it, ``value`` what it would need, ``limit`` what it allows,

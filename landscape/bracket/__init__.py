@@ -8,7 +8,6 @@ with the lowest bound is cut at the sample where the two differ most. With one i
 intervals of the kinks, and samples in an interval count with the loss of that many affine pieces.
 """
 
-import enum
 import heapq
 import time
 from collections import Counter
@@ -37,6 +36,7 @@ from landscape.rounding import Bounded, gamma
 from landscape.spaces import RestrictedSpace, Space
 from landscape.streams import stream
 from landscape.units import powers_of_two
+from landscape.verdict import Outcome
 
 __all__ = [
     "BracketOutcome",
@@ -66,8 +66,8 @@ PROVED, PROVED_KINKS = 30, 2
 BATCH, ROOM = 512, 2**30
 
 
-class BracketOutcome(enum.Enum):
-    """Why the search ended, with a sentence."""
+class BracketOutcome(Outcome):
+    """Why the search ended."""
 
     CLOSED = "no open node is left: both ends are the global minimum, up to the tolerance"
     TIME = "the time limit was reached; resume= goes on"
@@ -75,11 +75,6 @@ class BracketOutcome(enum.Enum):
     MEMORY = "the open nodes reached the memory that they may take"
     INTERRUPTED = "interrupted; resume= goes on"
     ROUNDING = "rounding leaves nodes open that cannot be cut further"
-
-    @property
-    def sentence(self) -> str:
-        """For the user."""
-        return str(self.value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
+from landscape.claims.registry import Claim, Effort, Found, Source, claim, interval, judged
 from landscape.rounding import Array
 from landscape.spaces import BalancedSpace, make_space
 from landscape.trees import MergeTree, merge_tree
+from landscape.verdict import Judgement
 
 VENTURI = Source("Venturi, Bandeira, Bruna 2019", "arXiv:1802.06384", "abstract")
 NGUYEN = Source("Nguyen 2021", "arXiv:2101.08576", "abstract and introduction")
@@ -132,7 +133,7 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
         measured=f"{len(bad)} of {len(narrow)} pairs have some"
         + (f"; the widest has width n - {-most[0]} with n = {most[1]}" if most else ""),
         uncertainty=interval(len(bad), len(narrow)),
-        verdict=judged(bool(bad), Verdict.UNDECIDED),
+        verdict=judged(bool(bad), Judgement.UNDECIDED),
     )  # fmt: skip
     last = [w for w in found if w.width == w.n + 1]
     good = sum(w.connected for w in last)
@@ -151,7 +152,7 @@ def _claims(effort: Effort, found: list[Width]) -> Iterator[Claim]:
     for offset, own in ((False, "without"), (True, "with")):
         at = [w for w in found if w.width == w.n and w.offset is offset]
         good, bad_ones = sum(w.connected for w in at), sum(w.disconnected for w in at)
-        verdict = judged(bad_ones > 0, Verdict.UNDECIDED)
+        verdict = judged(bad_ones > 0, Judgement.UNDECIDED)
         yield claim(
             effort, NGUYEN, "connectivity", f"width-n-{own}-offset",
             statement="With two layers and width n the sublevel sets may be disconnected.",

@@ -19,8 +19,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
+from landscape.claims.registry import Claim, Effort, Found, Source, claim, interval, judged
 from landscape.rounding import Array
+from landscape.verdict import Judgement
 
 CAPTION = """Connected components of the globally optimal networks with weight decay, modulo
 permutations, by the width, for the problems with more than one optimal network of the least width
@@ -227,7 +228,7 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
         uncertainty=uncertainty,
         verdict=judged(
             sound and all(b.least <= b.largest <= n + 1 for n, b in found.values()),
-            Verdict.UNDECIDED,
+            Judgement.UNDECIDED,
         ),
         note="The two widths differ on "
         + (", ".join(name for name, (_, b) in found.items() if b.least < b.largest) or "none")
@@ -248,7 +249,7 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
         measured=f"in {finite} of {len(found)} problems; networks: "
         + ", ".join(map(str, points)),
         uncertainty=uncertainty,
-        verdict=judged(sound and finite == len(found), Verdict.UNDECIDED),
+        verdict=judged(sound and finite == len(found), Judgement.UNDECIDED),
         note="On real data with little weight decay there are dozens of optimal networks of the "
         "least "
         "width: where residuals are orthogonal to affine functions, an optimal neuron may be "
@@ -268,7 +269,7 @@ def _claims(effort: Effort, found: dict[str, tuple[int, Optimum]]) -> Iterator[C
         measured=f"one in {good} of {len(found)} problems; connected modulo permutations from m* + "
         "k on with k = " + ", ".join(map(str, first)),
         uncertainty=f"{interval(good, len(found))}; {uncertainty}",
-        verdict=judged(sound and good == len(found), Verdict.UNDECIDED),
+        verdict=judged(sound and good == len(found), Judgement.UNDECIDED),
         note=f"Here m* + {max(first)} is enough, much less than the source needs; a neuron more "
         "than m* connects permutations too, by the exchange of Theorem 34.",
     )  # fmt: skip

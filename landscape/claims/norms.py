@@ -11,13 +11,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
+from landscape.claims.registry import Claim, Effort, Found, Source, claim, interval, judged
 from landscape.descent import descend
 from landscape.parametrization import Parametrization
 from landscape.realization import realize
 from landscape.rounding import Array
 from landscape.seminorm import sobolev_seminorm
 from landscape.spaces import RestrictedSpace
+from landscape.verdict import Judgement
 
 JENTZEN = Source("Jentzen, Kroeger 2022", "arXiv:2206.13646", "abstract")
 BERNER = Source(
@@ -181,7 +182,7 @@ def _spare(effort: Effort) -> Claim:
         "networks of twice the width",
         measured=f"in {lower} of {cases} cases",
         uncertainty=interval(lower, max(cases, 1)),
-        verdict=judged(0 < cases == lower, Verdict.UNDECIDED),
+        verdict=judged(0 < cases == lower, Judgement.UNDECIDED),
         note="What can be shown without the source's text: a local minimum on realizations of m + "
         "k neurons that needs only m of them "
         "is no worse than any network with k neurons, for every convex penalty of the function.",

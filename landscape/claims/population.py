@@ -19,7 +19,6 @@ from landscape.claims.registry import (
     Effort,
     Found,
     Source,
-    Verdict,
     bounds,
     claim,
     interval,
@@ -30,6 +29,7 @@ from landscape.descent import descend
 from landscape.parametrization import Parametrization
 from landscape.rounding import Array
 from landscape.spaces import UnrestrictedSpace
+from landscape.verdict import Judgement
 
 SAFRAN = Source("Safran, Shamir 2018", "arXiv:1712.08968", "abstract")
 YEHUDAI = Source(
@@ -190,7 +190,8 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         or "none met",
         uncertainty="double precision; Hessian by differences, good to about 1e-8",
         verdict=judged(
-            bool(met) and positive and (effort.quick or len(met) >= len(own) - 1), Verdict.UNDECIDED
+            bool(met) and positive and (effort.quick or len(met) >= len(own) - 1),
+            Judgement.UNDECIDED,
         ),
         note="Losses are halves of expected squares. Sizes where no run met one: "
         f"{', '.join(str(k) for k in own if k not in met) or 'none'}.",
@@ -206,7 +207,7 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
         predicted="the share grows with k",
         measured=_shares(own),
         uncertainty=intervals(shares.values()),
-        verdict=judged(shares[first][1] < shares[last][0], Verdict.UNDECIDED),
+        verdict=judged(shares[first][1] < shares[last][0], Judgement.UNDECIDED),
         note=f"Confirmed if the intervals of k = {first} and k = {last} are apart.",
     )  # fmt: skip
     wide = {k: run for (k, extra), run in runs.items() if extra}
@@ -215,7 +216,7 @@ def _claims(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Iterator[Claim
     halved = [
         k for k in compared if 2 * wide[k].spurious * own[k].total < own[k].spurious * wide[k].total
     ]
-    verdict = judged(halved == compared, Verdict.CORRECTED) if fewer else Verdict.UNDECIDED
+    verdict = judged(halved == compared, Judgement.CORRECTED) if fewer else Judgement.UNDECIDED
     yield claim(
         effort, SAFRAN, "population", "one-neuron-more-helps",
         statement="Mild over-parametrization drastically reduces the spurious minima that are met.",
@@ -254,7 +255,7 @@ def _saddles(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
         predicted="it falls",
         measured=", ".join(f"k = {k}: {fall:.2g}" for k, fall in falls.items()) or "none met",
         uncertainty="double precision, rounding about 1e-15",
-        verdict=judged(0 < low == len(falls), Verdict.UNDECIDED),
+        verdict=judged(0 < low == len(falls), Judgement.UNDECIDED),
         note="In the model with fixed output weights. By Theorem 33 a half and a half of a ReLU "
         "stay a minimum on finite samples, "
         "up to a distance that vanishes as samples become dense.",
@@ -273,7 +274,7 @@ def _seven(effort: Effort, run: Runs) -> Claim:
         predicted=", ".join(f"{p:.10f}" for p in dict.fromkeys(SEVEN)),
         measured=f"largest difference {far:.1e}, loss {run.loss:.7f}",
         uncertainty="digits of the source 5e-11, of the descent about 1e-8",
-        verdict=judged(bool(far < 1e-7), Verdict.UNDECIDED),
+        verdict=judged(bool(far < 1e-7), Judgement.UNDECIDED),
     )  # fmt: skip
 
 
@@ -302,7 +303,7 @@ def _finite(effort: Effort, runs: dict[tuple[int, int], Runs]) -> Claim:
         "product "
         f"{max(far):.3g}; halved loss {min(losses):.5f} to {max(losses):.5f}",
         uncertainty=interval(len(found), trials),
-        verdict=judged(len(found) == trials, Verdict.UNDECIDED),
+        verdict=judged(len(found) == trials, Judgement.UNDECIDED),
         note="Output weights may change here, their signs not: the products are what the source "
         "optimizes.",
     )  # fmt: skip

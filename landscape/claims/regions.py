@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from landscape.atlas import make_atlas
-from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, judged
+from landscape.claims.registry import Claim, Effort, Found, Source, claim, judged
 from landscape.spaces import RestrictedSpace
+from landscape.verdict import Judgement
 
 KARHADKAR = Source(
     "Karhadkar, Murray, Tseran, Montufar 2023", "arXiv:2305.19510", "abstract and reviews"
@@ -97,7 +98,7 @@ def _claims(effort: Effort, found: list[Share], left_out: int) -> Iterator[Claim
             predicted="less than half of the regions of the widest networks",
             measured="; ".join(texts),
             uncertainty=f"ranges over the data sets: {', '.join(spreads)} %",
-            verdict=judged(most, Verdict.REFUTED if key == "inside" else Verdict.CORRECTED),
+            verdict=judged(most, Judgement.REFUTED if key == "inside" else Judgement.CORRECTED),
             note="What the source claims."
             if key == "inside"
             else "Regions that have a bad local minimum in their closure; reviewers of the source "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from landscape.rows import Row, column
 from landscape.streams import stream
+from landscape.verdict import Judgement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,18 +28,9 @@ FAMILIES = (
 )  # fmt: skip
 
 
-class Verdict(StrEnum):
-    """What became of a claim. ``UNDECIDED``: what was computed does not settle it."""
-
-    CONFIRMED = "confirmed"
-    CORRECTED = "confirmed with correction"
-    REFUTED = "refuted"
-    UNDECIDED = "undecided"
-
-
-def judged(holds: bool, otherwise: Verdict = Verdict.REFUTED) -> Verdict:
+def judged(holds: bool, otherwise: Judgement = Judgement.REFUTED) -> Judgement:
     """Confirmed where it holds."""
-    return Verdict.CONFIRMED if holds else otherwise
+    return Judgement.CONFIRMED if holds else otherwise
 
 
 class Source(NamedTuple):

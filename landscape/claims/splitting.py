@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
+from landscape.claims.registry import Claim, Effort, Found, Source, claim, interval, judged
 from landscape.descent import descend
 from landscape.exact import dot
 from landscape.minima import certify_minimum
@@ -26,6 +26,7 @@ from landscape.parametrization import Parametrization, group_directions
 from landscape.rational import RationalFunction
 from landscape.rounding import Array
 from landscape.spaces import Space, UnrestrictedSpace, make_space
+from landscape.verdict import Judgement
 
 FUKUMIZU = Source("Fukumizu, Amari 2000", "doi:10.1016/S0893-6080(00)00009-5", "abstract")
 MARTINELLI = Source("Martinelli et al. 2025", "arXiv:2506.14951", "yes")
@@ -124,7 +125,7 @@ def _splits(effort: Effort, counts: Counter, certified: Counter) -> Iterator[Cla
     open_ = undecided((True,), False)
     saddles = kinks - left - open_
     verdict = (
-        Verdict.CORRECTED if k == n and not left and 2 * saddles > kinks else Verdict.UNDECIDED
+        Judgement.CORRECTED if k == n and not left and 2 * saddles > kinks else Judgement.UNDECIDED
     )
     yield claim(
         effort, FUKUMIZU, "splitting", "split-outside-0-and-1",
@@ -225,7 +226,7 @@ def _duplicates(effort: Effort) -> Iterator[Claim]:
             predicted=predicted,
             measured=f"same direction {k} of {n}, same active samples {mixed} of {n}",
             uncertainty=f"{interval(k, n)}; {interval(mixed, n)}",
-            verdict=Verdict.UNDECIDED if not biases else judged(k <= 0.05 * n, Verdict.UNDECIDED),
+            verdict=judged(biases and k <= 0.05 * n, Judgement.UNDECIDED),
             note="Their activation is sigmoid(4 x) + softplus(x), and their flow has no kinks: "
             "this is the analogue for "
             "ReLU. Neurons that are active on the same samples can be made parallel at the same "
@@ -287,7 +288,7 @@ def _channels(effort: Effort) -> Iterator[Claim]:
         predicted="at least half of the largest product, by which the gradient jumps: without "
         "bound",
         measured=", ".join(f"K = {k}: {norm}" for k, norm in norms),
-        verdict=Verdict.CORRECTED if grows else Verdict.REFUTED,
+        verdict=Judgement.CORRECTED if grows else Judgement.REFUTED,
         note="N* holds such pairs, so it does not exclude channels on data; but along each the "
         "W^{1,∞} seminorm of the "
         "function diverges, so a bound on the seminorm excludes them.",

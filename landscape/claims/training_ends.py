@@ -12,11 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import t as student
 
-from landscape.claims.registry import Claim, Effort, Found, Source, Verdict, claim, interval, judged
+from landscape.claims.registry import Claim, Effort, Found, Source, claim, interval, judged
 from landscape.descent import descend
 from landscape.minima import Certificate, certify_minimum
 from landscape.rounding import Array
 from landscape.spaces import make_space
+from landscape.verdict import Judgement
 
 HOLZMUELLER = Source("Holzmueller, Steinwart 2022", "arXiv:2002.04861", "abstract")
 YUN = Source("Yun, Sra, Jadbabaie 2019", "arXiv:1809.10858", "yes")
@@ -103,7 +104,7 @@ def _stuck(effort: Effort) -> Iterator[Claim]:
         predicted="almost all runs of wide networks",
         measured="; ".join(f"{m} neurons: {count} of {runs}" for (_, m), count in own.items()),
         uncertainty="; ".join(interval(count, runs) for count in own.values()),
-        verdict=judged([*own.values()][-1] >= 0.9 * runs, Verdict.UNDECIDED),
+        verdict=judged([*own.values()][-1] >= 0.9 * runs, Judgement.UNDECIDED),
         note=f"The conditions of the source on distributions were not read.{others}",
     )  # fmt: skip
     good = sum(end.is_minimum and end.loss < lines * (1 + 1e-9) for _, end, lines in ends)
@@ -120,7 +121,7 @@ def _stuck(effort: Effort) -> Iterator[Claim]:
         "distance of the end "
         f"{np.median([far for far, *_ in ends] or [np.nan]):.2g}",
         uncertainty=interval(good, max(len(ends), 1)),
-        verdict=judged(good > 0.9 * len(ends), Verdict.UNDECIDED),
+        verdict=judged(good > 0.9 * len(ends), Judgement.UNDECIDED),
         note="Both sides have samples here, so the fit has two lines; a network with n / 2 more "
         "kinks would interpolate.",
     )  # fmt: skip
@@ -178,7 +179,7 @@ def _kinks(effort: Effort) -> Iterator[Claim]:
             predicted=f"{published:g}",
             measured=f"{mean:.3g} on the mean of {minima} certified minima",
             uncertainty=f"{mean - half:.3g} to {mean + half:.3g} (Student, 95 %)",
-            verdict=judged(inside, Verdict.CORRECTED if mean > 0.5 else Verdict.REFUTED),
+            verdict=judged(inside, Judgement.CORRECTED if mean > 0.5 else Judgement.REFUTED),
             note="The source counted pairs within 1e-5 at the ends of Adam; here they are exactly "
             "on the kinks of certified minima"
             + (

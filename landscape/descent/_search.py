@@ -1,6 +1,5 @@
 """The steps of a descent: faces, Newton steps, releases, and the loop over them."""
 
-import enum
 import time
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from landscape.parametrization import max_norms
 from landscape.rounding import KINK_FACTOR, gamma
 from landscape.spaces import RestrictedSpace
 from landscape.stationarity import Budget
-from landscape.verdict import Verdict
+from landscape.verdict import Outcome, Verdict
 
 __all__ = ["DescentOutcome", "Search", "solve_least_squares"]
 
@@ -71,8 +70,8 @@ def solve_least_squares(A: Array, b: Array) -> Array:
     return x
 
 
-class DescentOutcome(enum.Enum):
-    """How a descent ended; the value is a sentence for the user."""
+class DescentOutcome(Outcome):
+    """How a descent ended."""
 
     MINIMUM = "The exact test proves a local minimum."
     UNDECIDED = "Stationary, but the exact test exceeds its budget: no minimum is claimed."
@@ -80,11 +79,6 @@ class DescentOutcome(enum.Enum):
     BORDER = "The loss falls towards the open border of the space, where no minimum is attained."
     NO_MINIMUM = "No minimum is attained here: the loss falls along a ray without end."
     STALLED = "No step lowers the loss beyond rounding, though the test does not hold."
-
-    @property
-    def sentence(self) -> str:
-        """What the outcome means."""
-        return self.value
 
 
 class Search:

@@ -16,9 +16,10 @@ import pandas as pd
 from landscape.data import StoreError, write_text
 from landscape.paper.figures import FIGURES
 from landscape.paper.pages import cell, table, write_figure
-from landscape.paper.registry import Effort, Finding, load_checks, rows
+from landscape.paper.registry import Effort, load_checks, rows
 from landscape.paper.section3 import sharp_table
 from landscape.sharpness import proven_constant
+from landscape.verdict import Judgement
 
 PAGE = """# The paper, item by item
 
@@ -106,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
         print(f"wrote {options.out / 'paper.csv'} and paper.md", flush=True)
-    return int(any(row["verdict"] == Finding.FAILED for row in found))
+    return int(any(row["verdict"] == Judgement.FAILED for row in found))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from landscape.exact import Number, Vector, dot
 from landscape.minima import certify_minimum
 from landscape.objective import loss
 from landscape.paper.pairs import flippable, integers
-from landscape.paper.registry import Effort, Outcome, check, listed
+from landscape.paper.registry import Effort, Result, check, listed
 from landscape.parametrization import Parametrization, lift, lift_inputs, max_norms
 from landscape.pathologies import LocalMinimum
 from landscape.rational import RationalFunction
@@ -36,16 +36,16 @@ TARGETS = np.array([0.0, 1.0])
 
 
 @check("eq-95-domains", "(95)", "D_1 = {x_2 >= |x_1|}, D_2 = {x_1 > |x_2|}: g_k vanishes on D_1")
-def domains(effort: Effort, rng: Generator) -> Outcome:
+def domains(effort: Effort, rng: Generator) -> Result:
     """Range of x_1 - x_2 over rational points of D_1 and D_2 -> <= 0 and > 0."""
     points = list(product([Fraction(k, 8) for k in range(-7, 8)], repeat=2))
     first = max(p - q for p, q in points if q >= abs(p))
     second = min(p - q for p, q in points if p > abs(q))
-    return Outcome(f"at most {first} on D_1, at least {second} on D_2", first <= 0 < second)
+    return Result(f"at most {first} on D_1, at least {second} on D_2", first <= 0 < second)
 
 
 @check("eq-95-97", "Example A.1, (95)-(97)", "Γ_* is a local minimum for changes below 1/2")
-def parameter_minimum(effort: Effort, rng: Generator) -> Outcome:
+def parameter_minimum(effort: Effort, rng: Generator) -> Result:
     """Radius x_1 / (x_1 + |x_2|) over D_2; exact test at samples; 2000 changes -> radius >= 1/2."""
     # The neuron is inactive on x^2 for all changes below this radius.
     smaller, larger = np.sort(np.abs(rng.uniform(-1, 1, (effort.n_random, 2)))).T
@@ -58,38 +58,38 @@ def parameter_minimum(effort: Effort, rng: Generator) -> Outcome:
         better += loss(other, SAMPLES, TARGETS) < loss(gamma, SAMPLES, TARGETS)
     verdict = certificate.verdict
     measured = f"least radius {least:.4f}; certified: {verdict}; {better} changes are better"
-    return Outcome(measured, least > 0.5 and verdict == "holds" and better == 0)
+    return Result(measured, least > 0.5 and verdict == "holds" and better == 0)
 
 
 @check("eq-96", "(96)", "L(g) = 1/2 g(x^1)² + (g(x^2) - 1)²; L(R(Γ_*)) = 1/2")
-def equation_96(effort: Effort, rng: Generator) -> Outcome:
+def equation_96(effort: Effort, rng: Generator) -> Result:
     """L(R(Γ_*)) by the printed formula and with 1/2 of both terms, as in (6) -> 1/2."""
     first, second = realize(LocalMinimum().gamma(1), SAMPLES)
     printed, mended = 0.5 * first**2 + (second - 1) ** 2, 0.5 * (first**2 + (second - 1) ** 2)
     right = mended == 0.5 == loss(LocalMinimum().gamma(1), SAMPLES, TARGETS)
     note = "L(g) = 1/2 (g(x^1)² + (g(x^2) - 1)²)"
-    return Outcome(f"printed {printed}, both terms {mended}", printed == 0.5, right, note)
+    return Result(f"printed {printed}, both terms {mended}", printed == 0.5, right, note)
 
 
 @check("eq-97", "(97)", "Γ_* = (0, (-1, 0)) in N_(2,1,1)")
-def equation_97(effort: Effort, rng: Generator) -> Outcome:
+def equation_97(effort: Effort, rng: Generator) -> Result:
     """Is (A, c), as (15) and (98) have it, a 1 × 2 matrix and a weight? -> in N_(2,1,1)."""
     pairs = ([[0]], [-1, 0]), ([[-1, 0]], [0])  # as printed, and in the other order
     printed, mended = ((np.shape(a), np.shape(c)) == ((1, 2), (1,)) for a, c in pairs)
-    return Outcome(f"printed {printed}, other order {mended}", printed, mended, "((-1, 0), 0)")
+    return Result(f"printed {printed}, other order {mended}", printed, mended, "((-1, 0), 0)")
 
 
 @check("eq-99", "(99)", "‖g_k - R(Γ_*)‖_{W^{1,inf}((-1,1)²)} <= 1/k")
-def equation_99(effort: Effort, rng: Generator) -> Outcome:
+def equation_99(effort: Effort, rng: Generator) -> Result:
     """K times the full norm, exact, k up to {k_max} -> <= 1."""
     ks = range(1, effort.k_max + 1, max(effort.k_max // 50, 1))
     norms = {k * max(g.seminorm, g.uniform) for k in ks for g in [LocalMinimum().instance(k)]}
     note = "2/k: the seminorm is 1/k, the sup norm 2/k; the conclusion stays"
-    return Outcome(f"{min(norms)} to {max(norms)}", max(norms) <= 1, norms == {2}, note)
+    return Result(f"{min(norms)} to {max(norms)}", max(norms) <= 1, norms == {2}, note)
 
 
 @check("eq-100", "(98), (100)", "L(g_k) = 1/2 (1 - 1/k)² <= L(R(Γ_*))")
-def equation_100(effort: Effort, rng: Generator) -> Outcome:
+def equation_100(effort: Effort, rng: Generator) -> Result:
     """L(g_k) against the formula, k up to {k_max}, t = x^2_1 - x^2_2 -> 0 for every x^2 in D_2."""
     ks = np.arange(1, effort.k_max + 1)
     samples = {"t=1": SAMPLES, "t=1/2": np.array([[-0.25, 0.5], [0.5, 0.0]])}
@@ -100,11 +100,11 @@ def equation_100(effort: Effort, rng: Generator) -> Outcome:
     note = "holds for x^2_1 - x^2_2 = 1; otherwise 1/2 (1 - t/k)², smaller than 1/2 as well"
     measured = f"{listed('{}: {:.2g}', gaps)}; below 1/2 always: {smaller}"
     right = gaps["t=1"] < 1e-12 and smaller
-    return Outcome(measured, max(gaps.values()) < 1e-12, right, note)
+    return Result(measured, max(gaps.values()) < 1e-12, right, note)
 
 
 @check("lem-a3", "Lemma A.3, (104), (105)", "sum a_i = 0: sum rho(<a_i,x>) = sum rho(<-a_i,x>)")
-def lemma_a3(effort: Effort, rng: Generator) -> Outcome:
+def lemma_a3(effort: Effort, rng: Generator) -> Result:
     """{n_random} integer families, sum 0, exact; and sum e_1 -> equal; differ by <e_1, x>."""
     wrong = [0, 0]
     for _ in range(effort.n_random):
@@ -116,7 +116,7 @@ def lemma_a3(effort: Effort, rng: Generator) -> Outcome:
             wrong[total] += bool(form.jumps) or form.linear != (total, *[0] * (rows.shape[1] - 1))
     measured = f"{wrong[0]} differ; {wrong[1]} exceptions for sum e_1"
     note = "an equivalence: the difference is the linear function <sum a_i, x>"
-    return Outcome(measured, wrong == [0, 0], note=note)
+    return Result(measured, wrong == [0, 0], note=note)
 
 
 def printed_lift(weights: Array, biases: Array, outputs: Array, offset: float) -> Parametrization:
@@ -150,7 +150,7 @@ COLLISIONS: dict[str, tuple[Array, Array, Array, float]] = {
     "Lemma A.4, (37), (106)-(110)",
     "Every network of P_(d,m,1) is R(Γ)(x, 1, -1) for a Γ in N*_(d+2,m+1,1), by construction",
 )
-def lemma_a4(effort: Effort, rng: Generator) -> Outcome:
+def lemma_a4(effort: Effort, rng: Generator) -> Result:
     """Five collisions and {n_random} random networks -> in N*, equal values."""
     outside: dict[str, list[str]] = {"printed": [], "mended": []}
     gaps, cases = [], dict(COLLISIONS)
@@ -170,7 +170,7 @@ def lemma_a4(effort: Effort, rng: Generator) -> Outcome:
     measured = listed("{} leaves N* for: {}", left) + f"; values differ by {max(gaps):.1e}"
     right = not outside["mended"] and max(gaps) < 1e-11
     note = "merge; different silent directions (0, ..., 0, 1, 2 + j); the statement holds"
-    return Outcome(measured, not outside["printed"], right, note)
+    return Result(measured, not outside["printed"], right, note)
 
 
 class AngleBound(NamedTuple):
@@ -240,7 +240,7 @@ def known_violation() -> RationalFunction:
 
 
 @check("lem-a5", "Lemma A.5, (111), (112)", "|R| <= 2 / (B (1-λ²)^(1/2)) ‖R‖_inf, signed cosines λ")
-def lemma_a5(effort: Effort, rng: Generator) -> Outcome:
+def lemma_a5(effort: Effort, rng: Generator) -> Result:
     """Example 2.1, one neuron turned: |R| over the right side for d = 2, m = 6, exact -> <= 1."""
     found = {k: angle_bound(signed_counterexample(k), absolute=False) for k in (2, 10, 100)}
     factors = {(k, k**3 / 8**0.5): f.factor for k, f in found.items()}
@@ -248,11 +248,11 @@ def lemma_a5(effort: Effort, rng: Generator) -> Outcome:
     growing = found[2].factor <= found[10].factor <= found[100].factor
     note = "violated by a factor of about k³ / (2√2); see lem-a5-d2 for absolute cosines"
     holds = all(f.holds for f in found.values())
-    return Outcome(measured, holds, None if growing else False, note)
+    return Result(measured, holds, None if growing else False, note)
 
 
 @check("lem-a5-d2", "Lemma A.5, d = 2, |cosines|", "Beyond the paper: then (112) holds for d = 2")
-def lemma_a5_plane(effort: Effort, rng: Generator) -> Outcome:
+def lemma_a5_plane(effort: Effort, rng: Generator) -> Result:
     """Integer networks, thin ones among them, exact; R = |x - ky| - |x + ky|.
 
     -> <= 1; k² / (k² + 1), so the constant 2 is sharp.
@@ -274,11 +274,11 @@ def lemma_a5_plane(effort: Effort, rng: Generator) -> Outcome:
     largest = max(f.factor for f in found)
     measured = f"{largest:.4f} of {len(found)}, {violated} violations; {attained}"
     note = "proof: a linear function on a sector is given by its values on the two edges"
-    return Outcome(measured, violated == 0 and exact, note=note)
+    return Result(measured, violated == 0 and exact, note=note)
 
 
 @check("lem-a5-d3", "Lemma A.5, d = 3, |cosines|", "(112) with |cosines| in d = 3")
-def lemma_a5_space(effort: Effort, rng: Generator) -> Outcome:
+def lemma_a5_space(effort: Effort, rng: Generator) -> Result:
     """Exact norms of a stored integer network (m = 9, no opposite neurons) -> <= 1."""
     function = known_violation()
     found = angle_bound(function, absolute=True)
@@ -286,7 +286,7 @@ def lemma_a5_space(effort: Effort, rng: Generator) -> Outcome:
     norms = f"|R| = {float(found.seminorm):.4f}, ‖R‖ = {float(found.uniform):.4f}"
     measured = f"factor {found.factor:.4f} ({norms}, 1 - λ² = {float(found.one_minus_square):.4f})"
     note = "cells in d >= 3 can be thin although all pairs of planes are well apart"
-    return Outcome(measured, found.holds, None if single else False, note)
+    return Result(measured, found.holds, None if single else False, note)
 
 
 @check(
@@ -294,7 +294,7 @@ def lemma_a5_space(effort: Effort, rng: Generator) -> Outcome:
     "Lemma A.5, all d, repaired",
     "Beyond the paper: |R| <= 2√2 m² / (B (1-λ²)^(1/2)) ‖R‖_inf, |cosines| λ, for all d",
 )
-def lemma_a5_repaired(effort: Effort, rng: Generator) -> Outcome:
+def lemma_a5_repaired(effort: Effort, rng: Generator) -> Result:
     """Integer networks, d = 2, 3, with those of lem-a5, lem-a5-d3; proof: Theorem 18 -> <= 1."""
     functions = [known_violation(), *(signed_counterexample(k) for k in (2, 10))]
     for _ in range(2 * effort.n_random):
@@ -306,4 +306,4 @@ def lemma_a5_repaired(effort: Effort, rng: Generator) -> Outcome:
     largest = f"largest factor {max(f.repaired for f in found):.4f} of {len(found)}"
     measured = f"{largest}; {printed} above the printed constant, {repaired} above this one"
     note = "so L^inf inverse stability holds under a condition on angles, as Section 4 expects"
-    return Outcome(measured, repaired == 0, note=note)
+    return Result(measured, repaired == 0, note=note)

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from landscape.paper.appendix import SAMPLES, TARGETS
-from landscape.paper.registry import Effort, Outcome, check, listed
+from landscape.paper.registry import Effort, Result, check, listed
 from landscape.paper.section3 import pair_statistics
 from landscape.parametrization import Parametrization
 from landscape.pathologies import PATHOLOGIES
@@ -195,12 +195,12 @@ def _surface_row(key: str) -> None:
     text = f"{key}.png; largest absolute value drawn on the grid -> {expected}"
 
     @check(key, f"Figure {key[-1]}", statement, text)
-    def run(effort: Effort, rng: Generator) -> Outcome:
+    def run(effort: Effort, rng: Generator) -> Result:
         values = [float(np.abs(_values(theta)[2]).max()) for theta, _, _ in panels]
         if key == "figure-6":
             values += realize(LAST.phi(3), SAMPLES).tolist()
         right = np.allclose(values, list(peaks.values()), rtol=0, atol=1e-9)
-        return Outcome(listed("{}: {:.6g}", dict(zip(peaks, values, strict=True))), bool(right))
+        return Result(listed("{}: {:.6g}", dict(zip(peaks, values, strict=True))), bool(right))
 
 
 for _key in ("figure-1", "figure-2", "figure-3", "figure-4"):
@@ -208,13 +208,13 @@ for _key in ("figure-1", "figure-2", "figure-3", "figure-4"):
 
 
 @check("figure-5", "Figure 5", VECTORS)
-def figure_5_vectors(effort: Effort, rng: Generator) -> Outcome:
+def figure_5_vectors(effort: Effort, rng: Generator) -> Result:
     """figure-5.png; sum of the products c_i a_i drawn -> opposite vectors, sum (0, 0, 3)."""
     theta, gamma = FIFTH.phi(2), FIFTH.gamma(2)
     opposite = bool(np.allclose(theta.weights, -gamma.weights, rtol=1e-15))
     total = (theta.output_weights[:, None] * theta.weights).sum(axis=0)
     measured = f"opposite: {opposite}, sum {np.round(total, 12).tolist()}"
-    return Outcome(measured, opposite and np.allclose(total, [0, 0, 3], atol=1e-12))
+    return Result(measured, opposite and np.allclose(total, [0, 0, 3], atol=1e-12))
 
 
 _surface_row("figure-6")

@@ -1,6 +1,6 @@
 """The table of the paper's items: what each states, what was computed, and what came out.
 
-A check is a function that computes and returns an `Outcome`; nothing in the table is written down
+A check is a function that computes and returns an `Result`; nothing in the table is written down
 by hand except statements and what they predict. `command` reproduces a row.
 """
 
@@ -8,29 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from numpy.random import Generator
 
 from landscape.streams import stream
+from landscape.verdict import Judgement
 
 #: Modules whose import registers checks, in the order of the table.
 MODULES = ("section1", "section2", "section3", "appendix", "figures")
-
-
-class Finding(StrEnum):
-    """What became of a printed statement (`landscape.verdict.Verdict` is about one network).
-
-    ``FAILED`` says nothing about the paper: neither the statement nor its correction came out, so
-    something here is wrong, and the command ends with an error.
-    """
-
-    CONFIRMED = "confirmed"
-    CORRECTED = "confirmed with correction"
-    REFUTED = "refuted as printed"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,7 @@ class Effort:
         return cls(n_pairs=320, k_max=12, n_random=15)
 
 
-class Outcome(NamedTuple):
+class Result(NamedTuple):
     """What a check measured, whether the statement holds as printed, and as corrected.
 
     None: no correction is claimed. The note is the correction, or what is sharper.
@@ -60,17 +47,17 @@ class Outcome(NamedTuple):
     note: str = ""
 
     @property
-    def finding(self) -> Finding:
-        """See `Finding`."""
+    def judgement(self) -> Judgement:
+        """What became of the statement."""
         if self.mended is not None and not self.mended:
-            return Finding.FAILED
+            return Judgement.FAILED
         if self.printed:
-            return Finding.CONFIRMED
-        return Finding.CORRECTED if self.mended else Finding.REFUTED
+            return Judgement.CONFIRMED
+        return Judgement.CORRECTED if self.mended else Judgement.REFUTED
 
 
 #: Computes a row from the effort and the item's own random numbers.
-CheckFunction = Callable[[Effort, Generator], Outcome]
+CheckFunction = Callable[[Effort, Generator], Result]
 
 
 class Check(NamedTuple):
@@ -127,6 +114,6 @@ def rows(effort: Effort, keys: Iterable[str] | None = None) -> Iterator[dict[str
         yield {
             **{"key": key, "item": entry.item, "statement": entry.statement},
             **{"computed": computed.rstrip("."), "predicted": predicted.rstrip(".")},
-            **{"measured": found.measured, "verdict": str(found.finding), "note": found.note},
+            **{"measured": found.measured, "verdict": str(found.judgement), "note": found.note},
             "command": f"python -m landscape.paper --only {key}",
         }

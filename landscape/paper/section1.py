@@ -19,7 +19,7 @@ from landscape.descent import descend
 from landscape.minima import certify_minimum
 from landscape.objective import loss
 from landscape.paper.pairs import flippable, gaussian
-from landscape.paper.registry import CheckFunction, Effort, Outcome, check, listed
+from landscape.paper.registry import CheckFunction, Effort, Result, check, listed
 from landscape.parametrization import Parametrization, lift, lift_inputs
 from landscape.pathologies import Unbalanced
 from landscape.probe import probe_realization
@@ -104,7 +104,7 @@ ARCHITECTURES = ((2, 3, 1), (3, 4, 2), (2, 5, 4, 3), (4, 3, 3, 3, 1))
 
 
 @check("eq-1-2", "(1), (2)", "P_N and the realization map W_L o rho o ... o rho o W_1, any depth")
-def realization(effort: Effort, rng: Generator) -> Outcome:
+def realization(effort: Effort, rng: Generator) -> Result:
     """Affine on its region: 4 architectures, {n_random} points each -> difference 0."""
     gaps = []
     for architecture in ARCHITECTURES:
@@ -114,11 +114,11 @@ def realization(effort: Effort, rng: Generator) -> Outcome:
             step = 0.999 * min(radius, 1.0) * rng.uniform(-1, 1, (1, x.size))
             affine = deep_realize(theta, x[None]) + step @ gradient.T
             gaps.append(np.abs(deep_realize(theta, x + step) - affine).max())
-    return Outcome(f"largest difference {max(gaps):.1e}", max(gaps) < 1e-12)
+    return Result(f"largest difference {max(gaps):.1e}", max(gaps) < 1e-12)
 
 
 @check("eq-2-lipschitz", "after (3)", "The realization map is Lipschitz on bounded sets")
-def lipschitz(effort: Effort, rng: Generator) -> Outcome:
+def lipschitz(effort: Effort, rng: Generator) -> Result:
     """Layerwise bound on [-1, 1]^d against sampled differences -> ratio <= 1, attained."""
 
     def ratio(gamma: Layers, x: np.ndarray, size: float, noise: Callable = np.ones) -> float:
@@ -134,11 +134,11 @@ def lipschitz(effort: Effort, rng: Generator) -> Outcome:
     positive = [(np.ones((2, 2)), np.ones(2)), (np.ones((1, 2)), np.ones(1))]
     attained = ratio(positive, np.ones((1, 2)), 1.0)
     measured = f"largest sampled ratio {max(ratios):.3f}; positive networks {attained:.3f}"
-    return Outcome(measured, max(ratios) <= 1 and attained == 1)
+    return Result(measured, max(ratios) <= 1 and attained == 1)
 
 
 @check("eq-3", "(3)", "Last layer (0, 0): the realization is 0 whatever the other layers are")
-def counterexample(effort: Effort, rng: Generator) -> Outcome:
+def counterexample(effort: Effort, rng: Generator) -> Result:
     """Arbitrary hidden layers of size 1, 1e3, 1e6 -> realizations 0, distance unbounded."""
     values, distances = [], []
     for architecture, size in product(ARCHITECTURES, (1.0, 1e3, 1e6)):
@@ -147,11 +147,11 @@ def counterexample(effort: Effort, rng: Generator) -> Outcome:
         values += [np.abs(deep_realize(network, x)).max() for network in pair]
         distances.append(deep_distance(*pair) / size)
     measured = f"largest value {max(values):g}, distance >= {min(distances):.2f} size"
-    return Outcome(measured, max(values) == 0 and min(distances) >= 1)
+    return Result(measured, max(values) == 0 and min(distances) >= 1)
 
 
 @check("def-1.1", "Definition 1.1, (4)", "(s, alpha) inverse stability; it fails on all of N")
-def definition(effort: Effort, rng: Generator) -> Outcome:
+def definition(effort: Effort, rng: Generator) -> Result:
     """Example 2.2, r = 1/2: dist(Γ, fibre of g_k) / |g_k - R(Γ)|^(1/2) -> unbounded in k."""
     ratios = {}
     for k in sorted({1, max(effort.k_max // 10, 2), effort.k_max, 10**6}):
@@ -159,11 +159,11 @@ def definition(effort: Effort, rng: Generator) -> Outcome:
         ratios[k] = float(found.fibre_lower) / float(found.seminorm) ** 0.5
     values = list(ratios.values())
     measured = listed("k={}: {:.3g}", ratios)
-    return Outcome(measured, values[-1] >= 500 and values == sorted(values))
+    return Result(measured, values[-1] >= 500 and values == sorted(values))
 
 
 @check("eq-5", "(5)", "W^{1,inf} norm: maximum of the uniform norm and the gradient's sup norm")
-def sobolev(effort: Effort, rng: Generator) -> Outcome:
+def sobolev(effort: Effort, rng: Generator) -> Result:
     """Exact seminorm, gradient at its witness x and at 1e-6 x -> equal: independent of U."""
     gaps = []
     for _ in range(effort.n_random):
@@ -172,11 +172,11 @@ def sobolev(effort: Effort, rng: Generator) -> Outcome:
         for scale in (1.0, 1e-6):
             slope = np.abs(gradient_at(theta, scale * np.asarray(found.witness))).max()
             gaps.append(abs(slope - found.value) / found.value)
-    return Outcome(f"largest relative difference {max(gaps):.1e}", max(gaps) < 1e-13)
+    return Result(f"largest relative difference {max(gaps):.1e}", max(gaps) < 1e-13)
 
 
 @check("eq-6-8", "(6), (7), (8)", "The loss depends on the realization only")
-def loss_of_realization(effort: Effort, rng: Generator) -> Outcome:
+def loss_of_realization(effort: Effort, rng: Generator) -> Result:
     """Loss of rescaled, permuted and flipped (Lemma A.3) parametrizations -> equal."""
     gaps = []
     for _ in range(effort.n_random):
@@ -190,7 +190,7 @@ def loss_of_realization(effort: Effort, rng: Generator) -> Outcome:
         )
         reference = loss(theta, x, y)
         gaps += [abs(loss(other, x, y) - reference) / reference for other in others]
-    return Outcome(f"largest relative difference {max(gaps):.1e}", max(gaps) < 1e-12)
+    return Result(f"largest relative difference {max(gaps):.1e}", max(gaps) < 1e-12)
 
 
 @lru_cache(maxsize=1)
@@ -212,13 +212,13 @@ def _minima(effort: Effort) -> tuple[list[tuple[Parametrization, float]], dict[s
 
 
 def _probed(s: float, note: str) -> CheckFunction:
-    def run(effort: Effort, rng: Generator) -> Outcome:
+    def run(effort: Effort, rng: Generator) -> Result:
         found, problem = _minima(effort)
         radii = [(r / s) ** 2 for _, r in found]
         records = [probe_realization(end, radius=(r / s) ** 2, **problem) for end, r in found]
         held = sum(record.verdict == "holds" for record in records)
         measured = f"{held} of {len(found)} hold; radius from {min(radii):.2g} to {max(radii):.2g}"
-        return Outcome(measured, 0 < held == len(found), note=note)
+        return Result(measured, 0 < held == len(found), note=note)
 
     return run
 
@@ -243,7 +243,7 @@ check(
     "Corollary 1.3, item 2, (11)-(14), (78)",
     "Every network with biases has a parametrization in Ω with the same loss on lifted data",
 )
-def corollary_item_2(effort: Effort, rng: Generator) -> Outcome:
+def corollary_item_2(effort: Effort, rng: Generator) -> Result:
     """{n_random} random networks with biases, lifted by Lemma A.4 (mended) -> in N*, equal loss."""
     gaps, inside = [], 0
     for _ in range(effort.n_random):
@@ -257,4 +257,4 @@ def corollary_item_2(effort: Effort, rng: Generator) -> Outcome:
         inside += RestrictedSpace(p + 2, m + 1).contains(lifted)
         gaps.append(abs(loss(lifted, lift_inputs(x), y) - printed) / printed)
     measured = f"{inside} of {len(gaps)} in N*; largest relative difference {max(gaps):.1e}"
-    return Outcome(measured, inside == len(gaps) and max(gaps) < 1e-9)
+    return Result(measured, inside == len(gaps) and max(gaps) < 1e-9)

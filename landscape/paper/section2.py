@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from landscape.paper.pairs import gaussian, integers
-from landscape.paper.registry import CheckFunction, Effort, Outcome, check, listed
+from landscape.paper.registry import CheckFunction, Effort, Result, check, listed
 from landscape.parametrization import Parametrization, max_norms
 from landscape.pathologies import PATHOLOGIES, CancellingWeights, OppositeWeights, Pathology
 from landscape.rational import RationalFunction
@@ -17,7 +17,7 @@ from landscape.stability import admissible_flips, distance_to_fibre, reparametri
 
 
 @check("eq-15", "(15)", "A ridge function is 0 on a half-space and has gradient c a on the other")
-def ridge(effort: Effort, rng: Generator) -> Outcome:
+def ridge(effort: Effort, rng: Generator) -> Result:
     """{n_random} neurons at 50 points each -> no exception."""
     wrong = 0
     for _ in range(effort.n_random):
@@ -28,7 +28,7 @@ def ridge(effort: Effort, rng: Generator) -> Outcome:
         values = np.where(inner > 0, inner * theta.output_weights[0], 0.0)
         wrong += not np.array_equal(input_gradients(theta, x), gradients)
         wrong += not np.allclose(realize(theta, x), values, rtol=1e-12, atol=1e-13)
-    return Outcome(f"{wrong} exceptions", wrong == 0)
+    return Result(f"{wrong} exceptions", wrong == 0)
 
 
 def _small_network(rng: Generator) -> Parametrization:
@@ -37,7 +37,7 @@ def _small_network(rng: Generator) -> Parametrization:
 
 
 @check("eq-16", "(16)", "‖R‖ <= diam(U) ess sup ‖DR‖_2 <= √d diam(U) |R|_{W^{1,inf}}, 0 in U")
-def norms(effort: Effort, rng: Generator) -> Outcome:
+def norms(effort: Effort, rng: Generator) -> Result:
     """Exact norms of {n_random} integer networks on [-1, 1]^d, d <= 3 -> ratio <= 1."""
     ratios = []
     for _ in range(effort.n_random):
@@ -50,11 +50,11 @@ def norms(effort: Effort, rng: Generator) -> Outcome:
     largest = float(max(ratios))
     measured = f"{largest / 2:.3f}; against B d |R| {largest:.3f}, attained ({attained})"
     note = "sharp on a cube: ‖R‖ <= B d |R|, a factor 2 less, since R(0) = 0 at the centre"
-    return Outcome(measured, max(ratios) <= 1 and attained == 1, note=note)
+    return Result(measured, max(ratios) <= 1 and attained == 1, note=note)
 
 
 @check("eq-17", "(17)", "|R|_{W^{1,inf}(U)} = ess sup of sum_{i active} c_i a_i, independent of U")
-def seminorm(effort: Effort, rng: Generator) -> Outcome:
+def seminorm(effort: Effort, rng: Generator) -> Result:
     """Rational cells against the seminorm of {n_random} integer networks -> equal."""
     wrong = 0
     for theta in (_small_network(rng) for _ in range(effort.n_random)):
@@ -62,11 +62,11 @@ def seminorm(effort: Effort, rng: Generator) -> Outcome:
         wrong += sobolev_seminorm(theta).value != float(exact)
     vector_valued = np.ndim(input_gradients(gaussian(rng, 3, 2), rng.standard_normal((1, 3)))[0])
     measured = f"{wrong} differ; the printed sum is {'a vector' if vector_valued else 'a number'}"
-    return Outcome(measured, vector_valued == 0, wrong == 0, "the max-norm of the sum is missing")
+    return Result(measured, vector_valued == 0, wrong == 0, "the max-norm of the sum is missing")
 
 
 def _example(example: Pathology) -> CheckFunction:
-    def run(effort: Effort, rng: Generator) -> Outcome:
+    def run(effort: Effort, rng: Generator) -> Result:
         found = [example.instance(k) for k in range(1, effort.k_max + 1)]
         failed = sum(not all(claim.holds for claim in instance.claims) for instance in found)
         inexact = sum(not instance.exact for instance in found)
@@ -79,7 +79,7 @@ def _example(example: Pathology) -> CheckFunction:
             f"{float(last.seminorm):.6g}; floating-point search differs by {agreement:.0e}"
         )
         right = failed == 0 and inexact == 0 and agreement < 1e-9
-        return Outcome(measured, right, note=example.sharper)
+        return Result(measured, right, note=example.sharper)
 
     return run
 
@@ -95,7 +95,7 @@ for _pathology in PATHOLOGIES:
 
 
 @check("ex-2.4-any", "Example 2.4, any a_i and v", "Distance at least C > 0, seminorm 1/k")
-def any_cancelling(effort: Effort, rng: Generator) -> Outcome:
+def any_cancelling(effort: Effort, rng: Generator) -> Result:
     """Random instances, d = 2..4, m = 3, 4, k = 1, 10, 100 -> distance >= C of (83), mended."""
     examples: list[CancellingWeights] = []
     while len(examples) < max(effort.n_random // 4, 8):
@@ -111,11 +111,11 @@ def any_cancelling(effort: Effort, rng: Generator) -> Outcome:
     attained = sum(instance.exact for instance in found if instance.k == 100)
     note = "the lower bound min_i min_t ‖a_i - t v‖ is attained for large k where its t is not 0"
     exactly = f"exactly min_i min_t ‖a_i - t v‖ in {attained} of {len(examples)} for k=100"
-    return Outcome(f"{failed} exceptions; {exactly}", failed == 0, note=note)
+    return Result(f"{failed} exceptions; {exactly}", failed == 0, note=note)
 
 
 @check("eq-79-text", "after (79)", "|R(Φ_k)| is bounded by Lipschitz continuity")
-def bounded_seminorm(effort: Effort, rng: Generator) -> Outcome:
+def bounded_seminorm(effort: Effort, rng: Generator) -> Result:
     """Seminorm of ((1, 0), 1) - ((1, ε), 1) over ε; |R| over sum |c_i| ‖a_i‖ -> bounded; <= 1."""
     slopes = {}
     for epsilon in (1e-3, 1e-6, 1e-9):
@@ -125,11 +125,11 @@ def bounded_seminorm(effort: Effort, rng: Generator) -> Outcome:
     largest = max(sobolev_seminorm(net).value / max_norms(net.products).sum() for net in networks)
     measured = f"{listed('ε={}: {:.3g}', slopes)}; {largest:.4f}"
     note = "by |R| <= sum |c_i| ‖a_i‖; in the seminorm the realization map is not even continuous"
-    return Outcome(measured, max(slopes.values()) < 100, largest <= 1 + 1e-12, note)
+    return Result(measured, max(slopes.values()) < 100, largest <= 1 + 1e-12, note)
 
 
 @check("eq-83", "(83)", "‖±a_i - λ v‖_inf² >= (‖a_i‖_2² - <a_i, v>²) / d > 0")
-def equation_83(effort: Effort, rng: Generator) -> Outcome:
+def equation_83(effort: Effort, rng: Generator) -> Result:
     """For a = (1, 1/2), v = (1, 1): ‖v‖_inf = 1, not ‖v‖_2 = 1 -> 0 < C² <= distance²."""
     half = Fraction(1, 2)
     example = CancellingWeights([(1, half), (-1, half), (0, -1)], (1, 1))
@@ -137,11 +137,11 @@ def equation_83(effort: Effort, rng: Generator) -> Outcome:
     mended = example.paper_constant_squared()
     square = example.instance(10).fibre_lower ** 2
     measured = f"printed {printed}, divided by ‖v‖_2²: {mended}, distance² {square}"
-    return Outcome(measured, printed > 0, 0 < mended <= square, "divide <a_i, v>² by ‖v‖_2²")
+    return Result(measured, printed > 0, 0 < mended <= square, "divide <a_i, v>² by ‖v‖_2²")
 
 
 @check("eq-87-93", "(87)-(93)", "No other parametrization of R(Θ_k) but by balancing, reordering")
-def no_other_parametrization(effort: Effort, rng: Generator) -> Outcome:
+def no_other_parametrization(effort: Effort, rng: Generator) -> Result:
     """Flips S with sum_S c_i a_i = 0 (Lemma A.3), k up to {k_max} -> none but the empty one."""
     admissible = 0
     for k in range(1, effort.k_max + 1, max(effort.k_max // 50, 1)):
@@ -149,11 +149,11 @@ def no_other_parametrization(effort: Effort, rng: Generator) -> Outcome:
         sets = [flips for size in (1, 2, 3) for flips in combinations(products, size)]
         admissible += sum(not any(map(sum, zip(*flips, strict=True))) for flips in sets)
     floats = len(admissible_flips(OppositeWeights().phi(3)) or []) - 1
-    return Outcome(f"{admissible} besides it, in floats (k = 3) {floats}", admissible == 0)
+    return Result(f"{admissible} besides it, in floats (k = 3) {floats}", admissible == 0)
 
 
 @check("eq-90", "(90)", "One flip i: 0 = R(Φ_k)((0, 0, -1)) = λ_i c_i != 0")
-def equation_90(effort: Effort, rng: Generator) -> Outcome:
+def equation_90(effort: Effort, rng: Generator) -> Result:
     """R(Φ_k)((0, 0, -1)) for λ_i = -2, each i, k up to {k_max} -> λ_i c_i."""
     printed, mended = [], []
     for k in range(1, effort.k_max + 1, max(effort.k_max // 50, 1)):
@@ -167,11 +167,11 @@ def equation_90(effort: Effort, rng: Generator) -> Outcome:
     third = "-λ_i c_i / k, for i = 3 -λ_i c_i / (√2 k), none is 0"
     measured = f"{sum(printed)} of {len(printed)} agree; {sum(mended)} with {third}"
     note = "-λ_i c_i times the third entry of a_i; the conclusion stays"
-    return Outcome(measured, all(printed), all(mended), note)
+    return Result(measured, all(printed), all(mended), note)
 
 
 @check("conditions", "after Theorem 3.1", "Each condition corresponds to one of the pathologies")
-def conditions(effort: Effort, rng: Generator) -> Outcome:
+def conditions(effort: Effort, rng: Generator) -> Result:
     """What fails at k = 100 with β = (r/2)^(1/2), and distance / bound (31).
 
     -> 2.2: C.1, 2.3: C.2, 2.4: C.3a, 2.5: C.3b; ratio > 1.
@@ -189,4 +189,4 @@ def conditions(effort: Effort, rng: Generator) -> Outcome:
         right &= example.condition in failing and ratio > 1
         found.append(f"{example.example}: {'+'.join(failing)} ({ratio:.3g})")
     note = "C.1 can always be met by enlarging β; where r is not small (2.5) the bound is weak"
-    return Outcome("; ".join(found), right, note=note)
+    return Result("; ".join(found), right, note=note)

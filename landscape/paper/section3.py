@@ -14,7 +14,7 @@ from numpy.random import Generator
 from landscape import sharpness
 from landscape.canonical import canonical_form, same_realization
 from landscape.paper.pairs import gaussian, random_pairs, sharp_pair
-from landscape.paper.registry import CheckFunction, Effort, Outcome, check, listed
+from landscape.paper.registry import CheckFunction, Effort, Result, check, listed
 from landscape.parametrization import Parametrization, max_norms
 from landscape.realization import difference
 from landscape.seminorm import sobolev_distance
@@ -51,7 +51,7 @@ def pair_statistics(n_pairs: int, seed: int) -> pd.DataFrame:
     "Theorem 3.1, (31)",
     "Under C.1-C.3 some Φ has R(Φ) = g and ‖Φ - Γ‖ <= β + 2 |g - R(Γ)|^(1/2)",
 )
-def theorem(effort: Effort, rng: Generator) -> Outcome:
+def theorem(effort: Effort, rng: Generator) -> Result:
     """{n_pairs} pairs of 8 kinds in 9 architectures -> R(Φ) = R(Θ); distance / bound <= 1."""
     table = pair_statistics(effort.n_pairs, effort.seed)
     verdicts, different = table.verdict.value_counts().to_dict(), table.different.sum()
@@ -60,11 +60,11 @@ def theorem(effort: Effort, rng: Generator) -> Outcome:
         f"{table.ratio.median():.3f}, largest {table.ratio.max():.6f}"
     )
     cases = listed("{} {}", table.cases.explode().value_counts().sort_index().to_dict())
-    return Outcome(measured, set(verdicts) == {"holds"} and different == 0, note=f"cases: {cases}")
+    return Result(measured, set(verdicts) == {"holds"} and different == 0, note=f"cases: {cases}")
 
 
 @check("eq-31-sharp", "(31), sharpness", "How much of the bound β + 2 r^(1/2) is needed")
-def theorem_sharpness(effort: Effort, rng: Generator) -> Outcome:
+def theorem_sharpness(effort: Effort, rng: Generator) -> Result:
     """The sharp pair of N* (β = (2r)^(1/2)), and Γ = ((1, 0), 0), g = 0 (r = 0) -> ratio <= 1."""
     found = reparametrize_near(*sharp_pair()[1:])
     silent, zero = (Parametrization([[a, 0.0]], [0.0]) for a in (1.0, 0.0))
@@ -72,11 +72,11 @@ def theorem_sharpness(effort: Effort, rng: Generator) -> Outcome:
     ratios = [record.distance / record.bound for record in (found, trivial)]
     right = found.verdict == trivial.verdict == "holds"
     note = "the fibre's infimum for the second is 0: Φ = Γ; the proof's Φ is not the nearest"
-    return Outcome(f"{ratios[0]:.6f} (2√2 of √2 + 2), {ratios[1]}", right, note=note)
+    return Result(f"{ratios[0]:.6f} (2√2 of √2 + 2), {ratios[1]}", right, note=note)
 
 
 @check("eq-32-33", "(32), (33)", "R(N') = R(N): every realization has a balanced parametrization")
-def balanced(effort: Effort, rng: Generator) -> Outcome:
+def balanced(effort: Effort, rng: Generator) -> Result:
     """Networks of random pairs, merged by (35) and balanced -> in N', same realization."""
     outside = different = 0
     for pair in random_pairs(8 * effort.n_random, effort.seed, "eq-32-33"):
@@ -87,22 +87,22 @@ def balanced(effort: Effort, rng: Generator) -> Outcome:
             outside += not BalancedSpace(kept.n_inputs, kept.n_neurons).contains(kept)
         different += not same_realization(theta, pair.theta)
     measured = f"{outside} outside N', {different} with another realization"
-    return Outcome(measured, outside == different == 0)
+    return Result(measured, outside == different == 0)
 
 
 @check("eq-34", "(34)", "Perfectly balanced Γ satisfies C.1 with β = (2 |g - R(Γ)|)^(1/2)")
-def balanced_beta(effort: Effort, rng: Generator) -> Outcome:
+def balanced_beta(effort: Effort, rng: Generator) -> Result:
     """Smallest β of C.1 over (2r)^(1/2), balanced networks of random pairs -> <= 1."""
     ratios = []
     for pair in random_pairs(8 * effort.n_random, effort.seed, "eq-34"):
         found = reparametrize_near(pair.gamma.balance(), pair.theta, nearest=False)
         if found.seminorm.value > 0:
             ratios.append(found.beta / sqrt(2 * found.seminorm.value))
-    return Outcome(f"largest {max(ratios):.6f} of {len(ratios)}", max(ratios) <= 1 + 1e-12)
+    return Result(f"largest {max(ratios):.6f} of {len(ratios)}", max(ratios) <= 1 + 1e-12)
 
 
 @check("relaxed", "after (34)", "Relaxed balancedness: a similar estimate, a worse exponent")
-def relaxed(effort: Effort, rng: Generator) -> Outcome:
+def relaxed(effort: Effort, rng: Generator) -> Result:
     """Example A.2, ‖a‖ = p^γ, |c| = p^(1-γ), γ < 1/2: slope of log dist on log r -> exponent γ."""
     slopes = {}
     for exponent in (0.5, 0.4, 0.25, 0.1):
@@ -115,11 +115,11 @@ def relaxed(effort: Effort, rng: Generator) -> Outcome:
         slopes[exponent] = float(np.polyfit(np.log(radii), np.log(distances), 1)[0])
     right = all(abs(slope - exponent) < 0.02 for exponent, slope in slopes.items())
     note = "‖Φ - Γ‖ <= (2r)^γ + 2 r^(1/2): β of C.1 is (2r)^γ"
-    return Outcome(listed("γ={}: {:.3f}", slopes), right, note=note)
+    return Result(listed("γ={}: {:.3f}", slopes), right, note=note)
 
 
 @check("eq-35", "(35), (43)", "Parallel neurons merge: output weight c_1 + c_2 ‖a_2‖ / ‖a_1‖")
-def merging(effort: Effort, rng: Generator) -> Outcome:
+def merging(effort: Effort, rng: Generator) -> Result:
     """{n_random} networks, 2 directions among 5 neurons -> 2 neurons left, same realization."""
     different = left = 0
     for _ in range(effort.n_random):
@@ -131,11 +131,11 @@ def merging(effort: Effort, rng: Generator) -> Outcome:
         different += not same_realization(merged, theta)
         left += np.count_nonzero(merged.output_weights) != 2
     measured = f"{left} with another number, {different} with another realization"
-    return Outcome(measured, left == different == 0)
+    return Result(measured, left == different == 0)
 
 
 @check("def-3.2", "Definition 3.2, (36)", "R(N*) != R(N)")
-def restricted(effort: Effort, rng: Generator) -> Outcome:
+def restricted(effort: Effort, rng: Generator) -> Result:
     """Distance of rho(-x_3) to N*, m = 1: random elements and u = (0, 0, 1/2), σ = -1 -> > 0."""
     theta = Parametrization([[0.0, 0.0, -1.0]], [1.0])
     space = RestrictedSpace(3, 1)
@@ -143,7 +143,7 @@ def restricted(effort: Effort, rng: Generator) -> Outcome:
     least = min(sobolev_distance(theta, sample).value for sample in samples)
     near = sobolev_distance(theta, Parametrization.from_products([[0.0, 1e-9, 0.5]], [-1.0])).value
     note = "u is not parallel to e_3, so the gradient is -e_3 on a cell: distance >= 1"
-    return Outcome(f"random >= {least:.3f}, the latter {near:.3f}", least >= 1 - 1e-12, note=note)
+    return Result(f"random >= {least:.3f}, the latter {near:.3f}", least >= 1 - 1e-12, note=note)
 
 
 @check(
@@ -151,7 +151,7 @@ def restricted(effort: Effort, rng: Generator) -> Outcome:
     "Corollary 3.3, (38), (94)",
     "(4, 1/2) inverse stability on N*: ‖Φ - Γ‖ <= 4 |g - R(Γ)|^(1/2)",
 )
-def corollary(effort: Effort, rng: Generator) -> Outcome:
+def corollary(effort: Effort, rng: Generator) -> Result:
     """Random, nearby, sharp pairs: d(Γ, Θ) / r^(1/2); is the proof's Φ in N*? -> <= 4; in N*."""
     cases = [
         ("sharp", RestrictedSpace(d, m), *sharp_pair(n_inputs=d, n_neurons=m)[1:])
@@ -173,7 +173,7 @@ def corollary(effort: Effort, rng: Generator) -> Outcome:
     largest = listed("{} <= {:.4f}", {kind: max(values) for kind, values in ratios.items()})
     measured = f"{largest}; {failed} fail, {outside} of the proof's Φ outside N*"
     note = "the sharp constant is 2√2 (m >= 3), 1 + √2 (m = 2), 2 (m = 1), see sharp-*"
-    return Outcome(measured, failed == outside == 0, note=note)
+    return Result(measured, failed == outside == 0, note=note)
 
 
 @lru_cache(maxsize=1)
@@ -189,7 +189,7 @@ def sharp_table() -> dict[tuple[int, int], tuple[sharpness.SharpPair, str]]:
 
 
 def _sharp(axis: str, value: int) -> CheckFunction:
-    def run(effort: Effort, rng: Generator) -> Outcome:
+    def run(effort: Effort, rng: Generator) -> Result:
         lower, upper, right = {}, {}, True
         for (d, m), (pair, _) in sharp_table().items():
             if value != (d if axis == "d" else m):
@@ -200,7 +200,7 @@ def _sharp(axis: str, value: int) -> CheckFunction:
             right &= pair.in_restricted_space() and -1e-12 < gap < (1e-5 if d == 2 else 1e-12)
         proven = f"proven upper bounds: {listed('{}: {:.6f}', upper)}"
         note = f"{proven}; for d = 2, m <= 3 a limit; proof: Theorem 3"
-        return Outcome(listed("{}: {:.6f}", lower), right, note=note)
+        return Result(listed("{}: {:.6f}", lower), right, note=note)
 
     return run
 
@@ -219,7 +219,7 @@ for _key, _axis, _value, _constant in (
 
 
 @check("sharp-3", "(38), m >= 3", "Beyond the paper: the sharp constant is 2√2 for d >= 3")
-def sharp_three(effort: Effort, rng: Generator) -> Outcome:
+def sharp_three(effort: Effort, rng: Generator) -> Result:
     """Exact seminorm, distance², ratio² of two pairs -> 1, 8, 8."""
     right, found = True, []
     for pair in (sharpness.two_root_two(), sharpness.four_in_the_plane()):
@@ -229,30 +229,30 @@ def sharp_three(effort: Effort, rng: Generator) -> Outcome:
         numbers = f"{pair.seminorm()}, {pair.distance_squared()[0]}, {low}"
         found.append(f"{name}: {numbers}, in N*: {inside}")
     note = "the printed 4 is not sharp, its proof gives 2 + √2; for d = 2, m = 3 it is 1 + √2"
-    return Outcome("; ".join(found), right, note=note)
+    return Result("; ".join(found), right, note=note)
 
 
 # --- the proof of Theorem 3.1 (A.1), step by step ---
 
 
 @check("eq-53-54", "(41)-(54), cases 1, 2", "Jumps across hyperplanes of R(Γ) - g are at most 2r")
-def jumps(effort: Effort, rng: Generator) -> Outcome:
+def jumps(effort: Effort, rng: Generator) -> Result:
     """Largest jump of the canonical form of R(Γ) - R(Θ) over 2r, same pairs -> <= 1."""
     largest = pair_statistics(effort.n_pairs, effort.seed).jump.max()
-    return Outcome(f"{largest:.12f}", largest <= 1 + 1e-9)
+    return Result(f"{largest:.12f}", largest <= 1 + 1e-9)
 
 
 @check("eq-54-text", "after (54)", "f_i has a match f_j (case 1), or a small product (case 2)")
-def swapped_cases(effort: Effort, rng: Generator) -> Outcome:
+def swapped_cases(effort: Effort, rng: Generator) -> Result:
     """Largest ‖c_i a_i‖ over 2r, case 1 (no partner), case 2 (partner) -> small in case 2."""
     alone, partner = pair_statistics(effort.n_pairs, effort.seed)[["alone", "partner"]].max()
     note = "the numbers are swapped: a partner is case 2, a small product case 1"
     measured = f"case 1: {alone:.6f}, case 2: {partner:.3g}"
-    return Outcome(measured, partner <= 1 + 1e-9, alone <= 1 + 1e-9, note)
+    return Result(measured, partner <= 1 + 1e-9, alone <= 1 + 1e-9, note)
 
 
 @check("eq-45", "(45)", "Merging: c_{j_k} -> sum_j c_i ‖c_i‖ / ‖c_{j_k}‖")
-def equation_45(effort: Effort, rng: Generator) -> Outcome:
+def equation_45(effort: Effort, rng: Generator) -> Result:
     """Merged output weight of a = (1,1), (3,3), c = 2, 5, realization -> 17, same realization."""
     theta = Parametrization([[1.0, 1.0], [3.0, 3.0]], [2.0, 5.0])
     c, a = theta.output_weights, max_norms(theta.weights)
@@ -262,32 +262,32 @@ def equation_45(effort: Effort, rng: Generator) -> Outcome:
     same = [bool(same_realization(network, theta)) for network in merged]
     words = ["same" if equal else "different" for equal in same]
     measured = f"printed {printed:g} ({words[0]}), mended {mended:g} ({words[1]})"
-    return Outcome(measured, same[0], same[1], "sum_j c_j ‖a_j‖ / ‖a_{j_k}‖")
+    return Result(measured, same[0], same[1], "sum_j c_j ‖a_j‖ / ‖a_{j_k}‖")
 
 
 @check("eq-47-50", "(47), (49), (50)", "H^- := {<a, x> > 0}; s in {-1, 1}^m, S in {0, 1}^m")
-def equation_47(effort: Effort, rng: Generator) -> Outcome:
+def equation_47(effort: Effort, rng: Generator) -> Result:
     """Is x = (-1, 2) in H^+, H^- for a = (1, 0), (0, 1)? -> disjoint, exhaustive but for a^⊥."""
     inner = np.array([-1.0, 2.0])
     plus, printed, mended = inner > 0, inner > 0, inner < 0
     both, neither, one = (plus & printed).sum(), (~plus & ~printed).sum(), (plus ^ mended).sum()
     measured = f"printed: both for {both} neuron, neither for {neither}; with '<' one for {one}"
-    return Outcome(measured, both == 0, one == 2, "H^- needs '<'; use {-1, 1} for both s and S")
+    return Result(measured, both == 0, one == 2, "H^- needs '<'; use {-1, 1} for both s and S")
 
 
 @check("eq-49-zero", "(46), (49)", "H^s := intersection over all i in [m]: non-empty for some s")
-def equation_49(effort: Effort, rng: Generator) -> Outcome:
+def equation_49(effort: Effort, rng: Generator) -> Result:
     """How many of {n_random} x lie in some H^s, for a = (1, 2), (0, 0), (-1, 1) -> all."""
     weights = np.array([[1.0, 2.0], [0.0, 0.0], [-1.0, 1.0]])
     sides = rng.standard_normal((effort.n_random, 2)) @ weights.T != 0
     # After (46) some a_i are 0, and <0, x> has no sign.
     printed, mended = sides.all(axis=1), sides[:, weights.any(axis=1)].all(axis=1)
     measured = f"over all i: {printed.sum()}; over the i with a_i != 0: {mended.sum()}"
-    return Outcome(measured, printed.all(), mended.all(), "intersect over the i in I^Γ, I^Θ")
+    return Result(measured, printed.all(), mended.all(), "intersect over the i in I^Γ, I^Θ")
 
 
 @check("eq-58", "(57), (58)", "‖c_{π(i)}^Γ a_{π(i)}^Γ - c_i^Θ a_i^Θ‖ <= 2r for i in I_2")
-def equation_58(effort: Effort, rng: Generator) -> Outcome:
+def equation_58(effort: Effort, rng: Generator) -> Result:
     """Pairs on the same hyperplanes in another order -> holds for all."""
     printed, mended = [], []
     for kind, gamma, theta in random_pairs(8 * effort.n_random, effort.seed, "eq-58"):
@@ -302,11 +302,11 @@ def equation_58(effort: Effort, rng: Generator) -> Outcome:
     counts = {"printed side": sum(printed), "permutation on Θ": sum(mended)}
     measured = f"{listed('{}: {}', counts)}, of {len(printed)}"
     note = "c_i^Γ a_i^Γ - c_{π(i)}^Θ a_{π(i)}^Θ, as (57) and (59) have it"
-    return Outcome(measured, all(printed), all(mended), note)
+    return Result(measured, all(printed), all(mended), note)
 
 
 @check("eq-60-68", "(60), (68), (71)", "a^Θ (|c^Θ| / ‖a^Θ‖)^(1/2), c^Θ (‖a^Θ‖ / |c^Θ|)^(1/2)")
-def equation_60(effort: Effort, rng: Generator) -> Outcome:
+def equation_60(effort: Effort, rng: Generator) -> Result:
     """((1, 2), 0), ((3, 1), 2): the formula; first c = 0 => a = 0 -> finite, same realization."""
     theta = Parametrization([[1.0, 2.0], [3.0, 1.0]], [0.0, 2.0])
     c, mended = theta.output_weights, theta.balance()
@@ -314,11 +314,11 @@ def equation_60(effort: Effort, rng: Generator) -> Outcome:
         printed = c * np.sqrt(max_norms(theta.weights) / np.abs(c))
     measured = f"printed c: {printed.tolist()}; mended c: {mended.output_weights.round(6).tolist()}"
     right, note = bool(same_realization(mended, theta)), "assume also that c = 0 implies a = 0"
-    return Outcome(measured, bool(np.isfinite(printed).all()), right, note)
+    return Result(measured, bool(np.isfinite(printed).all()), right, note)
 
 
 @check("eq-61-75", "(61)-(75)", "What the cases A, B.1, B.2, B.3 give for |c - c'|, ‖a - a'‖")
-def cases(effort: Effort, rng: Generator) -> Outcome:
+def cases(effort: Effort, rng: Generator) -> Result:
     """Size over (2r)^(1/2) in I_1, 2 r^(1/2) in A; gap over (2r)^(1/2) in B -> <= 1 in each."""
     ratios: list[tuple[str, float]] = []
     for pair in random_pairs(8 * effort.n_random, effort.seed, "eq-61-75"):
@@ -332,4 +332,4 @@ def cases(effort: Effort, rng: Generator) -> Outcome:
     largest = pd.DataFrame(ratios).groupby(0)[1].max().to_dict()
     right = max(largest.values()) <= 1 + 1e-9 and len(largest) >= 4
     note = "(73) is right: the product is at most 4r, so 2 r^(1/2), not (2r)^(1/2)"
-    return Outcome(listed("{}: {:.4f}", largest), right, note=note)
+    return Result(listed("{}: {:.4f}", largest), right, note=note)

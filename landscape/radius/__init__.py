@@ -198,7 +198,7 @@ class _Bracket:
                 hard, self.hard = self.hard, np.inf
                 outcome = self._ask(min(np.sqrt(low * high), hard * 1.02), left)
                 if outcome is BoxOutcome.NUMERICS:
-                    return outcome.value
+                    return outcome.sentence
         return "the bracket is as narrow as asked for"
 
 

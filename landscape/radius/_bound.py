@@ -1,6 +1,5 @@
 """The max-norm box of a radius: branch and bound on a lower loss, and a falsifier."""
 
-import enum
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from landscape.parametrization import Parametrization, max_norms
 from landscape.radius._box import TINY, Centre, Node, roots
 from landscape.radius._relaxation import Relaxation
 from landscape.rounding import Array
+from landscape.verdict import Outcome
 
 
-class BoxOutcome(enum.Enum):
-    """How a search ended, in a sentence."""
+class BoxOutcome(Outcome):
+    """How a search ended."""
 
     PROVED = "No point of the box has a lower loss, up to the slack."
     BEATEN = "A point of the box has a lower loss."

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.effective import EffectiveProblem
+from landscape.errors import LandscapeError
 from landscape.exact import (
     Vector,
     dot,
@@ -64,7 +65,7 @@ class ExactMinimum:
         return self.verdict is Verdict.HOLDS
 
 
-class _NotProvedError(Exception):
+class _NotProvedError(LandscapeError):
     """A step of the proof that fails, as a sentence."""
 
 

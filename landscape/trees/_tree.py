@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import breadth_first_order
 from landscape.arrangement import TooManyCells, general_position_count
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
+from landscape.errors import LandscapeError
 from landscape.losses import Loss, WeightDecay, get_weight_decay
 from landscape.minima import Certificate, certify_minimum
 from landscape.parametrization import Parametrization
@@ -42,7 +43,7 @@ Array = NDArray[np.float64]
 TIE = 1e-10
 
 
-class TreeTooLarge(ValueError):
+class TreeTooLarge(LandscapeError, ValueError):
     """A merge tree that would cost more than its budget; says what and how much."""
 
 
