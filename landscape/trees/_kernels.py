@@ -9,10 +9,8 @@ one, their inner products with each other and with y, and y.
 # numba infers the types; arrays are float64 or int64.
 import numpy as np
 
+from landscape._kernels import inner, nonnegative
 from landscape.compiled import compiled
-
-#: A column enters when it lowers the loss by this share of its and the residual's size.
-ENTERS = 1e-13
 
 
 @compiled
@@ -42,79 +40,25 @@ def _inside(support, marks, stamp):
 
 
 @compiled
-def _solve(gram, moments, used, size, work, target):
-    """The least squares solution on the used columns, by Cholesky; false if they are dependent."""
-    for p in range(size):
-        for q in range(p + 1):
-            value = gram[used[p], used[q]]
-            for o in range(q):
-                value -= work[p, o] * work[q, o]
-            if q < p:
-                work[p, q] = value / work[q, q]
-            elif value > 1e-14:
-                work[p, p] = np.sqrt(value)
-            else:
-                return False
-        value = moments[used[p]]
-        for o in range(p):
-            value -= work[p, o] * target[o]
-        target[p] = value / work[p, p]
-    for p in range(size - 1, -1, -1):
-        for o in range(p + 1, size):
-            target[p] -= work[o, p] * target[o]
-        target[p] /= work[p, p]
-    return True
-
-
-@compiled
-def _least(problem, chosen, k, used, x, target, work):
-    """``min ‖y - sum_j x_j v_j‖²`` over x >= 0 and k chosen columns, by Lawson and Hanson.
+def _least(problem, chosen, k, used, x, gram, moments):
+    """``min ‖y - sum_j x_j v_j‖²`` over x >= 0 and k chosen columns.
 
     Returns the minimum, summed up from the residuals, and the size of its support ``used``.
     """
-    columns, gram, moments, y = problem
-    size, good = 0, True
-    scale = 0.0
-    for h in range(y.size):
-        scale += y[h] * y[h]
-    scale = np.sqrt(scale)
-    for _ in range(10 * k + 10):
-        best, enter = ENTERS * scale, -1
-        for j in range(k):
-            slope = moments[chosen[j]]
-            for p in range(size):
-                slope -= gram[chosen[j], used[p]] * x[p]
-                if used[p] == chosen[j]:
-                    slope = -np.inf
-            if slope > best:
-                best, enter = slope, chosen[j]
-        if enter < 0:
-            break
-        used[size], x[size] = enter, 0.0
-        size += 1
-        while True:
-            good = _solve(gram, moments, used, size, work, target)
-            if not good:
-                size -= 1
-                break
-            step, lowest = 1.0, np.inf
-            for p in range(size):
-                if target[p] <= 0.0:
-                    step = min(step, x[p] / (x[p] - target[p]))
-            for p in range(size):
-                x[p] += step * (target[p] - x[p])
-                if target[p] <= 0.0:
-                    lowest = min(lowest, x[p])
-            if step == 1.0:
-                break
-            kept, lowest = 0, max(lowest, 1e-15 * scale)
-            for p in range(size):
-                if target[p] > 0.0 or x[p] > lowest:
-                    used[kept], x[kept] = used[p], x[p]
-                    kept += 1
-            size = kept
-        if not good:
-            break
+    columns, products, slopes, y = problem
+    scale = np.sqrt(inner(y, y))
+    if scale == 0.0:
+        return 0.0, 0
+    for p in range(k):
+        for q in range(k):
+            gram[p, q] = products[chosen[p], chosen[q]]
+        moments[p] = slopes[chosen[p]] / scale
+    nonnegative(gram, moments, k, x)
+    size = 0
+    for p in range(k):
+        if x[p] > 0.0:
+            used[size], x[size] = chosen[p], x[p] * scale
+            size += 1
     total = 0.0
     for h in range(y.size):
         s = y[h]
@@ -126,9 +70,9 @@ def _least(problem, chosen, k, used, x, target, work):
 
 @compiled
 def _scratch(width):
-    """``used``, ``x``, ``target`` and ``work`` of `_least`."""
-    used = np.empty(width + 1, dtype=np.int64)
-    return used, np.empty(width + 1), np.empty(width + 1), np.empty((width + 1, width + 1))
+    """``used``, ``x``, ``gram`` and ``moments`` of `_least`."""
+    used = np.empty(width, dtype=np.int64)
+    return used, np.empty(width), np.empty((width, width)), np.empty(width)
 
 
 @compiled
@@ -136,13 +80,13 @@ def cell_losses(rows, lists, problem, values, supports):
     """Least sums of squares of joint cells, and the columns that attain them, padded by -1."""
     m, width = rows.shape[1], supports.shape[1]
     marks, chosen = np.full(len(problem[0]), -1), np.empty(width, dtype=np.int64)
-    used, x, target, work = _scratch(width)
+    used, x, gram, moments = _scratch(width)
     row = np.full(m + 1, len(lists) - 1)
     for index in range(len(rows)):
         for p in range(m):
             row[p] = rows[index, p]
         k = _gather(row, lists, marks, index, chosen)
-        values[index], size = _least(problem, chosen, k, used, x, target, work)
+        values[index], size = _least(problem, chosen, k, used, x, gram, moments)
         for p in range(size):
             supports[index, p] = used[p]
 
@@ -156,7 +100,7 @@ def facet_losses(rests, moves, lists, problem, values, supports, ends, losses):
     """
     size, width = rests.shape[1], supports.shape[1]
     marks, chosen = np.full(len(problem[0]), -1), np.empty(width, dtype=np.int64)
-    used, x, target, work = _scratch(width)
+    used, x, gram, moments = _scratch(width)
     row = np.full(size + 2, len(lists) - 1)
     edge = 0
     for index in range(len(rests)):
@@ -171,7 +115,7 @@ def facet_losses(rests, moves, lists, problem, values, supports, ends, losses):
                 lowest = max(lowest, values[cell])
                 solved |= _inside(supports[cell], marks, edge)
             if not solved:
-                lowest = max(lowest, _least(problem, chosen, k, used, x, target, work)[0])
+                lowest = max(lowest, _least(problem, chosen, k, used, x, gram, moments)[0])
             losses[edge] = lowest
             edge += 1
 
