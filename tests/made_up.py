@@ -36,6 +36,10 @@ def drawn_tables():
             [{**c, "start": j, "minimum": j - 1, "loss": rng.random()} for c in cells
              for j in range(5)],
         ),
+        "restarts": rows(
+            "restarts",
+            [{**c, "draws": k, "starts": 5, "minima": k**0.5} for c in cells for k in (1, 2, 5)],
+        ),
         "minima": rows(
             "minima",
             [{**c, "minimum": k, "paper_radius": 1e-6 * k, "sharp_radius": 2e-6 * k,

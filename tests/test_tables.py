@@ -1,11 +1,13 @@
 """Tables that sum others up count what their columns say."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from landscape.tables import FIGURES, TABLES
-from landscape.tables.rows import control_verdicts, power_law
+from landscape.tables.rows import Restarts, control_verdicts, power_law
 from landscape.tables.sums import provenance_frame, sum_up
 from tests.made_up import rows
 
@@ -147,6 +149,29 @@ def test_degeneracies_are_shares_of_the_minima():
     row = summed(natural=natural)["degeneracies"].iloc[0]
     assert (row["minima"], row["spare_share"]) == (2, 0.5)
     assert (row["holds_share"], row["violated_share"], row["undecided_share"]) == (0.5, 0.5, 0.0)
+
+
+def test_restarts_are_means_over_all_choices_of_starts():
+    losses, numbers = [0.5, 0.2, 0.2, 0.9, 0.3, 0.7], [0, 1, 1, 2, -1, 0]
+    place = {"dataset": "a", "space": "restricted", "neurons": 2}
+    fits = pd.DataFrame({"loss": losses, "minimum": numbers}).assign(**place)
+    rows = {row.draws: row for row in Restarts.summed({"fits": fits})}
+    assert list(rows) == [1, 2, 5, 6]
+
+    def mean(k, value):
+        return np.mean([value(set(some)) for some in itertools.combinations(range(6), k)])
+
+    def minima(some):
+        return len({numbers[j] for j in some} - {-1})
+
+    for k, row in rows.items():
+        assert row.starts == 6
+        assert row.loss == pytest.approx(mean(k, lambda some: min(losses[j] for j in some)))
+        assert row.best_share == pytest.approx(mean(k, lambda some: bool(some & {1, 2})))
+        assert row.minima == pytest.approx(mean(k, minima))
+        before = mean(k - 1, minima)
+        assert row.new_share == pytest.approx(row.minima - before)
+    assert rows[6].new_share == pytest.approx(1 / 6)  # one minimum was reached once
 
 
 def test_nothing_sums_up_to_nothing():

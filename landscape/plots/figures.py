@@ -104,6 +104,22 @@ def losses_figure(tables: Tables) -> Figure:
     return figure
 
 
+@styled
+def restarts_figure(tables: Tables) -> Figure:
+    """Expected number of distinct minima that so many starts reach."""
+    restarts, y = tables["restarts"], "expected number of distinct minima"
+    figure, panels = plots.grid(restarts, 1.45, "random starts", y, sharex=True, sharey=True)
+    for ax, own in panels:
+        for space, (name, line) in SPACES.items():
+            rows = own(restarts[(restarts["space"] == space) & (restarts["minima"] > 0)])
+            if len(rows):
+                ax.plot(rows["draws"], rows["minima"], label=name, marker=".", ms=4, **line)
+        most = max(own(restarts)["draws"], default=1)
+        ax.plot([1, most], [1, most], c="0.3", lw=0.7, ls=":", label="every start another one")
+        ax.set(xscale="log", yscale="log")
+    return figure
+
+
 def _optimum(ax: Axes, low: float, high: float, y: float, line: dict[str, Any]) -> None:
     """A bracket of the global minimum with caps; a lower end far to the left has none."""
     seen, left = low > 0.2 * high, ax.get_xlim()[0]

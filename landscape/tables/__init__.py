@@ -38,10 +38,11 @@ TABLES: dict[str, type[Row]] = {
     table.name: table
     for table in (
         sums.FindingRow, sums.Summary, of_jobs.Identity, sums.Accuracy, sums.Prediction,
-        sums.Dependence, sums.Weight, of_jobs.Fit, of_jobs.Minimum, of_jobs.Probe, of_jobs.Bracket,
-        of_jobs.Optimum, of_jobs.Control, of_jobs.Natural, sums.Degeneracies, of_jobs.Converse,
-        of_jobs.Pair, sums.Rate, sums.SolverSummary, of_jobs.Run, of_jobs.Imported, of_jobs.Entry,
-        of_jobs.Coverage, of_jobs.Valley, of_jobs.Barrier, sums.Fact,
+        sums.Dependence, sums.Weight, of_jobs.Fit, sums.Restarts, of_jobs.Minimum, of_jobs.Probe,
+        of_jobs.Bracket, of_jobs.Optimum, of_jobs.Control, of_jobs.Natural, sums.Degeneracies,
+        of_jobs.Converse, of_jobs.Pair, sums.Rate, sums.SolverSummary, of_jobs.Run,
+        of_jobs.Imported, of_jobs.Entry, of_jobs.Coverage, of_jobs.Valley, of_jobs.Barrier,
+        sums.Fact,
     )
 }  # fmt: skip
 
@@ -72,6 +73,7 @@ FIGURES = _figures(
     "plots.figures",
     {
         "losses": ("Losses at certified minima", "fits", "optima", "datasets"),
+        "restarts": ("Minima that starts find", "restarts"),
         "probes": ("Balls in realization space", "fits", "probes", "controls", "datasets"),
         "controls": ("Controls, where the implication fails", "controls", "datasets"),
         "natural": ("Minima outside N*", "natural"),

@@ -1,17 +1,18 @@
 """The rows of the tables that sum others up: each column says how it is computed from them.
 
-The source of a row is a frame, or a cell of the study: frames by name (:func:`summary_cell`).
+The source of a row is a group of rows of a frame, or what :meth:`Sum.sources` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import getitem
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from landscape.rows import Row, column
 from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM, SPACE, OfCell
@@ -72,6 +73,27 @@ def summary_cell(
     }
 
 
+class Sum(Row):
+    """A table that sums up others."""
+
+    @classmethod
+    def frame(cls, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """The rows that are grouped by the table's key."""
+        raise NotImplementedError
+
+    @classmethod
+    def sources(cls, tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """The values of the key, and what the other columns are computed from."""
+        groups: Any = cls.frame(tables).groupby(cls.key())
+        yield from groups
+
+    @classmethod
+    def summed(cls, tables: Mapping[str, pd.DataFrame]) -> list[Self]:
+        """All rows."""
+        found = cls.sources(tables)
+        return [cls.computed(dict(zip(cls.key(), at, strict=True)), own) for at, own in found]
+
+
 #: Any value above 0.
 POSITIVE = object()
 
@@ -104,7 +126,7 @@ def _stat(meaning: str, path: str, unit: str = MSE) -> Any:
     return column(meaning, unit, of=lambda s: getattr(reduce(getitem, names, s), method)())
 
 
-class Summary(OfCell):
+class Summary(Sum, OfCell):
     """One cell of the study: data set, space and number of neurons.
 
     `lifts` are of unrestricted ends, probes of minima of N* (all hold, by Theorem 13), controls
@@ -112,6 +134,13 @@ class Summary(OfCell):
     """
 
     name = "summary"
+
+    @classmethod
+    def sources(cls, tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Each cell that has starts, with its part of all tables."""
+        cells: Any = tables["fits"].groupby(cls.key())
+        yield from ((place, summary_cell(tables, *place)) for place, _ in cells)
+
     starts: int = _n("Starts.", "fits")
     converged: int = _n("Trainings that converged.", "fits", training_outcome="converged")
     iteration_limit: int = _n("That met the limit.", "fits", training_outcome="iteration_limit")
@@ -155,13 +184,81 @@ class Summary(OfCell):
     )
 
 
-class SolverSummary(Row):
+class Draws:
+    """All ways to draw k of a cell's n starts, equally likely, without replacement."""
+
+    def __init__(self, fits: pd.DataFrame, k: int) -> None:
+        self.fits, self.n, self.k = fits, len(fits), k
+
+    def without(self, rows: Any, k: int) -> NDArray[np.float64]:
+        """Probabilities that k draws are none of so many starts."""
+        left = self.n - np.asarray(rows, dtype=float)
+        ways = gammaln(left + 1) - gammaln(np.maximum(left - k, 0) + 1)
+        ways -= gammaln(self.n + 1) - gammaln(self.n - k + 1)
+        return np.asarray(np.where(left >= k, np.exp(ways), 0.0))
+
+    def loss(self) -> float:
+        """Expected lowest loss: the i-th lowest is it where the i - 1 below it are not drawn."""
+        loss = np.sort(self.fits["loss"])
+        higher = np.append(self.without(np.arange(self.n), self.k), 0.0)
+        return float(loss @ (higher[:-1] - higher[1:]))
+
+    def best(self) -> float:
+        """Probability that one of the cell's lowest losses is drawn."""
+        loss = self.fits["loss"]
+        return 1.0 - float(self.without(not_worse(loss, loss * 0 + loss.min()).sum(), self.k))
+
+    def minima(self, k: int) -> float:
+        """Expected number of distinct minima that k draws end at."""
+        reached = self.fits["minimum"][self.fits["minimum"] >= 0].value_counts()
+        return float((1.0 - self.without(reached, k)).sum())
+
+
+class Restarts(Sum, OfCell):
+    """How far so many random starts of a cell go: means over all choices of them from its starts.
+
+    The share of new minima of the last row is Good and Turing's estimate for one start more: the
+    share of starts at minima that no other start has reached.
+    """
+
+    name = "restarts"
+    draws: int = column("Number k of starts: 1, 2, 5, 10, ..., and all.", key=True)
+    starts: int = column("Starts of the cell that they are drawn from.", of=lambda own: own.n)
+    loss: float = column("Expected lowest loss of k starts.", MSE, of=lambda own: own.loss())
+    best_share: float = column(
+        "Probability that they reach the lowest loss of all starts.", of=lambda own: own.best()
+    )
+    minima: float = column(
+        "Expected number of distinct minima that they reach.", of=lambda own: own.minima(own.k)
+    )
+    new_share: float = column(
+        "Probability that the last of them reaches a minimum that the others have not.",
+        of=lambda own: own.minima(own.k) - own.minima(own.k - 1),
+    )
+
+    @classmethod
+    def sources(cls, tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Each cell with each number of draws."""
+        cells: Any = tables["fits"].groupby(OfCell.key())
+        for place, fits in cells:
+            some = [digit * 10**power for power in range(9) for digit in (1, 2, 5)]
+            for k in [*(k for k in some if k < len(fits)), len(fits)]:
+                yield (*place, k), Draws(fits, k)
+
+
+class SolverSummary(Sum):
     """One solver on one data set and number of neurons, over N*.
 
     What its end points are before any descent, and what the descent still gains.
     """
 
     name = "solvers"
+
+    @classmethod
+    def frame(cls, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """The runs, with what the descent gains."""
+        return (runs := tables["runs"]).assign(gain=runs["trained_loss"] - runs["loss"])
+
     dataset: str = column(DATASET, key=True)
     neurons: int = column(NEURONS, key=True)
     solver: str = column("As in the table runs.", key=True)
@@ -211,7 +308,7 @@ def _law(part: int) -> Callable[[Any], float]:
     return lambda pairs: power_law(pairs["seminorm"], pairs["distance"])[part]
 
 
-class Rate(Row):
+class Rate(Sum):
     """Inverse stability per data set and width: the power law of the pairs' distances.
 
     The exponent is 1/2 where extremal pairs are among them; near 0, the distance stays as r goes to
@@ -219,6 +316,12 @@ class Rate(Row):
     """
 
     name = "rates"
+
+    @classmethod
+    def frame(cls, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """The pairs of different functions."""
+        return (pairs := tables["pairs"])[pairs["seminorm"] > SEMINORM_ROUNDING]
+
     dataset: str = column(DATASET, key=True)
     neurons: int = column(NEURONS, key=True)
     within: bool = column("1 for pairs from N*, 0 for the controls outside.", key=True)
@@ -229,10 +332,16 @@ class Rate(Row):
     constant: float = column("Largest distance / sqrt(r).", of=_law(1))
 
 
-class Degeneracies(OfCell):
+class Degeneracies(Sum, OfCell):
     """How often minima of N' and of unrestricted training are degenerate."""
 
     name = "degeneracies"
+
+    @classmethod
+    def frame(cls, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """The minima that were examined."""
+        return tables["natural"]
+
     minima: int = _n("Distinct certified minima that were examined.")
     silent_share: float = _share("Of them, with silent neurons.", silent=POSITIVE)
     zero_share: float = _share("With neurons of c_i = 0 or a_i = 0.", zero=POSITIVE)

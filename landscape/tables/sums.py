@@ -29,27 +29,9 @@ def frames_of(rows: Mapping[str, Iterable[Row]]) -> dict[str, pd.DataFrame]:
 
 
 def sum_up(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The tables that sum up those of the jobs: summary, solvers, rates, degeneracies, findings."""
-
-    def grouped(table: type[Row], frame: pd.DataFrame) -> pd.DataFrame:
-        """One row per group, in a summary with all that belongs to its cell."""
-        groups: Any = frame.groupby(table.key())
-        rows = [
-            table.computed(
-                dict(zip(table.key(), place, strict=True)),
-                of.summary_cell(tables, *place) if table is of.Summary else own,
-            )
-            for place, own in groups
-        ]
-        return frame_of(table, rows)
-
-    runs, pairs = tables["runs"], tables["pairs"]
-    found = {
-        "summary": grouped(of.Summary, tables["fits"]),
-        "solvers": grouped(of.SolverSummary, runs.assign(gain=runs["trained_loss"] - runs["loss"])),
-        "rates": grouped(of.Rate, pairs[pairs["seminorm"] > of.SEMINORM_ROUNDING]),
-        "degeneracies": grouped(of.Degeneracies, tables["natural"]),
-    }
+    """The tables that sum up those of the jobs, and the findings."""
+    sums = [table for table in TABLES.values() if issubclass(table, of.Sum)]
+    found = {table.name: frame_of(table, table.summed(tables)) for table in sums}
     return found | {"findings": frame_of(of.FindingRow, find({**tables, **found}))}
 
 
