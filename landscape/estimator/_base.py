@@ -234,6 +234,7 @@ class ShallowReLU(BaseEstimator):
         theta, certificate = best.parametrization, best.certificate
         self.units_, self.space_, self.parametrization_ = problem.units, problem.space, theta
         self.sample_loss_ = problem.sample_loss or SquaredLoss()
+        self._alpha, self._gradients = problem.alpha, problem.sobolev is not None
         raw = problem.units.outward(Network.from_parametrization(theta, problem.space))
         # Arrays to write to.
         self.coefs_ = [raw.weights.T.copy(), raw.output_weights[:, None].copy()]

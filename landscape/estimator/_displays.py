@@ -143,6 +143,8 @@ class RealizationDisplay(_Display):
         Range of each feature.
     X, y : arrays of shapes (n, d) and (n,), optional
         Samples to show.
+    breakpoints : DataFrame, optional
+        Confidence intervals of the kinks to show, from ``ShallowReLURegressor.breakpoints``.
 
     Attributes
     ----------
@@ -161,11 +163,12 @@ class RealizationDisplay(_Display):
     """
 
     def __init__(
-        self, estimator: Any, bounds: Any, X: Array | None = None, y: Array | None = None
-    ) -> None:
+        self, estimator: Any, bounds: Any, X: Array | None = None, y: Array | None = None,
+        breakpoints: Any = None,
+    ) -> None:  # fmt: skip
         self.estimator, self.network = estimator, as_network(estimator)
         self.bounds = [(float(low), float(high)) for low, high in bounds]
-        self.X, self.y = X, y
+        self.X, self.y, self.breakpoints = X, y, breakpoints
 
     @classmethod
     def from_estimator(
@@ -174,6 +177,7 @@ class RealizationDisplay(_Display):
         X: ArrayLike,
         y: ArrayLike | None = None,
         *,
+        breakpoints: Any = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> RealizationDisplay:
@@ -185,6 +189,8 @@ class RealizationDisplay(_Display):
             A network of one or two features: an estimator, parametrization, module, or file.
         X, y : array_like of shapes (n, d) and (n,)
             Samples, which set the range; drawn if y is given.
+        breakpoints : DataFrame, optional
+            From ``estimator.breakpoints(X, y)``: the confidence intervals are drawn.
         ax : matplotlib.axes.Axes, optional
             By default those of a new figure.
         **kwargs
@@ -211,7 +217,7 @@ class RealizationDisplay(_Display):
         room = 0.05 * np.where(high > low, high - low, 1.0)
         target = None if y is None else np.asarray(y, dtype=float)
         bounds = np.column_stack([low - room, high + room])
-        return cls(estimator, bounds, samples, target).plot(ax=ax, **kwargs)
+        return cls(estimator, bounds, samples, target, breakpoints).plot(ax=ax, **kwargs)
 
     def _draw(self, ax: Any, **kwargs: Any) -> None:
         numbered = [f"feature {j}" for j in range(len(self.bounds))]
@@ -237,6 +243,11 @@ class RealizationDisplay(_Display):
         ax.plot(x, values, **{"color": BLUE, "linewidth": 1.8, "label": "network", **kwargs})
         style = {"linestyle": "none", "marker": "D", "markersize": 5, "color": "black"}
         ax.plot(kinks, values[1:-1], label="kinks", **style)
+        if self.breakpoints is not None:
+            ends = np.clip(self.breakpoints[["low", "high"]].to_numpy(), low, high)
+            heights = self.network.predict(self.breakpoints[["breakpoint"]].to_numpy())
+            level = f"{100 * self.breakpoints.attrs['level']:g} % confidence"
+            ax.hlines(heights, *ends.T, color="black", linewidth=1.2, label=level)
         ax.set_ylabel("prediction")
         self._finish(ax)
 

@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils import check_array, column_or_1d
+from sklearn.base import RegressorMixin, _fit_context, clone
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from landscape.errors import require_extra
 from landscape.estimator._base import AMOUNT, FLOATS, ShallowReLU, validate_data
+from landscape.estimator._breakpoints import bootstrap, breaks_of
 from landscape.estimator._global import bracket_fit
 from landscape.estimator._losses import LossName, is_squared
 from landscape.losses import HingeLoss, KinkedLoss, LogisticLoss, Loss
@@ -296,6 +298,85 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
         """
         values = self._values(X)
         return np.exp(values) if self.sample_loss_.name == "poisson" else values
+
+    def breakpoints(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        level: float = 0.95,
+        n_resamples: int = 200,
+        n_starts: int = 5,
+        random_state: Any = None,
+    ) -> Any:
+        """Where the function of one feature breaks, with confidence intervals, a DataFrame.
+
+        Intervals are percentiles of a bootstrap of pairs (x, y): samples are drawn anew, as many as
+        there are, and fitted from the fitted network and from random starts. The breaks of those
+        fits that have as many are compared from left to right.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            What the model was fitted to. Samples are drawn with probabilities in proportion to
+            their weights.
+        level : float
+            Confidence level of the intervals.
+        n_resamples : int
+            Number of draws.
+        n_starts : int
+            Random starts of each of their fits.
+        random_state : int, RandomState instance or None
+            Source of the draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each break within the range of X, from left to right: ``breakpoint``, ``low``
+            and ``high``; ``slope_before`` and ``slope_after``; ``share``, that of the draws whose
+            fits have as many breaks, which are what the interval is made of.
+
+        Raises
+        ------
+        ValueError
+            For fits of several features or with gradients, and levels not between 0 and 1.
+        """
+        require_extra("paper", "pandas")
+        from pandas import DataFrame
+
+        check_is_fitted(self)
+        features, target = validate_data(self, X, y, dtype=FLOATS, y_numeric=True, reset=False)
+        if self.n_features_in_ != 1 or self._gradients:
+            what = "gradients" if self._gradients else f"{self.n_features_in_} features"
+            raise ValueError(f"breakpoints: for fits of one feature without gradients, got {what}")
+        if not 0 < level < 1 or n_resamples < 1:
+            raise ValueError(
+                "breakpoints: expected 0 < level < 1 and n_resamples >= 1, got "
+                f"level={level!r}, n_resamples={n_resamples!r}"
+            )
+        weights = _check_sample_weight(sample_weight, features, dtype=np.float64)
+        breaks, slopes = breaks_of(self._network(), features.min(), features.max())
+        seed = int.from_bytes(check_random_state(random_state).bytes(16), "little")
+        model = clone(self).set_params(
+            init=self.to_parametrization(), n_starts=n_starts, random_state=seed % 2**32,
+            alpha=self._alpha, warm_start=False, certify_global=False, verbose=False,
+        )  # fmt: skip
+        drawn = bootstrap(
+            model, features, target, weights / weights.sum(), k=len(breaks),
+            n_resamples=n_resamples, seed=seed,
+        )  # fmt: skip
+        low = high = np.full(len(breaks), np.nan)
+        if len(drawn):
+            low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        frame = DataFrame(
+            {
+                "breakpoint": breaks, "low": low, "high": high, "slope_before": slopes[:-1],
+                "slope_after": slopes[1:], "share": len(drawn) / n_resamples,
+            }
+        )  # fmt: skip
+        frame.attrs["level"] = float(level)
+        return frame
 
     def to_mlp_regressor(self) -> Any:
         """A fitted `sklearn.neural_network.MLPRegressor` with the same numbers.
