@@ -69,13 +69,13 @@ class WithNetwork(Row):
 
 class _Better(Row):
     distance: float = column("Distance of the best realization found.", SEMINORM, default=nan)
-    gap: float = column("By how much its loss is lower.", MSE, default=nan)
-    tolerance: float = column("Gaps up to here are rounding.", MSE, default=nan)
+    gap: float = column("By how much the loss of that realization is lower.", MSE, default=nan)
+    tolerance: float = column("Gaps up to this size are rounding.", MSE, default=nan)
 
 
 class _Verdict(Row):
     verdict: str = column("holds, violated or undecided.", default=UNDECIDED)
-    reason: str = column("Why.", path=True, default="")
+    reason: str = column("Why the verdict is as it is.", path=True, default="")
 
 
 class _Training(Row):
@@ -89,7 +89,7 @@ class _Training(Row):
 
 
 class _Descent(_Verdict):
-    loss: float = column("Loss after descent.", MSE, default=nan)
+    loss: float = column("Loss after the descent.", MSE, default=nan)
     descent_outcome: str = column("How the descent ended.", default="")
     descent_iterations: int = column("Steps of the descent.", path=True, default=0)
 
@@ -99,14 +99,18 @@ class _Certificate(Row):
     kinks: int = column("Pairs (neuron, sample) on a kink.", default=-1)
     silent_neurons: int = column("Neurons that contribute nothing on the data.", default=-1)
     stationarity: float = column("Largest relative residual of the conditions.", default=nan)
-    tolerance: float = column("What counts as zero for it.", default=nan)
-    slack: float = column("A better point in the ball is so much better at most.", MSE, default=nan)
+    tolerance: float = column("Stationarity up to this size counts as zero.", default=nan)
+    slack: float = column(
+        "By how much a point of the ball could be better: rounding.", MSE, default=nan
+    )
     radius: float = column("Certified radius r in the sense of (9).", PARAMETERS, default=nan)
     violations: str = column("How it violates its space; then it is not probed.", default="")
     activation: str = column("Activation key: equal for the same minimum on the data.", default="")
     proof: str = column(PROOF, default="")
-    proof_reason: str = column("Why there is none.", path=True, default="")
-    proof_distance: float = column("To the exact point, at most.", PARAMETERS, default=nan)
+    proof_reason: str = column("Why there is no proof.", path=True, default="")
+    proof_distance: float = column(
+        "Distance to the exact point that the proof is about, at most.", PARAMETERS, default=nan
+    )
 
 
 class Identity(Row):
@@ -119,19 +123,19 @@ class Identity(Row):
     dataset: str = column(DATASET, key=True)
     kind: str = column("How it was made: csv, parquet, teacher, ...")
     file: str = column("Name of the file, without its folder; empty where there is none.")
-    sha256: str = column("Of the bytes of that file.")
-    digest: str = column("Of names and values as stored, by which files know their data.")
+    sha256: str = column("Digest of the bytes of that file.")
+    digest: str = column("Digest of names and values as stored, by which files know their data.")
     rows: int = column("Rows of the file, else samples.")
-    dropped: int = column("Of these, left out as they lack a value.")
-    dropped_rows: str = column("Their numbers: lines of a CSV file, whose header is 1.")
-    samples: int = column("Samples n.")
-    inputs: int = column("Features d.")
-    features: str = column("Their names.")
-    encoded: str = column("Columns of categories, each of which but the first is a feature.")
+    dropped: int = column("Rows that were left out as they lack a value.")
+    dropped_rows: str = column("Their numbers: lines of a CSV file, whose header is line 1.")
+    samples: int = column("Number of samples n.")
+    inputs: int = column("Number of features d.")
+    features: str = column("Names of the features.")
+    encoded: str = column("Columns of categories; each category but the first is a feature.")
     target: str = column("Name of the target.")
     standardize: str = column("What was standardized: both, features, target or none.")
-    target_mean: float = column("That was subtracted from the target.", "unit of the file")
-    target_scale: float = column("By which it was divided then.", "unit of the file")
+    target_mean: float = column("Mean that was subtracted from the target.", "unit of the file")
+    target_scale: float = column("Deviation that it was divided by then.", "unit of the file")
     loss: str = column("What the study minimizes, with its parameters.", default="squared")
     notes: str = column("Why solvers may fail: columns of unusual size.", default="")
 
@@ -180,12 +184,14 @@ class Minimum(WithNetwork, _Certificate, _OfMinimum, OfCell):
     """
 
     name = "minima"
-    multiplicity: int = column("Starts that reached it.")
-    first_start: int = column("The start that represents it.")
-    loss: float = column("Loss.", MSE)
+    multiplicity: int = column("Number of starts that reached the minimum.")
+    first_start: int = column("First start that reached it; its network stands for the minimum.")
+    loss: float = column("Loss of the network.", MSE)
     loss_spread: float = column("Largest minus smallest loss of its starts: rounding.", MSE)
     radius_low: float = column("Proven lower bound of r*: r, or by branch and bound.", PARAMETERS)
-    radius_high: float = column("Upper bound, by a better point; or inf.", PARAMETERS, default=inf)
+    radius_high: float = column(
+        "Upper bound of r*: a better point; or inf.", PARAMETERS, default=inf
+    )
     radius_low_method: str = column("r_cell, branch and bound or residual.", default="r_cell")
     radius_high_method: str = column("falsifier, none found, ...; empty: not asked.", default="")
     radius_nodes: int = column("Convex programs that the bracket took.", path=True, default=0)
@@ -206,9 +212,9 @@ class Probe(_Verdict, _Better, _Data):
     name = "probes"
     minimum: int = column("Number of the distinct certified minimum of N*.", key=True)
     radius: float = column("Radius of the ball.", SEMINORM)
-    lower_bound: float = column("Proven: no loss in the ball is lower by more.", MSE, default=nan)
-    cuts: int = column("Cutting planes.", path=True, default=0)
-    regime: str = column("rigid or beyond: whether only scales are free.", default="")
+    lower_bound: float = column("No loss in the ball is lower by more: proven.", MSE, default=nan)
+    cuts: int = column("Cutting planes of the convex program.", path=True, default=0)
+    regime: str = column("rigid where only the scales are free, else beyond.", default="")
 
 
 class Bracket(WithNetwork, _Better, _OfMinimum, OfCell):
@@ -220,18 +226,20 @@ class Bracket(WithNetwork, _Better, _OfMinimum, OfCell):
     """
 
     name = "brackets"
-    smallest: float = column("min_i |u_i|.", SEMINORM)
-    certified: float = column("r^2/8 from the certified radius r.", SEMINORM)
-    radius: float = column("Up to which was searched.", SEMINORM)
-    radius_low: float = column("Proven lower bound.", SEMINORM, default=0.0)
-    radius_high: float = column("Distance of a better one, or inf.", SEMINORM, default=inf)
+    smallest: float = column("min_i |u_i|, the smallest neuron of the minimum.", SEMINORM)
+    certified: float = column("Radius r^2/8 that the certified radius r guarantees.", SEMINORM)
+    radius: float = column("Radius up to which a better realization was searched for.", SEMINORM)
+    radius_low: float = column("Proven lower bound of the radius.", SEMINORM, default=0.0)
+    radius_high: float = column(
+        "Upper bound of it: the distance of a better realization, or inf.", SEMINORM, default=inf
+    )
     reason_low: str = column("What the lower bound rests on.", path=True, default="none")
     uniform_radius: float = column(UNIFORM_RADIUS, "uniform norm on [-1, 1]^inputs", default=nan)
-    exchanged: int = column("Neurons of the minimum that the better one lacks.", default=0)
-    source: str = column("Where its new directions came from.", default="")
-    programs: int = column("Convex programs solved.", path=True, default=0)
+    exchanged: int = column("Neurons of the minimum that the better realization lacks.", default=0)
+    source: str = column("Where the directions of its other neurons came from.", default="")
+    programs: int = column("Convex programs that were solved.", path=True, default=0)
     witnesses: int = column("Better realizations that were verified.", path=True, default=0)
-    reason: str = column("Why.", path=True, default="")
+    reason: str = column("Why the search ended as it did.", path=True, default="")
 
 
 class Control(_Verdict, _Better, _Data):
@@ -243,14 +251,20 @@ class Control(_Verdict, _Better, _Data):
     """
 
     name = "controls"
-    minimum: int = column("Number of the minimum of N* that it is built from.", key=True)
-    kind: str = column("C.1, C.2 or C.3.", key=True)
-    step: int = column("Counted from the largest distance.", key=True, default=0)
-    base: str = column("minimum, or extended by two neurons that C.3 needs.", default="minimum")
-    certificate_radius: float = column("Certified radius of it.", PARAMETERS, default=nan)
-    slope: float = column("Derivative of the loss by the distance at 0.", MSE, default=nan)
+    minimum: int = column("Number of the minimum of N* that the control is built from.", key=True)
+    kind: str = column("Condition of N* that the control violates: C.1, C.2 or C.3.", key=True)
+    step: int = column("Step, counted from the largest distance.", key=True, default=0)
+    base: str = column(
+        "What it is built from: the minimum, or extended by two neurons for C.3.", default="minimum"
+    )
+    certificate_radius: float = column(
+        "Certified radius of the control as a minimum of the parameters.", PARAMETERS, default=nan
+    )
+    slope: float = column("Derivative of the loss by the distance, at 0.", MSE, default=nan)
     fibre_distance: float = column(
-        "To all parametrizations of the better realization, at least.", PARAMETERS, default=nan
+        "Distance to all parametrizations of the better realization, at least.",
+        PARAMETERS,
+        default=nan,
     )
 
 
@@ -262,13 +276,17 @@ class Natural(_Verdict, _Better, _OfMinimum, OfCell):
     """
 
     name = "natural"
-    loss: float = column("Loss.", MSE)
+    loss: float = column("Loss of the network.", MSE)
     silent: int = column("Neurons that are inactive on all samples.", default=-1)
     zero: int = column("Neurons with c_i = 0 or a_i = 0.", default=-1)
-    imbalance: float = column("Largest |log(|c_i| / |a_i|)| of the others.", default=nan)
+    imbalance: float = column(
+        "Largest |log(|c_i| / |a_i|)| of the neurons where neither is 0.", default=nan
+    )
     redundant: int = column("Pairs of neurons of the same direction.", default=-1)
-    opposite: int = column("Pairs of opposite directions.", default=-1)
-    flip_gap: float = column("min over sets S of |sum_S c_i a_i| (A.3).", SEMINORM, default=nan)
+    opposite: int = column("Pairs of neurons of opposite directions.", default=-1)
+    flip_gap: float = column(
+        "Flip gap: the least |sum_S c_i a_i| over sets S of neurons (A.3).", SEMINORM, default=nan
+    )
     spare: int = column("Neurons that the realization could do without.", default=-1)
     radius: float = column("Radius of the ball that was probed, if one was.", SEMINORM, default=nan)
 
@@ -282,18 +300,20 @@ class Converse(_Data):
 
     name = "converse"
     draw: int = column("Number of the draw.", key=True)
-    positive_signs: int = column("Sign class drawn.")
-    turned: int = column("Neurons whose optimal scale turned their sign.", default=-1)
-    drawn_loss: float = column("Loss as drawn.", MSE)
-    loss: float = column("Loss with optimal scales.", MSE, default=nan)
+    positive_signs: int = column("Sign class that was drawn: positive output weights.")
+    turned: int = column("Neurons whose sign the optimal scale has turned.", default=-1)
+    drawn_loss: float = column("Loss of the network as it was drawn.", MSE)
+    loss: float = column("Loss of the network with optimal scales.", MSE, default=nan)
     radius: float = column("Radius of the ball in realization space.", SEMINORM, default=nan)
-    realization: str = column("Verdict: whether it is a minimum on that ball.", default=UNDECIDED)
-    gap: float = column("Loss minus the best loss found in the ball.", MSE, default=nan)
-    tolerance: float = column("Gaps up to here are rounding.", MSE, default=nan)
-    parameters: str = column("Verdict: whether it is one of the parameters.", default=UNDECIDED)
+    realization: str = column(
+        "Verdict on it as a minimum in realization space, on that ball.", default=UNDECIDED
+    )
+    gap: float = column("Its loss minus the best loss found in the ball.", MSE, default=nan)
+    tolerance: float = column("Gaps up to this size are rounding.", MSE, default=nan)
+    parameters: str = column("Verdict on it as a minimum of the parameters.", default=UNDECIDED)
     slope: float = column("Steepest derivative of the loss that the test found.", default=nan)
-    descended_loss: float = column("Loss after descent.", MSE, default=nan)
-    reason: str = column("Why.", path=True, default="")
+    descended_loss: float = column("Loss after the descent.", MSE, default=nan)
+    reason: str = column("Why a verdict or a number is missing.", path=True, default="")
 
 
 class Optimum(WithNetwork, _Verdict, OfCell):
@@ -306,13 +326,13 @@ class Optimum(WithNetwork, _Verdict, OfCell):
 
     name = "optima"
     loss: float = column("Least loss of the cell's certified minima.", MSE, default=nan)
-    global_low: float = column("No network of the space has less.", MSE)
-    global_high: float = column("What the best network known has.", MSE)
+    global_low: float = column("Lower end of the global minimum: no network has a lower loss.", MSE)
+    global_high: float = column("Upper end of it: the loss of the best network known.", MSE)
     global_gap: float = column("loss - global_low.", MSE, default=nan)
-    tolerance: float = column("Losses that differ by no more count as equal.", MSE)
+    tolerance: float = column("Losses that differ by no more than this count as equal.", MSE)
     method: str = column("How the lower end was found.")
-    nodes: int = column("Nodes that were bounded.")
-    open: int = column("Of these, left to be branched.")
+    nodes: int = column("Nodes of branch and bound whose loss was bounded.")
+    open: int = column("Nodes that are left to be branched.")
 
 
 class Pair(_Verdict, _Data):
@@ -328,19 +348,25 @@ class Pair(_Verdict, _Data):
     kind: str = column("How the pair was made.", key=True)
     pair: int = column("Number of the pair within its kind.", key=True)
     first: int = column("Number of the first network's minimum of N*, -1 if it is none.")
-    second: int = column("Number of the second's, -1 if it is none.")
-    within: bool = column("1 for pairs from N*, 0 outside.")
+    second: int = column("Number of the second network's minimum of N*, -1 if it is none.")
+    within: bool = column("1 for pairs from N*, 0 for the controls outside.")
     inputs: int = column("Inputs of the networks, d + 2 for d features.")
     width: int = column("Neurons of the first network.")
     scale: float = column("Size of the change that makes the second network.")
     seminorm: float = column("Distance r of the realizations.", SEMINORM, default=nan)
-    exact: bool = column("1 where r is exact.", default=False)
-    distance: float = column("Of the parametrizations, up to order.", PARAMETERS, default=nan)
+    exact: bool = column("1 where r is exact, 0 where it is a lower bound.", default=False)
+    distance: float = column(
+        "Distance of the parametrizations modulo permutation of the neurons.",
+        PARAMETERS,
+        default=nan,
+    )
     ratio: float = column("distance / sqrt(r).", default=nan)
-    paper_bound: float = column("4 sqrt(r), (38).", PARAMETERS, default=nan)
-    bound: float = column("2 sqrt(2) sqrt(r), sharp on N*.", PARAMETERS, default=nan)
-    uniform: float = column("Exact sup on [-1, 1]^inputs, for up to four inputs.", default=nan)
-    uniform_bound: float = column("Its Lipschitz bound in the parameters.", default=nan)
+    paper_bound: float = column("Bound 4 sqrt(r) of the paper, (38).", PARAMETERS, default=nan)
+    bound: float = column("Bound 2 sqrt(2) sqrt(r), which is sharp on N*.", PARAMETERS, default=nan)
+    uniform: float = column(
+        "Largest difference of values on [-1, 1]^inputs, exact; for up to four inputs.", default=nan
+    )
+    uniform_bound: float = column("Bound of it by the distance of the parameters.", default=nan)
 
 
 class Run(_Descent, _Training, _Data):
@@ -350,9 +376,9 @@ class Run(_Descent, _Training, _Data):
     """
 
     name = "runs"
-    solver: str = column("Of scipy.optimize (trf: least_squares), or one's own.", key=True)
-    trained_verdict: str = column("Exact test of the end before descent.", default=UNDECIDED)
-    trained_reason: str = column("Why.", path=True, default="")
+    solver: str = column("Solver of scipy.optimize (trf: least_squares), or one's own.", key=True)
+    trained_verdict: str = column("Verdict on the end point before the descent.", default=UNDECIDED)
+    trained_reason: str = column("Why that verdict is as it is.", path=True, default="")
 
 
 class Imported(_Verdict):
@@ -366,25 +392,29 @@ class Imported(_Verdict):
     dataset: str = column(DATASET, key=True)
     network: str = column("File that it was read from.", key=True)
     neurons: int = column(NEURONS)
-    dtype: str = column("Its precision.")
-    loss: float = column("Loss.", MSE)
+    dtype: str = column("Precision of its numbers in the file.")
+    loss: float = column("Loss of the network.", MSE)
     stationarity: float = column("Largest relative residual of the conditions.", default=nan)
     radius: float = column("Certified radius, of a minimum.", PARAMETERS, default=nan)
     nearest_outcome: str = column("How the descent to the nearest minimum ended.", default="")
-    nearest_loss: float = column("Loss there.", MSE, default=nan)
-    nearest_parameters: float = column("Distance, modulo symmetries.", PARAMETERS, default=nan)
-    nearest_values: float = column("Largest difference on the data.", default=nan)
-    precision: float = column("The same in units of its precision, 1: at it.", default=nan)
+    nearest_loss: float = column("Loss at the nearest minimum.", MSE, default=nan)
+    nearest_parameters: float = column(
+        "Distance to the nearest minimum, modulo symmetries.", PARAMETERS, default=nan
+    )
+    nearest_values: float = column(
+        "Largest difference of values from the nearest minimum on the data.", default=nan
+    )
+    precision: float = column("That in units of the file's precision; 1: rounding.", default=nan)
     imbalance: float = column("Largest relative unbalancedness (C.1).", default=nan)
     closest_angle: float = column("Smallest angle of two neurons (C.2).", "degrees", default=nan)
     opposite_angle: float = column("Largest angle of two neurons (C.3).", "degrees", default=nan)
     silent: int = column("Neurons that are inactive on all samples.", default=-1)
     spare: int = column("Neurons that the function can do without.", default=-1)
     implication: str = column("Verdict of Proposition 1.2 at the minimum.", default=UNDECIDED)
-    lipschitz: float = column("Constant, Euclidean norm, of the standardized inputs.", default=nan)
-    lipschitz_exact: bool = column("1 where it is exact.", default=False)
-    best_loss: float = column("Least loss of the study's certified ends.", MSE, default=nan)
-    lower: float = column("Share of these, of as many neurons, that are lower.", default=nan)
+    lipschitz: float = column("Lipschitz constant on standardized inputs, Euclidean.", default=nan)
+    lipschitz_exact: bool = column("1 where that is exact, else 0.", default=False)
+    best_loss: float = column("Least loss of the study's certified minima.", MSE, default=nan)
+    lower: float = column("Share of these, with as many neurons, that are lower.", default=nan)
 
 
 class _OfProblem(Row):
@@ -400,18 +430,18 @@ class Entry(WithNetwork, _OfProblem):
 
     name = "atlas"
     number: int = column("Number of the entry, in the order of the losses.", key=True)
-    loss: float = column("Loss.", MSE)
-    is_global: bool = column("1 for the least loss, else 0.")
-    dimension: int = column("Dimension in effective coordinates; 0 is isolated.")
+    loss: float = column("Loss of the network.", MSE)
+    is_global: bool = column("1 for entries of the least loss, else 0.")
+    dimension: int = column("Dimension of the set in effective coordinates; 0 for isolated minima.")
     pieces: int = column("Joint activation faces that the entry consists of.")
-    sign_classes: str = column("Numbers of positive signs that occur.")
+    sign_classes: str = column("Numbers of positive output weights that occur in it.")
     kind: str = column("smooth, kinks, ...: what the certificate rests on.")
     kinks: int = column("Pairs (neuron, sample) on a kink.")
     stationarity: float = column("Largest relative residual of the conditions.")
-    tolerance: float = column("What counts as zero for it.")
-    slack: float = column("By how much a better point in the ball could be better.", MSE)
-    radius: float = column("Certified radius.", PARAMETERS)
-    activation: str = column("Activation key.")
+    tolerance: float = column("Stationarity up to this size counts as zero.")
+    slack: float = column("By how much a point of the ball could be better: rounding.", MSE)
+    radius: float = column("Certified radius r of (9), of the representative.", PARAMETERS)
+    activation: str = column("Activation key: equal for the same minimum on the data.")
 
 
 class Valley(WithNetwork, _OfProblem):
@@ -423,16 +453,16 @@ class Valley(WithNetwork, _OfProblem):
     name = "valleys"
     space: str = column(SPACE, key=True)
     valley: int = column("Number of the valley within its space, by loss.", key=True)
-    loss: float = column("Least loss.", MSE)
-    barrier: float = column("Where it merges into a lower one; inf for the lowest of all.", MSE)
-    parent: int = column("The valley into which it merges; -1 where none is lower.")
-    spurious: bool = column("1 if its least loss is above that of the space, else 0.")
+    loss: float = column("Least loss of the valley.", MSE)
+    barrier: float = column("Loss at which it merges into a lower one; inf for the lowest.", MSE)
+    parent: int = column("Number of the valley into which it merges; -1 where none is lower.")
+    spurious: bool = column("1 if the valley's least loss is above that of the space, else 0.")
     positive: int = column("Positive output weights at its lowest point.")
-    cells: int = column("Joint activation cells when it merges.")
-    minima: int = column("Entries of the atlas, minima on N*, in it; -1 for N.", default=-1)
+    cells: int = column("Number of joint activation cells that it consists of when it merges.")
+    minima: int = column("Minima of the atlas, on N*, that lie in it; -1 for N.", default=-1)
     starts: int = column("Starts of all solvers in this space that end at a minimum in it.")
-    balanced: int = column("The valley of N' that it is part of; N* only, else -1.", default=-1)
-    verdict: str = column("Of the certificate of its lowest point.")
+    balanced: int = column("Valley of N' that it is part of; N* only, else -1.", default=-1)
+    verdict: str = column("Verdict of the certificate of its lowest point.")
     saddle_weights: NDArray | None = array(2)
     saddle_output_weights: NDArray | None = array(1)
     profile: NDArray | None = array(2)
@@ -446,12 +476,14 @@ class Barrier(_OfProblem):
 
     name = "barriers"
     space: str = column(SPACE, key=True)
-    solver: str = column("Before the descent; descent for none.", key=True)
+    solver: str = column("Solver that ran before the descent; descent for none.", key=True)
     valley: int = column("Number of the valley, see table `valleys`.", key=True)
-    starts: int = column("How many of this solver's starts end in it.")
-    spurious: bool = column("1 if its least loss is above that of the space, else 0.")
-    loss: float = column("Median loss of these ends.", MSE)
-    barrier: float = column("To reach a lower valley they would have to climb to it; or inf.", MSE)
+    starts: int = column("Number of this solver's starts that end in the valley.")
+    spurious: bool = column("1 if the valley's least loss is above that of the space, else 0.")
+    loss: float = column("Median loss of the minima that these starts end at.", MSE)
+    barrier: float = column(
+        "Loss that they would have to climb to for a lower valley; or inf.", MSE
+    )
 
 
 class Coverage(_OfProblem):
@@ -461,14 +493,14 @@ class Coverage(_OfProblem):
     """
 
     name = "coverage"
-    solver: str = column("Before the descent; descent for none.", key=True)
+    solver: str = column("Solver that ran before the descent; descent for none.", key=True)
     start: int = column("Index of the start.", key=True)
-    number: int = column("Entry of the atlas; -1: no certified minimum; -2: the atlas lacks it.")
-    is_global: bool = column("1 if that is a global minimum, else 0.")
+    number: int = column("Entry of the atlas; -1: no certified minimum; -2: not in the atlas.")
+    is_global: bool = column("1 if the start ended at a global minimum, else 0.")
     distinct: int = column("Distinct entries found up to this start.")
     global_hits: int = column("Starts up to this one that ended in a global minimum.")
     trained_loss: float = column("Loss before the descent.", MSE)
-    loss: float = column("Loss after it.", MSE)
+    loss: float = column("Loss after the descent.", MSE)
     outcome: str = column("How the descent ended.")
 
 

@@ -141,44 +141,73 @@ class Summary(Sum, OfCell):
         cells: Any = tables["fits"].groupby(cls.key())
         yield from ((place, summary_cell(tables, *place)) for place, _ in cells)
 
-    starts: int = _n("Starts.", "fits")
-    converged: int = _n("Trainings that converged.", "fits", training_outcome="converged")
-    iteration_limit: int = _n("That met the limit.", "fits", training_outcome="iteration_limit")
-    stalled: int = _n("That stalled.", "fits", training_outcome="stalled")
-    failed: int = _n("That failed.", "fits", training_outcome="failed")
-    certified: int = _n("Starts at certified minima.", "certified")
-    not_minimum: int = _n("At what is proven to be none.", "fits", verdict="violated")
-    undecided: int = _n("At what is undecided.", "fits", verdict="undecided")
+    starts: int = _n("Number of starts.", "fits")
+    converged: int = _n("Starts whose training converged.", "fits", training_outcome="converged")
+    iteration_limit: int = _n(
+        "Starts whose training met its limit of iterations.",
+        "fits",
+        training_outcome="iteration_limit",
+    )
+    stalled: int = _n("Starts whose training stalled.", "fits", training_outcome="stalled")
+    failed: int = _n("Starts whose training failed.", "fits", training_outcome="failed")
+    certified: int = _n("Starts that ended at a certified minimum.", "certified")
+    not_minimum: int = _n(
+        "Starts whose end is proven to be no minimum.", "fits", verdict="violated"
+    )
+    undecided: int = _n("Starts whose end is undecided.", "fits", verdict="undecided")
     certified_share: float = _share("certified / starts.", "fits", certified=True)
     distinct_minima: int = _stat("Distinct certified minima.", "certified.minimum.nunique", "")
-    proved_minima: int = _n("Of these, proved in rational arithmetic.", "minima", proof="proved")
+    proved_minima: int = _n(
+        "Minima that are proved in rational arithmetic.", "minima", proof="proved"
+    )
     best_loss: float = _stat("Lowest loss of all starts.", "fits.loss.min")
     best_certified_loss: float = _stat("Lowest loss of the certified minima.", "certified.loss.min")
-    global_low: float = _stat("No network of the space has less.", "optima.global_low.max")
-    global_gap: float = _stat("best_certified_loss - global_low.", "optima.global_gap.max")
-    median_loss: float = _stat("Median over the starts of the loss.", "fits.loss.median")
-    median_trained_loss: float = _stat("The same before descent.", "fits.trained_loss.median")
-    paired_starts: int = _n("Starts compared with the unrestricted space.", "paired")
-    paired_not_worse: float = _share("Share of them that end no higher here.", "paired", fine=True)
-    paired_better: float = _share("Share of them that end lower here.", "paired", better=True)
-    lifts: int = _n("Ends that were lifted into N*.", "lifts")
-    lifts_not_worse: float = _share(
-        "Share whose descent in N* ends no higher (Corollary 1.3, item 2).", "lifts", fine=True
+    global_low: float = _stat(
+        "Lower end of the global minimum: no network of the space has a lower loss.",
+        "optima.global_low.max",
     )
-    best_lift_loss: float = _stat("Lowest loss of those descents.", "lifts.lift_loss.min")
-    probed_minima: int = _n("Minima whose rigid ball was probed.", "probes")
-    probes_hold: int = _n("Without a better one.", "probes", verdict="holds")
-    probes_violated: int = _n("With one.", "probes", verdict="violated")
-    probes_undecided: int = _n("Undecided.", "probes", verdict="undecided")
-    controls: int = _n("Controls, but those than which nothing is better.", "controls")
-    controls_violated: int = _n("Of these, violated at every step.", "controls", verdict="violated")
-    controls_undecided: int = _n("Not built or undecided.", "controls", verdict="undecided")
-    natural_minima: int = _n("Natural minima examined.", "natural")
-    natural_spare: int = _n("Those with spare neurons.", "natural", spare=POSITIVE)
-    natural_hold: int = _n("Where Proposition 1.2's implication holds.", "natural", verdict="holds")
-    natural_violated: int = _n("It fails.", "natural", verdict="violated")
-    natural_undecided: int = _n("Undecided.", "natural", verdict="undecided")
-    bracketed_minima: int = _n("Minima with bracketed radius.", "bracketed")
+    global_gap: float = _stat("best_certified_loss - global_low.", "optima.global_gap.max")
+    median_loss: float = _stat("Median of the losses of all starts.", "fits.loss.median")
+    median_trained_loss: float = _stat(
+        "Median of their losses before the descent.", "fits.trained_loss.median"
+    )
+    paired_starts: int = _n(
+        "Starts that are compared with the same start over the unrestricted space.", "paired"
+    )
+    paired_not_worse: float = _share(
+        "Share of these that end no higher than there.", "paired", fine=True
+    )
+    paired_better: float = _share(
+        "Share of these that end lower than there.", "paired", better=True
+    )
+    lifts: int = _n("Unrestricted ends that were lifted into N*.", "lifts")
+    lifts_not_worse: float = _share(
+        "Share of the lifts whose descent in N* ends no higher (Corollary 1.3, item 2).",
+        "lifts",
+        fine=True,
+    )
+    best_lift_loss: float = _stat("Lowest loss of descents from lifts.", "lifts.lift_loss.min")
+    probed_minima: int = _n("Minima of N* whose rigid ball was probed.", "probes")
+    probes_hold: int = _n("Balls that hold no better realization.", "probes", verdict="holds")
+    probes_violated: int = _n("Balls that hold a better realization.", "probes", verdict="violated")
+    probes_undecided: int = _n("Balls that are undecided.", "probes", verdict="undecided")
+    controls: int = _n(
+        "Controls, without those that no network of any width improves on.", "controls"
+    )
+    controls_violated: int = _n(
+        "Controls that are violated at every step.", "controls", verdict="violated"
+    )
+    controls_undecided: int = _n(
+        "Controls not built or undecided.", "controls", verdict="undecided"
+    )
+    natural_minima: int = _n("Minima outside N* that were examined.", "natural")
+    natural_spare: int = _n("Minima that have spare neurons.", "natural", spare=POSITIVE)
+    natural_hold: int = _n(
+        "Minima at which Proposition 1.2's implication holds.", "natural", verdict="holds"
+    )
+    natural_violated: int = _n("Minima at which it fails.", "natural", verdict="violated")
+    natural_undecided: int = _n("Minima at which it is undecided.", "natural", verdict="undecided")
+    bracketed_minima: int = _n("Minima whose radius was bracketed.", "bracketed")
     median_radius_ratio: float = _stat(
         "Median of radius_high / radius_low, where finite.", "bracketed.ratio.median", ""
     )
@@ -262,19 +291,21 @@ class SolverSummary(Sum):
     dataset: str = column(DATASET, key=True)
     neurons: int = column(NEURONS, key=True)
     solver: str = column("As in the table runs.", key=True)
-    starts: int = _n("Paired starts.")
-    iteration_limit: int = _n("Ended by the limit.", training_outcome="iteration_limit")
-    trained_certified: int = _n("Ends that pass the exact test as such.", trained_verdict="holds")
+    starts: int = _n("Number of starts, the same for all solvers.")
+    iteration_limit: int = _n(
+        "Runs that met the limit of iterations.", training_outcome="iteration_limit"
+    )
+    trained_certified: int = _n("End points that are minima as they are.", trained_verdict="holds")
     trained_certified_share: float = _share("trained_certified / starts.", trained_verdict="holds")
-    trained_undecided: int = _n("Ends that it could not decide.", trained_verdict="undecided")
-    certified: int = _n("Certified after the descent.", verdict="holds")
+    trained_undecided: int = _n("End points that are undecided.", trained_verdict="undecided")
+    certified: int = _n("Starts that are certified after the descent.", verdict="holds")
     certified_share: float = _share("certified / starts.", verdict="holds")
-    best_trained_loss: float = _stat("Lowest before.", "trained_loss.min")
-    median_trained_loss: float = _stat("Median before descent.", "trained_loss.median")
-    best_loss: float = _stat("Lowest after descent.", "loss.min")
-    median_loss: float = _stat("Median after descent.", "loss.median")
-    median_gain: float = _stat("Median of what it gains.", "gain.median")
-    largest_gain: float = _stat("Largest such gain.", "gain.max")
+    best_trained_loss: float = _stat("Lowest loss before the descent.", "trained_loss.min")
+    median_trained_loss: float = _stat("Median loss before the descent.", "trained_loss.median")
+    best_loss: float = _stat("Lowest loss after the descent.", "loss.min")
+    median_loss: float = _stat("Median loss after the descent.", "loss.median")
+    median_gain: float = _stat("Median of what the descent gains.", "gain.median")
+    largest_gain: float = _stat("Most that the descent gains.", "gain.max")
 
 
 #: Seminorms up to here are rounding: the same minimum, reached twice.
@@ -326,9 +357,9 @@ class Rate(Sum):
     neurons: int = column(NEURONS, key=True)
     within: bool = column("1 for pairs from N*, 0 for the controls outside.", key=True)
     inputs: int = _stat("Inputs, d + 2 for d features.", "inputs.max", "")
-    width: int = _stat("Neurons, the largest number.", "width.max", "")
+    width: int = _stat("Largest number of neurons of the networks.", "width.max", "")
     pairs: int = _n("Pairs with positive distances and r > 1e-9.", distance=POSITIVE)
-    exponent: float = column("Through the largest distance per decade of r.", of=_law(0))
+    exponent: float = column("Exponent of the largest distance per decade of r.", of=_law(0))
     constant: float = column("Largest distance / sqrt(r).", of=_law(1))
 
 
@@ -343,18 +374,20 @@ class Degeneracies(Sum, OfCell):
         return tables["natural"]
 
     minima: int = _n("Distinct certified minima that were examined.")
-    silent_share: float = _share("Of them, with silent neurons.", silent=POSITIVE)
-    zero_share: float = _share("With neurons of c_i = 0 or a_i = 0.", zero=POSITIVE)
-    redundant_share: float = _share("With neurons of the same direction.", redundant=POSITIVE)
-    opposite_share: float = _share("With neurons of opposite directions.", opposite=POSITIVE)
-    spare_share: float = _share("With neurons that could be spared.", spare=POSITIVE)
+    silent_share: float = _share("Share of the minima that have silent neurons.", silent=POSITIVE)
+    zero_share: float = _share("Share that have neurons with c_i = 0 or a_i = 0.", zero=POSITIVE)
+    redundant_share: float = _share("Share that have parallel neurons.", redundant=POSITIVE)
+    opposite_share: float = _share("Share that have opposite neurons.", opposite=POSITIVE)
+    spare_share: float = _share("Share that have neurons that could be spared.", spare=POSITIVE)
     median_imbalance: float = _stat(
         "Median of the largest |log(|c_i| / |a_i|)|.", "imbalance.median", ""
     )
-    median_flip_gap: float = _stat("Median flip gap.", "flip_gap.median", SEMINORM)
-    holds_share: float = _share("Where Proposition 1.2 holds.", verdict="holds")
-    violated_share: float = _share("Where it fails.", verdict="violated")
-    undecided_share: float = _share("Where it is undecided.", verdict="undecided")
+    median_flip_gap: float = _stat("Median of the flip gaps (A.3).", "flip_gap.median", SEMINORM)
+    holds_share: float = _share(
+        "Share at which Proposition 1.2's implication holds.", verdict="holds"
+    )
+    violated_share: float = _share("Share at which it fails.", verdict="violated")
+    undecided_share: float = _share("Share at which it is undecided.", verdict="undecided")
 
 
 OWN = "the target's own unit"
@@ -373,9 +406,9 @@ class Weight(OfCell):
     minimum: int = column("Number of the distinct certified minimum within its cell.", key=True)
     neuron: int = column("Number of the neuron.", key=True)
     input: int = column("Number of the input.", key=True)
-    feature: str = column("Its name: a feature's, 1 or -1.")
+    feature: str = column("Name of the input: that of a feature, 1 or -1.")
     weight: float = column("Weight of the input, for the data in their own units.")
-    output_weight: float = column("Of the neuron, likewise.")
+    output_weight: float = column("Output weight of the neuron, for the data in their own units.")
     standardized: float = column(f"Weight a_ij: {STORED}.")
     standardized_output: float = column("Output weight c_i, likewise.")
 
@@ -393,10 +426,16 @@ class Accuracy(Row):
     neurons: int = column("Neurons m of the network with biases; 0 for mean and linear.", key=True)
     minimum: int = column("The minimum of least loss; -1 for mean and linear.")
     loss: float = column("Loss, without weight decay.", MSE)
-    rmse: float = column("Root of the mean squared error, of the squared loss.", OWN)
-    r_squared: float = column("Share of the target's variance that it explains, R^2; likewise.")
-    explained: float = column("Share of the constant's loss that it explains; squared: R^2.")
-    right: float = column("Share of labels that it gets right, of the logistic and the hinge loss.")
+    rmse: float = column("Root of the mean squared error; with the squared loss only.", OWN)
+    r_squared: float = column(
+        "Share of the target's variance that is explained, R^2; with the squared loss only."
+    )
+    explained: float = column(
+        "By what share the loss is below that of the best constant; squared loss: R^2."
+    )
+    right: float = column(
+        "Share of labels that are predicted; with the logistic and the hinge loss only."
+    )
 
 
 class Prediction(OfCell):
@@ -407,9 +446,11 @@ class Prediction(OfCell):
     observed: float = column(
         "Target; 0 or 1 for the logistic loss, -1 or 1 for the hinge loss.", OWN
     )
-    predicted: float = column("By the network: the target, its mean or the probability of 1.", OWN)
-    linear: float = column("By a linear fit.", OWN)
-    x: float = column("The feature, if there is one only, in its own unit.")
+    predicted: float = column(
+        "Prediction of the network: target, mean or probability of label 1.", OWN
+    )
+    linear: float = column("Prediction of a linear fit.", OWN)
+    x: float = column("Value of the feature in its own unit, where there is just one.")
 
 
 class Dependence(Row):
@@ -426,12 +467,12 @@ class Dependence(Row):
     neurons: int = column(NEURONS, key=True)
     minimum: int = column("Number of the distinct certified minimum.", key=True)
     first: str = column("Name of the feature.", key=True)
-    second: str = column("Name of the other one, of two.", key=True)
+    second: str = column("Name of the other feature, of two.", key=True)
     point: int = column("Number of the point.", key=True)
     space: str = column(SPACE)
     x: float = column("Value of the feature, in its own unit.")
-    other: float = column("Value of the other one.")
-    value: float = column("Of the function.", OWN)
+    other: float = column("Value of the other feature.")
+    value: float = column("Value of the function.", OWN)
 
 
 class FindingRow(Row):
@@ -444,10 +485,10 @@ class FindingRow(Row):
     name = "findings"
     dataset: str = column(DATASET, key=True)
     topic: str = column("starts, certificates, ..., inverse stability, solvers.", key=True)
-    status: str = column("How the rows compare with what is proven.")
+    status: str = column("How the rows compare with what is proven: agrees, contradicts, ...")
     finding: str = column("Sentences, with their numbers from the other tables.")
-    table: str = column("Where its rows are.")
-    search: str = column("Which they are: terms column=value that all of them meet.")
+    table: str = column("Table that the sentences are about.")
+    search: str = column("Its rows that they are about: terms column=value that all of them meet.")
 
 
 class Fact(Row):
@@ -455,5 +496,5 @@ class Fact(Row):
 
     name = "provenance"
     topic: str = column("config, seed, data, code, package or platform.", key=True)
-    item: str = column("What.", key=True)
-    value: str = column("Its value.")
+    item: str = column("What the fact is about.", key=True)
+    value: str = column("Value of the fact.")
