@@ -399,15 +399,17 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         column = np.zeros(len(s)) if problem.column is None else problem.column
         penalty = np.zeros(d) if problem.penalty is None else len(s) * problem.penalty
         bases, ranks = np.zeros((m, d, d)), np.full(m, -1)
-        scratch = np.zeros_like(own.held)
-        _kernels._faces(problem.X, own.held, bases, ranks, np.zeros_like(ranks), scratch)
+        # There pairs are neuron by neuron.
+        held, pattern, values = own.held.T.copy(), active.T.copy(), z.T.copy()
+        scratch = np.zeros_like(held)
+        _kernels._faces(problem.X, held, bases, ranks, np.zeros_like(ranks), scratch)
         compiled, gram = np.zeros((m, d)), np.zeros((m * d + 1, m * d))
         sums = problem.X, problem.signs, column, problem.column is not None
-        counted = np.zeros_like(active)
-        for pattern in (~active, active):  # from another pattern to this one
-            _kernels._count(*sums, pattern, counted, gram)
+        counted = np.zeros_like(pattern)
+        for other in (~pattern, pattern):  # from another pattern to this one
+            _kernels._count(*sums, other, counted, gram)
         move = _kernels._newton(
-            *sums, penalty, active, s, own.state.u, gram, bases, ranks, compiled
+            *sums, penalty, pattern, s, own.state.u, gram, bases, ranks, compiled
         )
 
         def after(u, e, s=s, problem=problem, active=active, column=column):
@@ -423,8 +425,9 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         extra = pull, float((problem.pull(compiled) * compiled).sum())
         t, *_ = line_search(z, dz, problem.signs, s, move * column, extra=extra)
         found = _kernels._search(
-            problem.X, z, problem.signs, s, column, penalty, own.held, 64 * gamma(d),
-            own.state.u, compiled, move, dz, np.empty_like(z), np.empty(len(s)), np.empty(len(s)),
+            problem.X.T.copy(), values, problem.signs, s, column, penalty, held, 64 * gamma(d),
+            own.state.u, compiled, move, np.empty_like(values), np.empty_like(values),
+            np.empty(len(s)), np.empty(len(s)),
         )  # fmt: skip
         assert found == pytest.approx(t, rel=1e-9)
 

@@ -3,8 +3,10 @@
 For the squared loss without bounds, with quadratic penalties. The Gram matrix of the active samples
 is kept, and changed by the pairs of a sample and a neuron that change sides. A face is held by
 bases: ``bases`` (m, d, d) has an orthonormal basis of R^d for each neuron, in its first ``ranks``
-rows of its held samples, in the others of the directions that are left. Where the next step is not
-clear, held samples that depend on each other or a release that leads nowhere, these steps end and
+rows of its held samples, in the others of the directions that are left. Pairs are stored neuron by
+neuron, (m, n), and samples also as ``columns`` (d, n), so that sums over the few entries of many
+samples run over all samples at once. Where the next step is not clear, held samples that depend on
+each other or a release that leads nowhere, these steps end and
 :class:`landscape.descent._search.Search` goes on, which also judges the end.
 """
 
@@ -52,7 +54,7 @@ def _face(X, held, i, basis):
     n, d = X.shape
     count, rank = 0, 0
     for k in range(n):
-        size = np.sqrt(inner(X[k], X[k])) if held[k, i] else 0.0
+        size = np.sqrt(inner(X[k], X[k])) if held[i, k] else 0.0
         if size == 0.0:
             continue
         count += 1
@@ -87,8 +89,8 @@ def _faces(X, held, bases, ranks, counts, old):
     for i in range(ranks.size):
         same = ranks[i] >= 0
         for k in range(len(X)):
-            same &= held[k, i] == old[k, i]
-            old[k, i] = held[k, i]
+            same &= held[i, k] == old[i, k]
+            old[i, k] = held[i, k]
         if not same:
             counts[i], ranks[i] = _face(X, held, i, bases[i])
 
@@ -104,38 +106,44 @@ def _project(u, bases, ranks):
 
 
 @compiled
-def _products(X, rows, values, sizes):
-    """Inner products (n, m) of the samples with rows (m, d), and the sizes of their terms."""
-    for k in range(len(X)):
-        for i in range(len(rows)):
-            value, size = 0.0, 0.0
-            for j in range(X.shape[1]):
-                term = X[k, j] * rows[i, j]
-                value += term
-                size += abs(term)
-            values[k, i], sizes[k, i] = value, size
+def _add_terms(factor, source, values, sizes):
+    """Add a multiple of a vector to another one, and its sizes to those of the terms."""
+    for k in range(source.size):
+        term = factor * source[k]
+        values[k] += term
+        sizes[k] += abs(term)
 
 
 @compiled
-def _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost):
+def _products(columns, rows, values, sizes):
+    """Inner products (m, n) of rows (m, d) with the samples, and the sizes of their terms."""
+    for i in range(len(rows)):
+        for k in range(columns.shape[1]):
+            values[i, k], sizes[i, k] = 0.0, 0.0
+        for j in range(len(columns)):
+            _add_terms(rows[i, j], columns[j], values[i], sizes[i])
+
+
+@compiled
+def _values(columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost):
     """Pre-activations, exactly 0 on kinks, residuals and what these lose to rounding.
 
     Gives the loss and what it loses.
     """
-    n, m = z.shape
-    _products(X, u, z, terms)
+    m, n = z.shape
+    _products(columns, u, z, terms)
+    for k in range(n):
+        s[k], lost[k] = e * column[k] - y[k], abs(y[k]) + abs(e * column[k])
+    for i in range(m):
+        for k in range(n):
+            s[k] += signs[i] * max(z[i, k], 0.0)
+            lost[k] += terms[i, k]
+            z[i, k] = 0.0 if held[i, k] or abs(z[i, k]) <= widths * terms[i, k] else z[i, k]
     total, noise = 0.0, 0.0
     for k in range(n):
-        value, size = e * column[k] - y[k], abs(y[k]) + abs(e * column[k])
-        for i in range(m):
-            if z[k, i] > 0.0:
-                value += signs[i] * z[k, i]
-            size += terms[k, i]
-            if held[k, i] or abs(z[k, i]) <= widths * terms[k, i]:
-                z[k, i] = 0.0
-        s[k], lost[k] = value, 4.6e-16 * size
-        total += value * value
-        noise += abs(value) * lost[k]
+        lost[k] *= 4.6e-16
+        total += s[k] * s[k]
+        noise += abs(s[k]) * lost[k]
     for i in range(m):
         for j in range(u.shape[1]):
             total += penalty[j] * u[i, j] * u[i, j]
@@ -145,9 +153,9 @@ def _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
 @compiled
 def _sides(z, held, active):
     """The pairs on the active side."""
-    for k in range(len(z)):
-        for i in range(z.shape[1]):
-            active[k, i] = z[k, i] > 0.0 and not held[k, i]
+    for i in range(len(z)):
+        for k in range(z.shape[1]):
+            active[i, k] = z[i, k] > 0.0 and not held[i, k]
 
 
 @compiled
@@ -157,12 +165,12 @@ def _count(X, signs, column, offset, active, counted, gram):
     m = signs.size
     for k in range(n):
         for i in range(m):
-            if active[k, i] == counted[k, i]:
+            if active[i, k] == counted[i, k]:
                 continue
-            factor = signs[i] if active[k, i] else -signs[i]
-            counted[k, i] = active[k, i]
+            factor = signs[i] if active[i, k] else -signs[i]
+            counted[i, k] = active[i, k]
             for b in range(m):
-                if b != i and not counted[k, b]:
+                if b != i and not counted[b, k]:
                     continue
                 first, second = max(i, b) * d, min(i, b) * d
                 for p in range(d):
@@ -224,7 +232,7 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
         for j in range(d):
             slope[j] = -penalty[j] * u[i, j]
         for k in range(n):
-            if active[k, i]:
+            if active[i, k]:
                 add(-signs[i] * s[k], X[k], slope)
         own, at = d - ranks[i], row
         for b in range(i, last):  # the last one is the offset's column
@@ -283,28 +291,30 @@ def _sink(times, at, p, count):
 
 
 @compiled
-def _search(X, z, signs, s, column, penalty, held, drop, u, step, e_step, dz, terms, rates, before):
+def _search(
+    columns, z, signs, s, column, penalty, held, drop, u, step, e_step, dz, terms, rates, before
+):
     """As :func:`landscape.descent._lines.line_search`: t, 0 where the loss does not fall."""
-    n, m = z.shape
+    m, n = z.shape
     d = u.shape[1]
-    _products(X, step, dz, terms)
+    _products(columns, step, dz, terms)
+    for k in range(n):
+        rates[k], before[k] = e_step * column[k], 0.0
+    for i in range(m):
+        for k in range(n):
+            value = 0.0 if held[i, k] or abs(dz[i, k]) <= drop * terms[i, k] else dz[i, k]
+            dz[i, k] = value
+            on = z[i, k] > 0.0 or (z[i, k] == 0.0 and value > 0.0)
+            rates[k] += signs[i] * value if on else 0.0
     slope, curvature, count = 0.0, 0.0, 0
     times, at = np.empty(n * m), np.empty(n * m, dtype=np.int64)
     for k in range(n):
-        rate = e_step * column[k]
         for i in range(m):
-            if held[k, i] or abs(dz[k, i]) <= drop * terms[k, i]:
-                dz[k, i] = 0.0
-            value = dz[k, i]
-            if z[k, i] > 0 or (z[k, i] == 0 and value > 0):
-                rate += signs[i] * value
-            if z[k, i] * value < 0:
-                times[count], at[count] = -z[k, i] / value, k * m + i
+            if z[i, k] * dz[i, k] < 0:
+                times[count], at[count] = -z[i, k] / dz[i, k], k * m + i
                 count += 1
-        rates[k] = rate
-        before[k] = 0.0
-        slope += s[k] * rate
-        curvature += rate * rate
+        slope += s[k] * rates[k]
+        curvature += rates[k] * rates[k]
     for i in range(m):
         for j in range(d):
             slope += penalty[j] * u[i, j] * step[i, j]
@@ -326,7 +336,7 @@ def _search(X, z, signs, s, column, penalty, held, drop, u, step, e_step, dz, te
             if slope + curvature * (t - start) >= 0:
                 return start - slope / curvature
         # A sample's residual is s + t rate + before: both jump at its breakpoints.
-        jump = signs[i] * abs(dz[k, i])
+        jump = signs[i] * abs(dz[i, k])
         slope += curvature * (t - start)
         slope += (s[k] + rates[k] * t + before[k]) * jump
         curvature = max(curvature + jump * (2 * rates[k] + jump), 0.0)
@@ -355,11 +365,11 @@ def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, activ
             g[j] = penalty[j] * u[i, j]
             terms += abs(g[j])
         for k in range(n):
-            if not held[k, i] and not z[k, i] > 0:
+            if not held[i, k] and not z[i, k] > 0:
                 continue
             size = np.sqrt(inner(X[k], X[k]))
             terms += (abs(s[k]) + lost[k] / RIGHT) * size
-            if not held[k, i]:
+            if not held[i, k]:
                 add(signs[i] * s[k], X[k], g)
             elif size > 0.0:
                 places[c], sizes[c] = k, size
@@ -378,8 +388,8 @@ def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, activ
                 worst, which, neuron, side = wrong, places[c], i, high > low
     if which < 0:
         return 0 if clear else -1
-    held[which, neuron] = False
-    active[which, neuron] = side
+    held[neuron, which] = False
+    active[neuron, which] = side
     return 1
 
 
@@ -396,15 +406,19 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     bases, ranks, counts = np.zeros((m, d, d)), np.zeros(m, np.int64), np.zeros(m, np.int64)
     for i in range(m):
         ranks[i] = -1
-    z, dz, terms = np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
+    columns = np.empty((d, n))
+    for k in range(n):
+        for j in range(d):
+            columns[j, k] = X[k, j]
+    z, dz, terms = np.empty((m, n)), np.empty((m, n)), np.empty((m, n))
     s, lost, rates, before = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    active, counted = np.zeros((n, m), np.bool_), np.zeros((n, m), np.bool_)
-    faces, old_held = np.zeros((n, m), np.bool_), np.empty((n, m), np.bool_)
+    active, counted = np.zeros((m, n), np.bool_), np.zeros((m, n), np.bool_)
+    faces, old_held = np.zeros((m, n), np.bool_), np.empty((m, n), np.bool_)
     gram, step, old = np.zeros((m * d + 1, m * d)), np.zeros((m, d)), np.empty((m, d))
     taken, sideways, tried, found = 0, 0, False, 1
     _faces(X, held, bases, ranks, counts, faces)
     _project(u, bases, ranks)
-    loss, noise = _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
+    loss, noise = _values(columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
     copy(held, old_held)
     for turn in range(4 * losses.size):
         if taken == losses.size:
@@ -415,14 +429,15 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
             for p in range(len(gram)):
                 for q in range(m * d):
                     gram[p, q] = 0.0
-            for k in range(n):
-                for i in range(m):
-                    counted[k, i] = False
+            for i in range(m):
+                for k in range(n):
+                    counted[i, k] = False
         _count(X, signs, column, offset, active, counted, gram)
         move = _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step)
         t = _search(
-            X, z, signs, s, column, penalty, held, drop, u, step, move, dz, terms, rates, before
-        )
+            columns, z, signs, s, column, penalty, held, drop, u, step, move,
+            dz, terms, rates, before,
+        )  # fmt: skip
         fell = False
         if t > 0:
             copy(u, old)
@@ -431,13 +446,13 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
             for i in range(m):
                 add(t, step[i], u[i])
                 for k in range(n):
-                    if z[k, i] * dz[k, i] < 0 and abs(-z[k, i] / dz[k, i] - t) <= TIE * t:
-                        held[k, i] = hit = True
+                    if z[i, k] * dz[i, k] < 0 and abs(-z[i, k] / dz[i, k] - t) <= TIE * t:
+                        held[i, k] = hit = True
             e += t * move
             _faces(X, held, bases, ranks, counts, faces)
             _project(u, bases, ranks)
             new, after = _values(
-                X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost
+                columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost
             )
             fell = new < loss - noise
             sideways = 0 if fell else sideways + 1
@@ -453,7 +468,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
                 copy(old, u)
                 copy(old_held, held)
                 e = old_e
-                _values(X, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
+                _values(columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
                 _faces(X, held, bases, ranks, counts, faces)
             # Else nothing is left to gain, but u is nearer to the face's minimizer than before.
         if tried and not fell:
@@ -461,10 +476,10 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         # Stationary on the face, with all that lies on kinks: is there one to leave?
         _sides(z, held, active)
         copy(held, old_held)
-        for k in range(n):
-            for i in range(m):
-                if z[k, i] == 0 and inner(X[k], X[k]) > 0.0:
-                    held[k, i] = True
+        for i in range(m):
+            for k in range(n):
+                if z[i, k] == 0 and inner(X[k], X[k]) > 0.0:
+                    held[i, k] = True
         _faces(X, held, bases, ranks, counts, faces)
         found = _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active)
         if found != 1:

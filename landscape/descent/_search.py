@@ -274,7 +274,7 @@ class Search:
         from landscape.descent._kernels import approach  # numba takes a second to import
 
         n, column, penalty = problem.y.size, problem.column, problem.penalty
-        u, held, work = self.state.u.copy(), self.held.copy(), 4 * n * m * d + (m * d) ** 3
+        u, held, work = self.state.u.copy(), self.held.T.copy(), 4 * n * m * d + (m * d) ** 3
         losses = np.empty(min(max_iter - self.n_iter, max(1, int(AT_ONCE / work))))
         # The data of a study may not be written to: that is another type, compiled for anew.
         X, y = (np.require(array, requirements="W") for array in (problem.X, problem.y))
@@ -286,7 +286,7 @@ class Search:
         self._ended = found == 0
         if not taken or losses[taken - 1] >= self.loss:
             return False
-        self.state, self.held = State(u, e), held
+        self.state, self.held = State(u, e), held.T
         self.loss = problem.loss(self.state)
         self.losses += losses[:taken].tolist()
         self.n_iter += taken
