@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.losses import Loss, WeightDecay, get_loss, needs_loss
 from landscape.objective import check_problem, n_biases
 from landscape.parametrization import (
+    Lines,
     Parametrization,
     group_directions,
     max_norms,
-    separate_directions,
     split_biases,
 )
 from landscape.rounding import KINK_FACTOR, gamma
@@ -250,9 +250,9 @@ class EffectiveProblem:
         return np.asarray(self.sizes.sum(axis=1))
 
     @cached_property
-    def directions(self) -> Array | None:
-        """``x_k / ‖x_k‖_inf`` if none is 0 and no two are the same or opposite, (n, d)."""
-        return separate_directions(self.X)
+    def lines(self) -> Lines:
+        """Samples that are the same or opposite up to a factor: they share their kinks."""
+        return Lines.of(self.X)
 
     @cached_property
     def resolution(self) -> Array:

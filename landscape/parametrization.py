@@ -91,14 +91,27 @@ def _candidates(
     return order, np.flatnonzero(np.diff(keys[order]) <= slack)
 
 
-def separate_directions(rows: Array) -> Array | None:
-    """The directions (m, d) of rows if none is zero and no two are the same or opposite.
+@dataclass(frozen=True)
+class Lines:
+    """Which rows of a matrix lie on the same line through 0, up to ``DIRECTION_TOLERANCE``."""
 
-    None as well where that takes a closer look.
-    """
-    units, used = unit_directions(rows), np.asarray(rows.any(axis=1))
-    _, close = _candidates(units, used, False, DIRECTION_TOLERANCE)
-    return units if used.all() and not close.size else None
+    units: Array  #: The directions of all rows, 0 for zero rows, (n, d).
+    firsts: NDArray[np.intp]  #: For each row in question, the first one on its line or itself.
+    opposite: NDArray[np.bool_]  #: Whether it is opposite to that.
+    separate: bool  #: Whether all rows are on lines of their own.
+
+    @classmethod
+    def of(cls, rows: Array) -> Lines:
+        """Those of all rows."""
+        units, own = unit_directions(rows), np.arange(len(rows))
+        labels = group_directions(rows, oriented=False, units=units)
+        firsts = np.where(labels < 0, own, labels)
+        opposite = np.einsum("ij,ij->i", units, units[firsts]) < 0
+        return cls(units, firsts, opposite, bool((firsts == own).all()))
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> Lines:
+        """Those of some rows."""
+        return Lines(self.units, self.firsts[rows], self.opposite[rows], self.separate)
 
 
 def _label_run(

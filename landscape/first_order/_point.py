@@ -274,8 +274,8 @@ def _kink_function(
     merging = MERGING * float(np.abs(weights) @ max_norms(problem.X[rows]))
     charge = charge + merging * (sizes.sum(axis=0) > 0)
     rows, weights = rows[keep], weights[keep]
-    known = None if problem.directions is None else problem.directions[rows]
-    return merge_kinks(gradient, problem.X[rows], weights, bounds, directions=known), charge
+    lines = problem.lines[rows]
+    return merge_kinks(gradient, problem.X[rows], weights, bounds, lines=lines), charge
 
 
 def check_neurons(

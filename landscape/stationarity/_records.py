@@ -8,9 +8,8 @@ import numpy as np
 
 from landscape.parametrization import (
     DIRECTION_TOLERANCE,
-    group_directions,
+    Lines,
     max_norms,
-    unit_directions,
 )
 from landscape.rounding import Array, gamma
 from landscape.verdict import Verdict
@@ -119,14 +118,14 @@ def merge_kinks(
     weights: Array,
     bounds: Array | None = None,
     *,
-    directions: Array | None = None,
+    lines: Lines | None = None,
 ) -> KinkFunction:
     """Merge parallel and opposite kink samples, drop those that contribute nothing.
 
     ``relu(<v, t x>) = t relu(<v, x>)`` for t > 0, and ``relu(-z) = relu(z) - z``. A direction
     counts as the same up to ``DIRECTION_TOLERANCE``: h changes by at most ``MERGING`` of the terms
-    that are merged, ``|w_k| ‖x_k‖_inf``, for each coordinate. ``directions`` of the kinks are given
-    where it is known that nothing is to be merged.
+    that are merged, ``|w_k| ‖x_k‖_inf``, for each coordinate. The ``lines`` of the kinks are given
+    where they are known.
     """
     g = np.array(gradient, dtype=float)
     if bounds is None:
@@ -134,15 +133,11 @@ def merge_kinks(
     if len(kinks) == 0:
         return KinkFunction(g, np.empty((0, g.size)), np.empty(0), bounds)
     amounts = weights * max_norms(kinks)
-    if directions is not None:
-        keep = amounts != 0
-        return KinkFunction(g, directions[keep], amounts[keep], bounds)
-    units = unit_directions(kinks)
-    labels = group_directions(kinks, oriented=False, units=units)
-    used = np.flatnonzero(labels >= 0)
-    firsts, groups = np.unique(labels[used], return_inverse=True)
-    merged = np.bincount(groups, weights=amounts[used], minlength=len(firsts))
-    opposite = used[np.einsum("ij,ij->i", units[used], units[labels[used]]) < 0]
-    g -= amounts[opposite] @ units[labels[opposite]]
-    keep = merged != 0
-    return KinkFunction(g, units[firsts[keep]], merged[keep], bounds)
+    lines = Lines.of(kinks) if lines is None else lines
+    firsts = lines.firsts
+    if not lines.separate:
+        g -= amounts[lines.opposite] @ lines.units[firsts[lines.opposite]]
+        amounts = np.bincount(firsts, weights=amounts)
+        firsts = np.arange(amounts.size)
+    keep = amounts != 0
+    return KinkFunction(g, lines.units[firsts[keep]], amounts[keep], bounds)
