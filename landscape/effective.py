@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,9 @@ __all__ = ["EffectiveProblem", "State", "largest_step"]
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
+
+#: Entries of X up to which problems on the same data share what they know of these.
+SHARED = 2**16
 
 
 @dataclass
@@ -97,6 +100,26 @@ class EffectiveProblem:
         is free. With one on the last two coordinates lifted data have no flat direction.
         """
         inputs, targets = check_problem(theta, X, y, space)
+        plain = penalty is None and weight_decay is None and not needs_loss(loss, sample_weight)
+        if plain and inputs.size <= SHARED:
+            return _shared(space, inputs.tobytes(), targets.tobytes()).at(theta)
+        form = {"loss": loss, "sample_weight": sample_weight, "weight_decay": weight_decay}
+        return cls._build(theta, inputs, targets, space, penalty, **form)
+
+    @classmethod
+    def _build(
+        cls,
+        theta: Parametrization,
+        inputs: Array,
+        targets: Array,
+        space: Space,
+        penalty: ArrayLike | None = None,
+        *,
+        loss: str | Loss | None = None,
+        sample_weight: ArrayLike | None = None,
+        weight_decay: WeightDecay | None = None,
+    ) -> EffectiveProblem:
+        """See :meth:`build`."""
         own_loss = None
         if needs_loss(loss, sample_weight):
             targets, own_loss = get_loss(loss).on(targets, sample_weight)
@@ -469,6 +492,17 @@ class EffectiveProblem:
         Along directions in a hyperplane, rounding alone must not leave it.
         """
         rates[np.abs(rates) <= 64 * gamma(self.X.shape[1]) * self.terms(directions)] = 0.0
+
+
+@lru_cache(maxsize=4)
+def _shared(space: Space, inputs: bytes, targets: bytes) -> EffectiveProblem:
+    """The plain problem on these data, with all that many starts need of them."""
+    X, y = np.frombuffer(inputs).reshape(-1, space.n_inputs).copy(), np.frombuffer(targets).copy()
+    theta = Parametrization(np.ones((space.n_neurons, space.n_inputs)), np.ones(space.n_neurons))
+    problem = EffectiveProblem._build(theta, X, y, space)
+    for each in (problem.in_own_units(), problem.in_powers_of_two()):
+        _ = each.lines, each.largest, each.norms, each._relative, each.bounded
+    return problem
 
 
 def largest_step(u: Array, directions: Array, lower: Array, upper: Array) -> Array:
