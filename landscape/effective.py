@@ -290,6 +290,26 @@ class EffectiveProblem:
             sums += products[:, -2:].max(axis=1)
         return np.asarray(eps * units.scales[-1] / units.target * sums)
 
+    @cached_property
+    def merged(self) -> tuple[Array, Array, Array, NDArray[np.intp], float]:
+        """The sum of squares on fewer samples: X, y, column, which each sample is, what is left.
+
+        Networks are positively homogeneous: samples ``t_k x`` with t_k > 0 are one, but for a
+        constant, as repeated ones are.
+        """
+        column = np.zeros_like(self.y) if self.column is None else self.column
+        if self.lines.separate:
+            return self.X, self.y, column, np.arange(self.y.size), 0.0
+        keys = 2 * self.lines.firsts + self.lines.opposite
+        _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        sizes = np.where(self.norms > 0, max_norms(self.X), 1.0)
+        factors = sizes / sizes[first[place]]
+        roots = np.sqrt(np.bincount(place, weights=factors**2))
+        y = np.bincount(place, weights=factors * self.y) / roots
+        rest = self.y - factors * (y / roots)[place]
+        X = roots[:, None] * self.X[first]
+        return X, y, roots * column[first], place, float(rest @ rest)
+
     @property
     def unit(self) -> float:
         """Of the targets, in those of the data."""
@@ -501,7 +521,7 @@ def _shared(space: Space, inputs: bytes, targets: bytes) -> EffectiveProblem:
     theta = Parametrization(np.ones((space.n_neurons, space.n_inputs)), np.ones(space.n_neurons))
     problem = EffectiveProblem._build(theta, X, y, space)
     for each in (problem.in_own_units(), problem.in_powers_of_two()):
-        _ = each.lines, each.largest, each.norms, each._relative, each.bounded
+        _ = each.lines, each.largest, each.norms, each._relative, each.merged, each.bounded
     return problem
 
 

@@ -273,25 +273,28 @@ class Search:
             return False
         from landscape.descent._kernels import approach  # numba takes a second to import
 
-        n, column, penalty = problem.y.size, problem.column, problem.penalty
-        u, held, work = self.state.u.copy(), self.held.T.copy(), 4 * n * m * d + (m * d) ** 3
-        losses = np.empty(min(max_iter - self.n_iter, max(1, int(AT_ONCE / work))))
+        n, penalty, (X, y, column, place, rest) = problem.y.size, problem.penalty, problem.merged
+        u, work = self.state.u.copy(), 4 * len(y) * m * d + (m * d) ** 3
+        held = np.zeros((m, len(y)), dtype=bool)
+        held[:, place] = self.held.T
+        found = np.empty(min(max_iter - self.n_iter, max(1, int(AT_ONCE / work))))
         # The data of a study may not be written to: that is another type, compiled for anew.
-        X, y = (np.require(array, requirements="W") for array in (problem.X, problem.y))
-        e, taken, found = approach(
-            X, problem.signs, y, np.zeros(n) if column is None else column,
-            column is not None, np.zeros(d) if penalty is None else n * penalty,
-            KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, losses,
+        X, y, column = (np.require(array, requirements="W") for array in (X, y, column))
+        e, taken, left = approach(
+            X, problem.signs, y, column, problem.column is not None,
+            np.zeros(d) if penalty is None else n * penalty,
+            KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, found,
         )  # fmt: skip
-        self._ended = found == 0
-        if not taken or losses[taken - 1] >= self.loss:
+        self._ended = left == 0
+        losses = found[:taken] * (len(y) / n) + rest / n
+        if not taken or losses[-1] >= self.loss:
             return False
-        self.state, self.held = State(u, e), held.T
+        self.state, self.held = State(u, e), held.T[place]
         self.loss = problem.loss(self.state)
-        self.losses += losses[:taken].tolist()
+        self.losses += losses.tolist()
         self.n_iter += taken
         self.n_sideways = 0
-        self._settled = bool(taken < losses.size)
+        self._settled = bool(taken < found.size)
         return not self._settled
 
     def _count(self, new_loss: float) -> None:
