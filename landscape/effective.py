@@ -103,8 +103,7 @@ class EffectiveProblem:
         plain = penalty is None and weight_decay is None and not needs_loss(loss, sample_weight)
         if plain and inputs.size <= SHARED:
             return _shared(space, inputs.tobytes(), targets.tobytes()).at(theta)
-        form = {"loss": loss, "sample_weight": sample_weight, "weight_decay": weight_decay}
-        return cls._build(theta, inputs, targets, space, penalty, **form)
+        return cls._build(theta, inputs, targets, space, penalty, loss, sample_weight, weight_decay)
 
     @classmethod
     def _build(
@@ -114,7 +113,6 @@ class EffectiveProblem:
         targets: Array,
         space: Space,
         penalty: ArrayLike | None = None,
-        *,
         loss: str | Loss | None = None,
         sample_weight: ArrayLike | None = None,
         weight_decay: WeightDecay | None = None,

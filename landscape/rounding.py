@@ -40,8 +40,9 @@ MISSED = 1e-3
 #: A loss of at most this share of the targets' variance is zero: a global minimum.
 GLOBAL_SHARE = 1e-24
 
-_UNIT = 2.0**-53
-_SMALLEST = 2.0**-1074
+#: Half an ulp of 1, by which operations round, and the least positive float.
+UNIT = 2.0**-53
+SMALLEST = 2.0**-1074
 _UP = 1 + 2.0**-49
 
 
@@ -50,7 +51,7 @@ def gamma(n: int) -> float:
 
     The factor 2 covers that the sizes of the terms, which it multiplies, are rounded as well.
     """
-    return 2 * (n + 2) * _UNIT
+    return 2 * (n + 2) * UNIT
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ class Bounded:
         """The matrix product with exact floats."""
         sizes, n = np.abs(other), self.value.shape[-1]
         error = self.error @ sizes + gamma(n) * (np.abs(self.value) @ sizes)
-        return Bounded(self.value @ other, _UP * error + n * _SMALLEST)
+        return Bounded(self.value @ other, _UP * error + n * SMALLEST)
 
     def __add__(self, other: Bounded) -> Bounded:
         value = self.value + other.value
-        return Bounded(value, _UP * (self.error + other.error + _UNIT * np.abs(value)))
+        return Bounded(value, _UP * (self.error + other.error + UNIT * np.abs(value)))
 
     def __sub__(self, other: Bounded) -> Bounded:
         return self + Bounded(-other.value, other.error)
@@ -90,8 +91,8 @@ class Bounded:
     def __mul__(self, factor: Array) -> Bounded:
         """Entry by entry with exact floats."""
         value = self.value * factor
-        error = self.error * np.abs(factor) + _UNIT * np.abs(value)
-        return Bounded(value, _UP * error + _SMALLEST * (factor != 0))
+        error = self.error * np.abs(factor) + UNIT * np.abs(value)
+        return Bounded(value, _UP * error + SMALLEST * (factor != 0))
 
     @property
     def T(self) -> Bounded:

@@ -116,3 +116,58 @@ def bounded_least_squares(rows, target, upper):
             free[stop], first = False, False
             n_free -= 1
     return t
+
+
+@compiled
+def values_on_rays(rays, errors, gradient, kinks, weights, bounds, delta, relative, unit, least):
+    """A neuron's h on ``rays`` (b, r) and on those opposite, known up to ``errors``, (2, b) each.
+
+    Values, their errors, what delta (r,) allows, and which rays are not certainly infeasible: sums
+    of :class:`landscape.rounding.Bounded` without its arrays: ``kinks`` (r, q) and ``bounds``
+    (r, p) stand column by column, ``relative`` bounds sums of r and of q products.
+    """
+    (b, r), q, up = rays.shape, weights.size, 1.0 + 16.0 * unit
+    found, lost = np.empty((2, b)), np.empty((2, b))
+    allowed, feasible = np.empty(b), np.ones((2, b), np.bool_)
+    z, e = np.empty(q), np.empty(q)
+    side, slack = np.empty(bounds.shape[1]), np.empty(bounds.shape[1])
+    for p in range(b):
+        slope, error, share = 0.0, 0.0, 0.0
+        for k in range(q):
+            z[k], e[k] = 0.0, 0.0
+        for k in range(side.size):
+            side[k], slack[k] = 0.0, 0.0
+        for j in range(r):
+            size = errors[p, j] + relative[0] * abs(rays[p, j])
+            slope += rays[p, j] * gradient[j]
+            error += size * abs(gradient[j])
+            share += (abs(rays[p, j]) - errors[p, j]) * delta[j]
+            add(rays[p, j], kinks[j], z)
+            for k in range(q):
+                e[k] += size * abs(kinks[j, k])
+            add(rays[p, j], bounds[j], side)
+            for k in range(side.size):
+                slack[k] += size * abs(bounds[j, k])
+        allowed[p] = share * (1.0 - relative[0])
+        for k in range(side.size):
+            slack[k] = up * slack[k] + r * least
+            feasible[0, p] &= not side[k] < -slack[k]
+            feasible[1, p] &= not side[k] > slack[k]
+        rise, fall, size_up, size_down, lost_up, lost_down = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for k in range(q):
+            w, own = weights[k], up * e[k] + r * least
+            up_z, down_z = max(z[k], 0.0), max(-z[k], 0.0)
+            rise += w * up_z
+            fall += w * down_z
+            size_up += abs(w) * up_z
+            size_down += abs(w) * down_z
+            lost_up += abs(w) * own if z[k] >= -own else 0.0
+            lost_down += abs(w) * own if z[k] <= own else 0.0
+        error = up * error + r * least
+        found[0, p], found[1, p] = slope + rise, fall - slope
+        lost[0, p] = up * (lost_up + relative[1] * size_up) + q * least
+        lost[1, p] = up * (lost_down + relative[1] * size_down) + q * least
+        for side_of in range(2):
+            value = abs(found[side_of, p])
+            lost[side_of, p] = up * (error + lost[side_of, p] + unit * value)
+    return found, lost, allowed, feasible

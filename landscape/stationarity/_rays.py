@@ -16,7 +16,8 @@ from math import comb
 import numpy as np
 
 from landscape.exact import dot, normal_line, vector
-from landscape.rounding import KINK_FACTOR, Array, Bounded, Mask, gamma
+from landscape.parametrization import max_norms
+from landscape.rounding import KINK_FACTOR, SMALLEST, UNIT, Array, Bounded, Mask, gamma
 from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, decided, violated
 from landscape.verdict import Verdict
 
@@ -80,13 +81,21 @@ class Arrangement:
         return 2 * comb(len(self.rows), self.rank - 1)
 
     def values(self, rays: Bounded) -> tuple[Bounded, Array, Mask]:
-        """H at rays (b, r), ``<delta, |ray|>``, and which are not certainly infeasible."""
+        """H at rays (b, r), then at those opposite, ``<delta, |ray|>``, and which are feasible.
+
+        That is, which are not certainly infeasible.
+        """
+        from landscape.stationarity._kernels import values_on_rays  # numba, when needed
+
         h = self.h
-        found = rays @ h.gradient[:, None]
-        found += (rays @ h.kinks.T).relu() @ h.weights[:, None]
-        allowed = (np.abs(rays.value) - rays.error) @ self.delta * (1 - gamma(len(self.delta)))
-        infeasible = np.asarray((rays @ h.bounds.T).negative.any(axis=1))
-        return Bounded(found.value[:, 0], found.error[:, 0]), allowed, ~infeasible
+        relative = np.array([gamma(self.rank), gamma(len(h.weights))])
+        kinks, bounds = np.ascontiguousarray(h.kinks.T), np.ascontiguousarray(h.bounds.T)
+        value, error, allowed, feasible = values_on_rays(
+            rays.value, rays.error, h.gradient, kinks, h.weights, bounds, self.delta, relative,
+            UNIT, SMALLEST,
+        )  # fmt: skip
+        found = Bounded(value.ravel(), error.ravel())
+        return found, np.tile(allowed, 2), feasible.ravel()
 
     def falls_exactly(self, subset: tuple[int, ...]) -> Array | None:
         """A ray of these hyperplanes with ``h + <delta, |ray|> < 0``, in rational arithmetic."""
@@ -113,15 +122,15 @@ def check_rays(
     lowest, witness, share = 0.0, None, 0.0
     while batch := list(islice(subsets, BATCH)):
         normals = _normals(arrangement.rows[np.array(batch, dtype=int).reshape(len(batch), -1)])
-        rays = Bounded(np.vstack([normals.value, -normals.value]), np.tile(normals.error, (2, 1)))
-        found, here, feasible = arrangement.values(rays)
+        found, here, feasible = arrangement.values(normals)
         fails = feasible & (found.value + found.error + here < 0)
         if fails.any():
-            size = np.abs(rays.value).max(axis=1)
+            size = np.tile(max_norms(normals.value), 2)
             slopes = np.where(fails, found.value, 0.0) / np.where(size > 0, size, 1.0)
             k = int(np.argmin(slopes))
             if slopes[k] < lowest:
-                lowest, witness = float(slopes[k]), rays.value[k]
+                ray = normals.value[k % len(batch)]
+                lowest, witness = float(slopes[k]), ray if k < len(batch) else -ray
         clear = found.value - found.error + here >= 0
         open_subsets += [batch[k % len(batch)] for k in np.flatnonzero(feasible & ~clear)]
         # The share of what is allowed that the others need.

@@ -137,7 +137,7 @@ def merge_kinks(
     firsts = lines.firsts
     if not lines.separate:
         g -= amounts[lines.opposite] @ lines.units[firsts[lines.opposite]]
-        amounts = np.bincount(firsts, weights=amounts)
+        amounts = np.bincount(firsts, weights=amounts).astype(float)
         firsts = np.arange(amounts.size)
     keep = amounts != 0
     return KinkFunction(g, lines.units[firsts[keep]], amounts[keep], bounds)
