@@ -10,11 +10,16 @@ from math import gcd, inf, isqrt, lcm, nextafter
 from operator import mul
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 __all__ = [
     "HAVE_FLINT",
+    "Exact",
     "IntVector",
     "Number",
     "Vector",
+    "common",
     "dot",
     "echelon",
     "gram",
@@ -24,6 +29,7 @@ __all__ = [
     "normal_line",
     "null_basis",
     "primitive",
+    "product",
     "reduce_rows",
     "round_down",
     "round_up",
@@ -34,6 +40,8 @@ __all__ = [
 
 Vector = tuple[Fraction, ...]
 IntVector = tuple[int, ...]
+#: Arrays of fractions: numpy's sums, products and comparisons of these (with floats too) are exact.
+Exact = NDArray[np.object_]
 #: What is converted to a fraction, floats exactly.
 Number = int | float | Fraction
 
@@ -61,9 +69,41 @@ def round_up(value: Fraction) -> float:
     return 0.0 - round_down(-value)
 
 
-def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
-    """Inner product; zeros cost nothing."""
-    return sum((p * q for p, q in zip(x, y, strict=True) if p and q), Fraction(0))
+def common(x: Iterable[Fraction | int]) -> tuple[list[int], int]:
+    """Numerators over the least common denominator, and that: sums then need no divisors.
+
+    Examples
+    --------
+    >>> common([Fraction(1, 2), Fraction(2, 3)])
+    ([3, 4], 6)
+    """
+    values = list(x)
+    whole = lcm(*(p.denominator for p in values))
+    return [p.numerator * (whole // p.denominator) for p in values], whole
+
+
+def dot(x: Iterable[Fraction | int], y: Iterable[Fraction | int]) -> Fraction:
+    """Inner product."""
+    (p, whole), (q, other) = common(x), common(y)
+    if len(p) != len(q):
+        raise ValueError(f"y: expected {len(p)} entries, got {len(q)}")
+    return Fraction(sum(map(mul, p, q)), whole * other)
+
+
+def product(x: Exact, y: Exact) -> Exact:
+    """Matrix product of arrays of fractions, (n, d) and (d, k).
+
+    Examples
+    --------
+    >>> half = np.array([[Fraction(1, 2), Fraction(1, 3)]], dtype=object)
+    >>> product(half, half.T)
+    array([[Fraction(13, 36)]], dtype=object)
+    """
+    rows, columns = [common(row) for row in x], [common(column) for column in y.T]
+    found = [
+        [Fraction(sum(map(mul, p, q)), whole * other) for q, other in columns] for p, whole in rows
+    ]
+    return np.array(found, dtype=object).reshape(len(rows), len(columns))
 
 
 def max_norm(x: Iterable[Fraction]) -> Fraction:

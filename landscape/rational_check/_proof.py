@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import inf, lcm, nan
+from math import inf, nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.effective import EffectiveProblem
 from landscape.errors import LandscapeError
 from landscape.exact import (
+    Exact,
     Vector,
+    common,
     dot,
     gram,
     null_basis,
+    product,
     reduce_rows,
     round_down,
     round_up,
@@ -26,9 +29,6 @@ from landscape.rational_check._cone import ConeAnswer, ConeBudget, is_nonnegativ
 from landscape.rational_check._kinked import choose_slopes
 from landscape.spaces import RestrictedSpace, UnrestrictedSpace
 from landscape.verdict import Verdict
-
-#: Arrays of fractions: numpy's sums, products and comparisons of these (with floats too) are exact.
-Exact = NDArray[np.object_]
 
 ZERO = Fraction(0)
 
@@ -111,6 +111,8 @@ class _Proof:
     ) -> None:
         self.problem, self.budget, self.max_unknowns = problem, budget, max_unknowns
         self.X, self.y, self.signs = _exact(problem.X), _exact(problem.y), _exact(problem.signs)
+        #: Inputs times the neurons' signs, (m, n, d).
+        self.signed = self.signs[:, None, None] * self.X
         self.norms = np.abs(_exact(inputs)).sum(axis=1)
         self.column = None if problem.column is None else _exact(problem.column)
         theta, m = problem.theta, len(problem.signs)
@@ -149,10 +151,11 @@ class _Proof:
         else:
             self._solve_face()
             self._check_sides()
-        loss = Fraction(self._losses()[0].sum()) / len(self.y)
-        if loss:
+        total, s, _ = self._losses()
+        loss = total / len(self.y)
+        if loss and self.pieces is not None:
             self._choose_slopes()
-        s = self._losses()[1]
+            s = self._losses()[1]
         multipliers = self._check_slopes(s) if loss else ((),) * len(self.u)
         self._check_space()
         distance, reach = self._distance_and_reach()
@@ -176,7 +179,7 @@ class _Proof:
 
     def _go_to(self, u: Exact) -> None:
         """Products of the point that is examined, and their pre-activations."""
-        self.u, self.z = u, self.X @ u.T
+        self.u, self.z = u, product(self.X, u.T)
 
     def _take_sides(self) -> None:
         """Kinks, sides and active bounds of theta itself."""
@@ -235,9 +238,11 @@ class _Proof:
         faces = [self._face(i) for i in range(len(self.u0))]
         self._go_to(np.array([point for _, point in faces], dtype=object).reshape(self.u0.shape))
         for i, (basis, _) in enumerate(faces):
-            for v in basis:
-                sides = zip(self.X, self.active[:, i], strict=True)
-                column = [self.signs[i] * dot(x, v) if on else ZERO for x, on in sides]
+            own = np.full((len(self.y), len(basis)), ZERO, dtype=object)
+            if basis:
+                on = self.active[:, i]
+                own[on] = product(self.signed[i, on], np.array(basis, dtype=object).T)
+            for column, v in zip(own.T.tolist(), basis, strict=True):
                 if any(column):
                     columns.append(column)
                     owners.append((i, v))
@@ -254,24 +259,19 @@ class _Proof:
             self._solve_kinks(columns, owners)
             return
         # Columns as integers: their inner products then need no common denominators.
-        scales = [lcm(*(p.denominator for p in column)) for column in columns]
-        whole = [
-            [int(p * scale) for p in column] for column, scale in zip(columns, scales, strict=True)
-        ]
+        whole, scales = zip(*map(common, columns), strict=True)
         _, s, curvatures = self._losses()
-        common = lcm(*(p.denominator for p in s))
-        right = [int(p * common) for p in s]
+        right, scale = common(s)
         if (curvatures == 1).all():
             normal = [[Fraction(p) for p in row] for row in gram(whole)]
         else:  # of the pieces of the losses on which the samples are
             bent = [[p * q for p, q in zip(row, curvatures, strict=True)] for row in whole]
-            exact = [[Fraction(p) for p in row] for row in whole]
-            normal = [[dot(p, q) for q in exact] for p in bent]
+            normal = [[dot(p, q) for q in whole] for p in bent]
         sides = np.array(whole, dtype=object) @ np.array(right, dtype=object)
-        steps = solve(normal, [Fraction(-p, common) for p in sides])
+        steps = solve(normal, [Fraction(-p, scale) for p in sides])
         if steps is None:  # normal equations of the squared loss always have one
             raise _NotProvedError("the pieces of the losses next to the point have no minimum")
-        self._step([p * scale for p, scale in zip(steps, scales, strict=True)], owners)
+        self._step([p * size for p, size in zip(steps, scales, strict=True)], owners)
 
     def _step(self, steps: list[Fraction], owners: list[tuple[int, Vector]]) -> None:
         u = self.u.copy()
@@ -317,21 +317,24 @@ class _Proof:
 
     def _residuals(self) -> Exact:
         """Residuals with the pattern that was found, exact where the sides are right."""
-        s = (self.z * self.active) @ self.signs - self.y
-        return s if self.column is None else s + self.e * self.column
+        terms = np.where(self.active.T[:, :, None], self.signed, 0)
+        rows, point = [*terms, -self.y[:, None]], [*self.u.ravel(), 1]
+        if self.column is not None:
+            rows, point = [*rows, self.column[:, None]], [*point, self.e]
+        return product(np.hstack(rows), np.array([point], dtype=object).T)[:, 0]
 
-    def _losses(self) -> tuple[Exact, Exact, Exact]:
-        """Values of the losses, half slopes and half curvatures, (n,) each."""
+    def _losses(self) -> tuple[Fraction, Exact, Exact]:
+        """Sum of the losses, half slopes and half curvatures, (n,) each."""
         r, loss = self._residuals(), self.problem.sample_loss
         if loss is None:
-            return r * r, r, np.ones_like(r)
+            return dot(r, r), r, np.ones_like(r)
         if self.pieces is not None:
             gaps, (_, low, high) = r - self.pieces[:, 0], self.pieces.T
-            s = np.where(self.bent, self.chosen, np.where(gaps < 0, low, high))
-            return 2 * gaps * np.where(gaps < 0, low, high), s, np.zeros_like(r)
+            steep = np.where(gaps < 0, low, high)
+            return 2 * dot(gaps, steep), np.where(self.bent, self.chosen, steep), np.zeros_like(r)
         found = [loss.exactly(k, value) for k, value in enumerate(r)]
         values, slopes, curvatures = (_exact(part) for part in zip(*found, strict=True))
-        return values, slopes, curvatures
+        return dot(values, np.ones_like(values)), slopes, curvatures
 
     # --- conditions ---------------------------------------------------------------------------
 
@@ -355,7 +358,7 @@ class _Proof:
 
     def _check_slopes(self, s: Exact) -> tuple[tuple[Fraction, ...], ...]:
         """Every neuron's h is non-negative, and the offset's derivative is zero."""
-        if self.column is not None and s @ self.column:
+        if self.column is not None and dot(s, self.column):
             failure = _NotProvedError if self.bent.any() else _RefutedError
             raise failure("the derivative by the offset is not exactly 0")
         multipliers = []
@@ -374,7 +377,7 @@ class _Proof:
         bounds += [
             tuple(-p for p in _unit(j, d)) for j in np.flatnonzero(self.at_upper[i]).tolist()
         ]
-        g = (s * self.active[:, i]) @ self.X
+        g = product(np.where(self.active[:, i], s, 0)[None], self.X)[0]
         rows = [tuple(x) for x in self.X[kinks]]
         return is_nonnegative(g, rows, s[kinks].tolist(), bounds, self.budget)
 
@@ -436,8 +439,8 @@ class _Proof:
                     distances += [
                         abs((p / end if low else ZERO) - q) for p, q in zip(full, a0, strict=True)
                     ]
-            if high:
-                limits += (np.abs(z[off]) / (high * self.norms[off])).tolist()
+            if high and off.any():
+                limits.append((np.abs(z[off]) / self.norms[off]).min() / high)
             if bent and not self.idle[i] and c0:
                 limits.append(low)
         return max(distances), min(limits) if limits else None
