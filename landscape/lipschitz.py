@@ -30,7 +30,7 @@ from landscape.arrangement import Arrangement, Infeasible, sides_at
 from landscape.arrangement._integers import IntVector, integer_rows, move_off, strict_solution
 from landscape.networks import as_network
 from landscape.parametrization import max_norms
-from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, exact_gradient
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern
 
 if TYPE_CHECKING:  # these import numba
     from landscape.seminorm._problem import CellProblem, Planes, Reduced
@@ -191,7 +191,7 @@ class _Search:
 
     def run(self, limits: Limits) -> LipschitzConstant:
         """Search by the seminorm's methods where they apply, else by regions."""
-        from landscape.seminorm._problem import Planes, unscaled
+        from landscape.seminorm._problem import Planes, exact_gradient, unscaled
 
         small = self.norm == np.inf and self.d <= MAX_SIGNED_INPUTS
         turned = np.vstack([self.rows, -self.faces])
@@ -229,6 +229,7 @@ class _Search:
 
     def _symmetric(self, planes: Planes, limits: Limits) -> tuple[Found, Reduced]:
         """With one more neuron, see the module."""
+        from landscape.seminorm._problem import exact_gradient
         from landscape.seminorm._search import solve
 
         columns = np.eye(self.d)

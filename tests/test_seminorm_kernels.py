@@ -1,6 +1,8 @@
-"""Kernels against numpy and Python: sorting, sweeps."""
+"""Kernels against numpy and Python: sorting, sweeps, sums."""
 
 from __future__ import annotations
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from landscape.seminorm._kernels import (
     CROWDED,
     center,
+    correct_sums,
     in_fours,
     order_lines,
     sort_plane,
@@ -53,3 +56,29 @@ def test_sweeps_find_what_points_between_the_lines_find(q: int, rng: np.random.G
     sizes = np.abs((points @ rows.T > 0) @ weights - middle[:q]) + free
     assert best == pytest.approx(sizes.max())
     assert position == sizes.max(axis=1).argmax()
+
+
+def test_sums_are_correctly_rounded_or_left_open(rng: np.random.Generator) -> None:
+    """Against exact sums: random, cancelling, integer, and at the ends of the range of floats."""
+    closed = 0
+    for trial in range(3000):
+        rows = rng.standard_normal((rng.integers(1, 20), 2))
+        kind = trial % 6
+        if kind == 1:
+            rows *= 2.0 ** rng.integers(-60, 60, rows.shape)
+        elif kind == 2:
+            rows = np.round(8 * rows)
+        elif kind == 3:  # next to a cancellation, and to the middle between two floats
+            rows = np.vstack([rows, -rows * (1 + 2.0**-51 * rng.integers(-2, 3, rows.shape))])
+            rows = np.vstack([rows, 2.0 ** rng.integers(-56, -50, 2), [1.0, -1.0]])
+        elif kind == 4:
+            rows *= 2.0**-1060
+        elif kind == 5:
+            rows *= 2.0**990
+        chosen = rng.random(len(rows)) < 0.8
+        sums = np.empty(2)
+        if correct_sums(rows, chosen, sums):
+            closed += kind != 4
+            exact = [float(sum(map(Fraction, column), Fraction())) for column in rows[chosen].T]
+            np.testing.assert_array_equal(sums, exact)
+    assert closed > 2000

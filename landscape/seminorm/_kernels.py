@@ -70,9 +70,42 @@ def scaled(rows):
         for j in range(d):
             sizes[i] = max(sizes[i], abs(rows[i, j]))
         sizes[i], exponents[i] = math.frexp(sizes[i])
-        for j in range(d):
-            result[i, j] = math.ldexp(rows[i, j], -exponents[i])
+        if abs(exponents[i]) < 1000:  # a factor that is a float: faster, and the same
+            factor = math.ldexp(1.0, -exponents[i])
+            for j in range(d):
+                result[i, j] = rows[i, j] * factor
+        else:
+            for j in range(d):
+                result[i, j] = math.ldexp(rows[i, j], -exponents[i])
     return result, sizes, exponents
+
+
+@compiled
+def correct_sums(rows, chosen, sums):
+    """Correctly rounded sums of the chosen rows (m, q), into ``sums``; false where that is open.
+
+    Compensated sums: the error of each addition is known, and only their sum is rounded. What that
+    loses must not reach the middle between two floats.
+    """
+    m, q = rows.shape
+    for c in range(q):
+        total, error, size = 0.0, 0.0, 0.0
+        for i in range(m):
+            if chosen[i]:
+                x, before = rows[i, c], total
+                total = before + x
+                part = total - before
+                error += (before - (total - part)) + (x - part)
+                size += abs(x)
+        rounded = total + error
+        part = rounded - total
+        left = (total - (rounded - part)) + (error - part)
+        mantissa, exponent = math.frexp(abs(rounded))
+        middle = math.ldexp(0.25 if mantissa == 0.5 else 0.5, exponent - 53) if mantissa else 0.0
+        if size > 0.0 and not abs(left) + 2.0 * m * m * EPS * EPS * size < middle:
+            return False
+        sums[c] = rounded
+    return True
 
 
 @compiled

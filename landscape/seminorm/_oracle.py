@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from landscape.arrangement import general_position_count
 from landscape.arrangement._enumeration import enumerate_cells
 from landscape.arrangement._integers import IntVector, primitive
-from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm, exact_gradient
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm
 
 #: Arrangements with at most this many cells are enumerated once and kept.
 CACHED_CELLS = 20_000
@@ -138,6 +138,8 @@ class GradientOracle:
 
     def _known_above(self, values: Array, radius: float, limit: int | None) -> list[SteepCell]:
         """The steep cells among those kept, or found by earlier searches, the worst first."""
+        from landscape.seminorm._problem import exact_gradient
+
         patterns = self._patterns
         if patterns is None:
             known = [record.pattern for record in self._recent]

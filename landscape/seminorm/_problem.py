@@ -24,7 +24,7 @@ from landscape.canonical import exact_sums, merge_hyperplanes
 from landscape.parametrization import DIRECTION_TOLERANCE
 from landscape.seminorm import _kernels as kernels
 from landscape.seminorm._kernels_conflicts import cell_point
-from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm, exact_gradient
+from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern, Seminorm
 from landscape.streams import stream
 
 
@@ -118,6 +118,14 @@ def sorting_vector(n: int) -> Array:
     return vector
 
 
+def exact_gradient(products: Array, active: Pattern) -> Array:
+    """The sum of the active rows, correctly rounded."""
+    gradient = np.empty(products.shape[1])
+    if not kernels.correct_sums(products, active, gradient):
+        gradient[:] = [math.fsum(column) for column in products[active].T.tolist()]
+    return gradient + 0.0
+
+
 def settle(rows: Array, point: Array, wanted: NDArray[np.int8]) -> tuple[Array, Pattern] | None:
     """A point moved off the hyperplanes it is on, and its sides; None if floats cannot tell."""
     point, sides = point.copy(), np.empty(len(rows), dtype=bool)
@@ -193,7 +201,7 @@ class Planes:
         """Activation of the neurons, shape (..., m), where the hyperplanes have these sides."""
         if not self.distinct:  # the last side is for zero rows, which have label -1, orientation 0
             sides = np.concatenate([sides, np.ones((*sides.shape[:-1], 1), dtype=bool)], axis=-1)
-        active: Pattern = sides[..., self.labels] == (self.orientations > 0)
+        active: Pattern = sides.take(self.labels, axis=-1) == (self.orientations > 0)
         return active
 
     def locate(

@@ -1,6 +1,5 @@
 """What the seminorm's functions return, and when a search has to stop."""
 
-import math
 import threading
 import time
 from collections.abc import Iterator
@@ -18,11 +17,6 @@ Pattern = NDArray[np.bool_]
 
 EPS = float(np.finfo(float).eps)
 METHODS = ("auto", "plane", "flats", "cones", "conflicts", "reference")
-
-
-def exact_gradient(products: Array, active: Pattern) -> Array:
-    """The sum of the active rows, correctly rounded."""
-    return np.array([math.fsum(column) + 0.0 for column in products[active].T.tolist()])
 
 
 class OutOfReach(LandscapeError):
