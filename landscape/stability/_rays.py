@@ -11,7 +11,7 @@ above is constructed, by a linear program over the weight vectors with the outpu
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,32 +38,14 @@ def below(level: Array, size: Array) -> Array:
     return np.maximum(level - 16 * _UNIT * (size + level), 0.0)
 
 
-def bisect(reached: Callable[[Array], NDArray[np.bool_]], high: Array) -> tuple[Array, Array]:
-    """Ends of brackets of the least levels that are ``reached``, between 0 and ``high``."""
-    low = np.zeros_like(high)
-    for _ in range(100):
-        middle = low + 0.5 * (high - low)
-        inside = reached(middle)
-        low, high = np.where(inside, low, middle), np.where(inside, middle, high)
-    return low, high
-
-
-def scale_interval(a: Array, e: Array, level: Array) -> tuple[Array, Array]:
-    """Scales t >= 0 with ``‖a - t e‖_inf <= level``: [low, high], empty if low > high."""
-    size, along, level = np.abs(e), np.where(e < 0, -a, a), level[..., None]
-    off = np.where(np.abs(a) > level, np.inf, -np.inf)  # where e is zero, all t or none
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        low = np.where(size > 0, (along - level) / size, off)
-        high = np.where(size > 0, (along + level) / size, -off)
-    return np.maximum(low.max(axis=-1), 0.0), high.min(axis=-1)
-
-
 def ray_costs(c: Array, a: Array, p: Array, e: Array, *, balanced: bool = False) -> Array:
     """Bracket and minimizer of the problem above, (3, ...): lower, upper, scale; p, e are not zero.
 
     ``upper`` is the objective at ``scale``. On N', ``balanced``, only the scale with
     ``|p / t| = ‖t e‖_inf`` is allowed.
     """
+    from landscape.stability._kernels import ray_levels  # numba, when needed
+
     c, a, p, e = np.broadcast_arrays(c[..., None], a, p[..., None], e)
     c, p = c[..., 0], p[..., 0]
     norms, lengths = np.abs(a).max(axis=-1), np.abs(e).max(axis=-1)
@@ -75,19 +57,13 @@ def ray_costs(c: Array, a: Array, p: Array, e: Array, *, balanced: bool = False)
             value = np.maximum(np.abs(c - p / t), np.abs(a - t[..., None] * e).max(axis=-1))
         return np.where((t > 0) & np.isfinite(t) & np.isfinite(value), value, np.inf)
 
-    def interval(level: Array) -> tuple[Array, Array]:
-        first, last = scale_interval(a, e, level)
-        with np.errstate(divide="ignore", over="ignore"):
-            first = np.maximum(first, np.where(gain + level > 0, size / (gain + level), np.inf))
-            last = np.minimum(last, np.where(gain - level > 0, size / (gain - level), np.inf))
-        return np.where(np.isfinite(first), first, np.nan), last
-
     scale = np.sqrt(size) / np.sqrt(lengths)
     upper = distance(scale)
     if balanced:
         return np.stack([below(upper, largest + scale * lengths), upper, scale])
-    low, high = bisect(lambda level: np.less_equal(*interval(level)), upper)
-    first, last = interval(high)
+    rows = [x.reshape(-1, x.shape[-1]).copy() for x in (a, e)]
+    ends = ray_levels(*rows, gain.ravel(), size.ravel(), upper.ravel())
+    low, _, first, last = ends.reshape(4, *size.shape)
     # Scales that keep (c, a), a or c unchanged, and the balanced one, are free of the bisection's
     # rounding.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -107,15 +83,9 @@ def ray_costs(c: Array, a: Array, p: Array, e: Array, *, balanced: bool = False)
 
 def line_distances(a: Array, normals: Array) -> Array:
     """``min over all real t of ‖a_i - t e_h‖_inf``, a bound from below, shape (m, K)."""
-    a, e = np.broadcast_arrays(a[:, None, :], normals[None])
+    from landscape.stability._kernels import line_levels  # numba, when needed
 
-    def meets(level: Array) -> NDArray[np.bool_]:
-        return np.less_equal(*scale_interval(a, e, level)) | np.less_equal(
-            *scale_interval(a, -e, level)
-        )
-
-    sizes = np.abs(a).max(axis=-1)
-    return below(bisect(meets, sizes)[0], sizes)
+    return below(line_levels(a, normals), max_norms(a)[:, None])
 
 
 def silence(a: Array, c: Array, which: NDArray[np.bool_]) -> None:
@@ -156,31 +126,36 @@ def share_ray(
 
     Returns a bound from below, and, if the level is at most ``cap``, weights and output weights.
     """
+    from landscape.stability._kernels import STEPS, scale_interval
+
     size = np.maximum(np.abs(a).max(), np.abs(c).max())
 
-    def reach(level: Array) -> tuple[Array, Array, Array]:
+    def reach(level: float) -> tuple[Array, Array, Array]:
         """Ranges of ``c' t`` for ``|c' - c| <= level``, t in an interval; (inf, -inf) if empty."""
-        t = np.array(scale_interval(a, e[None], np.broadcast_to(level, 2)))
+        t = np.array([scale_interval(row, e, level) for row in a]).T
         with np.errstate(invalid="ignore", over="ignore"):  # 0 * inf where the interval is empty
             corners = np.stack([(c + s * level) * bound for s in (-1.0, 1.0) for bound in t])
         empty = t[0] > t[1]
         first = np.where(empty, np.inf, corners.min(axis=0))
         return first, np.where(empty, -np.inf, corners.max(axis=0)), t
 
-    def reached(level: Array) -> NDArray[np.bool_]:
+    def reached(level: float) -> bool:
         first, last, _ = reach(level)
-        return np.asarray(first.sum() <= jump <= last.sum())
+        return bool(first.sum() <= jump <= last.sum())
 
-    if not reached(np.array(cap)):
+    if not reached(cap):
         return float(below(np.array(cap), size)), False, a, c
-    low, high = bisect(reached, np.array(cap))
+    low, high = 0.0, cap
+    for _ in range(STEPS):
+        middle = low + 0.5 * (high - low)
+        low, high = (low, middle) if reached(middle) else (middle, high)
     first, last, t = reach(high)
     part = np.clip(jump - last[1], first[0], last[0])
     parts = np.array([part, jump - part])
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # c' = p / t next to c
         scales = np.where(parts * c > 0, np.clip(parts / c, *t), t[1])
     scales = np.maximum(scales, np.finfo(float).tiny)
-    return float(below(low, size)), True, scales[:, None] * e, parts / scales
+    return float(below(np.array(low), size)), True, scales[:, None] * e, parts / scales
 
 
 def spare_pairs(
