@@ -165,15 +165,17 @@ class Relaxation:
 
     def solve(self) -> tuple[Array, Array, bool]:
         """The solver's point and multipliers, and whether it found the program feasible."""
-        (n, size), unit = self.B.shape, self.centre.unit
+        rows, size, unit = np.column_stack([self.B, self.centre.y]), self.size, self.centre.unit
+        if len(rows) > size + 1:  # as many residuals have the same sum of squares, up to rounding
+            rows = np.linalg.qr(rows, mode="r")
+        n = len(rows)
         # The residuals as variables of their own keep the quadratic sparse. In units of the loss
         # at the centre, so that absolute tolerances mean the same on all data.
-        diagonal = np.concatenate([np.zeros(size), np.full(n, 2.0 / (n * unit))])
+        diagonal = np.append(np.zeros(size), np.full(n, 2.0 / (len(self.B) * unit)))
         hessian = csc_matrix((diagonal, np.arange(size + n), np.arange(size + n + 1)))
-        matrix = np.block([[self.B, -np.eye(n)], [self.G, np.zeros((len(self.G), n))]])
-        right = np.concatenate([self.centre.y, self.h])
+        matrix = np.block([[rows[:, :-1], -np.eye(n)], [self.G, np.zeros((len(self.G), n))]])
         point, multipliers, status = minimize_quadratic(
-            hessian, np.zeros(size + n), matrix, right, n + self.n_equal
+            hessian, np.zeros(size + n), matrix, np.append(rows[:, -1], self.h), n + self.n_equal
         )
         return point[:size], multipliers[n:] * unit, "PrimalInfeasible" not in status
 
