@@ -165,9 +165,10 @@ class Relaxation:
 
     def solve(self) -> tuple[Array, Array, bool]:
         """The solver's point and multipliers, and whether it found the program feasible."""
-        rows, size, unit = np.column_stack([self.B, self.centre.y]), self.size, self.centre.unit
+        size, unit = self.size, self.centre.unit
+        rows: Array = np.column_stack([self.B, self.centre.y])
         if len(rows) > size + 1:  # as many residuals have the same sum of squares, up to rounding
-            rows = np.linalg.qr(rows, mode="r")
+            rows = np.asarray(np.linalg.qr(rows, "r"))
         n = len(rows)
         # The residuals as variables of their own keep the quadratic sparse. In units of the loss
         # at the centre, so that absolute tolerances mean the same on all data.
