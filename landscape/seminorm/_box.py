@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, islice, product
 from math import comb
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.canonical import exact_sums, merge_hyperplanes
-from landscape.exact import dot, reduce_rows, vector
+from landscape.exact import echelon, integer_vector, vector
 from landscape.parametrization import max_norms, unit_directions
 from landscape.seminorm._record import EPS, Array, Limits
 from landscape.streams import stream
@@ -263,12 +264,16 @@ def exact_vertex(kinks: Array, free: list[int], start: Array) -> list[Fraction] 
 
     ``start`` holds the fixed coordinates.
     """
-    point, rows = list(vector(start.tolist())), [vector(kink) for kink in kinks.tolist()]
-    reduced, pivots = reduce_rows([[*(row[j] for j in free), -dot(row, point)] for row in rows])
+    point, rows = list(vector(start.tolist())), [integer_vector(kink) for kink in kinks.tolist()]
+    fixed = [int(p) for p in start]  # they are faces of the box
+    sides = [-sum(map(mul, row, fixed)) for row in rows]
+    table, pivots = echelon(
+        [[*(row[j] for j in free), side] for row, side in zip(rows, sides, strict=True)]
+    )
     if pivots != list(range(len(free))):
         return None
-    for row, j in zip(reduced, free, strict=True):
-        point[j] = row[-1]
+    for k, j in enumerate(free):
+        point[j] = Fraction(table[k][-1], table[k][k])
     return point
 
 
