@@ -32,6 +32,12 @@ SETTLED = 1e-13
 #: Multipliers that are wrong by a smaller share of their terms, or by rounding, are right.
 RIGHT = 1e-9
 
+#: A direction goes along a kink when it leaves it by at most this share of its terms.
+ALONG = 1e-9
+
+#: Held samples of a neuron, at most, whose directions are tried, and steps to steeper ones.
+SEEN, STEEPER = 100, 10
+
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 20
 
@@ -349,6 +355,21 @@ def _search(
 
 
 @compiled
+def _gradient(X, sign, z, s, lost, u, penalty, held, g):
+    """What the active samples of a neuron sum to, into ``g`` (d,); sizes of all terms."""
+    terms = 0.0
+    for j in range(g.size):
+        g[j] = penalty[j] * u[j]
+        terms += abs(g[j])
+    for k in range(len(X)):
+        if held[k] or z[k] > 0:
+            terms += (abs(s[k]) + lost[k] / RIGHT) * np.sqrt(inner(X[k], X[k]))
+            if not held[k]:
+                add(sign * s[k], X[k], g)
+    return terms
+
+
+@compiled
 def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active):
     """Let go of the held sample whose multiplier is most wrong: 1; 0 if none is, -1 if unclear."""
     n, d = X.shape
@@ -360,18 +381,10 @@ def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, activ
         if counts[i] > ranks[i]:
             clear = False
             continue
-        terms, c = 0.0, 0
-        for j in range(d):
-            g[j] = penalty[j] * u[i, j]
-            terms += abs(g[j])
+        terms, c = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g), 0
         for k in range(n):
-            if not held[i, k] and not z[i, k] > 0:
-                continue
-            size = np.sqrt(inner(X[k], X[k]))
-            terms += (abs(s[k]) + lost[k] / RIGHT) * size
-            if not held[i, k]:
-                add(signs[i] * s[k], X[k], g)
-            elif size > 0.0:
+            size = np.sqrt(inner(X[k], X[k])) if held[i, k] else 0.0
+            if size > 0.0:
                 places[c], sizes[c] = k, size
                 c += 1
         # h(v) = sum_k w_k relu(z_k) - mu_k z_k with z_k = <v, x_k>: it needs 0 <= mu_k <= w_k.
@@ -390,6 +403,89 @@ def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, activ
         return 0 if clear else -1
     held[neuron, which] = False
     active[neuron, which] = side
+    return 1
+
+
+@compiled
+def _steepness(X, held, w, g, terms, v):
+    """The lower one of h(v) and h(-v) relative to what changes on the kinks; which sign that is."""
+    slope, up, down, size = inner(g, v), 0.0, 0.0, 0.0
+    for k in range(len(X)):
+        if held[k]:
+            value = inner(X[k], v)
+            size += value * value
+            up += w[k] * max(value, 0.0)
+            down += w[k] * max(-value, 0.0)
+    least = RIGHT * terms * np.sqrt(inner(v, v))
+    sign = 1.0 if slope + up <= down - slope else -1.0
+    value = min(slope + up, down - slope)
+    return (value / np.sqrt(size) if value < -least and size > 0.0 else 0.0), sign
+
+
+@compiled
+def _leave(X, signs, z, s, lost, u, penalty, held, counts, ranks, active):
+    """Leave the kinks of a neuron whose held samples depend, where a direction is seen: 1, else -1.
+
+    Each of some held samples gives a direction in which it changes most; from the steepest one on,
+    steepest descents of the cells that they lead into are followed.
+    """
+    n, d = X.shape
+    best, neuron = 0.0, -1
+    g, v, own, found, w = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(n)
+    metric, matrix = np.empty((d, d)), np.empty((d, d))
+    for i in range(signs.size):
+        if counts[i] <= ranks[i]:
+            continue
+        terms = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g)
+        for p in range(d):
+            for q in range(d):
+                metric[p, q] = 0.0
+        for k in range(n):
+            w[k] = signs[i] * s[k]
+            for p in range(d if held[i, k] else 0):
+                add(X[k, p], X[k], metric[p])
+        steepest, count, stride = 0.0, 0, counts[i] // SEEN + 1
+        for k in range(n):
+            count += held[i, k]
+            if not held[i, k] or count % stride > 0:
+                continue
+            copy(metric, matrix)
+            for j in range(d):
+                v[j] = X[k, j]
+            _solve(matrix, v)
+            slope, sign = _steepness(X, held[i], w, g, terms, v)
+            if slope < steepest:
+                steepest = slope
+                for j in range(d):
+                    own[j] = sign * v[j]
+        for _ in range(STEEPER if steepest < 0.0 else 0):
+            for j in range(d):
+                v[j] = -g[j]
+            for k in range(n):
+                if held[i, k] and inner(X[k], own) > 0.0:
+                    add(-w[k], X[k], v)
+            copy(metric, matrix)
+            _solve(matrix, v)
+            slope, sign = _steepness(X, held[i], w, g, terms, v)
+            if not slope < steepest:
+                break
+            steepest = slope
+            for j in range(d):
+                own[j] = sign * v[j]
+        if steepest < best:
+            best, neuron = steepest, i
+            for j in range(d):
+                found[j] = own[j]
+    if neuron < 0:
+        return -1
+    for k in range(n):
+        if held[neuron, k]:
+            value, size = 0.0, 0.0
+            for j in range(d):
+                value += X[k, j] * found[j]
+                size += abs(X[k, j] * found[j])
+            if abs(value) > ALONG * size:
+                held[neuron, k], active[neuron, k] = False, value > 0.0
     return 1
 
 
@@ -482,6 +578,8 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
                     held[i, k] = True
         _faces(X, held, bases, ranks, counts, faces)
         found = _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active)
+        if found < 0:
+            found = _leave(X, signs, z, s, lost, u, penalty, held, counts, ranks, active)
         if found != 1:
             break
         tried = True

@@ -98,6 +98,8 @@ class Search:
         self.budget, self.far, self.deadline = budget, far, deadline
         #: Whether the end of compiled steps does for a test, because it is certified anyway.
         self.first = first
+        #: Whether neurons that collapsed to 0 have one sign next to them, not both.
+        self.one_sign = isinstance(problem.space, RestrictedSpace)
         self.state = problem.state()
         self.loss = self.loss_start = problem.loss(self.state)
         m, d = self.state.u.shape
@@ -285,7 +287,7 @@ class Search:
             np.zeros(d) if penalty is None else n * penalty,
             KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, found,
         )  # fmt: skip
-        self._ended = left == 0
+        self._ended = left < 1
         losses = found[:taken] * (len(y) / n) + rest / n
         if not taken or losses[-1] >= self.loss:
             return False
@@ -423,7 +425,7 @@ class Search:
         self.n_tests += 1
         point = self._values()
         check = check_point(point, self.budget, descent_only=descent_only)
-        if check.verdict is not Verdict.HOLDS or isinstance(self.problem.space, RestrictedSpace):
+        if check.verdict is not Verdict.HOLDS or self.one_sign:
             return check
         # Neurons that collapsed to 0 have both signs next to them.
         for i in np.flatnonzero(max_norms(self.state.u) == 0):
@@ -485,9 +487,10 @@ class Search:
             if not self._settled:
                 if self._approach(max_iter):
                     continue
-                # A neuron that collapsed to 0 has both signs next to it: that takes the test.
-                clear = self._ended and self.first and max_norms(self.state.u).all()
-                if clear and self._stationary():
+                # The certificate that follows tests all neurons but those that collapsed to 0, of
+                # which it sees one, and with its own sign.
+                n_dead = int((max_norms(self.state.u) == 0).sum())
+                if self._ended and self.first and n_dead <= self.one_sign:
                     return DescentOutcome.MINIMUM, ""
             problem = self.problem
             if problem.decay is not None:
