@@ -26,6 +26,9 @@ PIVOT = 1e-11
 #: Breakpoints that are relatively as close as this are one.
 TIE = 1e-14
 
+#: Newton steps beyond which breakpoints are looked at only where they are needed.
+NEAR = 2.0
+
 #: A fall of the loss by a smaller share is the end of the Newton steps of a face.
 SETTLED = 1e-13
 
@@ -165,6 +168,18 @@ def _sides(z, held, active):
 
 
 @compiled
+def _add_rows(rows, places, factors, count, target):
+    """Add multiples of ``count`` rows to a vector, one after the other, four in a pass."""
+    for c in range(0, count - 3, 4):
+        x, y, z, w = rows[places[c]], rows[places[c + 1]], rows[places[c + 2]], rows[places[c + 3]]
+        p, q, r, s = factors[c], factors[c + 1], factors[c + 2], factors[c + 3]
+        for j in range(target.size):
+            target[j] = target[j] + p * x[j] + q * y[j] + r * z[j] + s * w[j]
+    for c in range(count - count % 4, count):
+        add(factors[c], rows[places[c]], target)
+
+
+@compiled
 def _count(X, signs, column, offset, active, counted, gram):
     """Change the Gram matrix, lower blocks, by the pairs in which ``counted`` is not ``active``."""
     n, d = X.shape
@@ -204,14 +219,16 @@ def _solve(matrix, right):
         right[p] *= scale[p]
         for q in range(p, size):
             matrix[p, q] *= scale[p] * scale[q]
+    places, factors = np.arange(size), np.empty(size)
     for p in range(size):
+        for o in range(p):
+            factors[o] = -matrix[o, p]
+            right[p] += factors[o] * right[o]
+        _add_rows(matrix[:, p:], places, factors, p, matrix[p, p:])
         inverse = 1.0 / np.sqrt(matrix[p, p]) if matrix[p, p] > PIVOT else 0.0
         for q in range(p, size):
             matrix[p, q] *= inverse
         right[p] *= inverse
-        for r in range(p + 1, size if inverse > 0.0 else 0):
-            add(-matrix[p, r], matrix[p, r:], matrix[r, r:])
-            right[r] -= matrix[p, r] * right[p]
     for p in range(size - 1, -1, -1):
         right[p] -= inner(matrix[p, p + 1 :], right[p + 1 :])
         right[p] = right[p] / matrix[p, p] if matrix[p, p] > 0.0 else 0.0
@@ -233,13 +250,21 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
         size += d - ranks[i]
     matrix, right = np.zeros((size, size)), np.zeros(size)
     slope, block, part = np.empty(d), np.empty((d, d)), np.empty(d)
-    row = 0
+    places, factors, every = np.empty(n, np.int64), np.empty(n), np.arange(d)
+    across, row = np.empty((m, d, d)), 0  # of each basis what is left, by columns
+    for i in range(m):
+        for p in range(d - ranks[i] if ranks[i] > 0 else 0):
+            for j in range(d):
+                across[i, j, p] = bases[i, ranks[i] + p, j]
     for i in range(m):
         for j in range(d):
             slope[j] = -penalty[j] * u[i, j]
+        count = 0
         for k in range(n):
             if active[i, k]:
-                add(-signs[i] * s[k], X[k], slope)
+                places[count], factors[count] = k, -signs[i] * s[k]
+                count += 1
+        _add_rows(X, places, factors, count, slope)
         own, at = d - ranks[i], row
         for b in range(i, last):  # the last one is the offset's column
             width = d if b < m else 1
@@ -253,7 +278,8 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
             if free < width:  # its columns in the basis of b
                 for p in range(d):
                     for q in range(free):
-                        part[q] = inner(block[p], bases[b, ranks[b] + q])
+                        part[q] = 0.0
+                    _add_rows(across[b, :, :free], every, block[p], d, part[:free])
                     for q in range(free):
                         block[p, q] = part[q]
             for p in range(own):
@@ -261,8 +287,7 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
                 if ranks[i] == 0:
                     add(1.0, block[p, :free], to)
                     continue
-                for q in range(d):
-                    add(bases[i, ranks[i] + p, q], block[q, :free], to)
+                _add_rows(block[:, :free], every, bases[i, ranks[i] + p], d, to)
             at += free
         for p in range(own):
             right[row + p] = slope[p] if ranks[i] == 0 else inner(bases[i, ranks[i] + p], slope)
@@ -312,13 +337,8 @@ def _search(
             dz[i, k] = value
             on = z[i, k] > 0.0 or (z[i, k] == 0.0 and value > 0.0)
             rates[k] += signs[i] * value if on else 0.0
-    slope, curvature, count = 0.0, 0.0, 0
-    times, at = np.empty(n * m), np.empty(n * m, dtype=np.int64)
+    slope, curvature = 0.0, 0.0
     for k in range(n):
-        for i in range(m):
-            if z[i, k] * dz[i, k] < 0:
-                times[count], at[count] = -z[i, k] / dz[i, k], k * m + i
-                count += 1
         slope += s[k] * rates[k]
         curvature += rates[k] * rates[k]
     for i in range(m):
@@ -327,31 +347,42 @@ def _search(
             curvature += penalty[j] * step[i, j] * step[i, j]
     if not slope < 0:
         return 0.0
-    # Most searches end after few of the breakpoints: they are taken from a heap.
-    for p in range(count // 2 - 1, -1, -1):
-        _sink(times, at, p, count)
-    start = 0.0
-    while count > 0:
-        t, k, i = times[0], at[0] // m, at[0] % m
-        count -= 1
-        times[0], at[0] = times[count], at[count]
-        _sink(times, at, 0, count)
-        if t > start * (1 + TIE):
+    # Most searches end after few breakpoints, which a heap gives, and not far behind a Newton step.
+    times, at, start = np.empty(n * m), np.empty(n * m, dtype=np.int64), 0.0
+    for far in (False, True):
+        count, end = 0, np.inf if far else NEAR
+        for i in range(m):
+            for k in range(n):
+                value = abs(NEAR * dz[i, k])
+                if (z[i, k] * dz[i, k] < 0) & ((abs(z[i, k]) > value) == far):
+                    times[count], at[count] = -z[i, k] / dz[i, k], k * m + i
+                    count += 1
+        for p in range(count // 2 - 1, -1, -1):
+            _sink(times, at, p, count)
+        while count > 0:
+            t, k, i = times[0], at[0] // m, at[0] % m
+            count -= 1
+            times[0], at[0] = times[count], at[count]
+            _sink(times, at, 0, count)
+            if t > start * (1 + TIE):
+                if slope >= 0:
+                    return start
+                if slope + curvature * (t - start) >= 0:
+                    return start - slope / curvature
+            # A sample's residual is s + t rate + before: both jump at its breakpoints.
+            jump = signs[i] * abs(dz[i, k])
+            slope += curvature * (t - start)
+            slope += (s[k] + rates[k] * t + before[k]) * jump
+            curvature = max(curvature + jump * (2 * rates[k] + jump), 0.0)
+            rates[k] += jump
+            before[k] -= jump * t
+            start = t
+        if start * (1 + TIE) < end:
             if slope >= 0:
                 return start
-            if slope + curvature * (t - start) >= 0:
+            if slope + curvature * (end - start) >= 0:
                 return start - slope / curvature
-        # A sample's residual is s + t rate + before: both jump at its breakpoints.
-        jump = signs[i] * abs(dz[i, k])
-        slope += curvature * (t - start)
-        slope += (s[k] + rates[k] * t + before[k]) * jump
-        curvature = max(curvature + jump * (2 * rates[k] + jump), 0.0)
-        rates[k] += jump
-        before[k] -= jump * t
-        start = t
-    if slope >= 0 or curvature == 0:
-        return start
-    return start - slope / curvature
+    return start
 
 
 @compiled
