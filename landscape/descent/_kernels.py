@@ -16,6 +16,7 @@ import numpy as np
 
 from landscape._kernels import add, copy, inner
 from landscape.compiled import compiled
+from landscape.stationarity._kernels import bounded_least_squares
 
 #: Parts of a held sample that are relatively smaller are none.
 DEPENDENT = 1e-10
@@ -38,8 +39,8 @@ RIGHT = 1e-9
 #: A direction goes along a kink when it leaves it by at most this share of its terms.
 ALONG = 1e-9
 
-#: Held samples of a neuron, at most, whose directions are tried, and steps to steeper ones.
-SEEN, STEEPER = 100, 10
+#: Directions of a neuron's held samples from which descents are looked for, and steps from each.
+TRIED, STEEPER = 8, 4
 
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 20
@@ -438,8 +439,8 @@ def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, activ
 
 
 @compiled
-def _steepness(X, held, w, g, terms, v):
-    """The lower one of h(v) and h(-v) relative to what changes on the kinks; which sign that is."""
+def _steepness(X, held, w, g, v):
+    """h(v), or h(-v) if that is lower, and v is turned, relative to what changes on the kinks."""
     slope, up, down, size = inner(g, v), 0.0, 0.0, 0.0
     for k in range(len(X)):
         if held[k]:
@@ -447,66 +448,75 @@ def _steepness(X, held, w, g, terms, v):
             size += value * value
             up += w[k] * max(value, 0.0)
             down += w[k] * max(-value, 0.0)
-    least = RIGHT * terms * np.sqrt(inner(v, v))
-    sign = 1.0 if slope + up <= down - slope else -1.0
-    value = min(slope + up, down - slope)
-    return (value / np.sqrt(size) if value < -least and size > 0.0 else 0.0), sign
+    if down - slope < slope + up:
+        for j in range(v.size):
+            v[j] = -v[j]
+    return min(slope + up, down - slope) / np.sqrt(size) if size > 0.0 else 0.0
 
 
 @compiled
 def _leave(X, signs, z, s, lost, u, penalty, held, counts, ranks, active):
     """Leave the kinks of a neuron whose held samples depend, where a direction is seen: 1, else -1.
 
-    Each of some held samples gives a direction in which it changes most; from the steepest one on,
-    steepest descents of the cells that they lead into are followed.
+    Directions in which one held sample changes most give choices of active concave kinks, for which
+    the steepest descents are found; the test of the end does that for all choices.
     """
     n, d = X.shape
     best, neuron = 0.0, -1
-    g, v, own, found, w = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(n)
-    metric, matrix = np.empty((d, d)), np.empty((d, d))
+    v, found, w = np.empty(d), np.empty(d), np.empty(n)
+    metric, matrix, ahead = np.empty((d, d)), np.empty((d, d)), np.empty((n, d))
+    g, slopes, rows, upper = np.empty(d), np.empty(n), np.empty((n, d)), np.ones(n)
     for i in range(signs.size):
         if counts[i] <= ranks[i]:
             continue
-        terms = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g)
+        terms, convex = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g), 0
         for p in range(d):
             for q in range(d):
                 metric[p, q] = 0.0
         for k in range(n):
-            w[k] = signs[i] * s[k]
+            w[k], slopes[k] = signs[i] * s[k], np.inf
             for p in range(d if held[i, k] else 0):
                 add(X[k, p], X[k], metric[p])
-        steepest, count, stride = 0.0, 0, counts[i] // SEEN + 1
+            if held[i, k] and w[k] > 0.0:
+                for j in range(d):
+                    rows[convex, j] = w[k] * X[k, j]
+                convex += 1
         for k in range(n):
-            count += held[i, k]
-            if not held[i, k] or count % stride > 0:
-                continue
-            copy(metric, matrix)
-            for j in range(d):
-                v[j] = X[k, j]
-            _solve(matrix, v)
-            slope, sign = _steepness(X, held[i], w, g, terms, v)
-            if slope < steepest:
+            if held[i, k]:
+                for j in range(d):
+                    ahead[k, j] = X[k, j]
+                copy(metric, matrix)
+                _solve(matrix, ahead[k])
+                slopes[k] = _steepness(X, held[i], w, g, ahead[k])
+        for _ in range(TRIED):
+            k, steepest = np.argmin(slopes), 0.0
+            if slopes[k] == np.inf:
+                break
+            slopes[k] = np.inf
+            for _ in range(STEEPER):
+                for j in range(d):
+                    v[j] = -g[j]
+                for q in range(n):
+                    if held[i, q] and w[q] < 0.0 and inner(X[q], ahead[k]) > 0.0:
+                        add(-w[q], X[q], v)
+                t = bounded_least_squares(rows[:convex], v, upper[:convex])
+                for q in range(convex):
+                    add(-t[q], rows[q], v)
+                slope = _steepness(X, held[i], w, g, v)
+                if not slope < steepest:
+                    break
                 steepest = slope
                 for j in range(d):
-                    own[j] = sign * v[j]
-        for _ in range(STEEPER if steepest < 0.0 else 0):
-            for j in range(d):
-                v[j] = -g[j]
-            for k in range(n):
-                if held[i, k] and inner(X[k], own) > 0.0:
-                    add(-w[k], X[k], v)
-            copy(metric, matrix)
-            _solve(matrix, v)
-            slope, sign = _steepness(X, held[i], w, g, terms, v)
-            if not slope < steepest:
-                break
-            steepest = slope
-            for j in range(d):
-                own[j] = sign * v[j]
-        if steepest < best:
-            best, neuron = steepest, i
-            for j in range(d):
-                found[j] = own[j]
+                    ahead[k, j] = v[j]
+            if steepest < best:
+                size = 0.0
+                for q in range(n):
+                    size += inner(X[q], ahead[k]) ** 2 if held[i, q] else 0.0
+                least = RIGHT * terms * np.sqrt(inner(ahead[k], ahead[k]))
+                if steepest * np.sqrt(size) < -least:
+                    best, neuron = steepest, i
+                    for j in range(d):
+                        found[j] = ahead[k, j]
     if neuron < 0:
         return -1
     for k in range(n):
