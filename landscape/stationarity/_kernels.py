@@ -66,16 +66,17 @@ def bounded_least_squares(rows, target, upper):
     t, left, n_free = np.zeros(p), np.empty(d), 0
     free, barred, none = np.zeros(p, np.bool_), np.zeros(p, np.bool_), np.zeros(p, np.bool_)
     used, out = np.empty(d, dtype=np.int64), np.empty(d)
-    q, r = np.empty((d, d)), np.empty((d, d))
+    q, r, sizes = np.empty((d, d)), np.empty((d, d)), np.empty(p)
+    for j in range(p):
+        sizes[j] = np.sqrt(inner(rows[j], rows[j]))
     for _ in range(10 * p + 10):
         _rest(rows, target, t, none, left)
         noise = FLAT * (np.sqrt(inner(target, target)) + np.sqrt(inner(left, left)))
         best, enter = noise, -1
         for j in range(p):
-            size = np.sqrt(inner(rows[j], rows[j]))
-            if free[j] or barred[j] or size == 0.0:
+            if free[j] or barred[j] or sizes[j] == 0.0:
                 continue
-            gain = inner(rows[j], left) / size
+            gain = inner(rows[j], left) / sizes[j]
             gain = gain if t[j] == 0.0 else -gain
             if gain > best:
                 best, enter = gain, j
