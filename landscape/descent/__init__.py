@@ -11,8 +11,8 @@ Losses with a kink (absolute, pinball, hinge) go from vertex to vertex instead, 
 on cells and the joint test of Theorem 29.
 
 For the squared loss without bounds, with penalties or without, the steps between tests are
-compiled; there multipliers of single kinks release them, and the test is left to the certificate of
-the end.
+compiled; there multipliers of single kinks release them, choices of concave kinks give directions
+to leave dependent ones, and the test is left to the certificate of the end.
 
 Many local minima are shallow: a neuron that moves on along a straight line, uphill first, often
 reaches a lower loss than before. On a line the loss is piecewise quadratic, so that the least of

@@ -6,7 +6,7 @@ bases: ``bases`` (m, d, d) has an orthonormal basis of R^d for each neuron, in i
 rows of its held samples, in the others of the directions that are left. Pairs are stored neuron by
 neuron, (m, n), and samples also as ``columns`` (d, n), so that sums over the few entries of many
 samples run over all samples at once. Where the next step is not clear, held samples that depend on
-each other or a release that leads nowhere, these steps end and
+each other with no descent in sight or a release that leads nowhere, these steps end and
 :class:`landscape.descent._search.Search` goes on, which also judges the end.
 """
 
@@ -39,8 +39,9 @@ RIGHT = 1e-9
 #: A direction goes along a kink when it leaves it by at most this share of its terms.
 ALONG = 1e-9
 
-#: Directions of a neuron's held samples from which descents are looked for, and steps from each.
-TRIED, STEEPER = 8, 4
+#: Held samples of a neuron, at most, whose directions are compared, the directions from which
+#: descents are looked for, and steps from each; a neuron with more held samples takes the test.
+SEEN, TRIED, STEEPER, MANY = 100, 8, 4, 1000
 
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 20
@@ -464,34 +465,37 @@ def _leave(X, signs, z, s, lost, u, penalty, held, counts, ranks, active):
     n, d = X.shape
     best, neuron = 0.0, -1
     v, found, w = np.empty(d), np.empty(d), np.empty(n)
-    metric, matrix, ahead = np.empty((d, d)), np.empty((d, d)), np.empty((n, d))
-    g, slopes, rows, upper = np.empty(d), np.empty(n), np.empty((n, d)), np.ones(n)
+    metric, matrix, ahead = np.empty((d, d)), np.empty((d, d)), np.empty((SEEN, d))
+    g, slopes, rows, upper = np.empty(d), np.empty(SEEN), np.empty((n, d)), np.ones(n)
     for i in range(signs.size):
-        if counts[i] <= ranks[i]:
+        if not ranks[i] < counts[i] <= MANY:
             continue
         terms, convex = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g), 0
         for p in range(d):
             for q in range(d):
                 metric[p, q] = 0.0
         for k in range(n):
-            w[k], slopes[k] = signs[i] * s[k], np.inf
+            w[k] = signs[i] * s[k]
             for p in range(d if held[i, k] else 0):
                 add(X[k, p], X[k], metric[p])
             if held[i, k] and w[k] > 0.0:
                 for j in range(d):
                     rows[convex, j] = w[k] * X[k, j]
                 convex += 1
+        count, seen = 0, 0
         for k in range(n):
-            if held[i, k]:
+            if not held[i, k] or inner(X[k], X[k]) == 0.0:
+                continue
+            count += 1
+            if count % (counts[i] // SEEN + 1) == 0:
                 for j in range(d):
-                    ahead[k, j] = X[k, j]
+                    ahead[seen, j] = X[k, j]
                 copy(metric, matrix)
-                _solve(matrix, ahead[k])
-                slopes[k] = _steepness(X, held[i], w, g, ahead[k])
-        for _ in range(TRIED):
-            k, steepest = np.argmin(slopes), 0.0
-            if slopes[k] == np.inf:
-                break
+                _solve(matrix, ahead[seen])
+                slopes[seen] = _steepness(X, held[i], w, g, ahead[seen])
+                seen += 1
+        for _ in range(min(TRIED, seen)):
+            k, steepest = int(np.argmin(slopes[:seen])), 0.0
             slopes[k] = np.inf
             for _ in range(STEEPER):
                 for j in range(d):

@@ -287,9 +287,10 @@ class Search:
             np.zeros(d) if penalty is None else n * penalty,
             KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, found,
         )  # fmt: skip
-        self._ended = left < 1
         losses = found[:taken] * (len(y) / n) + rest / n
-        if not taken or losses[-1] >= self.loss:
+        fell = taken > 0 and losses[-1] < self.loss
+        self._ended = left < 1 and (fell or not taken)
+        if not fell:
             return False
         self.state, self.held = State(u, e), held.T[place]
         self.loss = problem.loss(self.state)
