@@ -7,6 +7,7 @@ rule data:
         "<logs>/data/{dataset}.log",
     benchmark:
         "<benchmarks>/data/{dataset}.jsonl"
+    priority: 50
     conda:
         "../envs/landscape.yaml"
     resources:

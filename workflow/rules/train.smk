@@ -34,6 +34,7 @@ rule solvers:
         f"<logs>/solvers/{JOB}.log",
     benchmark:
         f"<benchmarks>/solvers/{JOB}.jsonl"
+    priority: 25
     conda:
         "../envs/landscape.yaml"
     resources:
