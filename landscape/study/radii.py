@@ -17,8 +17,8 @@ from landscape.uniform import uniform_radius
 from landscape.verdict import Verdict
 
 #: How many proofs are tried in each space by default: those whose n p^2 (n samples, p weights) add
-#: up to this. A proof takes some 4e-6 s times its n p^2: so proofs take about a twentieth of
-#: the time of the default study, whose largest problem would need an hour for all minima.
+#: up to this. A proof takes some 1e-6 s times its n p^2: so proofs take about a thirtieth of
+#: the time of the default study, whose largest problem would need ten minutes for all minima.
 PROOF_WORK = 5e5
 
 
