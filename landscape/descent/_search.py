@@ -491,7 +491,8 @@ class Search:
                 # The certificate that follows tests all neurons but those that collapsed to 0, of
                 # which it sees one, and with its own sign.
                 n_dead = int((max_norms(self.state.u) == 0).sum())
-                if self._ended and self.first and n_dead <= self.one_sign:
+                clear = self._ended and self.first and n_dead <= self.one_sign
+                if clear and self._stationary():
                     return DescentOutcome.MINIMUM, ""
             problem = self.problem
             if problem.decay is not None:
