@@ -103,21 +103,6 @@ class EffectiveProblem:
         plain = penalty is None and weight_decay is None and not needs_loss(loss, sample_weight)
         if plain and inputs.size <= SHARED:
             return _shared(space, inputs.tobytes(), targets.tobytes()).at(theta)
-        return cls._build(theta, inputs, targets, space, penalty, loss, sample_weight, weight_decay)
-
-    @classmethod
-    def _build(
-        cls,
-        theta: Parametrization,
-        inputs: Array,
-        targets: Array,
-        space: Space,
-        penalty: ArrayLike | None = None,
-        loss: str | Loss | None = None,
-        sample_weight: ArrayLike | None = None,
-        weight_decay: WeightDecay | None = None,
-    ) -> EffectiveProblem:
-        """See :meth:`build`."""
         own_loss = None
         if needs_loss(loss, sample_weight):
             targets, own_loss = get_loss(loss).on(targets, sample_weight)
@@ -517,7 +502,8 @@ def _shared(space: Space, inputs: bytes, targets: bytes) -> EffectiveProblem:
     """The plain problem on these data, with all that many starts need of them."""
     X, y = np.frombuffer(inputs).reshape(-1, space.n_inputs).copy(), np.frombuffer(targets).copy()
     theta = Parametrization(np.ones((space.n_neurons, space.n_inputs)), np.ones(space.n_neurons))
-    problem = EffectiveProblem._build(theta, X, y, space)
+    # A penalty of zeros is none, but not looked up here again.
+    problem = EffectiveProblem.build(theta, X, y, space, np.zeros(space.n_inputs))
     for each in (problem.in_own_units(), problem.in_powers_of_two()):
         _ = each.lines, each.largest, each.norms, each._relative, each.merged, each.bounded
     return problem
