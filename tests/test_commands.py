@@ -36,7 +36,7 @@ RUN_BY = {
     "make paper": "test_paper::test_the_command_writes_table_and_page",
     "make claims": "test_claims::test_every_family_computes_complete_rows",
     "make docs": "test_site::test_it_is_complete_and_loads_nothing_from_elsewhere",
-    "make docs-assets": NONE + "it publishes what the default study, six minutes, has found",
+    "make docs-assets": NONE + "it publishes what the default study, three minutes, has found",
     "make regularization": NONE
     + "an experiment of minutes; tests/test_regularization.py has its parts",
     "make reference": "workflow/test_reference::test_the_study_gives_the_digits_of_the_reference",

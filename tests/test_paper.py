@@ -85,7 +85,7 @@ def test_the_command_writes_table_and_page(tmp_path, monkeypatch, capsys):
     assert [row["key"] for row in table] == keys
     assert "command" in table[0] and "seconds" not in table[0]
     page = (tmp_path / "paper.md").read_text(encoding="utf-8")
-    assert "refuted" in page and "2.828427" in page
+    assert "**refuted**" in page and "2.828427" in page
     assert "eq-96" in capsys.readouterr().out
 
 

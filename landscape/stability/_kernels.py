@@ -41,14 +41,10 @@ def ray_levels(a, e, gains, sizes, highs):
         for _ in range(STEPS):
             middle = low + 0.5 * (high - low)
             first, last = _ray_interval(a[k], e[k], gains[k], sizes[k], middle)
-            if np.isfinite(first) and first <= last:
-                if middle == high:
-                    break
-                high = middle
-            else:
-                if middle == low:
-                    break
-                low = middle
+            inside = np.isfinite(first) and first <= last
+            if middle == (high if inside else low):
+                break
+            low, high = (low, middle) if inside else (middle, high)
         found[0, k], found[1, k] = low, high
         found[2, k], found[3, k] = _ray_interval(a[k], e[k], gains[k], sizes[k], high)
     return found
@@ -67,13 +63,9 @@ def line_levels(a, normals):
                 first, last = scale_interval(a[i], e, middle)
                 if first > last:
                     first, last = scale_interval(a[i], turned, middle)
-                if first <= last:
-                    if middle == high:
-                        break
-                    high = middle
-                else:
-                    if middle == low:
-                        break
-                    low = middle
+                inside = first <= last
+                if middle == (high if inside else low):
+                    break
+                low, high = (low, middle) if inside else (middle, high)
             found[i, h] = low
     return found
