@@ -12,6 +12,7 @@ giving it an integer weight lead to the *same* arrays, bit for bit, as does any 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,12 +23,22 @@ from landscape.parametrization import Parametrization, max_norms, split_biases
 from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.units import powers_of_two
 
-__all__ = ["Samples", "Units", "from_raw", "lift_rows", "merge_labelled", "merge_samples"]
+__all__ = [
+    "Samples", "Units", "blocks", "from_raw", "lift_rows", "merge_labelled", "merge_samples",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 
 #: Exponents of two between which data may lie: the squares of all that is fitted stay numbers.
 RANGE = 505
+
+#: Samples that are computed with at once: arrays of samples times neurons are larger than the data.
+BLOCK = 4096
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """Samples 0 to n - 1 in parts."""
+    return (slice(first, first + BLOCK) for first in range(0, n, BLOCK))
 
 
 @dataclass(frozen=True)

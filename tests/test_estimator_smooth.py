@@ -19,9 +19,16 @@ from landscape.standardization import Units, from_raw, merge_samples
 
 def make_problem(rng, *, offset=True, alpha=0.0, n=40, d=3):
     roots = np.sqrt(rng.uniform(0.5, 2.0, n))
-    X = np.column_stack([rng.standard_normal((n, d)), np.ones(n)]) * roots[:, None]
+    X = rng.standard_normal((n, d)).astype(np.float32)
     penalty, y = np.append(np.full(d, alpha), 0.0), rng.standard_normal(n) * roots
-    return SmoothProblem(np.ascontiguousarray(X), y, penalty, offset)
+    return SmoothProblem(X, roots, y, penalty, offset)
+
+
+def inputs(problem):
+    """The rows of (X, 1) times the roots."""
+    return (
+        np.column_stack([problem.X.astype(float), np.ones(len(problem.y))]) * problem.roots[:, None]
+    )
 
 
 def make_network(rng, m=4, width=4, offset=True):
@@ -39,18 +46,18 @@ def test_compiled_loss_is_its_definition_and_the_gradient_its_derivative(
     problem = make_problem(rng, offset=kind == "offset", alpha=alpha, n=n)
     if kind == "linear":
         problem = replace(problem, affine=(0,))
-    q = {"offset": 1, "none": 0, "linear": 4}[kind]
+    q, X = {"offset": 1, "none": 0, "linear": 4}[kind], inputs(problem)
 
     def loss(v):
         A, c, e = v[:16].reshape(4, 4), v[16:20], v[20:]
-        z, r = problem.X @ A.T, delta * problem.X[:, -1:]
+        z, r = X @ A.T, delta * X[:, -1:]
         h = np.where(np.abs(z) < r, (z + r) ** 2 / (4 * r), np.maximum(z, 0))
         s = h @ c - problem.y
         own = alpha * ((c[:, None] * A[:, :3]) ** 2).sum()
         if kind == "offset":
-            s += e[0] * problem.X[:, -1]
+            s += e[0] * X[:, -1]
         if kind == "linear":
-            s += problem.X @ e
+            s += X @ e
             own += alpha * (e[:3] ** 2).sum()
         return np.mean(s**2) + own
 
@@ -99,9 +106,10 @@ def test_network_and_point_are_the_same_function(rng, affine):
     point = problem.pack(make_network(rng, m=4 + len(affine), offset=problem.offset))
     network = problem.unpack(point)
     assert network.n_neurons == 4 + len(affine)
-    roots, X = problem.X[:, -1], problem.X[:, :-1] / problem.X[:, -1:]
-    own = np.maximum(problem.X @ point.A.T, 0) @ point.c + problem.columns @ point.e
-    np.testing.assert_allclose(network.predict(X) * roots, own, atol=1e-8)
+    X, rows = problem.X.astype(float), inputs(problem)
+    own = np.maximum(rows @ point.A.T, 0) @ point.c + rows[:, 4 - problem.q :] @ point.e
+    np.testing.assert_allclose(problem.values(point), own, rtol=1e-12)
+    np.testing.assert_allclose(network.predict(X) * problem.roots, own, atol=1e-8)
     again = problem.pack(network)
     np.testing.assert_allclose(again.vector, point.vector, atol=1e-9)
     # A linear term has its kinks far away, and neither gain nor loss on the data.
@@ -110,15 +118,14 @@ def test_network_and_point_are_the_same_function(rng, affine):
 
 def test_settled_samples_are_on_kinks(rng):
     problem, network = make_problem(rng, n=200), make_network(rng)
-    X = problem.X[:, :-1] / problem.X[:, -1:]
-    problem = replace(problem, X=np.column_stack([X, np.ones(200)]))
-    rows = network.rows
-    rows[0] -= (rows[0] @ problem.X[7]) / (problem.X[7] @ problem.X[7]) * problem.X[7]
+    problem = replace(problem, roots=np.ones(200))
+    X, (*_, x), rows = problem.X.astype(float), inputs(problem)[:8], network.rows
+    rows[0] -= (rows[0] @ x) / (x @ x) * x
     rows[0] *= 1 + 1e-6
     rows[0, -1] += 1e-5
     network = replace(network, weights=rows[:, :-1], biases=rows[:, -1])
     end = settle(problem, network, network, X)
-    assert abs(problem.X[7] @ network.rows[0]) > 1e-6 > 1e-14 > abs(problem.X[7] @ end.rows[0])
+    assert abs(x @ network.rows[0]) > 1e-6 > 1e-14 > abs(x @ end.rows[0])
     np.testing.assert_allclose(end.rows, network.rows, atol=0.01)
 
 

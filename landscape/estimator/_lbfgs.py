@@ -2,11 +2,12 @@
 
 Limited memory, weak Wolfe conditions by bisection (Lewis and Overton, Math. Program. 141, 2013),
 which are safe where the smoothing is narrow. Samples are taken in blocks, which stay in the
-processor's cache: no array of samples times neurons is ever made.
+processor's cache: no array of samples times neurons is ever made. Features are in single precision
+and computed with in double.
 """
 
 # mypy: allow-untyped-defs
-# numba infers the types; arrays are float64 and contiguous.
+# numba infers the types; arrays are contiguous, and float64 but for X.
 import numpy as np
 
 from landscape._kernels import add
@@ -47,28 +48,36 @@ def sample_loss(kind, a, b, value, label):
 
 
 @compiled
-def value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b):
+def value_and_gradient(v, X, roots, y, q, delta, penalty, factors, kind, a, b):
     """The smoothed loss at ``v`` = (A by rows, c, e), and its gradient.
 
-    ``widths`` (n,), positive: half widths of the samples' bands; ``columns`` (n, q): the inputs
-    that e (q,) multiplies. Penalties are those of A's columns (d + 1,) and of e (q,). ``kind``,
-    ``a``, ``b``: the loss, with ``factors`` (n,) of the samples; of the square these are in X.
+    Inputs are the rows of (X, 1), X (n, d) float32, times their ``roots`` (n,), positive, as are
+    half widths ``delta`` of the bands; e (q,) multiplies the last ``q`` of them. Penalties are
+    those of A's columns (d + 1,) and of e (q,). ``kind``, ``a``, ``b``: the loss, with ``factors``
+    (n,) of the samples; of the square these are in the roots.
     """
-    n, width = X.shape
-    q = columns.shape[1]
+    n, d = X.shape
+    width = d + 1
     m = (v.size - q) // (width + 1)
     A, c, e = v[: m * width].reshape(m, width), v[m * width : m * width + m], v[v.size - q :]
     gradient = np.zeros(v.size)
     by_rows, by_outputs, value = np.zeros((m, width)), gradient[m * width : v.size - q], 0.0
+    block = np.empty((BLOCK, width))
     for first in range(0, n, BLOCK):
         last = min(first + BLOCK, n)
-        part, h = X[first:last], np.dot(X[first:last], A.T)
+        part = block[: last - first]
+        for k in range(last - first):
+            root = roots[first + k]
+            for j in range(d):
+                part[k, j] = root * X[first + k, j]
+            part[k, d] = root
+        h = np.dot(part, A.T)
         slopes = np.empty_like(h)
         for k in range(last - first):
-            r = widths[first + k]
+            r = delta * roots[first + k]
             least, s = 0.5 / r, -y[first + k] if kind == SQUARED else 0.0
             for j in range(q):
-                s += columns[first + k, j] * e[j]
+                s += part[k, width - q + j] * e[j]
             for i in range(m):
                 z = h[k, i]
                 slope = min(1.0, max(z + r, 0.0) * least)
@@ -83,7 +92,7 @@ def value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b):
                 value += factors[first + k] * own / n
                 s = factors[first + k] * slope / n
             for j in range(q):
-                gradient[v.size - q + j] += s * columns[first + k, j]
+                gradient[v.size - q + j] += s * part[k, width - q + j]
             for i in range(m):
                 by_outputs[i] += s * h[k, i]
                 slopes[k, i] *= s
@@ -114,8 +123,9 @@ def _largest(vector):
 
 @compiled
 def minimize(
-    v, X, y, columns, widths, penalty, factors, kind, a, b, tol, max_iter, memory, products, stored
-):
+    v, X, roots, y, q, delta, penalty, factors, kind, a, b,
+    tol, max_iter, memory, products, stored,
+):  # fmt: skip
     """L-BFGS from ``v``: the end, its value, the iterations, what is stored, whether it is over.
 
     It is with a step that lowers the loss by at most ``tol``, at a gradient of at most a tenth of
@@ -124,7 +134,7 @@ def minimize(
     """
     shares, iteration = np.empty(MEMORY), 0
     steps, changes = memory[0], memory[1]
-    value, gradient = value_and_gradient(v, X, y, columns, widths, penalty, factors, kind, a, b)
+    value, gradient = value_and_gradient(v, X, roots, y, q, delta, penalty, factors, kind, a, b)
     while iteration < max_iter:
         if _largest(gradient) <= 0.1 * tol:
             return v, value, iteration, stored, True
@@ -151,7 +161,7 @@ def minimize(
             trial = v.copy()
             add(t, direction, trial)
             new, new_gradient = value_and_gradient(
-                trial, X, y, columns, widths, penalty, factors, kind, a, b
+                trial, X, roots, y, q, delta, penalty, factors, kind, a, b
             )
             if new <= value + 1e-4 * t * slope:
                 low, best, best_value, best_gradient = t, trial, new, new_gradient

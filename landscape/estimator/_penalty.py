@@ -66,16 +66,16 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
     networks, lines = np.zeros((2, len(ALPHAS), folds))
     starts = [draw_start(problem, seed, index)[0] for index in range(STARTS)]
     for fold in range(folds):
-        inside, outside = _part(smooth, label != fold), _part(smooth, label == fold)
+        inside, outside = smooth.part(label != fold), smooth.part(label == fold)
         for k, alpha in enumerate(ALPHAS):
             w = ridge(inside, alpha)
-            lines[k, fold] = outside.error(outside.X @ w)
+            lines[k, fold] = outside.error(outside.rows() @ w)
         points = [
             smooth.pack(problem.standard.inward(Network.from_parametrization(t, problem.space)))
             for t in starts
         ]
         for k, alpha in enumerate(ALPHAS):
-            own = replace(inside, penalty=np.append(np.full(smooth.X.shape[1] - 1, alpha), 0.0))
+            own = replace(inside, penalty=np.append(np.full(smooth.X.shape[1], alpha), 0.0))
             for number, point in enumerate(points):
                 rng = stream(seed, "estimator: path of penalties", fold, k, number)
                 network, _ = find_basin(
@@ -96,27 +96,18 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
     return Choice(float(ALPHAS[bent]), False, path)
 
 
-def _part(smooth: SmoothProblem, rows: NDArray[np.bool_]) -> SmoothProblem:
-    """The problem of some samples, with mean weight one."""
-    X, y = smooth.X[rows], smooth.y[rows]
-    if (loss := smooth.loss_on) is not None:
-        assert loss.weights is not None
-        return replace(smooth, X=X, y=y, loss_on=loss.on(y, loss.weights[rows])[1])
-    factor = 1.0 / np.sqrt(np.mean(X[:, -1] ** 2))
-    return replace(smooth, X=X * factor, y=y * factor)
-
-
 def ridge(smooth: SmoothProblem, alpha: float) -> Array:
     """Slopes and intercept (d + 1,) of the linear function with least penalized loss."""
     if smooth.loss_on is not None:
-        width = smooth.X.shape[1]
+        width = len(smooth.penalty)
         penalty = np.append(np.full(width - 1, alpha), 0.0)
         line = replace(smooth, affine=(0,), penalty=penalty)
         point = Point(np.empty((0, width)), np.empty(0), np.zeros(width))
         return descend_smoothly(line, point, COARSE, 1e-12, 10_000, Watch())[0].e
-    gram = smooth.X.T @ smooth.X / len(smooth.y)
+    X = smooth.rows()
+    gram = X.T @ X / len(X)
     gram[np.diag_indices_from(gram)] += np.append(np.full(len(gram) - 1, alpha), 0.0)
-    return np.asarray(np.linalg.solve(gram, smooth.X.T @ smooth.y / len(smooth.y)))
+    return np.asarray(np.linalg.solve(gram, X.T @ smooth.y / len(X)))
 
 
 def linear_network(problem: FitData, alpha: float) -> Network:
@@ -124,9 +115,9 @@ def linear_network(problem: FitData, alpha: float) -> Network:
     smooth, m = problem.smooth, problem.space.n_neurons - problem.free
     *w, e = ridge(smooth, alpha / m)
     slopes = np.array(w)
-    largest = np.abs(smooth.X[:, :-1] / smooth.X[:, -1:]).max(axis=0, initial=0.0)
     # Different directions: parallel neurons would be redundant.
-    far = FAR * max(1e-3, float(np.abs(slopes) @ largest), abs(e)) * (1 + np.arange(m) / (8 * m))
+    far = FAR * max(1e-3, float(np.abs(slopes) @ smooth.largest), abs(e))
+    far = far * (1 + np.arange(m) / (8 * m))
     signs = np.ones(m)
     if not problem.free:
         signs[1::2] = -1.0

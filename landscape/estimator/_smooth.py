@@ -18,6 +18,7 @@ All of this happens on standardized data.
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from landscape.estimator import _lbfgs
 from landscape.estimator._lbfgs import MEMORY, minimize, value_and_gradient
 from landscape.losses import HuberLoss, LogisticLoss, Loss, PoissonLoss, QuantileLoss
 from landscape.networks import Network
+from landscape.standardization import blocks
 
 __all__ = ["SmoothProblem", "Watch", "find_basin", "settle", "swap"]
 
@@ -96,27 +98,46 @@ class SmoothProblem:
     search it is what e multiplies; else e (1,) is the offset, or there is none.
     """
 
-    X: Array  # (n, d + 1): features and 1, rows times the roots of the weights (times n)
+    X: NDArray[np.float32]  # (n, d): features
+    roots: Array  # (n,): of the weights (times n), what the rows of (X, 1) are multiplied by
     y: Array  # (n,): times the same roots; centred if there is an offset
     penalty: Array  # (d + 1,)
     offset: bool = True
     affine: tuple[int, ...] = ()
-    #: Another one than the square, on targets and weights: then X and y do not contain these.
+    #: Another one than the square, on targets and weights: then the roots are 1.
     loss_on: Loss | None = None
 
     @property
-    def columns(self) -> Array:
-        """The inputs that e multiplies, (n, q)."""
-        if self.affine:
-            return self.X
-        return np.ascontiguousarray(self.X[:, -1:] if self.offset else self.X[:, :0])
+    def q(self) -> int:
+        """How many of the last inputs e multiplies."""
+        return len(self.penalty) if self.affine else int(self.offset)
+
+    def rows(self, part: slice = slice(None)) -> Array:
+        """The inputs of some samples, in double precision, (k, d + 1)."""
+        rows = np.ones((len(self.roots[part]), len(self.penalty)))
+        rows[:, :-1] = self.X[part]
+        rows *= self.roots[part, None]
+        return rows
+
+    def part(self, rows: NDArray[np.generic]) -> "SmoothProblem":
+        """The problem of some samples, with mean weight one."""
+        X, roots, y, loss = self.X[rows], self.roots[rows], self.y[rows], self.loss_on
+        if loss is not None:
+            assert loss.weights is not None
+            loss = loss.on(y, loss.weights[rows])[1]
+        factor = 1.0 / np.sqrt(np.mean(roots**2))
+        return replace(self, X=X, roots=roots * factor, y=y * factor, loss_on=loss)
+
+    @cached_property
+    def largest(self) -> Array:
+        """Of the features' absolute values, (d,)."""
+        largest = np.maximum(self.X.max(axis=0, initial=0.0), -self.X.min(axis=0, initial=0.0))
+        return largest.astype(float)
 
     def within(self, delta: float) -> tuple[Any, ...]:
         """What the compiled functions take after the parameters, for bands of half width delta."""
-        columns = self.columns
-        pull = self.penalty if self.affine else np.zeros(columns.shape[1])
-        penalty = np.append(self.penalty, pull)
-        data = self.X, self.y, columns, delta * np.abs(self.X[:, -1]), penalty
+        pull = self.penalty if self.affine else np.zeros(self.q)
+        data = self.X, self.roots, self.y, self.q, delta, np.append(self.penalty, pull)
         loss = self.loss_on
         if loss is None:
             return *data, np.empty(0), _lbfgs.SQUARED, 0.0, 0.0
@@ -134,7 +155,12 @@ class SmoothProblem:
 
     def values(self, point: Point) -> Array:
         """Of the network, times the roots of the weights where X is, (n,)."""
-        return np.asarray(np.maximum(self.X @ point.A.T, 0.0) @ point.c + self.columns @ point.e)
+        values, q = np.empty(len(self.y)), self.q
+        for part in blocks(len(values)):
+            rows = self.rows(part)
+            values[part] = rows[:, rows.shape[1] - q :] @ point.e
+            values[part] += np.maximum(rows @ point.A.T, 0.0) @ point.c
+        return values
 
     def error(self, values: Array) -> float:
         """The mean loss of such values, without penalty."""
@@ -145,18 +171,19 @@ class SmoothProblem:
 
     def squares(self, point: Point) -> tuple[Array, Array, Array]:
         """Rows, targets and columns of the least squares problem that is next to the loss."""
-        loss = self.loss_on
+        loss, rows, y = self.loss_on, self.rows(), self.y
+        columns = rows[:, rows.shape[1] - self.q :]
         if loss is None:
-            return self.X, self.y, self.columns
+            return rows, y, columns
         values = self.values(point)
-        r = values - self.y if loss.of_residuals else values
+        r = values - y if loss.of_residuals else values
         s, curvatures = loss.half_slope(r), loss.half_curvature(r)
         if loss.of_residuals:  # a parabola above the loss
             curvatures = np.where(r == 0, curvatures, s / np.where(r == 0, 1.0, r))
         curvatures = np.maximum(curvatures, FLOOR * curvatures.max()) + np.finfo(float).tiny
         roots = np.sqrt(curvatures)
         y = roots * (values - s / curvatures)
-        return roots[:, None] * self.X, y, roots[:, None] * self.columns
+        return roots[:, None] * rows, y, roots[:, None] * columns
 
     def loss(self, network: Network) -> float:
         """Mean squared error and penalty: no band holds anything but the kink."""
@@ -180,8 +207,7 @@ class SmoothProblem:
             offset = float(point.e[0]) if self.offset else 0.0
             return Network(rows[:, :-1], rows[:, -1], c, offset)
         w, e = point.e[:-1], float(point.e[-1])
-        largest = np.abs(self.X[:, :-1] / self.X[:, -1:]).max(axis=0, initial=0.0)
-        far = FAR * max(1e-3, float(np.abs(w) @ largest), abs(e))
+        far = FAR * max(1e-3, float(np.abs(w) @ self.largest), abs(e))
         if len(self.affine) == 1:
             own, signs, offset = np.append(w, far)[None, :], np.ones(1), e - far
         else:
@@ -195,8 +221,7 @@ class SmoothProblem:
 
     def split(self, vector: Array) -> Point:
         """The point of a vector."""
-        width = self.X.shape[1]
-        q = width if self.affine else int(self.offset)
+        width, q = len(self.penalty), self.q
         A, c, e = np.split(vector, [(len(vector) - q) // (width + 1) * width, len(vector) - q])
         return Point(A.reshape(len(c), width), c, e)
 
@@ -224,10 +249,9 @@ def swap(problem: SmoothProblem, point: Point, rng: np.random.Generator, rank: i
     With ``rank`` 1, 2, ... it is the second, third one. Both are judged with optimal output weights
     of all others; kinks of the ridges go through samples.
     """
+    if len(problem.y) > SAMPLE:
+        problem = problem.part(np.sort(rng.choice(len(problem.y), SAMPLE, replace=False)))
     (X, y, columns), A = problem.squares(point), point.A.copy()
-    if len(X) > SAMPLE:
-        some = np.sort(rng.choice(len(X), SAMPLE, replace=False))
-        X, y, columns = X[some], y[some], columns[some]
     (n, width), m = X.shape, len(A)
     features = np.column_stack([np.maximum(X @ A.T, 0.0), columns])
     inverse = _inverse_gram(features)
@@ -316,7 +340,12 @@ def settle(problem: SmoothProblem, network: Network, other: Network, X: Array) -
     on features X (n, d), which are not rounded.
     """
     A, rows = problem.pack(network).A, other.rows
-    near = np.abs(problem.X @ A.T) < STAGES[-1] * np.abs(problem.X[:, -1:])
+    near = np.concatenate(
+        [
+            np.abs(problem.rows(part) @ A.T) < STAGES[-1] * problem.roots[part, None]
+            for part in blocks(len(problem.y))
+        ]
+    )
     neurons = np.delete(np.arange(len(rows)), problem.affine)
     for i, on in zip(neurons, near.T, strict=True):
         if on.any():

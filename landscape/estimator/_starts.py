@@ -20,7 +20,7 @@ from landscape.objective import weight_samples
 from landscape.parametrization import Parametrization
 from landscape.realization import input_gradients, realize
 from landscape.spaces import Space, UnrestrictedSpace
-from landscape.standardization import Samples, Units, from_raw, lift_rows
+from landscape.standardization import Samples, Units, blocks, from_raw, lift_rows
 from landscape.stationarity import Budget
 from landscape.streams import stream
 from landscape.training import draw_network, train
@@ -40,9 +40,6 @@ ROUNDS, CANDIDATES = 5, 256
 #: A descent takes its Newton steps with so many parameters ``m (d + 1)``, and samples times these,
 #: at most, unless it is asked for: beyond, they cost more than the smooth descent.
 AFFORDABLE, LARGE = 360, 2_000_000
-
-#: Samples whose values are computed at once.
-BLOCK = 4096
 
 #: A global minimum explains all of the target's variance but this share. Where the target's mean
 #: exceeds its deviation by so much that rounding hides more, there is no verdict.
@@ -174,18 +171,16 @@ class FitData:
         samples, standard = self.samples, self.standard
         factors = samples.weights * len(samples.target)
         roots = np.sqrt(factors) if self.sample_loss is None else np.ones_like(factors)
-        X = np.ones((len(roots), len(standard.scale) + 1))
-        for first in range(0, len(roots), BLOCK):
-            part = slice(first, first + BLOCK)
-            X[part, :-1] = standard.features(samples.features[part]).astype(np.float32)
-        X *= roots[:, None]
+        X = np.empty(samples.features.shape, np.float32)
+        for part in blocks(len(X)):
+            X[part] = standard.features(samples.features[part])
         penalty = np.append(self.alpha / (self.units.scale * standard.scale) ** 2, 0.0)
         penalty *= (self.units.target_scale * standard.target_scale) ** (2 - self.degree)
         y, loss = roots * standard.target(samples.target).astype(np.float32), None
         if self.sample_loss is not None:
             loss = smoothed(self.sample_loss.in_units(standard.target_scale)).on(y, factors)[1]
         penalty = penalty.astype(np.float32).astype(float)
-        return SmoothProblem(X, y, penalty, self.free, self.affine, loss)
+        return SmoothProblem(X, roots, y, penalty, self.free, self.affine, loss)
 
     def in_units(self, loss: float) -> float:
         """A loss in the units of the data, on the samples."""
@@ -196,8 +191,7 @@ class FitData:
         if self.sobolev is not None:
             return self.sobolev.search(theta).loss
         samples, total = self.samples, 0.0
-        for first in range(0, len(samples.target), BLOCK):
-            part = slice(first, first + BLOCK)
+        for part in blocks(len(samples.target)):
             values = realize(theta, self.space.embed(samples.features[part]))
             targets, losses = samples.target[part], None
             if self.sample_loss is not None:
