@@ -3,12 +3,14 @@
 Numba keeps machine code on disk and checks it against the file of the compiled function only. What
 a function calls in another file is compiled into it all the same, so after an edit or a pull the
 old code would run. Here the name of the cache's directory holds a digest of all kernels' sources.
+Processes that need the same kernel wait for the first of them, and take its code from there.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -55,12 +57,25 @@ def cache_directory() -> Path | None:
     return None
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process is here; where files cannot be locked go on at once."""
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            file = stack.enter_context(open(lock, "w"))
+            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+        yield
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function of one of the `SOURCES`, without the interpreter's lock.
 
     Floating-point errors give inf and nan as in numpy. The machine code is cached on disk.
     """
     import numba
+    from numba.core.compiler_lock import global_compiler_lock
 
     file = Path(function.__code__.co_filename)
     if file not in sources():
@@ -71,7 +86,16 @@ def compiled(function: Callable[..., Any]) -> Any:
         settings.CACHE_DIR = str(directory or "")
         compiler = numba.njit(nogil=True, error_model="numpy", cache=directory is not None)
         kernel: Any = compiler(function)
-        template = kernel.get_call_template
+        compile_first, template = kernel.compile, kernel.get_call_template
+        if directory is not None:
+            lock = directory / f"{file.parent.name}-{file.stem}-{function.__name__}.lock"
+
+            def compile_once(signature: Any) -> Any:
+                # Threads first: one that waits for another process must not hold up its own.
+                with global_compiler_lock, alone(lock):
+                    return compile_first(signature)
+
+            kernel.compile = compile_once
         # A count that starts at a literal is one at first: callees would be compiled for both.
         kernel.get_call_template = lambda args, kws: template(
             [numba.types.unliteral(kind) for kind in args], kws

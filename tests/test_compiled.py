@@ -46,12 +46,12 @@ def package(tmp_path: Path) -> Path:
     return root
 
 
-def python(code: str, package: Path, **variables: str) -> str:
+def python(code: str, package: Path, timeout: float | None = None, **variables: str) -> str:
     """What a new process prints, which finds the package first and knows of no other cache."""
     clean = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=package.parent, env={**clean, **variables},
-        capture_output=True, text=True, check=True,
+        capture_output=True, text=True, check=True, timeout=timeout,
     )  # fmt: skip
     return result.stdout
 
@@ -77,6 +77,15 @@ def test_the_cache_goes_where_numba_is_told(package: Path, tmp_path: Path) -> No
     assert run(package, NUMBA_CACHE_DIR=str(tmp_path / "chosen")) == (20, 0)
     assert list((tmp_path / "chosen").glob("kernels-*/**/*.nbi"))
     assert not list(package.rglob("*.nbi"))
+
+
+def test_processes_wait_for_the_one_that_compiles(package: Path) -> None:
+    run(package)
+    (cache,) = (package / "__pycache__").glob("kernels-*")
+    held = compiled.alone(cache / "seminorm-_kernels_caller-outer.lock")
+    with held, pytest.raises(subprocess.TimeoutExpired):
+        python(RUN, package, timeout=5)
+    assert run(package) == (20, 1)
 
 
 def test_old_caches_do_not_pile_up(package: Path) -> None:
