@@ -36,12 +36,16 @@ SETTLED = 1e-13
 #: Multipliers that are wrong by a smaller share of their terms, or by rounding, are right.
 RIGHT = 1e-9
 
+#: At the end the gradient on the face may be this share of what makes a multiplier wrong.
+SHORT = 0.1
+
 #: A direction goes along a kink when it leaves it by at most this share of its terms.
 ALONG = 1e-9
 
-#: Held samples of a neuron, at most, whose directions are compared, the directions from which
-#: descents are looked for, and steps from each; a neuron with more held samples takes the test.
-SEEN, TRIED, STEEPER, MANY = 100, 8, 4, 1000
+#: Held samples of a neuron, at most, that give directions, and that do so in pairs; the directions
+#: from which descents are looked for, and steps from each; a neuron with more held samples takes
+#: the test.
+SEEN, PAIRED, TRIED, STEEPER, MANY = 200, 50, 24, 4, 1000
 
 #: Steps in a row onto kinks that need not lower the loss beyond rounding.
 MAX_SIDEWAYS = 20
@@ -456,52 +460,87 @@ def _steepness(X, held, w, g, v):
 
 
 @compiled
-def _leave(X, signs, z, s, lost, u, penalty, held, counts, ranks, active):
-    """Leave the kinks of a neuron whose held samples depend, where a direction is seen: 1, else -1.
+def _compare(X, held, w, g, v, slopes, ahead):
+    """Keep v, or -v, if it is among the steepest directions."""
+    slope, at = _steepness(X, held, w, g, v), int(np.argmax(slopes))
+    if slope < slopes[at]:
+        slopes[at] = slope
+        for j in range(v.size):
+            ahead[at, j] = v[j]
 
-    Directions in which one held sample changes most give choices of active concave kinks, for which
-    the steepest descents are found; the test of the end does that for all choices.
+
+@compiled
+def _look(X, held, w, g, basis, rank, every, slopes, ahead):
+    """The steepest of some directions, with their ``slopes``, into ``ahead``.
+
+    Along the kinks' rays, which decide, where these are few, else along the samples themselves.
+    """
+    rows, v, count, seen = np.zeros((SEEN + 2, 3)), np.empty(X.shape[1]), 0, 1
+    rows[0, 2] = 1.0
+    for p in range(TRIED):
+        slopes[p] = np.inf
+    for k in range(len(X)):
+        if not held[k] or inner(X[k], X[k]) == 0.0:
+            continue
+        count += 1
+        if count % every > 0:
+            continue
+        for j in range(v.size):
+            v[j] = X[k, j]
+        if not 2 <= rank <= 3:
+            _compare(X, held, w, g, v, slopes, ahead)
+            continue
+        a = rows[seen]
+        for p in range(rank):
+            a[p] = inner(X[k], basis[p])
+        for q in range(rank - 2, 1 if rank == 2 else seen):
+            b = rows[q]
+            for j in range(v.size):
+                v[j] = (a[1] * b[2] - a[2] * b[1]) * basis[0, j]
+                v[j] += (a[2] * b[0] - a[0] * b[2]) * basis[1, j]
+                v[j] += (a[0] * b[1] - a[1] * b[0]) * basis[2, j] if rank == 3 else 0.0
+            _compare(X, held, w, g, v, slopes, ahead)
+        seen += 1
+
+
+@compiled
+def _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step):
+    """A ``step`` off the kinks of a neuron whose held samples depend, if one is seen: 1, else -1.
+
+    Directions give choices of active concave kinks, for which the steepest descents are found; the
+    test of the end does that for all choices.
     """
     n, d = X.shape
-    best, neuron = 0.0, -1
-    v, found, w = np.empty(d), np.empty(d), np.empty(n)
-    metric, matrix, ahead = np.empty((d, d)), np.empty((d, d)), np.empty((SEEN, d))
-    g, slopes, rows, upper = np.empty(d), np.empty(SEEN), np.empty((n, d)), np.ones(n)
+    dead = np.zeros(3, np.bool_)
+    v, w, g = np.empty(d), np.empty(n), np.empty(d)
+    slopes, ahead, rows, upper = np.empty(TRIED), np.empty((TRIED, d)), np.empty((n, d)), np.ones(n)
     for i in range(signs.size):
         if not ranks[i] < counts[i] <= MANY:
             continue
+        if ranks[i] == d:  # those that are 0 are alike but for their signs
+            if dead[int(signs[i])]:
+                continue
+            dead[int(signs[i])] = True
         terms, convex = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g), 0
-        for p in range(d):
-            for q in range(d):
-                metric[p, q] = 0.0
         for k in range(n):
             w[k] = signs[i] * s[k]
-            for p in range(d if held[i, k] else 0):
-                add(X[k, p], X[k], metric[p])
             if held[i, k] and w[k] > 0.0:
                 for j in range(d):
                     rows[convex, j] = w[k] * X[k, j]
                 convex += 1
-        count, seen = 0, 0
-        for k in range(n):
-            if not held[i, k] or inner(X[k], X[k]) == 0.0:
-                continue
-            count += 1
-            if count % (counts[i] // SEEN + 1) == 0:
-                for j in range(d):
-                    ahead[seen, j] = X[k, j]
-                copy(metric, matrix)
-                _solve(matrix, ahead[seen])
-                slopes[seen] = _steepness(X, held[i], w, g, ahead[seen])
-                seen += 1
-        for _ in range(min(TRIED, seen)):
-            k, steepest = int(np.argmin(slopes[:seen])), 0.0
-            slopes[k] = np.inf
+        every = counts[i] // ((PAIRED if ranks[i] == 3 else SEEN) + 1) + 1
+        _look(X, held[i], w, g, bases[i], ranks[i], every, slopes, ahead)
+        for _ in range(TRIED):
+            p, steepest = int(np.argmin(slopes)), 0.0
+            # Where all rays are seen, a descent is along one of them.
+            if slopes[p] >= (0.0 if 2 <= ranks[i] <= 3 and every == 1 else np.inf):
+                break
+            slopes[p] = np.inf
             for _ in range(STEEPER):
                 for j in range(d):
                     v[j] = -g[j]
                 for q in range(n):
-                    if held[i, q] and w[q] < 0.0 and inner(X[q], ahead[k]) > 0.0:
+                    if held[i, q] and w[q] < 0.0 and inner(X[q], ahead[p]) > 0.0:
                         add(-w[q], X[q], v)
                 t = bounded_least_squares(rows[:convex], v, upper[:convex])
                 for q in range(convex):
@@ -511,27 +550,42 @@ def _leave(X, signs, z, s, lost, u, penalty, held, counts, ranks, active):
                     break
                 steepest = slope
                 for j in range(d):
-                    ahead[k, j] = v[j]
-            if steepest < best:
-                size = 0.0
-                for q in range(n):
-                    size += inner(X[q], ahead[k]) ** 2 if held[i, q] else 0.0
-                least = RIGHT * terms * np.sqrt(inner(ahead[k], ahead[k]))
-                if steepest * np.sqrt(size) < -least:
-                    best, neuron = steepest, i
-                    for j in range(d):
-                        found[j] = ahead[k, j]
-    if neuron < 0:
-        return -1
-    for k in range(n):
-        if held[neuron, k]:
-            value, size = 0.0, 0.0
-            for j in range(d):
-                value += X[k, j] * found[j]
-                size += abs(X[k, j] * found[j])
-            if abs(value) > ALONG * size:
-                held[neuron, k], active[neuron, k] = False, value > 0.0
-    return 1
+                    ahead[p, j] = v[j]
+            if not steepest < 0.0:
+                continue
+            size = 0.0
+            for q in range(n):
+                size += inner(X[q], ahead[p]) ** 2 if held[i, q] else 0.0
+            least = RIGHT * terms * np.sqrt(inner(ahead[p], ahead[p]))
+            if not steepest * np.sqrt(size) < -least:
+                continue
+            for b in range(signs.size):
+                for j in range(d):
+                    step[b, j] = ahead[p, j] if b == i else 0.0
+            for q in range(n):
+                value, size = 0.0, 0.0
+                for j in range(d):
+                    value += X[q, j] * step[i, j]
+                    size += abs(X[q, j] * step[i, j])
+                held[i, q] &= abs(value) <= ALONG * size
+            return 1
+    return -1
+
+
+@compiled
+def _stationary(X, signs, column, z, s, lost, u, penalty, held, bases, ranks):
+    """Whether nothing is left of the gradient within the face but rounding."""
+    g, total, allowed = np.empty(X.shape[1]), 0.0, 0.0
+    for k in range(len(X)):
+        total += s[k] * column[k]
+        allowed += (RIGHT * abs(s[k]) + lost[k]) * abs(column[k])
+    if abs(total) > SHORT * allowed:
+        return False
+    for i in range(signs.size):
+        terms = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g)
+        if _without(g, bases[i], ranks[i]) > SHORT * RIGHT * terms:
+            return False
+    return True
 
 
 @compiled
@@ -539,8 +593,8 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     """Steps from (u, e), in place but for e, on the face of ``held``, at most ``losses.size``.
 
     ``penalty`` (d,) adds to the sum of squares. Gives e, the number of steps, after each of which
-    the loss is put into ``losses``, and 0 if all multipliers are right at the end, -1 if those that
-    are clear are, and else 1.
+    the loss is put into ``losses``, and 0 if the end is stationary with right multipliers, -1 if
+    those that are clear are right, and else more.
     """
     n, d = X.shape
     m = signs.size
@@ -556,7 +610,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     active, counted = np.zeros((m, n), np.bool_), np.zeros((m, n), np.bool_)
     faces, old_held = np.zeros((m, n), np.bool_), np.empty((m, n), np.bool_)
     gram, step, old = np.zeros((m * d + 1, m * d)), np.zeros((m, d)), np.empty((m, d))
-    taken, sideways, tried, found = 0, 0, False, 1
+    taken, sideways, tried, leaves, found = 0, 0, False, False, 1
     _faces(X, held, bases, ranks, counts, faces)
     _project(u, bases, ranks)
     loss, noise = _values(columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
@@ -573,8 +627,13 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
             for i in range(m):
                 for k in range(n):
                     counted[i, k] = False
-        _count(X, signs, column, offset, active, counted, gram)
-        move = _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step)
+        move = 0.0
+        if not leaves:
+            _count(X, signs, column, offset, active, counted, gram)
+            move = _newton(
+                X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step
+            )
+        leaves = False
         t = _search(
             columns, z, signs, s, column, penalty, held, drop, u, step, move,
             dz, terms, rates, before,
@@ -624,7 +683,12 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         _faces(X, held, bases, ranks, counts, faces)
         found = _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active)
         if found < 0:
-            found = _leave(X, signs, z, s, lost, u, penalty, held, counts, ranks, active)
+            found = _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step)
+            leaves = found == 1
+        if found < 1 and not _stationary(
+            X, signs, column, z, s, lost, u, penalty, held, bases, ranks
+        ):
+            found = 2
         if found != 1:
             break
         tried = True

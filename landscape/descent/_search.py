@@ -490,9 +490,9 @@ class Search:
                     continue
                 # The certificate that follows tests all neurons but those that collapsed to 0, of
                 # which it sees one, and with its own sign.
-                n_dead = int((max_norms(self.state.u) == 0).sum())
-                clear = self._ended and self.first and n_dead <= self.one_sign
-                if clear and self._stationary():
+                signs = set(self.problem.signs[max_norms(self.state.u) == 0])
+                clear = self._ended and self.first and len(signs) <= self.one_sign
+                if clear and (self._settled or self._stationary()):
                     return DescentOutcome.MINIMUM, ""
             problem = self.problem
             if problem.decay is not None:
