@@ -587,8 +587,9 @@ def _separate(X: Array, exact: Array) -> tuple[NDArray[np.bool_], bool]:
     No set of up to d of these is nearly, but not exactly, dependent: there weights of any size fit
     targets that differ, and rounding hides by how much.
     """
-    unit = X / np.maximum(np.linalg.norm(X, axis=1), np.finfo(float).tiny)[:, None]
     _, first, label = np.unique(exact, axis=0, return_index=True, return_inverse=True)
+    unit = X[first] / np.maximum(np.linalg.norm(X[first], axis=1), np.finfo(float).tiny)[:, None]
+    gram = unit @ unit.T
     kept, complete = np.ones(len(first), dtype=bool), True
     for size in range(2, X.shape[1] + 1):
         if comb(len(first), size) > SUBSETS:
@@ -597,7 +598,10 @@ def _separate(X: Array, exact: Array) -> tuple[NDArray[np.bool_], bool]:
         subsets = np.array(list(combinations(range(len(first)), size))).reshape(-1, size)
         if len(subsets) == 0:
             break
-        smallest = np.linalg.svd(unit[first][subsets], compute_uv=False)[:, -1]
+        # Squares of the other singular values multiply to less than e; 10 has room for rounding.
+        volumes = np.linalg.det(gram[subsets[:, :, None], subsets[:, None]])
+        subsets = subsets[volumes < 10 * NEAR**2]
+        smallest = np.linalg.svd(unit[subsets], compute_uv=False)[:, -1]
         for subset in subsets[smallest < NEAR]:
             rows = [integer_vector(row) for row in exact[first[subset]].tolist()]
             if kept[subset].all() and len(echelon(rows)[1]) == size:

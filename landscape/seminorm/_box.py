@@ -1,7 +1,8 @@
 """The largest ``|sum_i c_i relu(<a_i, x>)|`` over a box: all vertices, or mixed-integer programs.
 
-The function is linear on every cell of its kinks, so over a box it is extreme at vertices: points
-where hyperplanes, kinks or faces of the box, meet; positive homogeneity puts them on its surface.
+Where its concave kinks, those of negative weight, do not bend, the function is convex: over a box
+it is largest at a vertex where only such kinks and faces of the box meet, and least at one of convex
+kinks; positive homogeneity puts them on its surface.
 Floating point finds all but those of nearly dependent hyperplanes, each with an error bound; what
 is left uncertain and could still be larger is decided in rational arithmetic. Where there are too
 many vertices, one mixed-integer program per sign bounds the maximum.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, islice, product
+from itertools import chain, combinations, islice, product
 from math import comb
 from operator import mul
 
@@ -62,9 +63,10 @@ class PiecewiseLinear:
 
     @property
     def n_vertices(self) -> int:
-        """Subsets of kinks times faces of the box where they may meet in a vertex."""
-        d, q = self.kinks.shape[1], len(self.weights)
-        return sum(comb(d, f) * 2**f * comb(q, d - f) for f in range(1, d + 1))
+        """Subsets of kinks of one sign times faces of the box where they may meet in a vertex."""
+        d, up, q = self.kinks.shape[1], int((self.weights > 0).sum()), len(self.weights)
+        faces = range(1, d + 1)
+        return sum(comb(d, f) * 2**f * (comb(up, d - f) + comb(q - up, d - f)) for f in faces)
 
     def __call__(self, points: Array) -> Array:
         """Values at the rows of ``points``."""
@@ -192,7 +194,8 @@ class _Vertices:
                 corners = np.array(list(product(*[(self.h.lower[j], 1.0) for j in fixed])))
                 corners = corners[np.abs(corners).max(axis=1) > 0]
                 free = dimension - n_fixed
-                subsets = combinations(range(len(self.h.weights)), free)
+                signs = [np.flatnonzero(sign * self.h.weights > 0).tolist() for sign in (-1, 1)]
+                subsets = chain.from_iterable(combinations(kinks, free) for kinks in signs)
                 while batch := list(islice(subsets, 10_000)):
                     if limits.exhausted:
                         return False

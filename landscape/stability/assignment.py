@@ -66,12 +66,17 @@ def bottleneck_assignment(costs: ArrayLike) -> Assignment:
 
     def match(level: float) -> NDArray[np.intp]:
         """Column of each row in a maximum matching of the entries up to a level, or -1."""
-        found = maximum_bipartite_matching(csr_array(c <= level), perm_type="column")
-        return np.asarray(found, dtype=np.intp)
+        below = c <= level
+        ends = np.append(0, below.sum(axis=1).cumsum())
+        graph = csr_array((below[below], below.nonzero()[1], ends), shape=c.shape)
+        return np.asarray(maximum_bipartite_matching(graph, perm_type="column"), dtype=np.intp)
 
     levels = np.unique(c[c >= c.min(axis=1).max()])  # every row pays at least its least entry
-    level = levels[bisect_left(levels[:-1], True, key=lambda level: match(level).min() >= 0)]
-    return Assignment(match(level), float(level))
+    level = levels[0]  # and often no more
+    if (columns := match(level)).min() < 0:
+        level = levels[bisect_left(levels[:-1], True, 1, key=lambda level: match(level).min() >= 0)]
+        columns = match(level)
+    return Assignment(columns, float(level))
 
 
 def entries(theta: Parametrization) -> Array:
