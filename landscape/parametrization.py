@@ -31,7 +31,7 @@ def max_norms(rows: Array) -> Array:
     """Max-norm of every row of an (m, d) array, shape (m,)."""
     if rows.shape[1] == 0:
         return np.zeros(rows.shape[0])
-    if rows.shape[1] > 16:
+    if rows.shape[1] > min(16, rows.shape[0] / 20):
         return np.abs(rows).max(axis=1)
     # Column by column: numpy's reduction over few columns is slow for many rows.
     norms = np.abs(rows[:, 0])

@@ -282,7 +282,7 @@ def _run(
         "trust-constr": {"gtol": max(tol, 1e-10), "xtol": max(tol, 1e-12)},
     }[solver] | {"maxiter": max_iter}
     within = bounds if np.isfinite(ends).any() else None
-    if solver == "trust-constr" and within:  # else sparse matrices of a few bounds, for twice the time
+    if solver == "trust-constr" and within:  # sparse matrices of a few bounds take twice the time
         options |= {"sparse_jacobian": False, "factorization_method": "SVDFactorization"}
     return minimize(fun, start, jac=True, method=solver, bounds=within, options=options)
 

@@ -1,8 +1,8 @@
 """The largest ``|sum_i c_i relu(<a_i, x>)|`` over a box: all vertices, or mixed-integer programs.
 
-Where its concave kinks, those of negative weight, do not bend, the function is convex: over a box
-it is largest at a vertex where only such kinks and faces of the box meet, and least at one of convex
-kinks; positive homogeneity puts them on its surface.
+Where none of its concave kinks, those of negative weight, bends it, the function is convex: over a
+box it is largest at a vertex where only such kinks and faces of the box meet, and least at one of
+convex kinks. Positive homogeneity puts these vertices on the box's surface.
 Floating point finds all but those of nearly dependent hyperplanes, each with an error bound; what
 is left uncertain and could still be larger is decided in rational arithmetic. Where there are too
 many vertices, one mixed-integer program per sign bounds the maximum.
