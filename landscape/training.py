@@ -276,11 +276,12 @@ def _run(
     if solver == "trf":
         stop = dict.fromkeys(("ftol", "xtol", "gtol"), max(tol, 1e-15)) | {"max_nfev": max_iter}
         return least_squares(counted.residuals, start, counted.jacobian, bounds=ends, **stop)
-    options = {
+    own: dict[str, dict[str, Any]] = {
         "SLSQP": {"ftol": tol},
         "L-BFGS-B": {"ftol": tol, "gtol": tol, "maxfun": 20 * max_iter, "maxcor": 20},
         "trust-constr": {"gtol": max(tol, 1e-10), "xtol": max(tol, 1e-12)},
-    }[solver] | {"maxiter": max_iter}
+    }
+    options = own[solver] | {"maxiter": max_iter}
     within = bounds if np.isfinite(ends).any() else None
     if solver == "trust-constr" and within:  # sparse matrices of a few bounds take twice the time
         options |= {"sparse_jacobian": False, "factorization_method": "SVDFactorization"}
