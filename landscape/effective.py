@@ -8,7 +8,6 @@ coordinates and maps parametrizations there and back.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -125,6 +124,8 @@ class EffectiveProblem:
                 inputs = np.ascontiguousarray(inputs[:, :-1])
                 lower = np.full((space.n_neurons, inputs.shape[1]), -np.inf)
                 upper = -lower
+        # The data of a study may not be written to: kernels would be compiled anew for that type.
+        inputs, targets = (np.require(array, requirements="W") for array in (inputs, targets))
         own = weights if weights.any() else None
         decay, offset_decay = None, 0.0
         if weight_decay is not None:
@@ -168,8 +169,8 @@ class EffectiveProblem:
     def at(self, theta: Parametrization) -> EffectiveProblem:
         """The same problem around another parametrization; what is known of the data stays so."""
         signs = np.where(theta.output_weights < 0, -1.0, 1.0)[: len(self.signs)]
-        other = copy(self)
-        vars(other).update(theta=theta, signs=signs)
+        other = object.__new__(type(self))  # several times as fast as copy
+        vars(other).update(vars(self), theta=theta, signs=signs)
         vars(other).pop("resolution", None)
         return other
 
@@ -337,7 +338,7 @@ class EffectiveProblem:
         if self.units is not None:
             u = self.units.into(u)
             e /= self.units.target
-        return State(np.clip(u, self.lower, self.upper), e)
+        return State(np.clip(u, self.lower, self.upper) if self.bounded else u, e)
 
     def parametrization(self, state: State) -> Parametrization:
         """The element of the space at ``state``; flat families of lifted data: see ``_unfold``."""
@@ -486,6 +487,8 @@ class EffectiveProblem:
 
     def touched(self, state: State) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which coordinates are tried on their lower and upper bounds, each of shape (m, d)."""
+        if not self.bounded:
+            return np.zeros(state.u.shape, dtype=bool), np.zeros(state.u.shape, dtype=bool)
         slack = KINK_FACTOR * gamma(1) * max_norms(state.u)[:, None]
         return state.u <= self.lower + slack, state.u >= self.upper - slack
 

@@ -511,7 +511,8 @@ def objective_name(loss: Loss, decay: WeightDecay | None = None) -> str:
 
 def needs_loss(loss: str | Loss | None, sample_weight: ArrayLike | None) -> bool:
     """Whether there is more to it than the mean squared error, which has its own arithmetic."""
-    return sample_weight is not None or not isinstance(get_loss(loss), SquaredLoss)
+    squared = loss is None or isinstance(get_loss(loss), SquaredLoss)
+    return sample_weight is not None or not squared
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 
 import numpy as np
@@ -20,9 +20,10 @@ __all__ = [
     "max_norms",
 ]  # fmt: skip
 
+EPS = float(np.finfo(float).eps)
 #: Two directions, scaled to max-norm one, count as equal when no entry differs by more than this
 #: (8 ulp at 1): what multiplying, dividing and balancing can do to a direction by rounding.
-DIRECTION_TOLERANCE = 8 * np.finfo(float).eps
+DIRECTION_TOLERANCE = 8 * EPS
 
 Array = NDArray[np.float64]
 
@@ -43,10 +44,10 @@ def max_norms(rows: Array) -> Array:
 def unit_directions(rows: Array) -> Array:
     """Rows scaled to max-norm one; zero rows stay zero. Safe from overflow and underflow."""
     # Scaling by a power of two first keeps subnormal rows from losing their direction.
-    _, exponents = np.frexp(max_norms(rows))
+    norms, exponents = np.frexp(max_norms(rows))
     scaled = np.ldexp(rows, -exponents[:, None])
-    norms = max_norms(scaled)
-    return scaled / np.where(norms > 0, norms, 1.0)[:, None]
+    norms[norms == 0] = 1.0
+    return scaled / norms[:, None]
 
 
 def group_directions(
@@ -64,8 +65,9 @@ def group_directions(
     rows = np.asarray(rows, dtype=float)
     m = len(rows)
     units = unit_directions(rows) if units is None else units
-    labels = np.where(max_norms(rows) == 0, -1, np.arange(m))
-    order, close = _candidates(units, labels >= 0, oriented, tolerance)
+    used = np.asarray(rows.any(axis=1))
+    labels = np.where(used, np.arange(m), -1)
+    order, close = _candidates(units, used, oriented, tolerance)
     if close.size:
         # Maximal runs of close neighbours; most rows have none.
         for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
@@ -82,13 +84,18 @@ def _candidates(
     in this order have to be compared.
     """
     d = units.shape[1]
-    keys = units @ np.cos(1.0 + np.arange(d) ** 2)
+    keys = units @ _coefficients(d)
     if not oriented:
         keys = np.abs(keys)
-    order = np.argsort(keys, kind="stable")
+    order = keys.argsort(kind="stable")
     order = order[used[order]]
-    slack = 2 * (tolerance + np.finfo(float).eps) * (d + 1)
-    return order, np.flatnonzero(np.diff(keys[order]) <= slack)
+    keys, slack = keys[order], 2 * (tolerance + EPS) * (d + 1)
+    return order, (keys[1:] - keys[:-1] <= slack).nonzero()[0]
+
+
+@cache
+def _coefficients(d: int) -> Array:
+    return np.cos(1.0 + np.arange(d) ** 2)
 
 
 @dataclass(frozen=True)
@@ -185,11 +192,12 @@ class Parametrization:
         u = np.array(products, dtype=float, ndmin=2)
         sigma = np.array(signs, dtype=float)
         # Rescale by an even power of two around the root, so that no scale over- or underflows.
-        _, exponents = np.frexp(max_norms(u))
-        half = exponents // 2
-        u = np.ldexp(u, -2 * half[:, None])
-        roots = np.sqrt(max_norms(u))
-        a = np.ldexp(u / np.where(roots > 0, roots, 1.0)[:, None], half[:, None])
+        norms = max_norms(u)
+        half = np.frexp(norms)[1] // 2
+        roots = np.sqrt(np.ldexp(norms, -2 * half))
+        roots[roots == 0] = 1.0
+        half = half[:, None]
+        a = np.ldexp(np.ldexp(u, -2 * half) / roots[:, None], half)
         return cls(a, sigma * max_norms(a))
 
     @property
@@ -304,7 +312,7 @@ def _pairs(rows: Array, orientation: float) -> list[tuple[int, int]]:
     """Pairs i < j of non-zero rows with e_j = orientation * e_i."""
     units = unit_directions(rows)
     labels = group_directions(rows, oriented=False, units=units)
-    if (labels[labels >= 0] == np.flatnonzero(labels >= 0)).all():
+    if ((labels < 0) | (labels == np.arange(labels.size))).all():
         return []
     groups = _groups(labels)
     return sorted(

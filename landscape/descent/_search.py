@@ -280,8 +280,6 @@ class Search:
         held = np.zeros((m, len(y)), dtype=bool)
         held[:, place] = self.held.T
         found = np.empty(min(max_iter - self.n_iter, max(1, int(AT_ONCE / work))))
-        # The data of a study may not be written to: that is another type, compiled for anew.
-        X, y, column = (np.require(array, requirements="W") for array in (X, y, column))
         e, taken, left = approach(
             X, problem.signs, y, column, problem.column is not None,
             np.zeros(d) if penalty is None else n * penalty,
@@ -293,8 +291,8 @@ class Search:
         if not fell:
             return False
         self.state, self.held = State(u, e), held.T[place]
-        self.loss = problem.loss(self.state)
         self.losses += losses.tolist()
+        self.loss = self.losses[-1]
         self.n_iter += taken
         self.n_sideways = 0
         self._settled = bool(taken < found.size)
@@ -481,8 +479,9 @@ class Search:
 
     def _run(self, max_iter: int) -> tuple[DescentOutcome, str]:
         """Descend until the test holds, or say why not."""
-        self._project()
-        self.loss = min(self.loss, self.problem.loss(self.state))
+        if self.problem.bounded or self.held.any() or self.at_cone.any():
+            self._project()
+            self.loss = min(self.loss, self.problem.loss(self.state))
         n_polished = 0
         while self.n_iter < max_iter and time.monotonic() < self.deadline:
             if not self._settled:

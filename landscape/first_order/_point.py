@@ -24,7 +24,9 @@ from landscape.parametrization import max_norms
 from landscape.rounding import (
     GLOBAL_SHARE,
     KINK_FACTOR,
+    SMALLEST,
     STATIONARITY_TOLERANCE,
+    UNIT,
     Array,
     Bounded,
     Mask,
@@ -64,11 +66,15 @@ class Values:
         cls, problem: EffectiveProblem, weights: Bounded, sizes: Array, e: float, resolution: Array
     ) -> Values:
         """The values; ``resolution`` (m,) is what weights on the last input lose in storage."""
-        z = (weights @ problem.X.T).T
-        r = Bounded(-problem.y, np.zeros_like(problem.y))
-        r = z.relu() @ (problem.signs * sizes) + r
-        if problem.column is not None:
-            r = Bounded.exact(problem.column) * np.array(e) + r
+        from landscape.first_order._kernels import values  # numba, when needed
+
+        (m, d), column = weights.value.shape, problem.column
+        z, lost, r, missed = values(
+            problem.X, problem.y, np.empty(0) if column is None else column,
+            np.ascontiguousarray(weights.value), np.ascontiguousarray(weights.error),
+            problem.signs * sizes, e, (gamma(d), gamma(m)), UNIT, SMALLEST,
+        )  # fmt: skip
+        z, r = Bounded(z.T, lost.T), Bounded(r, missed)
         losses, s, bent = None, r, np.zeros(r.value.size, dtype=bool)
         if problem.sample_loss is not None:
             losses, s = problem.sample_loss.bounded(r)
@@ -119,7 +125,7 @@ class Values:
                 found.append(linear)
         return found
 
-    @property
+    @cached_property
     def active(self) -> Mask:
         """The pairs on the active side, off the kinks."""
         return (self.z.value > 0) & ~self.kinks
@@ -223,13 +229,18 @@ class Sums:
     @classmethod
     def of(cls, point: Values) -> Sums:
         """At a point, with error bounds."""
-        problem, s, kinks = point.problem, point.s, point.kinks.T
-        weighted = s.where(point.active.T) @ problem.X
-        _, low, high = point.pieces  # of these, what is chosen has the digits
-        sizes = np.abs(s.value) + (high - low)
-        terms = (point.active.T * sizes) @ problem.sizes + (kinks * sizes) @ problem.sizes
-        errors = weighted.error + (kinks * s.error) @ problem.sizes
-        gradients = Bounded(problem.signs[:, None] * weighted.value, weighted.error)
+        from landscape.first_order._kernels import sums  # numba, when needed
+
+        problem, s = point.problem, point.s
+        sizes = np.abs(s.value)
+        if point.bent.any():  # of these, what is chosen has the digits
+            _, low, high = point.pieces
+            sizes += high - low
+        active, kinks = (np.ascontiguousarray(pairs.T) for pairs in (point.active, point.kinks))
+        found, lost, terms, errors = sums(
+            problem.X, s.value, s.error, sizes, active, kinks, gamma(s.value.size), UNIT, SMALLEST
+        )
+        gradients = Bounded(problem.signs[:, None] * found, lost)
         negligible = np.zeros((1, problem.X.shape[1]))
         if problem.penalty is not None or problem.decay is not None:
             pull = problem.pull(point.u)
@@ -244,10 +255,11 @@ class Sums:
             left = KINK_FACTOR * gamma(0) * float(np.abs(point.u).max(initial=0.0))
             if problem.penalty is not None:
                 negligible = problem.y.size * problem.penalty * left
-        column = np.zeros_like(problem.y) if problem.column is None else problem.column
-        total = s @ column[:, None]
-        offset = Bounded(total.value[0], total.error[0])
-        offset_terms = float(sizes @ np.abs(column))
+        offset, offset_terms = Bounded.exact(np.zeros(())), 0.0
+        if problem.column is not None:
+            total = s @ problem.column[:, None]
+            offset = Bounded(total.value[0], total.error[0])
+            offset_terms = float(sizes @ np.abs(problem.column))
         if problem.offset_decay:
             pull_offset = np.array(problem.y.size * problem.offset_decay * point.e)
             offset = offset + Bounded(pull_offset, gamma(2) * np.abs(pull_offset))
@@ -310,8 +322,9 @@ def check_neurons(
                 np.empty(0),
             )
         if i not in found:
-            more = sides[i] if sides and i in sides else eye[:0]
-            bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]], more])
+            bounds = sides[i] if sides and i in sides else eye[:0]
+            if problem.bounded:
+                bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]], bounds])
             h, charge = _kink_function(point, i, sums.gradients.value[i], sums.allowed[i], bounds)
             functions[i] = h, charge + sums.rounding[i]
     descends = any(check.verdict is Verdict.VIOLATED for check in found.values())

@@ -129,8 +129,8 @@ def certify_problem(
     budget: Budget | None = None,
 ) -> Certificate:
     """The certificate of a problem's parametrization, which violates nothing but C.2."""
-    certificate = MinimumTest(problem, inputs, budget).certificate()
-    return replace(certificate, violations=tuple(each.message for each in violations))
+    messages = tuple(each.message for each in violations)
+    return MinimumTest(problem, inputs, budget, messages).certificate()
 
 
 def activation_key(theta: Parametrization, X: ArrayLike, *, space: Space) -> str:

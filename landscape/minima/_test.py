@@ -93,7 +93,14 @@ class Certificate:
 class MinimumTest:
     """The test of one parametrization, in units in which the data are of size one."""
 
-    def __init__(self, problem: EffectiveProblem, inputs: Array, budget: Budget | None) -> None:
+    def __init__(
+        self,
+        problem: EffectiveProblem,
+        inputs: Array,
+        budget: Budget | None,
+        violations: tuple[str, ...],
+    ) -> None:
+        self.violations = violations
         self.theta_bounds = problem.lower, problem.upper
         problem = problem.in_powers_of_two()
         # A copy: collapsed neurons take the sign that descends.
@@ -215,6 +222,7 @@ class MinimumTest:
             direction=direction,
             slope=slope,
             multipliers=tuple(neuron.multipliers for neuron in check.neurons),
+            violations=self.violations,
         )
 
     def _slope(self, check: PointCheck) -> float:

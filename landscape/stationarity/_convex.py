@@ -53,18 +53,15 @@ def subgradient(
     columns, upper = columns_of(h, convex)
     if columns.shape[1] == 0:
         return gradient, np.empty(0), np.zeros_like(gradient)
-    # Independent columns, the usual case, often have their multipliers inside the bounds.
-    t = np.asarray(np.linalg.lstsq(columns, -gradient, rcond=None)[0], dtype=float)
-    if not ((t >= 0) & (t <= upper)).all():
-        from landscape.stationarity._kernels import bounded_least_squares  # numba, when needed
+    from landscape.stationarity._kernels import bounded_least_squares  # numba, when needed
 
-        t = bounded_least_squares(np.ascontiguousarray(columns.T), -gradient, upper)
-        residual, n_kinks = gradient + columns @ t, int(convex.sum())
-        if (np.abs(residual) > allowed).any():
-            rises = np.maximum(-residual @ columns[:, :n_kinks], 0.0)
-            if float(rises.sum() - gradient @ residual) >= 0:  # neither short nor a descent
-                values = propose_multipliers(columns, -gradient[:, None], n_kinks)
-                t = t if values is None else np.clip(values[:, 0], 0.0, upper)
+    t = bounded_least_squares(np.ascontiguousarray(columns.T), -gradient, upper)
+    residual, n_kinks = gradient + columns @ t, int(convex.sum())
+    if (np.abs(residual) > allowed).any():
+        rises = np.maximum(-residual @ columns[:, :n_kinks], 0.0)
+        if float(rises.sum() - gradient @ residual) >= 0:  # neither short nor a descent
+            values = propose_multipliers(columns, -gradient[:, None], n_kinks)
+            t = t if values is None else np.clip(values[:, 0], 0.0, upper)
     terms = np.abs(gradient) + np.abs(columns) @ t
     return gradient + columns @ t, t, gamma(t.size + 2) * terms
 

@@ -1,7 +1,9 @@
-"""Bounded least squares, compiled: multipliers are proposed here, and judged elsewhere."""
+"""Bounded least squares and rays, compiled: multipliers are proposed here, and judged elsewhere."""
 
 # mypy: allow-untyped-defs
 # numba infers the types; arrays are float64.
+import math
+
 import numpy as np
 
 from landscape._kernels import add, inner
@@ -65,8 +67,15 @@ def bounded_least_squares(rows, target, upper):
     p, d = rows.shape
     t, left, n_free = np.zeros(p), np.empty(d), 0
     free, barred, none = np.zeros(p, np.bool_), np.zeros(p, np.bool_), np.zeros(p, np.bool_)
-    used, out = np.empty(d, dtype=np.int64), np.empty(d)
+    used, out = np.arange(d), np.empty(d)
     q, r, sizes = np.empty((d, d)), np.empty((d, d)), np.empty(p)
+    if p <= d:  # independent rows, the usual case, often have their multipliers inside the bounds
+        _rest(rows, target, t, none, left)
+        inside = _fit(rows, used, p, left, q, r, out)
+        for j in range(p):
+            inside &= 0.0 <= out[j] <= upper[j]
+        if inside:
+            return out[:p]
     for j in range(p):
         sizes[j] = np.sqrt(inner(rows[j], rows[j]))
     for _ in range(10 * p + 10):
@@ -120,55 +129,127 @@ def bounded_least_squares(rows, target, upper):
 
 
 @compiled
-def values_on_rays(rays, errors, gradient, kinks, weights, bounds, delta, relative, unit, least):
-    """A neuron's h on ``rays`` (b, r) and on those opposite, known up to ``errors``, (2, b) each.
+def _normal(rows, subset, relative, ray, errors, minors, sizes):
+    """A vector orthogonal to r - 1 of the rows in R^r, by its minors, and bounds on its errors.
 
-    Values, their errors, what delta (r,) allows, and which rays are not certainly infeasible: sums
-    of :class:`landscape.rounding.Bounded` without its arrays: ``kinks`` (r, q) and ``bounds``
-    (r, p) stand column by column, ``relative`` bounds sums of r and of q products.
+    Entries far apart in size would lose what is small: rays are scaled to size one.
     """
-    (b, r), q, up = rays.shape, weights.size, 1.0 + 16.0 * unit
-    found, lost = np.empty((2, b)), np.empty((2, b))
-    allowed, feasible = np.empty(b), np.ones((2, b), np.bool_)
-    z, e = np.empty(q), np.empty(q)
-    side, slack = np.empty(bounds.shape[1]), np.empty(bounds.shape[1])
-    for p in range(b):
-        slope, error, share = 0.0, 0.0, 0.0
-        for k in range(q):
-            z[k], e[k] = 0.0, 0.0
-        for k in range(side.size):
-            side[k], slack[k] = 0.0, 0.0
+    r = ray.size
+    minors[0] = sizes[0] = 1.0
+    for columns in range(1, 2**r - 1):  # Laplace's expansion along the last row
+        count = 0
         for j in range(r):
-            size = errors[p, j] + relative[0] * abs(rays[p, j])
-            slope += rays[p, j] * gradient[j]
-            error += size * abs(gradient[j])
-            share += (abs(rays[p, j]) - errors[p, j]) * delta[j]
-            add(rays[p, j], kinks[j], z)
-            for k in range(q):
-                e[k] += size * abs(kinks[j, k])
-            add(rays[p, j], bounds[j], side)
-            for k in range(side.size):
-                slack[k] += size * abs(bounds[j, k])
-        allowed[p] = share * (1.0 - relative[0])
-        for k in range(side.size):
-            slack[k] = up * slack[k] + r * least
-            feasible[0, p] &= not side[k] < -slack[k]
-            feasible[1, p] &= not side[k] > slack[k]
-        rise, fall, size_up, size_down, lost_up, lost_down = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            count += (columns >> j) & 1
+        row, at, value, size = rows[subset[count - 1]], 0, 0.0, 0.0
+        for j in range(r):
+            if (columns >> j) & 1:
+                term = row[j] if (count - 1 + at) % 2 == 0 else -row[j]
+                value += term * minors[columns ^ (1 << j)]
+                size += abs(row[j]) * sizes[columns ^ (1 << j)]
+                at += 1
+        minors[columns], sizes[columns] = value, size
+    largest = 0.0
+    for j in range(r):
+        value = minors[(2**r - 1) ^ (1 << j)]
+        ray[j] = value if j % 2 == 0 else -value
+        # Entries of a single row are exact.
+        errors[j] = 0.0 if r == 2 else relative * sizes[(2**r - 1) ^ (1 << j)]
+        largest = max(largest, abs(value))
+    exponent = math.frexp(largest)[1]
+    for j in range(r):
+        ray[j], errors[j] = math.ldexp(ray[j], -exponent), math.ldexp(errors[j], -exponent)
+    return math.ldexp(largest, -exponent)
+
+
+@compiled
+def _on_ray(ray, errors, gradient, kinks, weights, bounds, delta, relative, unit, least, z, e):
+    """A neuron's h on a ray and on the one opposite, each with its error and whether it is open.
+
+    Sums of :class:`landscape.rounding.Bounded` without its arrays, and what ``delta`` allows. A ray
+    that is not certainly infeasible is open.
+    """
+    r, q, up = ray.size, weights.size, 1.0 + 16.0 * unit
+    slope, error, allowed = 0.0, 0.0, 0.0
+    for k in range(q):
+        z[k], e[k] = 0.0, 0.0
+    for j in range(r):
+        size = errors[j] + relative[0] * abs(ray[j])
+        slope += ray[j] * gradient[j]
+        error += size * abs(gradient[j])
+        allowed += (abs(ray[j]) - errors[j]) * delta[j]
+        add(ray[j], kinks[j], z)
         for k in range(q):
-            w, own = weights[k], up * e[k] + r * least
-            up_z, down_z = max(z[k], 0.0), max(-z[k], 0.0)
-            rise += w * up_z
-            fall += w * down_z
-            size_up += abs(w) * up_z
-            size_down += abs(w) * down_z
-            lost_up += abs(w) * own if z[k] >= -own else 0.0
-            lost_down += abs(w) * own if z[k] <= own else 0.0
-        error = up * error + r * least
-        found[0, p], found[1, p] = slope + rise, fall - slope
-        lost[0, p] = up * (lost_up + relative[1] * size_up) + q * least
-        lost[1, p] = up * (lost_down + relative[1] * size_down) + q * least
-        for side_of in range(2):
-            value = abs(found[side_of, p])
-            lost[side_of, p] = up * (error + lost[side_of, p] + unit * value)
-    return found, lost, allowed, feasible
+            e[k] += size * abs(kinks[j, k])
+    ahead = back = True
+    for k in range(bounds.shape[1]):
+        side, slack = 0.0, 0.0
+        for j in range(r):
+            side += ray[j] * bounds[j, k]
+            slack += (errors[j] + relative[0] * abs(ray[j])) * abs(bounds[j, k])
+        slack = up * slack + r * least
+        ahead &= not side < -slack
+        back &= not side > slack
+    rise, fall, size_up, size_down, lost_up, lost_down = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(q):
+        w, own = weights[k], up * e[k] + r * least
+        up_z, down_z = max(z[k], 0.0), max(-z[k], 0.0)
+        rise += w * up_z
+        fall += w * down_z
+        size_up += abs(w) * up_z
+        size_down += abs(w) * down_z
+        lost_up += abs(w) * own if z[k] >= -own else 0.0
+        lost_down += abs(w) * own if z[k] <= own else 0.0
+    error = up * error + r * least
+    rise, fall = slope + rise, fall - slope
+    lost_up = up * (lost_up + relative[1] * size_up) + q * least
+    lost_down = up * (lost_down + relative[1] * size_down) + q * least
+    lost_up = up * (error + lost_up + unit * abs(rise))
+    lost_down = up * (error + lost_down + unit * abs(fall))
+    return allowed * (1.0 - relative[0]), (rise, lost_up, ahead), (fall, lost_down, back)
+
+
+@compiled
+def examine_rays(rows, gradient, kinks, weights, bounds, delta, relative, unit, least, most):
+    """Where h falls most along the rays of the hyperplanes ``rows`` (p, r), as a slope and a ray.
+
+    Slope 0 where it does not fall; then the share of what ``delta`` (r,) allows that is needed, and
+    the subsets of rows (r - 1,) whose rays rounding leaves open, at most ``most`` + 1 of them.
+    ``kinks`` (r, q) and ``bounds`` (r, p) stand column by column; ``relative`` bounds sums of r, of
+    q and of 2 r^2 products.
+    """
+    p, r = rows.shape
+    lowest, witness, share, n_open = 0.0, np.zeros(r), 0.0, 0
+    subset, left = np.arange(r - 1), np.empty((most + 1, r - 1), dtype=np.int64)
+    ray, errors, z, e = np.empty(r), np.empty(r), np.empty(weights.size), np.empty(weights.size)
+    minors, sizes = np.empty(2**r), np.empty(2**r)
+    while True:
+        length = _normal(rows, subset, relative[2], ray, errors, minors, sizes)
+        allowed, ahead, back = _on_ray(
+            ray, errors, gradient, kinks, weights, bounds, delta, relative, unit, least, z, e
+        )
+        for side in range(2):
+            value, error, feasible = ahead if side == 0 else back
+            if not feasible:
+                continue
+            if value + error + allowed < 0.0:
+                slope = value / (length if length > 0.0 else 1.0)
+                if slope < lowest:
+                    lowest = slope
+                    for j in range(r):
+                        witness[j] = ray[j] if side == 0 else -ray[j]
+            if not value - error + allowed >= 0.0:
+                if n_open <= most:
+                    for j in range(r - 1):
+                        left[n_open, j] = subset[j]
+                    n_open += 1
+            elif value < error:
+                share = max(share, (error - value) / allowed)
+        at = r - 2
+        while at >= 0 and subset[at] == p - (r - 1) + at:
+            at -= 1
+        if at < 0:
+            break
+        subset[at] += 1
+        for j in range(at + 1, r - 1):
+            subset[j] = subset[j - 1] + 1
+    return lowest, witness, share, left[:n_open]

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, islice
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.exact import dot, normal_line, vector
-from landscape.parametrization import max_norms
-from landscape.rounding import KINK_FACTOR, SMALLEST, UNIT, Array, Bounded, Mask, gamma
+from landscape.rounding import KINK_FACTOR, SMALLEST, UNIT, Array, gamma
 from landscape.stationarity._records import Budget, KinkFunction, NeuronCheck, decided, violated
 from landscape.verdict import Verdict
 
 #: Dimensions beyond which minors are too many.
 MAX_RANK = 7
-BATCH = 10_000
 
 
 @dataclass(frozen=True)
@@ -80,26 +78,9 @@ class Arrangement:
             return 10**18
         return 2 * comb(len(self.rows), self.rank - 1)
 
-    def values(self, rays: Bounded) -> tuple[Bounded, Array, Mask]:
-        """H at rays (b, r), then at those opposite, ``<delta, |ray|>``, and which are feasible.
-
-        That is, which are not certainly infeasible.
-        """
-        from landscape.stationarity._kernels import values_on_rays  # numba, when needed
-
-        h = self.h
-        relative = np.array([gamma(self.rank), gamma(len(h.weights))])
-        kinks, bounds = np.ascontiguousarray(h.kinks.T), np.ascontiguousarray(h.bounds.T)
-        value, error, allowed, feasible = values_on_rays(
-            rays.value, rays.error, h.gradient, kinks, h.weights, bounds, self.delta, relative,
-            UNIT, SMALLEST,
-        )  # fmt: skip
-        found = Bounded(value.ravel(), error.ravel())
-        return found, np.tile(allowed, 2), feasible.ravel()
-
-    def falls_exactly(self, subset: tuple[int, ...]) -> Array | None:
+    def falls_exactly(self, subset: NDArray[np.intp]) -> Array | None:
         """A ray of these hyperplanes with ``h + <delta, |ray|> < 0``, in rational arithmetic."""
-        line = normal_line([vector(row) for row in self.rows[list(subset)].tolist()], self.rank)
+        line = normal_line([vector(row) for row in self.rows[subset].tolist()], self.rank)
         kinks, bounds = (list(map(vector, x.tolist())) for x in (self.h.kinks, self.h.bounds))
         for ray in () if line is None else (line, tuple(-p for p in line)):
             if any(dot(bound, ray) < 0 for bound in bounds):
@@ -117,31 +98,20 @@ def check_rays(
     h: KinkFunction, allowed: Array, arrangement: Arrangement, budget: Budget
 ) -> NeuronCheck | None:
     """Decide by the rays; None where too many are left open by rounding."""
-    open_subsets: list[tuple[int, ...]] = []
-    subsets = combinations(range(len(arrangement.rows)), arrangement.rank - 1)
-    lowest, witness, share = 0.0, None, 0.0
-    while batch := list(islice(subsets, BATCH)):
-        normals = _normals(arrangement.rows[np.array(batch, dtype=int).reshape(len(batch), -1)])
-        found, here, feasible = arrangement.values(normals)
-        fails = feasible & (found.value + found.error + here < 0)
-        if fails.any():
-            size = np.tile(max_norms(normals.value), 2)
-            slopes = np.where(fails, found.value, 0.0) / np.where(size > 0, size, 1.0)
-            k = int(np.argmin(slopes))
-            if slopes[k] < lowest:
-                ray = normals.value[k % len(batch)]
-                lowest, witness = float(slopes[k]), ray if k < len(batch) else -ray
-        clear = found.value - found.error + here >= 0
-        open_subsets += [batch[k % len(batch)] for k in np.flatnonzero(feasible & ~clear)]
-        # The share of what is allowed that the others need.
-        needed = feasible & clear & (found.value < found.error)
-        parts = (found.error - found.value)[needed] / here[needed]
-        share = max(share, float(parts.max(initial=0.0)))
-        if witness is None and len(open_subsets) > budget.max_exact:
+    from landscape.stationarity._kernels import examine_rays  # numba, when needed
+
+    inner, rank = arrangement.h, arrangement.rank
+    lowest, witness, share, left = examine_rays(
+        arrangement.rows, inner.gradient, np.ascontiguousarray(inner.kinks.T), inner.weights,
+        np.ascontiguousarray(inner.bounds.T), arrangement.delta,
+        (gamma(rank), gamma(len(inner.weights)), gamma(2 * rank * rank)), UNIT, SMALLEST,
+        budget.max_exact,
+    )  # fmt: skip
+    if lowest == 0:
+        if len(left) > budget.max_exact:
             return None
-    if witness is None:
-        share = 1.0 if open_subsets else min(1.0, share * (1 + 1e-12))
-        falling = (arrangement.falls_exactly(subset) for subset in open_subsets)
+        share = 1.0 if len(left) else min(1.0, share * (1 + 1e-12))
+        falling = (arrangement.falls_exactly(subset) for subset in left)
         witness = next((ray for ray in falling if ray is not None), None)
     if witness is not None:
         check = violated(h, "rays", witness @ arrangement.basis, "h falls along a ray of its kinks")
@@ -151,37 +121,3 @@ def check_rays(
     # A bound that is missed by a gap costs at most the last terms times the gap.
     short = sizes * (1 + 1e-12) + arrangement.charge
     return decided(h, "rays", reason, short, np.abs(h.bounds) @ h.terms)
-
-
-def _normals(subsets: Array) -> Bounded:
-    """Vectors orthogonal to r - 1 rows in R^r each, (b, r - 1, r) to (b, r), by their minors.
-
-    Entries far apart in size would lose what is small: rays are scaled to size one.
-    """
-    width = subsets.shape[2]
-    minors, sizes = _minors(subsets, -1), _minors(np.abs(subsets), 1)
-    value = minors * (-1.0) ** np.arange(width)
-    # Entries of a single row are exact.
-    error = gamma(2 * width * width) * sizes if width != 2 else np.zeros_like(value)
-    exponents = np.frexp(np.abs(value).max(axis=1))[1][:, None]
-    return Bounded(np.ldexp(value, -exponents), np.ldexp(error, -exponents))
-
-
-def _minors(subsets: Array, sign: int) -> Array:
-    """The minors (sign -1) or their permanents (1) without one column each, (b, r)."""
-    b, height, width = subsets.shape
-    minors: dict[tuple[int, ...], Array] = {(): np.ones(b)}
-    for row in range(height):
-        # Laplace's expansion along the last row.
-        signed = [sign ** (row + at) for at in range(row + 1)]
-        minors = {
-            columns: sum(
-                (
-                    signed[at] * subsets[:, row, j] * minors[columns[:at] + columns[at + 1 :]]
-                    for at, j in enumerate(columns)
-                ),
-                np.zeros(b),
-            )
-            for columns in combinations(range(width), row + 1)
-        }
-    return np.column_stack([minors[(*range(j), *range(j + 1, width))] for j in range(width)])
