@@ -8,6 +8,7 @@ the one-sided ones.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -119,6 +120,15 @@ def weight_samples(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike) -> tupl
     return inputs[used] * roots[:, None], targets[used] * roots
 
 
+class _Evaluated(NamedTuple):
+    """A network of p neurons, m of them with free rows, on the n samples."""
+
+    preactivations: Array  #: Of the free rows, (n, m).
+    values: Array  #: Of all neurons, (n, p).
+    outputs: Array  #: Their output weights, (p,).
+    residuals: Array  #: Shape (n,).
+
+
 @dataclass(frozen=True)
 class Objective:
     """The loss over flat parameters x, ``(1/n) ‖residuals(x)‖²`` unless there is another.
@@ -158,40 +168,45 @@ class Objective:
         rows = x[: self.lower.size].reshape(self.lower.shape)
         return rows, x[self.lower.size :] if self.signs is None else self.signs
 
-    def _neurons(self, x: Array) -> tuple[Array, Array, Array]:
-        """Pre-activations of the free rows (n, m), all neurons' values, output weights."""
+    def evaluate(self, x: Array) -> _Evaluated:
+        """What loss and gradient at x are computed from."""
         rows, c = self._split(x)
         z = self.X @ rows.T
         values = np.maximum(z, 0.0)
         if self.offset:
             values = np.hstack([values, np.maximum(self.X[:, -1:], 0.0)])
-        return z, values, c
+        return _Evaluated(z, values, c, values @ c - self.y)
 
     def residuals(self, x: Array) -> Array:
         """``R(theta)(x_k) - y_k``, shape (n,)."""
-        _, values, c = self._neurons(x)
-        return values @ c - self.y
+        return self.evaluate(x).residuals
 
     def jacobian(self, x: Array) -> Array:
         """Derivatives of the residuals, shape (n, x.size)."""
-        z, values, c = self._neurons(x)
+        z, values, c, _ = self.evaluate(x)
         active = (z > 0) * c[: z.shape[1]]
         block = (active[:, :, None] * self.X[:, None, :]).reshape(len(z), self.lower.size)
         return np.hstack([block, values]) if self.signs is None else block
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """The loss and its gradient at x, without forming the Jacobian."""
-        z, values, c = self._neurons(x)
-        r = values @ c - self.y
+        at = self.evaluate(x)
+        return self.value(x, at), self.gradient(x, at)
+
+    def value(self, x: Array, at: _Evaluated | None = None) -> float:
+        """The loss at x."""
+        value = self._mean((at or self.evaluate(x)).residuals)
+        return value if self.decay is None else value + self._penalty(x)[0]
+
+    def gradient(self, x: Array, at: _Evaluated) -> Array:
+        """The gradient of the loss at x."""
+        z, values, c, r = at
         s = r if self.sample_loss is None else self.sample_loss.half_slope(r)
         gradient = (((z > 0) * s[:, None] * c[: z.shape[1]]).T @ self.X).ravel()
         if self.signs is None:
             gradient = np.concatenate([gradient, s @ values])
         gradient *= 2.0 / s.size
-        if self.decay is None:
-            return self._mean(r), gradient
-        penalty, change = self._penalty(x)
-        return self._mean(r) + penalty, gradient + change
+        return gradient if self.decay is None else gradient + self._penalty(x)[1]
 
     def _mean(self, r: Array) -> float:
         if self.sample_loss is None:
@@ -224,11 +239,6 @@ class Objective:
         """Lower and upper bounds of the flat coordinates."""
         free = np.full(len(self.lower) + self.offset if self.signs is None else 0, np.inf)
         return np.append(self.lower, -free), np.append(self.upper, free)
-
-    def value(self, x: Array) -> float:
-        """The loss at x."""
-        value = self._mean(self.residuals(x))
-        return value if self.decay is None else value + self._penalty(x)[0]
 
 
 def n_biases(space: Space) -> int:

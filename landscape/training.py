@@ -88,10 +88,19 @@ class _Counted:
         self.best_value = objective.value(start) + self.penalty(start)[0]
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        value, gradient = self.objective.value_and_gradient(x)
-        penalty, change = self.penalty(x)
-        self._note(x, value + penalty)
-        return value + penalty, gradient + change
+        return self.value(x), self.gradient(x)
+
+    def value(self, x: Array) -> float:
+        self.x, self.at, self.change = x, self.objective.evaluate(x), self.penalty(x)
+        value = self.objective.value(x, self.at) + self.change[0]
+        self._note(x, value)
+        return value
+
+    def gradient(self, x: Array) -> Array:
+        """The gradient, hardly ever elsewhere than where the value was asked for last."""
+        if not np.array_equal(x, self.x):
+            self.value(x)
+        return self.objective.gradient(x, self.at) + self.change[1]
 
     def penalty(self, x: Array) -> tuple[float, Array | float]:
         """The regularizer and its gradient in the flat coordinates of the unrestricted space."""
@@ -270,8 +279,9 @@ def _run(
     counted: _Counted, start: Array, solver: str | Solver, max_iter: int, tol: float
 ) -> OptimizeResult:
     ends = counted.lower, counted.upper
-    bounds, fun = Bounds(*ends), counted.value_and_gradient
+    bounds = Bounds(*ends)
     if callable(solver):
+        fun = counted.value_and_gradient
         return solver(fun, start.copy(), bounds=bounds, max_iter=max_iter, tol=tol)
     if solver == "trf":
         stop = dict.fromkeys(("ftol", "xtol", "gtol"), max(tol, 1e-15)) | {"max_nfev": max_iter}
@@ -285,7 +295,9 @@ def _run(
     within = bounds if np.isfinite(ends).any() else None
     if solver == "trust-constr" and within:  # sparse matrices of a few bounds take twice the time
         options |= {"sparse_jacobian": False, "factorization_method": "SVDFactorization"}
-    return minimize(fun, start, jac=True, method=solver, bounds=within, options=options)
+    # Apart, as line searches ask for fewer gradients than values.
+    jac, common = counted.gradient, {"method": solver, "bounds": within, "options": options}
+    return minimize(counted.value, start, jac=jac, **common)
 
 
 #: The solvers' status codes, as documented by scipy, in common terms; None stands for all others.
