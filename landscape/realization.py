@@ -40,7 +40,8 @@ def realize(theta: Parametrization, X: ArrayLike) -> Array:
     array([6., 0.])
     """
     points = as_inputs(theta, X)
-    return np.maximum(points @ theta.weights.T, 0.0) @ theta.output_weights
+    values = points @ theta.weights.T
+    return np.maximum(values, 0.0, out=values) @ theta.output_weights
 
 
 def pattern(theta: Parametrization, X: ArrayLike) -> NDArray[np.bool_]:

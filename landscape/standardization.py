@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,21 +25,28 @@ from landscape.spaces import RestrictedSpace, Space, UnrestrictedSpace
 from landscape.units import powers_of_two
 
 __all__ = [
-    "Samples", "Units", "blocks", "from_raw", "lift_rows", "merge_labelled", "merge_samples",
+    "Floats", "Samples", "Units", "blocks", "from_raw", "largest", "lift_rows", "merge_samples",
+    "resize",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 #: Exponents of two between which data may lie: the squares of all that is fitted stay numbers.
 RANGE = 505
 
 #: Samples that are computed with at once: arrays of samples times neurons are larger than the data.
-BLOCK = 4096
+BLOCK = 1024
 
 
-def blocks(n: int) -> Iterator[slice]:
-    """Samples 0 to n - 1 in parts."""
-    return (slice(first, first + BLOCK) for first in range(0, n, BLOCK))
+def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
+    """Rows 0 to n - 1 in parts."""
+    return (slice(first, first + size) for first in range(0, n, size))
+
+
+def largest(X: Floats) -> Array:
+    """Of the columns' absolute values, (d,), without a copy of X."""
+    return np.maximum(X.max(axis=0), -X.min(axis=0)).astype(float)
 
 
 @dataclass(frozen=True)
@@ -47,26 +55,44 @@ class Samples:
 
     The loss of any function of the features on the samples is the loss here plus ``constant``, the
     weighted mean squared distance of the targets from their means; per entry of the gradients,
-    plus ``gradient_constant`` (d,).
+    plus ``gradient_constant`` (d,). Large data are not copied: the features are those of X, and
+    computed in the units where they are asked for.
     """
 
-    features: Array  # (g, d), pairwise different rows
+    X: Floats  # (n, d), in the data's own units
+    rows: NDArray[np.intp]  # (g,): numbers of pairwise different rows of X
     target: Array  # (g,), weighted means
     weights: Array  # (g,), positive
     constant: float
     gradients: Array | None  # (g, d), weighted means, where there are any
     gradient_constant: Array
+    units: Units
+
+    def features(self, part: slice = slice(None)) -> Array:
+        """Those of some samples, in the units, (k, d)."""
+        features = self.units.features(self.X.take(self.rows[part], axis=0))
+        features += 0.0  # turns -0 into 0: equal numbers have to be equal bits
+        return features
 
 
 def merge_samples(
-    X: Array, y: Array, sample_weight: Array | None = None, gradients: Array | None = None
+    X: Floats,
+    y: Array,
+    sample_weight: Array | None = None,
+    gradients: Array | None = None,
+    *,
+    units: Units | None = None,
+    labelled: bool = False,
 ) -> Samples:
     """Merge samples with equal features; drop those of weight zero.
+
+    ``labelled``: only those with equal targets, all that losses other than the square allow. The
+    result is in ``units``, by default the data's own.
 
     >>> import numpy as np
     >>> X, y = np.array([[1.0], [0.0], [1.0]]), np.array([3.0, 1.0, 5.0])
     >>> samples = merge_samples(X, y)
-    >>> samples.features.ravel(), samples.target, samples.weights * 3, samples.constant * 3
+    >>> samples.features().ravel(), samples.target, samples.weights * 3, samples.constant * 3
     (array([0., 1.]), array([1., 4.]), array([1., 2.]), 2.0)
     """
     weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
@@ -77,21 +103,22 @@ def merge_samples(
         )
     if not weights.any():
         raise ValueError("sample_weight: all weights are zero, there is nothing to fit")
+    if units is None:
+        units = Units(np.ones(X.shape[1]), np.zeros(X.shape[1]), 1.0, 0.0)
+    targets = units.target(y)[:, None]
+    if gradients is not None:
+        targets = np.column_stack([targets, gradients / units.slopes])
     # In the order of weights: sums of those of equal samples do not depend on the samples' order.
     order = np.argsort(weights, kind="stable")[np.count_nonzero(weights == 0) :]
-    weights = weights[order]
-    targets = y[order, None] if gradients is None else np.column_stack([y, gradients])[order]
-    place = _places(X, order)
+    weights, targets, place = weights[order], targets[order], _places(X, order)
     sample = _places(np.column_stack([place, targets]), np.arange(len(order)))
+    place = sample if labelled else place
     weights = np.bincount(sample, weights)
     # Of equal samples one is as good as any other.
     one = np.empty(len(weights), dtype=int)
     one[sample] = np.arange(len(order))
-    place, targets, features = place[one], targets[one] + 0.0, X[order[one]]
-    if len(place) > place[-1] + 1:
-        first = np.append(True, np.diff(place) > 0)
-        features = features[first]
-    features += 0.0  # turns -0 into 0: equal numbers have to be equal bits
+    place, targets, rows = place[one], targets[one] + 0.0, order[one]
+    rows = rows[np.append(True, np.diff(place) > 0)]
     totals = np.bincount(place, weights)
     means = np.stack([np.bincount(place, weights * t) for t in targets.T], axis=1) / totals[:, None]
     # Of one target, the mean is that target and not a rounded quotient.
@@ -101,21 +128,10 @@ def merge_samples(
     shares, constant = totals / totals.sum(), float(constants[0])
     slopes = None if gradients is None else means[:, 1:]
     rest = np.zeros(X.shape[1]) if gradients is None else constants[1:]
-    return Samples(features, means[:, 0], shares, constant, slopes, rest)
+    return Samples(X, rows, means[:, 0], shares, constant, slopes, rest, units)
 
 
-def merge_labelled(X: Array, y: Array, sample_weight: Array | None = None) -> Samples:
-    """Merge samples that agree in features and target: what losses other than the square allow."""
-    merged = merge_samples(np.column_stack([X, y]), y, sample_weight)
-    d = X.shape[1]
-    return replace(
-        merged,
-        features=np.ascontiguousarray(merged.features[:, :d]),
-        gradient_constant=merged.gradient_constant[:d],
-    )
-
-
-def _places(table: Array, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def _places(table: Floats, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Where the given rows are among the different ones of these, in lexicographic order."""
     place = np.zeros(len(rows), dtype=np.intp)
     for column in table.T:
@@ -142,9 +158,9 @@ class Units:
     target_shift: float
 
     @classmethod
-    def rough(cls, X: Array, y: Array) -> Units:
+    def rough(cls, X: Floats, y: Array) -> Units:
         """Units in which no feature exceeds size two, nor the target: means can be computed."""
-        powers = powers_of_two(np.append(np.abs(X).max(axis=0), np.abs(y).max()))
+        powers = powers_of_two(np.append(largest(X), np.abs(y).max()))
         for j, power in enumerate(powers):
             if not -RANGE <= np.log2(power) <= RANGE:
                 name = "y" if j == X.shape[1] else f"X, column {j}"
@@ -173,11 +189,15 @@ class Units:
         cls, samples: Samples, *, offset: bool, target: tuple[float, float] | None = None
     ) -> Units:
         """Means and standard deviations themselves: starts are drawn and smoothed in these."""
-        data = np.column_stack([samples.features, samples.target])
-        mean, size = samples.weights @ data, np.maximum(data.max(axis=0), -data.min(axis=0))
-        data -= mean  # in place: data may be all that fits into memory
-        data *= data
-        deviation = np.sqrt(samples.weights @ data)
+
+        def data(part: slice) -> Array:
+            return np.column_stack([samples.features(part), samples.target[part]])
+
+        parts, weights = [*blocks(len(samples.target))], samples.weights
+        sums = [(weights[part] @ (own := data(part)), largest(own)) for part in parts]
+        mean, size = np.sum([a for a, _ in sums], axis=0), np.max([b for _, b in sums], axis=0)
+        squares = [weights[part] @ (data(part) - mean) ** 2 for part in parts]
+        deviation = np.sqrt(np.sum(squares, axis=0))
         # A column that is constant up to rounding has no deviation; its size is its unit.
         constant = deviation <= 64 * np.finfo(float).eps * size
         scale = np.where(constant, np.where(size > 0, size, 1.0), deviation)
@@ -196,7 +216,8 @@ class Units:
 
     def features(self, X: ArrayLike) -> Array:
         """Features in these units, (n, d)."""
-        features = np.asarray(X, dtype=float) - self.shift
+        features = np.array(X, dtype=float)
+        features -= self.shift
         features /= self.scale
         return features
 
@@ -221,11 +242,11 @@ class Units:
         """Merged samples in these units."""
         return replace(
             samples,
-            features=self.features(samples.features),
             target=self.target(samples.target),
             constant=samples.constant / self.target_scale**2,
             gradients=None if samples.gradients is None else samples.gradients / self.slopes,
             gradient_constant=samples.gradient_constant / self.slopes**2,
+            units=self.after(samples.units),
         )
 
     def outward(self, network: Network) -> Network:

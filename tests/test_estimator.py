@@ -60,7 +60,7 @@ def standardized(X, y, space):
     """The data of a fit without weights."""
     samples = merge_samples(X, y)
     units = Units.of_samples(samples, offset=space.name == "unrestricted")
-    return FitData(units.samples(samples), units, space, "descent", 500, 1e-6)
+    return FitData(units.samples(samples), space, "descent", 500, 1e-6)
 
 
 def same(one, two):
@@ -346,7 +346,7 @@ def test_merged_samples_keep_the_loss(rng):
     for _ in range(5):
         f = rng.standard_normal((3, 3))
         values = f[X[:, 0].astype(int), X[:, 1].astype(int)]
-        merged = f[samples.features[:, 0].astype(int), samples.features[:, 1].astype(int)]
+        merged = f[tuple(samples.features().astype(int).T)]
         expected = weights @ (values - y) ** 2 / weights.sum()
         found = samples.weights @ (merged - samples.target) ** 2 + samples.constant
         assert found == pytest.approx(expected, rel=1e-12)
@@ -733,6 +733,29 @@ def test_single_precision_is_computed_in_double(data):
     X, y = data[0].astype(np.float32), data[1].astype(np.float32)
     model = ShallowReLURegressor(2, n_starts=2, random_state=0)
     same(clone(model).fit(X, y), clone(model).fit(X.astype(float), y.astype(float)))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+def test_single_precision_of_many_samples_is_the_same_and_not_doubled(rng, loss):
+    """Samples that repeat, weights, more samples than a block or than swaps look at."""
+    X = rng.standard_normal((30_000, 24)).astype(np.float32) + np.float32(3.0)
+    X[::7] = X[0]
+    y, weights = np.abs(X[:, 0] - 3.0) + rng.standard_normal(len(X)), rng.integers(0, 3, len(X))
+    model = ShallowReLURegressor(
+        8, loss=loss, space="unrestricted", n_starts=1, max_iter=60, random_state=0
+    )
+    double = clone(model).fit(X.astype(float), y, sample_weight=weights)
+    tracemalloc.start()
+    single = clone(model).fit(X, y, sample_weight=weights)
+    fitted = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    values = single.predict(X)
+    predicted = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    same(single, double)
+    np.testing.assert_array_equal(values, double.predict(X.astype(float)))
+    assert fitted < 2 * X.nbytes and predicted < X.nbytes, (fitted, predicted, X.nbytes)
 
 
 def test_several_targets_name_the_way_out(data):

@@ -37,7 +37,8 @@ def targets(name: str, rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def smooth_problem(name: str, rng: np.random.Generator, n: int = 23, d: int = 2) -> SmoothProblem:
-    X, y = rng.standard_normal((n, d)).astype(np.float32), targets(name, rng, n)
+    X = np.column_stack([rng.standard_normal((n, d)), np.ones(n)]).astype(np.float32)
+    y = targets(name, rng, n)
     loss = LOSSES[name]().on(y, rng.uniform(0.5, 2.0, n))[1]
     return SmoothProblem(X, np.ones(n), y, rng.uniform(0, 0.1, d + 1), True, (), loss)
 
@@ -80,13 +81,13 @@ def test_linear_competitors_are_convex_optima():
     rng = np.random.default_rng(3)
     X, alpha = rng.standard_normal((60, 2)).astype(np.float32), 0.01
     y = np.where(X[:, 0] + rng.standard_normal(60) > 0.3, 1.0, -1.0)
-    X1, ones = np.column_stack([X, np.ones(60)]), np.ones(60)
-    logistic = SmoothProblem(X, ones, y, np.zeros(3), True, (), LogisticLoss().on(y, ones)[1])
+    X1, ones = np.column_stack([X, np.ones(60, np.float32)]), np.ones(60)
+    logistic = SmoothProblem(X1, ones, y, np.zeros(3), True, (), LogisticLoss().on(y, ones)[1])
     peer = LogisticRegression(C=1 / (2 * alpha * 60), tol=1e-10).fit(X, y)
     expected = np.append(peer.coef_[0], peer.intercept_)
     assert ridge(logistic, alpha) == pytest.approx(expected, abs=1e-4)
     loss = HuberLoss(0.5).on(X[:, 1], ones)[1]
-    huber = SmoothProblem(X, ones, X[:, 1] + y, np.zeros(3), True, (), loss)
+    huber = SmoothProblem(X1, ones, X[:, 1] + y, np.zeros(3), True, (), loss)
     penalized = lambda w: np.mean(loss.value(X1 @ w - huber.y)) + alpha * w[:2] @ w[:2]  # noqa: E731
     least = minimize(penalized, np.zeros(3), method="Nelder-Mead", tol=1e-10).fun
     assert penalized(ridge(huber, alpha)) <= least + 1e-9

@@ -19,16 +19,14 @@ from landscape.standardization import Units, from_raw, merge_samples
 
 def make_problem(rng, *, offset=True, alpha=0.0, n=40, d=3):
     roots = np.sqrt(rng.uniform(0.5, 2.0, n))
-    X = rng.standard_normal((n, d)).astype(np.float32)
+    X = np.column_stack([rng.standard_normal((n, d)), np.ones(n)]).astype(np.float32)
     penalty, y = np.append(np.full(d, alpha), 0.0), rng.standard_normal(n) * roots
     return SmoothProblem(X, roots, y, penalty, offset)
 
 
 def inputs(problem):
-    """The rows of (X, 1) times the roots."""
-    return (
-        np.column_stack([problem.X.astype(float), np.ones(len(problem.y))]) * problem.roots[:, None]
-    )
+    """The rows of X times the roots."""
+    return problem.X.astype(float) * problem.roots[:, None]
 
 
 def make_network(rng, m=4, width=4, offset=True):
@@ -106,7 +104,7 @@ def test_network_and_point_are_the_same_function(rng, affine):
     point = problem.pack(make_network(rng, m=4 + len(affine), offset=problem.offset))
     network = problem.unpack(point)
     assert network.n_neurons == 4 + len(affine)
-    X, rows = problem.X.astype(float), inputs(problem)
+    X, rows = problem.X[:, :-1].astype(float), inputs(problem)
     own = np.maximum(rows @ point.A.T, 0) @ point.c + rows[:, 4 - problem.q :] @ point.e
     np.testing.assert_allclose(problem.values(point), own, rtol=1e-12)
     np.testing.assert_allclose(network.predict(X) * problem.roots, own, atol=1e-8)
@@ -119,7 +117,7 @@ def test_network_and_point_are_the_same_function(rng, affine):
 def test_settled_samples_are_on_kinks(rng):
     problem, network = make_problem(rng, n=200), make_network(rng)
     problem = replace(problem, roots=np.ones(200))
-    X, (*_, x), rows = problem.X.astype(float), inputs(problem)[:8], network.rows
+    X, (*_, x), rows = problem.X[:, :-1].astype(float), inputs(problem)[:8], network.rows
     rows[0] -= (rows[0] @ x) / (x @ x) * x
     rows[0] *= 1 + 1e-6
     rows[0, -1] += 1e-5
@@ -164,7 +162,7 @@ def test_networks_in_both_units_have_one_loss(rng, space):
     samples = merge_samples(X, y, rng.integers(1, 4, 25).astype(float))
     place, offset = make_space(space, 3, 4, margin=0.01), space == "unrestricted"
     units = Units.of_samples(samples, offset=offset)
-    data = FitData(units.samples(samples), units, place, "smoothing", 1, 1e-8)
+    data = FitData(units.samples(samples), place, "smoothing", 1, 1e-8)
     network = make_network(rng, m=4 if offset else 5, offset=offset)
     theta = from_raw(place, data.standard.outward(network))
     assert place.contains(theta)
@@ -175,7 +173,7 @@ def test_networks_in_both_units_have_one_loss(rng, space):
     np.testing.assert_allclose(data.smooth.loss(network) * unit, loss, rtol=1e-5)
     np.testing.assert_allclose(data.loss(theta), loss, rtol=1e-12)
     raw = units.outward(Network.from_parametrization(theta, place))  # on the data as they are
-    expected = samples.weights @ (raw.predict(samples.features) - samples.target) ** 2
+    expected = samples.weights @ (raw.predict(samples.features()) - samples.target) ** 2
     np.testing.assert_allclose(loss * units.target_scale**2, expected, rtol=1e-10)
     again = data.standard.inward(units.inward(raw))
     np.testing.assert_allclose(data.smooth.loss(again), data.smooth.loss(network), rtol=1e-10)

@@ -1,18 +1,18 @@
 """Many samples, features and neurons: time, loss and memory beside MLPRegressor, one start each.
 
-    .venv/bin/python -m benchmarks.estimator.large            # twelve sizes, most of an hour
-    .venv/bin/python -m benchmarks.estimator.large --publish  # the last run into the docs
+    .venv/bin/python -m benchmarks.estimator.large                     # twelve sizes, half an hour
+    .venv/bin/python -m benchmarks.estimator.large --size 5000 100 64  # one, others stay
+    .venv/bin/python -m benchmarks.estimator.large --publish           # all of them into the docs
 
 A teacher of eight neurons with noise. MLPRegressor: L-BFGS, 500 iterations, no penalty. Ours:
 the default with ``max_time`` five times the seconds of MLPRegressor, and once more with these
 alone. Each fit has its own process and one thread. Memory: how far the process grew beyond the
-data, in sizes of X.
+data, in sizes of X; Linux tells.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 import warnings
 from multiprocessing import get_context
@@ -44,6 +44,12 @@ def draw(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
     return X, (y - y.mean()) / y.std()
 
 
+def resident(key: str) -> int:
+    """Bytes of this process in memory: now (VmRSS), or at most (VmHWM)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
+
+
 def fit(n: int, d: int, m: int, seconds: float | None, single: bool) -> dict[str, Any]:
     """One fit in a process of its own: MLPRegressor without ``seconds``."""
     X, y = draw(n, d)
@@ -64,13 +70,14 @@ def fit(n: int, d: int, m: int, seconds: float | None, single: bool) -> dict[str
         )
         if seconds is not None:
             model = ShallowReLURegressor(m, n_starts=1, max_time=seconds, random_state=0)
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets VmHWM
+        before = resident("VmRSS")
         begin = time.perf_counter()
         model.fit(X, y)
         spent = time.perf_counter() - begin
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown
+        grown = resident("VmHWM") - before
         loss = float(np.mean((model.predict(X) - y) ** 2))
-    found = {"seconds": spent, "loss": loss, "memory": 1024 * grown / X.nbytes}
+    found = {"seconds": spent, "loss": loss, "memory": grown / X.nbytes}
     if seconds is not None:
         found["outcome"] = model.starts_.loc[0, "outcome"]
         found["verdict"] = model.starts_.loc[0, "verdict"]
@@ -111,19 +118,25 @@ def page(rows: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time, loss and memory on large data.")
-    parser.add_argument("--samples", type=int, help="sizes with at most so many samples")
+    parser.add_argument(
+        "--size", nargs=3, type=int, action="append", metavar=("N", "D", "M"),
+        help="only this one, which replaces its row of the last run; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--publish", action="store_true", help="the last run into the docs")
     arguments = parser.parse_args()
     if arguments.publish:
         publish(page(pd.read_csv(OUTPUT)), PAGE, MAKER)
         return
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for n, d, m in SIZES:
-        if arguments.samples is None or n <= arguments.samples:
-            rows.append(measure(n, d, m))
-            print(rows[-1], flush=True)
-            pd.DataFrame(rows).to_csv(OUTPUT, index=False, float_format="%.6g")
+    rows: dict[tuple[int, ...], dict[str, Any]] = {}
+    if arguments.size and OUTPUT.exists():
+        records = pd.read_csv(OUTPUT).to_dict("records")
+        rows = {(row["n"], row["d"], row["m"]): row for row in records}
+    for n, d, m in arguments.size or SIZES:
+        rows[n, d, m] = measure(n, d, m)
+        print(rows[n, d, m], flush=True)
+        table = pd.DataFrame([rows[size] for size in sorted(rows)])
+        table.to_csv(OUTPUT, index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":

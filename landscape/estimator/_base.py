@@ -37,7 +37,7 @@ from landscape.probe import probe_realization, rigidity_radius
 from landscape.realization import input_gradients, realize
 from landscape.seminorm import Seminorm, sobolev_seminorm
 from landscape.spaces import SPACES, RestrictedSpace, UnrestrictedSpace, make_space
-from landscape.standardization import Units, from_raw, merge_labelled, merge_samples, resize
+from landscape.standardization import Floats, Units, blocks, from_raw, merge_samples, resize
 from landscape.training import SOLVERS
 from landscape.verdict import Verdict
 
@@ -105,7 +105,7 @@ class ShallowReLU(BaseEstimator):
 
     def _fit(
         self,
-        features: Array,
+        features: Floats,
         target: Array,
         weights: Array | None,
         loss: LossName,
@@ -124,24 +124,21 @@ class ShallowReLU(BaseEstimator):
             self.space, features.shape[1], self.n_neurons + self.linear, margin=float(self.margin)
         )
         rough = Units.rough(features, target if of_residuals(loss) else np.ones(1))
-        target = rough.target(target)
-        if is_squared(loss):
-            own = None if gradients is None else gradients / rough.slopes
-            samples = merge_samples(rough.features(features), target, weights, own)
-            sample_loss = None
-        else:
-            samples = merge_labelled(rough.features(features), target, weights)
+        samples = merge_samples(
+            features, target, weights, gradients, units=rough, labelled=not is_squared(loss)
+        )
+        sample_loss = None
+        if not is_squared(loss):
             sample_loss = choose_loss(loss, quantile, samples, rough.target_scale)
         units = Units.of_samples(
             samples,
             offset=isinstance(space, UnrestrictedSpace),
             target=target_units(sample_loss, samples),
         )
-        samples = units.samples(samples)
         if sample_loss is not None:
             sample_loss = sample_loss.in_units(units.target_scale)
         problem = FitData(
-            samples, units.after(rough), space, self.solver, self.max_iter, float(self.tol),
+            units.samples(samples), space, self.solver, self.max_iter, float(self.tol),
             alpha=0.0 if self.alpha == "auto" else float(self.alpha),
             gradient_weight=gradient_weight, sample_loss=sample_loss,
             linear=bool(self.linear), polish=bool(self.polish), certify=self.certify, watch=watch,
@@ -218,7 +215,7 @@ class ShallowReLU(BaseEstimator):
                     "with another linear term. Set warm_start=False."
                 )
             m = space.n_neurons - problem.free
-            X = units.values_of(problem.samples.features)
+            X = units.values_of(problem.samples.features())
             networks.append((resize(previous, m, old[1], X), "warm_start"))
         for theta in given:
             if not isinstance(theta, Parametrization):
@@ -304,15 +301,20 @@ class ShallowReLU(BaseEstimator):
         (a, c), (b, e) = self.coefs_, self.intercepts_
         return Network(a.T, b, c[:, 0], float(e[0]))
 
-    def _embed(self, X: ArrayLike) -> Array:
+    def _features(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
-        features = validate_data(self, X, dtype=FLOATS, reset=False)
-        return self.space_.embed(self.units_.features(features))
+        return validate_data(self, X, dtype=FLOATS, reset=False)
+
+    def _embed(self, X: ArrayLike) -> Array:
+        return self.space_.embed(self.units_.features(self._features(X)))
 
     def _values(self, X: ArrayLike) -> Array:
         """Of the network, in the units of the data, (n_samples,)."""
-        inputs = self._embed(X)
-        return self.units_.values(realize(self.parametrization_, inputs))
+        features, values = self._features(X), []
+        for part in blocks(len(features)):
+            inputs = self.space_.embed(self.units_.features(features[part]))
+            values.append(realize(self.parametrization_, inputs))
+        return self.units_.values(np.concatenate(values))
 
     def standardize(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         """The data in the units of the fit: what ``parametrization_`` and ``certificate_`` are of.

@@ -34,7 +34,7 @@ def bracket_fit(problem: FitData, best: End, seed: int, number: int) -> tuple[fl
             f"{ROWS} samples at most; multiply them out, or set certify_global=False"
         )
     bracket: GlobalBracket = bracket_global_minimum(
-        np.repeat(samples.features, counts, axis=0),
+        np.repeat(samples.features(), counts, axis=0),
         np.repeat(samples.target, counts),
         space=problem.space,
         network=best.parametrization,

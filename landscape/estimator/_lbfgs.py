@@ -51,13 +51,12 @@ def sample_loss(kind, a, b, value, label):
 def value_and_gradient(v, X, roots, y, q, delta, penalty, factors, kind, a, b):
     """The smoothed loss at ``v`` = (A by rows, c, e), and its gradient.
 
-    Inputs are the rows of (X, 1), X (n, d) float32, times their ``roots`` (n,), positive, as are
-    half widths ``delta`` of the bands; e (q,) multiplies the last ``q`` of them. Penalties are
-    those of A's columns (d + 1,) and of e (q,). ``kind``, ``a``, ``b``: the loss, with ``factors``
-    (n,) of the samples; of the square these are in the roots.
+    Inputs are the rows of X (n, d + 1), float32, times their ``roots`` (n,), positive, as are half
+    widths ``delta`` of the bands; e (q,) multiplies the last ``q`` of them. Penalties are those of
+    A's columns (d + 1,) and of e (q,). ``kind``, ``a``, ``b``: the loss, with ``factors`` (n,) of
+    the samples; of the square these are in the roots.
     """
-    n, d = X.shape
-    width = d + 1
+    n, width = X.shape
     m = (v.size - q) // (width + 1)
     A, c, e = v[: m * width].reshape(m, width), v[m * width : m * width + m], v[v.size - q :]
     gradient = np.zeros(v.size)
@@ -66,23 +65,28 @@ def value_and_gradient(v, X, roots, y, q, delta, penalty, factors, kind, a, b):
     for first in range(0, n, BLOCK):
         last = min(first + BLOCK, n)
         part = block[: last - first]
+        entries, given = part.reshape(-1), X[first:last].reshape(-1)
+        for k in range(entries.size):  # long loops take several entries at once
+            entries[k] = given[k]
         for k in range(last - first):
-            root = roots[first + k]
-            for j in range(d):
-                part[k, j] = root * X[first + k, j]
-            part[k, d] = root
+            if roots[first + k] != 1.0:
+                for j in range(width):
+                    part[k, j] *= roots[first + k]
         h = np.dot(part, A.T)
         slopes = np.empty_like(h)
         for k in range(last - first):
             r = delta * roots[first + k]
-            least, s = 0.5 / r, -y[first + k] if kind == SQUARED else 0.0
-            for j in range(q):
-                s += part[k, width - q + j] * e[j]
+            least = 0.5 / r
             for i in range(m):
                 z = h[k, i]
                 slope = min(1.0, max(z + r, 0.0) * least)
                 h[k, i] = z if z >= r else slope * slope * r
                 slopes[k, i] = slope
+        for k in range(last - first):
+            s = -y[first + k] if kind == SQUARED else 0.0
+            for j in range(q):
+                s += part[k, width - q + j] * e[j]
+            for i in range(m):
                 s += h[k, i] * c[i]
             if kind == SQUARED:
                 value += s * s / n

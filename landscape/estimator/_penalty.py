@@ -24,6 +24,7 @@ from landscape.estimator._smooth import (
 )  # fmt: skip
 from landscape.estimator._starts import FitData, draw_start
 from landscape.networks import Network
+from landscape.standardization import largest
 from landscape.streams import stream
 
 __all__ = ["Choice", "choose_penalty", "linear_network"]
@@ -75,7 +76,7 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
             for t in starts
         ]
         for k, alpha in enumerate(ALPHAS):
-            own = replace(inside, penalty=np.append(np.full(smooth.X.shape[1], alpha), 0.0))
+            own = replace(inside, penalty=np.append(np.full(smooth.X.shape[1] - 1, alpha), 0.0))
             for number, point in enumerate(points):
                 rng = stream(seed, "estimator: path of penalties", fold, k, number)
                 network, _ = find_basin(
@@ -99,7 +100,7 @@ def choose_penalty(problem: FitData, seed: int) -> Choice:
 def ridge(smooth: SmoothProblem, alpha: float) -> Array:
     """Slopes and intercept (d + 1,) of the linear function with least penalized loss."""
     if smooth.loss_on is not None:
-        width = len(smooth.penalty)
+        width = smooth.X.shape[1]
         penalty = np.append(np.full(width - 1, alpha), 0.0)
         line = replace(smooth, affine=(0,), penalty=penalty)
         point = Point(np.empty((0, width)), np.empty(0), np.zeros(width))
@@ -116,7 +117,7 @@ def linear_network(problem: FitData, alpha: float) -> Network:
     *w, e = ridge(smooth, alpha / m)
     slopes = np.array(w)
     # Different directions: parallel neurons would be redundant.
-    far = FAR * max(1e-3, float(np.abs(slopes) @ smooth.largest), abs(e))
+    far = FAR * max(1e-3, float(np.abs(slopes) @ largest(smooth.X)[:-1]), abs(e))
     far = far * (1 + np.arange(m) / (8 * m))
     signs = np.ones(m)
     if not problem.free:

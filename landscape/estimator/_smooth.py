@@ -18,17 +18,17 @@ All of this happens on standardized data.
 
 import time
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import qr
 
 from landscape.estimator import _lbfgs
 from landscape.estimator._lbfgs import MEMORY, minimize, value_and_gradient
 from landscape.losses import HuberLoss, LogisticLoss, Loss, PoissonLoss, QuantileLoss
 from landscape.networks import Network
-from landscape.standardization import blocks
+from landscape.standardization import blocks, largest
 
 __all__ = ["SmoothProblem", "Watch", "find_basin", "settle", "swap"]
 
@@ -40,8 +40,9 @@ COARSE, STAGES = 0.1, (0.03, 0.003, 0.0003)
 #: Swaps at most; failures in a row that end them; what of the loss a swap has to gain.
 SWAPS, FAILURES, GAIN = 12, 4, 1e-4
 
-#: Ridges that compete for the place of a swapped neuron, on so many samples at most.
-RIDGES, SAMPLE = 128, 4096
+#: Ridges that compete for the place of a swapped neuron, on so many samples at most; so many of
+#: their values are in memory at once.
+RIDGES, SAMPLE, ENTRIES = 128, 4096, 2**16
 
 #: Fall of the loss per step, in variances of the target, at which a swap is judged.
 COARSE_TOLERANCE = 1e-5
@@ -98,8 +99,8 @@ class SmoothProblem:
     search it is what e multiplies; else e (1,) is the offset, or there is none.
     """
 
-    X: NDArray[np.float32]  # (n, d): features
-    roots: Array  # (n,): of the weights (times n), what the rows of (X, 1) are multiplied by
+    X: NDArray[np.float32]  # (n, d + 1): features and 1
+    roots: Array  # (n,): of the weights (times n), what the rows of X are multiplied by
     y: Array  # (n,): times the same roots; centred if there is an offset
     penalty: Array  # (d + 1,)
     offset: bool = True
@@ -114,8 +115,7 @@ class SmoothProblem:
 
     def rows(self, part: slice = slice(None)) -> Array:
         """The inputs of some samples, in double precision, (k, d + 1)."""
-        rows = np.ones((len(self.roots[part]), len(self.penalty)))
-        rows[:, :-1] = self.X[part]
+        rows = self.X[part].astype(float)
         rows *= self.roots[part, None]
         return rows
 
@@ -127,12 +127,6 @@ class SmoothProblem:
             loss = loss.on(y, loss.weights[rows])[1]
         factor = 1.0 / np.sqrt(np.mean(roots**2))
         return replace(self, X=X, roots=roots * factor, y=y * factor, loss_on=loss)
-
-    @cached_property
-    def largest(self) -> Array:
-        """Of the features' absolute values, (d,)."""
-        largest = np.maximum(self.X.max(axis=0, initial=0.0), -self.X.min(axis=0, initial=0.0))
-        return largest.astype(float)
 
     def within(self, delta: float) -> tuple[Any, ...]:
         """What the compiled functions take after the parameters, for bands of half width delta."""
@@ -207,7 +201,7 @@ class SmoothProblem:
             offset = float(point.e[0]) if self.offset else 0.0
             return Network(rows[:, :-1], rows[:, -1], c, offset)
         w, e = point.e[:-1], float(point.e[-1])
-        far = FAR * max(1e-3, float(np.abs(w) @ self.largest), abs(e))
+        far = FAR * max(1e-3, float(np.abs(w) @ largest(self.X)[:-1]), abs(e))
         if len(self.affine) == 1:
             own, signs, offset = np.append(w, far)[None, :], np.ones(1), e - far
         else:
@@ -253,13 +247,15 @@ def swap(problem: SmoothProblem, point: Point, rng: np.random.Generator, rank: i
         problem = problem.part(np.sort(rng.choice(len(problem.y), SAMPLE, replace=False)))
     (X, y, columns), A = problem.squares(point), point.A.copy()
     (n, width), m = X.shape, len(A)
-    features = np.column_stack([np.maximum(X @ A.T, 0.0), columns])
+    features = np.empty((n, m + columns.shape[1]))
+    features[:, m:] = columns
+    np.maximum(np.matmul(X, A.T, out=features[:, :m]), 0.0, out=features[:, :m])
     inverse = _inverse_gram(features)
     # The least squares problem without column j is worse by output_j^2 / inverse_jj.
     losses = (inverse @ (features.T @ y)) ** 2 / np.diag(inverse)
     worst = int(np.argsort(losses[:m], kind="stable")[rank % m])
-    others = np.delete(features, worst, axis=1)
-    basis, _ = np.linalg.qr(others[:, others.any(axis=0)])
+    others = features.any(axis=0) & (np.arange(features.shape[1]) != worst)
+    basis, _ = qr(features[:, others], mode="economic", overwrite_a=True, check_finite=False)
     if width == 2 and n <= RIDGES:  # one feature: all kinks, on samples and between them
         t = np.sort(X[:, 0] / X[:, 1])
         t = np.concatenate([t, (t[1:] + t[:-1]) / 2])
@@ -269,10 +265,13 @@ def swap(problem: SmoothProblem, point: Point, rng: np.random.Generator, rank: i
         through = X[rng.integers(n, size=RIDGES)]
         biases = -(directions * through[:, :-1]).sum(axis=1) / through[:, -1]
         rows = np.column_stack([directions, biases])
-    ridges = np.maximum(X @ rows.T, 0.0)
-    ridges -= basis @ (basis.T @ ridges)
-    sizes = np.linalg.norm(ridges, axis=0)
-    gains = np.abs(ridges.T @ (y - basis @ (basis.T @ y)))
+    rest, gains, sizes = y - basis @ (basis.T @ y), np.empty(len(rows)), np.empty(len(rows))
+    for part in blocks(len(rows), max(1, ENTRIES // n)):
+        ridges = X @ rows[part].T
+        np.maximum(ridges, 0.0, out=ridges)
+        ridges -= basis @ (basis.T @ ridges)
+        sizes[part] = np.linalg.norm(ridges, axis=0)
+        gains[part] = np.abs(ridges.T @ rest)
     A[worst] = rows[np.argmax(gains / np.maximum(sizes, 1e-6 * sizes.max() + 1e-300))]
     features[:, worst] = np.maximum(X @ A[worst], 0.0)
     output = _inverse_gram(features) @ (features.T @ y)

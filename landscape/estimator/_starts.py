@@ -68,7 +68,6 @@ class FitData:
     """
 
     samples: Samples  # in the units of the fit
-    units: Units
     space: Space
     solver: str  # "smoothing", "descent" for none, or one of `landscape.training.SOLVERS`
     max_iter: int
@@ -80,6 +79,11 @@ class FitData:
     polish: bool = True
     certify: bool | str = True
     watch: Watch = field(default_factory=Watch)
+
+    @property
+    def units(self) -> Units:
+        """Those of the fit."""
+        return self.samples.units
 
     @property
     def degree(self) -> int:
@@ -105,8 +109,8 @@ class FitData:
         """Embedded features and targets; of squared losses times the roots of the weights."""
         samples = self.samples
         if self.sample_loss is not None:
-            return self.space.embed(samples.features), samples.target
-        return weight_samples(self.space.embed(samples.features), samples.target, samples.weights)
+            return self.space.embed(samples.features()), samples.target
+        return weight_samples(self.space.embed(samples.features()), samples.target, samples.weights)
 
     @property
     def free(self) -> bool:
@@ -129,7 +133,7 @@ class FitData:
     def left_out(self) -> str:
         """Why there is no certificate, if there is to be none."""
         neurons = self.space.n_neurons - self.free
-        parameters = neurons * (self.samples.features.shape[1] + 1)
+        parameters = neurons * (self.samples.X.shape[1] + 1)
         if self.certify == "auto" and self.sobolev is None:
             if parameters > AFFORDABLE:
                 return f"no certificate: {parameters} parameters, more than {AFFORDABLE}"
@@ -171,9 +175,9 @@ class FitData:
         samples, standard = self.samples, self.standard
         factors = samples.weights * len(samples.target)
         roots = np.sqrt(factors) if self.sample_loss is None else np.ones_like(factors)
-        X = np.empty(samples.features.shape, np.float32)
+        X = np.ones((len(roots), len(standard.scale) + 1), np.float32)
         for part in blocks(len(X)):
-            X[part] = standard.features(samples.features[part])
+            X[part, :-1] = standard.features(samples.features(part))
         penalty = np.append(self.alpha / (self.units.scale * standard.scale) ** 2, 0.0)
         penalty *= (self.units.target_scale * standard.target_scale) ** (2 - self.degree)
         y, loss = roots * standard.target(samples.target).astype(np.float32), None
@@ -190,15 +194,15 @@ class FitData:
         """With penalty and errors of gradients."""
         if self.sobolev is not None:
             return self.sobolev.search(theta).loss
-        samples, total = self.samples, 0.0
-        for part in blocks(len(samples.target)):
-            values = realize(theta, self.space.embed(samples.features[part]))
-            targets, losses = samples.target[part], None
-            if self.sample_loss is not None:
-                targets, own = self.sample_loss.on(targets)
-                losses = own.value(values - targets)
-            losses = (values - targets) ** 2 if losses is None else losses
-            total += float(samples.weights[part] @ losses)
+        samples = self.samples
+        inputs = (self.space.embed(samples.features(part)) for part in blocks(len(samples.target)))
+        values = np.concatenate([realize(theta, X) for X in inputs])
+        if self.sample_loss is None:
+            losses = (values - samples.target) ** 2
+        else:
+            targets, own = self.sample_loss.on(samples.target)
+            losses = own.value(values - targets)
+        total = float(samples.weights @ losses)
         if self.penalty is not None:
             m = self.space.n_neurons - self.free
             total += float((theta.products[:m] ** 2 @ self.penalty).sum())
@@ -220,7 +224,7 @@ class FitData:
         limits: Any = options | {"max_iter": max_iter, "deadline": self.watch.deadline}
         if settled:
             raw = Network.from_parametrization(theta, self.space)
-            standard, features = self.standard.inward(raw), self.samples.features
+            standard, features = self.standard.inward(raw), self.samples.features()
             start = from_raw(self.space, settle(self.smooth, standard, raw, features))
             descent = descend(start, *self.data, hold=True, **limits)
             held = descent.certificate is not None and descent.certificate.is_minimum
