@@ -7,10 +7,11 @@ help: the implication of Proposition 1.2 fails there, and has to be seen to fail
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog
+from scipy.optimize import OptimizeResult, linprog
 
 from landscape.errors import NumericalError
 from landscape.losses import Loss
@@ -259,9 +260,7 @@ def with_ridge(
 
 def active_direction(X: Array, kind: str) -> Array:
     """Weight vector of max-norm at most one that maximizes ``min_k <a, x_k> / ‖x_k‖_1``."""
-    rows, d = _normalized(X), X.shape[1]
-    below, bounds = np.hstack([-rows, np.ones((len(rows), 1))]), [(-1.0, 1.0)] * d + [(None, 1.0)]
-    result = linprog(np.append(np.zeros(d), -1.0), below, np.zeros(len(rows)), bounds=bounds)
+    result = _most_active(X.tobytes(), X.shape[1])
     if result.status == 0 and result.x[-1] <= 0:
         raise ValueError(
             "X: no weight vector is active on all samples (they surround the origin); the "
@@ -269,7 +268,15 @@ def active_direction(X: Array, kind: str) -> Array:
         )
     if result.status != 0 or result.x[-1] <= 1e-9:
         raise NumericalError(f"X: that a weight vector is active on all samples is lost ({kind})")
-    return np.asarray(result.x[:d])
+    return np.array(result.x[:-1])
+
+
+@lru_cache(maxsize=4)
+def _most_active(content: bytes, d: int) -> OptimizeResult:
+    """The program of `active_direction`, which all controls on the same inputs (n, d) ask for."""
+    rows = _normalized(np.frombuffer(content).reshape(-1, d))
+    below, bounds = np.hstack([-rows, np.ones((len(rows), 1))]), [(-1.0, 1.0)] * d + [(None, 1.0)]
+    return linprog(np.append(np.zeros(d), -1.0), below, np.zeros(len(rows)), bounds=bounds)
 
 
 def _normalized(X: Array) -> Array:

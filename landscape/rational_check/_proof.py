@@ -112,7 +112,7 @@ class _Proof:
         self.problem, self.budget, self.max_unknowns = problem, budget, max_unknowns
         self.X, self.y, self.signs = _exact(problem.X), _exact(problem.y), _exact(problem.signs)
         #: Inputs times the neurons' signs, (m, n, d).
-        self.signed = self.signs[:, None, None] * self.X
+        self.signed = np.where(self.signs[:, None, None] < 0, -self.X, self.X)
         self.norms = np.abs(_exact(inputs)).sum(axis=1)
         self.column = None if problem.column is None else _exact(problem.column)
         theta, m = problem.theta, len(problem.signs)
@@ -317,11 +317,10 @@ class _Proof:
 
     def _residuals(self) -> Exact:
         """Residuals with the pattern that was found, exact where the sides are right."""
-        terms = np.where(self.active.T[:, :, None], self.signed, 0)
-        rows, point = [*terms, -self.y[:, None]], [*self.u.ravel(), 1]
+        rows, factors = [np.where(self.active, self.z, 0), -self.y[:, None]], [*self.signs, 1]
         if self.column is not None:
-            rows, point = [*rows, self.column[:, None]], [*point, self.e]
-        return product(np.hstack(rows), np.array([point], dtype=object).T)[:, 0]
+            rows, factors = [*rows, self.column[:, None]], [*factors, self.e]
+        return product(np.hstack(rows), np.array([factors], dtype=object).T)[:, 0]
 
     def _losses(self) -> tuple[Fraction, Exact, Exact]:
         """Sum of the losses, half slopes and half curvatures, (n,) each."""

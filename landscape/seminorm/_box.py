@@ -91,7 +91,7 @@ class PiecewiseLinear:
                 active = v @ self.kinks.T > 0
                 slopes = sign * (self.gradient + (active * self.weights) @ self.kinks)
                 v = np.where(slopes > 0, 1.0, np.where(slopes < 0, self.lower, 0.0))
-                v = np.unique(v, axis=0)
+                v = v[list({row.tobytes(): k for k, row in enumerate(v)}.values())]
                 values = sign * self(v)
                 k = int(values.argmax())
                 if values[k] <= value:

@@ -20,7 +20,7 @@ from landscape.objective import n_biases
 from landscape.parametrization import Parametrization
 from landscape.probe import CONTROLS, examine_minimum, probe_realization, rigidity_radius
 from landscape.probe import Control as MadeControl
-from landscape.probe.controls import active_direction
+from landscape.probe.controls import active_direction, degenerate_like
 from landscape.realization import realize
 from landscape.spaces import RestrictedSpace, Space
 from landscape.study.cells import Array, Cell, Log, Minima, Task, attempt, best, quiet, say
@@ -81,12 +81,11 @@ def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> lis
     place = Control(**cell.place, minimum=row.minimum, kind=kind)
     theta, rng = row.network, cell.stream("control", kind, row.first_start)
     try:
-        control = _control(kind, theta, task, rng, n_steps)
-        if kind == "C.3" and not control.certificate.is_minimum:
+        if kind == "C.3" and not _is_minimum(*degenerate_like(theta, task.X, kind), task):
             extended = extend_by_linear(theta, task)
             if extended is not None:
-                place = replace(place, base="extended")
-                control = _control(kind, extended, task, rng, n_steps)
+                theta, place = extended, replace(place, base="extended")
+        control = _control(kind, theta, task, rng, n_steps)
     except NUMERICAL_ERRORS as error:
         return [replace(place, reason=say(error))]
     radius, far = control.certificate.radius, control.parameter_distance
@@ -98,6 +97,10 @@ def _steps(kind: str, cell: Cell, task: Task, row: Minimum, n_steps: int) -> lis
         )
         for k, (r, gap, rounding) in enumerate(steps)
     ]  # fmt: skip
+
+
+def _is_minimum(theta: Parametrization, space: Space, task: Task) -> bool:
+    return replace(task, space=space).ask(certify_minimum, theta).is_minimum
 
 
 def _control(
