@@ -70,7 +70,7 @@ class Samples:
 
     def features(self, part: slice = slice(None)) -> Array:
         """Those of some samples, in the units, (k, d)."""
-        features = self.units.features(self.X.take(self.rows[part], axis=0))
+        features = self.units.features(self.X[self.rows[part]])
         features += 0.0  # turns -0 into 0: equal numbers have to be equal bits
         return features
 

@@ -738,14 +738,14 @@ def test_single_precision_is_computed_in_double(data):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_single_precision_of_many_samples_is_the_same_and_not_doubled(rng, loss):
-    """Samples that repeat, weights, more samples than a block or than swaps look at."""
-    X = rng.standard_normal((30_000, 24)).astype(np.float32) + np.float32(3.0)
+    """Samples that repeat, weights, columns as frames store them, more samples than a block."""
+    X = np.asfortranarray(rng.standard_normal((30_000, 24)) + 3.0, dtype=np.float32)
     X[::7] = X[0]
     y, weights = np.abs(X[:, 0] - 3.0) + rng.standard_normal(len(X)), rng.integers(0, 3, len(X))
     model = ShallowReLURegressor(
         8, loss=loss, space="unrestricted", n_starts=1, max_iter=60, random_state=0
     )
-    double = clone(model).fit(X.astype(float), y, sample_weight=weights)
+    double = clone(model).fit(np.array(X, dtype=float, order="C"), y, sample_weight=weights)
     tracemalloc.start()
     single = clone(model).fit(X, y, sample_weight=weights)
     fitted = tracemalloc.get_traced_memory()[1]
