@@ -315,16 +315,19 @@ class EffectiveProblem:
         if not self.reduced:
             return a, np.zeros_like(a), np.zeros(len(a))
         lost = 4 * EPS * max_norms(a[:, -2:])
-        a = np.column_stack([a[:, :-2], a[:, -2] - a[:, -1]])
-        return a, gamma(0) * np.abs(a) * np.eye(a.shape[1])[-1], lost
+        a, last = a[:, :-1].copy(), a[:, -1]
+        a[:, -1] -= last
+        error = np.zeros_like(a)
+        error[:, -1] = gamma(0) * np.abs(a[:, -1])
+        return a, error, lost
 
     def reach(self) -> tuple[Array, Array]:
         """Within r of ``theta`` (max-norm of A and c) u changes by at most r (m, d) + r^2 (d,)."""
         m = len(self.signs)
         entries, twice = np.abs(self.theta.weights[:m]), np.ones(self.X.shape[1])
         if self.reduced:
-            entries = np.column_stack([entries[:, :-2], entries[:, -2:].sum(axis=1)])
-            twice[-1] = 2.0
+            entries[:, -2] += entries[:, -1]
+            entries, twice[-1] = entries[:, :-1], 2.0
         return np.abs(self.theta.output_weights[:m, None]) * twice + entries, twice
 
     def state(self) -> State:

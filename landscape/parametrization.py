@@ -103,7 +103,7 @@ class Lines:
     """Which rows of a matrix lie on the same line through 0, up to ``DIRECTION_TOLERANCE``."""
 
     units: Array  #: The directions of all rows, 0 for zero rows, (n, d).
-    firsts: NDArray[np.intp]  #: For each row in question, the first one on its line or itself.
+    firsts: NDArray[np.intp]  #: For each row, the first one on its line or itself.
     opposite: NDArray[np.bool_]  #: Whether it is opposite to that.
     separate: bool  #: Whether all rows are on lines of their own.
 
@@ -115,10 +115,6 @@ class Lines:
         firsts = np.where(labels < 0, own, labels)
         opposite = np.einsum("ij,ij->i", units, units[firsts]) < 0
         return cls(units, firsts, opposite, bool((firsts == own).all()))
-
-    def __getitem__(self, rows: NDArray[np.intp]) -> Lines:
-        """Those of some rows."""
-        return Lines(self.units, self.firsts[rows], self.opposite[rows], self.separate)
 
 
 def _label_run(

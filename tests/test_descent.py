@@ -403,14 +403,15 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         held, pattern, values = own.held.T.copy(), active.T.copy(), z.T.copy()
         scratch = np.zeros_like(held)
         _kernels._faces(problem.X, held, bases, ranks, np.zeros_like(ranks), scratch)
-        compiled, gram = np.zeros((m, d)), np.zeros((m * d + 1, m * d))
+        compiled, gram = np.zeros((m, d)), np.zeros((m * d, m * d + 1))
         sums = problem.X, problem.signs, column, problem.column is not None
         counted = np.zeros_like(pattern)
         for other in (~pattern, pattern):  # from another pattern to this one
             _kernels._count(*sums, other, counted, gram)
         move = _kernels._newton(
-            *sums, penalty, pattern, s, own.state.u, gram, bases, ranks, compiled
-        )
+            *sums, penalty, pattern, s, own.state.u, gram, bases, ranks, compiled,
+            np.empty((m * d + 1) ** 2),
+        )  # fmt: skip
 
         def after(u, e, s=s, problem=problem, active=active, column=column):
             return s + ((problem.X @ u.T) * active) @ problem.signs + e * column
@@ -427,7 +428,8 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         found = _kernels._search(
             problem.X.T.copy(), values, problem.signs, s, column, penalty, held, 64 * gamma(d),
             own.state.u, compiled, move, np.empty_like(values), np.empty_like(values),
-            np.empty(len(s)), np.empty(len(s)),
+            np.empty(len(s)), np.empty(len(s)), np.empty(z.size + 1),
+            np.empty(z.size + 1, dtype=int),
         )  # fmt: skip
         assert found == pytest.approx(t, rel=1e-9)
 

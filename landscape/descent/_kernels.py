@@ -187,7 +187,7 @@ def _add_rows(rows, places, factors, count, target):
 
 @compiled
 def _count(X, signs, column, offset, active, counted, gram):
-    """Change the Gram matrix, lower blocks, by the pairs in which ``counted`` is not ``active``."""
+    """Change the Gram matrix, upper blocks, by the pairs in which ``counted`` is not ``active``."""
     n, d = X.shape
     m = signs.size
     for k in range(n):
@@ -199,12 +199,12 @@ def _count(X, signs, column, offset, active, counted, gram):
             for b in range(m):
                 if b != i and not counted[b, k]:
                     continue
-                first, second = max(i, b) * d, min(i, b) * d
+                first, second = min(i, b) * d, max(i, b) * d
                 for p in range(d):
                     part = factor * signs[b] * X[k, p]
                     add(part, X[k], gram[first + p, second : second + d])
             if offset:
-                add(factor * column[k], X[k], gram[m * d, i * d : i * d + d])
+                add(factor * column[k], X[k], gram[i * d : i * d + d, m * d])
 
 
 @compiled
@@ -243,7 +243,7 @@ def _solve(matrix, right):
 
 
 @compiled
-def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step):
+def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step, room):
     """The minimizer of the quadratic on the face as a step (m, d), by normal equations.
 
     Gives the step of the offset.
@@ -254,7 +254,7 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
     size = last - m
     for i in range(m):
         size += d - ranks[i]
-    matrix, right = np.zeros((size, size)), np.zeros(size)
+    matrix, right = room[: size * size].reshape(size, size), np.empty(size)
     slope, block, part = np.empty(d), np.empty((d, d)), np.empty(d)
     places, factors, every = np.empty(n, np.int64), np.empty(n), np.arange(d)
     across, row = np.empty((m, d, d)), 0  # of each basis what is left, by columns
@@ -276,11 +276,14 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
             width = d if b < m else 1
             free = d - ranks[b] if b < m else 1
             for p in range(d):
+                to = block[p] if ranks[i] > 0 or free < width else matrix[row + p, at:]
                 for q in range(width):
-                    block[p, q] = gram[b * d + q, i * d + p]
-            if b == i:
-                for j in range(d):
-                    block[j, j] += penalty[j]
+                    to[q] = gram[i * d + p, b * d + q]
+                if b == i:
+                    to[p] += penalty[p]
+            if ranks[i] == 0 and free == width:
+                at += free
+                continue
             if free < width:  # its columns in the basis of b
                 for p in range(d):
                     for q in range(free):
@@ -290,10 +293,10 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
                         block[p, q] = part[q]
             for p in range(own):
                 to = matrix[row + p, at : at + free]
-                if ranks[i] == 0:
-                    add(1.0, block[p, :free], to)
-                    continue
-                _add_rows(block[:, :free], every, bases[i, ranks[i] + p], d, to)
+                for q in range(free):
+                    to[q] = 0.0 if ranks[i] > 0 else block[p, q]
+                if ranks[i] > 0:
+                    _add_rows(block[:, :free], every, bases[i, ranks[i] + p], d, to)
             at += free
         for p in range(own):
             right[row + p] = slope[p] if ranks[i] == 0 else inner(bases[i, ranks[i] + p], slope)
@@ -329,8 +332,9 @@ def _sink(times, at, p, count):
 
 @compiled
 def _search(
-    columns, z, signs, s, column, penalty, held, drop, u, step, e_step, dz, terms, rates, before
-):
+    columns, z, signs, s, column, penalty, held, drop, u, step, e_step, dz, terms, rates, before,
+    times, at,
+):  # fmt: skip
     """As :func:`landscape.descent._lines.line_search`: t, 0 where the loss does not fall."""
     m, n = z.shape
     d = u.shape[1]
@@ -339,9 +343,9 @@ def _search(
         rates[k], before[k] = e_step * column[k], 0.0
     for i in range(m):
         for k in range(n):
-            value = 0.0 if held[i, k] or abs(dz[i, k]) <= drop * terms[i, k] else dz[i, k]
+            value = 0.0 if held[i, k] | (abs(dz[i, k]) <= drop * terms[i, k]) else dz[i, k]
             dz[i, k] = value
-            on = z[i, k] > 0.0 or (z[i, k] == 0.0 and value > 0.0)
+            on = (z[i, k] > 0.0) | ((z[i, k] == 0.0) & (value > 0.0))
             rates[k] += signs[i] * value if on else 0.0
     slope, curvature = 0.0, 0.0
     for k in range(n):
@@ -354,15 +358,15 @@ def _search(
     if not slope < 0:
         return 0.0
     # Most searches end after few breakpoints, which a heap gives, and not far behind a Newton step.
-    times, at, start = np.empty(n * m), np.empty(n * m, dtype=np.int64), 0.0
+    start = 0.0
     for far in (False, True):
         count, end = 0, np.inf if far else NEAR
         for i in range(m):
             for k in range(n):
+                # Written always, kept where it is one: no branch to mispredict.
+                times[count], at[count] = -z[i, k] / dz[i, k], k * m + i
                 value = abs(NEAR * dz[i, k])
-                if (z[i, k] * dz[i, k] < 0) & ((abs(z[i, k]) > value) == far):
-                    times[count], at[count] = -z[i, k] / dz[i, k], k * m + i
-                    count += 1
+                count += (z[i, k] * dz[i, k] < 0) & ((abs(z[i, k]) > value) == far)
         for p in range(count // 2 - 1, -1, -1):
             _sink(times, at, p, count)
         while count > 0:
@@ -609,7 +613,9 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     s, lost, rates, before = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     active, counted = np.zeros((m, n), np.bool_), np.zeros((m, n), np.bool_)
     faces, old_held = np.zeros((m, n), np.bool_), np.empty((m, n), np.bool_)
-    gram, step, old = np.zeros((m * d + 1, m * d)), np.zeros((m, d)), np.empty((m, d))
+    gram, step, old = np.zeros((m * d, m * d + 1)), np.zeros((m, d)), np.empty((m, d))
+    room, times = np.empty((m * d + 1) ** 2), np.empty(n * m + 1)
+    at = np.empty(n * m + 1, dtype=np.int64)
     taken, sideways, tried, leaves, found = 0, 0, False, False, 1
     _faces(X, held, bases, ranks, counts, faces)
     _project(u, bases, ranks)
@@ -621,8 +627,8 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         if not tried:
             _sides(z, held, active)
         if turn % RENEWED == 0:
-            for p in range(len(gram)):
-                for q in range(m * d):
+            for p in range(m * d):
+                for q in range(m * d + 1):
                     gram[p, q] = 0.0
             for i in range(m):
                 for k in range(n):
@@ -631,12 +637,12 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         if not leaves:
             _count(X, signs, column, offset, active, counted, gram)
             move = _newton(
-                X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step
+                X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step, room
             )
         leaves = False
         t = _search(
             columns, z, signs, s, column, penalty, held, drop, u, step, move,
-            dz, terms, rates, before,
+            dz, terms, rates, before, times, at,
         )  # fmt: skip
         fell = False
         if t > 0:

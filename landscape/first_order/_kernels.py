@@ -73,3 +73,65 @@ def sums(X, s, errors, sizes, active, kinks, relative, unit, least):
             lost[i, j] = up * lost[i, j] + n * least
             rounding[i, j] += lost[i, j]
     return found, lost, terms, rounding
+
+
+@compiled
+def kink_function(X, units, firsts, opposite, kinks, weights, gradient, allowed, merging):
+    """A neuron's h: gradient (d,), kinks (q, d), weights (q,), and the charge for the rest (d,).
+
+    From the samples on ``kinks`` (n,), with what their rises are multiplied by. Those too small to
+    have a sign are left out; the others are merged by lines, see
+    :func:`landscape.stationarity.merge_kinks`.
+    """
+    n, d = X.shape
+    g, charge, total = gradient.copy(), np.zeros(d), np.zeros(d)
+    amounts, count, merged = np.zeros(n), 0, 0.0
+    for k in range(n):
+        count += kinks[k]
+    for k in range(n):
+        if not kinks[k]:
+            continue
+        size, top, keep = abs(weights[k]), 0.0, False
+        for j in range(d):
+            top = max(top, abs(X[k, j]))
+            total[j] += size * abs(X[k, j])
+            keep |= size * abs(X[k, j]) * count > 0.25 * allowed[j]
+        merged += size * top
+        amount = weights[k] * top
+        for j in range(d):
+            if not keep:
+                charge[j] += size * abs(X[k, j])
+            elif opposite[k]:
+                g[j] -= amount * units[firsts[k], j]
+        amounts[firsts[k]] += amount if keep else 0.0
+    count = 0
+    for k in range(n):
+        count += amounts[k] != 0.0
+    found, rises, count = np.empty((count, d)), np.empty(count), 0
+    for k in range(n):
+        if amounts[k] != 0.0:
+            rises[count] = amounts[k]
+            for j in range(d):
+                found[count, j] = units[k, j]
+            count += 1
+    for j in range(d):  # merging moves no entry where all are zero
+        charge[j] += merging * merged if total[j] > 0.0 else 0.0
+    return g, found, rises, charge
+
+
+@compiled
+def margins(z, errors, kinks, norms, powers, sizes, slopes):
+    """How far weight vectors may move before a pair off its kink changes sides, in the max-norm.
+
+    ``norms`` (n,) are the samples' 1-norms, ``powers`` (m,) the neurons' units. Then what kinks are
+    missed by, times the ``slopes`` (n,) of the losses.
+    """
+    limit, missed = np.inf, 0.0
+    for i in range(len(z)):
+        for k in range(norms.size):
+            if kinks[i, k]:
+                missed += slopes[k] * (abs(z[i, k]) + errors[i, k]) * sizes[i]
+            elif norms[k] > 0.0:
+                side = max(abs(z[i, k]) - errors[i, k], 0.0)
+                limit = min(limit, side / powers[i] / norms[k])
+    return limit, missed

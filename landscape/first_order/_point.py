@@ -20,7 +20,6 @@ import numpy as np
 from landscape.effective import EffectiveProblem, State
 from landscape.first_order._norm import check_at_norm
 from landscape.losses import HingeLoss, KinkedLoss
-from landscape.parametrization import max_norms
 from landscape.rounding import (
     GLOBAL_SHARE,
     KINK_FACTOR,
@@ -39,7 +38,6 @@ from landscape.stationarity import (
     KinkFunction,
     NeuronCheck,
     check_neuron,
-    merge_kinks,
 )
 from landscape.verdict import Verdict
 
@@ -277,17 +275,14 @@ def _kink_function(
     point: Values, i: int, gradient: Array, allowed: Array, bounds: Array
 ) -> tuple[KinkFunction, Array]:
     """A neuron's h without the kinks that are too small to have a sign; the charge for those."""
-    problem, rows = point.problem, np.flatnonzero(point.kinks[:, i])
-    weights = problem.signs[i] * point.s.value[rows]
-    sizes = np.abs(weights)[:, None] * problem.sizes[rows]
-    keep = (sizes * max(1, rows.size) > 0.25 * allowed).any(axis=1)
-    charge = sizes[~keep].sum(axis=0)
-    # Merging moves no entry where all are zero.
-    merging = MERGING * float(np.abs(weights) @ max_norms(problem.X[rows]))
-    charge = charge + merging * (sizes.sum(axis=0) > 0)
-    rows, weights = rows[keep], weights[keep]
-    lines = problem.lines[rows]
-    return merge_kinks(gradient, problem.X[rows], weights, bounds, lines=lines), charge
+    from landscape.first_order._kernels import kink_function  # numba, when needed
+
+    problem, lines = point.problem, point.problem.lines
+    g, kinks, weights, charge = kink_function(
+        problem.X, lines.units, lines.firsts, lines.opposite, point.kinks[:, i].copy(),
+        problem.signs[i] * point.s.value, gradient, allowed, MERGING,
+    )  # fmt: skip
+    return KinkFunction(g, kinks, weights, bounds), charge
 
 
 def check_neurons(

@@ -125,8 +125,8 @@ class MinimumTest:
             # Without an output weight, weights only cost.
             self.idle = bool((self.a * counted)[self.c == 0].any())
         # Powers of two for the neurons: nothing here is rounded.
-        _, exponents = np.frexp(max_norms(a * self.scales))
-        self.powers = np.ldexp(1.0, -np.clip(exponents, -1000, 1000))
+        exponents = np.frexp(max_norms(a * self.scales))[1]
+        self.powers = np.ldexp(1.0, -np.minimum(np.maximum(exponents, -1000), 1000))
 
         def own(values: Array) -> Array:
             return np.asarray(values * self.scales * self.powers[:, None])
@@ -309,7 +309,7 @@ class MinimumTest:
         """A radius, the slack within it, and, where the radius is 0, why there is none."""
         point, problem = check.values, self.problem
         n = point.s.value.size
-        cell = self._cell_radius(check)
+        cell, missed = self._margins(check)
         # Within r product coordinates change by at most r linear + r^2 square, in the own units.
         units = self.scales / self.target
         linear, square = (part * units for part in problem.reach())
@@ -318,8 +318,7 @@ class MinimumTest:
         if problem.column is not None:
             first += float(check.sums.offset.size) / self.target
         # Kinks, active bounds and the loss itself, whatever the radius.
-        distances = (point.z.size * point.kinks) @ point.sizes
-        missed = 2 * (float(point.s.size @ distances) + self._gap_costs(check))
+        missed = 2 * (missed + self._gap_costs(check))
         if point.bent.any():
             missed += 2 * loss_gaps(point)
         loss = point.loss
@@ -347,25 +346,31 @@ class MinimumTest:
         if missed > max(MISSED * stake, n * float(loss.error)):
             return 0.0, np.nan, "kinks and bounds are missed by too much for so small a radius"
         z = self.point.z
-        if (np.abs(z.value) <= BESIDE * z.error)[~point.kinks & self.seen].any():
+        if ((np.abs(z.value) <= BESIDE * z.error) & ~point.kinks & self.seen).any():
             return 0.0, np.nan, "a sample is within rounding of a kink that it is not on"
         slack = fixed + (2 * (first + second * radius) * radius if root > 0 else 0.0)
         return radius, self._upwards(slack / n), ""
 
-    def _cell_radius(self, check: PointCheck) -> float:
+    def _margins(self, check: PointCheck) -> tuple[float, float]:
         """``r_cell`` of Theorem 6: within it every pair off its kink keeps its side.
 
-        The sign of an output weight matters only to neurons with kinks or active bounds: on a
-        smooth neuron the loss is the same convex quadratic in ``c_i a_i`` on both sides of 0.
+        Then what kinks are missed by. The sign of an output weight matters only to neurons with
+        kinks or active bounds: on a smooth neuron the loss is the same convex quadratic in
+        ``c_i a_i`` on both sides of 0.
         """
-        point, seen = check.values, self.seen[:, 0]
+        from landscape.first_order._kernels import margins  # numba, when needed
+
+        point = check.values
+        pairs = (point.z.value, point.z.error, point.kinks)
         norms = np.abs(self.inputs).sum(axis=1) * (1 + 2 * gamma(self.inputs.shape[1]))
-        sides = np.maximum(np.abs(point.z.value) - point.z.error, 0.0) / self.powers
-        reach = (sides[seen] / norms[seen, None])[~point.kinks[seen]]
+        limit, missed = margins(
+            *(np.ascontiguousarray(part.T) for part in pairs), norms, self.powers, point.sizes,
+            point.s.size,
+        )  # fmt: skip
         signed = point.kinks.any(axis=0) | (point.at_lower | point.at_upper).any(axis=1)
         c = self.c[signed & (self.c > 0)]
-        limit = float(min(reach.min(initial=np.inf), c.min(initial=np.inf)))
-        return max(0.0, limit * (1 - 1e-12))
+        limit = min(limit, float(c.min(initial=np.inf)))
+        return max(0.0, limit * (1 - 1e-12)), missed * (1 + 1e-12)
 
     def _gap_costs(self, check: PointCheck) -> float:
         """Multipliers of active bounds times what the point misses the bounds by."""

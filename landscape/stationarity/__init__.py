@@ -54,8 +54,8 @@ def check_neuron(
     violation has to exceed it. The budget is for mixed kinks.
     """
     # In units in which as much is allowed for every coordinate.
-    _, exponents = np.frexp(np.where(allowed > 0, allowed, 1.0))
-    units = np.ldexp(1.0, -np.clip(exponents, -900, 900))
+    exponents = np.frexp(np.where(allowed > 0, allowed, 1.0))[1]
+    units = np.ldexp(1.0, -np.minimum(np.maximum(exponents, -900), 900))
     if h.kind == "mixed kinks":
         check = check_mixed(h.scaled(units), allowed * units, budget or Budget())
     else:

@@ -36,8 +36,9 @@ def check_convex(h: KinkFunction, allowed: Array) -> NeuronCheck:
 
 def columns_of(h: KinkFunction, convex: Mask) -> tuple[Array, Array]:
     """What the multipliers of convex kinks and bounds multiply, and their upper bounds."""
-    columns = np.vstack([h.weights[convex, None] * h.kinks[convex], -h.bounds]).T
-    upper = np.concatenate([np.ones(int(convex.sum())), np.full(len(h.bounds), np.inf)])
+    columns = np.concatenate([h.weights[convex, None] * h.kinks[convex], -h.bounds]).T
+    upper = np.full(columns.shape[1], np.inf)
+    upper[: upper.size - len(h.bounds)] = 1.0
     return columns, upper
 
 

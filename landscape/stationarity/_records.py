@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class KinkFunction:
     weights: Array  #: Theirs, w, (q,).
     bounds: Array  #: v is feasible iff ``bounds @ v >= 0``: signed unit vectors, and sides (p, d).
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """How its conditions are decided."""
         if not len(self.weights) and not len(self.bounds):
@@ -66,7 +67,9 @@ class KinkFunction:
 
     def scaled(self, units: Array) -> KinkFunction:
         """The same function of ``v / units``; units are powers of two."""
-        bounds = self.bounds * units / (np.abs(self.bounds) @ units)[:, None]
+        bounds = self.bounds
+        if len(bounds):
+            bounds = bounds * units / (np.abs(bounds) @ units)[:, None]
         return KinkFunction(self.gradient * units, self.kinks * units, self.weights, bounds)
 
 
@@ -117,15 +120,12 @@ def merge_kinks(
     kinks: Array,
     weights: Array,
     bounds: Array | None = None,
-    *,
-    lines: Lines | None = None,
 ) -> KinkFunction:
     """Merge parallel and opposite kink samples, drop those that contribute nothing.
 
     ``relu(<v, t x>) = t relu(<v, x>)`` for t > 0, and ``relu(-z) = relu(z) - z``. A direction
     counts as the same up to ``DIRECTION_TOLERANCE``: h changes by at most ``MERGING`` of the terms
-    that are merged, ``|w_k| ‖x_k‖_inf``, for each coordinate. The ``lines`` of the kinks are given
-    where they are known.
+    that are merged, ``|w_k| ‖x_k‖_inf``, for each coordinate.
     """
     g = np.array(gradient, dtype=float)
     if bounds is None:
@@ -133,7 +133,7 @@ def merge_kinks(
     if len(kinks) == 0:
         return KinkFunction(g, np.empty((0, g.size)), np.empty(0), bounds)
     amounts = weights * max_norms(kinks)
-    lines = Lines.of(kinks) if lines is None else lines
+    lines = Lines.of(kinks)
     firsts = lines.firsts
     if not lines.separate:
         g -= amounts[lines.opposite] @ lines.units[firsts[lines.opposite]]
