@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from landscape.rows import Row, column
 from landscape.study.rows import DATASET, MSE, NEURONS, SEMINORM, SPACE, OfCell
@@ -221,6 +220,8 @@ class Draws:
 
     def without(self, rows: Any, k: int) -> NDArray[np.float64]:
         """Probabilities that k draws are none of so many starts."""
+        from scipy.special import gammaln  # takes as long as numpy to import
+
         left = self.n - np.asarray(rows, dtype=float)
         ways = gammaln(left + 1) - gammaln(np.maximum(left - k, 0) + 1)
         ways -= gammaln(self.n + 1) - gammaln(self.n - k + 1)
