@@ -691,13 +691,16 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         if found < 0:
             found = _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step)
             leaves = found == 1
+        tried = found == 1
         if found < 1 and not _stationary(
             X, signs, column, z, s, lost, u, penalty, held, bases, ranks
         ):
             found = 2
+            for i in range(m):
+                for k in range(n):
+                    found = 1 if held[i, k] != old_held[i, k] else found
         if found != 1:
             break
-        tried = True
         _faces(X, held, bases, ranks, counts, faces)
     if tried:
         copy(old_held, held)

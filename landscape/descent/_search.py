@@ -286,13 +286,13 @@ class Search:
             KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, found,
         )  # fmt: skip
         losses = found[:taken] * (len(y) / n) + rest / n
-        fell = taken > 0 and losses[-1] < self.loss
-        self._ended = left < 1 and (fell or not taken)
-        if not fell:
+        # An end may be nearer to the face's minimizer than the start without a fall.
+        self._ended = left < 1
+        if not (self._ended or (taken > 0 and losses[-1] < self.loss)):
             return False
         self.state, self.held = State(u, e), held.T[place]
         self.losses += losses.tolist()
-        self.loss = self.losses[-1]
+        self.loss = min([self.loss, *self.losses[-1:]])
         self.n_iter += taken
         self.n_sideways = 0
         self._settled = bool(taken < found.size)
@@ -491,7 +491,7 @@ class Search:
                 # which it sees one, and with its own sign.
                 signs = set(self.problem.signs[max_norms(self.state.u) == 0])
                 clear = self._ended and self.first and len(signs) <= self.one_sign
-                if clear and (self._settled or self._stationary()):
+                if clear:
                     return DescentOutcome.MINIMUM, ""
             problem = self.problem
             if problem.decay is not None:
