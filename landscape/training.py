@@ -82,7 +82,7 @@ class _Counted:
 
     def __init__(self, objective: Objective, start: Array, regularizer: Regularizer | None) -> None:
         self.objective, self.regularizer = objective, regularizer
-        self.n_evaluations = 0
+        self.n_evaluations, self.x = 0, np.empty(0)
         self.lower, self.upper = objective.bounds()
         self.best_x = start
         self.best_value = objective.value(start) + self.penalty(start)[0]
@@ -91,16 +91,20 @@ class _Counted:
         return self.value(x), self.gradient(x)
 
     def value(self, x: Array) -> float:
-        self.x, self.at, self.change = x, self.objective.evaluate(x), self.penalty(x)
-        value = self.objective.value(x, self.at) + self.change[0]
-        self._note(x, value)
-        return value
+        self._go_to(x)
+        return self.current
 
     def gradient(self, x: Array) -> Array:
-        """The gradient, hardly ever elsewhere than where the value was asked for last."""
+        self._go_to(x)
+        return self.objective.gradient(x, self.at) + self.change
+
+    def _go_to(self, x: Array) -> None:
+        """Evaluate once where value and gradient are asked for, in either order."""
         if not np.array_equal(x, self.x):
-            self.value(x)
-        return self.objective.gradient(x, self.at) + self.change[1]
+            self.x, self.at = x.copy(), self.objective.evaluate(x)
+            penalty, self.change = self.penalty(x)
+            self.current = self.objective.value(x, self.at) + penalty
+            self._note(x, self.current)
 
     def penalty(self, x: Array) -> tuple[float, Array | float]:
         """The regularizer and its gradient in the flat coordinates of the unrestricted space."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult, minimize
 
 from landscape import Parametrization, UnrestrictedSpace, certify_minimum, descend, realize
 from landscape.objective import loss, objective_for, weight_samples
@@ -79,6 +80,34 @@ def test_whatever_a_users_solver_fails_with_is_an_outcome(error):
     fit = train(theta, X, y, space=space, solver=fail)
     assert fit.outcome is FitOutcome.FAILED and fit.loss == fit.loss_start
     assert fit.message == f"{type(error).__name__}: {error}".split("\n")[0]
+
+
+def test_a_users_solver_may_move_its_point_in_place():
+    space, X, y, theta = problem("restricted")
+    objective = objective_for(theta, X, y, space)
+
+    def walk(fun, x0, **options):
+        for _ in range(3):
+            value, gradient = fun(x0)
+            expected = objective.value_and_gradient(x0)
+            assert value == expected[0] and (gradient == expected[1]).all()
+            x0 -= 1e-3 * gradient
+        return OptimizeResult(x=x0, success=True)
+
+    fit = train(theta, X, y, space=space, solver=walk)
+    assert fit.outcome is FitOutcome.CONVERGED and fit.n_evaluations == 3
+
+
+@pytest.mark.parametrize("solver", ["SLSQP", "L-BFGS-B", "trust-constr"])
+def test_value_and_gradient_at_a_point_are_one_evaluation(solver, monkeypatch):
+    space, X, y, theta = problem("restricted")
+    results = []
+    monkeypatch.setattr(
+        "landscape.training.minimize",
+        lambda *args, **options: results.append(minimize(*args, **options)) or results[0],
+    )
+    fit = train(theta, X, y, space=space, solver=solver, max_iter=10)
+    assert fit.n_evaluations == results[0].nfev > 3
 
 
 def test_unknown_solver_is_named():
