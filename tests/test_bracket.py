@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import landscape.bracket as bracket_module
+from benchmarks.bracket.fits import draw
 from landscape import (
     BalancedSpace,
     RestrictedSpace,
@@ -21,7 +22,9 @@ from landscape import (
     width_free_bound,
 )
 from landscape.bracket import BracketOutcome, _kernels_line, bracket_global_minimum
+from landscape.bracket._hinges import Hinges
 from landscape.bracket._rational import LineBound
+from landscape.effective import EffectiveProblem
 from landscape.objective import loss
 from tests.oracles.local_minimum import exact_loss, exact_products
 
@@ -520,3 +523,48 @@ def test_the_gap_of_a_fit_closes_and_improves_it():
         weighted.fit(X[:7], y[:7], sample_weight=[1, 2.5, 1, 1, 3, 1, 1])
     with pytest.raises(ValueError, match="certify_global: brackets are of the mean squared error"):
         ShallowReLURegressor(alpha=1.0, certify_global=True).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", ["general", "integers", "twice", "tiny", "scales"])
+@pytest.mark.parametrize("offset", [False, True])
+def test_what_a_hinge_gains(kind, offset):
+    """Against least squares with and without it."""
+    rng = np.random.default_rng([50, offset, *map(ord, kind)])
+    x, y = sample(kind, 1, 12, rng)
+    space = UnrestrictedSpace(2, 4, offset=True) if offset else RestrictedSpace(3, 3)
+    problem = EffectiveProblem.over(space, x, y).in_own_units()
+    hinges = Hinges(problem, None)
+    always = np.ones((12, int(offset)))
+
+    def square(rows):
+        columns = np.hstack([always, np.maximum(problem.X @ rows.T, 0.0)])
+        left = problem.y - columns @ np.linalg.lstsq(columns, problem.y, rcond=1e-9)[0]
+        return left @ left
+
+    for _ in range(3):
+        # The kink of one of the others lies between samples.
+        others = np.vstack([hinges.rows[rng.choice(len(hinges.rows), 2)], [[1.0, -0.3]]])
+        gains = hinges.gains(hinges.columns_of(others))
+        alone = square(others)
+        for row, gain in zip(hinges.rows, gains, strict=True):
+            fall = alone - square(np.vstack([others, row]))
+            assert abs(gain - fall) <= 1e-7 * float(problem.y @ problem.y)
+    u, signs, e = hinges.combine(others, 3)
+    values = np.maximum(problem.X @ u.T, 0.0) @ signs
+    values = values + (e * problem.column if offset else 0.0) - problem.y
+    assert values @ values <= alone + 1e-9 * float(problem.y @ problem.y)
+
+
+def test_fits_of_one_feature_end_at_the_global_minimum():
+    """Where the best of twenty random starts often does not."""
+    missed = 0
+    for kind in ("sine", "teacher", "steps", "noise"):
+        for k in range(3):
+            x, y = draw(kind, 40, k)
+            fit = ShallowReLURegressor(1, random_state=0).fit(x, y)
+            best = bracket_global_minimum(x, y, space=fit.space_, time_limit=60)
+            assert best.outcome is BracketOutcome.CLOSED
+            assert best.lower <= fit.loss_ <= best.upper + 1e-6
+            random = fit.starts_.query("origin == 'random'")
+            missed += random["loss"].min() > best.upper + 1e-6
+    assert missed  # else this shows nothing

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.bracket._hinges import Hinges
 from landscape.bracket._rational import LineBound
 from landscape.bracket._width import WidthFreeBound, repeated_loss, width_free_bound
 from landscape.descent import descend
@@ -58,6 +59,9 @@ SUBSETS = 300_000
 ROUNDED = 1e-12
 #: Kinks of a start are exchanged so often at most; a few times do.
 SWEEPS = 50
+#: From so many of the lowest ends neurons are exchanged, each for so many hinges, as long as the
+#: loss falls by this share.
+LOWEST, BEST, WORTH = 3, 2, 1e-9
 #: One input: with more points than this the tables of piecewise fits take too long.
 POINTS = 2000
 #: A proof in rationals is for so many samples and kinks at most.
@@ -148,8 +152,8 @@ def bracket_global_minimum(
     node_limit : int, optional
         Nodes that are bounded.
     n_starts : int
-        Descents from random networks, for a good upper end from the start on; with ``n_kinks`` from
-        random inputs as kinks, each of which is exchanged for better ones first.
+        Descents from random networks, for a good upper end from the start on; with one input from
+        random ones as kinks, each of which is exchanged for better ones first.
     seed : int
         Of the random networks.
     network : Parametrization, optional
@@ -197,11 +201,12 @@ def bracket_global_minimum(
             if violations := space.violations(network):
                 raise ValueError(f"network: not in the space: {violations[0].message}")
             search.improve(network, far=False)
-        if n_kinks is None:
-            search.descents(n_starts if search.network is not None else max(n_starts, 1), seed)
-        else:
+        if n_kinks is not None or search.network is None:
             search.improve(search.constant(), far=False)
+        if n_positive is None and isinstance(search.nodes, _Line):
             search.exchanges(n_starts, seed)
+        else:
+            search.descents(n_starts, seed)
     else:
         search = resume._search
         same = search.space == space and search.classes == classes and search.n_kinks == n_kinks
@@ -264,63 +269,53 @@ class _Search:
             self.improve(self.space.sample(rng, **fixed), far=True)
 
     def exchanges(self, n_starts: int, seed: int) -> None:
-        """The best of descents from kinks at inputs, none of which another input would better.
+        """The best of descents from kinks at inputs, none of which another one would better.
 
-        Orthogonally to affine functions, all hinges' products are computed once: what one more
-        kink would gain beside others follows from a small system of equations.
+        From the lowest ends single neurons are exchanged for hinges as long as that pays.
         """
-        points, place = np.unique(self.x[:, 0], return_inverse=True)
-        roots = np.sqrt(np.bincount(place.ravel()))
-        inner, basis = points[1:-1], np.column_stack([np.ones_like(points), points])
-        hinges = np.maximum(points[:, None] - inner, 0.0)
-        affine = np.linalg.qr(roots[:, None] * basis)[0]
-        left = roots[:, None] * hinges
-        left -= affine @ (affine.T @ left)
-        gram = left.T @ left
-        sums = left.T @ (np.bincount(place.ravel(), self.y) / roots)
-        least, tried = ROUNDED * (hinges**2).sum(axis=0), set()
+        hinges = Hinges(self.problem, self.n_kinks)
+        count, tried = min(hinges.most, len(hinges.rows)), set()
+        ends: list[tuple[float, Parametrization]] = []
         for k in range(n_starts):
-            rng, count = stream(seed, "bracket", k), min(self.n_kinks or 0, len(inner))
-            chosen = rng.choice(len(inner), count, replace=False)
+            chosen = stream(seed, "bracket", k).choice(len(hinges.rows), count, replace=False)
             for _ in range(SWEEPS):
                 before = chosen.tolist()
                 for j in range(count):
-                    others = np.delete(chosen, j)
-                    own = gram[others][:, others]
-                    weights = np.linalg.lstsq(own, gram[others], rcond=ROUNDED)[0]
-                    sizes = np.diag(gram) - (weights * gram[others]).sum(axis=0)
-                    new = sizes > least
-                    excess = sums - weights.T @ sums[others]
-                    gains = np.where(new, excess**2, 0.0) / np.where(new, sizes, 1.0)
+                    gains = hinges.gains(hinges.columns[:, np.delete(chosen, j)])
                     if gains.max() > gains[chosen[j]] * (1 + ROUNDED):
                         chosen[j] = gains.argmax()
                 if chosen.tolist() == before:
                     break
             if (found := tuple(sorted(chosen.tolist()))) not in tried:
                 tried.add(found)
-                self._from_kinks(inner[list(found)])
+                ends.append(self._from_hinges(hinges, hinges.rows[list(found)]))
+        ends.sort(key=lambda end: end[0])
+        for least, network in ends[:LOWEST] if self.n_kinks is None else []:
+            before = np.inf
+            while least < (1 - WORTH) * before:
+                before, rows = least, self.problem.at(network).state().u
+                for j in range(self.m):
+                    others = np.delete(rows, j, axis=0)
+                    for k in np.argsort(-hinges.gains(hinges.columns_of(others)))[:BEST]:
+                        end = self._from_hinges(hinges, np.vstack([others, hinges.rows[k]]))
+                        if end[0] < least:
+                            least, network = end
 
-    def _from_kinks(self, kinks: Array) -> None:
-        """Descend from the best function with these kinks."""
-        x, count = self.x[:, 0], len(kinks)
-        fitted = np.column_stack([np.ones_like(x), x, np.maximum(x[:, None] - kinks, 0.0)])
-        (offset, slope, *bends), *_ = np.linalg.lstsq(fitted, self.y, rcond=None)
-        a, b, c = np.zeros(self.m), np.zeros(self.m), np.zeros(self.m)
-        # One neuron is affine where the inputs are, and the offset takes what it has too much.
-        a[count], c[count], b[count] = slope, 1.0, 1.0 - (slope * x).min()
-        a[:count], b[:count], c[:count] = 1.0, -kinks, bends
-        theta = self.space.from_network(a[:, None], b, c, float(offset - b[count]))
-        self.improve(theta, far=False)
+    def _from_hinges(self, hinges: Hinges, rows: Array) -> tuple[float, Parametrization]:
+        """Descend from the best combination of hinges."""
+        u, signs, e = hinges.combine(rows, self.m)
+        return self.improve(self._network(u, signs, e), far=False)
 
-    def improve(self, theta: Parametrization, *, far: bool) -> None:
-        """Descend from a network, and keep the best."""
+    def improve(self, theta: Parametrization, *, far: bool) -> tuple[float, Parametrization]:
+        """Descend from a network, keep the best, and give the last, with its sum of squares."""
         ends = [theta]
         with suppress(*NUMERICAL_ERRORS):
             ends += [descend(theta, self.inputs, self.y, space=self.space, far=far).parametrization]
-        for end in reversed(ends):
-            loss = self._loss(end) / self.factor
+        found = [(self._loss(end) / self.factor, end) for end in ends]
+        for loss, end in reversed(found):
             if (self.network is None or loss < self.least) and self._belongs(end):
                 self.least, self.network = loss, end
+        return found[-1]
 
     def _loss(self, theta: Parametrization) -> float:
         """The mean squared error and its rounding: the exact one is not larger."""
@@ -403,8 +398,11 @@ class _Search:
         for row, count in zip(best[:-1][copies != 0], copies[copies != 0], strict=True):
             u[at], signs[at : at + abs(count)] = row[:-1], np.sign(count)
             at += abs(count)
+        return self._network(u, signs, float(best[-1, 0]))
+
+    def _network(self, u: Array, signs: Array, e: float) -> Parametrization:
         problem = replace(self.problem, signs=signs, theta=self._any(signs))
-        return problem.parametrization(State(u, float(best[-1, 0])))
+        return problem.parametrization(State(u, e))
 
     def _any(self, signs: Array) -> Parametrization:
         """A network with these signs, whose sizes an unrestricted one takes over."""

@@ -1,10 +1,14 @@
-"""How far a fit is from the least loss of its width: a bracket of the global minimum."""
+"""How far a fit is from the least loss of its width: a bracket of the global minimum.
+
+With one feature, few neurons and few samples, each fit ends with a short one for a better network.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.bracket import GlobalBracket, bracket_global_minimum
 from landscape.estimator._starts import End, FitData, run_start
@@ -17,6 +21,22 @@ ROWS = 10_000
 ROUNDED = 1e-9
 #: A network is better if it is lower by this share of the targets' mean square.
 LOWER = 1e-9
+#: With one feature, so few neurons of the space and samples, each fit looks for a better network:
+#: starts of the bracket, and nodes times samples.
+FEW, SHORT, STARTS, WORK = 8, 500, 40, 10**6
+
+
+def improve_fit(problem: FitData, best: End, seed: int, number: int) -> End | None:
+    """With one feature, few neurons and samples, a better end than the best, if one is found."""
+    samples, m = problem.samples, problem.space.n_neurons
+    counts, off = repeats(samples.weights)
+    one = problem.solver == "smoothing" and problem.space.n_inputs - problem.space.extra_inputs == 1
+    full = (
+        problem.penalty is None and not problem.linear and problem.polish and not problem.left_out
+    )
+    if not (one and full) or m > FEW or counts.sum() > SHORT or off > ROUNDED:
+        return None
+    return _search(problem, best, seed, number, STARTS, WORK // int(counts.sum()))[1]
 
 
 def bracket_fit(problem: FitData, best: End, seed: int, number: int) -> tuple[float, End | None]:
@@ -24,23 +44,34 @@ def bracket_fit(problem: FitData, best: End, seed: int, number: int) -> tuple[fl
 
     The lower end is in the loss that the fit minimizes. A count limits the search, no time.
     """
-    samples = problem.samples
-    ratios = samples.weights / samples.weights.min()
-    counts = np.rint(ratios).astype(int)
-    off = float(np.abs(ratios / counts - 1).max())
+    counts, off = repeats(problem.samples.weights)
     if off > ROUNDED or counts.sum() > ROWS:
         raise ValueError(
             f"certify_global: expected sample weights that are multiples of the smallest one, "
             f"{ROWS} samples at most; multiply them out, or set certify_global=False"
         )
+    return _search(problem, best, seed, number, 0, NODES)
+
+
+def repeats(weights: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
+    """Rows instead of weights, up to a factor, and how far these are relatively off at most."""
+    ratios = weights / weights.min()
+    counts = np.rint(ratios).astype(int)
+    return counts, float(np.abs(ratios / counts - 1).max())
+
+
+def _search(
+    problem: FitData, best: End, seed: int, number: int, n_starts: int, nodes: int
+) -> tuple[float, End | None]:
+    samples, (counts, off) = problem.samples, repeats(problem.samples.weights)
     bracket: GlobalBracket = bracket_global_minimum(
         np.repeat(samples.features(), counts, axis=0),
         np.repeat(samples.target, counts),
         space=problem.space,
         network=best.parametrization,
         time_limit=np.inf,
-        node_limit=NODES,
-        n_starts=0,
+        node_limit=nodes,
+        n_starts=n_starts,
     )
     # The weights are the counts but for their rounding, by which losses differ as well.
     better, lower = None, problem.in_units(bracket.lower * (1 - 2 * off))

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from landscape.errors import require_extra
 from landscape.estimator._base import AMOUNT, FLOATS, ShallowReLU, validate_data
 from landscape.estimator._breakpoints import bootstrap, breaks_of
-from landscape.estimator._global import bracket_fit
+from landscape.estimator._global import bracket_fit, improve_fit
 from landscape.estimator._losses import LossName, is_squared
 from landscape.losses import HingeLoss, KinkedLoss, LogisticLoss, Loss
 
@@ -49,11 +49,13 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
         function determine each other; N' of (32), balanced networks; or N of (15), all networks.
     solver : {"smoothing", "L-BFGS-B", "SLSQP", "trust-constr", "trf", "descent"}
         What brings a start near a minimum. "smoothing": L-BFGS on a smoothed loss, with swaps of
-        the least useful neuron for a better one, so that a start seldom ends in a poor basin. Or a
+        the least useful neuron for a better one, so that a start seldom ends in a poor basin. With
+        one feature, at most 7 neurons and 500 samples, the squared loss, neither penalty nor linear
+        term, hinges are exchanged after the starts, and a short branch and bound follows. Or a
         solver of ``scipy.optimize``; or, with "descent", none: active-set descent does all of it.
     n_starts : int
-        Random starts. A start does not depend on how many there are: more starts never give a
-        larger ``loss_``. They take turns through the m + 1 possible numbers of positive
+        Random starts. A start does not depend on how many there are: the best of more starts is
+        never worse. They take turns through the m + 1 possible numbers of positive
         output weights, so take at least m + 1.
     margin : float
         Lower bound of the last two coordinates of ``|c_i| a_i`` on N*, which makes it closed, in
@@ -280,12 +282,14 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
             features, target, weights, self.loss,
             gradients=gradients, gradient_weight=weight, quantile=float(self.quantile),
         )  # fmt: skip
-        lower = None
+        lower, better = None, None
         if self.certify_global:
             lower, better = bracket_fit(problem, best, seed, len(rows))
-            if better is not None:
-                rows.append(better.row)
-                best = better if better.rank > best.rank else best
+        elif plain and not problem.watch.over():
+            better = improve_fit(problem, best, seed, len(rows))
+        if better is not None:
+            rows.append(better.row)
+            best = better if better.rank > best.rank else best
         self._keep(best, rows, problem)
         if lower is not None:
             self.global_gap_ = max(self.loss_ - lower, 0.0)
