@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
@@ -108,12 +109,19 @@ class Row:
         A count that is no key may be called ``n_...`` there. Of several records the first that has
         it counts; what none has keeps its default.
         """
-        for record, entry in product(records, fields(cls)):  # type: ignore[arg-type]
-            prefixes = ("",) if entry.metadata.get("key") else ("", "n_")
-            for own in (prefix + entry.name for prefix in prefixes):
-                if hasattr(record, own):
-                    given.setdefault(entry.name, getattr(record, own))
+        for record, (name, own) in product(records, cls._called()):
+            if name not in given and hasattr(record, own):
+                given[name] = getattr(record, own)
         return cls(**given)
+
+    @classmethod
+    @cache
+    def _called(cls) -> list[tuple[str, str]]:
+        """Names of the columns, and what they may be called in a record."""
+        entries = fields(cls)  # type: ignore[arg-type]
+        counts = [entry for entry in entries if not entry.metadata.get("key")]
+        found = [(entry.name, entry.name) for entry in entries]
+        return found + [(entry.name, f"n_{entry.name}") for entry in counts]
 
     @classmethod
     def computed(cls, place: Mapping[str, Any], source: Any) -> Any:
