@@ -3,6 +3,7 @@
     .venv/bin/python -m benchmarks.estimator.large                     # twelve sizes, half an hour
     .venv/bin/python -m benchmarks.estimator.large --size 5000 100 64  # one, others stay
     .venv/bin/python -m benchmarks.estimator.large --publish           # all of them into the docs
+    .venv/bin/python -m benchmarks.estimator.large --rates --publish   # kernels beside BLAS
 
 A teacher of eight neurons with noise. MLPRegressor: L-BFGS, 500 iterations, no penalty. Ours:
 the default with ``max_time`` five times the seconds of MLPRegressor, and once more with these
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,14 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.publish import markdown, publish
 from landscape import ShallowReLURegressor
+from landscape.estimator._lbfgs import value_and_gradient
+from landscape.estimator._smooth import SmoothProblem
 
 OUTPUT = Path("results/benchmarks/large.csv")
 PAGE = Path(__file__).parents[2] / "docs" / "estimator" / "mlp-regressor.md"
 MAKER = "python -m benchmarks.estimator.large --publish"
+#: Columns of the last run by their names.
+WHO = {"MLP": "MLP", "equal": "ours", "float32": "ours, float32"}
 SIZES = [(5000, d, m) for d in (5, 20, 100) for m in (4, 64)]
 SIZES += [(50_000, d, m) for d in (20, 100) for m in (4, 16, 64)]
 
@@ -116,16 +122,71 @@ def page(rows: pd.DataFrame) -> str:
     return markdown(list(lines[0]), [line.values() for line in lines])
 
 
+def laws(rows: pd.DataFrame) -> str:
+    """How time and memory grow, by least squares of the logarithms over all sizes."""
+    powers = np.column_stack([np.ones(len(rows)), np.log(rows[["n", "d", "m"]].to_numpy(float))])
+    rows = rows.assign(**{f"{k} bytes": rows[f"{k} memory"] * rows["n"] * rows["d"] for k in WHO})
+    lines = []
+    for unit in ("seconds", "bytes"):
+        for kind, name in WHO.items():
+            values = np.log(rows[f"{kind} {unit}"].to_numpy(float))
+            found = np.linalg.lstsq(powers, values, rcond=None)[0]
+            off = np.exp(np.abs(powers @ found - values).max())
+            cells = [f"{power:.2f}" for power in found[1:]]
+            lines.append([f"{name}, {unit}", *cells, f"{off:.1f}"])
+    return markdown(["grows as", "n^", "d^", "m^", "off by a factor of"], lines)
+
+
+def rates() -> str:
+    """Evaluations of the loss and its gradient, in operations of their two matrix products."""
+    rng, lines = np.random.default_rng(0), []
+
+    def seconds(call: Callable[[], Any]) -> float:
+        call()
+        times = []
+        for _ in range(15):
+            begin = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - begin)
+        return float(np.median(times))
+
+    with threadpool_limits(1):
+        square = rng.standard_normal((1024, 1024))
+        peak = 2 * 1024**3 / seconds(lambda: square @ square)
+        for n, d, m in SIZES:
+            X, y = rng.standard_normal((n, d + 1)).astype(np.float32), rng.standard_normal(n)
+            problem = SmoothProblem(X, np.ones(n), y, np.zeros(d + 1))
+            v, arguments = rng.standard_normal(m * (d + 2) + 1), problem.within(0.1)
+            A, double = v[: m * (d + 1)].reshape(m, d + 1), X.astype(float)
+            whole = rng.standard_normal((n, m))
+            count = 4 * n * (d + 1) * m
+            ours = seconds(lambda v=v, arguments=arguments: value_and_gradient(v, *arguments))
+            both = seconds(lambda A=A, X=double: X @ A.T)
+            both += seconds(lambda X=double, whole=whole: whole.T @ X)
+            cells = [1e3 * ours, count / ours / 1e9, count / ours / peak, count / both / peak]
+            lines.append([f"{n:,}; {d}; {m}", *(f"{cell:.3g}" for cell in cells)])
+    head = ["n, d, m", "ms", "GFlop/s", "of the peak", "the products alone"]
+    return markdown(head, lines) + f"\n\nPeak: {peak / 1e9:.1f} GFlop/s."
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time, loss and memory on large data.")
     parser.add_argument(
         "--size", nargs=3, type=int, action="append", metavar=("N", "D", "M"),
         help="only this one, which replaces its row of the last run; may be repeated",
     )  # fmt: skip
+    parser.add_argument("--rates", action="store_true", help="kernels beside BLAS, a minute")
     parser.add_argument("--publish", action="store_true", help="the last run into the docs")
     arguments = parser.parse_args()
+    if arguments.rates:
+        text = rates()
+        print(text)
+        if arguments.publish:
+            publish(text, PAGE, MAKER.replace("--", "--rates --"))
+        return
     if arguments.publish:
-        publish(page(pd.read_csv(OUTPUT)), PAGE, MAKER)
+        found = pd.read_csv(OUTPUT)
+        publish(f"{page(found)}\n\n{laws(found)}", PAGE, MAKER)
         return
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     rows: dict[tuple[int, ...], dict[str, Any]] = {}

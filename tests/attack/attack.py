@@ -150,10 +150,13 @@ def judge_holds(
 
 
 def same_loss(x: Instance, stated: float, loss: float) -> bool:
-    """Whether a loss is stated up to the rounding of the terms that residuals are sums of."""
-    z = np.maximum(x.X @ x.theta.weights.T, 0) * np.abs(x.theta.output_weights)
-    terms = np.abs(x.X) @ np.abs(x.theta.weights.T) * np.abs(x.theta.output_weights)
-    unit = float((np.abs(x.y) + np.where(z > 0, terms, 0).sum(axis=1)).max()) * 1e-14
+    """Whether a loss is stated up to the rounding of the terms that residuals are sums of.
+
+    Those of samples that rounding puts onto a kink are among them.
+    """
+    z, terms = x.X @ x.theta.weights.T, np.abs(x.X) @ np.abs(x.theta.weights.T)
+    sizes = np.where(z > -1e-14 * terms, terms, 0) * np.abs(x.theta.output_weights)
+    unit = float((np.abs(x.y) + sizes.sum(axis=1)).max()) * 1e-14
     return abs(np.sqrt(stated) - np.sqrt(loss)) <= 1e-9 * np.sqrt(loss) + unit + 1e-150
 
 
