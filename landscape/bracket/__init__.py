@@ -61,7 +61,7 @@ ROUNDED = 1e-12
 SWEEPS = 50
 #: From so many of the lowest ends neurons are exchanged, each for so many hinges, as long as the
 #: loss falls by this share.
-LOWEST, BEST, WORTH = 3, 2, 1e-9
+LOWEST, BEST, WORTH = 3, 6, 1e-9
 #: One input: with more points than this the tables of piecewise fits take too long.
 POINTS = 2000
 #: A proof in rationals is for so many samples and kinks at most.

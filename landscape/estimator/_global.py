@@ -23,7 +23,7 @@ ROUNDED = 1e-9
 LOWER = 1e-9
 #: With one feature, so few neurons of the space and samples, each fit looks for a better network:
 #: starts of the bracket, and nodes times samples.
-FEW, SHORT, STARTS, WORK = 8, 500, 40, 10**6
+FEW, SHORT, STARTS, WORK = 8, 500, 60, 10**6
 
 
 def improve_fit(problem: FitData, best: End, seed: int, number: int) -> End | None:
