@@ -54,7 +54,8 @@ class Descent:
 
     #: In the space that was descended in.
     parametrization: Parametrization
-    loss: float  #: Mean squared error, or mean loss, with penalties; at most ``loss_start``.
+    #: Mean squared error, or mean loss, with penalties; at most ``loss_start`` but for rounding.
+    loss: float
     loss_start: float  #: That of the start.
     outcome: DescentOutcome  #: How it ended; its value is a sentence.
     n_iter: int  #: Steps along a line.
@@ -189,6 +190,8 @@ def descend(
         value = float(((realize(end, inputs) - problem.y) ** 2).mean())
     if searched.penalty is not None:
         value += float((search.state.u**2).sum(axis=0) @ searched.penalty) * unit
+    if certificate is None and value > loss_start:  # it was rounded on the way, and did not fall
+        end, value = theta, loss_start
     record = end, value, loss_start, outcome, n_iter, n_tests, reason, tuple(losses), certificate
     return Descent(*record, direction)
 
