@@ -38,8 +38,9 @@ def draw(kind: str, n: int, k: int) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def fits() -> str:
-    """A row for each number of neurons and samples."""
+    """A row for each number of neurons and samples, and one for all."""
     kinds, rows = ("sine", "teacher", "steps", "noise"), []
+    every = np.zeros(5)
     for m in NEURONS:
         for n in SIZES:
             closed = alone = found = 0
@@ -59,7 +60,10 @@ def fits() -> str:
                 alone += bool(random["loss"].min() <= optimum)
                 found += bool(model.loss_ <= optimum)
             total = len(kinds) * COUNT
+            every += [total, closed, alone, found, seconds]
             rows.append([m, n, total, closed, alone, found, f"{seconds / total:.2f}"])
             print(rows[-1], flush=True)
+    *counts, seconds = every.tolist()
+    rows.append(["all", "", *map(int, counts), f"{seconds / counts[0]:.2f}"])
     head = ["neurons", "samples", "problems", "closed", "20 starts", "fit", "seconds"]
     return markdown(head, [[str(each) for each in row] for row in rows])

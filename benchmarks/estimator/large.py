@@ -34,8 +34,6 @@ from landscape.estimator._smooth import SmoothProblem
 OUTPUT = Path("results/benchmarks/large.csv")
 PAGE = Path(__file__).parents[2] / "docs" / "estimator" / "mlp-regressor.md"
 MAKER = "python -m benchmarks.estimator.large --publish"
-#: Columns of the last run by their names.
-WHO = {"MLP": "MLP", "equal": "ours", "float32": "ours, float32"}
 SIZES = [(5000, d, m) for d in (5, 20, 100) for m in (4, 64)]
 SIZES += [(50_000, d, m) for d in (20, 100) for m in (4, 16, 64)]
 
@@ -125,15 +123,20 @@ def page(rows: pd.DataFrame) -> str:
 def laws(rows: pd.DataFrame) -> str:
     """How time and memory grow, by least squares of the logarithms over all sizes."""
     powers = np.column_stack([np.ones(len(rows)), np.log(rows[["n", "d", "m"]].to_numpy(float))])
-    rows = rows.assign(**{f"{k} bytes": rows[f"{k} memory"] * rows["n"] * rows["d"] for k in WHO})
+    size = rows["n"] * rows["d"]
+    grown = {
+        "MLP, seconds": rows["MLP seconds"],
+        "ours, seconds": rows["ours seconds"],
+        "MLP, bytes": rows["MLP memory"] * size,
+        "ours, bytes": rows["ours memory"] * size,
+        "ours of float32, bytes": rows["float32 memory"] * size,
+    }
     lines = []
-    for unit in ("seconds", "bytes"):
-        for kind, name in WHO.items():
-            values = np.log(rows[f"{kind} {unit}"].to_numpy(float))
-            found = np.linalg.lstsq(powers, values, rcond=None)[0]
-            off = np.exp(np.abs(powers @ found - values).max())
-            cells = [f"{power:.2f}" for power in found[1:]]
-            lines.append([f"{name}, {unit}", *cells, f"{off:.1f}"])
+    for name, values in grown.items():
+        logs = np.log(values.to_numpy(float))
+        found = np.linalg.lstsq(powers, logs, rcond=None)[0]
+        off = np.exp(np.abs(powers @ found - logs).max())
+        lines.append([name, *(f"{power:.2f}" for power in found[1:]), f"{off:.1f}"])
     return markdown(["grows as", "n^", "d^", "m^", "off by a factor of"], lines)
 
 
