@@ -568,3 +568,11 @@ def test_fits_of_one_feature_end_at_the_global_minimum():
             random = fit.starts_.query("origin == 'random'")
             missed += random["loss"].min() > best.upper + 1e-6
     assert missed  # else this shows nothing
+
+
+def test_a_fit_of_one_feature_takes_any_weights(recwarn):
+    x, y = draw("sine", 15, 0)
+    weights = np.append(np.ones(14), 1e-300)
+    fit = ShallowReLURegressor(1, n_starts=2, random_state=0).fit(x, y, sample_weight=weights)
+    assert fit.certificate_ is not None
+    assert not [each for each in recwarn if issubclass(each.category, RuntimeWarning)]

@@ -38,12 +38,15 @@ class Hinges:
         self.target = np.bincount(place, problem.y) / self.roots
         self.columns = self.columns_of(self.rows)
         self.sizes, self.sums = (self.columns**2).sum(axis=0), self.target @ self.columns
-        values = self.roots[:, None] * np.maximum(self.inputs @ self.rows.T, 0.0)
-        self.least = ROUNDED * (values**2).sum(axis=0)
+        self.least = ROUNDED * (self._values(self.rows) ** 2).sum(axis=0)
+
+    def _values(self, rows: Array) -> Array:
+        """Of hinges at the inputs, times the roots of how often these occur, (p, r)."""
+        return np.asarray(self.roots[:, None] * np.maximum(self.inputs @ rows.T, 0.0))
 
     def columns_of(self, rows: Array) -> Array:
         """Values of hinges at the inputs, orthogonally to what is always there."""
-        columns = self.roots[:, None] * np.maximum(self.inputs @ rows.T, 0.0)
+        columns = self._values(rows)
         return np.asarray(columns - self.always @ (self.always.T @ columns))
 
     def gains(self, others: Array) -> Array:

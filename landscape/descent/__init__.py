@@ -33,9 +33,9 @@ from landscape.effective import EffectiveProblem, State
 from landscape.errors import NumericalError
 from landscape.losses import KinkedLoss, Loss, WeightDecay, get_weight_decay, needs_loss
 from landscape.minima import Certificate, certify_problem
+from landscape.objective import loss as mean_squared_error
 from landscape.objective import mean_loss
 from landscape.parametrization import Parametrization
-from landscape.realization import realize
 from landscape.spaces import Space, UnrestrictedSpace
 from landscape.stationarity import Budget
 
@@ -187,7 +187,7 @@ def descend(
     if other:
         value = mean_loss(end, X, y, space=space, **form)
     else:
-        value = float(((realize(end, inputs) - problem.y) ** 2).mean())
+        value = mean_squared_error(end, inputs, y)
     if searched.penalty is not None:
         value += float((search.state.u**2).sum(axis=0) @ searched.penalty) * unit
     if certificate is None and value > loss_start:  # it was rounded on the way, and did not fall

@@ -28,13 +28,14 @@ FEW, SHORT, STARTS, WORK = 8, 500, 60, 10**6
 
 def improve_fit(problem: FitData, best: End, seed: int, number: int) -> End | None:
     """With one feature, few neurons and samples, a better end than the best, if one is found."""
-    samples, m = problem.samples, problem.space.n_neurons
-    counts, off = repeats(samples.weights)
-    one = problem.solver == "smoothing" and problem.space.n_inputs - problem.space.extra_inputs == 1
-    full = (
-        problem.penalty is None and not problem.linear and problem.polish and not problem.left_out
-    )
-    if not (one and full) or m > FEW or counts.sum() > SHORT or off > ROUNDED:
+    space, weights = problem.space, problem.samples.weights
+    small = space.n_inputs - space.extra_inputs == 1 and space.n_neurons <= FEW
+    plain = problem.solver == "smoothing" and problem.penalty is None and not problem.linear
+    whole = problem.polish and not problem.left_out
+    if not (small and plain and whole) or weights.max() > SHORT * weights.min():
+        return None
+    counts, off = repeats(weights)
+    if off > ROUNDED or counts.sum() > SHORT:
         return None
     return _search(problem, best, seed, number, STARTS, WORK // int(counts.sum()))[1]
 
