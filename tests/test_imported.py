@@ -7,12 +7,13 @@ import pytest
 
 from landscape import Network, UnrestrictedSpace, certify_minimum
 from landscape.data import DataError, Dataset, standardize
+from landscape.rows import frame_of
 from landscape.study.cells import Cell
 from landscape.study.checks import check_study
 from landscape.study.imported import examine_networks, standardized
+from landscape.study.rows import Imported
 from landscape.study.training import descend_starts, train_starts
 from landscape.tables import TABLES
-from landscape.tables.sums import frames_of
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_rows(data, rng, tmp_path):
         assert row.verdict == "violated" and row.nearest_loss < row.loss
         assert row.dtype == "float32" and row.precision > 1 and np.isnan(row.best_loss)
         assert row.implication in ("holds", "violated", "undecided") and row.lipschitz_exact
-    frame = frames_of({"networks": rows})["networks"]
+    frame = frame_of(Imported, rows)
     assert list(frame.columns) == [column.name for column in TABLES["networks"].columns()]
 
 

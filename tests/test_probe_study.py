@@ -47,7 +47,7 @@ def study():
         for space in spaces
         for fit in train_starts(cell, space, range(9), solver="SLSQP", max_iter=60, tol=1e-9)
     ]
-    return cell, distinct_minima(descend_starts(cell, fits, max_iter=3000))[1]
+    return cell, distinct_minima(descend_starts(cell, fits, max_iter=3000))
 
 
 def test_every_control_is_violated():

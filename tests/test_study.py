@@ -8,17 +8,18 @@ import pytest
 from landscape.data import Dataset, make_dataset, standardize
 from landscape.probe import ExchangeBudget
 from landscape.radius import RadiusBudget
+from landscape.rows import frame_of
 from landscape.seminorm import sobolev_distance
 from landscape.spaces import make_space
 from landscape.stability import parameter_distance
 from landscape.study import cells
 from landscape.study.cells import Cell
 from landscape.study.config import starts_of_blocks
-from landscape.study.distinct import distinct_minima
+from landscape.study.distinct import distinct_minima, number_starts
 from landscape.study.pairs import extremal_pair, measure_pairs, opposed_pair
 from landscape.study.probes import draw_converse, follow_controls
 from landscape.study.radii import bracket_radii, bracket_realizations, prove_minima
-from landscape.study.rows import Fit
+from landscape.study.rows import Fit, Minimum
 from landscape.study.training import descend_starts, train_starts
 
 SPACES = ["restricted", "balanced", "unrestricted"]
@@ -156,15 +157,19 @@ def test_distinct_minima_merge_sort_and_count():
         fit(3, "a", 0.25 + 1e-15), fit(4, "a", 0.25), fit(0, "b", 0.5),
         fit(1, "a", 0.25, "parallel"), fit(2, "", 0.1),
     ]  # fmt: skip
-    fits, minima = distinct_minima(given)
+    minima = distinct_minima(given)
     assert [row.minimum for row in minima] == [0, 1]
     assert [row.multiplicity for row in minima] == [3, 1]
     assert [row.first_start for row in minima] == [3, 0]  # start 1 left the space
-    assert [(row.start, row.minimum) for row in fits] == [(0, 1), (1, 0), (2, -1), (3, 0), (4, 0)]
+    fits = number_starts(frame_of(Fit, given), frame_of(Minimum, minima))
+    assert fits["start"].tolist() == [0, 1, 2, 3, 4]
+    assert fits["minimum"].tolist() == [1, 0, -1, 0, 0]
     assert minima[0].loss_spread <= 2e-15
     assert (minima[0].paper_radius, minima[0].sharp_radius) == (0.5**2 / 16, 0.5**2 / 8)
     assert minima[0].rigidity_radius == 0.5 * 0.5 / 2 and minima[0].radius_low == 0.5
-    assert distinct_minima([fit(0, "", 1.0)])[1] == []
+    assert distinct_minima([fit(0, "", 1.0)]) == []
+    none = number_starts(frame_of(Fit, given), frame_of(Minimum, []))
+    assert set(none["minimum"]) == {-1}
 
 
 @pytest.mark.parametrize("loss", [0.25, 1e-3, 40.0, 0.0])
@@ -175,7 +180,7 @@ def test_the_first_start_decides_between_losses_that_rounding_parts(loss):
         group = rng.permutation(np.repeat(np.arange(4), 3))
         exact = loss * (1 + 1e-6 * group) if loss else 1e-3 * group
         blur = exact * 1e-13 * rng.standard_normal(12) + 1e-30 * rng.random(12)
-        _, minima = distinct_minima(
+        minima = distinct_minima(
             [fit(k, f"key {k}", exact[k] + blur[k]) for k in rng.permutation(12)]
         )
         expected = sorted(range(12), key=lambda k: (group[k], k))
@@ -203,7 +208,7 @@ class TestPairs:
 @pytest.fixture(scope="module")
 def minima(cell):
     rows = descend(cell, [fit for space in SPACES for fit in train(cell, space)])
-    return distinct_minima(rows)[1]
+    return distinct_minima(rows)
 
 
 class TestProofs:
@@ -248,7 +253,7 @@ class TestStreams:
             drawn = asked[-9:]
             assert drawn[:3] == drawn[3:6] == drawn[6:]  # the spaces share their starts
             del asked[-6:]
-            minima = distinct_minima(descend(cell, fits))[1]
+            minima = distinct_minima(descend(cell, fits))
             small = {"spaces": ["restricted", "balanced"], "max_minima": 2}
             bracket_radii(cell, minima, **small, budget=RadiusBudget(max_nodes=2, n_starts=1))
             bracket_realizations(cell, minima, **small, budget=ExchangeBudget(1, 1, 1, 1, 1, 0))

@@ -14,9 +14,9 @@ from landscape.report.contents import fit_header, fit_rows
 from landscape.rows import frame_of
 from landscape.study.cells import Cell
 from landscape.study.checks import check_study
-from landscape.study.distinct import distinct_minima
+from landscape.study.distinct import distinct_minima, number_starts
 from landscape.study.regularization import make_arms, run_arms
-from landscape.study.rows import Identity, objective_in
+from landscape.study.rows import Fit, Identity, Minimum, objective_in
 from landscape.study.training import descend_starts, train_starts
 from landscape.tables import FIGURES
 from landscape.tables.findings import find
@@ -129,7 +129,7 @@ def study():
     for space in ("restricted", "unrestricted"):
         trained = train_starts(cell, space, range(3), solver="L-BFGS-B", max_iter=100, tol=1e-9)
         fits += descend_starts(cell, trained, max_iter=1000)
-    return data, cell, *distinct_minima(fits)
+    return data, cell, fits, distinct_minima(fits)
 
 
 class TestStarts:
@@ -210,8 +210,8 @@ class TestTables:
         names = [name for name in rows if name != "runs"] + ["solvers"]
         empty = {name: made_up.rows(name, []) for name in names}
         _, _, fits, minima = study
-        ours = {"fits": frame_of(type(fits[0]), fits), "minima": frame_of(type(minima[0]), minima)}
-        ours["datasets"] = tables["datasets"]
+        ours = {"minima": frame_of(Minimum, minima), "datasets": tables["datasets"]}
+        ours["fits"] = number_starts(frame_of(Fit, fits), ours["minima"])
         said = {row.topic: row.finding for row in find({**empty, **ours})}
         assert "loss (logistic, weight decay 0.01)" in said["losses"]
         assert said["controls"].startswith("With weight decay")

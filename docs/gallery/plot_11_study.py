@@ -23,7 +23,7 @@ fits = []
 for space in ("restricted", "balanced", "unrestricted"):
     trained = train_starts(cell, space, range(40), solver="SLSQP", max_iter=1000, tol=1e-12)
     fits += descend_starts(cell, trained, max_iter=10_000)
-numbered, minima = distinct_minima(fits)
+minima = distinct_minima(fits)
 table = frame_of(Minimum, minima)
 print(table[["space", "minimum", "multiplicity", "loss", "radius_low"]].head(8).to_string())
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "FORMAT", "check_names", "csv_text", "read_parquet", "read_rows", "write_parquet", "write_rows",
+    "FORMAT", "check_names", "csv_text", "read_columns", "read_parquet", "read_rows",
+    "write_csv", "write_parquet", "write_rows",
 ]  # fmt: skip
 
 #: Version of the format. 2 held published tables only.
@@ -67,18 +68,30 @@ def read_rows(path: str | Path, table: type[R], origin: Origin | None = None) ->
 
     TableError if the file is missing, damaged, of another place or does not hold such rows.
     """
-    content, _ = read_parquet(path, table, origin)
-    columns = table.columns(arrays=True)
-    check_names([c.name for c in columns], content.column_names, path)
+    content, columns = read_columns(path, table, origin), table.columns(arrays=True)
     made: dict[str, Any] = {c.name: bool for c in columns if c.flag}
     made |= {c.name: _array for c in columns if c.depth}
     found = content.to_pylist()
     return [table(**row | {name: make(row[name]) for name, make in made.items()}) for row in found]
 
 
+def read_columns(path: str | Path, table: type[Row], origin: Origin | None = None) -> pa.Table:
+    """Read the rows of a job as columns, arrays included; errors as :func:`read_rows`."""
+    content, _ = read_parquet(path, table, origin)
+    check_names([c.name for c in table.columns(arrays=True)], content.column_names, path)
+    return content
+
+
 def csv_text(frame: pd.DataFrame) -> str:
     """A table as CSV: line feeds, missing numbers empty, the shortest digits that are exact."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    text = io.BytesIO()
+    write_csv(frame, text)
+    return text.getvalue().decode()
+
+
+def write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
+    """Write it to a file, piece by piece."""
+    frame.to_csv(file, index=False, lineterminator="\n", encoding="utf-8")
 
 
 def _nested(values: Any) -> Any:

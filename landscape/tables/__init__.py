@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from hashlib import sha256
+from functools import partial
+from hashlib import file_digest, sha256
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from landscape.data.files import AGAIN, read_file, replace_file
 from landscape.rows import Row, TableError, as_frame
-from landscape.rows.store import Origin, check_names, csv_text, read_parquet, write_parquet
+from landscape.rows.store import Origin, check_names, read_parquet, write_csv, write_parquet
 from landscape.study import rows as of_jobs
 from landscape.tables import rows as sums
 
@@ -127,10 +128,11 @@ def write_table(
     import pyarrow as pa
 
     frame = as_frame(TABLES[name], frame)
-    text = csv_text(frame).encode()
-    replace_file(csv, lambda file: file.write(text))
+    replace_file(csv, partial(write_csv, frame))
+    with open(csv, "rb") as file:
+        written = file_digest(file, "sha256").hexdigest()
     content = pa.Table.from_pandas(frame, preserve_index=False)
-    write_parquet(parquet, content, TABLES[name], origin, csv=sha256(text).hexdigest())
+    write_parquet(parquet, content, TABLES[name], origin, csv=written)
 
 
 def read_table(name: str, path: str | Path, origin: Origin | None = None) -> pd.DataFrame:

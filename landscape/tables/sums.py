@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import distributions
@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from landscape.rows import Row, frame_of
+from landscape.rows import frame_of
 from landscape.tables import TABLES
 from landscape.tables import rows as of
 from landscape.tables.findings import find
@@ -21,11 +21,6 @@ PACKAGES = (
     "landscape-relu", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "matplotlib",
     "seaborn", "clarabel", "numba", "snakemake",
 )  # fmt: skip
-
-
-def frames_of(rows: Mapping[str, Iterable[Row]]) -> dict[str, pd.DataFrame]:
-    """Tables by name, from the rows of all jobs."""
-    return {name: frame_of(TABLES[name], own) for name, own in rows.items()}
 
 
 def sum_up(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

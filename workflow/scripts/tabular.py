@@ -5,7 +5,8 @@ from pathlib import Path
 from job import origin, place
 
 from landscape.data import replace_file
-from landscape.rows.store import read_rows, write_rows
+from landscape.rows import as_frame
+from landscape.rows.store import read_columns, read_rows, write_rows
 from landscape.tables import read_table, write_table
 
 
@@ -19,11 +20,28 @@ def load(snakemake, paths, table, data=None):
 
     ``data`` is the data set that all are made from, or all of a study's by name.
     """
-    rows = []
+    return list(_each(snakemake, paths, table, data))
+
+
+def _each(snakemake, paths, table, data):
+    """These rows, of one file after the other."""
     for path in paths:
-        own = data[place(snakemake, path).split("/")[1]] if isinstance(data, dict) else data
-        rows += read_rows(path, table, origin(snakemake, path, own))
-    return rows
+        yield from read_rows(path, table, _expected(snakemake, path, data))
+
+
+def _expected(snakemake, path, data):
+    """What a file must have been made from, with one data set or its own of several."""
+    own = data[place(snakemake, path).split("/")[1]] if isinstance(data, dict) else data
+    return origin(snakemake, path, own)
+
+
+def load_frame(snakemake, paths, table, data=None):
+    """Likewise, as a table without the networks: a million starts would not fit as rows."""
+    import pyarrow as pa
+
+    names = [column.name for column in table.columns()]
+    files = [read_columns(path, table, _expected(snakemake, path, data)) for path in paths]
+    return as_frame(table, pa.concat_tables([file.select(names) for file in files]).to_pandas())
 
 
 def cells(snakemake, paths, data):
@@ -46,7 +64,7 @@ def load_minima(snakemake, path, data):
 
     neurons = Path(path).stem
     ends = [other for other in snakemake.input.minima if Path(other).parent.name == neurons]
-    return distinct_minima(load(snakemake, ends, Fit, data))[1]
+    return distinct_minima(_each(snakemake, ends, Fit, data))
 
 
 def load_tables(snakemake):
