@@ -19,6 +19,8 @@ require_extra("study", "matplotlib", "pandas", "seaborn")
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -77,10 +79,14 @@ def styled(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
 
 def render(figure: Figure, format: str) -> bytes:
     """The figure as an ``svg`` or ``png`` file; the same figure gives the same bytes."""
-    buffer = io.BytesIO()
-    metadata = {"Date": None, "Creator": None} if format == "svg" else {"Software": None}
+    buffer, dpi = io.BytesIO(), figure.dpi
+    # Without savefig, which goes through all that is drawn once more to lay it out.
     with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format=format, metadata=metadata)
+        if format == "svg":
+            FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+        else:
+            FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    figure.set_dpi(dpi)  # SVG has its own
     return buffer.getvalue()
 
 
