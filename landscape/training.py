@@ -82,8 +82,9 @@ class _Counted:
 
     def __init__(self, objective: Objective, start: Array, regularizer: Regularizer | None) -> None:
         self.objective, self.regularizer = objective, regularizer
-        self.n_evaluations, self.x = 0, np.empty(0)
+        self.n_evaluations, self.place = 0, b""
         self.lower, self.upper = objective.bounds()
+        self.bounded = bool(np.isfinite([self.lower, self.upper]).any())
         self.best_x = start
         self.best_value = objective.value(start) + self.penalty(start)[0]
 
@@ -100,8 +101,8 @@ class _Counted:
 
     def _go_to(self, x: Array) -> None:
         """Evaluate once where value and gradient are asked for, in either order."""
-        if not np.array_equal(x, self.x):
-            self.x, self.at = x.copy(), self.objective.evaluate(x)
+        if (place := x.tobytes()) != self.place:
+            self.place, self.at = place, self.objective.evaluate(x)
             penalty, self.change = self.penalty(x)
             self.current = self.objective.value(x, self.at) + penalty
             self._note(x, self.current)
@@ -127,7 +128,9 @@ class _Counted:
     def _note(self, x: Array, value: float) -> None:
         self.n_evaluations += 1
         # SLSQP may leave the bounds by rounding: what is kept lies inside them.
-        if value < self.best_value and ((x >= self.lower) & (x <= self.upper)).all():
+        if value < self.best_value and (
+            not self.bounded or ((x >= self.lower) & (x <= self.upper)).all()
+        ):
             self.best_x, self.best_value = x.copy(), value
 
 
@@ -296,7 +299,7 @@ def _run(
         "trust-constr": {"gtol": max(tol, 1e-10), "xtol": max(tol, 1e-12)},
     }
     options = own[solver] | {"maxiter": max_iter}
-    within = bounds if np.isfinite(ends).any() else None
+    within = bounds if counted.bounded else None
     if solver == "trust-constr" and within:  # sparse matrices of a few bounds take twice the time
         options |= {"sparse_jacobian": False, "factorization_method": "SVDFactorization"}
     # Apart, as line searches ask for fewer gradients than values.
