@@ -257,11 +257,7 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
     matrix, right = room[: size * size].reshape(size, size), np.empty(size)
     slope, block, part = np.empty(d), np.empty((d, d)), np.empty(d)
     places, factors, every = np.empty(n, np.int64), np.empty(n), np.arange(d)
-    across, row = np.empty((m, d, d)), 0  # of each basis what is left, by columns
-    for i in range(m):
-        for p in range(d - ranks[i] if ranks[i] > 0 else 0):
-            for j in range(d):
-                across[i, j, p] = bases[i, ranks[i] + p, j]
+    row = 0
     for i in range(m):
         for j in range(d):
             slope[j] = -penalty[j] * u[i, j]
@@ -284,19 +280,14 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
             if ranks[i] == 0 and free == width:
                 at += free
                 continue
-            if free < width:  # its columns in the basis of b
+            for q in range(free):  # the block's columns in the basis of b: it is symmetric
                 for p in range(d):
-                    for q in range(free):
-                        part[q] = 0.0
-                    _add_rows(across[b, :, :free], every, block[p], d, part[:free])
-                    for q in range(free):
-                        block[p, q] = part[q]
-            for p in range(own):
-                to = matrix[row + p, at : at + free]
-                for q in range(free):
-                    to[q] = 0.0 if ranks[i] > 0 else block[p, q]
-                if ranks[i] > 0:
-                    _add_rows(block[:, :free], every, bases[i, ranks[i] + p], d, to)
+                    part[p] = 0.0 if free < width else block[p, q]
+                if free < width:
+                    _add_rows(block, every, bases[b, ranks[b] + q], d, part)
+                for p in range(own):
+                    basis = bases[i, ranks[i] + p]
+                    matrix[row + p, at + q] = inner(basis, part) if ranks[i] > 0 else part[p]
             at += free
         for p in range(own):
             right[row + p] = slope[p] if ranks[i] == 0 else inner(bases[i, ranks[i] + p], slope)
