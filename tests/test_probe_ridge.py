@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landscape.exact import integer_vector
 from landscape.parametrization import Parametrization, lift_inputs
 from landscape.probe import steepest_ridge
 from landscape.realization import realize
@@ -116,10 +117,10 @@ def test_error_bounds_of_vertices_hold_for_nearly_dependent_hyperplanes():
         if not error[0] * (r + 1) < 1e-3:
             continue
         start = np.append(np.zeros(r), 1.0)
-        exact = exact_vertex(rows, list(range(r)), start)
+        exact = exact_vertex(list(map(integer_vector, rows.tolist())), list(range(r)), start)
         assert exact is not None
         found = inverse[0] @ -rows[:, r]
-        pairs = zip(found.tolist(), exact[:r], strict=True)
+        pairs = zip(found.tolist(), exact, strict=True)
         distance = max(abs(float(Fraction(x) - z)) for x, z in pairs)
         assert distance <= error[0] * (r + 1)
         n_bounded += 1

@@ -10,6 +10,7 @@ many vertices, one mixed-integer program per sign bounds the maximum.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, combinations, islice, product
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.canonical import exact_sums, merge_hyperplanes
-from landscape.exact import echelon, integer_vector, vector
+from landscape.exact import IntVector, echelon, integer_vector
 from landscape.parametrization import max_norms, unit_directions
 from landscape.seminorm._record import EPS, Array, Limits
 from landscape.streams import stream
@@ -171,6 +172,7 @@ class _Vertices:
         if not self._visit():
             self.open, upper = [], self.lipschitz
         slack = 16 * EPS * self.lipschitz
+        rows = [integer_vector(kink) for kink in h.kinks.tolist()] if self.open else []
         for bound, kinks, free, start in sorted(self.open, key=lambda entry: -entry[0]):
             if bound <= self.value + slack:
                 break
@@ -178,32 +180,33 @@ class _Vertices:
                 upper = bound
                 break
             n_exact += 1
-            exact = exact_vertex(h.kinks[kinks], free, start)
+            exact = exact_vertex([rows[k] for k in kinks], free, start)
             if exact is not None and all(
-                low <= x <= 1 for low, x in zip(h.lower.tolist(), exact, strict=True)
+                low <= x <= 1 for low, x in zip(h.lower[free].tolist(), exact, strict=True)
             ):
-                self._offer(np.array([[float(x) for x in exact]]))
+                point = start.copy()
+                point[free] = [float(x) for x in exact]
+                self._offer(point[None])
         upper = max(upper, self.value)
         return BoxMaximum(self.best, upper, h.tolerance, "vertices", n_exact)
 
     def _visit(self) -> bool:
         """Try all vertices in floats; whether the limits allowed it."""
         dimension, limits = self.h.lower.size, self.limits
-        for n_fixed in range(dimension, 0, -1):
-            for fixed in combinations(range(dimension), n_fixed):
-                corners = np.array(list(product(*[(self.h.lower[j], 1.0) for j in fixed])))
-                corners = corners[np.abs(corners).max(axis=1) > 0]
-                free = dimension - n_fixed
-                signs = [np.flatnonzero(sign * self.h.weights > 0).tolist() for sign in (-1, 1)]
-                subsets = chain.from_iterable(combinations(kinks, free) for kinks in signs)
-                while batch := list(islice(subsets, 10_000)):
+        signs = [np.flatnonzero(sign * self.h.weights > 0).tolist() for sign in (-1, 1)]
+        for free in range(dimension):
+            subsets = chain.from_iterable(combinations(kinks, free) for kinks in signs)
+            while batch := list(islice(subsets, 10_000)):
+                kinks = np.array(batch, dtype=np.intp).reshape(len(batch), free)
+                for fixed in combinations(range(dimension), dimension - free):
                     if limits.exhausted:
                         return False
-                    some = batch[: limits.remaining_nodes // len(corners)]
+                    corners = np.array(list(product(*[(self.h.lower[j], 1.0) for j in fixed])))
+                    corners = corners[np.abs(corners).max(axis=1) > 0]
+                    some = kinks[: limits.remaining_nodes // len(corners)]
                     limits.nodes += len(corners) * len(some)
-                    kinks = np.array(some, dtype=np.intp).reshape(len(some), free)
-                    self._solve(kinks, list(fixed), corners)
-                    if len(some) < len(batch):
+                    self._solve(some, list(fixed), corners)
+                    if len(some) < len(kinks):
                         return False
         return True
 
@@ -217,23 +220,21 @@ class _Vertices:
         error *= dimension
         near = error < 1e-3
         slack = np.where(near, error, 0.0)[:, None]
-        lower = self.h.lower[free]
-        for corner in corners:
-            part = np.einsum("bij,bj->bi", inverse, -(rows[:, :, fixed] @ corner))
-            outside = (part < lower - slack) | (part > 1.0 + slack)
-            inside = near & ~outside.any(axis=1)
-            points = np.empty((int(inside.sum()), dimension))
-            points[:, fixed] = corner
-            points[:, free] = np.clip(part[inside], lower, 1.0)
-            values = self._offer(points)
-            start = np.zeros(dimension)
-            start[fixed] = corner
-            bounds = values + self.lipschitz * error[inside]
-            doubtful = (error[inside] > 16 * EPS * dimension) & (bounds > self.value)
-            for k in np.flatnonzero(doubtful):
-                self.open.append((float(bounds[k]), subsets[inside][k], free, start))
-            for k in np.flatnonzero(~near):
-                self.open.append((self.lipschitz, subsets[k], free, start))
+        lower, right = self.h.lower[free], np.einsum("bif,cf->cbi", rows[:, :, fixed], -corners)
+        part = np.einsum("bij,cbj->cbi", inverse, right)
+        outside = (part < lower - slack) | (part > 1.0 + slack)
+        corner, subset = np.nonzero(near & ~outside.any(axis=2))
+        points = np.empty((len(corner), dimension))
+        points[:, fixed] = corners[corner]
+        points[:, free] = np.clip(part[corner, subset], lower, 1.0)
+        starts = np.zeros((len(corners), dimension))
+        starts[:, fixed] = corners
+        bounds = self._offer(points) + self.lipschitz * error[subset]
+        doubtful = (error[subset] > 16 * EPS * dimension) & (bounds > self.value)
+        for bound, k, c in zip(bounds[doubtful], subset[doubtful], corner[doubtful], strict=True):
+            self.open.append((float(bound), subsets[k], free, starts[c]))
+        for k, start in product(np.flatnonzero(~near), starts):
+            self.open.append((self.lipschitz, subsets[k], free, start))
 
     def _offer(self, points: Array) -> Array:
         """Values of ``|h|`` at points of the box; the best one is kept."""
@@ -254,20 +255,24 @@ def inverses(matrix: Array) -> tuple[Array, Array]:
     inverse, error = np.zeros_like(matrix), np.full(b, np.inf)
     regular = np.linalg.det(matrix) != 0
     inverse[regular] = np.linalg.inv(matrix[regular])
-    sizes = np.abs(inverse[regular]).sum(axis=2).max(axis=1, initial=1.0)
-    change = 4 * r**3 * 2**r * EPS * np.abs(matrix[regular]).sum(axis=2).max(axis=1, initial=0.0)
+    sizes = _norms(inverse[regular]).max(axis=0, initial=1.0)
+    change = 4 * r**3 * 2**r * EPS * _norms(matrix[regular]).max(axis=0, initial=0.0)
     # (M + E)^-1 differs from M^-1 by ‖M^-1‖ ‖E‖ / (1 - ‖M^-1‖ ‖E‖), relatively.
     relative = sizes * change
     error[regular] = np.where(relative < 0.25, 2 * sizes * (relative + r * EPS), np.inf)
     return inverse, error
 
 
-def exact_vertex(kinks: Array, free: list[int], start: Array) -> list[Fraction] | None:
-    """The solution of ``<kink, v> = 0`` in v's free coordinates; None if there are many or none.
+def _norms(matrix: Array) -> Array:
+    """Rows' 1-norms, (r, b): numpy is slow along axes as short as those of (b, r, r)."""
+    return np.asarray(np.einsum("bij->ib", np.abs(matrix)))
+
+
+def exact_vertex(rows: Sequence[IntVector], free: list[int], start: Array) -> list[Fraction] | None:
+    """The free coordinates of v with ``<row, v> = 0``; None if there are many or none.
 
     ``start`` holds the fixed coordinates.
     """
-    point, rows = list(vector(start.tolist())), [integer_vector(kink) for kink in kinks.tolist()]
     fixed = [int(p) for p in start]  # they are faces of the box
     sides = [-sum(map(mul, row, fixed)) for row in rows]
     table, pivots = echelon(
@@ -275,9 +280,7 @@ def exact_vertex(kinks: Array, free: list[int], start: Array) -> list[Fraction] 
     )
     if pivots != list(range(len(free))):
         return None
-    for k, j in enumerate(free):
-        point[j] = Fraction(table[k][-1], table[k][k])
-    return point
+    return [Fraction(row[-1], row[k]) for k, row in enumerate(table)]
 
 
 def _milp(
