@@ -54,8 +54,8 @@ def summary_cell(
     verdicts = control_verdicts(here("controls").iloc[: None if of_restricted else 0])
     lifts = fits[fits["lift_loss"].notna()]
     free = here("fits", "unrestricted").iloc[: 0 if space == "unrestricted" else None]
-    paired = fits.merge(free, on="start", suffixes=("", "_free"))
-    mine, other = paired["loss"], paired["loss_free"]
+    paired = fits[["start", "loss"]].merge(free[["start", "loss"]], "inner", "start")
+    mine, other = paired["loss_x"], paired["loss_y"]
     low, high = minima["radius_low"], minima["radius_high"]
     ratios = minima.assign(ratio=(high / low).where(np.isfinite(low)))
     return {
@@ -97,24 +97,25 @@ class Sum(Row):
 POSITIVE = object()
 
 
-def _rows(source: Any, place: str, where: Mapping[str, Any]) -> Any:
-    """The rows of the frame, or of the one at a place of a cell, whose columns have the values."""
+def _count(source: Any, place: str, where: Mapping[str, Any]) -> int:
+    """Rows of the frame, or of the one at a place of a cell, whose columns have the values."""
     frame = source[place] if place else source
+    found = np.ones(len(frame), dtype=bool)
     for name, value in where.items():
-        frame = frame[frame[name] > 0 if value is POSITIVE else frame[name] == value]
-    return frame
+        found &= frame[name] > 0 if value is POSITIVE else frame[name] == value
+    return int(found.sum())
 
 
 def _n(meaning: str, place: str = "", **where: Any) -> Any:
     """A column that counts rows."""
-    return column(meaning, of=lambda source: len(_rows(source, place, where)))
+    return column(meaning, of=lambda source: _count(source, place, where))
 
 
 def _share(meaning: str, place: str = "", **where: Any) -> Any:
     """A column with their share; missing where there are none to count."""
 
     def share(source: Any) -> float:
-        return len(_rows(source, place, where)) / (len(_rows(source, place, {})) or np.nan)
+        return _count(source, place, where) / (_count(source, place, {}) or np.nan)
 
     return column(meaning, of=share)
 

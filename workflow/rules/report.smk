@@ -98,7 +98,7 @@ rule provenance:
         "../scripts/provenance.py"
 
 
-# Two jobs, so that no core is idle at the end.
+# Two jobs, the longer one first, so that no core is idle at the end.
 
 
 rule figures:
@@ -133,6 +133,7 @@ rule more_figures:
         "<logs>/more_figures.log",
     benchmark:
         "<benchmarks>/more_figures.jsonl"
+    priority: 5
     conda:
         "../envs/landscape.yaml"
     resources:
