@@ -3,6 +3,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 import time
 
 from snakemake import benchmark
@@ -71,11 +72,20 @@ onstart:
         refuse([str(error)])
 
 
+def end_timers():
+    """End Snakemake's timers (workflow/profiles/default), for the last of which it would wait."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
+
+
 onsuccess:
+    end_timers()
     print(f"Where the time went (all runs of this study): {spent()}", file=sys.stderr)
     for line in found():
         print(line, file=sys.stderr)
 
 
 onerror:
+    end_timers()
     logger.error("Not finished; what is done is kept. Run the same command again to go on.")
