@@ -24,12 +24,12 @@ __all__ = [
     "echelon",
     "gram",
     "integer_vector",
+    "integers",
     "least_nonnegative",
     "max_norm",
     "normal_line",
     "null_basis",
     "primitive",
-    "product",
     "reduce_rows",
     "round_down",
     "round_up",
@@ -90,20 +90,18 @@ def dot(x: Iterable[Fraction | int], y: Iterable[Fraction | int]) -> Fraction:
     return Fraction(sum(map(mul, p, q)), whole * other)
 
 
-def product(x: Exact, y: Exact) -> Exact:
-    """Matrix product of arrays of fractions, (n, d) and (d, k).
+def integers(*arrays: NDArray[np.float64]) -> tuple[list[Exact], int]:
+    """Arrays of floats times the least power of two that makes them integers, and that.
 
     Examples
     --------
-    >>> half = np.array([[Fraction(1, 2), Fraction(1, 3)]], dtype=object)
-    >>> product(half, half.T)
-    array([[Fraction(13, 36)]], dtype=object)
+    >>> integers(np.array([0.5, 3.0]), np.array([0.25]))
+    ([array([2, 12], dtype=object), array([1], dtype=object)], 4)
     """
-    rows, columns = [common(row) for row in x], [common(column) for column in y.T]
-    found = [
-        [Fraction(sum(map(mul, p, q)), whole * other) for q, other in columns] for p, whole in rows
-    ]
-    return np.array(found, dtype=object).reshape(len(rows), len(columns))
+    ratios = [[p.as_integer_ratio() for p in array.ravel().tolist()] for array in arrays]
+    unit = max((q for own in ratios for _, q in own), default=1)
+    whole = [np.array([p * (unit // q) for p, q in own], dtype=object) for own in ratios]
+    return [own.reshape(array.shape) for own, array in zip(whole, arrays, strict=True)], unit
 
 
 def max_norm(x: Iterable[Fraction]) -> Fraction:
@@ -134,7 +132,7 @@ def sqrt_bracket(x: Fraction | int, digits: int = 40) -> tuple[Fraction, Fractio
     return Fraction(root, unit), Fraction(root if exact else root + 1, unit)
 
 
-def reduce_rows(rows: Sequence[Sequence[Fraction]]) -> tuple[list[Vector], list[int]]:
+def reduce_rows(rows: Sequence[Sequence[Fraction | int]]) -> tuple[list[Vector], list[int]]:
     """Reduced row echelon form without its zero rows, and the pivot columns.
 
     Examples
@@ -212,7 +210,9 @@ def gram(columns: Sequence[Sequence[int]]) -> list[list[int]]:
     return [[int(p) for p in row] for row in (matrix * matrix.transpose()).tolist()]
 
 
-def solve(rows: Sequence[Sequence[Fraction]], right: Sequence[Fraction]) -> list[Fraction] | None:
+def solve(
+    rows: Sequence[Sequence[Fraction | int]], right: Sequence[Fraction | int]
+) -> list[Fraction] | None:
     """A solution whose free variables are 0; None where there is no solution.
 
     Examples

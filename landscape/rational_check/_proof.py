@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cmp_to_key
 from math import inf, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +18,8 @@ from landscape.exact import (
     common,
     dot,
     gram,
+    integers,
     null_basis,
-    product,
     reduce_rows,
     round_down,
     round_up,
@@ -110,11 +112,13 @@ class _Proof:
         max_unknowns: int,
     ) -> None:
         self.problem, self.budget, self.max_unknowns = problem, budget, max_unknowns
-        self.X, self.y, self.signs = _exact(problem.X), _exact(problem.y), _exact(problem.signs)
-        #: Inputs times the neurons' signs, (m, n, d).
-        self.signed = np.where(self.signs[:, None, None] < 0, -self.X, self.X)
-        self.norms = np.abs(_exact(inputs)).sum(axis=1)
-        self.column = None if problem.column is None else _exact(problem.column)
+        #: Data as integers, ``unit`` times what they are: sums of these need no common divisors.
+        column = np.zeros(len(problem.y)) if problem.column is None else problem.column
+        (self.X, self.y, whole, self.column), self.unit = integers(
+            problem.X, problem.y, inputs, column
+        )
+        self.norms = np.abs(whole).sum(axis=1)
+        self.signs = problem.signs.astype(int).astype(object)
         theta, m = problem.theta, len(problem.signs)
         self.a, self.c = _exact(theta.weights[:m]), _exact(theta.output_weights[:m])
         #: Weight vectors as the samples see them, and theta's products.
@@ -122,7 +126,7 @@ class _Proof:
         if problem.reduced:
             self.seen = np.column_stack([self.a[:, :-2], self.a[:, -2] - self.a[:, -1]])
         self.u0 = np.abs(self.c)[:, None] * self.seen
-        self.e0 = self.e = Fraction(problem.state().e)
+        self.e0 = Fraction(problem.state().e)
         # Only which samples are on kinks is a matter of units; all that follows is exact.
         own = problem.in_powers_of_two()
         z = own.preactivations(own.state())
@@ -151,12 +155,10 @@ class _Proof:
         else:
             self._solve_face()
             self._check_sides()
-        total, s, _ = self._losses()
-        loss = total / len(self.y)
+        loss = self._losses()[0] / len(self.y)
         if loss and self.pieces is not None:
             self._choose_slopes()
-            s = self._losses()[1]
-        multipliers = self._check_slopes(s) if loss else ((),) * len(self.u)
+        multipliers = self._check_slopes(*self._losses()[1:3]) if loss else ((),) * len(self.u)
         self._check_space()
         distance, reach = self._distance_and_reach()
         theta = self.problem.theta
@@ -177,18 +179,21 @@ class _Proof:
             Verdict.HOLDS, reason, products, self.e, loss, multipliers, round_up(distance), radius
         )
 
-    def _go_to(self, u: Exact) -> None:
-        """Products of the point that is examined, and their pre-activations."""
-        self.u, self.z = u, product(self.X, u.T)
+    def _go_to(self, u: Exact, e: Fraction) -> None:
+        """The point that is examined, and ``size`` times its pre-activations, integers."""
+        self.u, self.e = u, e
+        (*products, self.offset), self.whole = common([*u.ravel(), e])
+        self.size = self.whole * self.unit
+        self.z = self.X @ np.array(products, dtype=object).reshape(u.shape).T
 
     def _take_sides(self) -> None:
         """Kinks, sides and active bounds of theta itself."""
-        self._go_to(self.u0)
+        self._go_to(self.u0, self.e0)
         lower, upper = self.problem.lower, self.problem.upper
         self.kinks, self.active = (self.z == 0) & self.nonzero, np.asarray(self.z > 0)
         self.at_lower, self.at_upper = self.u <= lower, self.u >= upper
         if self.pieces is not None:
-            self.bent = np.asarray(self._residuals() == self.pieces[:, 0])
+            self.bent = np.asarray(self._gaps() == 0)
         self.outside = bool(((self.u < lower) | (self.u > upper)).any())
 
     def _check_space(self) -> None:
@@ -216,7 +221,7 @@ class _Proof:
         d = self.u0.shape[1]
         if self.idle[i]:
             return [], (ZERO,) * d
-        rows = [[*x, ZERO] for x in self.X[self.kinks[:, i]]]
+        rows: list[Sequence[Fraction | int]] = [[*x, 0] for x in self.X[self.kinks[:, i]]]
         for mask, bound in (
             (self.at_lower[i], self.problem.lower[i]),
             (self.at_upper[i], self.problem.upper[i]),
@@ -233,21 +238,24 @@ class _Proof:
 
     def _solve_face(self) -> None:
         """The minimizer of the quadratic on the face; coordinates that it leaves free stay."""
-        columns: list[Sequence[Fraction]] = []
+        #: As integers, how many times larger than they are, and the directions that they belong to.
+        columns: list[list[int]] = []
+        scales: list[int] = []
         owners: list[tuple[int, Vector]] = []
         faces = [self._face(i) for i in range(len(self.u0))]
-        self._go_to(np.array([point for _, point in faces], dtype=object).reshape(self.u0.shape))
+        start = np.array([point for _, point in faces], dtype=object).reshape(self.u0.shape)
+        self._go_to(start, self.e0)
         for i, (basis, _) in enumerate(faces):
-            own = np.full((len(self.y), len(basis)), ZERO, dtype=object)
-            if basis:
-                on = self.active[:, i]
-                own[on] = product(self.signed[i, on], np.array(basis, dtype=object).T)
-            for column, v in zip(own.T.tolist(), basis, strict=True):
-                if any(column):
-                    columns.append(column)
+            for v in basis:
+                direction, scale = common(v)
+                column = self.active[:, i] * (self.X @ np.array(direction, dtype=object))
+                if column.any():
+                    columns.append((self.signs[i] * column).tolist())
+                    scales.append(scale * self.unit)
                     owners.append((i, v))
-        if self.column is not None:
+        if self.problem.column is not None:
             columns.append(self.column.tolist())
+            scales.append(self.unit)
             owners.append((-1, ()))
         if len(columns) > self.max_unknowns:
             raise _NotProvedError(
@@ -256,59 +264,60 @@ class _Proof:
         if not columns:
             return
         if self.pieces is not None:
-            self._solve_kinks(columns, owners)
+            self._solve_kinks(columns, scales, owners)
             return
-        # Columns as integers: their inner products then need no common denominators.
-        whole, scales = zip(*map(common, columns), strict=True)
-        _, s, curvatures = self._losses()
-        right, scale = common(s)
+        _, s, size, curvatures = self._losses()
         if (curvatures == 1).all():
-            normal = [[Fraction(p) for p in row] for row in gram(whole)]
+            normal: list[list[Any]] = gram(columns)
         else:  # of the pieces of the losses on which the samples are
-            bent = [[p * q for p, q in zip(row, curvatures, strict=True)] for row in whole]
-            normal = [[dot(p, q) for q in whole] for p in bent]
-        sides = np.array(whole, dtype=object) @ np.array(right, dtype=object)
-        steps = solve(normal, [Fraction(-p, scale) for p in sides])
+            bent = [[p * q for p, q in zip(row, curvatures, strict=True)] for row in columns]
+            normal = [[dot(p, q) for q in columns] for p in bent]
+        steps = solve(normal, [-p for p in np.array(columns, dtype=object) @ s])
         if steps is None:  # normal equations of the squared loss always have one
             raise _NotProvedError("the pieces of the losses next to the point have no minimum")
-        self._step([p * size for p, size in zip(steps, scales, strict=True)], owners)
+        self._step([step / size for step in steps], scales, owners)
 
-    def _step(self, steps: list[Fraction], owners: list[tuple[int, Vector]]) -> None:
-        u = self.u.copy()
-        for step, (owner, v) in zip(steps, owners, strict=True):
+    def _step(
+        self, steps: list[Fraction], scales: list[int], owners: list[tuple[int, Vector]]
+    ) -> None:
+        u, e = self.u.copy(), self.e
+        for step, scale, (owner, v) in zip(steps, scales, owners, strict=True):
             if owner < 0:
-                self.e += step
+                e += step * scale
             else:
-                u[owner] += step * np.array(v, dtype=object)
-        self._go_to(u)
+                u[owner] += step * scale * np.array(v, dtype=object)
+        self._go_to(u, e)
 
     def _solve_kinks(
-        self, columns: list[Sequence[Fraction]], owners: list[tuple[int, Vector]]
+        self, columns: list[list[int]], scales: list[int], owners: list[tuple[int, Vector]]
     ) -> None:
         """Samples next to the kink of their loss onto it: there the loss is linear on the face."""
         assert self.pieces is not None
-        gaps = self.pieces[:, 0] - self._residuals()
-        sizes = np.abs(self.y) + np.abs(self.z * self.active).sum(axis=1)
-        self.bent = np.asarray(np.abs(gaps) <= Fraction(NEAR_KINK) * sizes)
+        gaps = self._gaps()
+        sizes = np.abs(self.y) * self.whole + np.abs(self.z * self.active).sum(axis=1)
+        self.bent = np.asarray(np.abs(gaps) * self.size <= Fraction(NEAR_KINK) * sizes)
         on = np.flatnonzero(self.bent).tolist()
         rows = [[column[k] for column in columns] for k in on]
-        steps = solve(rows, gaps[self.bent].tolist()) if rows else []
+        steps = solve(rows, (-gaps[self.bent]).tolist()) if rows else []
         if steps is None:
             raise _NotProvedError("no point next to it has its samples on the kinks of the losses")
-        self._step(steps, owners if steps else [])
+        if steps:
+            self._step(steps, scales, owners)
 
     def _choose_slopes(self) -> None:
         """Half slopes of the samples on the kink of their loss that may pass the test."""
         if self.pieces is None:
             return
-        self.bent |= np.asarray(self._residuals() == self.pieces[:, 0])
+        self.bent |= np.asarray(self._gaps() == 0)
         if not self.bent.any():
             return
-        if (self._residuals() != self.pieces[:, 0])[self.bent].any():
+        if self._gaps()[self.bent].any():
             raise _NotProvedError("a sample is not exactly on the kink of its loss")
-        s = self._losses()[1] * ~self.bent
+        _, s, size, _ = self._losses()
+        s, column = s * ~self.bent * Fraction(1, size), self.problem.column
         chosen = choose_slopes(
-            self.X, self.signs, self.active, self.kinks & ~self.idle, self.column, s, self.bent,
+            _exact(self.problem.X), self.signs, self.active, self.kinks & ~self.idle,
+            None if column is None else _exact(column), s, self.bent,
             self.pieces, (self.at_lower & ~self.idle[:, None], self.at_upper & ~self.idle[:, None]),
         )  # fmt: skip
         if chosen is None:
@@ -316,24 +325,31 @@ class _Proof:
         self.chosen = chosen
 
     def _residuals(self) -> Exact:
-        """Residuals with the pattern that was found, exact where the sides are right."""
-        rows, factors = [np.where(self.active, self.z, 0), -self.y[:, None]], [*self.signs, 1]
-        if self.column is not None:
-            rows, factors = [*rows, self.column[:, None]], [*factors, self.e]
-        return product(np.hstack(rows), np.array([factors], dtype=object).T)[:, 0]
+        """``size`` times the residuals with the pattern that was found, integers."""
+        fitted = (self.z * self.active) @ self.signs + self.column * self.offset
+        return np.asarray(fitted - self.y * self.whole)
 
-    def _losses(self) -> tuple[Fraction, Exact, Exact]:
-        """Sum of the losses, half slopes and half curvatures, (n,) each."""
-        r, loss = self._residuals(), self.problem.sample_loss
+    def _gaps(self) -> Exact:
+        """Residuals as fractions, from the kinks of their losses."""
+        assert self.pieces is not None
+        return np.asarray(self._residuals() * Fraction(1, self.size) - self.pieces[:, 0])
+
+    def _losses(self) -> tuple[Fraction, Exact, int, Exact]:
+        """Sum of the losses, ``size`` times their half slopes, that, and half curvatures."""
+        r, size, loss = self._residuals(), self.size, self.problem.sample_loss
         if loss is None:
-            return dot(r, r), r, np.ones_like(r)
+            return Fraction(int(r @ r), size**2), r, size, np.ones_like(r)
         if self.pieces is not None:
-            gaps, (_, low, high) = r - self.pieces[:, 0], self.pieces.T
+            gaps, (_, low, high) = self._gaps(), self.pieces.T
             steep = np.where(gaps < 0, low, high)
-            return 2 * dot(gaps, steep), np.where(self.bent, self.chosen, steep), np.zeros_like(r)
-        found = [loss.exactly(k, value) for k, value in enumerate(r)]
-        values, slopes, curvatures = (_exact(part) for part in zip(*found, strict=True))
-        return dot(values, np.ones_like(values)), slopes, curvatures
+            total, curvatures = 2 * dot(gaps, steep), np.zeros_like(r)
+            slopes = np.where(self.bent, self.chosen, steep)
+        else:
+            found = [loss.exactly(k, Fraction(p, size)) for k, p in enumerate(r)]
+            values, slopes, curvatures = np.array(found, dtype=object).T
+            total = sum(values)
+        s, size = common(slopes)
+        return total, np.array(s, dtype=object), size, curvatures
 
     # --- conditions ---------------------------------------------------------------------------
 
@@ -355,14 +371,17 @@ class _Proof:
                 "bounds"
             )
 
-    def _check_slopes(self, s: Exact) -> tuple[tuple[Fraction, ...], ...]:
-        """Every neuron's h is non-negative, and the offset's derivative is zero."""
-        if self.column is not None and dot(s, self.column):
+    def _check_slopes(self, s: Exact, size: int) -> tuple[tuple[Fraction, ...], ...]:
+        """Every neuron's h is non-negative, and the offset's derivative is zero.
+
+        The half slopes are ``s / size``, with integers s.
+        """
+        if s @ self.column:
             failure = _NotProvedError if self.bent.any() else _RefutedError
             raise failure("the derivative by the offset is not exactly 0")
         multipliers = []
         for i in range(len(self.u)):
-            answer = self._idle_slope(i, s) if self.idle[i] else self._slope(i, s)
+            answer = (self._idle_slope if self.idle[i] else self._slope)(i, s, size)
             if not answer.holds:
                 known = answer.holds is not None and not self.bent.any()
                 failure = _RefutedError if known else _NotProvedError
@@ -370,32 +389,34 @@ class _Proof:
             multipliers.append(answer.multipliers)
         return tuple(multipliers)
 
-    def _slope(self, i: int, s: Exact) -> ConeAnswer:
-        s, d, kinks = self.signs[i] * s, self.u.shape[1], self.kinks[:, i]
+    def _kinks(self, s: Exact, size: int, on: Any) -> tuple[list[Vector], list[Fraction]]:
+        """Inputs and half slopes of samples."""
+        rows = [tuple(Fraction(p, self.unit) for p in x) for x in self.X[on]]
+        return rows, [Fraction(p, size) for p in s[on]]
+
+    def _slope(self, i: int, s: Exact, size: int) -> ConeAnswer:
+        s, d = self.signs[i] * s, self.u.shape[1]
         bounds = [_unit(j, d) for j in np.flatnonzero(self.at_lower[i]).tolist()]
         bounds += [
             tuple(-p for p in _unit(j, d)) for j in np.flatnonzero(self.at_upper[i]).tolist()
         ]
-        g = product(np.where(self.active[:, i], s, 0)[None], self.X)[0]
-        rows = [tuple(x) for x in self.X[kinks]]
-        return is_nonnegative(g, rows, s[kinks].tolist(), bounds, self.budget)
+        g = [Fraction(p, size * self.unit) for p in (s * self.active[:, i]) @ self.X]
+        return is_nonnegative(g, *self._kinks(s, size, self.kinks[:, i]), bounds, self.budget)
 
-    def _idle_slope(self, i: int, s: Exact) -> ConeAnswer:
+    def _idle_slope(self, i: int, s: Exact, size: int) -> ConeAnswer:
         """C_i = 0: with a_i = 0 no ridge of either sign may help, else none of a near a_i."""
-        rows = [tuple(x) for x in self.X]
         if not any(self.seen[i]):
             for sign in (1, -1):
                 nothing = (ZERO,) * self.u.shape[1]
-                answer = is_nonnegative(nothing, rows, (sign * s).tolist(), [], self.budget)
+                kinks = self._kinks(sign * s, size, slice(None))
+                answer = is_nonnegative(nothing, *kinks, [], self.budget)
                 if not answer.holds:
                     return answer
             return ConeAnswer(True, "no ridge of either sign helps")
         heights = self.X @ self.seen[i]
-        bent = np.flatnonzero(heights == 0)
-        g, _, weights = merge(
-            (s * (heights > 0)) @ self.X, [rows[k] for k in bent], s[bent].tolist()
-        )
-        if any(g) or weights:
+        g = [Fraction(p, self.unit) for p in (s * (heights > 0)) @ self.X]
+        rest, _, weights = merge(g, *self._kinks(s, 1, heights == 0))
+        if any(rest) or weights:
             return ConeAnswer(False, "its output weight is 0, and a neuron next to it may help")
         return ConeAnswer(True, "no neuron next to it, of either sign, helps")
 
@@ -420,13 +441,14 @@ class _Proof:
         """Upper bound of the distance to theta, lower bound of r_cell (None: no limit)."""
         distances, limits = [abs(self.e - self.e0)], []
         for i, sign in enumerate(self.signs):
-            a0, c0, z = self.a[i], self.c[i], self.z[:, i]
+            a0, c0, z, whole = self.a[i], self.c[i], self.z[:, i], self.whole
             bent = self.kinks[:, i].any() or (self.at_lower[i] | self.at_upper[i]).any()
             low = high = Fraction(1)
             off = (self.norms > 0) & ~self.kinks[:, i]
             if self.idle[i]:
-                z = self.X @ self.seen[i]
-                off = np.asarray(z != 0)
+                seen, whole = common(self.seen[i])
+                z = self.X @ np.array(seen, dtype=object)
+                off = z != 0
             elif isinstance(self.problem.space, UnrestrictedSpace):
                 low = high = abs(c0)
                 distances += [abs(p / high - q) for p, q in zip(self.u[i], a0, strict=True)]
@@ -439,7 +461,8 @@ class _Proof:
                         abs((p / end if low else ZERO) - q) for p, q in zip(full, a0, strict=True)
                     ]
             if high and off.any():
-                limits.append((np.abs(z[off]) / self.norms[off]).min() / high)
+                pairs = zip(np.abs(z[off]), self.norms[off], strict=True)
+                limits.append(Fraction(*min(pairs, key=_ratio)) / (whole * high))
             if bent and not self.idle[i] and c0:
                 limits.append(low)
         return max(distances), min(limits) if limits else None
@@ -448,6 +471,12 @@ class _Proof:
 def _exact(values: ArrayLike) -> Exact:
     """The rationals that floats are."""
     return np.asarray(np.vectorize(Fraction, otypes=[object])(values))
+
+
+@cmp_to_key
+def _ratio(p: tuple[int, int], q: tuple[int, int]) -> int:
+    """Compare fractions that are not reduced."""
+    return p[0] * q[1] - q[0] * p[1]
 
 
 def _unit(j: int, d: int) -> Vector:
