@@ -172,9 +172,8 @@ class Objective:
         """What loss and gradient at x are computed from."""
         rows, c = self._split(x)
         z = self.X @ rows.T
-        values = np.maximum(z, 0.0)
-        if self.offset:
-            values = np.hstack([values, np.maximum(self.X[:, -1:], 0.0)])
+        every = np.concatenate([z, self.X[:, -1:]], axis=1) if self.offset else z
+        values = np.maximum(every, 0.0)
         return _Evaluated(z, values, c, values @ c - self.y)
 
     def residuals(self, x: Array) -> Array:
