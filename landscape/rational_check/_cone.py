@@ -130,19 +130,23 @@ def _multipliers(
     """Base and share of multipliers with ``terms (1, t) + columns (base + share t) = 0`` for all t.
 
     Those of the convex kinks are in [0, 1] for t in [0, 1]^C, then come those of bounds, positive
-    (Theorem 8; Theorem 7.2 where there is no t). A floating-point linear program proposes them;
-    None, if these cannot be completed, decides nothing.
+    (Theorem 8; Theorem 7.2 where there is no t). Where there are several a floating-point linear
+    program proposes them; None, if these cannot be completed, decides nothing.
     """
     columns, n = [*convex, *(_times(-1, bound) for bound in bounds)], len(convex)
-    targets = [_times(-1, term) for term in terms]
-    matrix, right = (np.array([[float(p) for p in x] for x in y]).T for y in (columns, targets))
-    proposal = propose_multipliers(matrix, right, n) if columns else None
-    if proposal is None:
+    if not columns:
         return None
-    if len(terms) == 1:
-        proposal[:n] = np.minimum(proposal[:n], 1.0)
-        proposal = np.maximum(proposal, 0.0)
-    values = [[Fraction(p) for p in row] for row in proposal.tolist()]
+    targets = [_times(-1, term) for term in terms]
+    values = [[ZERO] * len(terms) for _ in columns]
+    if len(reduce_rows(columns)[1]) < len(columns):
+        matrix, right = (np.array([[float(p) for p in x] for x in y]).T for y in (columns, targets))
+        proposal = propose_multipliers(matrix, right, n)
+        if proposal is None:
+            return None
+        if len(terms) == 1:
+            proposal[:n] = np.minimum(proposal[:n], 1.0)
+            proposal = np.maximum(proposal, 0.0)
+        values = [[Fraction(p) for p in row] for row in proposal.tolist()]
 
     def inside(j: int) -> Fraction:
         """How far they are within their limits for the worst t."""
