@@ -403,7 +403,7 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         held, pattern, values = own.held.T.copy(), active.T.copy(), z.T.copy()
         scratch = np.zeros_like(held)
         _kernels._faces(problem.X, held, bases, ranks, np.zeros_like(ranks), scratch)
-        compiled, gram = np.zeros((m, d)), np.zeros((m * d, m * d + 1))
+        compiled, gram = np.zeros((m, d)), np.zeros((m, m + 1, d, d))
         sums = problem.X, problem.signs, column, problem.column is not None
         counted = np.zeros_like(pattern)
         for other in (~pattern, pattern):  # from another pattern to this one

@@ -187,7 +187,10 @@ def _add_rows(rows, places, factors, count, target):
 
 @compiled
 def _count(X, signs, column, offset, active, counted, gram):
-    """Change the Gram matrix, upper blocks, by the pairs in which ``counted`` is not ``active``."""
+    """Change the Gram matrix by the pairs in which ``counted`` is not ``active``.
+
+    Of its blocks (d, d), which are symmetric, those above the diagonal; the offset's are rows.
+    """
     n, d = X.shape
     m = signs.size
     for k in range(n):
@@ -199,12 +202,10 @@ def _count(X, signs, column, offset, active, counted, gram):
             for b in range(m):
                 if b != i and not counted[b, k]:
                     continue
-                first, second = min(i, b) * d, max(i, b) * d
                 for p in range(d):
-                    part = factor * signs[b] * X[k, p]
-                    add(part, X[k], gram[first + p, second : second + d])
+                    add(factor * signs[b] * X[k, p], X[k], gram[min(i, b), max(i, b), p])
             if offset:
-                add(factor * column[k], X[k], gram[i * d : i * d + d, m * d])
+                add(factor * column[k], X[k], gram[i, m, 0])
 
 
 @compiled
@@ -268,23 +269,18 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
                 count += 1
         _add_rows(X, places, factors, count, slope)
         own, at = d - ranks[i], row
-        for b in range(i, last):  # the last one is the offset's column
-            width = d if b < m else 1
-            free = d - ranks[b] if b < m else 1
-            for p in range(d):
-                to = block[p] if ranks[i] > 0 or free < width else matrix[row + p, at:]
-                for q in range(width):
-                    to[q] = gram[i * d + p, b * d + q]
-                if b == i:
-                    to[p] += penalty[p]
-            if ranks[i] == 0 and free == width:
-                at += free
-                continue
-            for q in range(free):  # the block's columns in the basis of b: it is symmetric
+        for b in range(i, last):  # the last one is the offset's row
+            free, rank = (d - ranks[b], ranks[b]) if b < m else (1, 0)
+            if b == i:
+                copy(gram[i, i], block)
                 for p in range(d):
-                    part[p] = 0.0 if free < width else block[p, q]
-                if free < width:
-                    _add_rows(block, every, bases[b, ranks[b] + q], d, part)
+                    block[p, p] += penalty[p]
+            rows = block if b == i else gram[i, b]
+            for q in range(free):
+                for p in range(d):
+                    part[p] = 0.0 if rank > 0 else rows[q, p]
+                if rank > 0:
+                    _add_rows(rows, every, bases[b, rank + q], d, part)
                 for p in range(own):
                     basis = bases[i, ranks[i] + p]
                     matrix[row + p, at + q] = inner(basis, part) if ranks[i] > 0 else part[p]
@@ -604,7 +600,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     s, lost, rates, before = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     active, counted = np.zeros((m, n), np.bool_), np.zeros((m, n), np.bool_)
     faces, old_held = np.zeros((m, n), np.bool_), np.empty((m, n), np.bool_)
-    gram, step, old = np.zeros((m * d, m * d + 1)), np.zeros((m, d)), np.empty((m, d))
+    gram, step, old = np.empty((m, m + 1, d, d)), np.zeros((m, d)), np.empty((m, d))
     room, times = np.empty((m * d + 1) ** 2), np.empty(n * m + 1)
     at = np.empty(n * m + 1, dtype=np.int64)
     taken, sideways, tried, leaves, found = 0, 0, False, False, 1
@@ -618,12 +614,8 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         if not tried:
             _sides(z, held, active)
         if turn % RENEWED == 0:
-            for p in range(m * d):
-                for q in range(m * d + 1):
-                    gram[p, q] = 0.0
-            for i in range(m):
-                for k in range(n):
-                    counted[i, k] = False
+            gram[:] = 0.0
+            counted[:] = False
         move = 0.0
         if not leaves:
             _count(X, signs, column, offset, active, counted, gram)
