@@ -181,6 +181,7 @@ class Falsifier:
         """Quasi-Newton descent within the box; a better point of the space, if it ends at one."""
         centre, c0 = self.centre, self.centre.theta.output_weights
         (m, d), inner = a.shape, radius * (1 - 1e-9)
+        first = np.arange(m)
         offset = centre.column is not None
         # In N' and N* the decay is that of the products, see below.
         loss = Objective(
@@ -197,16 +198,18 @@ class Falsifier:
 
         def balanced(x: Array) -> tuple[float, Array]:
             weights = x.reshape(m, d)
-            size, slope = loss.value_and_gradient(np.append(x, signs * max_norms(weights)))
+            at = first, np.abs(weights).argmax(axis=1)
+            largest = weights[at]
+            sizes = np.abs(largest)
+            size, slope = loss.value_and_gradient(np.concatenate([x, signs * sizes]))
             by_a = slope[: m * d].reshape(m, d)
             if centre.decay is not None:
-                pulls, sizes = weights @ centre.decay.T, max_norms(weights)
+                pulls = weights @ centre.decay.T
                 norms = np.linalg.norm(pulls, axis=1)
                 size += float(norms @ sizes)
                 by_a += (sizes / np.where(norms > 0, norms, 1.0))[:, None] * (pulls @ centre.decay)
                 slope[m * d :] += signs * norms
-            at = np.arange(m), np.abs(weights).argmax(axis=1)
-            by_a[at] += slope[m * d :] * signs * np.sign(weights[at])
+            by_a[at] += slope[m * d :] * signs * np.sign(largest)
             return size, by_a.ravel()
 
         with np.errstate(over="ignore", invalid="ignore"):  # of a Poisson loss, far away
