@@ -12,8 +12,10 @@ and extent are searched in floating point, the inequalities of the theorem are t
 rationals.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import frexp, inf, isfinite, ldexp, sqrt
 from typing import Any
 
@@ -131,10 +133,12 @@ class _Lines:
         reach: NDArray[Any] = np.abs(self.rates @ p) + shifts + abs(p[-1]) + eta[-1]
         return reach
 
-    def squares(self, p: NDArray[Any], eta: NDArray[Any], omega: Any) -> NDArray[Any]:
+    def squares(
+        self, gaps: Sequence[NDArray[Any]], reaches: NDArray[Any], eta: NDArray[Any], omega: Any
+    ) -> NDArray[Any]:
         """Bounds of the neurons' squared parameter distances, inf where there are none."""
-        tau, space = 4 * omega / self.J, 1 - self.reaches(p, eta)
-        T0, T = (np.minimum((gaps - tau).min(axis=1), space) for gaps in self.gaps(p, eta))
+        tau, space = 4 * omega / self.J, 1 - reaches
+        T0, T = (np.minimum((gap - tau).min(axis=1), space) for gap in gaps)
         if not (tau < T).all():
             return np.full(len(tau), np.inf)
         kappa, jump = omega / self.J * (2 + 4 * tau / (T - tau)), 4 * omega / (T0 - tau)
@@ -161,22 +165,23 @@ def _largest(
     below, and allowed from above; then bisection.
     """
     # Beyond this tubes meet, or leave the box.
-    inverse = 4 / lines.J
-    gaps = lines.gaps(p, eta)[1] / np.add.outer(inverse, inverse)
-    high = min(float(gaps.min()), float(((1.0 - lines.reaches(p, eta)) / inverse).min()))
+    inverse, both, reaches = 4 / lines.J, lines.gaps(p, eta), lines.reaches(p, eta)
+    gaps = both[1] / np.add.outer(inverse, inverse)
+    high = min(float(gaps.min()), float(((1.0 - reaches) / inverse).min()))
     if high <= 0:
         return 0.0, 0
-    low, first = 0.0, sqrt(lines.squares(p, eta, high * 1e-9).max())
+    squares = partial(lines.squares, both, reaches, eta)
+    low, first = 0.0, sqrt(squares(high * 1e-9).max())
     if 0 < first < inf:
         high = min(high, 1.001e-9 * high * radius / first)
-    decisive = lines.squares(p, eta, high)
+    decisive = squares(high)
     if isfinite(top := sqrt(decisive.max())):
         low = high * min(1.0, (1 - 1e-9) * radius / top)
     elif steps == 0:
         steps = 5
     for _ in range(steps):
         middle = (low + high) / 2
-        found = lines.squares(p, eta, middle)
+        found = squares(middle)
         if (found <= radius * radius).all():
             low = middle
         else:
@@ -221,5 +226,6 @@ def _is_proved(
     p, eta = _fractions(where), _fractions(extents)
     if (np.abs(p[:-1]) + eta[:-1] > 1).any():
         return False
-    squares = _Lines(products).squares(p, eta, Fraction(value))
+    lines = _Lines(products)
+    squares = lines.squares(lines.gaps(p, eta), lines.reaches(p, eta), eta, Fraction(value))
     return bool((squares <= radius**2).all())
