@@ -33,7 +33,7 @@ def max_norms(rows: Array) -> Array:
     if rows.shape[1] == 0:
         return np.zeros(rows.shape[0])
     if rows.shape[1] > min(16, rows.shape[0] / 20):
-        return np.abs(rows).max(axis=1)
+        return np.asarray(np.maximum.reduce(np.abs(rows), axis=1))
     # Column by column: numpy's reduction over few columns is slow for many rows.
     norms = np.abs(rows[:, 0])
     for j in range(1, rows.shape[1]):

@@ -196,10 +196,11 @@ class RestrictedSpace(BalancedSpace):
     def _conditions(self, theta: Parametrization) -> list[Violation]:
         found = super()._conditions(theta)
         u, positive = theta.products, (theta.weights[:, -2:] > 0).all(axis=1)
-        slack = DIRECTION_TOLERANCE * max_norms(u)
+        sizes = max_norms(u)
+        slack = DIRECTION_TOLERANCE * sizes
         wrong = ~positive | (theta.output_weights == 0)
         wrong |= ~(self.margin - u[:, -2:].min(axis=1) <= slack)
-        wrong |= ~(np.abs(u).max(axis=1) - self.bound <= slack)
+        wrong |= ~(sizes - self.bound <= slack)
         for i in np.flatnonzero(wrong).tolist():
             a, c = theta.weights[i], theta.output_weights[i]
             if not (a[-2:] > 0).all() or c == 0:

@@ -185,7 +185,7 @@ class PointCheck:
     direction: Array | None  # in u (m, d), along which the loss falls at first order
     direction_offset: float  # its component in e
 
-    @property
+    @cached_property
     def shortfalls(self) -> Array:
         """``h_i(v) >= -<shortfalls_i, |v|>`` where the verdict is ``holds``, shape (m, d)."""
         return np.array([check.shortfall for check in self.neurons]).reshape(self.sums.terms.shape)
@@ -195,10 +195,11 @@ class PointCheck:
         """By how much first-order conditions are missed beyond rounding, as a share of terms."""
         sums, offset = self.sums, self.sums.offset
         short = self.shortfalls - 4 * sums.rounding
-        short = np.append(short, np.abs(offset.value) - 4 * offset.error)
-        terms = np.append(sums.terms, sums.offset_terms)
-        used = (short > 0) & (terms > 0)
-        return float((short[used] / terms[used]).max(initial=0.0))
+        used = (short > 0) & (sums.terms > 0)
+        share = float((short[used] / sums.terms[used]).max(initial=0.0))
+        if sums.offset_terms == 0:
+            return share
+        return max(share, float(np.abs(offset.value) - 4 * offset.error) / sums.offset_terms)
 
     @property
     def reason(self) -> str:
