@@ -28,6 +28,8 @@ from landscape.streams import stream
 
 #: Relative to the sum of its terms, what HiGHS's tolerances may do to a bound.
 MILP_TOLERANCE = 1e-6
+#: Candidates for vertices that are solved for at once: some megabytes.
+AT_ONCE = 80_000
 #: Vertices that rational arithmetic may have to decide, some 50 microseconds each.
 MAX_EXACT = 20_000
 
@@ -196,7 +198,8 @@ class _Vertices:
         signs = [np.flatnonzero(sign * self.h.weights > 0).tolist() for sign in (-1, 1)]
         for free in range(dimension):
             subsets = chain.from_iterable(combinations(kinks, free) for kinks in signs)
-            while batch := list(islice(subsets, 10_000)):
+            at_once = max(1, min(10_000, AT_ONCE >> (dimension - free)))
+            while batch := list(islice(subsets, at_once)):
                 kinks = np.array(batch, dtype=np.intp).reshape(len(batch), free)
                 for fixed in combinations(range(dimension), dimension - free):
                     if limits.exhausted:
