@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, xlogy
 
+from landscape.data import make_dataset
 from landscape.errors import NumericalError
 from landscape.losses import WeightDecay, get_loss
 from landscape.parametrization import Parametrization
@@ -168,6 +169,20 @@ def test_the_converse_fails_for_other_losses(name, decay):
             start = found.x
         assert objective(best) <= found.fun + 1e-12
         assert objective(best) == pytest.approx(found.fun, abs=1e-9)
+
+
+def test_optimal_scales_that_are_all_zero_are_no_minimum_of_the_converse():
+    """Of balanced classes the best constant is 0 too: what Newton's method left was all noise."""
+    data = make_dataset(
+        "a", {"kind": "classes", "n_samples": 20, "n_features": 1, "n_neurons": 2, "noise": 0.1,
+              "seed": 3},
+    )  # fmt: skip
+    parts = {"loss": get_loss("logistic"), "weight_decay": WeightDecay(0.01)}
+    cell = Cell("a", data.features, data.target, 1, seed=0, margin=1e-3, **parts)
+    rows = frame_of(Converse, draw_converse(cell, n_draws=32, rigid_fraction=0.98))
+    zero = rows["reason"] == "an optimal scale is 0: not in N*"
+    assert rows.loc[[4, 14, 28, 31], "reason"].eq(rows.loc[30, "reason"]).all() and zero[30]
+    assert rows.loc[~zero, "realization"].eq("holds").all() and (~zero).sum() > 20
 
 
 def test_scales_of_separable_classes_are_said_to_have_no_best():

@@ -154,9 +154,10 @@ def optimal_scales(
     """Best scales t of ``sum_i t_i sigma_i relu(<u_i, x>)``, of any sign, shape (m,).
 
     Neurons that no sample sees, and other directions that make no difference, keep t = 1, the
-    shortest step from there; with a weight decay, which needs the space, they end at 0. The scales
-    of other losses are 0 where Newton's method leaves less than a billionth of the largest one.
-    NumericalError if it finds none, as where the values separate two classes.
+    shortest step from there; with a weight decay, which needs the space, they end at 0. Scales of
+    other losses are 0 where Newton's method leaves values of less than a billionth of the largest
+    one, or of the targets. NumericalError if it finds none, as where the values separate two
+    classes.
     """
     values = theta.signs * np.maximum(X @ theta.products.T, 0.0)
     if loss is None or (loss == get_loss() and weight_decay is None):
@@ -177,19 +178,25 @@ def optimal_scales(
         raise NumericalError("no best scales: Newton's method did not end")
     scales = np.where(price > 0, 0.0, 1.0)
     scales[seen] = found.points[0] / sizes[seen]
-    lost = np.abs(scales * sizes) <= 1e-9 * np.abs(scales * sizes).max()
-    scales[lost & (price > 0)] = 0.0
+    # Where all that is penalized belongs at 0, the largest value is itself what Newton left.
+    reach = max(float(np.abs(scales * sizes).max()), float(np.linalg.norm(targets)) or 1.0)
+    scales[(np.abs(scales * sizes) <= 1e-9 * reach) & (price > 0)] = 0.0
     if isinstance(own, KinkedLoss):  # a vertex, up to the linear program's tolerance
         gaps = values @ scales - targets - own.pieces()[0]
         on = np.abs(gaps) <= 1e-7 * np.abs(gaps).max(initial=0.0)
         return np.asarray(scales - np.linalg.lstsq(values[on], gaps[on], rcond=1e-9)[0])
-    for _ in range(3):  # what is left are rounding and the smoothed norms: Newton's own steps
+    best, least = scales, np.inf
+    for _ in range(4):  # what is left are rounding and the smoothed norms: Newton's own steps
         kept = np.flatnonzero(scales * sizes)
         part, r = values[:, kept], values @ scales - targets
         half = part.T @ own.half_slope(r) + len(y) / 2 * price[kept] * np.sign(scales[kept])
+        short = float(np.abs(half / sizes[kept]).max(initial=0.0))
+        if not short < least or (scales * best < 0)[price > 0].any():
+            break
+        best, least = scales.copy(), short
         bent = part.T @ (own.half_curvature(r)[:, None] * part)
         scales[kept] -= np.linalg.lstsq(bent, half, rcond=None)[0]
-    return scales
+    return best
 
 
 def draw_converse(
