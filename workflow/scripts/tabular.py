@@ -36,7 +36,7 @@ def _expected(snakemake, path, data):
 
 
 def load_frame(snakemake, paths, table, data=None):
-    """Likewise, as a table without the networks: a million starts would not fit as rows."""
+    """Likewise, as a table without the networks: a million starts take gigabytes as rows."""
     import pyarrow as pa
 
     names = [column.name for column in table.columns()]
