@@ -41,6 +41,9 @@ from landscape.stationarity import (
 )
 from landscape.verdict import Verdict
 
+#: What sums to nothing.
+NOTHING = Bounded.exact(np.zeros(()))
+
 
 @dataclass(frozen=True)
 class Values:
@@ -95,7 +98,7 @@ class Values:
         """What the conditions are about."""
         return Sums.of(self)
 
-    @property
+    @cached_property
     def u(self) -> Array:
         """Product coordinates, up to rounding."""
         return self.sizes[:, None] * self.weights.value
@@ -122,6 +125,14 @@ class Values:
                 linear[-1] = 2 * np.abs(self.problem.X @ linear / self.problem.X[:, -1]).max()
                 found.append(linear)
         return found
+
+    @cached_property
+    def touching(self) -> Mask:
+        """Neurons that are tried on a kink or on a bound, (m,)."""
+        found = np.logical_or.reduce(self.kinks, axis=0)
+        if self.problem.bounded:
+            found |= (self.at_lower | self.at_upper).any(axis=1)
+        return np.asarray(found)
 
     @cached_property
     def active(self) -> Mask:
@@ -163,7 +174,7 @@ class Values:
         A hinge loss, whose unit is 1, has to be zero up to the root of that.
         """
         loss = self.problem.sample_loss
-        if self.problem.penalty_value(np.abs(self.u), self.e) > 0:
+        if self.problem.penalty_value(self.u, self.e) > 0:
             return False
         if loss is not None and not loss.of_residuals:
             return isinstance(loss, HingeLoss) and float(self.loss.size) <= GLOBAL_SHARE**0.5
@@ -240,7 +251,7 @@ class Sums:
             problem.X, s.value, s.error, sizes, active, kinks, gamma(s.value.size), UNIT, SMALLEST
         )
         gradients = Bounded(problem.signs[:, None] * found, lost)
-        negligible = np.zeros((1, problem.X.shape[1]))
+        negligible: Array | float = 0.0
         if problem.penalty is not None or problem.decay is not None:
             pull = problem.pull(point.u)
             terms = terms + np.abs(pull)
@@ -254,7 +265,7 @@ class Sums:
             left = KINK_FACTOR * gamma(0) * float(np.abs(point.u).max(initial=0.0))
             if problem.penalty is not None:
                 negligible = problem.y.size * problem.penalty * left
-        offset, offset_terms = Bounded.exact(np.zeros(())), 0.0
+        offset, offset_terms = NOTHING, 0.0
         if problem.column is not None:
             total = s @ problem.column[:, None]
             offset = Bounded(total.value[0], total.error[0])
@@ -305,8 +316,7 @@ def check_neurons(
     eye = np.eye(problem.X.shape[1])
     functions, at_cone = {}, point.at_cone
     short = np.abs(sums.gradients.value)
-    smooth = ~(point.kinks.any(axis=0) | at_cone | (point.at_lower | point.at_upper).any(axis=1))
-    vanishes = smooth & (short <= sums.allowed).all(axis=1)
+    vanishes = ~(point.touching | at_cone) & (short <= sums.allowed).all(axis=1)
     for i in range(len(problem.signs)):
         if vanishes[i] and i not in found and not (sides and i in sides):
             found[i] = NeuronCheck(

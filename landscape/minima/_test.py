@@ -1,7 +1,9 @@
 """The test of one parametrization: first-order conditions, then a radius with its slack."""
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -106,8 +108,6 @@ class MinimumTest:
         # A copy: collapsed neurons take the sign that descends.
         self.problem = problem = problem.at(problem.theta)
         self.inputs, self.budget = inputs, budget
-        #: Samples that are not 0, shape (n, 1).
-        self.seen = (inputs != 0).any(axis=1, keepdims=True)
         theta, units, m = problem.theta, problem.units, len(problem.signs)
         self.a, self.c = theta.weights[:m], np.abs(theta.output_weights[:m])
         a, error, resolution = problem.own_weights()
@@ -174,7 +174,7 @@ class MinimumTest:
 
     def _upwards(self, slack: float) -> float:
         """A slack in the units of the data, rounded up also where it underflows."""
-        return float(np.nextafter(slack * self.target**2 * (1 + 1e-12), np.inf)) if slack else 0.0
+        return math.nextafter(slack * self.target**2 * (1 + 1e-12), np.inf) if slack else 0.0
 
     @property
     def loss(self) -> float:
@@ -191,7 +191,7 @@ class MinimumTest:
     ) -> Certificate:
         # A violation that was found on the kinks that are tried first is told with these.
         sharp = check.verdict is verdict is Verdict.HOLDS
-        kinks = (check.values if sharp else self.point).kinks
+        kinks, active = (check.values if sharp else self.point).kinks, check.values.active
         kinds = {neuron.kind for neuron in check.neurons}
         kind = "kinks" if "convex kinks" in kinds else "smooth"
         if "mixed kinks" in kinds:
@@ -217,8 +217,8 @@ class MinimumTest:
             tolerance=STATIONARITY_TOLERANCE,
             radius=radius,
             slack=slack,
-            n_kinks=int(kinks.sum()),
-            n_silent=int(np.sum(~check.values.active.any(axis=0))),
+            n_kinks=int(np.count_nonzero(kinks)),
+            n_silent=active.shape[1] - int(np.count_nonzero(active.any(axis=0))),
             direction=direction,
             slope=slope,
             multipliers=tuple(neuron.multipliers for neuron in check.neurons),
@@ -303,6 +303,11 @@ class MinimumTest:
         error = np.where(point.bent, gamma(2) * np.abs(value), point.s.error)
         return replace(point, s=Bounded(value, error), bent=bent)
 
+    @cached_property
+    def norms(self) -> Array:
+        """``‖x_k‖_1``, rounded up, (n,)."""
+        return np.abs(self.inputs).sum(axis=1) * (1 + 2 * gamma(self.inputs.shape[1]))
+
     # --- radius and slack ---------------------------------------------------------------------
 
     def _radius(self, check: PointCheck) -> tuple[float, float, str]:
@@ -346,7 +351,8 @@ class MinimumTest:
         if missed > max(MISSED * stake, n * float(loss.error)):
             return 0.0, np.nan, "kinks and bounds are missed by too much for so small a radius"
         z = self.point.z
-        if ((np.abs(z.value) <= BESIDE * z.error) & ~point.kinks & self.seen).any():
+        beside = (np.abs(z.value) <= BESIDE * z.error) & ~point.kinks
+        if beside.any() and (beside & (self.norms > 0)[:, None]).any():
             return 0.0, np.nan, "a sample is within rounding of a kink that it is not on"
         slack = fixed + (2 * (first + second * radius) * radius if root > 0 else 0.0)
         return radius, self._upwards(slack / n), ""
@@ -362,24 +368,22 @@ class MinimumTest:
 
         point = check.values
         pairs = (point.z.value, point.z.error, point.kinks)
-        norms = np.abs(self.inputs).sum(axis=1) * (1 + 2 * gamma(self.inputs.shape[1]))
         limit, missed = margins(
-            *(np.ascontiguousarray(part.T) for part in pairs), norms, self.powers, point.sizes,
-            point.s.size,
+            *(np.ascontiguousarray(part.T) for part in pairs), self.norms, self.powers,
+            point.sizes, point.s.size,
         )  # fmt: skip
-        signed = point.kinks.any(axis=0) | (point.at_lower | point.at_upper).any(axis=1)
-        c = self.c[signed & (self.c > 0)]
-        limit = min(limit, float(c.min(initial=np.inf)))
+        limit = min([limit, *self.c[point.touching & (self.c > 0)].tolist()])
         return max(0.0, limit * (1 - 1e-12)), missed * (1 + 1e-12)
 
     def _gap_costs(self, check: PointCheck) -> float:
         """Multipliers of active bounds times what the point misses the bounds by."""
-        point, problem, u = check.values, self.problem, check.values.u
-        rounding, cost = gamma(2) * np.abs(u), 0.0
-        below, above = np.abs(u - problem.lower) + rounding, np.abs(problem.upper - u) + rounding
+        point, problem, cost = check.values, self.problem, 0.0
         for i, neuron in enumerate(check.neurons):
             if len(neuron.bound_multipliers):
-                gaps = np.append(below[i, point.at_lower[i]], above[i, point.at_upper[i]])
+                u, lower, upper = point.u[i], point.at_lower[i], point.at_upper[i]
+                below, above = u - problem.lower[i], problem.upper[i] - u
+                gaps, rounding = np.append(below[lower], above[upper]), gamma(2) * np.abs(u)
+                gaps = np.abs(gaps) + np.append(rounding[lower], rounding[upper])
                 cost += float(neuron.bound_multipliers @ gaps)
         return cost
 

@@ -19,8 +19,6 @@ Whatever proposes multipliers or directions, what is claimed is recomputed with 
 check that holds proves ``h(v) >= -<shortfall, |v|>``, a violation proves ``h(direction) < 0``.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from landscape.rounding import Array
@@ -69,9 +67,9 @@ def check_neuron(
             reason = "the direction of descent is negligible relative to rounding"
             return NeuronCheck.undecided(h, check.method, reason)
     # <shortfall', |v / units|> = <shortfall' / units, |v|>; a bound's row keeps its length.
-    return replace(
-        check,
-        shortfall=check.shortfall / units + charge,
-        bound_multipliers=check.bound_multipliers / (np.abs(h.bounds) @ units),
-        direction=direction,
-    )
+    shortfall = check.shortfall / units + charge
+    at_bounds = check.bound_multipliers
+    if len(h.bounds):
+        at_bounds = at_bounds / (np.abs(h.bounds) @ units)
+    found = check.verdict, check.kind, check.method, check.reason, shortfall, at_bounds
+    return NeuronCheck(*found, direction, check.multipliers)

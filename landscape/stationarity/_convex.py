@@ -23,23 +23,23 @@ def check_convex(h: KinkFunction, allowed: Array) -> NeuronCheck:
     """Whether 0 is in the subdifferential."""
     residual, t, rounding = subgradient(h, h.gradient, h.weights > 0, allowed)
     kinks, bounds = t[: len(h.weights)], t[len(h.weights) :]
-    smooth = h.kind == "smooth"
+    smooth, short = h.kind == "smooth", np.abs(residual)
     method = "gradient" if smooth else "multipliers"
-    if (np.abs(residual) <= allowed).all():
+    if (short <= allowed).all():
         reason = "the gradient vanishes" if smooth else "0 is in the subdifferential"
-        check = decided(h, method, reason, np.abs(residual) + rounding, bounds)
-    else:
-        reason = "the gradient does not vanish" if smooth else "0 is not in the subdifferential"
-        check = violated(h, method, -residual, reason)
-    return replace(check, multipliers=kinks)
+        return decided(h, method, reason, short + rounding, bounds, kinks)
+    reason = "the gradient does not vanish" if smooth else "0 is not in the subdifferential"
+    return replace(violated(h, method, -residual, reason), multipliers=kinks)
 
 
 def columns_of(h: KinkFunction, convex: Mask) -> tuple[Array, Array]:
     """What the multipliers of convex kinks and bounds multiply, and their upper bounds."""
-    columns = np.concatenate([h.weights[convex, None] * h.kinks[convex], -h.bounds]).T
-    upper = np.full(columns.shape[1], np.inf)
-    upper[: upper.size - len(h.bounds)] = 1.0
-    return columns, upper
+    rows = h.weights[convex, None] * h.kinks[convex]
+    upper = np.ones(len(rows))
+    if len(h.bounds):
+        rows = np.concatenate([rows, -h.bounds])
+        upper = np.append(upper, np.full(len(h.bounds), np.inf))
+    return rows.T, upper
 
 
 def subgradient(
@@ -57,14 +57,16 @@ def subgradient(
     from landscape.stationarity._kernels import bounded_least_squares  # numba, when needed
 
     t = bounded_least_squares(np.ascontiguousarray(columns.T), -gradient, upper)
-    residual, n_kinks = gradient + columns @ t, int(convex.sum())
+    residual = gradient + columns @ t
     if (np.abs(residual) > allowed).any():
+        n_kinks = int(convex.sum())
         rises = np.maximum(-residual @ columns[:, :n_kinks], 0.0)
         if float(rises.sum() - gradient @ residual) >= 0:  # neither short nor a descent
             values = propose_multipliers(columns, -gradient[:, None], n_kinks)
             t = t if values is None else np.clip(values[:, 0], 0.0, upper)
+            residual = gradient + columns @ t
     terms = np.abs(gradient) + np.abs(columns) @ t
-    return gradient + columns @ t, t, gamma(t.size + 2) * terms
+    return residual, t, gamma(t.size + 2) * terms
 
 
 def neighbours(
@@ -172,8 +174,7 @@ def check_transfers(h: KinkFunction, allowed: Array) -> NeuronCheck | None:
         return None
     counts = f"{values.shape[1] - 1} concave kinks are compensated by {n}"
     at_bounds = np.maximum(limits(values[n:])[1], 0.0)
-    check = decided(h, "transfers", f"{counts} convex ones", shortfall, at_bounds)
-    return replace(check, multipliers=values)
+    return decided(h, "transfers", f"{counts} convex ones", shortfall, at_bounds, values)
 
 
 def missing(h: KinkFunction, values: Array) -> Array:

@@ -97,10 +97,16 @@ class NeuronCheck:
 
 
 def decided(
-    h: KinkFunction, method: str, reason: str, shortfall: Array, bound_multipliers: Array
+    h: KinkFunction,
+    method: str,
+    reason: str,
+    shortfall: Array,
+    bound_multipliers: Array,
+    multipliers: Array | None = None,
 ) -> NeuronCheck:
     """The check of a function that is non-negative up to ``<shortfall, |v|>``."""
-    return NeuronCheck(Verdict.HOLDS, h.kind, method, reason, shortfall, bound_multipliers)
+    found = shortfall, bound_multipliers, None, np.empty(0) if multipliers is None else multipliers
+    return NeuronCheck(Verdict.HOLDS, h.kind, method, reason, *found)
 
 
 def violated(h: KinkFunction, method: str, direction: Array, reason: str) -> NeuronCheck:
