@@ -15,6 +15,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscape.rounding import SMALLEST
+
 __all__ = [
     "DIRECTION_TOLERANCE", "Parametrization", "group_directions", "lift", "lift_inputs",
     "max_norms",
@@ -41,13 +43,10 @@ def max_norms(rows: Array) -> Array:
     return norms
 
 
-def unit_directions(rows: Array) -> Array:
-    """Rows scaled to max-norm one; zero rows stay zero. Safe from overflow and underflow."""
-    # Scaling by a power of two first keeps subnormal rows from losing their direction.
-    norms, exponents = np.frexp(max_norms(rows))
-    scaled = np.ldexp(rows, -exponents[:, None])
-    norms[norms == 0] = 1.0
-    return scaled / norms[:, None]
+def unit_directions(rows: Array, norms: Array | None = None) -> Array:
+    """Rows scaled to max-norm one; zero rows stay zero. ``norms``: theirs, where they are known."""
+    norms = max_norms(rows) if norms is None else norms
+    return np.asarray(rows / np.maximum(norms, SMALLEST)[:, None])
 
 
 def group_directions(
@@ -62,35 +61,25 @@ def group_directions(
     Directions of max-norm one (``units``, where they are known) count as equal when no entry
     differs by more than the tolerance; if not ``oriented``, ``a`` and ``-a`` are the same.
     """
-    rows = np.asarray(rows, dtype=float)
-    m = len(rows)
-    units = unit_directions(rows) if units is None else units
-    used = np.asarray(rows.any(axis=1))
-    labels = np.where(used, np.arange(m), -1)
-    order, close = _candidates(units, used, oriented, tolerance)
-    if close.size:
-        # Maximal runs of close neighbours; most rows have none.
-        for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
-            _label_run(units, np.sort(order[run[0] : run[-1] + 2]), labels, oriented, tolerance)
-    return labels
-
-
-def _candidates(
-    units: Array, used: NDArray[np.bool_], oriented: bool, tolerance: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """An order of the used directions, and where in it the next one may be equal.
-
-    One number per direction, such that equal directions have nearly equal numbers: only neighbours
-    in this order have to be compared.
-    """
-    d = units.shape[1]
+    units = unit_directions(np.asarray(rows, dtype=float)) if units is None else units
+    m, d = units.shape
+    labels = np.arange(m)
+    # One number per direction, such that equal directions have nearly equal numbers: only
+    # neighbours in their order have to be compared.
     keys = units @ _coefficients(d)
     if not oriented:
         keys = np.abs(keys)
     order = keys.argsort(kind="stable")
-    order = order[used[order]]
-    keys, slack = keys[order], 2 * (tolerance + EPS) * (d + 1)
-    return order, (keys[1:] - keys[:-1] <= slack).nonzero()[0]
+    ordered = keys[order]
+    near = ordered[1:] - ordered[:-1] <= 2 * (tolerance + EPS) * (d + 1)
+    if np.count_nonzero(near):
+        # Maximal runs of close neighbours; most rows have none.
+        close = np.flatnonzero(near)
+        for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
+            _label_run(units, np.sort(order[run[0] : run[-1] + 2]), labels, oriented, tolerance)
+    if np.count_nonzero(keys) < m:  # perhaps because of zero rows
+        labels[~units.any(axis=1)] = -1
+    return labels
 
 
 @cache
@@ -133,7 +122,7 @@ def _label_run(
 def require_finite(expected: str, **arrays: Array) -> None:
     """ValueError with the first entry that is not finite."""
     for name, values in arrays.items():
-        if not np.isfinite(values).all():
+        if np.count_nonzero(np.isfinite(values)) < values.size:
             where = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
             raise ValueError(f"{name}: entry {where} is {values[where]}, {expected}")
 
@@ -187,14 +176,9 @@ class Parametrization:
         """The balanced one with ``|c_i| a_i = products[i]`` (m, d), ``sgn c_i = signs[i]`` (m,)."""
         u = np.array(products, dtype=float, ndmin=2)
         sigma = np.array(signs, dtype=float)
-        # Rescale by an even power of two around the root, so that no scale over- or underflows.
         norms = max_norms(u)
-        half = np.frexp(norms)[1] // 2
-        roots = np.sqrt(np.ldexp(norms, -2 * half))
-        roots[roots == 0] = 1.0
-        half = half[:, None]
-        a = np.ldexp(np.ldexp(u, -2 * half) / roots[:, None], half)
-        return cls(a, sigma * max_norms(a))
+        roots = np.maximum(np.sqrt(norms), SMALLEST)  # far from over- and underflow
+        return cls(u / roots[:, None], sigma * (norms / roots))
 
     @property
     def n_inputs(self) -> int:
@@ -205,6 +189,11 @@ class Parametrization:
     def n_neurons(self) -> int:
         """Number m of neurons."""
         return self.weights.shape[0]
+
+    @cached_property
+    def norms(self) -> Array:
+        """``‖a_i‖_inf``, shape (m,)."""
+        return max_norms(self.weights)
 
     @cached_property
     def products(self) -> Array:
@@ -223,27 +212,26 @@ class Parametrization:
 
     def unbalancedness(self) -> Array:
         """``| |c_i| - ‖a_i‖_inf |`` for each neuron, zero on N' (32), shape (m,)."""
-        return np.abs(np.abs(self.output_weights) - max_norms(self.weights))
+        return np.abs(np.abs(self.output_weights) - self.norms)
 
     def is_balanced(self, tolerance: float = DIRECTION_TOLERANCE) -> bool:
         """Whether ``|c_i| = ‖a_i‖_inf`` up to a relative tolerance (C.1 of Corollary 1.3)."""
-        scale = np.maximum(np.abs(self.output_weights), max_norms(self.weights))
+        scale = np.maximum(np.abs(self.output_weights), self.norms)
         return bool((self.unbalancedness() <= tolerance * scale).all())
 
     def redundant_pairs(self) -> list[tuple[int, int]]:
         """Pairs i < j of non-zero weight vectors of the same direction (they violate C.2)."""
-        return _pairs(self.weights, 1.0)
+        return _pairs(self, 1.0)
 
     def opposite_pairs(self) -> list[tuple[int, int]]:
         """Pairs i < j of weight vectors of directly opposite direction (see C.3)."""
-        return _pairs(self.weights, -1.0)
+        return _pairs(self, -1.0)
 
     # --- changes that keep the realization --------------------------------------------------
 
     def balance(self) -> Parametrization:
         """Rescale every neuron so that ``|c_i| = ‖a_i‖_inf``; a zero product becomes (0, 0)."""
-        a, c = self.weights, self.output_weights
-        norms = max_norms(a)
+        a, c, norms = self.weights, self.output_weights, self.norms
         silent = (norms == 0) | (c == 0)
         # sqrt(|c| / norm) without forming a quotient or product that leaves the range of floats.
         factors = np.sqrt(np.abs(np.where(silent, 0.0, c))) / np.sqrt(np.where(silent, 1.0, norms))
@@ -267,7 +255,7 @@ class Parametrization:
         stays.
         """
         a, c = self.weights.copy(), self.output_weights.copy()
-        norms = max_norms(a)
+        norms = self.norms
         c[norms == 0] = 0.0
         for first, *others in _groups(group_directions(a)):
             if others:
@@ -304,11 +292,11 @@ def _groups(labels: NDArray[np.intp]) -> list[list[int]]:
     return [np.flatnonzero(labels == first).tolist() for first in np.unique(labels[labels >= 0])]
 
 
-def _pairs(rows: Array, orientation: float) -> list[tuple[int, int]]:
-    """Pairs i < j of non-zero rows with e_j = orientation * e_i."""
-    units = unit_directions(rows)
-    labels = group_directions(rows, oriented=False, units=units)
-    if ((labels < 0) | (labels == np.arange(labels.size))).all():
+def _pairs(theta: Parametrization, orientation: float) -> list[tuple[int, int]]:
+    """Pairs i < j of non-zero weight vectors with e_j = orientation * e_i."""
+    units = unit_directions(theta.weights, theta.norms)
+    labels = group_directions(theta.weights, oriented=False, units=units)
+    if not np.count_nonzero(labels != np.arange(labels.size)):
         return []
     groups = _groups(labels)
     return sorted(
@@ -349,9 +337,12 @@ def lift_inputs(features: ArrayLike) -> Array:
 
 def split_biases(rows: Array, width: Array | float = 0.0) -> Array:
     """Rows (w, b) as (w, p, q) with p - q = b and min(p, q) = width, shape (m, d + 1)."""
-    b = rows[:, -1]
-    shifts = width + np.maximum(b, 0.0), width + np.maximum(-b, 0.0)
-    return np.column_stack([rows[:, :-1], *shifts])
+    b, (m, d) = rows[:, -1], rows.shape
+    split = np.empty((m, d + 1))
+    split[:, :-2] = rows[:, :-1]
+    split[:, -2] = width + np.maximum(b, 0.0)
+    split[:, -1] = width + np.maximum(-b, 0.0)
+    return split
 
 
 def lift(

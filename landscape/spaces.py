@@ -19,6 +19,7 @@ from landscape.parametrization import (
     lift_inputs,
     max_norms,
 )
+from landscape.rounding import SMALLEST
 
 __all__ = [
     "SPACES", "BalancedSpace", "RestrictedSpace", "Space", "UnrestrictedSpace", "Violation",
@@ -148,12 +149,13 @@ class BalancedSpace(Space):
         return lift(a, b, c, offset)
 
     def _conditions(self, theta: Parametrization) -> list[Violation]:
-        gaps = theta.unbalancedness()
-        scale = np.maximum(np.abs(theta.output_weights), max_norms(theta.weights))
-        found = [
-            Violation("C.1", (i,), float(gaps[i]), f"neuron {i} is unbalanced by {gaps[i]:.3g}")
-            for i in np.flatnonzero(gaps > DIRECTION_TOLERANCE * scale).tolist()
-        ]
+        found, c = [], np.abs(theta.output_weights)
+        if np.count_nonzero(c != theta.norms):  # else balanced exactly, as usual
+            gaps, scale = theta.unbalancedness(), np.maximum(c, theta.norms)
+            found = [
+                Violation("C.1", (i,), float(gaps[i]), f"neuron {i} is unbalanced by {gaps[i]:.3g}")
+                for i in np.flatnonzero(gaps > DIRECTION_TOLERANCE * scale).tolist()
+            ]
         same = "neurons {} and {} have the same direction"
         pairs = theta.redundant_pairs()
         return found + [Violation("C.2", pair, 0.0, same.format(*pair)) for pair in pairs]
@@ -195,7 +197,10 @@ class RestrictedSpace(BalancedSpace):
 
     def _conditions(self, theta: Parametrization) -> list[Violation]:
         found = super()._conditions(theta)
-        u, positive = theta.products, (theta.weights[:, -2:] > 0).all(axis=1)
+        u, least = theta.products, max(self.margin, SMALLEST)
+        if u[:, -2:].min() >= least and (self.bound == np.inf or np.abs(u).max() <= self.bound):
+            return found  # off the border, as usual
+        positive = (theta.weights[:, -2:] > 0).all(axis=1)
         sizes = max_norms(u)
         slack = DIRECTION_TOLERANCE * sizes
         wrong = ~positive | (theta.output_weights == 0)

@@ -76,6 +76,11 @@ def test_from_products_survives_extreme_scales(exponent):
     assert theta.products == pytest.approx(u, rel=4 * np.finfo(float).eps, abs=5e-324)
 
 
+def test_from_products_keeps_entries_that_are_relatively_tiny():
+    theta = Parametrization.from_products([[1e300, 1e-100]], [1])
+    assert theta.weights[0] == pytest.approx([1e150, 1e-250], rel=1e-15)
+
+
 def test_from_products_of_zero_is_zero():
     theta = Parametrization.from_products([[0.0, 0.0]], [1])
     assert not theta.weights.any()
