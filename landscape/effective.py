@@ -252,6 +252,15 @@ class EffectiveProblem:
         return (self.sizes @ (1.0 / np.where(self.largest > 0, self.largest, 1.0)))[:, None]
 
     @cached_property
+    def _reach_of_weights(self) -> Array:
+        """``max_k |x_kj|`` as a share of the constant's, in the units of the data, (d - 1,)."""
+        largest = self.largest
+        if self.units is not None:
+            largest = self.units.scales * largest
+            largest = largest + np.abs(self.units.shifts) * largest[-1]
+        return largest[:-1] / largest[-1] if largest[-1] > 0 else np.ones(largest.size - 1)
+
+    @cached_property
     def norms(self) -> Array:
         """``‖x_k‖_1`` in effective coordinates, shape (n,)."""
         return np.asarray(self.sizes.sum(axis=1))
@@ -372,27 +381,25 @@ class EffectiveProblem:
         (C.2) get different members. Of several neurons at the apex (0, ..., 0, t, t) all but the
         first turn silent, which on the data is the same.
         """
-        u = u.copy()
-        w, bias = max_norms(u[:, :-1]), u[:, -1]
-        largest = self.largest
-        if self.units is not None:
-            largest = self.units.scales * largest
-            largest = largest + np.abs(self.units.shifts) * largest[-1]
-        if largest[-1] > 0:
-            w = np.minimum(w, max_norms(u[:, :-1] * (largest[:-1] / largest[-1])))
+        m, sizes = len(u), np.abs(u)
+        weights, bias = sizes[:, :-1], sizes[:, -1]
+        w = np.minimum(max_norms(weights), max_norms(weights * self._reach_of_weights))
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
-        least = np.maximum(np.maximum(2 * margin, w - np.abs(bias)), np.abs(bias) / 20)
-        apex = np.flatnonzero((w == 0) & (bias == 0))
-        own = self.theta.products[:, -2:].min(axis=1)
-        least[apex] = np.where(own[apex] > 0, np.maximum(2 * margin, own[apex]), 1.0)
-        if self.decay is None or self.decay[-1] == 0:  # else a bias costs: they stay parallel
-            bias[apex[1:]] = -least[apex[1:]] * np.arange(1, apex.size)
-        for attempt in range(len(u)):
+        least = np.maximum(np.maximum(2 * margin, w - bias), bias / 20)
+        if np.count_nonzero(w + bias) < m:
+            apex = np.flatnonzero(w + bias == 0)
+            own = self.theta.products[apex, -2:].min(axis=1)
+            least[apex] = np.where(own > 0, np.maximum(2 * margin, own), 1.0)
+            if self.decay is None or self.decay[-1] == 0:  # else a bias costs: they stay parallel
+                u = u.copy()
+                u[apex[1:], -1] = -least[apex[1:]] * np.arange(1, apex.size)
+        for attempt in range(m):
             rows = split_biases(u, least)
-            again = np.flatnonzero(group_directions(rows) != np.arange(len(u)))
-            if again.size == 0:
+            repeats = group_directions(rows) != np.arange(m)
+            n_repeats = np.count_nonzero(repeats)
+            if not n_repeats:
                 break
-            least[again] *= 1.0 + (1 + np.arange(again.size)) / (8.0 + attempt)
+            least[repeats] *= 1.0 + (1 + np.arange(n_repeats)) / (8.0 + attempt)
         return rows
 
     def product_direction(self, direction: Array, offset: float) -> Array:
