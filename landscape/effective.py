@@ -274,17 +274,17 @@ class EffectiveProblem:
     def resolution(self) -> Array:
         """What p - q of lifted coordinates, and shifts, lose to rounding, shape (m,)."""
         eps = 4 * EPS
-        m = len(self.signs)
-        products, units = np.abs(self.theta.products[:m]), self.units
+        m, units = len(self.signs), self.units
         if units is None:
-            return eps * max_norms(products) if self.reduced else np.zeros(m)
+            return eps * self.theta.sizes if self.reduced else np.zeros(m)
+        products = np.abs(self.theta.products[:m])
         sums = products[:, : len(units.shifts)] @ np.abs(units.shifts)
         if self.reduced:
             sums += products[:, -2:].max(axis=1)
         return np.asarray(eps * units.scales[-1] / units.target * sums)
 
     @cached_property
-    def merged(self) -> tuple[Array, Array, Array, NDArray[np.intp], float]:
+    def merged(self) -> tuple[Array, Array, Array, NDArray[np.intp] | slice, float]:
         """The sum of squares on fewer samples: X, y, column, which each sample is, what is left.
 
         Networks are positively homogeneous: samples ``t_k x`` with t_k > 0 are one, but for a
@@ -292,7 +292,7 @@ class EffectiveProblem:
         """
         column = np.zeros_like(self.y) if self.column is None else self.column
         if self.lines.separate:
-            return self.X, self.y, column, np.arange(self.y.size), 0.0
+            return self.X, self.y, column, slice(None), 0.0
         keys = 2 * self.lines.firsts + self.lines.opposite
         _, first, place = np.unique(keys, return_index=True, return_inverse=True)
         sizes = np.where(self.norms > 0, max_norms(self.X), 1.0)
@@ -320,15 +320,19 @@ class EffectiveProblem:
 
         That of the entries (m, d), and what the last ones lose when they are stored (m,).
         """
-        a = self.theta.weights[: len(self.signs)]
-        if not self.reduced:
-            return a, np.zeros_like(a), np.zeros(len(a))
-        lost = 4 * EPS * max_norms(a[:, -2:])
-        a, last = a[:, :-1].copy(), a[:, -1]
-        a[:, -1] -= last
-        error = np.zeros_like(a)
-        error[:, -1] = gamma(0) * np.abs(a[:, -1])
+        a = self._weights()
+        error, lost = np.zeros_like(a), np.zeros(len(a))
+        if self.reduced:
+            error[:, -1] = gamma(0) * np.abs(a[:, -1])
+            lost = 4 * EPS * max_norms(self.theta.weights[:, -2:])
         return a, error, lost
+
+    def _weights(self) -> Array:
+        a = self.theta.weights[: len(self.signs)]
+        if self.reduced:
+            a, last = a[:, :-1].copy(), a[:, -1]
+            a[:, -1] -= last
+        return a
 
     def reach(self) -> tuple[Array, Array]:
         """Within r of ``theta`` (max-norm of A and c) u changes by at most r (m, d) + r^2 (d,)."""
@@ -341,12 +345,11 @@ class EffectiveProblem:
 
     def state(self) -> State:
         """The state of ``theta``, moved into the bounds."""
-        u = np.abs(self.theta.output_weights[: len(self.signs), None]) * self.own_weights()[0]
+        u = np.abs(self.theta.output_weights[: len(self.signs), None]) * self._weights()
         e = 0.0 if self.column is None else float(self.theta.output_weights[-1])
         if self.reduced:
             # What is left of (0, ..., 0, t, t) but rounding is the apex: exactly zero.
-            sizes = max_norms(self.theta.products)
-            u[max_norms(u) <= 4 * EPS * sizes] = 0.0
+            u[max_norms(u) <= 4 * EPS * self.theta.sizes] = 0.0
         if self.units is not None:
             u = self.units.into(u)
             e /= self.units.target
@@ -358,7 +361,7 @@ class EffectiveProblem:
         if self.units is not None:
             u, e = self.units.back(u), e * self.units.target
         if not isinstance(self.space, UnrestrictedSpace):
-            return Parametrization.from_products(self._unfold(u) if self.reduced else u, self.signs)
+            return self._unfold(u) if self.reduced else Parametrization.from_products(u, self.signs)
         # An unrestricted network keeps the size of its output weights, except where they are 0.
         sizes, roots = np.abs(self.theta.output_weights[: len(u)]), np.sqrt(max_norms(u))
         if self.decay is not None:  # what the penalty wants
@@ -373,34 +376,35 @@ class EffectiveProblem:
             a, c = np.vstack([a, self.theta.weights[-1]]), np.append(c, e)
         return Parametrization(a, c)
 
-    def _unfold(self, u: Array) -> Array:
-        """One member of the flat family (p + t, q + t) of each neuron, off N*'s border.
+    def _unfold(self, u: Array) -> Parametrization:
+        """With one member of the flat family (p + t, q + t) of each neuron, off N*'s border.
 
         A wide member: ``‖u_i‖_inf``, by which the certified radius shrinks, stays within 5 % of
         the least possible, unless p - q would lose digits by that. Neurons that would be parallel
         (C.2) get different members. Of several neurons at the apex (0, ..., 0, t, t) all but the
         first turn silent, which on the data is the same.
         """
-        m, sizes = len(u), np.abs(u)
+        u, sizes = u.copy(), np.abs(u)
         weights, bias = sizes[:, :-1], sizes[:, -1]
         w = np.minimum(max_norms(weights), max_norms(weights * self._reach_of_weights))
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
         least = np.maximum(np.maximum(2 * margin, w - bias), bias / 20)
-        if np.count_nonzero(w + bias) < m:
-            apex = np.flatnonzero(w + bias == 0)
-            own = self.theta.products[apex, -2:].min(axis=1)
-            least[apex] = np.where(own > 0, np.maximum(2 * margin, own), 1.0)
-            if self.decay is None or self.decay[-1] == 0:  # else a bias costs: they stay parallel
-                u = u.copy()
-                u[apex[1:], -1] = -least[apex[1:]] * np.arange(1, apex.size)
-        for attempt in range(m):
+        at_apex = w + bias == 0
+        for k, i in enumerate(np.flatnonzero(at_apex) if np.count_nonzero(at_apex) else ()):
+            own = self.theta.products[i, -2:].min()
+            least[i] = max(2 * margin, own) if own > 0 else 1.0
+            if k and (self.decay is None or self.decay[-1] == 0):  # else a bias costs: they stay
+                u[i, -1] = -least[i] * k
+        for attempt in range(len(u)):
             rows = split_biases(u, least)
-            repeats = group_directions(rows) != np.arange(m)
-            n_repeats = np.count_nonzero(repeats)
-            if not n_repeats:
+            theta = Parametrization.from_products(rows, self.signs)
+            if theta.apart:
                 break
-            least[repeats] *= 1.0 + (1 + np.arange(n_repeats)) / (8.0 + attempt)
-        return rows
+            again = np.flatnonzero(group_directions(rows) != np.arange(len(u)))
+            if again.size == 0:
+                break
+            least[again] *= 1.0 + (1 + np.arange(again.size)) / (8.0 + attempt)
+        return theta
 
     def product_direction(self, direction: Array, offset: float) -> Array:
         """A direction of u (and e) in the product coordinates of the space, (m, d), up to a factor.

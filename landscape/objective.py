@@ -56,7 +56,8 @@ def check_problem(
 def loss(theta: Parametrization, X: ArrayLike, y: ArrayLike) -> float:
     """Mean squared error ``(1/n) sum_k (R(theta)(x_k) - y_k)^2``, (6)."""
     inputs, targets = check_data(X, y, theta.n_inputs)
-    return float(np.mean((realize(theta, inputs) - targets) ** 2))
+    r = realize(theta, inputs) - targets
+    return float((r * r).sum() / r.size)
 
 
 def mean_loss(

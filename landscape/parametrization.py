@@ -62,24 +62,33 @@ def group_directions(
     differs by more than the tolerance; if not ``oriented``, ``a`` and ``-a`` are the same.
     """
     units = unit_directions(np.asarray(rows, dtype=float)) if units is None else units
-    m, d = units.shape
-    labels = np.arange(m)
-    # One number per direction, such that equal directions have nearly equal numbers: only
-    # neighbours in their order have to be compared.
-    keys = units @ _coefficients(d)
-    if not oriented:
-        keys = np.abs(keys)
-    order = keys.argsort(kind="stable")
-    ordered = keys[order]
-    near = ordered[1:] - ordered[:-1] <= 2 * (tolerance + EPS) * (d + 1)
+    labels = np.arange(len(units))
+    order, near = _candidates(units, oriented, tolerance)
     if np.count_nonzero(near):
         # Maximal runs of close neighbours; most rows have none.
         close = np.flatnonzero(near)
         for run in np.split(close, np.flatnonzero(np.diff(close) > 1) + 1):
             _label_run(units, np.sort(order[run[0] : run[-1] + 2]), labels, oriented, tolerance)
-    if np.count_nonzero(keys) < m:  # perhaps because of zero rows
-        labels[~units.any(axis=1)] = -1
+    labels[~units.any(axis=1)] = -1
     return labels
+
+
+def _candidates(
+    units: Array, oriented: bool, tolerance: float
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """An order of directions, and which of them may be equal to the next one in it.
+
+    One number per direction, such that equal directions have nearly equal numbers: only neighbours
+    in this order have to be compared. The slack is twice what tolerance and rounding of numbers
+    need: enough for directions that were rounded once more, by balancing.
+    """
+    d = units.shape[1]
+    keys = units @ _coefficients(d)
+    if not oriented:
+        keys = np.abs(keys)
+    order = keys.argsort(kind="stable")
+    keys = keys[order]
+    return order, keys[1:] - keys[:-1] <= 2 * (tolerance + EPS) * (d + 1)
 
 
 @cache
@@ -178,7 +187,10 @@ class Parametrization:
         sigma = np.array(signs, dtype=float)
         norms = max_norms(u)
         roots = np.maximum(np.sqrt(norms), SMALLEST)  # far from over- and underflow
-        return cls(u / roots[:, None], sigma * (norms / roots))
+        norms = norms / roots  # as division is monotone
+        theta = cls(u / roots[:, None], sigma * norms)
+        vars(theta)["norms"] = norms
+        return theta
 
     @property
     def n_inputs(self) -> int:
@@ -199,6 +211,20 @@ class Parametrization:
     def products(self) -> Array:
         """``u_i = |c_i| a_i``, shape (m, d)."""
         return np.abs(self.output_weights)[:, None] * self.weights
+
+    @cached_property
+    def sizes(self) -> Array:
+        """``‖u_i‖_inf``, shape (m,)."""
+        return np.abs(self.output_weights) * self.norms
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether no two directions are equal or opposite, before balancing or after: a quick look.
+
+        Where it says no, they may still differ; then :func:`group_directions` decides.
+        """
+        units = unit_directions(self.weights, self.norms)
+        return not np.count_nonzero(_candidates(units, False, DIRECTION_TOLERANCE)[1])
 
     @property
     def signs(self) -> Array:
@@ -294,10 +320,10 @@ def _groups(labels: NDArray[np.intp]) -> list[list[int]]:
 
 def _pairs(theta: Parametrization, orientation: float) -> list[tuple[int, int]]:
     """Pairs i < j of non-zero weight vectors with e_j = orientation * e_i."""
+    if theta.apart:
+        return []
     units = unit_directions(theta.weights, theta.norms)
     labels = group_directions(theta.weights, oriented=False, units=units)
-    if not np.count_nonzero(labels != np.arange(labels.size)):
-        return []
     groups = _groups(labels)
     return sorted(
         (i, j)

@@ -17,7 +17,6 @@ from landscape.parametrization import (
     Parametrization,
     lift,
     lift_inputs,
-    max_norms,
 )
 from landscape.rounding import SMALLEST
 
@@ -201,7 +200,7 @@ class RestrictedSpace(BalancedSpace):
         if u[:, -2:].min() >= least and (self.bound == np.inf or np.abs(u).max() <= self.bound):
             return found  # off the border, as usual
         positive = (theta.weights[:, -2:] > 0).all(axis=1)
-        sizes = max_norms(u)
+        sizes = theta.sizes
         slack = DIRECTION_TOLERANCE * sizes
         wrong = ~positive | (theta.output_weights == 0)
         wrong |= ~(self.margin - u[:, -2:].min(axis=1) <= slack)

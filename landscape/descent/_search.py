@@ -278,7 +278,8 @@ class Search:
         n, penalty, (X, y, column, place, rest) = problem.y.size, problem.penalty, problem.merged
         u, work = self.state.u.copy(), 4 * len(y) * m * d + (m * d) ** 3
         held = np.zeros((m, len(y)), dtype=bool)
-        held[:, place] = self.held.T
+        if np.count_nonzero(self.held):
+            held[:, place] = self.held.T
         found = np.empty(min(max_iter - self.n_iter, max(1, int(AT_ONCE / work))))
         e, taken, left = approach(
             X, problem.signs, y, column, problem.column is not None,
@@ -479,7 +480,7 @@ class Search:
 
     def _run(self, max_iter: int) -> tuple[DescentOutcome, str]:
         """Descend until the test holds, or say why not."""
-        if self.problem.bounded or self.held.any() or self.at_cone.any():
+        if self.problem.bounded or np.count_nonzero(self.held) or np.count_nonzero(self.at_cone):
             self._project()
             self.loss = min(self.loss, self.problem.loss(self.state))
         n_polished = 0
@@ -489,10 +490,10 @@ class Search:
                     continue
                 # The certificate that follows tests all neurons but those that collapsed to 0, of
                 # which it sees one, and with its own sign.
-                signs = set(self.problem.signs[max_norms(self.state.u) == 0])
-                clear = self._ended and self.first and len(signs) <= self.one_sign
-                if clear:
-                    return DescentOutcome.MINIMUM, ""
+                if self._ended and self.first:
+                    signs = set(self.problem.signs[~self.state.u.any(axis=1)].tolist())
+                    if len(signs) <= self.one_sign:
+                        return DescentOutcome.MINIMUM, ""
             problem = self.problem
             if problem.decay is not None:
                 self._absorb()
