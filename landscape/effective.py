@@ -252,13 +252,14 @@ class EffectiveProblem:
         return (self.sizes @ (1.0 / np.where(self.largest > 0, self.largest, 1.0)))[:, None]
 
     @cached_property
-    def _reach_of_weights(self) -> Array:
-        """``max_k |x_kj|`` as a share of the constant's, in the units of the data, (d - 1,)."""
+    def _reaches(self) -> Array:
+        """Ones, and ``max_k |x_kj|`` by the constant's in the units of the data, (2, d - 1)."""
         largest = self.largest
         if self.units is not None:
             largest = self.units.scales * largest
             largest = largest + np.abs(self.units.shifts) * largest[-1]
-        return largest[:-1] / largest[-1] if largest[-1] > 0 else np.ones(largest.size - 1)
+        own = np.ones(largest.size - 1)
+        return np.array([own, largest[:-1] / largest[-1] if largest[-1] > 0 else own])
 
     @cached_property
     def norms(self) -> Array:
@@ -385,13 +386,13 @@ class EffectiveProblem:
         first turn silent, which on the data is the same.
         """
         u, sizes = u.copy(), np.abs(u)
-        weights, bias = sizes[:, :-1], sizes[:, -1]
-        w = np.minimum(max_norms(weights), max_norms(weights * self._reach_of_weights))
+        tops = np.maximum.reduce(sizes[:, None, :-1] * self._reaches, axis=2)
+        w, bias = np.minimum(tops[:, 0], tops[:, 1]), sizes[:, -1]
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
         least = np.maximum(np.maximum(2 * margin, w - bias), bias / 20)
         at_apex = w + bias == 0
         for k, i in enumerate(np.flatnonzero(at_apex) if np.count_nonzero(at_apex) else ()):
-            own = self.theta.products[i, -2:].min()
+            own = abs(self.theta.output_weights[i]) * self.theta.weights[i, -2:].min()
             least[i] = max(2 * margin, own) if own > 0 else 1.0
             if k and (self.decay is None or self.decay[-1] == 0):  # else a bias costs: they stay
                 u[i, -1] = -least[i] * k
@@ -523,6 +524,7 @@ def _shared(space: Space, inputs: bytes, targets: bytes) -> EffectiveProblem:
     problem = EffectiveProblem.build(theta, X, y, space, np.zeros(space.n_inputs))
     for each in (problem.in_own_units(), problem.in_powers_of_two()):
         _ = each.lines, each.largest, each.norms, each._relative, each.merged, each.bounded
+        _ = each.reduced and each._reaches
     return problem
 
 

@@ -55,7 +55,11 @@ def check_problem(
 
 def loss(theta: Parametrization, X: ArrayLike, y: ArrayLike) -> float:
     """Mean squared error ``(1/n) sum_k (R(theta)(x_k) - y_k)^2``, (6)."""
-    inputs, targets = check_data(X, y, theta.n_inputs)
+    return mean_square(theta, *check_data(X, y, theta.n_inputs))
+
+
+def mean_square(theta: Parametrization, inputs: Array, targets: Array) -> float:
+    """:func:`loss` on data as :func:`check_data` has them."""
     r = realize(theta, inputs) - targets
     return float((r * r).sum() / r.size)
 

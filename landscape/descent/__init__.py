@@ -33,8 +33,7 @@ from landscape.effective import EffectiveProblem, State
 from landscape.errors import NumericalError
 from landscape.losses import KinkedLoss, Loss, WeightDecay, get_weight_decay, needs_loss
 from landscape.minima import Certificate, certify_problem
-from landscape.objective import loss as mean_squared_error
-from landscape.objective import mean_loss
+from landscape.objective import mean_loss, mean_square
 from landscape.parametrization import Parametrization
 from landscape.spaces import Space, UnrestrictedSpace
 from landscape.stationarity import Budget
@@ -187,7 +186,7 @@ def descend(
     if other:
         value = mean_loss(end, X, y, space=space, **form)
     else:
-        value = mean_squared_error(end, inputs, y)
+        value = mean_square(end, np.ascontiguousarray(inputs), np.asarray(y, dtype=float))
     if searched.penalty is not None:
         value += float((search.state.u**2).sum(axis=0) @ searched.penalty) * unit
     if certificate is None and value > loss_start:  # it was rounded on the way, and did not fall

@@ -286,13 +286,13 @@ class Search:
             np.zeros(d) if penalty is None else n * penalty,
             KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, found,
         )  # fmt: skip
-        losses = found[:taken] * (len(y) / n) + rest / n
+        losses = [each * (len(y) / n) + rest / n for each in found[:taken].tolist()]
         # An end may be nearer to the face's minimizer than the start without a fall.
         self._ended = left < 1
         if not (self._ended or (taken > 0 and losses[-1] < self.loss)):
             return False
         self.state, self.held = State(u, e), held.T[place]
-        self.losses += losses.tolist()
+        self.losses += losses
         self.loss = min([self.loss, *self.losses[-1:]])
         self.n_iter += taken
         self.n_sideways = 0
@@ -491,8 +491,8 @@ class Search:
                 # The certificate that follows tests all neurons but those that collapsed to 0, of
                 # which it sees one, and with its own sign.
                 if self._ended and self.first:
-                    signs = set(self.problem.signs[~self.state.u.any(axis=1)].tolist())
-                    if len(signs) <= self.one_sign:
+                    pairs = zip(self.problem.signs.tolist(), self.state.u.tolist(), strict=True)
+                    if len({sign for sign, u in pairs if not any(u)}) <= self.one_sign:
                         return DescentOutcome.MINIMUM, ""
             problem = self.problem
             if problem.decay is not None:
