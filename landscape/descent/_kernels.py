@@ -121,22 +121,25 @@ def _project(u, bases, ranks):
 
 
 @compiled
-def _add_terms(factor, source, values, sizes):
-    """Add a multiple of a vector to another one, and its sizes to those of the terms."""
-    for k in range(source.size):
-        term = factor * source[k]
-        values[k] += term
-        sizes[k] += abs(term)
+def _add_terms(p, x, q, y, values, sizes):
+    """Add multiples of two vectors to another one, and their sizes to those of the terms."""
+    for k in range(x.size):
+        first, second = p * x[k], q * y[k]
+        values[k] = values[k] + first + second
+        sizes[k] = sizes[k] + abs(first) + abs(second)
 
 
 @compiled
 def _products(columns, rows, values, sizes):
     """Inner products (m, n) of rows (m, d) with the samples, and the sizes of their terms."""
+    single = rows.shape[1] % 2
     for i in range(len(rows)):
+        # Two columns in a pass; of an odd number the first one alone.
         for k in range(columns.shape[1]):
-            values[i, k], sizes[i, k] = 0.0, 0.0
-        for j in range(len(columns)):
-            _add_terms(rows[i, j], columns[j], values[i], sizes[i])
+            values[i, k] = rows[i, 0] * columns[0, k] if single == 1 else 0.0
+            sizes[i, k] = abs(values[i, k])
+        for j in range(single, rows.shape[1], 2):
+            _add_terms(rows[i, j], columns[j], rows[i, j + 1], columns[j + 1], values[i], sizes[i])
 
 
 @compiled
@@ -166,11 +169,11 @@ def _values(columns, u, signs, y, column, e, penalty, held, widths, z, terms, s,
 
 
 @compiled
-def _sides(z, held, active):
-    """The pairs on the active side."""
+def _sides(z, active):
+    """The pairs on the active side; held ones are exactly 0."""
     for i in range(len(z)):
         for k in range(z.shape[1]):
-            active[i, k] = z[i, k] > 0.0 and not held[i, k]
+            active[i, k] = z[i, k] > 0.0
 
 
 @compiled
@@ -192,20 +195,27 @@ def _count(X, signs, column, offset, active, counted, gram):
     Of its blocks (d, d), which are symmetric, those above the diagonal; the offset's are rows.
     """
     n, d = X.shape
-    m = signs.size
+    m, square, changed = signs.size, np.empty(d * d), np.zeros(n, np.bool_)
+    blocks = gram.reshape(m, m + 1, d * d)
+    for i in range(m):
+        for k in range(n):
+            changed[k] |= active[i, k] != counted[i, k]
     for k in range(n):
+        if not changed[k]:
+            continue
+        for p in range(d):
+            for q in range(d):
+                square[p * d + q] = X[k, p] * X[k, q]
         for i in range(m):
             if active[i, k] == counted[i, k]:
                 continue
             factor = signs[i] if active[i, k] else -signs[i]
             counted[i, k] = active[i, k]
             for b in range(m):
-                if b != i and not counted[b, k]:
-                    continue
-                for p in range(d):
-                    add(factor * signs[b] * X[k, p], X[k], gram[min(i, b), max(i, b), p])
+                if b == i or counted[b, k]:
+                    add(factor * signs[b], square, blocks[min(i, b), max(i, b)])
             if offset:
-                add(factor * column[k], X[k], gram[i, m, 0])
+                add(factor * column[k], X[k], blocks[i, m])
 
 
 @compiled
@@ -351,13 +361,16 @@ def _search(
         for i in range(m):
             for k in range(n):
                 # Written always, kept where it is one: no branch to mispredict.
-                times[count], at[count] = -z[i, k] / dz[i, k], k * m + i
+                at[count] = i * n + k
                 value = abs(NEAR * dz[i, k])
                 count += (z[i, k] * dz[i, k] < 0) & ((abs(z[i, k]) > value) == far)
+        for p in range(count):
+            i, k = at[p] // n, at[p] % n
+            times[p] = -z[i, k] / dz[i, k]
         for p in range(count // 2 - 1, -1, -1):
             _sink(times, at, p, count)
         while count > 0:
-            t, k, i = times[0], at[0] // m, at[0] % m
+            t, i, k = times[0], at[0] // n, at[0] % n
             count -= 1
             times[0], at[0] = times[count], at[count]
             _sink(times, at, 0, count)
@@ -612,7 +625,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         if taken == losses.size:
             break
         if not tried:
-            _sides(z, held, active)
+            _sides(z, active)
         if turn % RENEWED == 0:
             gram[:] = 0.0
             counted[:] = False
@@ -635,8 +648,10 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
             for i in range(m):
                 add(t, step[i], u[i])
                 for k in range(n):
-                    if z[i, k] * dz[i, k] < 0 and abs(-z[i, k] / dz[i, k] - t) <= TIE * t:
-                        held[i, k] = hit = True
+                    at_end = abs(-z[i, k] / dz[i, k] - t) <= TIE * t
+                    at_end &= z[i, k] * dz[i, k] < 0
+                    held[i, k] |= at_end
+                    hit |= at_end
             e += t * move
             _faces(X, held, bases, ranks, counts, faces)
             _project(u, bases, ranks)
@@ -663,7 +678,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         if tried and not fell:
             break
         # Stationary on the face, with all that lies on kinks: is there one to leave?
-        _sides(z, held, active)
+        _sides(z, active)
         copy(held, old_held)
         for i in range(m):
             for k in range(n):
