@@ -401,16 +401,16 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
         bases, ranks = np.zeros((m, d, d)), np.full(m, -1)
         # There pairs are neuron by neuron.
         held, pattern, values = own.held.T.copy(), active.T.copy(), z.T.copy()
-        scratch = np.zeros_like(held)
-        _kernels._faces(problem.X, held, bases, ranks, np.zeros_like(ranks), scratch)
+        scratch, stale = np.zeros_like(held), np.zeros((m + 1, m + 1), dtype=bool)
+        _kernels._faces(problem.X, held, bases, ranks, np.zeros_like(ranks), scratch, stale)
         compiled, gram = np.zeros((m, d)), np.zeros((m, m + 1, d, d))
         sums = problem.X, problem.signs, column, problem.column is not None
         counted = np.zeros_like(pattern)
         for other in (~pattern, pattern):  # from another pattern to this one
-            _kernels._count(*sums, other, counted, gram)
+            _kernels._count(*sums, other, counted, gram, stale)
         move = _kernels._newton(
-            *sums, penalty, pattern, s, own.state.u, gram, bases, ranks, compiled,
-            np.empty((m * d + 1) ** 2),
+            *sums, penalty, pattern, s, own.state.u, gram, bases, ranks, np.empty_like(gram),
+            stale, compiled, np.empty((m * d + 1) * (m * d + 9)),
         )  # fmt: skip
 
         def after(u, e, s=s, problem=problem, active=active, column=column):

@@ -99,7 +99,7 @@ def _face(X, held, i, basis):
 
 
 @compiled
-def _faces(X, held, bases, ranks, counts, old):
+def _faces(X, held, bases, ranks, counts, old, stale):
     """Bases of the neurons whose held samples are not those of ``old``, which becomes ``held``."""
     for i in range(ranks.size):
         same = ranks[i] >= 0
@@ -108,6 +108,8 @@ def _faces(X, held, bases, ranks, counts, old):
             old[i, k] = held[i, k]
         if not same:
             counts[i], ranks[i] = _face(X, held, i, bases[i])
+            for b in range(len(stale)):
+                stale[i, b] = stale[b, i] = True
 
 
 @compiled
@@ -189,14 +191,14 @@ def _add_rows(rows, places, factors, count, target):
 
 
 @compiled
-def _count(X, signs, column, offset, active, counted, gram):
+def _count(X, signs, column, offset, active, counted, gram, stale):
     """Change the Gram matrix by the pairs in which ``counted`` is not ``active``.
 
     Of its blocks (d, d), which are symmetric, those above the diagonal; the offset's are rows.
     """
     n, d = X.shape
     m, square, changed = signs.size, np.empty(d * d), np.zeros(n, np.bool_)
-    blocks = gram.reshape(m, m + 1, d * d)
+    rows = gram.reshape(m, m + 1, d * d)
     for i in range(m):
         for k in range(n):
             changed[k] |= active[i, k] != counted[i, k]
@@ -213,51 +215,66 @@ def _count(X, signs, column, offset, active, counted, gram):
             counted[i, k] = active[i, k]
             for b in range(m):
                 if b == i or counted[b, k]:
-                    add(factor * signs[b], square, blocks[min(i, b), max(i, b)])
+                    p, q = min(i, b), max(i, b)
+                    add(factor * signs[b], square, rows[p, q])
+                    stale[p, q] = True
             if offset:
-                add(factor * column[k], X[k], blocks[i, m])
+                add(factor * column[k], X[k], rows[i, m])
+                stale[i, m] = True
 
 
 @compiled
-def _solve(matrix, right):
-    """A solution of a positive semidefinite system, its upper triangle given, in place.
+def _solve(matrix):
+    """A solution of a positive semidefinite system by Cholesky factors, in place.
 
-    By Cholesky factors of the matrix with ones on the diagonal; coordinates whose pivots are zero
-    stay 0.
+    Entry (p, q) of the upper triangle is in column size - q, the right side in column 0: what rows
+    share with those below begins at 0, and goes on to whole eights without a remainder. The matrix
+    is factored with ones on the diagonal; coordinates whose pivots are zero stay 0.
     """
-    size = right.size
-    scale, most = np.empty(size), 0.0
+    size, most = len(matrix), 0.0
+    scale, solution = np.ones(size + 1), np.empty(size)
+    for c in range(1, size + 1):
+        scale[c] = np.sqrt(max(matrix[size - c, c], 0.0))
+        most = max(most, scale[c])
+    for c in range(1, size + 1):
+        scale[c] = 1.0 / scale[c] if scale[c] > 1e-12 * most else 0.0
     for p in range(size):
-        scale[p] = np.sqrt(max(matrix[p, p], 0.0))
-        most = max(most, scale[p])
-    for p in range(size):
-        scale[p] = 1.0 / scale[p] if scale[p] > 1e-12 * most else 0.0
-    for p in range(size):
-        right[p] *= scale[p]
-        for q in range(p, size):
-            matrix[p, q] *= scale[p] * scale[q]
-    places, factors = np.arange(size), np.empty(size)
-    for p in range(size):
-        for o in range(p):
-            factors[o] = -matrix[o, p]
-            right[p] += factors[o] * right[o]
-        _add_rows(matrix[:, p:], places, factors, p, matrix[p, p:])
-        inverse = 1.0 / np.sqrt(matrix[p, p]) if matrix[p, p] > PIVOT else 0.0
-        for q in range(p, size):
-            matrix[p, q] *= inverse
-        right[p] *= inverse
+        for c in range(size - p + 1):
+            matrix[p, c] *= scale[size - p] * scale[c]
+    for first in range(0, size, 4):
+        end = min(first + 4, size)
+        for p in range(first, end):
+            row, at = matrix[p], size - p
+            width = at // 8 * 8 + 8
+            for o in range(first, p):
+                add(-matrix[o, at], matrix[o, :width], row)
+            inverse = 1.0 / np.sqrt(row[at]) if row[at] > PIVOT else 0.0
+            for c in range(width):
+                row[c] *= inverse
+        for p in range(end, size):
+            row, at = matrix[p], size - p
+            x, y, z, w = matrix[first], matrix[first + 1], matrix[first + 2], matrix[first + 3]
+            a, b, c, d = -x[at], -y[at], -z[at], -w[at]
+            for j in range(at // 8 * 8 + 8):
+                row[j] = row[j] + a * x[j] + b * y[j] + c * z[j] + d * w[j]
     for p in range(size - 1, -1, -1):
-        right[p] -= inner(matrix[p, p + 1 :], right[p + 1 :])
-        right[p] = right[p] / matrix[p, p] if matrix[p, p] > 0.0 else 0.0
+        total, pivot = 0.0, matrix[p, size - p]
+        for q in range(p + 1, size):
+            total += matrix[p, size - q] * solution[q]
+        solution[p] = (matrix[p, 0] - total) / pivot if pivot > 0.0 else 0.0
     for p in range(size):
-        right[p] *= scale[p]
+        solution[p] *= scale[size - p]
+    return solution
 
 
 @compiled
-def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step, room):
+def _newton(
+    X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, blocks, stale, step, room
+):  # fmt: skip
     """The minimizer of the quadratic on the face as a step (m, d), by normal equations.
 
-    Gives the step of the offset.
+    Gives the step of the offset. Of the Gram matrix in the ``bases``, its ``blocks`` that are
+    ``stale`` are computed anew.
     """
     n, d = X.shape
     m = signs.size
@@ -265,43 +282,49 @@ def _newton(X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
     size = last - m
     for i in range(m):
         size += d - ranks[i]
-    matrix, right = room[: size * size].reshape(size, size), np.empty(size)
-    slope, block, part = np.empty(d), np.empty((d, d)), np.empty(d)
+    width = size // 8 * 8 + 8
+    matrix = room[: size * width].reshape(size, width)
+    slope, part, square = np.empty(d), np.empty(d), np.empty((d, d))
     places, factors, every = np.empty(n, np.int64), np.empty(n), np.arange(d)
     row = 0
     for i in range(m):
         for j in range(d):
             slope[j] = -penalty[j] * u[i, j]
         count = 0
-        for k in range(n):
-            if active[i, k]:
-                places[count], factors[count] = k, -signs[i] * s[k]
-                count += 1
+        for k in range(n):  # written always, kept where it is one: no branch to mispredict
+            places[count], factors[count] = k, -signs[i] * s[k]
+            count += active[i, k]
         _add_rows(X, places, factors, count, slope)
         own, at = d - ranks[i], row
         for b in range(i, last):  # the last one is the offset's row
             free, rank = (d - ranks[b], ranks[b]) if b < m else (1, 0)
+            rows, block = gram[i, b], blocks[i, b]
             if b == i:
-                copy(gram[i, i], block)
+                copy(rows, square)
                 for p in range(d):
-                    block[p, p] += penalty[p]
-            rows = block if b == i else gram[i, b]
-            for q in range(free):
+                    square[p, p] += penalty[p]
+                rows = square
+            for q in range(free if stale[i, b] else 0):
                 for p in range(d):
                     part[p] = 0.0 if rank > 0 else rows[q, p]
                 if rank > 0:
                     _add_rows(rows, every, bases[b, rank + q], d, part)
                 for p in range(own):
                     basis = bases[i, ranks[i] + p]
-                    matrix[row + p, at + q] = inner(basis, part) if ranks[i] > 0 else part[p]
+                    block[q, p] = inner(basis, part) if ranks[i] > 0 else part[p]
+            stale[i, b] = False
+            for q in range(free):
+                for p in range(own):
+                    matrix[row + p, size - at - q] = block[q, p]
             at += free
         for p in range(own):
-            right[row + p] = slope[p] if ranks[i] == 0 else inner(bases[i, ranks[i] + p], slope)
+            basis = bases[i, ranks[i] + p]
+            matrix[row + p, 0] = inner(basis, slope) if ranks[i] > 0 else slope[p]
         row += own
     if offset:
-        matrix[row, row] = inner(column, column)
-        right[row] = -inner(s, column)
-    _solve(matrix, right)
+        matrix[row, 1] = inner(column, column)
+        matrix[row, 0] = -inner(s, column)
+    right = _solve(matrix)
     row = 0
     for i in range(m):
         for j in range(d):
@@ -360,7 +383,6 @@ def _search(
         count, end = 0, np.inf if far else NEAR
         for i in range(m):
             for k in range(n):
-                # Written always, kept where it is one: no branch to mispredict.
                 at[count] = i * n + k
                 value = abs(NEAR * dz[i, k])
                 count += (z[i, k] * dz[i, k] < 0) & ((abs(z[i, k]) > value) == far)
@@ -614,10 +636,11 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     active, counted = np.zeros((m, n), np.bool_), np.zeros((m, n), np.bool_)
     faces, old_held = np.zeros((m, n), np.bool_), np.empty((m, n), np.bool_)
     gram, step, old = np.empty((m, m + 1, d, d)), np.zeros((m, d)), np.empty((m, d))
-    room, times = np.empty((m * d + 1) ** 2), np.empty(n * m + 1)
+    blocks, stale = np.empty((m, m + 1, d, d)), np.ones((m + 1, m + 1), np.bool_)
+    room, times = np.empty((m * d + 1) * (m * d + 9)), np.empty(n * m + 1)
     at = np.empty(n * m + 1, dtype=np.int64)
     taken, sideways, tried, leaves, found = 0, 0, False, False, 1
-    _faces(X, held, bases, ranks, counts, faces)
+    _faces(X, held, bases, ranks, counts, faces, stale)
     _project(u, bases, ranks)
     loss, noise = _values(columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
     copy(held, old_held)
@@ -629,12 +652,14 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         if turn % RENEWED == 0:
             gram[:] = 0.0
             counted[:] = False
+            stale[:] = True
         move = 0.0
         if not leaves:
-            _count(X, signs, column, offset, active, counted, gram)
+            _count(X, signs, column, offset, active, counted, gram, stale)
             move = _newton(
-                X, signs, column, offset, penalty, active, s, u, gram, bases, ranks, step, room
-            )
+                X, signs, column, offset, penalty, active, s, u, gram, bases, ranks,
+                blocks, stale, step, room,
+            )  # fmt: skip
         leaves = False
         t = _search(
             columns, z, signs, s, column, penalty, held, drop, u, step, move,
@@ -653,7 +678,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
                     held[i, k] |= at_end
                     hit |= at_end
             e += t * move
-            _faces(X, held, bases, ranks, counts, faces)
+            _faces(X, held, bases, ranks, counts, faces, stale)
             _project(u, bases, ranks)
             new, after = _values(
                 columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost
@@ -673,7 +698,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
                 copy(old_held, held)
                 e = old_e
                 _values(columns, u, signs, y, column, e, penalty, held, widths, z, terms, s, lost)
-                _faces(X, held, bases, ranks, counts, faces)
+                _faces(X, held, bases, ranks, counts, faces, stale)
             # Else nothing is left to gain, but u is nearer to the face's minimizer than before.
         if tried and not fell:
             break
@@ -684,7 +709,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
             for k in range(n):
                 if z[i, k] == 0 and inner(X[k], X[k]) > 0.0:
                     held[i, k] = True
-        _faces(X, held, bases, ranks, counts, faces)
+        _faces(X, held, bases, ranks, counts, faces, stale)
         found = _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active)
         if found < 0:
             found = _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step)
@@ -699,7 +724,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
                     found = 1 if held[i, k] != old_held[i, k] else found
         if found != 1:
             break
-        _faces(X, held, bases, ranks, counts, faces)
+        _faces(X, held, bases, ranks, counts, faces, stale)
     if tried:
         copy(old_held, held)
     return e, taken, found
