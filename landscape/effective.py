@@ -364,12 +364,12 @@ class EffectiveProblem:
         if not isinstance(self.space, UnrestrictedSpace):
             return self._unfold(u) if self.reduced else Parametrization.from_products(u, self.signs)
         # An unrestricted network keeps the size of its output weights, except where they are 0.
-        sizes, roots = np.abs(self.theta.output_weights[: len(u)]), np.sqrt(max_norms(u))
+        sizes = np.abs(self.theta.output_weights[: len(u)])
         if self.decay is not None:  # what the penalty wants
-            own = np.sqrt(np.linalg.norm(u * (self.decay > 0), axis=1))
-            sizes = np.where(own > 0, own, roots)
-            roots = sizes
-        sizes = np.where(sizes > 0, sizes, np.where(roots > 0, roots, 1.0))
+            sizes = np.sqrt(np.linalg.norm(u * (self.decay > 0), axis=1))
+        if np.count_nonzero(sizes) < sizes.size:
+            roots = np.sqrt(max_norms(u))
+            sizes = np.where(sizes > 0, sizes, np.where(roots > 0, roots, 1.0))
         a, c = u / sizes[:, None], self.signs * sizes
         if self.decay is not None:
             c[~u.any(axis=1)] = 0.0
