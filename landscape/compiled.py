@@ -24,6 +24,7 @@ SOURCES = ("_kernels.py", "*/_kernels*.py", "estimator/_lbfgs.py")
 KEPT = 4
 
 
+@cache
 def sources() -> list[Path]:
     """All files with kernels."""
     return sorted(path for pattern in SOURCES for path in PACKAGE.glob(pattern))
