@@ -11,7 +11,6 @@ HEAVY = {
     "pandas",
     "pyarrow",
     "matplotlib",
-    "seaborn",
     "sklearn",
     "numba",
     "joblib",
@@ -22,7 +21,6 @@ HEAVY = {
 TABLES_AND_FIGURES = {
     "pandas",
     "matplotlib",
-    "seaborn",
     "sklearn",
     "joblib",
     "snakemake",
@@ -60,7 +58,7 @@ def test_the_lists_of_tables_and_figures_are_read_without_what_makes_them():
 
 
 #: What the extras bring.
-EXTRAS = ("flint", "matplotlib", "pandas", "pyarrow", "pydantic", "seaborn", "snakemake")
+EXTRAS = ("flint", "matplotlib", "pandas", "pyarrow", "pydantic", "snakemake")
 
 
 def without_extras(statement):
