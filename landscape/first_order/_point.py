@@ -315,18 +315,12 @@ def check_neurons(
     found = dict(instead or {})
     eye = np.eye(problem.X.shape[1])
     functions, at_cone = {}, point.at_cone
-    short = np.abs(sums.gradients.value)
+    short, none = np.abs(sums.gradients.value), np.empty(0)
     vanishes = ~(point.touching | at_cone) & (short <= sums.allowed).all(axis=1)
-    for i in range(len(problem.signs)):
+    smooth = Verdict.HOLDS, "smooth", "gradient", "the gradient vanishes"
+    for i, missing in enumerate(short + sums.rounding):
         if vanishes[i] and i not in found and not (sides and i in sides):
-            found[i] = NeuronCheck(
-                Verdict.HOLDS,
-                "smooth",
-                "gradient",
-                "the gradient vanishes",
-                short[i] + sums.rounding[i],
-                np.empty(0),
-            )
+            found[i] = NeuronCheck(*smooth, missing, none, None, none)
         if i not in found:
             bounds = sides[i] if sides and i in sides else eye[:0]
             if problem.bounded:
