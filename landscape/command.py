@@ -56,7 +56,7 @@ exit codes:
 PACKAGES = {
     "": ("numpy", "scipy", "scikit-learn", "numba", "clarabel", "joblib", "threadpoolctl"),
     "paper": ("matplotlib", "pandas"),
-    "study": ("snakemake", "pydantic", "pyarrow", "plotly"),
+    "study": ("snakemake", "pydantic", "pyarrow", "seaborn", "plotly"),
     "networks": ("onnx", "safetensors"),
     "exact": ("python-flint",),
 }
@@ -343,7 +343,7 @@ def workflow_folder() -> Path:
 def _study(options: Any) -> int:
     from landscape.errors import require_extra
 
-    require_extra("study", "snakemake", "pandas", "pydantic")
+    require_extra("study", "snakemake", "pandas", "pydantic", "seaborn")
     folder = workflow_folder()
     check = [sys.executable, folder / "scripts/config_syntax.py", "--configfile", options.config]
     if (code := subprocess.call(list(map(str, check)))) != DONE:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
@@ -18,7 +19,7 @@ from landscape.realization import realize
 from landscape.spaces import SPACES as SPACE_ORDER
 from landscape.spaces import make_space
 from landscape.study.rows import Entry, Valley
-from landscape.trees import COLOURS, draw_graph
+from landscape.trees import draw_graph
 
 __all__ = ["atlas_figure", "barriers_figure", "breakpoints", "coverage_figure", "valleys_figure"]
 
@@ -233,10 +234,11 @@ def fit(row: Valley, network: Parametrization, x: Values) -> Any:
 def _fits(ax: Axes, rows: Sequence[Valley], data: Dataset) -> None:
     """Least points of valleys as functions."""
     x, y = data.features[:, 0], data.target
+    palette = sns.color_palette("deep")
     for row in reversed(rows):
         look: Any = {"color": "black", "lw": 1.6}
         if row.spurious:
-            look = {"color": COLOURS[row.positive % len(COLOURS)], "lw": 0.7}
+            look = {"color": palette[row.positive % len(palette)], "lw": 0.7}
         ax.plot(*fit(row, row.network, x), **look)
     ax.plot(x, y, linestyle="", marker="+", color="0.3", markersize=5, zorder=6)
     spread = 0.35 * float(np.ptp(y))

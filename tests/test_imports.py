@@ -11,6 +11,7 @@ HEAVY = {
     "pandas",
     "pyarrow",
     "matplotlib",
+    "seaborn",
     "sklearn",
     "numba",
     "joblib",
@@ -21,6 +22,7 @@ HEAVY = {
 TABLES_AND_FIGURES = {
     "pandas",
     "matplotlib",
+    "seaborn",
     "sklearn",
     "joblib",
     "snakemake",
@@ -58,7 +60,7 @@ def test_the_lists_of_tables_and_figures_are_read_without_what_makes_them():
 
 
 #: What the extras bring.
-EXTRAS = ("flint", "matplotlib", "pandas", "pyarrow", "pydantic", "snakemake")
+EXTRAS = ("flint", "matplotlib", "pandas", "pyarrow", "pydantic", "seaborn", "snakemake")
 
 
 def without_extras(statement):

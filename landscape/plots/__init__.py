@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from landscape.errors import require_extra
 from landscape.study.rows import objective_in
 
-require_extra("study", "matplotlib", "pandas")
+require_extra("study", "matplotlib", "pandas", "seaborn")
 
 import matplotlib as mpl
+import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -35,12 +36,7 @@ __all__ = [
 ONE_COLUMN, TWO_COLUMNS = 3.4, 6.9
 
 STYLE: Any = {  # what matplotlib calls a setting differs between its versions
-    # Seaborn's style "ticks"; seaborn itself takes a second to import.
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), ".15"),
-    **dict.fromkeys(("xtick.color", "ytick.color"), ".15"),
-    "lines.solid_capstyle": "round",
-    "patch.edgecolor": "w",
-    "patch.force_edgecolor": True,
+    **sns.axes_style("ticks"),
     **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "figure.labelsize"), 8.0),
     **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 7.0),
     **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
@@ -59,8 +55,7 @@ STYLE: Any = {  # what matplotlib calls a setting differs between its versions
     "figure.dpi": 300,
 }
 
-#: Seaborn's palette "colorblind".
-BLUE, ORANGE, GREEN, RED = "#0173b2", "#de8f05", "#029e73", "#d55e00"
+BLUE, ORANGE, GREEN, RED = sns.color_palette("colorblind")[:4]
 
 Tables = Mapping[str, "pd.DataFrame"]
 Given = ParamSpec("Given")

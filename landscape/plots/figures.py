@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -86,9 +87,7 @@ def losses_figure(tables: Tables) -> Figure:
         for space, (name, line) in SPACES.items():
             losses = every.loc[(every["minimum"] >= 0) & (every["space"] == space), "loss"]
             if len(losses):
-                steps = [-np.inf, *np.sort(np.maximum(losses, EXACT))]
-                shares = np.arange(len(steps)) / len(losses)
-                ax.plot(steps, shares, drawstyle="steps-post", label=name, **line)
+                sns.ecdfplot(x=np.maximum(losses, EXACT), ax=ax, label=name, **line)
         losses = every.loc[every["minimum"] >= 0, "loss"].clip(EXACT)
         if (len(losses) and losses.max() > 10 * losses.min()) or losses.min() == EXACT:
             ax.set_xscale("log")

@@ -19,7 +19,7 @@ from landscape.tables.findings import find
 #: Packages whose versions can change a digit.
 PACKAGES = (
     "landscape-relu", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "matplotlib",
-    "clarabel", "numba", "snakemake",
+    "seaborn", "clarabel", "numba", "snakemake",
 )  # fmt: skip
 
 

@@ -13,12 +13,6 @@ from landscape.errors import require_extra
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Of valleys, by their positive output weights: seaborn's palette "deep".
-COLOURS = (
-    "#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3",
-    "#937860", "#da8bc3", "#8c8c8c", "#ccb974", "#64b5cd",
-)  # fmt: skip
-
 
 def _block(valley: int, children: list[list[int]]) -> list[int]:
     """A valley and its children from left to right: what merges earlier is nearer, none cross."""
@@ -57,14 +51,14 @@ def draw_graph(
     ax, weights
         As there.
     """
-    require_extra("study", "matplotlib")
+    require_extra("study", "matplotlib", "seaborn")
+    import matplotlib.pyplot as plt
+    import seaborn as sns
 
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        ax = plt.subplots()[1]
+    ax = plt.subplots()[1] if ax is None else ax
     place, tops = layout(pairs, parents, positive)
-    colours = [COLOURS[int(k) % len(COLOURS)] for k in positive]
+    palette = sns.color_palette("deep")
+    colours = [palette[int(k) % len(palette)] for k in positive]
     for k, up in enumerate(tops):
         ax.plot([place[k]] * 2, [pairs[k, 0], up], color=colours[k], lw=1.2)
         if parents[k] >= 0:
@@ -78,5 +72,5 @@ def draw_graph(
         look: Any = {"ha": "center", "va": "bottom", "fontsize": "small"}
         ax.annotate(f"{positive[root]}+", (place[root], tops[root]), **look)
     ax.set(xticks=[], xlabel="valleys (above: positive output weights)", ylabel="loss")
-    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    sns.despine(ax=ax, bottom=True)
     return ax
