@@ -191,6 +191,16 @@ def _add_rows(rows, places, factors, count, target):
 
 
 @compiled
+def _add_active(X, active, factor, s, places, factors, target):
+    """Add the active samples to a vector, with a multiple of their residuals."""
+    count = 0
+    for k in range(s.size):  # written always, kept where it is one: no branch to mispredict
+        places[count], factors[count] = k, factor * s[k]
+        count += active[k]
+    _add_rows(X, places, factors, count, target)
+
+
+@compiled
 def _count(X, signs, column, offset, active, counted, gram, stale):
     """Change the Gram matrix by the pairs in which ``counted`` is not ``active``.
 
@@ -276,8 +286,7 @@ def _newton(
     Gives the step of the offset. Of the Gram matrix in the ``bases``, its ``blocks`` that are
     ``stale`` are computed anew.
     """
-    n, d = X.shape
-    m = signs.size
+    m, d = u.shape
     last = m + 1 if offset else m
     size = last - m
     for i in range(m):
@@ -285,16 +294,12 @@ def _newton(
     width = size // 8 * 8 + 8
     matrix = room[: size * width].reshape(size, width)
     slope, part, square = np.empty(d), np.empty(d), np.empty((d, d))
-    places, factors, every = np.empty(n, np.int64), np.empty(n), np.arange(d)
+    places, factors, every = np.empty(s.size, np.int64), np.empty(s.size), np.arange(d)
     row = 0
     for i in range(m):
         for j in range(d):
             slope[j] = -penalty[j] * u[i, j]
-        count = 0
-        for k in range(n):  # written always, kept where it is one: no branch to mispredict
-            places[count], factors[count] = k, -signs[i] * s[k]
-            count += active[i, k]
-        _add_rows(X, places, factors, count, slope)
+        _add_active(X, active[i], -signs[i], s, places, factors, slope)
         own, at = d - ranks[i], row
         for b in range(i, last):  # the last one is the offset's row
             free, rank = (d - ranks[b], ranks[b]) if b < m else (1, 0)
@@ -418,37 +423,39 @@ def _search(
 
 
 @compiled
-def _gradient(X, sign, z, s, lost, u, penalty, held, g):
+def _gradient(X, norms, sign, active, s, lost, u, penalty, held, places, factors, g):
     """What the active samples of a neuron sum to, into ``g`` (d,); sizes of all terms."""
     terms = 0.0
     for j in range(g.size):
         g[j] = penalty[j] * u[j]
         terms += abs(g[j])
-    for k in range(len(X)):
-        if held[k] or z[k] > 0:
-            terms += (abs(s[k]) + lost[k] / RIGHT) * np.sqrt(inner(X[k], X[k]))
-            if not held[k]:
-                add(sign * s[k], X[k], g)
+    for k in range(s.size):
+        terms += (abs(s[k]) + lost[k] / RIGHT) * norms[k] if held[k] | active[k] else 0.0
+    _add_active(X, active, sign, s, places, factors, g)
     return terms
 
 
 @compiled
-def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active):
+def _release(X, norms, signs, s, lost, u, penalty, held, counts, bases, ranks, active):
     """Let go of the held sample whose multiplier is most wrong: 1; 0 if none is, -1 if unclear."""
     n, d = X.shape
     worst, which, neuron, side, clear = 0.0, -1, -1, False, True
-    g, places, sizes, mu = np.empty(d), np.empty(d, dtype=np.int64), np.empty(d), np.empty(d)
+    g, mu, places, factors = np.empty(d), np.empty(d), np.empty(n, np.int64), np.empty(n)
     for i in range(signs.size):
         if counts[i] == 0:
             continue
         if counts[i] > ranks[i]:
             clear = False
             continue
-        terms, c = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g), 0
+        terms, c = (
+            _gradient(
+                X, norms, signs[i], active[i], s, lost, u[i], penalty, held[i], places, factors, g
+            ),
+            0,
+        )
         for k in range(n):
-            size = np.sqrt(inner(X[k], X[k])) if held[i, k] else 0.0
-            if size > 0.0:
-                places[c], sizes[c] = k, size
+            if held[i, k] and norms[k] > 0.0:
+                places[c] = k
                 c += 1
         # h(v) = sum_k w_k relu(z_k) - mu_k z_k with z_k = <v, x_k>: it needs 0 <= mu_k <= w_k.
         # A row lies in the span of the basis up to its own, so that this is triangular.
@@ -459,7 +466,7 @@ def _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, activ
             mu[c] = value / inner(X[places[c]], bases[i, c])
         for c in range(counts[i]):
             low, high = -mu[c], mu[c] - signs[i] * s[places[c]]
-            wrong = max(low, high) * sizes[c]
+            wrong = max(low, high) * norms[places[c]]
             if wrong > max(worst, RIGHT * terms):
                 worst, which, neuron, side = wrong, places[c], i, high > low
     if which < 0:
@@ -530,7 +537,7 @@ def _look(X, held, w, g, basis, rank, every, slopes, ahead):
 
 
 @compiled
-def _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step):
+def _leave(X, norms, signs, s, lost, u, penalty, held, counts, bases, ranks, active, step):
     """A ``step`` off the kinks of a neuron whose held samples depend, if one is seen: 1, else -1.
 
     Directions give choices of active concave kinks, for which the steepest descents are found; the
@@ -539,6 +546,7 @@ def _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step):
     n, d = X.shape
     dead = np.zeros(3, np.bool_)
     v, w, g = np.empty(d), np.empty(n), np.empty(d)
+    places, factors = np.empty(n, np.int64), np.empty(n)
     slopes, ahead, rows, upper = np.empty(TRIED), np.empty((TRIED, d)), np.empty((n, d)), np.ones(n)
     for i in range(signs.size):
         if not ranks[i] < counts[i] <= MANY:
@@ -547,7 +555,12 @@ def _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step):
             if dead[int(signs[i])]:
                 continue
             dead[int(signs[i])] = True
-        terms, convex = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g), 0
+        terms, convex = (
+            _gradient(
+                X, norms, signs[i], active[i], s, lost, u[i], penalty, held[i], places, factors, g
+            ),
+            0,
+        )
         for k in range(n):
             w[k] = signs[i] * s[k]
             if held[i, k] and w[k] > 0.0:
@@ -599,16 +612,19 @@ def _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step):
 
 
 @compiled
-def _stationary(X, signs, column, z, s, lost, u, penalty, held, bases, ranks):
+def _stationary(X, norms, signs, column, s, lost, u, penalty, held, bases, ranks, active):
     """Whether nothing is left of the gradient within the face but rounding."""
     g, total, allowed = np.empty(X.shape[1]), 0.0, 0.0
+    places, factors = np.empty(s.size, np.int64), np.empty(s.size)
     for k in range(len(X)):
         total += s[k] * column[k]
         allowed += (RIGHT * abs(s[k]) + lost[k]) * abs(column[k])
     if abs(total) > SHORT * allowed:
         return False
     for i in range(signs.size):
-        terms = _gradient(X, signs[i], z[i], s, lost, u[i], penalty, held[i], g)
+        terms = _gradient(
+            X, norms, signs[i], active[i], s, lost, u[i], penalty, held[i], places, factors, g
+        )
         if _without(g, bases[i], ranks[i]) > SHORT * RIGHT * terms:
             return False
     return True
@@ -627,8 +643,9 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
     bases, ranks, counts = np.zeros((m, d, d)), np.zeros(m, np.int64), np.zeros(m, np.int64)
     for i in range(m):
         ranks[i] = -1
-    columns = np.empty((d, n))
+    columns, norms = np.empty((d, n)), np.empty(n)
     for k in range(n):
+        norms[k] = np.sqrt(inner(X[k], X[k]))
         for j in range(d):
             columns[j, k] = X[k, j]
     z, dz, terms = np.empty((m, n)), np.empty((m, n)), np.empty((m, n))
@@ -707,16 +724,18 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         copy(held, old_held)
         for i in range(m):
             for k in range(n):
-                if z[i, k] == 0 and inner(X[k], X[k]) > 0.0:
+                if z[i, k] == 0 and norms[k] > 0.0:
                     held[i, k] = True
         _faces(X, held, bases, ranks, counts, faces, stale)
-        found = _release(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, active)
+        found = _release(X, norms, signs, s, lost, u, penalty, held, counts, bases, ranks, active)
         if found < 0:
-            found = _leave(X, signs, z, s, lost, u, penalty, held, counts, bases, ranks, step)
+            found = _leave(
+                X, norms, signs, s, lost, u, penalty, held, counts, bases, ranks, active, step
+            )
             leaves = found == 1
         tried = found == 1
         if found < 1 and not _stationary(
-            X, signs, column, z, s, lost, u, penalty, held, bases, ranks
+            X, norms, signs, column, s, lost, u, penalty, held, bases, ranks, active
         ):
             found = 2
             for i in range(m):
