@@ -383,14 +383,16 @@ def _search(
     if not slope < 0:
         return 0.0
     # Most searches end after few breakpoints, which a heap gives, and not far behind a Newton step.
-    start = 0.0
+    start, marked = 0.0, np.empty(n, np.bool_)
     for far in (False, True):
         count, end = 0, np.inf if far else NEAR
         for i in range(m):
             for k in range(n):
+                marked[k] = z[i, k] * dz[i, k] < 0
+                marked[k] &= (abs(z[i, k]) > abs(NEAR * dz[i, k])) == far
+            for k in range(n):
                 at[count] = i * n + k
-                value = abs(NEAR * dz[i, k])
-                count += (z[i, k] * dz[i, k] < 0) & ((abs(z[i, k]) > value) == far)
+                count += marked[k]
         for p in range(count):
             i, k = at[p] // n, at[p] % n
             times[p] = -z[i, k] / dz[i, k]
