@@ -237,9 +237,10 @@ def _count(X, signs, column, offset, active, counted, gram, stale):
 def _solve(matrix):
     """A solution of a positive semidefinite system by Cholesky factors, in place.
 
-    Entry (p, q) of the upper triangle is in column size - q, the right side in column 0: what rows
-    share with those below begins at 0, and goes on to whole eights without a remainder. The matrix
-    is factored with ones on the diagonal; coordinates whose pivots are zero stay 0.
+    Entry (p, q) of the upper triangle is in column size - q, the right side in column 0. So what a
+    row takes from those above it begins at column 0, and loops run over whole eights, which are
+    vectorized; what they compute beyond the row's own entries is never read. The matrix is factored
+    with ones on the diagonal; coordinates whose pivots are zero stay 0.
     """
     size, most = len(matrix), 0.0
     scale, solution = np.ones(size + 1), np.empty(size)
@@ -449,12 +450,10 @@ def _release(X, norms, signs, s, lost, u, penalty, held, counts, bases, ranks, a
         if counts[i] > ranks[i]:
             clear = False
             continue
-        terms, c = (
-            _gradient(
-                X, norms, signs[i], active[i], s, lost, u[i], penalty, held[i], places, factors, g
-            ),
-            0,
+        terms = _gradient(
+            X, norms, signs[i], active[i], s, lost, u[i], penalty, held[i], places, factors, g
         )
+        c = 0
         for k in range(n):
             if held[i, k] and norms[k] > 0.0:
                 places[c] = k
@@ -557,12 +556,10 @@ def _leave(X, norms, signs, s, lost, u, penalty, held, counts, bases, ranks, act
             if dead[int(signs[i])]:
                 continue
             dead[int(signs[i])] = True
-        terms, convex = (
-            _gradient(
-                X, norms, signs[i], active[i], s, lost, u[i], penalty, held[i], places, factors, g
-            ),
-            0,
+        terms = _gradient(
+            X, norms, signs[i], active[i], s, lost, u[i], penalty, held[i], places, factors, g
         )
+        convex = 0
         for k in range(n):
             w[k] = signs[i] * s[k]
             if held[i, k] and w[k] > 0.0:
