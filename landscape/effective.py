@@ -390,7 +390,7 @@ class EffectiveProblem:
         w, bias = np.minimum(tops[:, 0], tops[:, 1]), sizes[:, -1]
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
         least = np.maximum(np.maximum(2 * margin, w - bias), bias / 20)
-        for k, i in enumerate((w + bias == 0).nonzero()[0].tolist()):  # at the apex
+        for k, i in enumerate((np.maximum(w, bias) == 0).nonzero()[0].tolist()):  # at the apex
             own = abs(self.theta.output_weights[i]) * min(self.theta.weights[i, -2:])
             least[i] = max(2 * margin, own) if own > 0 else 1.0
             if k and (self.decay is None or self.decay[-1] == 0):  # biases are free
