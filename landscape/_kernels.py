@@ -1,4 +1,4 @@
-"""What compiled code shares: loops over vectors, and non-negative least squares.
+"""What compiled code shares: loops over vectors, the squared loss, non-negative least squares.
 
 Loops, because numba takes seconds for each array expression.
 """
@@ -32,11 +32,75 @@ def add(factor, source, target):
 
 
 @compiled
+def add_rows(rows, places, factors, count, target):
+    """Add multiples of ``count`` rows to a vector, one after the other, four in a pass."""
+    for c in range(0, count - 3, 4):
+        x, y, z, w = rows[places[c]], rows[places[c + 1]], rows[places[c + 2]], rows[places[c + 3]]
+        p, q, r, s = factors[c], factors[c + 1], factors[c + 2], factors[c + 3]
+        for j in range(target.size):
+            target[j] = target[j] + p * x[j] + q * y[j] + r * z[j] + s * w[j]
+    for c in range(count - count % 4, count):
+        add(factors[c], rows[places[c]], target)
+
+
+@compiled
+def add_active(X, active, factor, s, places, factors, target):
+    """Add the active samples to a vector, with multiples of their residuals."""
+    count = 0
+    for k in range(s.size):  # written always, kept where it is one: no branch to mispredict
+        places[count], factors[count] = k, factor * s[k]
+        count += active[k]
+    add_rows(X, places, factors, count, target)
+
+
+@compiled
 def copy(source, target):
     """Write a matrix into the first columns of another one."""
     for i in range(len(source)):
         for j in range(source.shape[1]):
             target[i, j] = source[i, j]
+
+
+@compiled
+def evaluate(x, signs, columns, y, m):
+    """Values (p, n) of p neurons on samples ``columns`` (d, n), residuals (n,), their mean square.
+
+    ``x`` are the rows (m, d) of the first ``m`` neurons and then the output weights (p,), which are
+    ``signs`` where there are any; neuron m, if there is one, has the row (0, ..., 0, 1).
+    """
+    (d, n), free = columns.shape, x[m * columns.shape[0] :]
+    c = signs if signs.size else free
+    values, residuals, every, square = np.zeros((c.size, n)), np.empty(n), np.arange(d), 0.0
+    for k in range(n):
+        residuals[k] = -y[k]
+    for i in range(c.size):
+        if i < m:
+            add_rows(columns, every, x[i * d : i * d + d], d, values[i])
+        else:
+            add(1.0, columns[d - 1], values[i])
+        for k in range(n):
+            z = values[i, k]
+            values[i, k] = 0.0 if z <= 0.0 else z  # nan stays
+            residuals[k] += c[i] * values[i, k]
+    for k in range(n):
+        square += residuals[k] * residuals[k]
+    return values, residuals, square / n
+
+
+@compiled
+def gradient(x, signs, X, s, values):
+    """The gradient of ``sum_k s_k^2 / n`` for residuals s (n,) and values of :func:`evaluate`."""
+    (n, d), found = X.shape, np.zeros(x.size)
+    free = found[(x.size - (0 if signs.size else len(values))) :]
+    m, c = (x.size - free.size) // d, signs if signs.size else x[x.size - free.size :]
+    active, places, factors = np.empty(n, np.bool_), np.empty(n, np.int64), np.empty(n)
+    for i in range(m):
+        for k in range(n):
+            active[k] = values[i, k] != 0.0  # nan is active
+        add_active(X, active, 2.0 / n * c[i], s, places, factors, found[i * d : i * d + d])
+    for i in range(free.size):
+        free[i] = 2.0 / n * inner(s, values[i])
+    return found
 
 
 @compiled

@@ -7,8 +7,10 @@ Where a pre-activation is exactly zero the neuron counts as inactive: the Jacobi
 the one-sided ones.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -126,12 +128,11 @@ def weight_samples(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike) -> tupl
 
 
 class _Evaluated(NamedTuple):
-    """A network of p neurons, m of them with free rows, on the n samples."""
+    """A network of p neurons on the n samples."""
 
-    preactivations: Array  #: Of the free rows, (n, m).
-    values: Array  #: Of all neurons, (n, p).
-    outputs: Array  #: Their output weights, (p,).
-    residuals: Array  #: Shape (n,).
+    values: Array  #: Shape (p, n).
+    residuals: Array  #: ``R(theta)(x_k) - y_k``, shape (n,).
+    square: float  #: Their mean square.
 
 
 @dataclass(frozen=True)
@@ -173,24 +174,31 @@ class Objective:
         rows = x[: self.lower.size].reshape(self.lower.shape)
         return rows, x[self.lower.size :] if self.signs is None else self.signs
 
+    @cached_property
+    def _compiled(self) -> tuple[Callable[..., Any], Callable[..., Array]]:
+        """Evaluation and gradient with the data that they take: arrays that may be written to."""
+        from landscape._kernels import evaluate, gradient  # with numba
+
+        signs = np.empty(0) if self.signs is None else self.signs
+        X, y = (np.require(given, requirements=["C", "W"]) for given in (self.X, self.y))
+        columns, m = np.array(X.T, order="C"), len(self.lower)
+        return (
+            lambda x: evaluate(np.ascontiguousarray(x, dtype=float), signs, columns, y, m),
+            lambda x, s, values: gradient(
+                np.ascontiguousarray(x, dtype=float), signs, X, s, values
+            ),
+        )
+
     def evaluate(self, x: Array) -> _Evaluated:
         """What loss and gradient at x are computed from."""
-        rows, c = self._split(x)
-        z = self.X @ rows.T
-        every = np.concatenate([z, self.X[:, -1:]], axis=1) if self.offset else z
-        values = np.maximum(every, 0.0)
-        return _Evaluated(z, values, c, values @ c - self.y)
+        return _Evaluated(*self._compiled[0](x))
 
-    def residuals(self, x: Array) -> Array:
-        """``R(theta)(x_k) - y_k``, shape (n,)."""
-        return self.evaluate(x).residuals
-
-    def jacobian(self, x: Array) -> Array:
-        """Derivatives of the residuals, shape (n, x.size)."""
-        z, values, c, _ = self.evaluate(x)
-        active = (z > 0) * c[: z.shape[1]]
-        block = (active[:, :, None] * self.X[:, None, :]).reshape(len(z), self.lower.size)
-        return np.hstack([block, values]) if self.signs is None else block
+    def jacobian(self, x: Array, at: _Evaluated) -> Array:
+        """Derivatives of the residuals at x, shape (n, x.size)."""
+        values, n, m = at.values, self.y.size, len(self.lower)
+        active = (values[:m] != 0).T * self._split(x)[1][:m]
+        block = (active[:, :, None] * self.X[:, None, :]).reshape(n, self.lower.size)
+        return np.hstack([block, values.T]) if self.signs is None else block
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """The loss and its gradient at x, without forming the Jacobian."""
@@ -199,23 +207,17 @@ class Objective:
 
     def value(self, x: Array, at: _Evaluated | None = None) -> float:
         """The loss at x."""
-        value = self._mean((at or self.evaluate(x)).residuals)
+        _, residuals, value = at or self.evaluate(x)
+        if self.sample_loss is not None:
+            value = float(np.mean(self.sample_loss.value(residuals)))
         return value if self.decay is None else value + self._penalty(x)[0]
 
     def gradient(self, x: Array, at: _Evaluated) -> Array:
         """The gradient of the loss at x."""
-        z, values, c, r = at
+        r = at.residuals
         s = r if self.sample_loss is None else self.sample_loss.half_slope(r)
-        gradient = (((z > 0) * s[:, None] * c[: z.shape[1]]).T @ self.X).ravel()
-        if self.signs is None:
-            gradient = np.concatenate([gradient, s @ values])
-        gradient *= 2.0 / s.size
-        return gradient if self.decay is None else gradient + self._penalty(x)[1]
-
-    def _mean(self, r: Array) -> float:
-        if self.sample_loss is None:
-            return float(r @ r / r.size)
-        return float(np.mean(self.sample_loss.value(r)))
+        found = self._compiled[1](x, s, at.values)
+        return found if self.decay is None else found + self._penalty(x)[1]
 
     def _penalty(self, x: Array) -> tuple[float, Array]:
         """The weight decay and its gradient: of the parameters, or of products (Theorem 27)."""

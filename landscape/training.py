@@ -100,12 +100,17 @@ class _Counted:
         return self.objective.gradient(x, self.at) + self.change
 
     def _go_to(self, x: Array) -> None:
-        """Evaluate once where value and gradient are asked for, in either order."""
+        """Evaluate once where value and derivatives are asked for, in either order."""
         if (place := x.tobytes()) != self.place:
             self.place, self.at = place, self.objective.evaluate(x)
             penalty, self.change = self.penalty(x)
             self.current = self.objective.value(x, self.at) + penalty
-            self._note(x, self.current)
+            self.n_evaluations += 1
+            # SLSQP may leave the bounds by rounding: what is kept lies inside them.
+            if self.current < self.best_value and (
+                not self.bounded or ((x >= self.lower) & (x <= self.upper)).all()
+            ):
+                self.best_x, self.best_value = x.copy(), self.current
 
     def penalty(self, x: Array) -> tuple[float, Array | float]:
         """The regularizer and its gradient in the flat coordinates of the unrestricted space."""
@@ -118,20 +123,12 @@ class _Counted:
         return value, np.concatenate([free.ravel(), by_output])
 
     def residuals(self, x: Array) -> Array:
-        s = self.objective.residuals(x) / np.sqrt(self.objective.y.size)
-        self._note(x, float(s @ s))
-        return s
+        self._go_to(x)
+        return self.at.residuals / np.sqrt(self.objective.y.size)
 
     def jacobian(self, x: Array) -> Array:
-        return self.objective.jacobian(x) / np.sqrt(self.objective.y.size)
-
-    def _note(self, x: Array, value: float) -> None:
-        self.n_evaluations += 1
-        # SLSQP may leave the bounds by rounding: what is kept lies inside them.
-        if value < self.best_value and (
-            not self.bounded or ((x >= self.lower) & (x <= self.upper)).all()
-        ):
-            self.best_x, self.best_value = x.copy(), value
+        self._go_to(x)
+        return self.objective.jacobian(x, self.at) / np.sqrt(self.objective.y.size)
 
 
 def train(

@@ -35,9 +35,14 @@ def test_derivatives_are_those_of_finite_differences(space_name, solver):
     steps = size * np.eye(x.size)
     if solver == "trf":
         numeric = np.array(
-            [(objective.residuals(x + h) - objective.residuals(x - h)) / (2 * size) for h in steps]
+            [
+                (objective.evaluate(x + h).residuals - objective.evaluate(x - h).residuals)
+                / (2 * size)
+                for h in steps
+            ]
         ).T
-        np.testing.assert_allclose(objective.jacobian(x), numeric, rtol=0, atol=1e-8)
+        jacobian = objective.jacobian(x, objective.evaluate(x))
+        np.testing.assert_allclose(jacobian, numeric, rtol=0, atol=1e-8)
     value, gradient = objective.value_and_gradient(x)
     numeric = np.array(
         [(objective.value(x + h) - objective.value(x - h)) / (2 * size) for h in steps]
@@ -49,6 +54,40 @@ def test_derivatives_are_those_of_finite_differences(space_name, solver):
     assert fit.loss < fit.loss_start
     assert fit.loss == pytest.approx(loss(fit.parametrization, X, y), rel=1e-10)
     assert not [v for v in space.violations(fit.parametrization) if v.condition != "C.2"]
+
+
+@pytest.mark.parametrize("space_name", SPACES)
+def test_compiled_evaluations_are_those_of_arrays(space_name):
+    """Also on kinks, at data that may not be written to, and where numbers end."""
+    space, X, y, theta = problem(space_name, n=30)
+    X = np.round(2 * X) / 2
+    X[4], X[5] = 0.0, -X[6]
+    X.flags.writeable = y.flags.writeable = False
+    objective = objective_for(theta, X, y, space)
+    m, d = objective.lower.shape
+    start = objective.pack(theta)
+    special = [start.copy() for _ in range(4)]
+    special[0][:d] = 0.0  # a silent neuron
+    special[1][0] = np.nan
+    special[2][:d] = 2.0**500
+    special[3] = np.round(2 * start) / 2
+    assert (X @ special[3][:d] == 0).any()
+    for x in [start, start[::-1], *special]:
+        rows, c = x[: m * d].reshape(m, d), objective.signs
+        if c is None:
+            c = x[m * d :]
+        z = X @ rows.T
+        every = np.column_stack([z, X[:, -1]]) if objective.offset else z
+        values = np.maximum(every, 0.0)
+        r = values @ c - y
+        by_rows = ((z > 0) * c[:m] * r[:, None]).T @ X
+        slope = by_rows.ravel() if objective.signs is not None else np.append(by_rows, r @ values)
+        at = objective.evaluate(x)
+        value, gradient = objective.value_and_gradient(x)
+        exact = {"rtol": 1e-12, "atol": 1e-12}
+        np.testing.assert_allclose(at.residuals, r, **exact)
+        np.testing.assert_allclose(value, r @ r / 30, **exact)
+        np.testing.assert_allclose(gradient, 2 / 30 * slope, **exact)
 
 
 def test_a_limit_of_iterations_is_an_outcome():
@@ -145,8 +184,9 @@ def test_the_offset_is_a_neuron_where_the_last_input_is_negative():
     theta = Parametrization([[1.0, 0.3], [0.0, 1.0]], [0.7, -0.4])
     objective = objective_for(theta, X, y, space)
     x = objective.pack(theta)
-    assert objective.residuals(x) == pytest.approx(realize(theta, X) - y)
+    at = objective.evaluate(x)
+    assert at.residuals == pytest.approx(realize(theta, X) - y)
     value, gradient = objective.value_and_gradient(x)
     assert value == pytest.approx(loss(theta, X, y))
-    assert gradient == pytest.approx(2 / 2 * objective.jacobian(x).T @ objective.residuals(x))
-    assert objective.jacobian(x)[1, -1] == 0.0
+    assert gradient == pytest.approx(2 / 2 * objective.jacobian(x, at).T @ at.residuals)
+    assert objective.jacobian(x, at)[1, -1] == 0.0

@@ -14,7 +14,7 @@ each other with no descent in sight or a release that leads nowhere, these steps
 # numba infers the types; arrays are float64, masks bool.
 import numpy as np
 
-from landscape._kernels import add, copy, inner
+from landscape._kernels import add, add_active, add_rows, copy, inner
 from landscape.compiled import compiled
 from landscape.stationarity._kernels import bounded_least_squares
 
@@ -179,28 +179,6 @@ def _sides(z, active):
 
 
 @compiled
-def _add_rows(rows, places, factors, count, target):
-    """Add multiples of ``count`` rows to a vector, one after the other, four in a pass."""
-    for c in range(0, count - 3, 4):
-        x, y, z, w = rows[places[c]], rows[places[c + 1]], rows[places[c + 2]], rows[places[c + 3]]
-        p, q, r, s = factors[c], factors[c + 1], factors[c + 2], factors[c + 3]
-        for j in range(target.size):
-            target[j] = target[j] + p * x[j] + q * y[j] + r * z[j] + s * w[j]
-    for c in range(count - count % 4, count):
-        add(factors[c], rows[places[c]], target)
-
-
-@compiled
-def _add_active(X, active, factor, s, places, factors, target):
-    """Add the active samples to a vector, with a multiple of their residuals."""
-    count = 0
-    for k in range(s.size):  # written always, kept where it is one: no branch to mispredict
-        places[count], factors[count] = k, factor * s[k]
-        count += active[k]
-    _add_rows(X, places, factors, count, target)
-
-
-@compiled
 def _count(X, signs, column, offset, active, counted, gram, stale):
     """Change the Gram matrix by the pairs in which ``counted`` is not ``active``.
 
@@ -300,7 +278,7 @@ def _newton(
     for i in range(m):
         for j in range(d):
             slope[j] = -penalty[j] * u[i, j]
-        _add_active(X, active[i], -signs[i], s, places, factors, slope)
+        add_active(X, active[i], -signs[i], s, places, factors, slope)
         own, at = d - ranks[i], row
         for b in range(i, last):  # the last one is the offset's row
             free, rank = (d - ranks[b], ranks[b]) if b < m else (1, 0)
@@ -314,7 +292,7 @@ def _newton(
                 for p in range(d):
                     part[p] = 0.0 if rank > 0 else rows[q, p]
                 if rank > 0:
-                    _add_rows(rows, every, bases[b, rank + q], d, part)
+                    add_rows(rows, every, bases[b, rank + q], d, part)
                 for p in range(own):
                     basis = bases[i, ranks[i] + p]
                     block[q, p] = inner(basis, part) if ranks[i] > 0 else part[p]
@@ -434,7 +412,7 @@ def _gradient(X, norms, sign, active, s, lost, u, penalty, held, places, factors
         terms += abs(g[j])
     for k in range(s.size):
         terms += (abs(s[k]) + lost[k] / RIGHT) * norms[k] if held[k] | active[k] else 0.0
-    _add_active(X, active, sign, s, places, factors, g)
+    add_active(X, active, sign, s, places, factors, g)
     return terms
 
 
