@@ -68,9 +68,9 @@ def evaluate(x, signs, columns, y, m):
     ``x`` are the rows (m, d) of the first ``m`` neurons and then the output weights (p,), which are
     ``signs`` where there are any; neuron m, if there is one, has the row (0, ..., 0, 1).
     """
-    (d, n), free = columns.shape, x[m * columns.shape[0] :]
-    c = signs if signs.size else free
-    values, residuals, every, square = np.zeros((c.size, n)), np.empty(n), np.arange(d), 0.0
+    d, n = columns.shape
+    c, every = signs if signs.size else x[m * d :], np.arange(d)
+    values, residuals, square = np.zeros((c.size, n)), np.empty(n), 0.0
     for k in range(n):
         residuals[k] = -y[k]
     for i in range(c.size):
@@ -91,15 +91,15 @@ def evaluate(x, signs, columns, y, m):
 def gradient(x, signs, X, s, values):
     """The gradient of ``sum_k s_k^2 / n`` for residuals s (n,) and values of :func:`evaluate`."""
     (n, d), found = X.shape, np.zeros(x.size)
-    free = found[(x.size - (0 if signs.size else len(values))) :]
-    m, c = (x.size - free.size) // d, signs if signs.size else x[x.size - free.size :]
+    end = x.size if signs.size else x.size - len(values)  # of the rows
+    c = signs if signs.size else x[end:]
     active, places, factors = np.empty(n, np.bool_), np.empty(n, np.int64), np.empty(n)
-    for i in range(m):
+    for i in range(end // d):
         for k in range(n):
             active[k] = values[i, k] != 0.0  # nan is active
         add_active(X, active, 2.0 / n * c[i], s, places, factors, found[i * d : i * d + d])
-    for i in range(free.size):
-        free[i] = 2.0 / n * inner(s, values[i])
+    for i in range(x.size - end):
+        found[end + i] = 2.0 / n * inner(s, values[i])
     return found
 
 
