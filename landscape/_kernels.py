@@ -189,3 +189,22 @@ def nonnegative(gram, moments, size, x):
         largest = max(largest, slope)
         total += x[j]
     return error + largest * (1.0 + total)
+
+
+@compiled
+def stored(X, u, largest, shares, resolution, share):
+    """What pre-activations lose when weight vectors u are put on kinks and stored, (m, n).
+
+    Entries keep their digits relative to the largest one that the data see, up to ``share``:
+    ``largest`` (d,) are the columns of X, ``shares`` (n,) the samples as sums of shares of these.
+    Of the last entry, ``resolution`` (m,) is lost.
+    """
+    (n, d), m = X.shape, len(u)
+    lost = np.empty((m, n))
+    for i in range(m):
+        top = 0.0
+        for j in range(d):
+            top = max(top, abs(u[i, j] * largest[j]))
+        for k in range(n):
+            lost[i, k] = shares[k] * (share * top) + abs(X[k, d - 1]) * resolution[i]
+    return lost

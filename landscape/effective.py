@@ -33,6 +33,9 @@ __all__ = ["EffectiveProblem", "State", "largest_step"]
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 
+#: What entries of weight vectors on kinks lose in storage, relative to the largest one.
+STORED = 32 * EPS
+
 #: Entries of X up to which problems on the same data share what they know of these.
 SHARED = 2**16
 
@@ -248,8 +251,10 @@ class EffectiveProblem:
         return np.asarray(self.sizes.max(axis=0))
 
     @cached_property
-    def _relative(self) -> Array:
-        return (self.sizes @ (1.0 / np.where(self.largest > 0, self.largest, 1.0)))[:, None]
+    def storage(self) -> tuple[Array, Array]:
+        """``max_k |x_kj|`` (d,), and samples as sums of shares of it (n,): see :meth:`stored`."""
+        shares = self.sizes / np.where(self.largest > 0, self.largest, 1.0)
+        return self.largest, np.asarray(shares.sum(axis=1))
 
     @cached_property
     def _reaches(self) -> Array:
@@ -442,8 +447,10 @@ class EffectiveProblem:
         Entries keep their digits relative to the largest one that the data see; of the last
         entry, ``resolution`` (m,) is lost.
         """
-        lost = 32 * EPS * max_norms(u * self.largest)
-        return self._relative * lost + self.sizes[:, -1:] * resolution
+        from landscape._kernels import stored  # numba, when needed
+
+        rows = np.ascontiguousarray(u)
+        return np.asarray(stored(self.X, rows, *self.storage, resolution, STORED).T)
 
     def residuals(self, state: State, z: Array) -> Array:
         """``R(x_k) - y_k`` from the pre-activations, shape (n,)."""
@@ -522,7 +529,7 @@ def _shared(space: Space, inputs: bytes, targets: bytes) -> EffectiveProblem:
     # A penalty of zeros is none, but not looked up here again.
     problem = EffectiveProblem.build(theta, X, y, space, np.zeros(space.n_inputs))
     for each in (problem.in_own_units(), problem.in_powers_of_two()):
-        _ = each.lines, each.largest, each.norms, each._relative, each.merged, each.bounded
+        _ = each.lines, each.largest, each.norms, each.storage, each.merged, each.bounded
         _ = each.reduced and each._reaches
     return problem
 

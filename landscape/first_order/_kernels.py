@@ -8,17 +8,23 @@ products as there are, ``unit`` and ``least`` are those of :mod:`landscape.round
 # numba infers the types; arrays are float64, masks bool.
 import numpy as np
 
+from landscape._kernels import stored
 from landscape.compiled import compiled
+from landscape.stationarity._kernels import fits
 
 
 @compiled
-def values(X, y, column, weights, errors, factors, e, relative, unit, least):
+def values(X, y, column, weights, errors, factors, e, storage, widths, relative, unit, least):
     """Pre-activations (m, n) of weight vectors, residuals (n,), and bounds on the errors of both.
 
-    ``relative`` is that of sums of d and of m products; the ``column`` of e may have no entries.
+    And the pairs (m, n) that are tried on kinks: up to ``widths`` times their errors, and what is
+    lost in ``storage``, see :func:`landscape._kernels.stored`. ``relative`` is that of sums of d
+    and of m products; the ``column`` of e may have no entries.
     """
     (n, d), m, up = X.shape, factors.size, 1.0 + 16.0 * unit
     z, lost, r, missed = np.empty((m, n)), np.empty((m, n)), np.empty(n), np.empty(n)
+    largest, shares, resolution, share = storage
+    kinks, near = np.empty((m, n), np.bool_), stored(X, weights, largest, shares, resolution, share)
     for k in range(n):
         total, sizes, gap = 0.0, 0.0, 0.0
         for i in range(m):
@@ -30,6 +36,7 @@ def values(X, y, column, weights, errors, factors, e, relative, unit, least):
                 error += errors[i, j] * abs(X[k, j])
             error = up * (error + relative[0] * terms) + d * least
             z[i, k], lost[i, k] = value, error
+            kinks[i, k] = abs(value) <= widths * error + near[i, k]
             height = max(value, 0.0)
             total += factors[i] * height
             sizes += abs(factors[i]) * height
@@ -42,22 +49,26 @@ def values(X, y, column, weights, errors, factors, e, relative, unit, least):
             total += shift
             gap = up * (gap + (up * (unit * abs(shift)) + least) + unit * abs(total))
         r[k], missed[k] = total, gap
-    return z, lost, r, missed
+    return z, lost, kinks, r, missed
 
 
 @compiled
-def sums(X, s, errors, sizes, active, kinks, relative, unit, least):
-    """``sum_k s_k x_kj`` over the active pairs and its error, and sizes and errors of all terms.
+def sums(X, s, errors, sizes, z, kinks, signs, relative, unit, least):
+    """``sigma_i sum_k s_k x_kj`` over active pairs and its error; sizes and errors of all terms.
 
-    Each of shape (m, d); pairs on kinks have terms only.
+    Each of shape (m, d); pairs on kinks have terms only. And how many pairs are active, how many
+    are on kinks, (m,).
     """
-    (n, d), m, up = X.shape, len(active), 1.0 + 16.0 * unit
+    (n, d), m, up = X.shape, len(z), 1.0 + 16.0 * unit
     found, lost = np.zeros((m, d)), np.zeros((m, d))
     terms, rounding = np.zeros((m, d)), np.zeros((m, d))
+    counts = np.zeros((2, m), np.int64)
     for k in range(n):
         size, error = abs(s[k]), errors[k]
         for i in range(m):
-            if active[i, k]:
+            counts[0, i] += z[i, k] > 0.0 and not kinks[i, k]
+            counts[1, i] += kinks[i, k]
+            if z[i, k] > 0.0 and not kinks[i, k]:
                 for j in range(d):
                     x = abs(X[k, j])
                     found[i, j] += s[k] * X[k, j]
@@ -70,53 +81,82 @@ def sums(X, s, errors, sizes, active, kinks, relative, unit, least):
                     rounding[i, j] += error * x
     for i in range(m):
         for j in range(d):
+            found[i, j] *= signs[i]
             lost[i, j] = up * lost[i, j] + n * least
             rounding[i, j] += lost[i, j]
-    return found, lost, terms, rounding
+    return found, lost, terms, rounding, counts
 
 
 @compiled
-def kink_function(X, units, firsts, opposite, kinks, weights, gradient, allowed, merging):
-    """A neuron's h: gradient (d,), kinks (q, d), weights (q,), and the charge for the rest (d,).
+def _kink_function(X, units, firsts, opposite, kinks, count, sign, s, g, allowed, merging, charge):
+    """A neuron's h: the gradient (d,), in place, and ``amounts`` (n,), the weights of lines.
 
-    From the samples on ``kinks`` (n,), with what their rises are multiplied by. Those too small to
-    have a sign are left out; the others are merged by lines, see
-    :func:`landscape.stationarity.merge_kinks`.
+    From the ``count`` samples on ``kinks`` (n,). Those too small to have a sign are charged; the
+    others are merged by lines, see :func:`landscape.stationarity.merge_kinks`.
     """
     n, d = X.shape
-    g, charge, total = gradient.copy(), np.zeros(d), np.zeros(d)
-    amounts, count, merged = np.zeros(n), 0, 0.0
-    for k in range(n):
-        count += kinks[k]
+    amounts, total, merged = np.zeros(n), np.zeros(d), 0.0
     for k in range(n):
         if not kinks[k]:
             continue
-        size, top, keep = abs(weights[k]), 0.0, False
+        size, top, keep = abs(s[k]), 0.0, False
         for j in range(d):
             top = max(top, abs(X[k, j]))
             total[j] += size * abs(X[k, j])
             keep |= size * abs(X[k, j]) * count > 0.25 * allowed[j]
         merged += size * top
-        amount = weights[k] * top
+        amount = sign * s[k] * top
         for j in range(d):
             if not keep:
                 charge[j] += size * abs(X[k, j])
             elif opposite[k]:
                 g[j] -= amount * units[firsts[k], j]
         amounts[firsts[k]] += amount if keep else 0.0
-    count = 0
-    for k in range(n):
-        count += amounts[k] != 0.0
-    found, rises, count = np.empty((count, d)), np.empty(count), 0
-    for k in range(n):
-        if amounts[k] != 0.0:
-            rises[count] = amounts[k]
-            for j in range(d):
-                found[count, j] = units[k, j]
-            count += 1
     for j in range(d):  # merging moves no entry where all are zero
         charge[j] += merging * merged if total[j] > 0.0 else 0.0
-    return g, found, rises, charge
+    return amounts
+
+
+@compiled
+def neurons(X, lines, kinks, counts, signs, s, gradients, rounding, allowed, todo, merging, unit):
+    """The neurons' h: gradients (m, d), and each ``starts`` (m + 1,) the kinks and their weights.
+
+    Those that are 2 in ``todo`` (m,) are decided where they are smooth or convex and satisfy their
+    conditions: with multipliers of the kinks, and shortfalls (m, d). Of others there is what h is
+    charged with. For 0 there is nothing.
+    """
+    (n, d), m = X.shape, signs.size
+    g, charges, starts = gradients.copy(), np.zeros((m, d)), np.zeros(m + 1, np.int64)
+    total, held, (units, firsts, opposite) = 0, np.zeros(m, np.bool_), lines
+    for i in range(m):
+        total += counts[i]
+    rows, weights, t = np.empty((total, d)), np.empty(total), np.zeros(total)
+    for i in range(m):
+        at = starts[i + 1] = starts[i]
+        if todo[i] == 0:
+            continue
+        if counts[i] > 0:
+            amounts = _kink_function(
+                X, units, firsts, opposite, kinks[i], counts[i], signs[i], s, g[i], allowed[i],
+                merging, charges[i],
+            )  # fmt: skip
+            for k in range(n):
+                if amounts[k] != 0.0:
+                    weights[at] = amounts[k]
+                    for j in range(d):
+                        rows[at, j] = units[k, j]
+                    at += 1
+        first, starts[i + 1], convex = starts[i], at, todo[i] == 2
+        for q in range(first, at):
+            convex &= weights[q] > 0.0
+        if convex:
+            held[i], short, found = fits(g[i], rows[first:at], weights[first:at], allowed[i], unit)
+        for j in range(d):
+            charges[i, j] += rounding[i, j]
+            charges[i, j] += short[j] if held[i] else 0.0
+        for q in range(first, at if held[i] else first):
+            t[q] = found[q - first]
+    return held, g, charges, starts, rows, weights, t
 
 
 @compiled

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from landscape.effective import EffectiveProblem, State
+from landscape.effective import STORED, EffectiveProblem, State
 from landscape.first_order._norm import check_at_norm
 from landscape.losses import HingeLoss, KinkedLoss
 from landscape.rounding import (
@@ -41,8 +43,14 @@ from landscape.stationarity import (
 )
 from landscape.verdict import Verdict
 
-#: What sums to nothing.
-NOTHING = Bounded.exact(np.zeros(()))
+#: What sums to nothing, and has no entries.
+NOTHING, EMPTY = Bounded.exact(np.zeros(())), np.empty(0)
+
+#: How neurons are decided by compiled code: verdict, kind, method, reason.
+SMOOTH = Verdict.HOLDS, "smooth", "gradient", "the gradient vanishes"
+CONVEX = Verdict.HOLDS, "convex kinks", "multipliers", "0 is in the subdifferential"
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -70,10 +78,11 @@ class Values:
         from landscape.first_order._kernels import values  # numba, when needed
 
         (m, d), column = weights.value.shape, problem.column
-        z, lost, r, missed = values(
-            problem.X, problem.y, np.empty(0) if column is None else column,
-            np.ascontiguousarray(weights.value), np.ascontiguousarray(weights.error),
-            problem.signs * sizes, e, (gamma(d), gamma(m)), UNIT, SMALLEST,
+        z, lost, kinks, r, missed = values(
+            problem.X, problem.y, EMPTY if column is None else column,
+            np.ascontiguousarray(weights.value), weights.error, problem.signs * sizes, e,
+            (*problem.storage, resolution, STORED), KINK_FACTOR, (gamma(d), gamma(m)),
+            UNIT, SMALLEST,
         )  # fmt: skip
         z, r = Bounded(z.T, lost.T), Bounded(r, missed)
         losses, s, bent = None, r, np.zeros(r.value.size, dtype=bool)
@@ -82,10 +91,8 @@ class Values:
         if isinstance(problem.sample_loss, KinkedLoss):
             place = problem.sample_loss.pieces()[0]
             bent = np.abs(r.value - place) <= KINK_FACTOR * (r.error + gamma(0) * np.abs(place))
-        widths = KINK_FACTOR * z.error + problem.stored(weights.value, resolution)
-        kinks = np.abs(z.value) <= widths
         touched = problem.touched(State(sizes[:, None] * weights.value, e))
-        return cls(problem, weights, sizes, e, z, r, s, losses, kinks, *touched, bent)
+        return cls(problem, weights, sizes, e, z, r, s, losses, kinks.T, *touched, bent)
 
     @classmethod
     def of_state(cls, problem: EffectiveProblem, state: State) -> Values:
@@ -126,13 +133,15 @@ class Values:
                 found.append(linear)
         return found
 
-    @cached_property
+    @property
     def touching(self) -> Mask:
         """Neurons that are tried on a kink or on a bound, (m,)."""
-        found = np.logical_or.reduce(self.kinks, axis=0)
-        if self.problem.bounded:
-            found |= (self.at_lower | self.at_upper).any(axis=1)
-        return np.asarray(found)
+        return np.asarray((self.sums.n_kinks > 0) | self.at_bounds)
+
+    @property
+    def at_bounds(self) -> Mask:
+        """Neurons that are tried on a bound, (m,)."""
+        return (self.at_lower | self.at_upper).any(axis=1)
 
     @cached_property
     def active(self) -> Mask:
@@ -235,6 +244,8 @@ class Sums:
     allowed: Array  # how far a subgradient may be from zero, (m, d)
     offset: Bounded  # sum_k s_k l_k; 0 without an offset
     offset_terms: float  # the sum of the sizes of its terms
+    n_active: Counts  # pairs of each neuron off the kinks, (m,)
+    n_kinks: Counts  # and on them
 
     @classmethod
     def of(cls, point: Values) -> Sums:
@@ -246,11 +257,12 @@ class Sums:
         if point.bent.any():  # of these, what is chosen has the digits
             _, low, high = point.pieces
             sizes += high - low
-        active, kinks = (np.ascontiguousarray(pairs.T) for pairs in (point.active, point.kinks))
-        found, lost, terms, errors = sums(
-            problem.X, s.value, s.error, sizes, active, kinks, gamma(s.value.size), UNIT, SMALLEST
-        )
-        gradients = Bounded(problem.signs[:, None] * found, lost)
+        z, kinks = (np.ascontiguousarray(pairs.T) for pairs in (point.z.value, point.kinks))
+        found, lost, terms, errors, counts = sums(
+            problem.X, s.value, s.error, sizes, z, kinks, problem.signs,
+            gamma(s.value.size), UNIT, SMALLEST,
+        )  # fmt: skip
+        gradients = Bounded(found, lost)
         negligible: Array | float = 0.0
         if problem.penalty is not None or problem.decay is not None:
             pull = problem.pull(point.u)
@@ -275,26 +287,12 @@ class Sums:
             offset = offset + Bounded(pull_offset, gamma(2) * np.abs(pull_offset))
             offset_terms += float(np.abs(pull_offset))
         allowed = STATIONARITY_TOLERANCE * terms + errors + negligible
-        return cls(gradients, terms, errors, allowed, offset, offset_terms)
+        return cls(gradients, terms, errors, allowed, offset, offset_terms, *counts)
 
     @property
     def offset_allowed(self) -> float:
         """How far the offset's derivative may be from zero."""
         return STATIONARITY_TOLERANCE * self.offset_terms + float(self.offset.error)
-
-
-def _kink_function(
-    point: Values, i: int, gradient: Array, allowed: Array, bounds: Array
-) -> tuple[KinkFunction, Array]:
-    """A neuron's h without the kinks that are too small to have a sign; the charge for those."""
-    from landscape.first_order._kernels import kink_function  # numba, when needed
-
-    problem, lines = point.problem, point.problem.lines
-    g, kinks, weights, charge = kink_function(
-        problem.X, lines.units, lines.firsts, lines.opposite, point.kinks[:, i].copy(),
-        problem.signs[i] * point.s.value, gradient, allowed, MERGING,
-    )  # fmt: skip
-    return KinkFunction(g, kinks, weights, bounds), charge
 
 
 def check_neurons(
@@ -311,25 +309,34 @@ def check_neurons(
     mixed kinks, the expensive ones, unexamined once another neuron descends. ``sides`` are further
     inequalities (p, d) on the directions of a neuron.
     """
-    problem, sums = point.problem, point.sums
-    found = dict(instead or {})
-    eye = np.eye(problem.X.shape[1])
-    functions, at_cone = {}, point.at_cone
-    short, none = np.abs(sums.gradients.value), np.empty(0)
-    vanishes = ~(point.touching | at_cone) & (short <= sums.allowed).all(axis=1)
-    smooth = Verdict.HOLDS, "smooth", "gradient", "the gradient vanishes"
-    for i, missing in enumerate(short + sums.rounding):
-        if vanishes[i] and i not in found and not (sides and i in sides):
-            found[i] = NeuronCheck(*smooth, missing, none, None, none)
-        if i not in found:
-            bounds = sides[i] if sides and i in sides else eye[:0]
+    from landscape.first_order._kernels import neurons  # numba, when needed
+
+    problem, sums, lines = point.problem, point.sums, point.problem.lines
+    found, sides = dict(instead or {}), sides or {}
+    eye, at_cone, m = np.eye(problem.X.shape[1]), point.at_cone, len(problem.signs)
+    todo = np.full(m, 2)
+    if problem.bounded or problem.decay is not None:
+        todo[point.at_bounds | at_cone] = 1
+    todo[list(sides)] = 1
+    todo[list(found)] = 0
+    held, gradients, charges, starts, kinks, weights, multipliers = neurons(
+        problem.X, (lines.units, lines.firsts, lines.opposite),
+        np.ascontiguousarray(point.kinks.T), sums.n_kinks, problem.signs, point.s.value,
+        sums.gradients.value, sums.rounding, sums.allowed, todo, MERGING, UNIT,
+    )  # fmt: skip
+    functions = {}
+    for i, (start, end) in enumerate(pairwise(starts.tolist())):
+        if held[i]:
+            words = CONVEX if end > start else SMOOTH
+            found[i] = NeuronCheck(*words, charges[i], EMPTY, None, multipliers[start:end])
+        elif i not in found:
+            bounds = sides.get(i, eye[:0])
             if problem.bounded:
                 bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]], bounds])
-            h, charge = _kink_function(point, i, sums.gradients.value[i], sums.allowed[i], bounds)
-            functions[i] = h, charge + sums.rounding[i]
+            functions[i] = KinkFunction(gradients[i], kinks[start:end], weights[start:end], bounds)
     descends = any(check.verdict is Verdict.VIOLATED for check in found.values())
-    for i in sorted(functions, key=lambda i: functions[i][0].kind == "mixed kinks"):
-        h, charge = functions[i]
+    for i in sorted(functions, key=lambda i: functions[i].kind == "mixed kinks"):
+        h, charge = functions[i], charges[i]
         if descent_only and descends and h.kind == "mixed kinks":
             found[i] = NeuronCheck.undecided(h, "none", "not examined: another neuron descends")
             continue
@@ -339,7 +346,7 @@ def check_neurons(
         else:
             found[i] = check_neuron(h, allowed=sums.allowed[i], charge=charge, budget=budget)
         descends |= found[i].verdict is Verdict.VIOLATED
-    checks = [found[i] for i in range(len(problem.signs))]
+    checks = [found[i] for i in range(m)]
     slope = -float(sums.offset.value)
     if abs(slope) <= sums.offset_allowed:
         slope = 0.0

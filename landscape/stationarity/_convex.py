@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack, kron, vstack
 
-from landscape.rounding import Array, Mask, gamma
+from landscape.rounding import UNIT, Array, Mask, gamma
 from landscape.stationarity._records import KinkFunction, NeuronCheck, decided, violated
 
 
@@ -54,19 +54,19 @@ def subgradient(
     columns, upper = columns_of(h, convex)
     if columns.shape[1] == 0:
         return gradient, np.empty(0), np.zeros_like(gradient)
-    from landscape.stationarity._kernels import bounded_least_squares  # numba, when needed
+    from landscape.stationarity._kernels import bounded_least_squares, left_over  # numba
 
-    t = bounded_least_squares(np.ascontiguousarray(columns.T), -gradient, upper)
-    residual = gradient + columns @ t
+    rows = np.ascontiguousarray(columns.T)
+    t = bounded_least_squares(rows, -gradient, upper)
+    residual, rounding = left_over(rows, gradient, t, UNIT)
     if (np.abs(residual) > allowed).any():
         n_kinks = int(convex.sum())
         rises = np.maximum(-residual @ columns[:, :n_kinks], 0.0)
         if float(rises.sum() - gradient @ residual) >= 0:  # neither short nor a descent
             values = propose_multipliers(columns, -gradient[:, None], n_kinks)
             t = t if values is None else np.clip(values[:, 0], 0.0, upper)
-            residual = gradient + columns @ t
-    terms = np.abs(gradient) + np.abs(columns) @ t
-    return residual, t, gamma(t.size + 2) * terms
+            residual, rounding = left_over(rows, gradient, t, UNIT)
+    return residual, t, rounding
 
 
 def neighbours(

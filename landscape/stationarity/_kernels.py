@@ -129,6 +129,45 @@ def bounded_least_squares(rows, target, upper):
 
 
 @compiled
+def left_over(rows, gradient, t, unit):
+    """``gradient + rows^T t`` (d,) and a bound on its rounding errors: 0 without rows."""
+    (p, d), left, rounding = rows.shape, gradient.copy(), np.zeros(gradient.size)
+    for j in range(d if p > 0 else 0):
+        value, size = 0.0, 0.0
+        for q in range(p):
+            value += t[q] * rows[q, j]
+            size += t[q] * abs(rows[q, j])
+        left[j] += value
+        rounding[j] = 2.0 * (p + 4) * unit * (abs(gradient[j]) + size)  # gamma(p + 2)
+    return left, rounding
+
+
+@compiled
+def fits(gradient, kinks, weights, allowed, unit):
+    """Whether 0 is in the subdifferential of a convex h, up to ``allowed`` (d,).
+
+    Then by how much it may be missed (d,), and the multipliers of the kinks. In units in which as
+    much is allowed for every coordinate.
+    """
+    q, d = kinks.shape
+    units, rows, g, target = np.empty(d), np.empty((q, d)), np.empty(d), np.empty(d)
+    for j in range(d):
+        exponent = math.frexp(allowed[j] if allowed[j] > 0.0 else 1.0)[1]
+        units[j] = math.ldexp(1.0, -min(max(exponent, -900), 900))
+        g[j] = gradient[j] * units[j]
+        target[j] = -g[j]
+        for p in range(q):
+            rows[p, j] = weights[p] * (kinks[p, j] * units[j])
+    t = bounded_least_squares(rows, target, np.ones(q))
+    short, rounding = left_over(rows, g, t, unit)
+    held = True
+    for j in range(d):
+        held &= abs(short[j]) <= allowed[j] * units[j]
+        short[j] = (abs(short[j]) + rounding[j]) / units[j]
+    return held, short, t
+
+
+@compiled
 def _normal(rows, subset, relative, ray, errors, minors, sizes):
     """A vector orthogonal to r - 1 of the rows in R^r, by its minors, and bounds on its errors.
 
