@@ -136,12 +136,12 @@ class Values:
     @property
     def touching(self) -> Mask:
         """Neurons that are tried on a kink or on a bound, (m,)."""
-        return np.asarray((self.sums.n_kinks > 0) | self.at_bounds)
+        return (self.sums.n_kinks > 0) | self.at_bounds
 
     @property
     def at_bounds(self) -> Mask:
         """Neurons that are tried on a bound, (m,)."""
-        return (self.at_lower | self.at_upper).any(axis=1)
+        return np.asarray((self.at_lower | self.at_upper).any(axis=1))
 
     @cached_property
     def active(self) -> Mask:
