@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from math import frexp, inf, isfinite, ldexp, sqrt
+from math import frexp, inf, isfinite, ldexp
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def uniform_radius(theta: Parametrization, radius: float, *, bound: float = 1.0)
     a, c = _fractions(weights), np.abs(_fractions(outputs))
     moved = np.abs(c - np.abs(a).max(axis=1)).max()
     allowed = Fraction(radius) / Fraction(2) ** half - moved
-    found, neuron = _largest(lines, where, extents, target)
+    found, neuron = (part.item() for part in _largest(lines, where, extents, target))
     for _ in range(8):
         # Rounding in the search is far below a millionth.
         found *= 1 - 1e-6
@@ -111,7 +111,8 @@ def _fractions(values: Array) -> NDArray[Any]:
 class _Lines:
     """The theorem's bounds for B = 1: of float arrays in floats, of arrays of fractions exactly.
 
-    Points p are vectors of d - 1 coordinates along ``e_1, ..., e_{d-2}`` and ``e_{d-1} - e_d``.
+    Points p and extents eta are vectors (..., d - 1) of coordinates along ``e_1, ..., e_{d-2}`` and
+    ``e_{d-1} - e_d``, as many as are asked about at a time.
     """
 
     def __init__(self, products: NDArray[Any]) -> None:
@@ -120,103 +121,109 @@ class _Lines:
         self.rates = np.column_stack([self.nu[:, :-2], self.nu[:, -2] - self.nu[:, -1]])
         self.norms = np.abs(products).max(axis=1)
         self.apart = self.rates[:, None] - self.rates[None]
+        self.sizes = np.abs(self.apart)
 
     def gaps(self, p: NDArray[Any], eta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Distances of kinks at the centre and over all of P, (m, m); inf on the diagonal."""
-        centre = np.abs(self.apart @ p)
-        np.fill_diagonal(centre, np.inf)
-        return centre, centre - (np.abs(self.apart) * eta).max(axis=2)
+        """Distances of kinks at the centre and over all of P, (..., m, m); inf on the diagonal."""
+        centre = np.abs(self.apart @ p[..., None, :, None])[..., 0]
+        own = np.arange(len(self.J))
+        centre[..., own, own] = np.inf
+        return centre, centre - (self.sizes * eta[..., None, None, :]).max(axis=-1)
 
     def reaches(self, p: NDArray[Any], eta: NDArray[Any]) -> NDArray[Any]:
-        """How far from s = 0 each kink's points get out, at most, shape (m,)."""
-        shifts = (np.abs(self.rates) * eta).max(axis=1)
-        reach: NDArray[Any] = np.abs(self.rates @ p) + shifts + abs(p[-1]) + eta[-1]
+        """How far from s = 0 each kink's points get out, at most, shape (..., m)."""
+        shifts = (np.abs(self.rates) * eta[..., None, :]).max(axis=-1)
+        centre = np.abs(self.rates @ p[..., None])[..., 0]
+        reach: NDArray[Any] = centre + shifts + np.abs(p[..., -1:]) + eta[..., -1:]
         return reach
 
     def squares(
         self, gaps: Sequence[NDArray[Any]], reaches: NDArray[Any], eta: NDArray[Any], omega: Any
     ) -> NDArray[Any]:
         """Bounds of the neurons' squared parameter distances, inf where there are none."""
-        tau, space = 4 * omega / self.J, 1 - reaches
-        T0, T = (np.minimum((gap - tau).min(axis=1), space) for gap in gaps)
-        if not (tau < T).all():
-            return np.full(len(tau), np.inf)
+        omega, space = np.asarray(omega)[..., None], 1 - reaches
+        tau = 4 * omega / self.J
+        T0, T = (np.minimum((gap - tau[..., None, :]).min(axis=-1), space) for gap in gaps)
+        fine = (tau < T).all(axis=-1, keepdims=True)
+        T0, T = (np.where(fine, least, tau + 1) for least in (T0, T))
         kappa, jump = omega / self.J * (2 + 4 * tau / (T - tau)), 4 * omega / (T0 - tau)
-        turn = kappa[:, None] / np.append(eta[:-1], [2 * eta[-1], 2 * eta[-1]])
-        moved = ((self.J + jump)[:, None] * turn + jump[:, None] * np.abs(self.nu)).max(axis=1)
-        bounds: NDArray[Any] = (moved * np.minimum(4, 3 + moved / self.norms) / 2) ** 2 / self.norms
-        return bounds
+        sides = np.concatenate([eta[..., :-1], 2 * eta[..., -1:], 2 * eta[..., -1:]], axis=-1)
+        turn, jump = kappa[..., None] / sides[..., None, :], jump[..., None]
+        moved = ((self.J[:, None] + jump) * turn + jump * np.abs(self.nu)).max(axis=-1)
+        bounds = (moved * np.minimum(4, 3 + moved / self.norms) / 2) ** 2 / self.norms
+        return np.where(fine, bounds, np.inf)
 
 
 def _scaled(lines: _Lines, p: Array, eta: Array) -> tuple[Array, Array]:
-    """The same shape as large as the box allows while each kink keeps some space around it."""
-    gaps, reaches = lines.gaps(p, eta)[1].min(axis=1), lines.reaches(p, eta)
-    needed = float((reaches + np.clip(gaps, 0.0, reaches)).max())
-    factor = (1 - 1e-9) / max(needed, float((np.abs(p[:-1]) + eta[:-1]).max(initial=0.0)))
+    """The same shapes as large as the box allows while each kink keeps some space around it."""
+    gaps, reaches = lines.gaps(p, eta)[1].min(axis=-1), lines.reaches(p, eta)
+    needed = (reaches + np.clip(gaps, 0.0, reaches)).max(axis=-1)
+    sides = (np.abs(p[..., :-1]) + eta[..., :-1]).max(axis=-1, initial=0.0)
+    factor = ((1 - 1e-9) / np.maximum(needed, sides))[..., None]
     return p * factor, eta * factor
 
 
 def _largest(
     lines: _Lines, p: Array, eta: Array, radius: float, steps: int = 50
-) -> tuple[float, int]:
-    """The largest omega whose distances are within the radius, and the neuron that decides.
+) -> tuple[Array, NDArray[np.intp]]:
+    """The largest omegas whose distances are within the radius, and the neurons that decide.
 
     Distances over omega increase with it. So ``omega * radius / distance`` is too large from
-    below, and allowed from above; then bisection.
+    below, and allowed from above; then bisection, in five steps at least where there is no above.
     """
     # Beyond this tubes meet, or leave the box.
     inverse, both, reaches = 4 / lines.J, lines.gaps(p, eta), lines.reaches(p, eta)
     gaps = both[1] / np.add.outer(inverse, inverse)
-    high = min(float(gaps.min()), float(((1.0 - reaches) / inverse).min()))
-    if high <= 0:
-        return 0.0, 0
+    high = np.minimum(gaps.min(axis=(-1, -2)), ((1.0 - reaches) / inverse).min(axis=-1))
+    possible = high > 0
+    high = np.where(possible, high, 1.0)
     squares = partial(lines.squares, both, reaches, eta)
-    low, first = 0.0, sqrt(squares(high * 1e-9).max())
-    if 0 < first < inf:
-        high = min(high, 1.001e-9 * high * radius / first)
-    decisive = squares(high)
-    if isfinite(top := sqrt(decisive.max())):
-        low = high * min(1.0, (1 - 1e-9) * radius / top)
-    elif steps == 0:
-        steps = 5
-    for _ in range(steps):
+    with np.errstate(divide="ignore"):
+        first = np.sqrt(squares(high * 1e-9).max(axis=-1))
+        nearer = 1.001e-9 * high * radius / first
+        high = np.where(first < inf, np.minimum(high, nearer), high)
+        decisive = squares(high)
+        top = np.sqrt(decisive.max(axis=-1))
+        low = np.where(top < inf, high * np.minimum(1.0, (1 - 1e-9) * radius / top), 0.0)
+    open_ = np.full(top.shape, steps > 0) | (top == inf)
+    for _ in range((steps or 5) if open_.any() else 0):
         middle = (low + high) / 2
         found = squares(middle)
-        if (found <= radius * radius).all():
-            low = middle
-        else:
-            high, decisive = middle, found
-    return low, int(np.argmax(decisive))
+        within = (found <= radius * radius).all(axis=-1)
+        low, beyond = np.where(open_ & within, middle, low), open_ & ~within
+        high = np.where(beyond, middle, high)
+        decisive = np.where(beyond[..., None], found, decisive)
+    return np.where(possible, low, 0.0), decisive.argmax(axis=-1)
 
 
 def _search(lines: _Lines, radius: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """A good centre and extents: the best of random ones by their slopes, then improved."""
     k = lines.rates.shape[1]
-    points = rng.standard_normal((N_CANDIDATES, k)) * np.exp(rng.standard_normal((1, k)))
+    p = rng.standard_normal((N_CANDIDATES, k)) * np.exp(rng.standard_normal((1, k)))
     pairs = lines.apart[np.triu_indices(len(lines.J), 1)]
-    best: list[tuple[float, Array, Array]] = []
-    for p in points:
-        with np.errstate(divide="ignore"):
-            ratios = np.abs(pairs @ p)[:, None] / np.abs(pairs)
-        shares = rng.choice([0.5, 0.8]) * ratios.min(axis=0, initial=np.inf)
-        eta = np.minimum(np.abs(p).max(), shares)
-        if (eta > 0).all():
-            p, eta = _scaled(lines, p, eta)
-            best.append((_largest(lines, p, eta, radius, 0)[0], p, eta))
-    best.sort(key=lambda entry: -entry[0])
-    found = best[:N_BEST]
-    for j, (value, p, eta) in enumerate(found):
-        for step in np.geomspace(0.3, 0.01, N_STEPS):
-            moved = p + step * np.abs(p).max() * rng.standard_normal(k)
-            wider = eta * np.exp(step * rng.standard_normal(k))
-            moved, wider = _scaled(lines, moved, wider)
-            trial = _largest(lines, moved, wider, radius, 0)[0]
-            if trial > value:
-                value, p, eta = trial, moved, wider
-        found[j] = value, p, eta
-    if not found:
+    with np.errstate(divide="ignore"):
+        ratios = np.abs(pairs @ p[..., None]) / np.abs(pairs)
+    shares = rng.choice([0.5, 0.8], (N_CANDIDATES, 1)) * ratios.min(axis=1, initial=np.inf)
+    eta = np.minimum(np.abs(p).max(axis=1, keepdims=True), shares)
+    apart = (eta > 0).all(axis=1)
+    if not apart.any():
         return np.zeros(k), np.ones(k)
-    return max(found, key=lambda entry: entry[0])[1:]
+    p, eta = _scaled(lines, p[apart], eta[apart])
+    value = _largest(lines, p, eta, radius, 0)[0]
+    best = np.argsort(-value, kind="stable")[:N_BEST]
+    value, p, eta = value[best], p[best], eta[best]
+    moves = rng.standard_normal((len(best), N_STEPS, 2, k))
+    for j, step in enumerate(np.geomspace(0.3, 0.01, N_STEPS)):
+        moved = p + step * np.abs(p).max(axis=1, keepdims=True) * moves[:, j, 0]
+        moved, wider = _scaled(lines, moved, eta * np.exp(step * moves[:, j, 1]))
+        trial = _largest(lines, moved, wider, radius, 0)[0]
+        better = (trial > value)[:, None]
+        value, p, eta = (
+            np.maximum(value, trial),
+            np.where(better, moved, p),
+            np.where(better, wider, eta),
+        )
+    return p[value.argmax()], eta[value.argmax()]
 
 
 def _is_proved(
