@@ -208,3 +208,62 @@ def stored(X, u, largest, shares, resolution, share):
         for k in range(n):
             lost[i, k] = shares[k] * (share * top) + abs(X[k, d - 1]) * resolution[i]
     return lost
+
+
+@compiled
+def effective(weights, reduced, relative, share):
+    """Effective weight vectors (m, d), how far off they are, and what the last entries lose (m,).
+
+    Where lifted data are ``reduced`` the last two entries are p and q, of which the data see
+    ``p - q``: that rounds it by ``relative``, and storing it loses a ``share`` of the larger one.
+    """
+    m, d = weights.shape
+    d -= reduced
+    a, error, lost = np.empty((m, d)), np.zeros((m, d)), np.zeros(m)
+    for i in range(m):
+        for j in range(d):
+            a[i, j] = weights[i, j]
+        if reduced:
+            a[i, d - 1] -= weights[i, d]
+            error[i, d - 1] = relative * abs(a[i, d - 1])
+            lost[i] = share * max(abs(weights[i, d - 1]), abs(weights[i, d]))
+    return a, error, lost
+
+
+@compiled
+def reach(weights, outputs, reduced):
+    """Within r of weights and outputs ``|c_i| a_i`` changes by at most r (m, d) + r^2 (d,)."""
+    m, d = weights.shape
+    d -= reduced
+    linear, square = np.empty((m, d)), np.ones(d)
+    if reduced:
+        square[d - 1] = 2.0
+    for i in range(m):
+        for j in range(d):
+            size = abs(weights[i, j])
+            if reduced and j == d - 1:
+                size += abs(weights[i, d])
+            linear[i, j] = abs(outputs[i]) * square[j] + size
+    return linear, square
+
+
+@compiled
+def products(weights, outputs, reduced, share):
+    """Effective product coordinates ``|c_i| a_i`` (m, d).
+
+    Where lifted data are ``reduced``, what is left of (0, ..., 0, t, t) but rounding, a ``share``
+    of its size, is the apex: exactly zero.
+    """
+    u = effective(weights, reduced, 0.0, 0.0)[0]
+    for i in range(len(u)):
+        size, top = abs(outputs[i]), 0.0
+        largest = 0.0
+        for j in range(u.shape[1]):
+            u[i, j] *= size
+            largest = max(largest, abs(u[i, j]))
+        for j in range(weights.shape[1]):
+            top = max(top, abs(weights[i, j]))
+        if reduced and largest <= share * (size * top):
+            for j in range(u.shape[1]):
+                u[i, j] = 0.0
+    return u

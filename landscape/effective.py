@@ -36,6 +36,9 @@ EPS = float(np.finfo(float).eps)
 #: What entries of weight vectors on kinks lose in storage, relative to the largest one.
 STORED = 32 * EPS
 
+#: What p - q of lifted coordinates loses, relative to the larger one, and shifts likewise.
+SPLIT = 4 * EPS
+
 #: Entries of X up to which problems on the same data share what they know of these.
 SHARED = 2**16
 
@@ -171,7 +174,7 @@ class EffectiveProblem:
 
     def at(self, theta: Parametrization) -> EffectiveProblem:
         """The same problem around another parametrization; what is known of the data stays so."""
-        signs = np.where(theta.output_weights < 0, -1.0, 1.0)[: len(self.signs)]
+        signs = np.copysign(1.0, theta.output_weights[: len(self.signs)] + 0.0)  # 0 is no -0 now
         other = object.__new__(type(self))  # several times as fast as copy
         vars(other).update(vars(self), theta=theta, signs=signs)
         vars(other).pop("resolution", None)
@@ -272,6 +275,12 @@ class EffectiveProblem:
         return np.asarray(self.sizes.sum(axis=1))
 
     @cached_property
+    def input_norms(self) -> Array:
+        """``‖x_k‖_1`` of what the network sees, rounded up, shape (n,); not in other units."""
+        norms = self.norms + self.sizes[:, -1] if self.reduced else self.norms
+        return np.asarray(norms * (1 + 2 * gamma(self.X.shape[1] + self.reduced)))
+
+    @cached_property
     def lines(self) -> Lines:
         """Samples that are the same or opposite up to a factor: they share their kinks."""
         return Lines.of(self.X)
@@ -279,15 +288,14 @@ class EffectiveProblem:
     @cached_property
     def resolution(self) -> Array:
         """What p - q of lifted coordinates, and shifts, lose to rounding, shape (m,)."""
-        eps = 4 * EPS
         m, units = len(self.signs), self.units
         if units is None:
-            return eps * self.theta.sizes if self.reduced else np.zeros(m)
+            return SPLIT * self.theta.sizes if self.reduced else np.zeros(m)
         products = np.abs(self.theta.products[:m])
         sums = products[:, : len(units.shifts)] @ np.abs(units.shifts)
         if self.reduced:
             sums += products[:, -2:].max(axis=1)
-        return np.asarray(eps * units.scales[-1] / units.target * sums)
+        return np.asarray(SPLIT * units.scales[-1] / units.target * sums)
 
     @cached_property
     def merged(self) -> tuple[Array, Array, Array, NDArray[np.intp] | slice, float]:
@@ -315,6 +323,11 @@ class EffectiveProblem:
         return 1.0 if self.units is None else self.units.target
 
     @cached_property
+    def mean_square(self) -> float:
+        """Of the targets."""
+        return float(self.y @ self.y) / self.y.size
+
+    @cached_property
     def bounded(self) -> bool:
         """Whether any coordinate has a bound."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
@@ -326,36 +339,31 @@ class EffectiveProblem:
 
         That of the entries (m, d), and what the last ones lose when they are stored (m,).
         """
-        a = self._weights()
-        error, lost = np.zeros_like(a), np.zeros(len(a))
-        if self.reduced:
-            error[:, -1] = gamma(0) * np.abs(a[:, -1])
-            lost = 4 * EPS * max_norms(self.theta.weights[:, -2:])
-        return a, error, lost
+        from landscape._kernels import effective  # numba, when needed
 
-    def _weights(self) -> Array:
-        a = self.theta.weights[: len(self.signs)]
-        if self.reduced:
-            a, last = a[:, :-1].copy(), a[:, -1]
-            a[:, -1] -= last
-        return a
+        found: tuple[Array, Array, Array] = effective(*self.form, gamma(0), SPLIT)
+        return found
+
+    @property
+    def form(self) -> tuple[Array, bool]:
+        """Weight vectors of ``theta``, and whether of the last two entries data see p - q only."""
+        return self.theta.weights[: len(self.signs)], self.reduced
 
     def reach(self) -> tuple[Array, Array]:
         """Within r of ``theta`` (max-norm of A and c) u changes by at most r (m, d) + r^2 (d,)."""
-        m = len(self.signs)
-        entries, twice = np.abs(self.theta.weights[:m]), np.ones(self.X.shape[1])
-        if self.reduced:
-            entries[:, -2] += entries[:, -1]
-            entries, twice[-1] = entries[:, :-1], 2.0
-        return np.abs(self.theta.output_weights[:m, None]) * twice + entries, twice
+        from landscape._kernels import reach  # numba, when needed
+
+        (weights, reduced), outputs = self.form, self.theta.output_weights
+        found: tuple[Array, Array] = reach(weights, outputs, reduced)
+        return found
 
     def state(self) -> State:
         """The state of ``theta``, moved into the bounds."""
-        u = np.abs(self.theta.output_weights[: len(self.signs), None]) * self._weights()
+        from landscape._kernels import products  # numba, when needed
+
+        weights, reduced = self.form
+        u = products(weights, self.theta.output_weights, reduced, SPLIT)
         e = 0.0 if self.column is None else float(self.theta.output_weights[-1])
-        if self.reduced:
-            # What is left of (0, ..., 0, t, t) but rounding is the apex: exactly zero.
-            u[max_norms(u) <= 4 * EPS * self.theta.sizes] = 0.0
         if self.units is not None:
             u = self.units.into(u)
             e /= self.units.target
@@ -529,7 +537,7 @@ def _shared(space: Space, inputs: bytes, targets: bytes) -> EffectiveProblem:
     # A penalty of zeros is none, but not looked up here again.
     problem = EffectiveProblem.build(theta, X, y, space, np.zeros(space.n_inputs))
     for each in (problem.in_own_units(), problem.in_powers_of_two()):
-        _ = each.lines, each.largest, each.norms, each.storage, each.merged, each.bounded
+        _ = each.lines, each.largest, each.input_norms, each.storage, each.merged, each.bounded
         _ = each.reduced and each._reaches
     return problem
 

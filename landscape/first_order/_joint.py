@@ -54,7 +54,7 @@ def check_point(
     ``instead`` gives checks of neurons that are decided by other means. ``descent_only`` leaves
     mixed kinks, the expensive ones, unexamined once another neuron descends.
     """
-    if point.is_global or not point.bent.any():
+    if point.is_global or not point.bends:
         others = None if instead is None else instead(point)
         return check_neurons(point, budget, others, descent_only=descent_only)
     return _Joint(point, budget, instead).check()

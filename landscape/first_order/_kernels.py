@@ -160,18 +160,12 @@ def neurons(X, lines, kinks, counts, signs, s, gradients, rounding, allowed, tod
 
 
 @compiled
-def margins(z, errors, kinks, norms, powers, sizes, slopes):
-    """How far weight vectors may move before a pair off its kink changes sides, in the max-norm.
-
-    ``norms`` (n,) are the samples' 1-norms, ``powers`` (m,) the neurons' units. Then what kinks are
-    missed by, times the ``slopes`` (n,) of the losses.
-    """
-    limit, missed = np.inf, 0.0
-    for i in range(len(z)):
-        for k in range(norms.size):
-            if kinks[i, k]:
-                missed += slopes[k] * (abs(z[i, k]) + errors[i, k]) * sizes[i]
-            elif norms[k] > 0.0:
-                side = max(abs(z[i, k]) - errors[i, k], 0.0)
-                limit = min(limit, side / powers[i] / norms[k])
-    return limit, missed
+def share_missed(shortfalls, rounding, terms):
+    """By how much conditions are missed beyond ``rounding``, as the largest share of terms."""
+    share = 0.0
+    for i in range(len(terms)):
+        for j in range(terms.shape[1]):
+            short = shortfalls[i, j] - 4.0 * rounding[i, j]
+            if short > 0.0 and terms[i, j] > 0.0:
+                share = max(share, short / terms[i, j])
+    return share

@@ -91,7 +91,9 @@ class Values:
         if isinstance(problem.sample_loss, KinkedLoss):
             place = problem.sample_loss.pieces()[0]
             bent = np.abs(r.value - place) <= KINK_FACTOR * (r.error + gamma(0) * np.abs(place))
-        touched = problem.touched(State(sizes[:, None] * weights.value, e))
+        touched = (np.zeros((m, d), dtype=bool),) * 2
+        if problem.bounded:
+            touched = problem.touched(State(sizes[:, None] * weights.value, e))
         return cls(problem, weights, sizes, e, z, r, s, losses, kinks.T, *touched, bent)
 
     @classmethod
@@ -134,11 +136,6 @@ class Values:
         return found
 
     @property
-    def touching(self) -> Mask:
-        """Neurons that are tried on a kink or on a bound, (m,)."""
-        return (self.sums.n_kinks > 0) | self.at_bounds
-
-    @property
     def at_bounds(self) -> Mask:
         """Neurons that are tried on a bound, (m,)."""
         return np.asarray((self.at_lower | self.at_upper).any(axis=1))
@@ -158,12 +155,22 @@ class Values:
         shrink = 1 - 4 * gamma(n)  # towards 0, so that rounding leaves no interval
         return at, low * self.bent * shrink, high * self.bent * shrink
 
+    @property
+    def bends(self) -> bool:
+        """Whether any sample is tried on the kink of its loss."""
+        return isinstance(self.problem.sample_loss, KinkedLoss) and bool(self.bent.any())
+
+    @cached_property
+    def penalty(self) -> float:
+        """That of the problem."""
+        return 0.0 if self.problem.plain else self.problem.penalty_value(self.u, self.e)
+
     @cached_property
     def loss(self) -> Bounded:
         """The mean of the samples' losses, squares unless there are others, plus the penalty."""
         n = self.r.value.size
         mean = self._mean_square if self.losses is None else self.losses @ np.full(n, 1.0 / n)
-        penalty = self.problem.penalty_value(self.u, self.e)
+        penalty = self.penalty
         error = float(mean.error) + gamma(self.weights.value.size + 6) * penalty
         if self.losses is not None:
             error += gamma(0) * abs(float(mean.value))
@@ -183,12 +190,11 @@ class Values:
         A hinge loss, whose unit is 1, has to be zero up to the root of that.
         """
         loss = self.problem.sample_loss
-        if self.problem.penalty_value(self.u, self.e) > 0:
+        if self.penalty > 0:
             return False
         if loss is not None and not loss.of_residuals:
             return isinstance(loss, HingeLoss) and float(self.loss.size) <= GLOBAL_SHARE**0.5
-        y = self.problem.y
-        if float(self._mean_square.size) > 2 * GLOBAL_SHARE * float(y @ y) / y.size > 0:
+        if float(self._mean_square.size) > 2 * GLOBAL_SHARE * self.problem.mean_square > 0:
             return False  # no variance is larger
         terms = (self.problem.terms(self.weights.value) * ~self.z.negative) @ self.sizes
         return is_zero_loss(self._mean_square, self.problem.y, terms)
@@ -213,10 +219,10 @@ class PointCheck:
     @property
     def stationarity(self) -> float:
         """By how much first-order conditions are missed beyond rounding, as a share of terms."""
+        from landscape.first_order._kernels import share_missed  # numba, when needed
+
         sums, offset = self.sums, self.sums.offset
-        short = self.shortfalls - 4 * sums.rounding
-        used = (short > 0) & (sums.terms > 0)
-        share = float((short[used] / sums.terms[used]).max(initial=0.0))
+        share: float = share_missed(self.shortfalls, sums.rounding, sums.terms)
         if sums.offset_terms == 0:
             return share
         return max(share, float(np.abs(offset.value) - 4 * offset.error) / sums.offset_terms)
@@ -254,7 +260,7 @@ class Sums:
 
         problem, s = point.problem, point.s
         sizes = np.abs(s.value)
-        if point.bent.any():  # of these, what is chosen has the digits
+        if point.bends:  # of these, what is chosen has the digits
             _, low, high = point.pieces
             sizes += high - low
         z, kinks = (np.ascontiguousarray(pairs.T) for pairs in (point.z.value, point.kinks))

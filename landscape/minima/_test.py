@@ -3,11 +3,10 @@
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
 
 import numpy as np
 
-from landscape.effective import EffectiveProblem
+from landscape.effective import SPLIT, EffectiveProblem
 from landscape.errors import NumericalError
 from landscape.exact import dot, vector
 from landscape.first_order import (
@@ -102,16 +101,18 @@ class MinimumTest:
         budget: Budget | None,
         violations: tuple[str, ...],
     ) -> None:
+        from landscape.minima._kernels import own_units  # numba, when needed
+
         self.violations = violations
-        self.theta_bounds = problem.lower, problem.upper
+        self.theta_bounds, norms = (problem.lower, problem.upper), problem.input_norms
         problem = problem.in_powers_of_two()
         # A copy: collapsed neurons take the sign that descends.
         self.problem = problem = problem.at(problem.theta)
         self.inputs, self.budget = inputs, budget
         theta, units, m = problem.theta, problem.units, len(problem.signs)
         self.a, self.c = theta.weights[:m], np.abs(theta.output_weights[:m])
-        a, error, resolution = problem.own_weights()
-        self.scales = np.ones(a.shape[1]) if units is None else units.scales
+        self.norms = norms
+        self.scales = np.ones(problem.X.shape[1]) if units is None else units.scales
         self.target = problem.unit
         #: By how much the weight decay of an unrestricted network exceeds its least value over the
         #: rescalings of its neurons; in the units of the loss.
@@ -124,26 +125,15 @@ class MinimumTest:
             self.imbalance = strength * float(gaps @ gaps) * (1 + 1e-12) / self.target**2
             # Without an output weight, weights only cost.
             self.idle = bool((self.a * counted)[self.c == 0].any())
-        # Powers of two for the neurons: nothing here is rounded.
-        exponents = np.frexp(max_norms(a * self.scales))[1]
-        self.powers = np.ldexp(1.0, -np.minimum(np.maximum(exponents, -1000), 1000))
-
-        def own(values: Array) -> Array:
-            return np.asarray(values * self.scales * self.powers[:, None])
-
-        e = 0.0 if problem.column is None else float(theta.output_weights[-1]) / self.target
-        sizes = self.c / self.powers / self.target
-        self.point = Values.at(
-            problem,
-            Bounded(own(a), own(error)),
-            sizes,
-            e,
-            resolution * self.scales[-1] * self.powers,
+        a, error, sizes, resolution, self.powers = own_units(
+            self.a, self.c, problem.reduced, self.scales, self.target, gamma(0), SPLIT
         )
+        e = 0.0 if problem.column is None else float(theta.output_weights[-1]) / self.target
+        self.point = Values.at(problem, Bounded(a, error), sizes, e, resolution)
 
     def certificate(self) -> Certificate:
         """The verdict, with samples next to kinks on them, or else with all on their sides."""
-        if not (np.isfinite(self.point.s.error).all() and np.isfinite(self.point.z.error).all()):
+        if not math.isfinite(self.point.s.error.max() + self.point.z.error.max(initial=0.0)):
             raise NumericalError("theta: its values on the data exceed the range of floats")
         check = check_point(self.point, self.budget, self._collapsed)
         self.at_kinks = check.verdict
@@ -191,7 +181,7 @@ class MinimumTest:
     ) -> Certificate:
         # A violation that was found on the kinks that are tried first is told with these.
         sharp = check.verdict is verdict is Verdict.HOLDS
-        kinks, active = (check.values if sharp else self.point).kinks, check.values.active
+        kinks = (check.values if sharp else self.point).kinks
         kinds = {neuron.kind for neuron in check.neurons}
         kind = "kinks" if "convex kinks" in kinds else "smooth"
         if "mixed kinks" in kinds:
@@ -218,7 +208,7 @@ class MinimumTest:
             radius=radius,
             slack=slack,
             n_kinks=int(np.count_nonzero(kinks)),
-            n_silent=active.shape[1] - int(np.count_nonzero(active.any(axis=0))),
+            n_silent=int(np.count_nonzero(check.values.sums.n_active == 0)),
             direction=direction,
             slope=slope,
             multipliers=tuple(neuron.multipliers for neuron in check.neurons),
@@ -228,7 +218,7 @@ class MinimumTest:
     def _slope(self, check: PointCheck) -> float:
         """The derivative of the loss along the direction, in the own units."""
         assert check.direction is not None
-        if check.values.bent.any():
+        if check.values.bends:
             slope = slope_along(check.values, check.direction, check.direction_offset)
             total = float(slope.value)
         else:
@@ -244,7 +234,7 @@ class MinimumTest:
             return None
         v = check.direction
         leaves = (exact.at_lower & (v < 0)) | (exact.at_upper & (v > 0))
-        if check.values.bent.any():  # of all neurons together, or of none
+        if check.values.bends:  # of all neurons together, or of none
             falls = slope_along(exact, v, check.direction_offset).negative
             return replace(check, values=exact) if falls and not leaves.any() else None
         falls = slopes(exact, v).negative & ~leaves.any(axis=1)
@@ -284,7 +274,7 @@ class MinimumTest:
         point = replace(
             point, z=Bounded(value, error), kinks=kinks, at_lower=at_lower, at_upper=at_upper
         )
-        return self._exact_pieces(point) if point.bent.any() else point
+        return self._exact_pieces(point) if point.bends else point
 
     def _exact_pieces(self, point: Values) -> Values:
         """Samples next to the kink of their loss on the side where they are, by rationals."""
@@ -303,28 +293,29 @@ class MinimumTest:
         error = np.where(point.bent, gamma(2) * np.abs(value), point.s.error)
         return replace(point, s=Bounded(value, error), bent=bent)
 
-    @cached_property
-    def norms(self) -> Array:
-        """``‖x_k‖_1``, rounded up, (n,)."""
-        return np.abs(self.inputs).sum(axis=1) * (1 + 2 * gamma(self.inputs.shape[1]))
-
     # --- radius and slack ---------------------------------------------------------------------
 
     def _radius(self, check: PointCheck) -> tuple[float, float, str]:
         """A radius, the slack within it, and, where the radius is 0, why there is none."""
-        point, problem = check.values, self.problem
-        n = point.s.value.size
-        cell, missed = self._margins(check)
+        from landscape.minima._kernels import margins  # numba, when needed
+
+        point, problem, own = check.values, self.problem, self.point.z
+        parts = point.z.value, point.z.error, own.value, own.error, point.kinks
+        *pairs, kinks = (np.ascontiguousarray(part.T) for part in parts)
+        n, slopes, theta = point.s.value.size, point.s.size, (self.a, self.c, problem.reduced)
         # Within r product coordinates change by at most r linear + r^2 square, in the own units.
-        units = self.scales / self.target
-        linear, square = (part * units for part in problem.reach())
-        short = check.shortfalls
-        first, second = float((short * linear).sum()), float((short * square).sum())
+        cell, missed, (first, second), stake, beside = margins(
+            tuple(pairs[:2]), tuple(pairs[2:]), kinks, self.norms, self.powers, point.sizes, slopes,
+            theta, self.scales / self.target, check.shortfalls, check.sums.terms, BESIDE,
+        )  # fmt: skip
+        if problem.bounded:  # active ones are like kinks
+            cell = min([cell, *self.c[point.at_bounds & (self.c > 0)].tolist()])
+        cell = max(0.0, cell * (1 - 1e-12))
         if problem.column is not None:
             first += float(check.sums.offset.size) / self.target
         # Kinks, active bounds and the loss itself, whatever the radius.
-        missed = 2 * (missed + self._gap_costs(check))
-        if point.bent.any():
+        missed = 2 * (missed * (1 + 1e-12) + self._gap_costs(check))
+        if point.bends:
             missed += 2 * loss_gaps(point)
         loss = point.loss
         fixed = missed + n * (float(loss.error) + self.imbalance)
@@ -334,9 +325,8 @@ class MinimumTest:
         if limit <= 0:
             return 0.0, np.nan, "kinks and bounds are missed by more than the slack may be"
         # 2 first r + 2 second r^2 <= limit, solved without cancellation.
-        root = first + np.sqrt(first**2 + 2 * second * limit)
-        with np.errstate(over="ignore"):
-            radius = min(cell, limit / root * (1 - 1e-12)) if root > 0 else cell
+        root = first + math.sqrt(first * first + 2 * second * limit)
+        radius = min(cell, limit / root * (1 - 1e-12)) if root > 0 else cell
         if radius == np.inf and root > 0:  # what is missing is next to the least positive float
             radius = LARGEST
         whole = cell
@@ -345,35 +335,14 @@ class MinimumTest:
             whole = max(float(np.abs(weights).max()), float(self.c.max(initial=0.0)))
         if radius < WORTH * whole:
             return 0.0, np.nan, "the conditions hold too roughly to say anything of the loss"
-        stake = 0.0  # what the loss could change by within the radius
-        if missed > 0:
-            stake = 2 * radius * float((check.sums.terms * (linear + radius * square)).sum())
-        if missed > max(MISSED * stake, n * float(loss.error)):
+        # What the loss could change by within the radius.
+        change = 2 * radius * (stake[0] + radius * stake[1]) if missed > 0 else 0.0
+        if missed > max(MISSED * change, n * float(loss.error)):
             return 0.0, np.nan, "kinks and bounds are missed by too much for so small a radius"
-        z = self.point.z
-        beside = (np.abs(z.value) <= BESIDE * z.error) & ~point.kinks
-        if beside.any() and (beside & (self.norms > 0)[:, None]).any():
+        if beside:
             return 0.0, np.nan, "a sample is within rounding of a kink that it is not on"
         slack = fixed + (2 * (first + second * radius) * radius if root > 0 else 0.0)
         return radius, self._upwards(slack / n), ""
-
-    def _margins(self, check: PointCheck) -> tuple[float, float]:
-        """``r_cell`` of Theorem 6: within it every pair off its kink keeps its side.
-
-        Then what kinks are missed by. The sign of an output weight matters only to neurons with
-        kinks or active bounds: on a smooth neuron the loss is the same convex quadratic in
-        ``c_i a_i`` on both sides of 0.
-        """
-        from landscape.first_order._kernels import margins  # numba, when needed
-
-        point = check.values
-        pairs = (point.z.value, point.z.error, point.kinks)
-        limit, missed = margins(
-            *(np.ascontiguousarray(part.T) for part in pairs), self.norms, self.powers,
-            point.sizes, point.s.size,
-        )  # fmt: skip
-        limit = min([limit, *self.c[point.touching & (self.c > 0)].tolist()])
-        return max(0.0, limit * (1 - 1e-12)), missed * (1 + 1e-12)
 
     def _gap_costs(self, check: PointCheck) -> float:
         """Multipliers of active bounds times what the point misses the bounds by."""
