@@ -48,37 +48,12 @@ def ray_costs(c: Array, a: Array, p: Array, e: Array, *, balanced: bool = False)
 
     c, a, p, e = np.broadcast_arrays(c[..., None], a, p[..., None], e)
     c, p = c[..., 0], p[..., 0]
-    norms, lengths = np.abs(a).max(axis=-1), np.abs(e).max(axis=-1)
-    largest, size, gain = np.maximum(np.abs(c), norms), np.abs(p), np.sign(p) * c
-
-    def distance(t: Array) -> Array:
-        """The objective, infinite where the scale is not positive and finite."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            value = np.maximum(np.abs(c - p / t), np.abs(a - t[..., None] * e).max(axis=-1))
-        return np.where((t > 0) & np.isfinite(t) & np.isfinite(value), value, np.inf)
-
-    scale = np.sqrt(size) / np.sqrt(lengths)
-    upper = distance(scale)
-    if balanced:
-        return np.stack([below(upper, largest + scale * lengths), upper, scale])
     rows = [x.reshape(-1, x.shape[-1]).copy() for x in (a, e)]
-    ends = ray_levels(*rows, gain.ravel(), size.ravel(), upper.ravel())
-    low, _, first, last = ends.reshape(4, *size.shape)
-    # Scales that keep (c, a), a or c unchanged, and the balanced one, are free of the bisection's
-    # rounding.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        kept = (
-            np.where(first <= last, 0.5 * (first + last), scale),
-            scale,
-            np.where(gain > 0, size / gain, np.nan),
-            norms / lengths,
-            np.ones(size.shape),
-        )
-    upper = np.full(size.shape, np.inf)
-    for t in kept:
-        value = distance(t)
-        scale, upper = np.where(value <= upper, t, scale), np.minimum(value, upper)
-    return np.stack([np.minimum(below(low, largest), upper), upper, scale])
+    found = ray_levels(*rows, c.flatten(), p.flatten(), balanced).reshape(3, *c.shape)
+    (low, upper, scale), size = found, np.maximum(np.abs(c), np.abs(a).max(axis=-1))
+    if balanced:
+        size = size + scale * np.abs(e).max(axis=-1)
+    return np.stack([np.minimum(below(low, size), upper), upper, scale])
 
 
 def line_distances(a: Array, normals: Array) -> Array:

@@ -4,13 +4,10 @@ On N* the realization determines the parametrization up to a permutation, so thi
 that Corollary 3.3, (38), bounds (Theorem 2).
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial.distance import cdist
 
 from landscape.parametrization import Parametrization
@@ -35,8 +32,8 @@ class Assignment:
 def bottleneck_assignment(costs: ArrayLike) -> Assignment:
     """Assign every row its own column such that the largest entry used is as small as possible.
 
-    Exact: bisection over the sorted entries, a maximum matching of the graph of the entries below
-    the threshold decides each step.
+    Exact: each row in turn takes the column to which the largest entry on its way is least, where
+    rows before it may move on to other columns.
 
     Parameters
     ----------
@@ -56,27 +53,16 @@ def bottleneck_assignment(costs: ArrayLike) -> Assignment:
     >>> found.value, found.columns.tolist()
     (3.0, [1, 0])
     """
-    c = np.asarray(costs, dtype=float)
+    from landscape.stability._kernels import bottleneck_columns  # numba, when needed
+
+    c = np.ascontiguousarray(costs, dtype=float)
     if c.ndim != 2 or c.shape[0] > c.shape[1]:
         raise ValueError(f"costs: expected shape (m, n) with m <= n, got {c.shape}")
     if np.isnan(c).any():
         raise ValueError("costs: an entry is NaN")
-    if c.shape[0] == 0:
-        return Assignment(np.zeros(0, dtype=np.intp), 0.0)
-
-    def match(level: float) -> NDArray[np.intp]:
-        """Column of each row in a maximum matching of the entries up to a level, or -1."""
-        below = c <= level
-        ends = np.append(0, below.sum(axis=1).cumsum())
-        graph = csr_array((below[below], below.nonzero()[1], ends), shape=c.shape)
-        return np.asarray(maximum_bipartite_matching(graph, perm_type="column"), dtype=np.intp)
-
-    levels = np.unique(c[c >= c.min(axis=1).max()])  # every row pays at least its least entry
-    level = levels[0]  # and often no more
-    if (columns := match(level)).min() < 0:
-        level = levels[bisect_left(levels[:-1], True, 1, key=lambda level: match(level).min() >= 0)]
-        columns = match(level)
-    return Assignment(columns, float(level))
+    columns = bottleneck_columns(c)
+    used = c[np.arange(len(c)), columns]
+    return Assignment(columns, float(used.max()) if used.size else 0.0)
 
 
 def entries(theta: Parametrization) -> Array:
