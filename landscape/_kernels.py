@@ -267,3 +267,41 @@ def products(weights, outputs, reduced, share):
             for j in range(u.shape[1]):
                 u[i, j] = 0.0
     return u
+
+
+@compiled
+def split(rows, widths):
+    """Rows (w, b) as (w, p, q) with p - q = b and min(p, q) = width, (m, d + 1)."""
+    (m, d), found = rows.shape, np.empty((len(rows), rows.shape[1] + 1))
+    for i in range(m):
+        for j in range(d - 1):
+            found[i, j] = rows[i, j]
+        bias = rows[i, d - 1]
+        found[i, d - 1] = widths[i] + (bias if bias > 0.0 else 0.0)
+        found[i, d] = widths[i] + (0.0 if bias > 0.0 else -bias)
+    return found
+
+
+@compiled
+def unfold(u, reaches, margin, weights, outputs, free):
+    """Widths (m,) of wide members of the flat families of u (m, d), and their products (m, d + 1).
+
+    See :meth:`landscape.effective.EffectiveProblem.parametrization`. Neurons at the apex keep
+    their own width; of several all but the first turn silent, if biases are ``free``.
+    """
+    (m, d), widths, n_apex = u.shape, np.empty(len(u)), 0
+    for i in range(m):
+        w, bias = np.inf, abs(u[i, d - 1])
+        for b in range(len(reaches)):
+            top = 0.0
+            for j in range(d - 1):
+                top = max(top, abs(u[i, j]) * reaches[b, j])
+            w = min(w, top)
+        widths[i] = max(2.0 * margin, w - bias, bias / 20.0)
+        if max(w, bias) == 0.0:
+            own = abs(outputs[i]) * min(weights[i, d - 1], weights[i, d])
+            widths[i] = max(2.0 * margin, own) if own > 0.0 else 1.0
+            if n_apex > 0 and free:
+                u[i, d - 1] = -widths[i] * n_apex
+            n_apex += 1
+    return widths, split(u, widths)

@@ -398,25 +398,21 @@ class EffectiveProblem:
         (C.2) get different members. Of several neurons at the apex (0, ..., 0, t, t) all but the
         first turn silent, which on the data is the same.
         """
-        u, sizes = u.copy(), np.abs(u)
-        tops = np.maximum.reduce(sizes[:, None, :-1] * self._reaches, axis=2)
-        w, bias = np.minimum(tops[:, 0], tops[:, 1]), sizes[:, -1]
+        from landscape._kernels import unfold  # numba, when needed
+
         margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
-        least = np.maximum(np.maximum(2 * margin, w - bias), bias / 20)
-        for k, i in enumerate((np.maximum(w, bias) == 0).nonzero()[0].tolist()):  # at the apex
-            own = abs(self.theta.output_weights[i]) * min(self.theta.weights[i, -2:])
-            least[i] = max(2 * margin, own) if own > 0 else 1.0
-            if k and (self.decay is None or self.decay[-1] == 0):  # biases are free
-                u[i, -1] = -least[i] * k
+        free = self.decay is None or self.decay[-1] == 0  # biases
+        u, (a, _), c = u.copy(), self.form, self.theta.output_weights
+        widths, rows = unfold(u, self._reaches, margin, a, c, free)
         for attempt in range(len(u)):
-            rows = split_biases(u, least)
             theta = Parametrization.from_products(rows, self.signs)
             if theta.apart:
                 break
             again = np.flatnonzero(group_directions(rows) != np.arange(len(u)))
             if again.size == 0:
                 break
-            least[again] *= 1.0 + (1 + np.arange(again.size)) / (8.0 + attempt)
+            widths[again] *= 1.0 + (1 + np.arange(again.size)) / (8.0 + attempt)
+            rows = split_biases(u, widths)
         return theta
 
     def product_direction(self, direction: Array, offset: float) -> Array:

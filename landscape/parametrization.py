@@ -7,6 +7,7 @@ and the lift of Lemma A.4. Its *product coordinates* are ``u_i = |c_i| a_i`` and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -131,7 +132,8 @@ def _label_run(
 def require_finite(expected: str, **arrays: Array) -> None:
     """ValueError with the first entry that is not finite."""
     for name, values in arrays.items():
-        if np.count_nonzero(np.isfinite(values)) < values.size:
+        # Most often the sum of squares is finite, which is quicker to see.
+        if not (math.isfinite(np.vdot(values, values)) or np.isfinite(values).all()):
             where = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
             raise ValueError(f"{name}: entry {where} is {values[where]}, {expected}")
 
@@ -363,12 +365,11 @@ def lift_inputs(features: ArrayLike) -> Array:
 
 def split_biases(rows: Array, width: Array | float = 0.0) -> Array:
     """Rows (w, b) as (w, p, q) with p - q = b and min(p, q) = width, shape (m, d + 1)."""
-    b, (m, d) = rows[:, -1], rows.shape
-    split = np.empty((m, d + 1))
-    split[:, :-2] = rows[:, :-1]
-    split[:, -2] = width + np.maximum(b, 0.0)
-    split[:, -1] = width + np.maximum(-b, 0.0)
-    return split
+    from landscape._kernels import split  # numba, when needed
+
+    widths = np.broadcast_to(width, len(rows))
+    found: Array = split(np.array(rows, float, order="C"), np.array(widths, float))
+    return found
 
 
 def lift(
