@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape._kernels import stored
 from landscape.compiled import compiled
-from landscape.stationarity._kernels import fits
+from landscape.stationarity._kernels import fits, rises
 
 
 @compiled
@@ -118,16 +118,19 @@ def _kink_function(X, units, firsts, opposite, kinks, count, sign, s, g, allowed
 
 
 @compiled
-def neurons(X, lines, kinks, counts, signs, s, gradients, rounding, allowed, todo, merging, unit):
+def neurons(
+    X, lines, kinks, counts, signs, s, gradients, rounding, allowed, todo, merging, few, unit, least
+):
     """The neurons' h: gradients (m, d), and each ``starts`` (m + 1,) the kinks and their weights.
 
-    Those that are 2 in ``todo`` (m,) are decided where they are smooth or convex and satisfy their
-    conditions: with multipliers of the kinks, and shortfalls (m, d). Of others there is what h is
-    charged with. For 0 there is nothing.
+    Those that are 2 in ``todo`` (m,) are decided where they satisfy their conditions: smooth and
+    convex ones, for which the first array (m,) says 1, with multipliers of the kinks, and mixed
+    ones with a ``few`` rays, for which it has their number; all with shortfalls (m, d). Of others
+    there is what h is charged with, and 0. For 0 in ``todo`` there is nothing.
     """
     (n, d), m = X.shape, signs.size
     g, charges, starts = gradients.copy(), np.zeros((m, d)), np.zeros(m + 1, np.int64)
-    total, held, (units, firsts, opposite) = 0, np.zeros(m, np.bool_), lines
+    total, held, (units, firsts, opposite) = 0, np.zeros(m, np.int64), lines
     for i in range(m):
         total += counts[i]
     rows, weights, t = np.empty((total, d)), np.empty(total), np.zeros(total)
@@ -146,16 +149,21 @@ def neurons(X, lines, kinks, counts, signs, s, gradients, rounding, allowed, tod
                     for j in range(d):
                         rows[at, j] = units[k, j]
                     at += 1
-        first, starts[i + 1], convex = starts[i], at, todo[i] == 2
+        first, starts[i + 1], convex, short = starts[i], at, True, charges[i]
         for q in range(first, at):
             convex &= weights[q] > 0.0
-        if convex:
-            held[i], short, found = fits(g[i], rows[first:at], weights[first:at], allowed[i], unit)
+        if todo[i] == 2 and convex:
+            fit, short, found = fits(g[i], rows[first:at], weights[first:at], allowed[i], unit)
+            held[i] = fit
+            for q in range(first, at):
+                t[q] = found[q - first]
+        elif todo[i] == 2:
+            held[i], short = rises(
+                g[i], rows[first:at], weights[first:at], allowed[i], unit, least, few
+            )
         for j in range(d):
             charges[i, j] += rounding[i, j]
-            charges[i, j] += short[j] if held[i] else 0.0
-        for q in range(first, at if held[i] else first):
-            t[q] = found[q - first]
+            charges[i, j] += short[j] if held[i] > 0 else 0.0
     return held, g, charges, starts, rows, weights, t
 
 

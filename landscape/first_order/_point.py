@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,10 @@ from landscape.rounding import (
     is_zero_loss,
 )
 from landscape.stationarity import (
+    MAX_RANK,
     MERGING,
+    RISES,
+    VERY_FEW_RAYS,
     Budget,
     KinkFunction,
     NeuronCheck,
@@ -328,18 +330,23 @@ def check_neurons(
     held, gradients, charges, starts, kinks, weights, multipliers = neurons(
         problem.X, (lines.units, lines.firsts, lines.opposite),
         np.ascontiguousarray(point.kinks.T), sums.n_kinks, problem.signs, point.s.value,
-        sums.gradients.value, sums.rounding, sums.allowed, todo, MERGING, UNIT,
+        sums.gradients.value, sums.rounding, sums.allowed, todo, MERGING, (VERY_FEW_RAYS, MAX_RANK),
+        UNIT, SMALLEST,
     )  # fmt: skip
-    functions = {}
-    for i, (start, end) in enumerate(pairwise(starts.tolist())):
-        if held[i]:
-            words = CONVEX if end > start else SMOOTH
-            found[i] = NeuronCheck(*words, charges[i], EMPTY, None, multipliers[start:end])
+    functions, ends = {}, starts.tolist()
+    for i, n in enumerate(held.tolist()):
+        own = slice(ends[i], ends[i + 1])
+        if n == 1:
+            words = CONVEX if ends[i + 1] > ends[i] else SMOOTH
+            found[i] = NeuronCheck(*words, charges[i], EMPTY, None, multipliers[own])
+        elif n > 1:
+            words = Verdict.HOLDS, "mixed kinks", "rays", RISES.format(n)
+            found[i] = NeuronCheck(*words, charges[i], EMPTY, None, EMPTY)
         elif i not in found:
             bounds = sides.get(i, eye[:0])
             if problem.bounded:
                 bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]], bounds])
-            functions[i] = KinkFunction(gradients[i], kinks[start:end], weights[start:end], bounds)
+            functions[i] = KinkFunction(gradients[i], kinks[own], weights[own], bounds)
     descends = any(check.verdict is Verdict.VIOLATED for check in found.values())
     for i in sorted(functions, key=lambda i: functions[i].kind == "mixed kinks"):
         h, charge = functions[i], charges[i]

@@ -23,14 +23,18 @@ import numpy as np
 
 from landscape.rounding import Array
 from landscape.stationarity._convex import check_convex, propose_multipliers
-from landscape.stationarity._mixed import check_mixed
+from landscape.stationarity._mixed import VERY_FEW_RAYS, check_mixed
 from landscape.stationarity._norm import MAX_DIMENSIONS, check_with_norm
+from landscape.stationarity._rays import MAX_RANK, RISES
 from landscape.stationarity._records import MERGING, Budget, KinkFunction, NeuronCheck, merge_kinks
 from landscape.verdict import Verdict
 
 __all__ = [
     "MAX_DIMENSIONS",
+    "MAX_RANK",
     "MERGING",
+    "RISES",
+    "VERY_FEW_RAYS",
     "Budget",
     "KinkFunction",
     "NeuronCheck",
@@ -52,7 +56,7 @@ def check_neuron(
     violation has to exceed it. The budget is for mixed kinks.
     """
     # In units in which as much is allowed for every coordinate.
-    exponents = np.frexp(np.where(allowed > 0, allowed, 1.0))[1]
+    exponents = np.frexp(allowed + (allowed == 0))[1]
     units = np.ldexp(1.0, -np.minimum(np.maximum(exponents, -900), 900))
     if h.kind == "mixed kinks":
         check = check_mixed(h.scaled(units), allowed * units, budget or Budget())

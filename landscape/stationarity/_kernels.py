@@ -143,24 +143,34 @@ def left_over(rows, gradient, t, unit):
 
 
 @compiled
-def fits(gradient, kinks, weights, allowed, unit):
-    """Whether 0 is in the subdifferential of a convex h, up to ``allowed`` (d,).
-
-    Then by how much it may be missed (d,), and the multipliers of the kinks. In units in which as
-    much is allowed for every coordinate.
-    """
+def _in_units(gradient, kinks, allowed):
+    """Gradient and kinks in units in which as much is allowed for every coordinate, and these."""
     q, d = kinks.shape
-    units, rows, g, target = np.empty(d), np.empty((q, d)), np.empty(d), np.empty(d)
+    units, rows, g = np.empty(d), np.empty((q, d)), np.empty(d)
     for j in range(d):
         exponent = math.frexp(allowed[j] if allowed[j] > 0.0 else 1.0)[1]
         units[j] = math.ldexp(1.0, -min(max(exponent, -900), 900))
         g[j] = gradient[j] * units[j]
+        for p in range(q):
+            rows[p, j] = kinks[p, j] * units[j]
+    return units, g, rows
+
+
+@compiled
+def fits(gradient, kinks, weights, allowed, unit):
+    """Whether 0 is in the subdifferential of a convex h, up to ``allowed`` (d,).
+
+    Then by how much it may be missed (d,), and the multipliers of the kinks.
+    """
+    (q, d), held = kinks.shape, True
+    units, g, rows = _in_units(gradient, kinks, allowed)
+    target = np.empty(d)
+    for j in range(d):
         target[j] = -g[j]
         for p in range(q):
-            rows[p, j] = weights[p] * (kinks[p, j] * units[j])
+            rows[p, j] *= weights[p]
     t = bounded_least_squares(rows, target, np.ones(q))
     short, rounding = left_over(rows, g, t, unit)
-    held = True
     for j in range(d):
         held &= abs(short[j]) <= allowed[j] * units[j]
         short[j] = (abs(short[j]) + rounding[j]) / units[j]
@@ -292,3 +302,41 @@ def examine_rays(rows, gradient, kinks, weights, bounds, delta, relative, unit, 
         for j in range(at + 1, r - 1):
             subset[j] = subset[j - 1] + 1
     return lowest, witness, share, left[:n_open]
+
+
+@compiled
+def rises(gradient, kinks, weights, allowed, unit, least, few):
+    """The number of rays if h is non-negative on all of them, up to ``allowed`` (d,), and so is h.
+
+    Then what is used of that. The number is 0 where h falls, or rounding leaves a ray open, or
+    rays or dimensions are more than ``few``.
+    """
+    (q, d), n_axes, (most, most_dimensions) = kinks.shape, 0, few
+    units, g, rows = _in_units(gradient, kinks, allowed)
+    whole, columns = np.zeros((q + d, d)), np.empty((d, q))
+    fresh, delta = np.ones(d, np.bool_), np.empty(d)
+    for p in range(q):
+        count, last = 0, 0
+        for j in range(d):
+            whole[p, j] = columns[j, p] = rows[p, j]
+            if rows[p, j] != 0.0:
+                count, last = count + 1, j
+        fresh[last] &= count != 1  # that is an axis itself
+    for j in range(d):
+        delta[j] = allowed[j] * units[j]
+        if fresh[j]:
+            whole[q + n_axes, j] = 1.0
+            n_axes += 1
+    number = 2
+    for j in range(d - 1):  # a binomial, exactly
+        number = number * (q + n_axes - j) // (j + 1)
+        if number > most or d > most_dimensions:
+            return 0, delta
+    relative = 2.0 * (d + 2) * unit, 2.0 * (q + 2) * unit, 2.0 * (2 * d * d + 2) * unit  # gamma
+    lowest, _, share, left = examine_rays(
+        whole[: q + n_axes], g, columns, weights, np.empty((d, 0)), delta, relative, unit, least, 0
+    )
+    share = min(1.0, share * (1.0 + 1e-12))
+    for j in range(d):
+        delta[j] = share * delta[j] * (1.0 + 1e-12) / units[j]
+    return (number if lowest == 0.0 and len(left) == 0 else 0), delta

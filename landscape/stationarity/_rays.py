@@ -23,6 +23,9 @@ from landscape.verdict import Verdict
 #: Dimensions beyond which minors are too many.
 MAX_RANK = 7
 
+#: What their number says.
+RISES = "h is non-negative on all {} rays of its kinks"
+
 
 @dataclass(frozen=True)
 class Arrangement:
@@ -117,7 +120,7 @@ def check_rays(
         check = violated(h, "rays", witness @ arrangement.basis, "h falls along a ray of its kinks")
         return check if check.verdict is Verdict.VIOLATED else None
     sizes = share * (np.abs(arrangement.basis).T @ arrangement.delta)
-    reason = f"h is non-negative on all {arrangement.number} rays of its kinks"
+    reason = RISES.format(arrangement.number)
     # A bound that is missed by a gap costs at most the last terms times the gap.
     short = sizes * (1 + 1e-12) + arrangement.charge
     return decided(h, "rays", reason, short, np.abs(h.bounds) @ h.terms)
