@@ -301,15 +301,17 @@ class EffectiveProblem:
     def merged(self) -> tuple[Array, Array, Array, NDArray[np.intp] | slice, float]:
         """The sum of squares on fewer samples: X, y, column, which each sample is, what is left.
 
-        Networks are positively homogeneous: samples ``t_k x`` with t_k > 0 are one, but for a
-        constant, as repeated ones are.
+        Networks are positively homogeneous: samples ``t_k x`` with 0 < t_k <= 1 are one, the
+        largest of them, but for a constant, as repeated ones are.
         """
         column = np.zeros_like(self.y) if self.column is None else self.column
         if self.lines.separate:
             return self.X, self.y, column, slice(None), 0.0
         keys = 2 * self.lines.firsts + self.lines.opposite
-        _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        _, place = np.unique(keys, return_inverse=True)
         sizes = np.where(self.norms > 0, max_norms(self.X), 1.0)
+        order = np.lexsort((-sizes, place))
+        first = order[np.unique(place[order], return_index=True)[1]]
         factors = sizes / sizes[first[place]]
         roots = np.sqrt(np.bincount(place, weights=factors**2))
         y = np.bincount(place, weights=factors * self.y) / roots

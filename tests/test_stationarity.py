@@ -17,9 +17,18 @@ from scipy.optimize import lsq_linear
 
 from landscape.rational_check import ConeBudget
 from landscape.rational_check._cone import is_nonnegative
-from landscape.stationarity import Budget, KinkFunction, Verdict, check_neuron, merge_kinks
+from landscape.rounding import SMALLEST, UNIT
+from landscape.stationarity import (
+    MAX_RANK,
+    RISES,
+    Budget,
+    KinkFunction,
+    Verdict,
+    check_neuron,
+    merge_kinks,
+)
 from landscape.stationarity._convex import find_transfers, missing
-from landscape.stationarity._kernels import bounded_least_squares
+from landscape.stationarity._kernels import bounded_least_squares, fits, rises
 from landscape.stationarity._mixed import check_choices, likely_choices
 from tests.oracles.rational import combination
 
@@ -204,3 +213,33 @@ def test_bounded_least_squares_are_as_short_as_scipys(seed):
     assert (t >= 0).all()
     assert (t <= upper).all()
     assert np.linalg.norm(t @ rows - target) <= np.linalg.norm(other.fun) + 1e-9
+
+
+def test_compiled_checks_hold_where_those_of_single_neurons_do():
+    """With the same shortfalls, multipliers and rays; whatever the units of the coordinates are."""
+    held = {"multipliers": 0, "rays": 0}
+    for seed in range(400):
+        h, expected = small_problem(seed)
+        if len(h.bounds):
+            continue
+        h = h.scaled(np.ldexp(1.0, np.random.default_rng(seed).integers(-60, 61, len(h.gradient))))
+        allowed = tolerance_of(h)
+        check = check_neuron(h, allowed=allowed)
+        parts = h.gradient, h.kinks, h.weights, allowed, UNIT
+        if (h.weights > 0).all():
+            holds, short, multipliers = fits(*parts)
+            assert holds == expected
+            if holds:
+                held["multipliers"] += 1
+                np.testing.assert_array_equal(short, check.shortfall)
+                np.testing.assert_array_equal(multipliers, check.multipliers)
+            continue
+        number, short = rises(*parts, SMALLEST, (2_000, MAX_RANK))
+        assert expected or number == 0
+        assert rises(*parts, SMALLEST, (1, MAX_RANK))[0] == 0
+        if number:
+            held["rays"] += 1
+            assert (short <= allowed * (1 + 1e-9)).all()
+        if number and check.reason == RISES.format(number):
+            np.testing.assert_array_equal(short, check.shortfall)
+    assert min(held.values()) >= 30, held

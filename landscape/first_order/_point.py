@@ -321,12 +321,13 @@ def check_neurons(
 
     problem, sums, lines = point.problem, point.sums, point.problem.lines
     found, sides = dict(instead or {}), sides or {}
-    eye, at_cone, m = np.eye(problem.X.shape[1]), point.at_cone, len(problem.signs)
+    at_cone, m = point.at_cone, len(problem.signs)
     todo = np.full(m, 2)
     if problem.bounded or problem.decay is not None:
         todo[point.at_bounds | at_cone] = 1
-    todo[list(sides)] = 1
-    todo[list(found)] = 0
+    for others, how in ((sides, 1), (found, 0)):
+        for i in others:
+            todo[i] = how
     held, gradients, charges, starts, kinks, weights, multipliers = neurons(
         problem.X, (lines.units, lines.firsts, lines.opposite),
         np.ascontiguousarray(point.kinks.T), sums.n_kinks, problem.signs, point.s.value,
@@ -343,6 +344,7 @@ def check_neurons(
             words = Verdict.HOLDS, "mixed kinks", "rays", RISES.format(n)
             found[i] = NeuronCheck(*words, charges[i], EMPTY, None, EMPTY)
         elif i not in found:
+            eye = np.eye(problem.X.shape[1])
             bounds = sides.get(i, eye[:0])
             if problem.bounded:
                 bounds = np.vstack([eye[point.at_lower[i]], -eye[point.at_upper[i]], bounds])

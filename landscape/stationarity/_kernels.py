@@ -15,6 +15,9 @@ DEPENDENT = 1e-12
 #: Slopes that are smaller, relative to the sizes of a column and of what is left, are zero.
 FLAT = 1e-15
 
+#: Rays that need a larger share of what is allowed are looked at in fewer dimensions, elsewhere.
+CLEAR = 0.25
+
 
 @compiled
 def _fit(rows, used, count, left, q, r, out):
@@ -308,8 +311,8 @@ def examine_rays(rows, gradient, kinks, weights, bounds, delta, relative, unit, 
 def rises(gradient, kinks, weights, allowed, unit, least, few):
     """The number of rays if h is non-negative on all of them, up to ``allowed`` (d,), and so is h.
 
-    Then what is used of that. The number is 0 where h falls, or rounding leaves a ray open, or
-    rays or dimensions are more than ``few``.
+    Then what is used of that. The number is 0 where h falls, or nearly does, or rounding leaves a
+    ray open, or rays or dimensions are more than ``few``.
     """
     (q, d), n_axes, (most, most_dimensions) = kinks.shape, 0, few
     units, g, rows = _in_units(gradient, kinks, allowed)
@@ -336,7 +339,7 @@ def rises(gradient, kinks, weights, allowed, unit, least, few):
     lowest, _, share, left = examine_rays(
         whole[: q + n_axes], g, columns, weights, np.empty((d, 0)), delta, relative, unit, least, 0
     )
-    share = min(1.0, share * (1.0 + 1e-12))
+    number = number if lowest == 0.0 and len(left) == 0 and share <= CLEAR else 0
     for j in range(d):
-        delta[j] = share * delta[j] * (1.0 + 1e-12) / units[j]
-    return (number if lowest == 0.0 and len(left) == 0 else 0), delta
+        delta[j] = share * (1.0 + 1e-12) * delta[j] * (1.0 + 1e-12) / units[j]
+    return number, delta
