@@ -196,48 +196,55 @@ class _Vertices:
         """Try all vertices in floats; whether the limits allowed it."""
         dimension, limits = self.h.lower.size, self.limits
         signs = [np.flatnonzero(sign * self.h.weights > 0).tolist() for sign in (-1, 1)]
-        for free in range(dimension):
-            subsets = chain.from_iterable(combinations(kinks, free) for kinks in signs)
-            at_once = max(1, min(10_000, AT_ONCE >> (dimension - free)))
+        for r in range(dimension):
+            ends, faces, corners = np.stack([self.h.lower, np.ones(dimension)]).T.tolist(), [], []
+            for fixed in combinations(range(dimension), dimension - r):
+                faces.append([j for j in range(dimension) if j not in fixed])
+                sides = [ends[j] if j in fixed else [0.0] for j in range(dimension)]
+                corners.append(list(product(*sides)))
+            free, starts = np.array(faces, dtype=np.intp), np.array(corners)
+            n_corners = int(np.asarray(starts.any(axis=2)).sum())
+            subsets = chain.from_iterable(combinations(kinks, r) for kinks in signs)
+            at_once = max(1, min(10_000, AT_ONCE // n_corners))
             while batch := list(islice(subsets, at_once)):
-                kinks = np.array(batch, dtype=np.intp).reshape(len(batch), free)
-                for fixed in combinations(range(dimension), dimension - free):
-                    if limits.exhausted:
-                        return False
-                    corners = np.array(list(product(*[(self.h.lower[j], 1.0) for j in fixed])))
-                    corners = corners[np.abs(corners).max(axis=1) > 0]
-                    some = kinks[: limits.remaining_nodes // len(corners)]
-                    limits.nodes += len(corners) * len(some)
-                    self._solve(some, list(fixed), corners)
-                    if len(some) < len(kinks):
-                        return False
+                if limits.exhausted:
+                    return False
+                some = batch[: limits.remaining_nodes // n_corners]
+                limits.nodes += n_corners * len(some)
+                self._solve(np.array(some, dtype=np.intp).reshape(len(some), r), free, starts)
+                if len(some) < len(batch):
+                    return False
         return True
 
-    def _solve(self, subsets: NDArray[np.intp], fixed: list[int], corners: Array) -> None:
-        """Where the kinks of each subset meet in the faces with these fixed coordinates."""
-        dimension = self.h.lower.size
-        free = [j for j in range(dimension) if j not in fixed]
+    def _solve(self, subsets: NDArray[np.intp], free: NDArray[np.intp], starts: Array) -> None:
+        """Where the kinks of each subset (b, r) meet in the faces with these free coordinates.
+
+        ``free`` (f, r) are those of each face, ``starts`` (f, c, D) its corners: 0 where free.
+        """
+        (n, r), f = subsets.shape, len(free)
         rows = self.h.kinks[subsets]
-        inverse, error = inverses(rows[:, :, free])
+        inverse, error = inverses(rows[:, :, free].transpose(2, 0, 1, 3).reshape(f * n, r, r))
+        inverse, error = inverse.reshape(f, n, r, r), error.reshape(f, n)
         # The right side is at most D, and its own rounding is no more than the inverse's.
-        error *= dimension
+        error *= self.h.lower.size
         near = error < 1e-3
-        slack = np.where(near, error, 0.0)[:, None]
-        lower, right = self.h.lower[free], np.einsum("bif,cf->cbi", rows[:, :, fixed], -corners)
-        part = np.einsum("bij,cbj->cbi", inverse, right)
-        outside = (part < lower - slack) | (part > 1.0 + slack)
-        corner, subset = np.nonzero(near & ~outside.any(axis=2))
-        points = np.empty((len(corner), dimension))
-        points[:, fixed] = corners[corner]
-        points[:, free] = np.clip(part[corner, subset], lower, 1.0)
-        starts = np.zeros((len(corners), dimension))
-        starts[:, fixed] = corners
-        bounds = self._offer(points) + self.lipschitz * error[subset]
-        doubtful = (error[subset] > 16 * EPS * dimension) & (bounds > self.value)
-        for bound, k, c in zip(bounds[doubtful], subset[doubtful], corner[doubtful], strict=True):
-            self.open.append((float(bound), subsets[k], free, starts[c]))
-        for k, start in product(np.flatnonzero(~near), starts):
-            self.open.append((self.lipschitz, subsets[k], free, start))
+        slack = np.where(near, error, 0.0)[:, None, :, None]
+        lower, right = self.h.lower[free], np.einsum("bij,fcj->fcbi", rows, -starts)
+        part = np.einsum("fbij,fcbj->fcbi", inverse, right)
+        inside = ((part >= lower[:, None, None] - slack) & (part <= 1.0 + slack)).all(axis=3)
+        corners = np.asarray(starts.any(axis=2))[:, :, None]
+        face, corner, subset = np.nonzero(inside & near[:, None] & corners)
+        points, error = starts[face, corner], error[face, subset]
+        part = np.clip(part[face, corner, subset], lower[face], 1.0)
+        np.put_along_axis(points, free[face], part, axis=1)
+        bounds = self._offer(points) + self.lipschitz * error
+        doubtful = (error > 16 * EPS * self.h.lower.size) & (bounds > self.value)
+        for bound, i, c, k in zip(
+            *(x[doubtful] for x in (bounds, face, corner, subset)), strict=True
+        ):
+            self.open.append((float(bound), subsets[k], free[i].tolist(), starts[i, c]))
+        for i, c, k in np.argwhere(~near[:, None] & corners):
+            self.open.append((self.lipschitz, subsets[k], free[i].tolist(), starts[i, c]))
 
     def _offer(self, points: Array) -> Array:
         """Values of ``|h|`` at points of the box; the best one is kept."""
