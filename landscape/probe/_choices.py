@@ -162,7 +162,7 @@ class Choices:
         X, wanted = self.X, sign * missing
 
         def error(u: Array) -> float:
-            return float(np.sum((wanted - np.maximum(X @ u, 0.0)) ** 2))
+            return float(((wanted - np.maximum(X @ u, 0.0)) ** 2).sum())
 
         values = np.maximum(X @ unit, 0.0)
         start = u = max(0.0, float(values @ wanted)) / (float(values @ values) or 1.0) * unit
