@@ -225,21 +225,22 @@ def test_compiled_checks_hold_where_those_of_single_neurons_do():
         h = h.scaled(np.ldexp(1.0, np.random.default_rng(seed).integers(-60, 61, len(h.gradient))))
         allowed = tolerance_of(h)
         check = check_neuron(h, allowed=allowed)
-        parts = h.gradient, h.kinks, h.weights, allowed, UNIT
+        q, d = h.kinks.shape
+        parts = h.gradient[None], h.kinks, h.weights, allowed[None], 0, 0, q, UNIT
+        short, multipliers = np.zeros((1, d)), np.zeros(q)
         if (h.weights > 0).all():
-            holds, short, multipliers = fits(*parts)
-            assert holds == expected
-            if holds:
+            assert fits(*parts, multipliers, short) == expected
+            if expected:
                 held["multipliers"] += 1
-                np.testing.assert_array_equal(short, check.shortfall)
+                np.testing.assert_array_equal(short[0], check.shortfall)
                 np.testing.assert_array_equal(multipliers, check.multipliers)
             continue
-        number, short = rises(*parts, SMALLEST, (2_000, MAX_RANK))
+        assert rises(*parts, SMALLEST, (1, MAX_RANK), short) == 0
+        number = rises(*parts, SMALLEST, (2_000, MAX_RANK), short)
         assert expected or number == 0
-        assert rises(*parts, SMALLEST, (1, MAX_RANK))[0] == 0
         if number:
             held["rays"] += 1
             assert (short <= allowed * (1 + 1e-9)).all()
         if number and check.reason == RISES.format(number):
-            np.testing.assert_array_equal(short, check.shortfall)
+            np.testing.assert_array_equal(short[0], check.shortfall)
     assert min(held.values()) >= 30, held

@@ -8,7 +8,7 @@ products as there are, ``unit`` and ``least`` are those of :mod:`landscape.round
 # numba infers the types; arrays are float64, masks bool.
 import numpy as np
 
-from landscape._kernels import stored
+from landscape._kernels import copy, stored
 from landscape.compiled import compiled
 from landscape.stationarity._kernels import fits, rises
 
@@ -88,32 +88,32 @@ def sums(X, s, errors, sizes, z, kinks, signs, relative, unit, least):
 
 
 @compiled
-def _kink_function(X, units, firsts, opposite, kinks, count, sign, s, g, allowed, merging, charge):
-    """A neuron's h: the gradient (d,), in place, and ``amounts`` (n,), the weights of lines.
+def _kink_function(X, lines, kinks, i, count, sign, s, gradients, allowed, merging, charges):
+    """The weights (n,) of lines in neuron i's h, whose gradient is changed in place.
 
-    From the ``count`` samples on ``kinks`` (n,). Those too small to have a sign are charged; the
-    others are merged by lines, see :func:`landscape.stationarity.merge_kinks`.
+    From the ``count`` samples on its ``kinks`` (m, n). Those too small to have a sign are charged;
+    the others are merged by lines, see :func:`landscape.stationarity.merge_kinks`.
     """
-    n, d = X.shape
+    (n, d), (units, firsts, opposite) = X.shape, lines
     amounts, total, merged = np.zeros(n), np.zeros(d), 0.0
     for k in range(n):
-        if not kinks[k]:
+        if not kinks[i, k]:
             continue
         size, top, keep = abs(s[k]), 0.0, False
         for j in range(d):
             top = max(top, abs(X[k, j]))
             total[j] += size * abs(X[k, j])
-            keep |= size * abs(X[k, j]) * count > 0.25 * allowed[j]
+            keep |= size * abs(X[k, j]) * count > 0.25 * allowed[i, j]
         merged += size * top
         amount = sign * s[k] * top
         for j in range(d):
             if not keep:
-                charge[j] += size * abs(X[k, j])
+                charges[i, j] += size * abs(X[k, j])
             elif opposite[k]:
-                g[j] -= amount * units[firsts[k], j]
+                gradients[i, j] -= amount * units[firsts[k], j]
         amounts[firsts[k]] += amount if keep else 0.0
     for j in range(d):  # merging moves no entry where all are zero
-        charge[j] += merging * merged if total[j] > 0.0 else 0.0
+        charges[i, j] += merging * merged if total[j] > 0.0 else 0.0
     return amounts
 
 
@@ -128,42 +128,34 @@ def neurons(
     ones with a ``few`` rays, for which it has their number; all with shortfalls (m, d). Of others
     there is what h is charged with, and 0. For 0 in ``todo`` there is nothing.
     """
-    (n, d), m = X.shape, signs.size
-    g, charges, starts = gradients.copy(), np.zeros((m, d)), np.zeros(m + 1, np.int64)
-    total, held, (units, firsts, opposite) = 0, np.zeros(m, np.int64), lines
+    (n, d), m, total = X.shape, signs.size, 0
     for i in range(m):
         total += counts[i]
     rows, weights, t = np.empty((total, d)), np.empty(total), np.zeros(total)
+    g, charges = np.empty((m, d)), np.zeros((m, d))
+    held, starts = np.zeros(m, np.int64), np.zeros(m + 1, np.int64)
+    copy(gradients, g)
     for i in range(m):
-        at = starts[i + 1] = starts[i]
-        if todo[i] == 0:
-            continue
-        if counts[i] > 0:
+        first, convex = starts[i], True
+        end = first
+        if todo[i] > 0 and counts[i] > 0:
             amounts = _kink_function(
-                X, units, firsts, opposite, kinks[i], counts[i], signs[i], s, g[i], allowed[i],
-                merging, charges[i],
-            )  # fmt: skip
+                X, lines, kinks, i, counts[i], signs[i], s, g, allowed, merging, charges
+            )
             for k in range(n):
                 if amounts[k] != 0.0:
-                    weights[at] = amounts[k]
+                    weights[end] = amounts[k]
+                    convex &= amounts[k] > 0.0
                     for j in range(d):
-                        rows[at, j] = units[k, j]
-                    at += 1
-        first, starts[i + 1], convex, short = starts[i], at, True, charges[i]
-        for q in range(first, at):
-            convex &= weights[q] > 0.0
-        if todo[i] == 2 and convex:
-            fit, short, found = fits(g[i], rows[first:at], weights[first:at], allowed[i], unit)
-            held[i] = fit
-            for q in range(first, at):
-                t[q] = found[q - first]
-        elif todo[i] == 2:
-            held[i], short = rises(
-                g[i], rows[first:at], weights[first:at], allowed[i], unit, least, few
-            )
+                        rows[end, j] = lines[0][k, j]
+                    end += 1
+        starts[i + 1] = end
         for j in range(d):
             charges[i, j] += rounding[i, j]
-            charges[i, j] += short[j] if held[i] > 0 else 0.0
+        if todo[i] == 2 and convex:
+            held[i] = fits(g, rows, weights, allowed, i, first, end, unit, t, charges)
+        elif todo[i] == 2:
+            held[i] = rises(g, rows, weights, allowed, i, first, end, unit, least, few, charges)
     return held, g, charges, starts, rows, weights, t
 
 

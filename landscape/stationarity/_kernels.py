@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from landscape._kernels import add, inner
+from landscape._kernels import add, copy, inner
 from landscape.compiled import compiled
 
 #: A column whose part across the others is relatively smaller depends on them.
@@ -146,38 +146,45 @@ def left_over(rows, gradient, t, unit):
 
 
 @compiled
-def _in_units(gradient, kinks, allowed):
-    """Gradient and kinks in units in which as much is allowed for every coordinate, and these."""
-    q, d = kinks.shape
-    units, rows, g = np.empty(d), np.empty((q, d)), np.empty(d)
+def _in_units(gradients, kinks, allowed, i, first, end):
+    """A neuron's gradient and kinks in units in which as much is allowed for every coordinate."""
+    d = gradients.shape[1]
+    units, rows, g = np.empty(d), np.empty((end - first, d)), np.empty(d)
     for j in range(d):
-        exponent = math.frexp(allowed[j] if allowed[j] > 0.0 else 1.0)[1]
+        exponent = math.frexp(allowed[i, j] if allowed[i, j] > 0.0 else 1.0)[1]
         units[j] = math.ldexp(1.0, -min(max(exponent, -900), 900))
-        g[j] = gradient[j] * units[j]
-        for p in range(q):
-            rows[p, j] = kinks[p, j] * units[j]
+        g[j] = gradients[i, j] * units[j]
+        for q in range(first, end):
+            rows[q - first, j] = kinks[q, j] * units[j]
     return units, g, rows
 
 
 @compiled
-def fits(gradient, kinks, weights, allowed, unit):
-    """Whether 0 is in the subdifferential of a convex h, up to ``allowed`` (d,).
+def fits(gradients, kinks, weights, allowed, i, first, end, unit, t, short):
+    """Whether 0 is in the subdifferential of a convex h, up to what is ``allowed`` (m, d).
 
-    Then by how much it may be missed (d,), and the multipliers of the kinks.
+    That of neuron i, with the kinks from ``first`` to ``end``. If so, by how much it may be missed
+    is added to ``short`` (m, d), and ``t`` has the multipliers of the kinks.
     """
-    (q, d), held = kinks.shape, True
-    units, g, rows = _in_units(gradient, kinks, allowed)
-    target = np.empty(d)
+    d = gradients.shape[1]
+    units, g, rows = _in_units(gradients, kinks, allowed, i, first, end)
+    target, upper = np.empty(d), np.empty(end - first)
     for j in range(d):
         target[j] = -g[j]
-        for p in range(q):
-            rows[p, j] *= weights[p]
-    t = bounded_least_squares(rows, target, np.ones(q))
-    short, rounding = left_over(rows, g, t, unit)
+    for q in range(first, end):
+        upper[q - first] = 1.0
+        for j in range(d):
+            rows[q - first, j] *= weights[q]
+    found = bounded_least_squares(rows, target, upper)
+    left, rounding = left_over(rows, g, found, unit)
     for j in range(d):
-        held &= abs(short[j]) <= allowed[j] * units[j]
-        short[j] = (abs(short[j]) + rounding[j]) / units[j]
-    return held, short, t
+        if not abs(left[j]) <= allowed[i, j] * units[j]:
+            return False
+    for j in range(d):
+        short[i, j] += (abs(left[j]) + rounding[j]) / units[j]
+    for q in range(first, end):
+        t[q] = found[q - first]
+    return True
 
 
 @compiled
@@ -308,38 +315,44 @@ def examine_rays(rows, gradient, kinks, weights, bounds, delta, relative, unit, 
 
 
 @compiled
-def rises(gradient, kinks, weights, allowed, unit, least, few):
-    """The number of rays if h is non-negative on all of them, up to ``allowed`` (d,), and so is h.
+def rises(gradients, kinks, weights, allowed, i, first, end, unit, least, few, short):
+    """The number of rays if h is non-negative on all of them, up to ``allowed``, and so is h.
 
-    Then what is used of that. The number is 0 where h falls, or nearly does, or rounding leaves a
-    ray open, or rays or dimensions are more than ``few``.
+    That of neuron i, as in :func:`fits`; then what is used of ``allowed`` is added to ``short``.
+    The number is 0 where h falls, or nearly does, or rounding leaves a ray open, or rays or
+    dimensions are more than ``few``.
     """
-    (q, d), n_axes, (most, most_dimensions) = kinks.shape, 0, few
-    units, g, rows = _in_units(gradient, kinks, allowed)
-    whole, columns = np.zeros((q + d, d)), np.empty((d, q))
-    fresh, delta = np.ones(d, np.bool_), np.empty(d)
+    d, q, n_axes, number = gradients.shape[1], end - first, 0, 2
+    units, g, rows = _in_units(gradients, kinks, allowed, i, first, end)
+    columns, own, fresh, delta = np.empty((d, q)), np.empty(q), np.empty(d), np.empty(d)
+    for j in range(d):
+        fresh[j], delta[j] = 1.0, allowed[i, j] * units[j]
     for p in range(q):
-        count, last = 0, 0
+        count, last, own[p] = 0, 0, weights[first + p]
         for j in range(d):
-            whole[p, j] = columns[j, p] = rows[p, j]
+            columns[j, p] = rows[p, j]
             if rows[p, j] != 0.0:
                 count, last = count + 1, j
-        fresh[last] &= count != 1  # that is an axis itself
+        if count == 1:  # it is an axis itself
+            fresh[last] = 0.0
     for j in range(d):
-        delta[j] = allowed[j] * units[j]
-        if fresh[j]:
-            whole[q + n_axes, j] = 1.0
-            n_axes += 1
-    number = 2
+        n_axes += fresh[j] > 0.0
     for j in range(d - 1):  # a binomial, exactly
         number = number * (q + n_axes - j) // (j + 1)
-        if number > most or d > most_dimensions:
-            return 0, delta
+        if number > few[0] or d > few[1]:
+            return 0
+    whole, at = np.zeros((q + n_axes, d)), q
+    copy(rows, whole)
+    for j in range(d):
+        if fresh[j] > 0.0:
+            whole[at, j] = 1.0
+            at += 1
     relative = 2.0 * (d + 2) * unit, 2.0 * (q + 2) * unit, 2.0 * (2 * d * d + 2) * unit  # gamma
     lowest, _, share, left = examine_rays(
-        whole[: q + n_axes], g, columns, weights, np.empty((d, 0)), delta, relative, unit, least, 0
+        whole, g, columns, own, np.empty((d, 0)), delta, relative, unit, least, 0
     )
-    number = number if lowest == 0.0 and len(left) == 0 and share <= CLEAR else 0
+    if lowest != 0.0 or len(left) > 0 or share > CLEAR:
+        return 0
     for j in range(d):
-        delta[j] = share * (1.0 + 1e-12) * delta[j] * (1.0 + 1e-12) / units[j]
-    return number, delta
+        short[i, j] += share * (1.0 + 1e-12) * delta[j] * (1.0 + 1e-12) / units[j]
+    return number
