@@ -402,7 +402,7 @@ class EffectiveProblem:
         """
         from landscape._kernels import unfold  # numba, when needed
 
-        margin = self.space.margin if isinstance(self.space, RestrictedSpace) else 0.0
+        margin = float(self.space.margin) if isinstance(self.space, RestrictedSpace) else 0.0
         free = self.decay is None or self.decay[-1] == 0  # biases
         u, (a, _), c = u.copy(), self.form, self.theta.output_weights
         widths, rows = unfold(u, self._reaches, margin, a, c, free)
