@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from itertools import combinations, combinations_with_replacement
+from itertools import chain, combinations, combinations_with_replacement
 from math import comb
 from typing import Any
 
@@ -382,14 +382,15 @@ class _Search:
         if least < min(self.cutoff, self.tried - TOLERANCE * self.square):
             self.tried = least  # on the samples that count below; not the loss, if some do not
             self.improve(self._theta(best), far=False)
-        for k in np.flatnonzero(children[0][:count] < self.cutoff):
-            if not self.free:
-                self.free = self.nodes.grow()
-            slot = self.free.pop()
-            for array, child in zip(self.nodes.arrays, children, strict=True):
-                array[slot] = child[k]
+        kept = np.flatnonzero(children[0][:count] < self.cutoff)
+        while len(self.free) < len(kept):
+            self.free += self.nodes.grow()
+        slots = [self.free.pop() for _ in kept]
+        for array, child in zip(self.nodes.arrays, children, strict=True):
+            array[slots] = child[kept]
+        for bound, slot in zip(children[0][kept].tolist(), slots, strict=True):
             self.number += 1
-            heapq.heappush(self.heap, (float(children[0][k]), self.number, slot))
+            heapq.heappush(self.heap, (bound, self.number, slot))
 
     def _theta(self, best: Array) -> Parametrization:
         """The network of `expand`'s ``best``: one neuron of each group, the others silent."""
@@ -593,7 +594,8 @@ def _separate(X: Array, exact: Array) -> tuple[NDArray[np.bool_], bool]:
         if comb(len(first), size) > SUBSETS:
             complete = False
             break
-        subsets = np.array(list(combinations(range(len(first)), size))).reshape(-1, size)
+        indices = chain.from_iterable(combinations(range(len(first)), size))
+        subsets = np.fromiter(indices, dtype=np.intp).reshape(-1, size)
         if len(subsets) == 0:
             break
         # Squares of the other singular values multiply to less than e; 10 has room for rounding.

@@ -195,22 +195,20 @@ def _bound(generators, counts, X, y, offset, centre, free):
     for k in range(n):
         state[k] = 1 if rows[k] == 1 else 0
     scale = np.sqrt(inner(y, y))
-    lowest = 0.0
+    lowest, high, low = 0.0, np.empty(n), np.empty(n)
     for _ in range(ROUNDS):
         for k in range(n):
             target[k] = y[k] if state[k] > 0 else 0.0
-            for j in range(c):
-                p, v = group[j], values[group[j], ray[j], k]
-                s = counts[p, 2]
-                upper = (state[k] == 3) == (s > 0)  # the largest value of the neuron counts
-                if state[k] == 0:
-                    v = 0.0
-                elif abs(sides[p, k]) == 1 or upper:
-                    v = max(v, 0.0)
-                elif linear[p, k] <= 0.0:
-                    v = 0.0
-                columns[j, k] = s * v
-            for j in range(c, k_columns):
+        for j in range(c):
+            p = group[j]
+            own, side, below, sign = values[p, ray[j]], sides[p], linear[p], counts[p, 2]
+            for k in range(n):
+                # The largest value of the neuron counts, or what is linear in its weights.
+                upper = abs(side[k]) == 1 or (state[k] == 3) == (sign > 0)
+                v = max(own[k], 0.0) if upper else own[k] if below[k] > 0.0 else 0.0
+                columns[j, k] = sign * v if state[k] > 0 else 0.0
+        for j in range(c, k_columns):
+            for k in range(n):
                 columns[j, k] = (offset[k] if state[k] > 0 else 0.0) * (1.0 if j == c else -1.0)
         for j in range(k_columns):
             norms[j] = normalize(columns[j])
@@ -230,21 +228,26 @@ def _bound(generators, counts, X, y, offset, centre, free):
             for k in range(n):
                 linear[p, k] = chord[p, k] = 0.0
         for j in range(c):
+            p = group[j]
+            own, below, above = values[p, ray[j]], linear[p], chord[p]
             for k in range(n):
-                v = weights[j] * values[group[j], ray[j], k]
-                linear[group[j], k] += v
-                chord[group[j], k] += max(v, 0.0)
+                v = weights[j] * own[k]
+                below[k] += v
+                above[k] += max(v, 0.0)
+        for k in range(n):
+            high[k] = low[k] = (weights[c] - weights[c + 1]) * offset[k] if has_offset else 0.0
+        for p in range(m):
+            if counts[p, 3] > 0:
+                below, above, positive = linear[p], chord[p], counts[p, 2] > 0
+                for k in range(n):
+                    one, two = max(below[k], 0.0), above[k]
+                    high[k] += two if positive else -one
+                    low[k] += one if positive else -two
         changed = False
         for k in range(n):
             if rows[k] != 0:
                 continue
-            high = low = (weights[c] - weights[c + 1]) * offset[k] if has_offset else 0.0
-            for p in range(m):
-                if counts[p, 3] > 0:
-                    one, two = max(linear[p, k], 0.0), chord[p, k]
-                    high += two if counts[p, 2] > 0 else -one
-                    low += one if counts[p, 2] > 0 else -two
-            now = 3 if high < y[k] else 2 if low > y[k] else 0
+            now = 3 if high[k] < y[k] else 2 if low[k] > y[k] else 0
             changed |= now != state[k]
             state[k] = now
         if not changed:
