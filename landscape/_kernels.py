@@ -1,6 +1,7 @@
 """What compiled code shares: loops over vectors, the squared loss, non-negative least squares.
 
-Loops, because numba takes seconds for each array expression.
+And weight vectors of lifted data as :mod:`landscape.effective` has them. Loops, because numba takes
+seconds for each array expression.
 """
 
 # mypy: allow-untyped-defs
