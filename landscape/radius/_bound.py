@@ -212,18 +212,11 @@ class Falsifier:
             by_a[at] += slope[m * d :] * signs * np.sign(largest)
             return size, by_a.ravel()
 
-        evaluate, slope = balanced if centre.balanced else loss.value_and_gradient, start
-
-        def value(x: Array) -> float:
-            nonlocal slope
-            size, slope = evaluate(x)
-            return size
-
         with np.errstate(over="ignore", invalid="ignore"):  # of a Poisson loss, far away
             result = minimize(
-                value,
+                balanced if centre.balanced else loss.value_and_gradient,
                 np.clip(start, *ends),
-                jac=lambda _: slope,  # the solver asks for the value first, at each point
+                jac=True,
                 method="L-BFGS-B",
                 bounds=ends.T,
                 options={"maxiter": 200, "ftol": 1e-13, "gtol": 1e-10},
