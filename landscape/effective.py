@@ -536,7 +536,7 @@ def _shared(space: Space, inputs: bytes, targets: bytes) -> EffectiveProblem:
     problem = EffectiveProblem.build(theta, X, y, space, np.zeros(space.n_inputs))
     for each in (problem.in_own_units(), problem.in_powers_of_two()):
         _ = each.lines, each.largest, each.input_norms, each.storage, each.merged, each.bounded
-        _ = each.reduced and each._reaches
+        _ = each.mean_square, each.reduced and each._reaches
     return problem
 
 
