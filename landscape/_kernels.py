@@ -17,6 +17,12 @@ DEPENDENT = 1e-12
 
 
 @compiled
+def gamma(n, unit):
+    """:func:`landscape.rounding.gamma`, as ``unit`` is that of floats there."""
+    return 2.0 * (n + 2) * unit
+
+
+@compiled
 def inner(a, b):
     """The inner product of two vectors."""
     total = 0.0

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
+from landscape._kernels import gamma as compiled_gamma
 from landscape.rational_check import ConeBudget
 from landscape.rational_check._cone import is_nonnegative
-from landscape.rounding import SMALLEST, UNIT
+from landscape.rounding import SMALLEST, UNIT, gamma
 from landscape.stationarity import (
     MAX_RANK,
     RISES,
@@ -213,6 +214,11 @@ def test_bounded_least_squares_are_as_short_as_scipys(seed):
     assert (t >= 0).all()
     assert (t <= upper).all()
     assert np.linalg.norm(t @ rows - target) <= np.linalg.norm(other.fun) + 1e-9
+
+
+def test_compiled_error_bounds_are_those_of_rounding():
+    for n in (0, 1, 7, 98, 10_000):
+        assert compiled_gamma(n, UNIT) == gamma(n)
 
 
 def test_compiled_checks_hold_where_those_of_single_neurons_do():

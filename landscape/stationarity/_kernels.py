@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from landscape._kernels import add, copy, inner
+from landscape._kernels import add, copy, gamma, inner
 from landscape.compiled import compiled
 
 #: A column whose part across the others is relatively smaller depends on them.
@@ -141,7 +141,7 @@ def left_over(rows, gradient, t, unit):
             value += t[q] * rows[q, j]
             size += t[q] * abs(rows[q, j])
         left[j] += value
-        rounding[j] = 2.0 * (p + 4) * unit * (abs(gradient[j]) + size)  # gamma(p + 2)
+        rounding[j] = gamma(p + 2, unit) * (abs(gradient[j]) + size)
     return left, rounding
 
 
@@ -347,7 +347,7 @@ def rises(gradients, kinks, weights, allowed, i, first, end, unit, least, few, s
         if fresh[j] > 0.0:
             whole[at, j] = 1.0
             at += 1
-    relative = 2.0 * (d + 2) * unit, 2.0 * (q + 2) * unit, 2.0 * (2 * d * d + 2) * unit  # gamma
+    relative = gamma(d, unit), gamma(q, unit), gamma(2 * d * d, unit)
     lowest, _, share, left = examine_rays(
         whole, g, columns, own, np.empty((d, 0)), delta, relative, unit, least, 0
     )
