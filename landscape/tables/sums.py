@@ -1,14 +1,16 @@
 """From the rows of all jobs to the tables of a study."""
 
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from landscape.rows import frame_of
@@ -43,6 +45,7 @@ def provenance_frame(
         entry.pop("path", None)
     installed = {package.name: package.version for package in reversed([*distributions()])}
     modules = {"/".join(p.parts[p.parts.index("landscape") :]): p for p in map(Path, code)}
+    simd = cast(Any, np.show_config(mode="dicts")).get("SIMD Extensions", {})
     facts = {
         "seed": {"study": str(plain.get("seed"))},
         "config": {"sha256": sha256(text(plain).encode()).hexdigest()}
@@ -56,6 +59,8 @@ def provenance_frame(
             "system": platform.system(),
             "machine": platform.machine(),
             "c library": "-".join(platform.libc_ver()),
+            "kernels of BLAS": os.environ.get("OPENBLAS_CORETYPE", "the processor's"),
+            "kernels of numpy": " ".join(simd.get("found", ())),
         },
     }
     rows = [of.Fact(topic=t, item=i, value=v) for t, own in facts.items() for i, v in own.items()]

@@ -51,7 +51,7 @@ class TestDamagedStudy:
         [
             ("max_iter: 100", "max_iter: 90", "training.max_iter 90, here 100"),
             ("noise: 0.1\n    seed: 3", "noise: 0.2\n    seed: 3", "made with data "),
-            ("seed: 7", "seed: 8", "seed 8, here 7"),
+            ("seed: 2", "seed: 8", "seed 8, here 2"),
         ],
     )
     def test_a_file_of_another_study_is_named(self, copy, tmp_path_factory, old, new, message):

@@ -1,6 +1,7 @@
 """The same study elsewhere: the reference's digits, and the same bytes in other surroundings."""
 
 import os
+import platform
 import shutil
 import subprocess
 
@@ -14,7 +15,7 @@ from tests.workflow import reference
 from tests.workflow.runs import RESULTS, ROOT, digests, new_study, snakemake
 
 
-def test_the_study_gives_the_digits_of_the_reference(study):
+def give_the_digits_of_the_reference(study):
     """A failure lists the first values that moved; `make reference` accepts them."""
     reports = [
         compare_frames(
@@ -30,6 +31,10 @@ def test_the_study_gives_the_digits_of_the_reference(study):
     assert all(report.rows for report in reports)
     moved = [str(difference) for report in reports for difference in report.differences]
     assert not moved, "\n".join(moved[:20])
+
+
+def test_the_study_gives_the_digits_of_the_reference(study):
+    give_the_digits_of_the_reference(study)
 
 
 def rates(**changes):
@@ -101,6 +106,11 @@ def same_tables(folder, study, but=()):
     return mine == theirs
 
 
+on_x86_64 = pytest.mark.skipif(
+    platform.machine() not in {"x86_64", "AMD64"}, reason="these kernels are those of x86-64"
+)
+
+
 @pytest.mark.slow
 class TestElsewhere:
     def test_locale_time_zone_hashes_umask_and_threads_change_no_byte(self, study, tmp_path):
@@ -122,6 +132,21 @@ class TestElsewhere:
         for pattern in ("figures/*", "**/*.parquet"):
             pattern = f"{RESULTS}/{pattern}"
             assert digests(tmp_path, pattern) == digests(study, pattern)
+
+    @on_x86_64
+    def test_wider_vector_units_change_no_byte(self, study, tmp_path):
+        """BLAS and numpy as they choose for this processor, were it not for the workflow."""
+        choice = {"OPENBLAS_CORETYPE": "", "OPENBLAS_L2_SIZE": "", "NPY_DISABLE_CPU_FEATURES": ""}
+        snakemake(new_study(tmp_path), environment={**choice, "NUMBA_CPU_NAME": "haswell"})
+        assert same_tables(tmp_path, study)
+
+    @on_x86_64
+    @pytest.mark.parametrize("kernels", ["Prescott", "Nehalem"])
+    def test_other_kernels_give_the_digits_of_the_reference(self, tmp_path, kernels):
+        known = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+        narrow = {"OPENBLAS_CORETYPE": kernels, "NPY_DISABLE_CPU_FEATURES": " ".join(known)}
+        snakemake(new_study(tmp_path), environment=narrow)
+        give_the_digits_of_the_reference(tmp_path)
 
     def test_a_second_clone_gives_the_same_bytes(self, study, tmp_path):
         if shutil.which("git") is None or not (ROOT / ".git").exists():

@@ -194,7 +194,7 @@ class TestReruns:
     def test_all_mistakes_are_answered_before_anything_runs(self, tmp_path):
         new_study(tmp_path)
         config = (tmp_path / "config.yaml").read_text()
-        config = config.replace("starts: 4", "starts: none", 1).replace("seed: 7", "sede: 7", 1)
+        config = config.replace("starts: 4", "starts: none", 1).replace("seed: 2", "sede: 2", 1)
         (tmp_path / "config.yaml").write_text(config + "neurons: [3]\n")
         own = (tmp_path / "own.csv").read_text().splitlines()
         own[3] = own[3].rsplit(",", 1)[0] + ",red"
@@ -202,7 +202,7 @@ class TestReruns:
         output = snakemake(tmp_path, check=False)
         for message in (
             "config key 'starts': 'none' should be a valid integer",
-            "config key 'sede' is unknown (value 7); did you mean 'seed'?",
+            "config key 'sede' is unknown (value 2); did you mean 'seed'?",
             "config key 'neurons': stands in line",
             "'datasets.own': own.csv: row 4, column 'y' is 'red', not a number",
         ):

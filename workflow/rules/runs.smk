@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import numpy
 from snakemake import benchmark
 from snakemake.logging import logger
 
@@ -15,7 +16,24 @@ from landscape.study.lock import RunError, begin, check_writable
 # after that it ends by itself, with a line in its log (workflow/scripts/job.py). Jobs find the
 # package where this process did, also in an environment of their own.
 search = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-shell.prefix(f"set -euo pipefail; trap '' INT; export PYTHONPATH={shlex.quote(search)}; ")
+
+
+def kernels():
+    """Variables by which BLAS and numpy take their kernels for AVX2 where they have wider ones.
+
+    Each sums in another order and rounds powers in its own way. With these, tables are the same
+    bytes on all processors that have AVX2. What a user has set stays.
+    """
+    found = numpy.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+    if not {"X86_V3", "AVX2"} & {*found}:
+        return {}
+    wider = " ".join(name for name in found if name.startswith(("X86_V4", "AVX512")))
+    return {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": wider}
+
+
+surroundings = {"PYTHONPATH": search, **{k: os.environ.get(k) or v for k, v in kernels().items()}}
+exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in surroundings.items())
+shell.prefix(f"set -euo pipefail; trap '' INT; export {exports}; ")
 
 # For `benchmark:` Snakemake looks at all processes of a job twice a second, 30 times, and then every
 # half minute. That took more of its time than anything else, and long jobs lost their last half minute.
