@@ -429,7 +429,7 @@ def test_a_compiled_step_is_the_step_in_python(data, name, rng):
             problem.X.T.copy(), values, problem.signs, s, column, penalty, held, 64 * gamma(d),
             own.state.u, compiled, move, np.empty_like(values), np.empty_like(values),
             np.empty(len(s)), np.empty(len(s)), np.empty(z.size + 1),
-            np.empty(z.size + 1, dtype=int),
+            np.empty(z.size + 1, dtype=int), 0.0,
         )  # fmt: skip
         assert found == pytest.approx(t, rel=1e-9)
 

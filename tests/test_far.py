@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from landscape.descent import DescentOutcome, descend
+from landscape.descent._kernels import _search
 from landscape.descent._lines import axes, least_on_axes, least_on_rays
 from landscape.descent._search import LEAP
 from landscape.effective import EffectiveProblem
@@ -193,3 +194,71 @@ def test_the_limit_of_iterations_holds():
     end = descend(theta, X, targets, space=space, far=True, max_iter=2)
     assert end.n_iter <= 2
     assert end.outcome in (DescentOutcome.ITERATION_LIMIT, DescentOutcome.MINIMUM)
+
+
+def minima_on_ray(z, dz, signs, s, drift, slope, curvature):
+    """Where half the sum of squares ceases to fall on a joint ray: t > 0, and its value there."""
+    z, dz = ([[Fraction(float(v)) for v in row] for row in rows] for rows in (z, dz))
+    signs, s, drift = ([Fraction(float(v)) for v in values] for values in (signs, s, drift))
+    slope, curvature = Fraction(float(slope)), Fraction(float(curvature))
+
+    def value(t):
+        total = slope * t + curvature * t * t / 2
+        for k, r in enumerate(s):
+            for i, sign in enumerate(signs):
+                a = z[i][k]
+                r += sign * (max(a + t * dz[i][k], 0) - max(a, 0))
+            total += (r + t * drift[k]) ** 2 / 2
+        return total
+
+    pairs = [pair for rows in zip(z, dz, strict=True) for pair in zip(*rows, strict=True)]
+    ends = sorted({Fraction(0), *(-a / b for a, b in pairs if a * b < 0)})
+    pieces = []  # start, end, value, slope at the start, bend
+    for low, high in [*pairwise(ends), (ends[-1], None)]:
+        width = 1 if high is None else high - low
+        a, b, c = (value(low + width * Fraction(j, 2)) for j in range(3))
+        pieces.append((low, high, a, (4 * b - 3 * a - c) / width, 4 * (a - 2 * b + c) / width**2))
+    found = []
+    for place, (low, high, height, start, bend) in enumerate(pieces):
+        if place > 0:
+            (left, _, _, before, bent) = pieces[place - 1]
+            if before + bent * (low - left) < 0 <= start:
+                found.append((low, height - value(0)))
+        if start < 0 < bend and (high is None or low - start / bend <= high):
+            found.append((low - start / bend, height - start**2 / bend / 2 - value(0)))
+    return found
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_a_compiled_line_search_reaches_the_least_minimum_before_its_limit(integers):
+    rng, lower = np.random.default_rng(5), 0
+    for case in range(300):
+        n, m, d = int(rng.integers(2, 9)), int(rng.integers(1, 4)), 2
+        X, z = rng.standard_normal((n, d)), rng.standard_normal((m, n))
+        step, s, u = rng.standard_normal((m, d)), 2 * rng.standard_normal(n), np.ones((m, d))
+        move, penalty = float(rng.standard_normal()), (case % 2) * np.array([0.25, 0.0])
+        if integers:  # ties, kinks at t = 0
+            X, z, step, s, move = (np.round(2 * each) for each in (X, z, step, s, move))
+        signs, column = np.where(rng.random(m) < 0.5, -1.0, 1.0), np.ones(n)
+        dz, terms, rates, before = *np.empty((2, m, n)), *np.empty((2, n))
+        extra = (penalty * u * step).sum(), (penalty * step * step).sum()
+        minima = minima_on_ray(z, step @ X.T, signs, s, move * column, *extra)
+        for reach in (0.0, 1.0, 8.0, 1e6):
+            t = _search(
+                X.T.copy(), z, signs, s, column, penalty, np.zeros((m, n), bool), 0.0, u, step,
+                move, dz, terms, rates, before, np.empty(m * n + 1), np.empty(m * n + 1, int),
+                reach,
+            )  # fmt: skip
+            if t == 0.0:
+                continue
+            first = minima[0]
+            aims = [first, *(each for each in minima if each[0] <= reach)]
+            place, height = min(minima, key=lambda each: abs(each[0] - Fraction(float(t))))
+            assert float(place) == pytest.approx(t, rel=1e-9, abs=1e-12)
+            best = min(each[1] for each in aims)
+            if reach == 0.0:
+                assert place == first[0]
+            # The piece that the limit lies in is looked at as a whole.
+            assert float(height - best) <= 1e-9 * float(abs(best) + 1)
+            lower += height < first[1]
+    assert lower > 30

@@ -337,9 +337,12 @@ def _sink(times, at, p, count):
 @compiled
 def _search(
     columns, z, signs, s, column, penalty, held, drop, u, step, e_step, dz, terms, rates, before,
-    times, at,
+    times, at, reach,
 ):  # fmt: skip
-    """As :func:`landscape.descent._lines.line_search`: t, 0 where the loss does not fall."""
+    """As :func:`landscape.descent._lines.line_search`: t, 0 where the loss does not fall.
+
+    If the first local minimizer lies before ``reach``, then the least of all those before it.
+    """
     m, n = z.shape
     d = u.shape[1]
     _products(columns, step, dz, terms)
@@ -362,13 +365,14 @@ def _search(
     if not slope < 0:
         return 0.0
     # Most searches end after few breakpoints, which a heap gives, and not far behind a Newton step.
-    start, marked = 0.0, np.empty(n, np.bool_)
+    start, value, least, found, marked = 0.0, 0.0, np.inf, -1.0, np.empty(n, np.bool_)
+    near = max(NEAR, reach)
     for far in (False, True):
-        count, end = 0, np.inf if far else NEAR
+        count, end = 0, np.inf if far else near
         for i in range(m):
             for k in range(n):
                 marked[k] = z[i, k] * dz[i, k] < 0
-                marked[k] &= (abs(z[i, k]) > abs(NEAR * dz[i, k])) == far
+                marked[k] &= (abs(z[i, k]) > abs(near * dz[i, k])) == far
             for k in range(n):
                 at[count] = i * n + k
                 count += marked[k]
@@ -377,29 +381,33 @@ def _search(
             times[p] = -z[i, k] / dz[i, k]
         for p in range(count // 2 - 1, -1, -1):
             _sink(times, at, p, count)
-        while count > 0:
-            t, i, k = times[0], at[0] // n, at[0] % n
+        while True:
+            t = times[0] if count > 0 else end
+            if t > start * (1 + TIE):
+                low, height = -1.0, value
+                if slope >= 0:
+                    low = start
+                elif slope + curvature * (t - start) >= 0:
+                    low, height = start - slope / curvature, value - 0.5 * slope * slope / curvature
+                if low >= 0 and height < least:
+                    least, found = height, low
+                if found >= 0 and t >= reach:
+                    return found
+            if count == 0:
+                break
+            i, k = at[0] // n, at[0] % n
             count -= 1
             times[0], at[0] = times[count], at[count]
             _sink(times, at, 0, count)
-            if t > start * (1 + TIE):
-                if slope >= 0:
-                    return start
-                if slope + curvature * (t - start) >= 0:
-                    return start - slope / curvature
             # A sample's residual is s + t rate + before: both jump at its breakpoints.
             jump = signs[i] * abs(dz[i, k])
+            value += (slope + 0.5 * curvature * (t - start)) * (t - start)
             slope += curvature * (t - start)
             slope += (s[k] + rates[k] * t + before[k]) * jump
             curvature = max(curvature + jump * (2 * rates[k] + jump), 0.0)
             rates[k] += jump
             before[k] -= jump * t
             start = t
-        if start * (1 + TIE) < end:
-            if slope >= 0:
-                return start
-            if slope + curvature * (end - start) >= 0:
-                return start - slope / curvature
     return start
 
 
@@ -608,12 +616,12 @@ def _stationary(X, norms, signs, column, s, lost, u, penalty, held, bases, ranks
 
 
 @compiled
-def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, losses):
+def approach(X, signs, y, column, offset, penalty, widths, drop, reach, u, e, held, losses):
     """Steps from (u, e), in place but for e, on the face of ``held``, at most ``losses.size``.
 
-    ``penalty`` (d,) adds to the sum of squares. Gives e, the number of steps, after each of which
-    the loss is put into ``losses``, and 0 if the end is stationary with right multipliers, -1 if
-    those that are clear are right, and else more.
+    ``penalty`` (d,) adds to the sum of squares; ``reach`` is that of the line searches. Gives e,
+    the number of steps, after each of which the loss is put into ``losses``, and 0 if the end is
+    stationary with right multipliers, -1 if those that are clear are right, and else more.
     """
     n, d = X.shape
     m = signs.size
@@ -657,7 +665,7 @@ def approach(X, signs, y, column, offset, penalty, widths, drop, u, e, held, los
         leaves = False
         t = _search(
             columns, z, signs, s, column, penalty, held, drop, u, step, move,
-            dz, terms, rates, before, times, at,
+            dz, terms, rates, before, times, at, reach,
         )  # fmt: skip
         fell = False
         if t > 0:

@@ -1,7 +1,7 @@
 """Exact searches on straight lines, where the loss is piecewise quadratic (Theorem 9).
 
-The descent ends at the first local minimizer on a line; single neurons are also moved to the least
-of all local minima on their lines.
+The descent ends at the first local minimizer on a line; with ``far`` compiled steps end at a lower
+one nearby (``_kernels.py``), and single neurons are moved to the least of all on their lines.
 """
 
 import numpy as np

@@ -45,6 +45,8 @@ TINY = 1e-8
 LEAP = 1e-3
 #: Relative fall of the loss since the last look around in vain after which another one pays.
 LOOK_AGAIN = 1e-2
+#: Newton steps within which compiled line searches then take the least local minimum.
+REACH = 32.0
 
 
 def solve_least_squares(A: Array, b: Array) -> Array:
@@ -284,7 +286,7 @@ class Search:
         e, taken, left = approach(
             X, problem.signs, y, column, problem.column is not None,
             np.zeros(d) if penalty is None else n * penalty,
-            KINK_FACTOR * gamma(d), 64 * gamma(d), u, self.state.e, held, found,
+            KINK_FACTOR * gamma(d), 64 * gamma(d), REACH * self.far, u, self.state.e, held, found,
         )  # fmt: skip
         losses = [each * (len(y) / n) + rest / n for each in found[:taken].tolist()]
         # An end may be nearer to the face's minimizer than the start without a fall.
