@@ -37,6 +37,17 @@ def test_the_study_gives_the_digits_of_the_reference(study):
     give_the_digits_of_the_reference(study)
 
 
+def test_no_job_takes_kernels_for_more_than_avx2(study):
+    """Which it has, and not how much more, decides on the bytes."""
+    facts = read_table("provenance", study / RESULTS / "tables/provenance.csv")
+    known = facts[facts["topic"] == "platform"].set_index("item")["value"]
+    numpy = str(known["kernels of numpy"]).split()
+    assert not [name for name in numpy if name.startswith(("AVX512", "X86_V4"))]
+    if {"AVX2", "X86_V3"} & set(numpy):
+        chosen = os.environ.get("OPENBLAS_CORETYPE") or "Haswell"
+        assert known["kernels of BLAS"] == chosen
+
+
 def rates(**changes):
     row = {"neurons": 2, "within": 1, "exponent": 0.5, "constant": 0.5}
     return rows("rates", [{**row, "dataset": "a", **changes}, {**row, "dataset": "b"}])
