@@ -388,8 +388,9 @@ def _search(
                 if slope >= 0:
                     low = start
                 elif slope + curvature * (t - start) >= 0:
-                    low, height = start - slope / curvature, value - 0.5 * slope * slope / curvature
-                if low >= 0 and height < least:
+                    low = start - slope / curvature
+                    height = value - 0.5 * slope * (slope / curvature)
+                if low >= 0 and not height >= least:  # nan where numbers end
                     least, found = height, low
                 if found >= 0 and t >= reach:
                     return found
