@@ -59,7 +59,7 @@ def provenance_frame(
             "system": platform.system(),
             "machine": platform.machine(),
             "c library": "-".join(platform.libc_ver()),
-            "kernels of BLAS": os.environ.get("OPENBLAS_CORETYPE", "the processor's"),
+            "kernels of BLAS": os.environ.get("OPENBLAS_CORETYPE") or "the processor's",
             "kernels of numpy": " ".join(simd.get("found", ())),
         },
     }
