@@ -603,7 +603,7 @@ def test_linear_term_is_linear_and_breakpoints_are_those_of_neurons(space):
     assert again.loss_ < 1e-20 and again.coefs_[0].shape[1] == a.shape[1] + 1
 
 
-def test_without_polish_or_certificate(data):
+def test_without_polish_or_certificate(data, monkeypatch):
     X, y = data
     model = ShallowReLURegressor(3, n_starts=3, random_state=0, certify=False).fit(X, y)
     assert model.certificate_ is None and set(model.starts_["outcome"]) == {"solver"}
@@ -616,6 +616,12 @@ def test_without_polish_or_certificate(data):
     with pytest.warns(ConvergenceWarning, match=r"more than 360\).* certify=True"):
         wide = ShallowReLURegressor(160, n_starts=1, max_iter=5, random_state=0).fit(X, y)
     assert wide.certificate_ is None and np.isnan(wide.radius_)
+    # Where there is no certificate because of the size, a start ends earlier, with a loss like it.
+    wide.set_params(max_iter=10_000, tol=0.0, alpha=0.1, certify=False).fit(X, y)
+    monkeypatch.setattr("landscape.estimator._starts.SHARE", 0.0)
+    long = clone(wide).fit(X, y)
+    assert 2 * wide.starts_["n_iter_solver"][0] < long.starts_["n_iter_solver"][0]
+    assert long.loss_ < wide.loss_ < 1.02 * long.loss_ + 1e-3 * np.var(y)
 
 
 def test_time_limit_and_interrupts_keep_the_best(data, monkeypatch):

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from landscape import ShallowReLURegressor
+from landscape.estimator import _smooth
 from landscape.estimator._lbfgs import BLOCK, MEMORY, minimize, value_and_gradient
-from landscape.estimator._smooth import SmoothProblem, find_basin, settle, swap
+from landscape.estimator._smooth import (
+    SmoothProblem,
+    Watch,
+    descend_smoothly,
+    find_basin,
+    settle,
+    swap,
+)
 from landscape.estimator._starts import FitData
 from landscape.networks import Network
 from landscape.realization import realize
@@ -140,6 +148,24 @@ def test_end_is_never_worse_and_limits_hold(rng, offset):
         losses.append(problem.loss(end))
     assert max(losses) <= problem.loss(network)
     assert losses[-1] < 0.9 * problem.loss(network)
+
+
+@pytest.mark.parametrize("chunk", [1, 10**8])
+def test_a_search_for_a_share_of_the_loss_ends_where_steps_gain_less(rng, monkeypatch, chunk):
+    problem, network = make_problem(rng, n=300), make_network(rng)
+    monkeypatch.setattr(_smooth, "CHUNK", chunk)  # ten steps between two looks, or many
+    point, losses = problem.pack(network), [problem.loss(network)]
+    for n_iter in range(_smooth.WINDOW, 500, _smooth.WINDOW):
+        losses.append(descend_smoothly(problem, point, 0.1, 0.0, n_iter, Watch())[1])
+    shares = -np.diff(losses) / (_smooth.WINDOW * np.array(losses[1:]))
+    least = np.minimum.accumulate(shares)
+    ends = set()
+    for share in np.sqrt(least[1:] * least[:-1])[np.diff(least) < 0]:
+        _, loss, n_iter = descend_smoothly(problem, point, 0.1, 0.0, 500, Watch(), share)
+        first = int(np.argmax(shares < share)) + 1
+        assert (n_iter, loss) == (first * _smooth.WINDOW, losses[first])
+        ends.add(n_iter)
+    assert len(ends) > 2
 
 
 def test_swap_finds_the_missing_neuron(rng):

@@ -47,6 +47,9 @@ RIDGES, SAMPLE, ENTRIES = 128, 4096, 2**16
 #: Fall of the loss per step, in variances of the target, at which a swap is judged.
 COARSE_TOLERANCE = 1e-5
 
+#: A search for a share of the loss (`find_basin`) looks back after so many iterations.
+WINDOW = 50
+
 #: Least curvature of another loss than the square, as a share of the largest, where swaps look.
 FLOOR = 0.02
 
@@ -221,18 +224,32 @@ class SmoothProblem:
 
 
 def descend_smoothly(
-    problem: SmoothProblem, point: Point, delta: float, tol: float, max_iter: int, watch: Watch
+    problem: SmoothProblem,
+    point: Point,
+    delta: float,
+    tol: float,
+    max_iter: int,
+    watch: Watch,
+    share: float = 0.0,
 ) -> tuple[Point, float, int]:
-    """L-BFGS on the smoothed loss: where it ends, the loss there and the iterations."""
+    """L-BFGS on the smoothed loss: where it ends, the loss there and the iterations.
+
+    It also ends where a step of the last `WINDOW` lowered the loss by less than ``share`` of it, on
+    average.
+    """
     v, data, n_iter, stored, over = point.vector, problem.within(delta), 0, 0, False
+    mark, before = 0, np.inf
     memory, products = np.empty((2, MEMORY, v.size)), np.empty(MEMORY)
     chunk = max(10, CHUNK // (problem.X.size * max(1, len(point.c))))
     while not over:
-        limit = min(chunk, max_iter - n_iter)
+        limit = min(chunk, max_iter - n_iter, WINDOW if share else max_iter)
         state = minimize(v, *data, tol, limit, memory, products, stored)
         v, value, n, stored, over = state
         n_iter += n
         watch.say(f"  loss {value:.6g} after {n_iter} iterations, bands of {delta}")
+        if n_iter >= mark + WINDOW:
+            over = over or before - value < share * abs(value) * (n_iter - mark)
+            mark, before = n_iter, value
         over = over or n_iter >= max_iter or watch.over()
     return problem.split(v), float(value), n_iter
 
@@ -296,26 +313,27 @@ def find_basin(
     max_iter: int,
     swaps: int = SWAPS,
     watch: Watch | None = None,
+    share: float = 0.0,
 ) -> tuple[Network, int]:
     """Smooth descent with swaps, in narrowing bands: no worse than the start.
 
-    A stage ends where the loss falls by less than ``tol`` variances of the target per step, and all
-    of them after ``max_iter`` iterations together, which are the second result, or when the
-    ``watch`` says so.
+    A stage ends where the loss falls by less than ``tol`` variances of the target per step, or by
+    less than ``share`` of itself on an average of steps; and all of them after ``max_iter``
+    iterations together, which are the second result, or when the ``watch`` says so.
     """
     watch = watch or Watch()
     coarse, left, failures = max(tol, COARSE_TOLERANCE), max_iter, 0
     # In single precision, as the data are: see `FitData.smooth`.
     point = problem.split(problem.pack(network).vector.astype(np.float32).astype(float))
     try:
-        point, loss, n_iter = descend_smoothly(problem, point, COARSE, coarse, left, watch)
+        point, loss, n_iter = descend_smoothly(problem, point, COARSE, coarse, left, watch, share)
         left -= n_iter
         for _ in range(swaps if len(point.c) else 0):
             if left <= 0 or failures == FAILURES or watch.over():
                 break
             other = swap(problem, point, rng, failures)
             other, other_loss, n_iter = descend_smoothly(
-                problem, other, COARSE, coarse, left, watch
+                problem, other, COARSE, coarse, left, watch, share
             )
             left -= n_iter
             if other_loss < loss * (1 - GAIN):
@@ -324,7 +342,7 @@ def find_basin(
                 failures += 1
         for delta in STAGES:
             if left > 0 and not watch.over():
-                point, _, n_iter = descend_smoothly(problem, point, delta, tol, left, watch)
+                point, _, n_iter = descend_smoothly(problem, point, delta, tol, left, watch, share)
                 left -= n_iter
     except KeyboardInterrupt:
         watch.interrupted = True

@@ -41,6 +41,10 @@ ROUNDS, CANDIDATES = 5, 256
 #: at most, unless it is asked for: beyond, they cost more than the smooth descent.
 AFFORDABLE, LARGE = 360, 2_000_000
 
+#: Beyond these, and without a certificate, a start ends where steps lower the loss by less than
+#: this share of it: thousands more gain about one percent, and predictions do not become better.
+SHARE = 1e-5
+
 #: A global minimum explains all of the target's variance but this share. Where the target's mean
 #: exceeds its deviation by so much that rounding hides more, there is no verdict.
 UNEXPLAINED = 1e-9
@@ -130,15 +134,21 @@ class FitData:
         return () if not self.linear else (0,) if self.free else (0, last)
 
     @property
-    def left_out(self) -> str:
-        """Why there is no certificate, if there is to be none."""
+    def large(self) -> str:
+        """What there is too much of for a descent in Newton steps, if there is."""
         neurons = self.space.n_neurons - self.free
         parameters = neurons * (self.samples.X.shape[1] + 1)
-        if self.certify == "auto" and self.sobolev is None:
-            if parameters > AFFORDABLE:
-                return f"no certificate: {parameters} parameters, more than {AFFORDABLE}"
-            if (n := len(self.samples.target)) * parameters > LARGE:
-                return f"no certificate: {n} samples times {parameters} parameters exceed {LARGE}"
+        if parameters > AFFORDABLE:
+            return f"{parameters} parameters, more than {AFFORDABLE}"
+        if (n := len(self.samples.target)) * parameters > LARGE:
+            return f"{n} samples times {parameters} parameters exceed {LARGE}"
+        return ""
+
+    @property
+    def left_out(self) -> str:
+        """Why there is no certificate, if there is to be none."""
+        if self.certify == "auto" and self.sobolev is None and self.large:
+            return f"no certificate: {self.large}"
         return "" if self.certify else "no certificate: certify=False"
 
     @property
@@ -302,6 +312,7 @@ def _train(
     if not scipy:
         raw = problem.standard.inward(Network.from_parametrization(theta, space))
         options = {"tol": tol, "max_iter": max_iter, "swaps": swaps, "watch": problem.watch}
+        options["share"] = SHARE if problem.large and problem.left_out else 0.0
         raw, n_iter = find_basin(problem.smooth, raw, rng, **options)
         return from_raw(space, problem.standard.outward(raw)), n_iter
     solver = problem.solver
