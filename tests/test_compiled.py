@@ -88,6 +88,33 @@ def test_processes_wait_for_the_one_that_compiles(package: Path) -> None:
     assert run(package) == (20, 1)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_pauses_while_a_kernel_is_compiled(package: Path, enabled: bool) -> None:
+    code = f"""
+import gc
+if not {enabled}:
+    gc.disable()
+from numba.core import event
+from landscape.seminorm._kernels_caller import outer
+states = []
+class Listener(event.Listener):
+    def on_start(self, happened):
+        states.append(gc.isenabled())
+    def on_end(self, happened):
+        states.append(gc.isenabled())
+event.register("numba:compile", Listener())
+outer(1)
+try:
+    outer("text")
+except Exception:
+    states.append("failed")
+print(*states, gc.isenabled())
+"""
+    *states, after = python(code, package).split()
+    assert len(states) > 4 and "failed" in states
+    assert {*states} == {"False", "failed"} and after == str(enabled)
+
+
 def test_old_caches_do_not_pile_up(package: Path) -> None:
     edits = [
         "from landscape.compiled import PACKAGE, cache_directory",
