@@ -94,10 +94,12 @@ def test_end_of_the_compiled_solver_is_stationary_and_pauses_change_nothing(rng)
     ends = []
     for chunk in (5000, 7):
         memory, products = np.empty((2, MEMORY, start.size)), np.empty(MEMORY)
-        v, stored, total, over = start, 0, 0, False
+        state, stored, total, over = (start, *value_and_gradient(start, *data)), 0, 0, False
         while not over:
-            v, value, n, stored, over = minimize(v, *data, 1e-13, chunk, memory, products, stored)
+            found = minimize(*state, *data, 1e-13, chunk, memory, products, stored)
+            *state, n, stored, over = found
             total += n
+        v, value, _ = state
         ends.append(v)
         expected, gradient = value_and_gradient(v, *data)
         assert value == expected < value_and_gradient(start, *data)[0]

@@ -127,21 +127,21 @@ def _largest(vector):
 
 @compiled
 def minimize(
-    v, X, roots, y, q, delta, penalty, factors, kind, a, b,
+    v, value, gradient, X, roots, y, q, delta, penalty, factors, kind, a, b,
     tol, max_iter, memory, products, stored,
 ):  # fmt: skip
-    """L-BFGS from ``v``: the end, its value, the iterations, what is stored, whether it is over.
+    """L-BFGS from ``v``, with its value and gradient.
 
+    Returns the end with its own, the iterations, what is stored, and whether the descent is over.
     It is with a step that lowers the loss by at most ``tol``, at a gradient of at most a tenth of
     that, or without a step that lowers it. Else another call goes on with the same ``memory``
     (2, MEMORY, v.size) of steps and changes, and their ``products``.
     """
     shares, iteration = np.empty(MEMORY), 0
     steps, changes = memory[0], memory[1]
-    value, gradient = value_and_gradient(v, X, roots, y, q, delta, penalty, factors, kind, a, b)
     while iteration < max_iter:
         if _largest(gradient) <= 0.1 * tol:
-            return v, value, iteration, stored, True
+            return v, value, gradient, iteration, stored, True
         direction, total = np.empty(v.size), 0.0
         for j in range(v.size):
             direction[j] = -gradient[j]
@@ -176,7 +176,7 @@ def minimize(
             t = 2.0 * t if high == np.inf else 0.5 * (low + high)
         if low == 0.0:
             if stored == 0:
-                return v, value, iteration, stored, True
+                return v, value, gradient, iteration, stored, True
             stored = 0  # the memory misleads: begin anew
             continue
         step, change = best.copy(), best_gradient.copy()
@@ -198,5 +198,5 @@ def minimize(
         v, value, gradient = best, best_value, best_gradient
         iteration += 1
         if fall <= tol:
-            return v, value, iteration, stored, True
-    return v, value, iteration, stored, False
+            return v, value, gradient, iteration, stored, True
+    return v, value, gradient, iteration, stored, False

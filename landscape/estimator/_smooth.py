@@ -237,14 +237,15 @@ def descend_smoothly(
     It also ends where a step of the last `WINDOW` lowered the loss by less than ``share`` of it, on
     average.
     """
-    v, data, n_iter, stored, over = point.vector, problem.within(delta), 0, 0, False
-    mark, before = 0, np.inf
+    v, data = point.vector, problem.within(delta)
+    value, gradient = value_and_gradient(v, *data)
+    n_iter, stored, over, mark, before = 0, 0, False, 0, np.inf
     memory, products = np.empty((2, MEMORY, v.size)), np.empty(MEMORY)
     chunk = max(10, CHUNK // (problem.X.size * max(1, len(point.c))))
     while not over:
         limit = min(chunk, max_iter - n_iter, WINDOW if share else max_iter)
-        state = minimize(v, *data, tol, limit, memory, products, stored)
-        v, value, n, stored, over = state
+        found = minimize(v, value, gradient, *data, tol, limit, memory, products, stored)
+        v, value, gradient, n, stored, over = found
         n_iter += n
         watch.say(f"  loss {value:.6g} after {n_iter} iterations, bands of {delta}")
         if n_iter >= mark + WINDOW:
