@@ -73,7 +73,7 @@ def alone(lock: Path) -> Iterator[None]:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Without the cyclic garbage collector, which takes a seventh of the time of a compilation."""
+    """Without the cyclic garbage collector, which takes up to a seventh of a compilation."""
     enabled = gc.isenabled()
     gc.disable()
     try:

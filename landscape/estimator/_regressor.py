@@ -88,8 +88,8 @@ class ShallowReLURegressor(RegressorMixin, ShallowReLU):
     tol : float
         Decrease of the loss per iteration at which the solver hands over to the descent: in
         variances of the target ("smoothing"), or as scipy's solvers understand it. Where
-        ``certify`` leaves a large network without a certificate, "smoothing" also ends where 50
-        steps lower the loss by less than a share of 1e-5 of it each, on average.
+        ``certify`` leaves out a large network's certificate, "smoothing" also ends where 50 steps
+        lower the loss by less than a share of 1e-5 of it each, on average.
     polish : bool
         Whether active-set descent finishes what the solver did. If not, its end is tested as it is.
     certify : "auto" or bool

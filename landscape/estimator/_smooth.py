@@ -47,7 +47,7 @@ RIDGES, SAMPLE, ENTRIES = 128, 4096, 2**16
 #: Fall of the loss per step, in variances of the target, at which a swap is judged.
 COARSE_TOLERANCE = 1e-5
 
-#: A search for a share of the loss (`find_basin`) looks back after so many iterations.
+#: So many steps are judged together by what share of the loss they gain.
 WINDOW = 50
 
 #: Least curvature of another loss than the square, as a share of the largest, where swaps look.
@@ -234,8 +234,8 @@ def descend_smoothly(
 ) -> tuple[Point, float, int]:
     """L-BFGS on the smoothed loss: where it ends, the loss there and the iterations.
 
-    It also ends where a step of the last `WINDOW` lowered the loss by less than ``share`` of it, on
-    average.
+    It also ends where the last `WINDOW` steps lowered the loss by less than ``share`` of it each,
+    on average.
     """
     v, data = point.vector, problem.within(delta)
     value, gradient = value_and_gradient(v, *data)
@@ -318,8 +318,8 @@ def find_basin(
 ) -> tuple[Network, int]:
     """Smooth descent with swaps, in narrowing bands: no worse than the start.
 
-    A stage ends where the loss falls by less than ``tol`` variances of the target per step, or by
-    less than ``share`` of itself on an average of steps; and all of them after ``max_iter``
+    A stage ends where the loss falls by less than ``tol`` variances of the target in a step, or by
+    less than ``share`` of itself per step of a `WINDOW`; and all of them after ``max_iter``
     iterations together, which are the second result, or when the ``watch`` says so.
     """
     watch = watch or Watch()

@@ -42,7 +42,7 @@ ROUNDS, CANDIDATES = 5, 256
 AFFORDABLE, LARGE = 360, 2_000_000
 
 #: Beyond these, and without a certificate, a start ends where steps lower the loss by less than
-#: this share of it: thousands more gain about one percent, and predictions do not become better.
+#: this share of it: the rest would take most of the time, for about a percent of the loss.
 SHARE = 1e-5
 
 #: A global minimum explains all of the target's variance but this share. Where the target's mean
