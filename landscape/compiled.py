@@ -4,25 +4,35 @@ Numba keeps machine code on disk and checks it against the file of the compiled 
 a function calls in another file is compiled into it all the same, so after an edit or a pull the
 old code would run. Here the name of the cache's directory holds a digest of all kernels' sources.
 Processes that need the same kernel wait for the first of them, and take its code from there.
+
+To compile a kernel takes seconds. What a study calls a few times only is left to Python at first.
 """
 
 import gc
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any, cast
 
-__all__ = ["compiled"]
+import numpy as np
+
+__all__ = ["compiled", "interpreted", "seldom"]
 
 PACKAGE = Path(__file__).parent
 #: The files with kernels; what they import from this package must be among them.
 SOURCES = ("_kernels.py", "*/_kernels*.py", "estimator/_lbfgs.py")
 #: Caches of so many states of the sources are kept.
 KEPT = 4
+#: Calls that read or write about so many numbers are never left to Python,
+SMALL = 1_000_000
+#: and none is once such calls have taken so many seconds in this process.
+PATIENCE = 2.0
 
 
 @cache
@@ -109,7 +119,7 @@ def compiled(function: Callable[..., Any]) -> Any:
             with global_compiler_lock, one, without_collector():
                 return compile_first(signature)
 
-        kernel.compile = compile_once
+        kernel.compile, kernel.lock = compile_once, directory / name if directory else None
         # A count that starts at a literal is one at first: callees would be compiled for both.
         kernel.get_call_template = lambda args, kws: template(
             [numba.types.unliteral(kind) for kind in args], kws
@@ -117,3 +127,50 @@ def compiled(function: Callable[..., Any]) -> Any:
         return kernel
     finally:
         settings.CACHE_DIR = before
+
+
+@cache
+def _as_python(kernel: Any) -> FunctionType:
+    """The Python of a kernel, which calls that of other kernels."""
+    function, kind = kernel.py_func, type(kernel)
+    names, known = function.__code__.co_names, function.__globals__
+    called = {name: known[name] for name in names if isinstance(known.get(name), kind)}
+    twins = {name: _as_python(other) for name, other in called.items()}
+    return FunctionType(function.__code__, known | twins, function.__name__)
+
+
+def _as_returned(value: Any) -> Any:
+    """Numbers of numpy as those of Python, which kernels return."""
+    if isinstance(value, tuple):
+        return tuple(map(_as_returned, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def interpreted(kernel: Any) -> Callable[..., Any]:
+    """A kernel as Python: the same numbers to the last bit, a hundred times as slowly."""
+
+    def run(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            with np.errstate(all="ignore"):
+                return _as_returned(_as_python(kernel)(*arguments))
+        finally:
+            _spent[0] += time.perf_counter() - start
+
+    return run
+
+
+_spent = [0.0]  # seconds in interpreted kernels
+
+
+def seldom(kernel: Any, size: int) -> Callable[..., Any]:
+    """A kernel that a study may call so few times that compiling it takes longer than Python does.
+
+    ``size`` is about how many numbers a call reads and writes. It is compiled where that is more
+    than `SMALL`, where it has been compiled before, and where Python took `PATIENCE` seconds.
+    """
+    if kernel.overloads or size > SMALL or _spent[0] > PATIENCE:
+        return kernel
+    if kernel.lock is not None and kernel.lock.exists():
+        return kernel
+    return interpreted(kernel)

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.arrangement import Arrangement, Infeasible, sides_at
 from landscape.arrangement._integers import IntVector, integer_rows, move_off, strict_solution
+from landscape.compiled import seldom
 from landscape.networks import as_network
 from landscape.parametrization import max_norms
 from landscape.seminorm._record import EPS, Array, Found, Limits, Pattern
@@ -350,7 +351,8 @@ class _Regions:
         Z = np.ascontiguousarray(sides[chosen, None] * self.units[chosen])
         support, x = np.empty(r + 3, dtype=np.int64), np.zeros(r)
         among = np.arange(len(chosen)), len(chosen), np.empty(r + 3), support, 0
-        outcome, size = min_norm_point(Z, np.ascontiguousarray(Z.T), *among, x)
+        solve = seldom(min_norm_point, Z.size * (r + 10))
+        outcome, size = solve(Z, np.ascontiguousarray(Z.T), *among, x)
         if outcome == FEASIBLE and (Z @ x > 4 * (r + 2) * EPS * np.abs(x).sum()).all():
             return x
         some = chosen if outcome == FEASIBLE else chosen[support[:size]]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from landscape.arrangement import Infeasible, sides_at
 from landscape.arrangement._integers import IntVector, dot, move_off, strict_solution
+from landscape.compiled import seldom
 from landscape.seminorm._kernels_conflicts import search
 from landscape.seminorm._problem import CellProblem, climb
 from landscape.seminorm._record import Array, Found, Limits
@@ -26,6 +27,8 @@ from landscape.seminorm._record import Array, Found, Limits
 Conflict = frozenset[int]
 #: How often a search is repeated because exact arithmetic refuted one of its conflicts.
 REPEATS = 4
+#: Nodes of a search before it is compiled.
+FEW = 500
 
 
 def conflicts(
@@ -69,9 +72,15 @@ def _coordinate(
     banned = np.full((0, d + 2), -1, dtype=np.int32)
     for _ in range(REPEATS):
         point, cutoff = np.zeros(d), float(problem.bounds[j]) - best.lower
-        arguments = Y, units, np.abs(weights), cutoff, problem.tolerance, limits.remaining_nodes
+        arguments = Y, units, np.abs(weights), cutoff, problem.tolerance
+        most, run = limits.remaining_nodes, seldom(search, FEW * Y.size * (d + 10))
         with limits.alarm() as stop:
-            bound, decided, nodes, pending = search(*arguments, banned, stop, point, confirm_all)
+            rest = banned, stop, point, confirm_all
+            few = most if run is search else min(most, FEW)
+            bound, decided, nodes, pending = run(*arguments, few, *rest)
+            if nodes == few < most and not decided:
+                point[:] = 0.0
+                bound, decided, nodes, pending = search(*arguments, most, *rest)
         limits.nodes += nodes
         found = problem.at_point(point, "conflicts") if point.any() else None
         if found is not None and found.lower > best.lower:

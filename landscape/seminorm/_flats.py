@@ -19,6 +19,7 @@ import numpy as np
 
 from landscape.arrangement import Infeasible, interior_point
 from landscape.arrangement._integers import pivot_columns
+from landscape.compiled import seldom
 from landscape.seminorm._conflicts import reference
 from landscape.seminorm._kernels_flats import search
 from landscape.seminorm._problem import CellProblem, climb, settle
@@ -49,8 +50,9 @@ def flats(
     pattern, most = np.empty(k, dtype=bool), min(MAX_PLACES, 2 * work)
     places, dependent = np.empty((most + 2 * k, r + 2)), np.empty((most, r - 2), dtype=np.int64)
     arguments = problem.rows, problem.weights, problem.offset, floor, problem.tolerance
+    run = seldom(search, work * (r + problem.weights.shape[1] + 10))
     with limits.alarm() as stop:
-        value, n_places, n_dependent, n_flats, complete = search(
+        value, n_places, n_dependent, n_flats, complete = run(
             *arguments, limits.remaining_nodes, stop, places, dependent, pattern
         )
     limits.nodes += n_flats

@@ -21,6 +21,7 @@ from landscape.arrangement._integers import (
     to_floats,
 )
 from landscape.canonical import exact_sums, merge_hyperplanes
+from landscape.compiled import seldom
 from landscape.parametrization import DIRECTION_TOLERANCE
 from landscape.seminorm import _kernels as kernels
 from landscape.seminorm._kernels_conflicts import cell_point
@@ -84,7 +85,8 @@ class CellProblem:
     def inside(self, pattern: Pattern) -> Array | None:
         """A point of the cell on these sides, as far as floats can tell, if they find one."""
         point, lengths = np.zeros(self.shape[1]), np.sqrt((self.rows * self.rows).sum(axis=1))
-        return point if cell_point(self.rows, lengths, pattern, point) else None
+        find = seldom(cell_point, self.rows.size * (self.shape[1] + 10))
+        return point if find(self.rows, lengths, pattern, point) else None
 
 
 def climb(problem: CellProblem, limits: Limits, n_starts: int = 8, patience: int = 20) -> Found:
@@ -92,8 +94,9 @@ def climb(problem: CellProblem, limits: Limits, n_starts: int = 8, patience: int
     starts, directions = _random_directions(problem.shape, n_starts)
     point = np.zeros(problem.shape[1])
     arguments = problem.rows, problem.weights, problem.offset, starts, directions, patience
+    run = seldom(kernels.climb, n_starts * patience * problem.rows.size)
     with limits.alarm() as stop:
-        kernels.climb(*arguments, stop, point)
+        run(*arguments, stop, point)
     return problem.at_point(point, "local") or problem.at_some_point()
 
 
@@ -165,7 +168,8 @@ class Planes:
         """
         n, rows = len(self.rows), self.rows
         if self.distinct:
-            weights, offset, jumps = kernels.jumps(self.labels, self.orientations, products)
+            sum_up = seldom(kernels.jumps, products.size)
+            weights, offset, jumps = sum_up(self.labels, self.orientations, products)
             everything |= jumps
         else:
             signed = self.orientations[:, None] * products

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from landscape.arrangement import sides_at
 from landscape.arrangement._integers import IntVector, integer_vector
+from landscape.compiled import seldom
 from landscape.seminorm import _kernels as kernels
 from landscape.seminorm._conflicts import conflicts, reference
 from landscape.seminorm._flats import flats
@@ -158,11 +159,12 @@ def attained(problem: CellProblem) -> Found | None:
 def plane(problem: CellProblem) -> Found:
     """Rank 2: sort the hyperplanes' angles and sweep, O(k log k)."""
     rows, weights, offset = problem.rows, problem.weights, problem.offset
-    order, turns, close, any_close = kernels.sort_plane(rows)
+    order, turns, close, any_close = seldom(kernels.sort_plane, 10 * len(rows))(rows)
     if any_close:
         _sort_exactly(rows, order, np.flatnonzero(close))
     pattern, middle = np.empty(len(rows), dtype=bool), np.empty(2)
-    value, t, thin = kernels.sweep_plane(rows, weights, offset, order, turns, pattern, middle)
+    sweep = seldom(kernels.sweep_plane, 4 * weights.size)
+    value, t, thin = sweep(rows, weights, offset, order, turns, pattern, middle)
     point: Array | tuple[int, ...] = middle
     if thin:
         # The exact sum of the two rays.

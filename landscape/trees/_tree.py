@@ -17,6 +17,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
 from landscape.arrangement import TooManyCells, general_position_count
+from landscape.compiled import seldom
 from landscape.descent import descend
 from landscape.effective import EffectiveProblem, State
 from landscape.errors import LandscapeError
@@ -185,7 +186,8 @@ def merge_tree(
         solved, ranks = _exactly(cells, rows, rests)
         values, losses, tolerance = ranks[: len(rows)], ranks[len(rows) :], 0.0
     order = np.argsort(losses, kind="stable")
-    parent, facet, sizes, kept = _kernels.kruskal(values, ends, losses, order)
+    merge = seldom(_kernels.kruskal, 10 * len(ends))
+    parent, facet, sizes, kept = merge(values, ends, losses, order)
     graph = _Graph(rows, values, ends, losses, parent, facet, sizes, kept, solved)
     return MergeTree(space, x, target, cost, cells, graph, form, tolerance)
 
@@ -204,8 +206,11 @@ def _least_squares(
     system = columns, columns @ columns.T, columns @ scaled, scaled
     values, losses = np.empty(len(rows)), np.empty(len(ends))
     supports = np.full((len(rows), (rows.shape[1] + 1) * lists.shape[1]), -1, dtype=np.int32)
-    _kernels.cell_losses(rows, lists, system, values, supports)
-    _kernels.facet_losses(rests, len(cells.moves), lists, system, values, supports, ends, losses)
+    each = supports.shape[1] * (supports.shape[1] ** 2 + len(scaled))  # numbers in a least loss
+    cell_losses = seldom(_kernels.cell_losses, each * len(rows))
+    facet_losses = seldom(_kernels.facet_losses, each * len(ends))
+    cell_losses(rows, lists, system, values, supports)
+    facet_losses(rests, len(cells.moves), lists, system, values, supports, ends, losses)
     return values, losses, ends
 
 
