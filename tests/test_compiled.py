@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,29 @@ RUN = """
 import sys
 from landscape.seminorm._kernels_caller import outer
 print(outer(1), sum(outer.stats.cache_hits.values()))
+"""
+
+
+LIGHT = """
+from landscape.compiled import compiled
+from landscape.seminorm._kernels_callee import inner
+@compiled
+def light(x):
+    return 10 * inner(x)
+"""
+LEVELS = """
+import numba
+from numba.core import event
+class Levels(event.Listener):
+    def on_start(self, compiling):
+        name = compiling.data["dispatcher"].py_func.__name__
+        print(name, int(numba.config.OPT), int(numba.config.LOOP_VECTORIZE))
+    def on_end(self, compiling):
+        pass
+event.register("numba:compile", Levels())
+from landscape.bracket._kernels_light import light
+light(1)
+print("after", int(numba.config.OPT), int(numba.config.LOOP_VECTORIZE))
 """
 
 
@@ -113,6 +137,16 @@ print(*states, gc.isenabled())
     *states, after = python(code, package).split()
     assert len(states) > 4 and "failed" in states
     assert {*states} == {"False", "failed"} and after == str(enabled)
+
+
+def test_a_kernel_has_its_own_level_whoever_calls_it_first(package: Path) -> None:
+    (package / "bracket").mkdir()
+    (package / "bracket" / "__init__.py").touch()
+    (package / "bracket" / "_kernels_light.py").write_text(LIGHT)
+    printed = python(LEVELS, package, NUMBA_OPT="3").splitlines()
+    assert printed == ["light 1 0", "inner 3 1", "after 3 1"]
+    shutil.rmtree(package / "__pycache__")
+    assert python(LEVELS, package, NUMBA_OPT="0").startswith("light 0 0")  # never above the user's
 
 
 def test_old_caches_do_not_pile_up(package: Path) -> None:
