@@ -170,6 +170,20 @@ def test_a_search_for_a_share_of_the_loss_ends_where_steps_gain_less(rng, monkey
     assert len(ends) > 2
 
 
+@pytest.mark.parametrize("share", [0.0, 1e-9])
+def test_failures_end_swaps_unless_stages_end_by_a_share_of_the_loss(rng, monkeypatch, share):
+    ranks, problem = [], make_problem(rng, n=50)
+    monkeypatch.setattr(_smooth, "GAIN", 1.0)  # none is good enough
+
+    def counted(problem, point, rng, rank):
+        ranks.append(rank)
+        return swap(problem, point, rng, rank)
+
+    monkeypatch.setattr(_smooth, "swap", counted)
+    find_basin(problem, make_network(rng), rng, tol=1e-3, max_iter=10**4, share=share)
+    assert ranks == list(range(_smooth.SWAPS if share else _smooth.FAILURES))
+
+
 def test_swap_finds_the_missing_neuron(rng):
     """A silent neuron goes first, and what replaces it lowers the loss."""
     problem = make_problem(rng, n=80)

@@ -37,7 +37,8 @@ Array = NDArray[np.float64]
 #: Half widths of the bands, in balanced pre-activations of standardized data.
 COARSE, STAGES = 0.1, (0.03, 0.003, 0.0003)
 
-#: Swaps at most; failures in a row that end them; what of the loss a swap has to gain.
+#: Swaps at most; failures in a row that end them, but not where stages end by a share of the loss:
+#: large networks often gain only after more; what of the loss a swap has to gain.
 SWAPS, FAILURES, GAIN = 12, 4, 1e-4
 
 #: Ridges that compete for the place of a swapped neuron, on so many samples at most; so many of
@@ -320,7 +321,8 @@ def find_basin(
 
     A stage ends where the loss falls by less than ``tol`` variances of the target in a step, or by
     less than ``share`` of itself per step of a `WINDOW`; and all of them after ``max_iter``
-    iterations together, which are the second result, or when the ``watch`` says so.
+    iterations together, which are the second result, or when the ``watch`` says so. With a
+    ``share`` swaps go on after failures.
     """
     watch = watch or Watch()
     coarse, left, failures = max(tol, COARSE_TOLERANCE), max_iter, 0
@@ -330,7 +332,7 @@ def find_basin(
         point, loss, n_iter = descend_smoothly(problem, point, COARSE, coarse, left, watch, share)
         left -= n_iter
         for _ in range(swaps if len(point.c) else 0):
-            if left <= 0 or failures == FAILURES or watch.over():
+            if left <= 0 or (failures == FAILURES and not share) or watch.over():
                 break
             other = swap(problem, point, rng, failures)
             other, other_loss, n_iter = descend_smoothly(
