@@ -112,13 +112,15 @@ def page(fits: pd.DataFrame) -> str:
     lines, ends = [], fits["ours outcome"] + ", " + fits["ours verdict"]
     for (n, d, m), own in fits.groupby(["n", "d", "m"]):
         row, counts = own.median(numeric_only=True), ends[own.index].value_counts()
-        ratios = own["ratio"]
+        ratio, ratios = f"{row['ratio']:.2g}", own["ratio"]
+        if len(own) > 1:
+            ratio += f" ({ratios.min():.2g} to {ratios.max():.2g})"
         line = {
             "n, d, m": f"{n:,}; {d}; {m}",
             "fits": len(own),
             "MLP, s": f"{row['MLP seconds']:.3g}",
             "loss": f"{row['MLP loss']:.4f}",
-            "time / MLP": f"{row['ratio']:.2g} ({ratios.min():.2g} to {ratios.max():.2g})",
+            "time / MLP": ratio,
             "its loss": f"{row['ours loss']:.4f}",
             "ended": "; ".join(f"{end} ({count})" for end, count in counts.items()),
             "loss at equal time": f"{row['equal loss']:.4f}",
