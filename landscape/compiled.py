@@ -96,17 +96,17 @@ def without_collector() -> Iterator[None]:
 
 
 @contextmanager
-def optimized(settings: Any, level: Any, vectors: int) -> Iterator[None]:
-    """Compile at a level of LLVM, with loops for vectors or without, whatever is compiled around.
+def configured(**values: Any) -> Iterator[None]:
+    """Numba with these settings, and with those from before afterwards."""
+    import numba
 
-    A kernel is the same whether Python or another kernel calls it first.
-    """
-    before = settings.OPT, settings.LOOP_VECTORIZE
-    settings.OPT, settings.LOOP_VECTORIZE = level, vectors
+    settings = vars(numba.config)
+    before = {name: settings[name] for name in values}
+    settings.update(values)
     try:
         yield
     finally:
-        settings.OPT, settings.LOOP_VECTORIZE = before
+        settings.update(before)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -124,29 +124,26 @@ def compiled(function: Callable[..., Any]) -> Any:
     level, vectors = settings.OPT, settings.LOOP_VECTORIZE
     if file.parent.name in LIGHT:
         level, vectors = type(level)(min(level, 1)), 0
-    before = settings.CACHE_DIR
-    try:
-        settings.CACHE_DIR = str(directory or "")
+    with configured(CACHE_DIR=str(directory or "")):
         compiler = numba.njit(nogil=True, error_model="numpy", cache=directory is not None)
         kernel: Any = compiler(function)
-        compile_first, template = kernel.compile, kernel.get_call_template
-        name = f"{file.parent.name}-{file.stem}-{function.__name__}.lock"
+    compile_first, template = kernel.compile, kernel.get_call_template
+    name = f"{file.parent.name}-{file.stem}-{function.__name__}.lock"
 
-        def compile_once(signature: Any) -> Any:
-            # Threads first: one that waits for another process must not hold up its own.
-            one = alone(directory / name) if directory else nullcontext()
-            own = optimized(settings, level, vectors)
-            with global_compiler_lock, one, without_collector(), own:
-                return compile_first(signature)
+    def compile_once(signature: Any) -> Any:
+        # Threads first: one that waits for another process must not hold up its own.
+        one = alone(directory / name) if directory else nullcontext()
+        # A kernel is the same whether Python or another kernel calls it first.
+        own = configured(OPT=level, LOOP_VECTORIZE=vectors)
+        with global_compiler_lock, one, without_collector(), own:
+            return compile_first(signature)
 
-        kernel.compile, kernel.lock = compile_once, directory / name if directory else None
-        # A count that starts at a literal is one at first: callees would be compiled for both.
-        kernel.get_call_template = lambda args, kws: template(
-            [numba.types.unliteral(kind) for kind in args], kws
-        )
-        return kernel
-    finally:
-        settings.CACHE_DIR = before
+    kernel.compile, kernel.lock = compile_once, directory / name if directory else None
+    # A count that starts at a literal is one at first: callees would be compiled for both.
+    kernel.get_call_template = lambda args, kws: template(
+        [numba.types.unliteral(kind) for kind in args], kws
+    )
+    return kernel
 
 
 @cache

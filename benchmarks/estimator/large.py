@@ -101,8 +101,6 @@ def measure(n: int, d: int, m: int, state: int) -> dict[str, Any]:
         row["ours"] = pool.apply(fit, (n, d, m, state, 5 * limit))
         row["equal"] = pool.apply(fit, (n, d, m, state, limit))
         row["float32"] = pool.apply(fit, (n, d, m, state, limit, True))
-    row["ratio"] = row["ours"]["seconds"] / limit
-    row["lower"] = row["equal"]["loss"] < row["MLP"]["loss"]
     flat = {k: v for k, v in row.items() if not isinstance(v, dict)}
     return flat | {f"{k} {q}": v for k in row if k not in flat for q, v in row[k].items()}
 
@@ -110,9 +108,11 @@ def measure(n: int, d: int, m: int, state: int) -> dict[str, Any]:
 def page(fits: pd.DataFrame) -> str:
     """The table of all sizes: medians over the random states."""
     lines, ends = [], fits["ours outcome"] + ", " + fits["ours verdict"]
+    lower = int((fits["equal loss"] < fits["MLP loss"]).sum())
     for (n, d, m), own in fits.groupby(["n", "d", "m"]):
         row, counts = own.median(numeric_only=True), ends[own.index].value_counts()
-        ratio, ratios = f"{row['ratio']:.2g}", own["ratio"]
+        ratios = own["ours seconds"] / own["MLP seconds"]
+        ratio = f"{ratios.median():.2g}"
         if len(own) > 1:
             ratio += f" ({ratios.min():.2g} to {ratios.max():.2g})"
         line = {
@@ -128,12 +128,13 @@ def page(fits: pd.DataFrame) -> str:
         for name, kind in {"MLP": "MLP", "float64": "ours", "float32": "float32"}.items():
             line[f"memory, {name}"] = f"{row[f'{kind} memory']:.1f}"
         lines.append(line)
-    lower = f"At equal time {fits['lower'].sum()} of {len(fits)} fits have the lower loss."
-    return f"{markdown(list(lines[0]), [line.values() for line in lines])}\n\n{lower}"
+    text = markdown(list(lines[0]), [line.values() for line in lines])
+    return f"{text}\n\nAt equal time {lower} of {len(fits)} fits have the lower loss."
 
 
-def laws(rows: pd.DataFrame) -> str:
-    """How time and memory grow, by least squares of the logarithms over all sizes."""
+def laws(fits: pd.DataFrame) -> str:
+    """How medians of time and memory grow, by least squares of their logarithms over all sizes."""
+    rows = fits.groupby(["n", "d", "m"], as_index=False).median(numeric_only=True)
     powers = np.column_stack([np.ones(len(rows)), np.log(rows[["n", "d", "m"]].to_numpy(float))])
     size = rows["n"] * rows["d"]
     grown = {
@@ -188,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time, loss and memory on large data.")
     parser.add_argument(
         "--size", nargs=3, type=int, action="append", metavar=("N", "D", "M"),
-        help="only this one, which replaces its row of the last run; may be repeated",
+        help="only this one, which replaces its rows of the last run; may be repeated",
     )  # fmt: skip
     parser.add_argument("--rates", action="store_true", help="kernels beside BLAS, a minute")
     parser.add_argument("--publish", action="store_true", help="the last run into the docs")
@@ -201,8 +202,7 @@ def main() -> None:
         return
     if arguments.publish:
         found = pd.read_csv(OUTPUT)
-        medians = found.groupby(["n", "d", "m"], as_index=False).median(numeric_only=True)
-        publish(f"{page(found)}\n\n{laws(medians)}", PAGE, MAKER)
+        publish(f"{page(found)}\n\n{laws(found)}", PAGE, MAKER)
         return
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     table = pd.read_csv(OUTPUT) if arguments.size and OUTPUT.exists() else pd.DataFrame()

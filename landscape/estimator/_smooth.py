@@ -37,8 +37,8 @@ Array = NDArray[np.float64]
 #: Half widths of the bands, in balanced pre-activations of standardized data.
 COARSE, STAGES = 0.1, (0.03, 0.003, 0.0003)
 
-#: Swaps at most; failures in a row that end them, but not where stages end by a share of the loss:
-#: large networks often gain only after more; what of the loss a swap has to gain.
+#: Swaps at most; failures in a row that end them, unless stages end by a share of the loss: large
+#: networks often gain after more failures; what of the loss a swap has to gain.
 SWAPS, FAILURES, GAIN = 12, 4, 1e-4
 
 #: Ridges that compete for the place of a swapped neuron, on so many samples at most; so many of
