@@ -243,7 +243,7 @@ class EffectiveProblem:
             units=units,
         )
 
-    @cached_property
+    @property
     def sizes(self) -> Array:
         """``|x_kj|``, shape (n, d)."""
         return np.abs(self.X)
@@ -251,13 +251,14 @@ class EffectiveProblem:
     @cached_property
     def largest(self) -> Array:
         """``max_k |x_kj|``, shape (d,)."""
-        return np.asarray(self.sizes.max(axis=0))
+        return np.maximum(self.X.max(axis=0), -self.X.min(axis=0))
 
     @cached_property
     def storage(self) -> tuple[Array, Array]:
         """``max_k |x_kj|`` (d,), and samples as sums of shares of it (n,): see :meth:`stored`."""
-        shares = self.sizes / np.where(self.largest > 0, self.largest, 1.0)
-        return self.largest, np.asarray(shares.sum(axis=1))
+        largest, shares = self.largest, self.sizes
+        shares /= np.where(largest > 0, largest, 1.0)
+        return largest, np.asarray(shares.sum(axis=1))
 
     @cached_property
     def _reaches(self) -> Array:

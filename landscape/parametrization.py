@@ -101,19 +101,20 @@ def _coefficients(d: int) -> Array:
 class Lines:
     """Which rows of a matrix lie on the same line through 0, up to ``DIRECTION_TOLERANCE``."""
 
-    units: Array  #: The directions of all rows, 0 for zero rows, (n, d).
     firsts: NDArray[np.intp]  #: For each row, the first one on its line or itself.
     opposite: NDArray[np.bool_]  #: Whether it is opposite to that.
     separate: bool  #: Whether all rows are on lines of their own.
 
     @classmethod
-    def of(cls, rows: Array) -> Lines:
-        """Those of all rows."""
-        units, own = unit_directions(rows), np.arange(len(rows))
+    def of(cls, rows: Array, units: Array | None = None) -> Lines:
+        """Those of all rows; ``units``: their directions, where they are known."""
+        units = unit_directions(rows) if units is None else units
+        own = np.arange(len(rows))
         labels = group_directions(rows, oriented=False, units=units)
         firsts = np.where(labels < 0, own, labels)
-        opposite = np.einsum("ij,ij->i", units, units[firsts]) < 0
-        return cls(units, firsts, opposite, bool((firsts == own).all()))
+        opposite, later = np.zeros(len(rows), dtype=bool), np.flatnonzero(firsts != own)
+        opposite[later] = np.einsum("ij,ij->i", units[later], units[firsts[later]]) < 0
+        return cls(firsts, opposite, later.size == 0)
 
 
 def _label_run(

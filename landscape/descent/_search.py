@@ -114,8 +114,8 @@ class Search:
         self.at_cone = self._cones(self.state.u)
         self.n_iter = self.n_tests = self.n_sideways = 0
         self.losses: list[float] = []
-        #: Per face of a neuron: a basis (d, q) of its directions, and the samples in it (n, q).
-        self._bases: dict[bytes, tuple[Array, Array]] = {}
+        #: Per face of a neuron: a basis (d, q) of its directions.
+        self._bases: dict[bytes, Array] = {}
         self._settled = self._ended = False
         #: Where no minimum is attained, along which the loss falls.
         self.recession: State | None = None
@@ -126,8 +126,8 @@ class Search:
 
     # --- faces --------------------------------------------------------------------------------
 
-    def _faces(self) -> list[tuple[Array, Array]]:
-        """Bases of the null spaces of the neurons' equalities, and X in these."""
+    def _faces(self) -> list[Array]:
+        """Bases of the null spaces of the neurons' equalities."""
         problem, faces = self.problem, []
         fixed = self.bound != 0
         if problem.decay is not None:
@@ -142,7 +142,7 @@ class Search:
                     _, singular, right = np.linalg.svd(rows, full_matrices=True)
                     rank = int((singular > DEPENDENT * max(singular[0], 1e-300)).sum())
                     basis = right[rank:].T
-                self._bases[key] = (basis, problem.X @ basis)
+                self._bases[key] = basis
             faces.append(self._bases[key])
         return faces
 
@@ -153,7 +153,7 @@ class Search:
             np.clip(u, problem.lower, problem.upper, out=u)
         elif not (self.held.any() or self.at_cone.any()):
             return
-        for i, (basis, _) in enumerate(self._faces()):
+        for i, basis in enumerate(self._faces()):
             free, rows = bound[i] == 0, problem.X[self.held[:, i]]
             if free.all():
                 u[i] = basis @ (basis.T @ u[i])
@@ -167,7 +167,7 @@ class Search:
         """Exact minimizer of the quadratic on the face, as a step."""
         problem, faces = self.problem, self._faces()
         factors = problem.signs * active
-        parts = [factors[:, i, None] * part for i, (_, part) in enumerate(faces)]
+        parts = [factors[:, i, None] * (problem.X @ basis) for i, basis in enumerate(faces)]
         if problem.column is not None:
             parts.append(problem.column[:, None])
         matrix, right = np.hstack(parts), -s
@@ -180,16 +180,16 @@ class Search:
         if problem.penalty is not None:  # further rows of the least squares problem
             roots = np.sqrt(problem.y.size * problem.penalty)
             rows = np.zeros((self.state.u.size, matrix.shape[1]))
-            pulls = block_diag(*(roots[:, None] * basis for basis, _ in faces))
+            pulls = block_diag(*(roots[:, None] * basis for basis in faces))
             rows[:, : pulls.shape[1]] = pulls
             matrix = np.vstack([matrix, rows])
             right = np.append(right, -(roots * self.state.u).ravel())
         if problem.decay is not None:
-            rows, rights = self._decay_rows([basis for basis, _ in faces], matrix.shape[1])
+            rows, rights = self._decay_rows(faces, matrix.shape[1])
             matrix, right = np.vstack([matrix, rows]), np.append(right, rights)
         step = solve_least_squares(matrix, right)
-        steps = np.split(step, np.cumsum([basis.shape[1] for basis, _ in faces]))
-        moves = [basis @ part for (basis, _), part in zip(faces, steps, strict=False)]
+        steps = np.split(step, np.cumsum([basis.shape[1] for basis in faces]))
+        moves = [basis @ part for basis, part in zip(faces, steps, strict=False)]
         delta = np.array(moves).reshape(self.state.u.shape)  # there may be an offset only
         return delta, float(step[-1]) if problem.column is not None else 0.0
 
@@ -418,7 +418,7 @@ class Search:
         """Whether the gradient within the face is zero up to rounding."""
         sums = self._values().sums
         tolerances, gradients = 0.1 * sums.allowed.sum(axis=1), sums.gradients.value
-        inside = [g @ basis for g, (basis, _) in zip(gradients, self._faces(), strict=True)]
+        inside = [g @ basis for g, basis in zip(gradients, self._faces(), strict=True)]
         if any(np.linalg.norm(g) > short for g, short in zip(inside, tolerances, strict=True)):
             return False
         return abs(float(sums.offset.value)) <= 0.1 * sums.offset_allowed

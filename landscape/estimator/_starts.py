@@ -234,8 +234,9 @@ class FitData:
         limits: Any = options | {"max_iter": max_iter, "deadline": self.watch.deadline}
         if settled:
             raw = Network.from_parametrization(theta, self.space)
-            standard, features = self.standard.inward(raw), self.samples.features()
-            start = from_raw(self.space, settle(self.smooth, standard, raw, features))
+            standard = self.standard.inward(raw)
+            settled_raw = settle(self.smooth, standard, raw, self.samples.features())
+            start = from_raw(self.space, settled_raw)
             descent = descend(start, *self.data, hold=True, **limits)
             held = descent.certificate is not None and descent.certificate.is_minimum
             if held and descent.loss <= self.loss(theta):

@@ -88,14 +88,24 @@ def sums(X, s, errors, sizes, z, kinks, signs, relative, unit, least):
 
 
 @compiled
-def _kink_function(X, lines, kinks, i, count, sign, s, gradients, allowed, merging, charges):
+def _direction(row, least, into):
+    """A row scaled to max-norm one, as :func:`landscape.parametrization.unit_directions` does."""
+    norm = least
+    for j in range(len(row)):
+        norm = max(norm, abs(row[j]))
+    for j in range(len(row)):
+        into[j] = row[j] / norm
+
+
+@compiled
+def _kink_function(X, lines, kinks, i, count, sign, s, gradients, allowed, merging, least, charges):
     """The weights (n,) of lines in neuron i's h, whose gradient is changed in place.
 
     From the ``count`` samples on its ``kinks`` (m, n). Those too small to have a sign are charged;
     the others are merged by lines, see :func:`landscape.stationarity.merge_kinks`.
     """
-    (n, d), (units, firsts, opposite) = X.shape, lines
-    amounts, total, merged = np.zeros(n), np.zeros(d), 0.0
+    (n, d), (firsts, opposite) = X.shape, lines
+    amounts, total, merged, unit = np.zeros(n), np.zeros(d), 0.0, np.empty(d)
     for k in range(n):
         if not kinks[i, k]:
             continue
@@ -106,11 +116,13 @@ def _kink_function(X, lines, kinks, i, count, sign, s, gradients, allowed, mergi
             keep |= size * abs(X[k, j]) * count > 0.25 * allowed[i, j]
         merged += size * top
         amount = sign * s[k] * top
+        if keep and opposite[k]:
+            _direction(X[firsts[k]], least, unit)
         for j in range(d):
             if not keep:
                 charges[i, j] += size * abs(X[k, j])
             elif opposite[k]:
-                gradients[i, j] -= amount * units[firsts[k], j]
+                gradients[i, j] -= amount * unit[j]
         amounts[firsts[k]] += amount if keep else 0.0
     for j in range(d):  # merging moves no entry where all are zero
         charges[i, j] += merging * merged if total[j] > 0.0 else 0.0
@@ -140,14 +152,13 @@ def neurons(
         end = first
         if todo[i] > 0 and counts[i] > 0:
             amounts = _kink_function(
-                X, lines, kinks, i, counts[i], signs[i], s, g, allowed, merging, charges
+                X, lines, kinks, i, counts[i], signs[i], s, g, allowed, merging, least, charges
             )
             for k in range(n):
                 if amounts[k] != 0.0:
                     weights[end] = amounts[k]
                     convex &= amounts[k] > 0.0
-                    for j in range(d):
-                        rows[end, j] = lines[0][k, j]
+                    _direction(X[k], least, rows[end])
                     end += 1
         starts[i + 1] = end
         for j in range(d):

@@ -329,7 +329,7 @@ def check_neurons(
         for i in others:
             todo[i] = how
     held, gradients, charges, starts, kinks, weights, multipliers = neurons(
-        problem.X, (lines.units, lines.firsts, lines.opposite),
+        problem.X, (lines.firsts, lines.opposite),
         np.ascontiguousarray(point.kinks.T), sums.n_kinks, problem.signs, point.s.value,
         sums.gradients.value, sums.rounding, sums.allowed, todo, MERGING, (VERY_FEW_RAYS, MAX_RANK),
         UNIT, SMALLEST,

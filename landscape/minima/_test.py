@@ -365,7 +365,7 @@ class MinimumTest:
         all a near a_i and both signs. With a_i = 0, neither sign of any ridge may help.
         """
         checks: dict[int, NeuronCheck] = {}
-        space, X, s, sizes = self.problem.space, self.problem.X, point.s, self.problem.sizes
+        space, X, s = self.problem.space, self.problem.X, point.s
         if isinstance(space, RestrictedSpace):
             return checks
         for i in np.flatnonzero(self.c == 0).tolist():
@@ -377,6 +377,7 @@ class MinimumTest:
                 continue  # unbalanced, which has its own verdict
             elif not isinstance(space, UnrestrictedSpace):
                 continue
+            sizes = self.problem.sizes
             rounding = concerned * s.error @ sizes
             allowed = STATIONARITY_TOLERANCE * (concerned * np.abs(s.value)) @ sizes + rounding
             if not self.a[i].any():

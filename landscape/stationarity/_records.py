@@ -11,6 +11,7 @@ from landscape.parametrization import (
     DIRECTION_TOLERANCE,
     Lines,
     max_norms,
+    unit_directions,
 )
 from landscape.rounding import Array, gamma
 from landscape.verdict import Verdict
@@ -138,12 +139,13 @@ def merge_kinks(
         bounds = np.empty((0, g.size))
     if len(kinks) == 0:
         return KinkFunction(g, np.empty((0, g.size)), np.empty(0), bounds)
-    amounts = weights * max_norms(kinks)
-    lines = Lines.of(kinks)
+    norms = max_norms(kinks)
+    amounts, units = weights * norms, unit_directions(kinks, norms)
+    lines = Lines.of(kinks, units)
     firsts = lines.firsts
     if not lines.separate:
-        g -= amounts[lines.opposite] @ lines.units[firsts[lines.opposite]]
+        g -= amounts[lines.opposite] @ units[firsts[lines.opposite]]
         amounts = np.bincount(firsts, weights=amounts).astype(float)
         firsts = np.arange(amounts.size)
     keep = amounts != 0
-    return KinkFunction(g, lines.units[firsts[keep]], amounts[keep], bounds)
+    return KinkFunction(g, units[firsts[keep]], amounts[keep], bounds)
