@@ -25,13 +25,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from benchmarks.descent.problems import Problem, problems
-from benchmarks.descent.report import report
+from benchmarks.descent.report import SOLVERS, report
 from benchmarks.publish import publish
 from landscape import Parametrization, certify_minimum, descend
 from landscape.data import write_text
 from landscape.training import train
-
-SOLVERS = ("trf", "SLSQP", "L-BFGS-B")
 
 
 @dataclass
@@ -53,7 +51,7 @@ def timed(run: Callable[[], Any]) -> tuple[float, Any]:
 def compare(problem: Problem, per_class: int) -> list[dict]:
     """One row per method on one problem; the methods take turns, start by start."""
     space = problem.space()
-    n_starts = max(1, round(per_class * problem.share)) * (problem.n_neurons + 1)
+    n_starts = per_class * (problem.n_neurons + 1)
     X, y = space.embed(problem.features), problem.targets
     records: dict[str, Record] = defaultdict(Record)
 
@@ -113,7 +111,7 @@ def perceptron(problem: Problem, seed: int) -> tuple[float, float, Parametrizati
 def main() -> None:
     """Print the table and keep it under results/benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.descent", description=__doc__)
-    parser.add_argument("--per-class", type=int, default=20, help="starts; on diabetes a quarter")
+    parser.add_argument("--per-class", type=int, default=20, help="starts")
     parser.add_argument("--problems", type=int, default=None, help="only the first so many")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks/descent.csv"))
     parser.add_argument("--publish", action="store_true", help="tables and findings into the docs")

@@ -22,8 +22,6 @@ class Problem:
     features: Array
     targets: Array
     n_neurons: int
-    #: Of the usual number of starts: less where each takes seconds.
-    share: float = 1.0
 
     def space(self, name: str = "restricted") -> Space:
         """The space of the study with the default margin."""
@@ -71,5 +69,5 @@ def problems() -> list[Problem]:
 
     x, y = load_diabetes(return_X_y=True)
     x, y = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std()
-    found += [Problem(f"diabetes (10, {m}, 442)", x, y, m, 0.25) for m in (4, 8)]
+    found += [Problem(f"diabetes (10, {m}, 442)", x, y, m) for m in (4, 8)]
     return found

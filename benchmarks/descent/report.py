@@ -8,13 +8,14 @@ from benchmarks.descent.problems import problems
 from benchmarks.publish import markdown
 
 DESCENTS = ("descent", "descent, near")
-PEERS = ("trf", "SLSQP", "L-BFGS-B", "MLPRegressor")
+SOLVERS = ("trf", "SLSQP", "L-BFGS-B")  # scipy's
+PEERS = (*SOLVERS, "MLPRegressor")
 #: Losses that differ relatively by less count as equal: the digits of a sum of squares.
 EQUAL = 1e-9
 
 
 def report(table: pd.DataFrame) -> str:
-    """Three tables, by problem and method, and what they say about descents beside ``trf``."""
+    """Three tables, by problem and method, and where a peer does better."""
     rows = table.set_index(["problem", "method"])
     names = list(dict.fromkeys(table["problem"]))
 
@@ -22,7 +23,8 @@ def report(table: pd.DataFrame) -> str:
         return float(rows.loc[(problem, method), column])
 
     def time(problem: str, method: str) -> str:
-        return f"{entry(problem, method, 'ms per start'):.3g}"
+        ms = entry(problem, method, "ms per start")
+        return f"{ms:.3g}" if ms < 1000 else f"{ms:,.0f}"
 
     def losses(problem: str, method: str) -> str:
         median, best = (entry(problem, method, f"{kind} loss") for kind in ("median", "best"))
@@ -51,17 +53,19 @@ def report(table: pd.DataFrame) -> str:
 
 
 def finding(rows: pd.DataFrame, names: list[str], method: str) -> str:
-    """Where a descent alone is slower than ``trf``, and where its median loss is higher."""
+    """Where a descent alone is slower than a peer, and where its median loss is higher."""
 
     def where(column: str) -> str:
         found = []
         for name in names:
-            own, other = (float(rows.loc[(name, by), column]) for by in (method, "trf"))
-            if own > other * (1 + EQUAL):
-                found.append(f"{name} ({own:.3g} against {other:.3g})")
+            own = float(rows.loc[(name, method), column])
+            others = {peer: float(rows.loc[(name, peer), column]) for peer in PEERS}
+            better = [f"{x:.3g} of `{peer}`" for peer, x in others.items() if own > x * (1 + EQUAL)]
+            if better:
+                found.append(f"{name} ({own:.3g} against {' and '.join(better)})")
         return f"on {len(found)}: {'; '.join(found)}" if found else "on none"
 
     return (
-        f'Of {len(names)} problems, "{method}" alone is slower than `trf` {where("ms per start")}. '
-        f"Its median loss is higher {where('median loss')}."
+        f'Of {len(names)} problems, "{method}" alone is slower than a peer '
+        f"{where('ms per start')}. Its median loss is higher than a peer's {where('median loss')}."
     )
