@@ -833,6 +833,19 @@ def test_memory_is_flat_in_the_number_of_starts(rng):
     assert peaks[2] - peaks[1] < 25 * 4000 * 2 * 8 / 4
 
 
+def test_a_certified_fit_does_not_copy_the_features_over_and_over(rng):
+    """X for the data, a descent and a certificate; the rest are samples times neurons."""
+    X = rng.standard_normal((3000, 20))
+    y = np.maximum(X @ rng.standard_normal((20, 4)), 0.0).sum(axis=1) + rng.standard_normal(3000)
+    model = ShallowReLURegressor(4, n_starts=1, random_state=0).fit(X, y)
+    assert model.certificate_.is_minimum
+    tracemalloc.start()
+    clone(model).fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * X.nbytes, (peak, X.nbytes)
+
+
 def test_importing_the_package_stays_light():
     code = (
         "import sys, landscape; assert 'sklearn' not in sys.modules, 'sklearn'; "
