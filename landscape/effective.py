@@ -245,7 +245,7 @@ class EffectiveProblem:
 
     @property
     def sizes(self) -> Array:
-        """``|x_kj|``, shape (n, d)."""
+        """``|x_kj|``, shape (n, d): a new array, for none is kept."""
         return np.abs(self.X)
 
     @cached_property
@@ -278,7 +278,7 @@ class EffectiveProblem:
     @cached_property
     def input_norms(self) -> Array:
         """``‖x_k‖_1`` of what the network sees, rounded up, shape (n,); not in other units."""
-        norms = self.norms + self.sizes[:, -1] if self.reduced else self.norms
+        norms = self.norms + np.abs(self.X[:, -1]) if self.reduced else self.norms
         return np.asarray(norms * (1 + 2 * gamma(self.X.shape[1] + self.reduced)))
 
     @cached_property
